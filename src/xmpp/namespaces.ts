@@ -1,0 +1,20 @@
+/** Namespaces that more than one file needs; a feature's own stays in the feature. */
+export const NS = {
+  client: 'jabber:client',
+  streams: 'http://etherx.jabber.org/streams',
+  streamErrors: 'urn:ietf:params:xml:ns:xmpp-streams',
+  stanzaErrors: 'urn:ietf:params:xml:ns:xmpp-stanzas',
+  tls: 'urn:ietf:params:xml:ns:xmpp-tls',
+  sasl: 'urn:ietf:params:xml:ns:xmpp-sasl',
+  bind: 'urn:ietf:params:xml:ns:xmpp-bind',
+  session: 'urn:ietf:params:xml:ns:xmpp-session',
+  roster: 'jabber:iq:roster',
+  register: 'jabber:iq:register',
+  discoInfo: 'http://jabber.org/protocol/disco#info',
+  discoItems: 'http://jabber.org/protocol/disco#items',
+  delay: 'urn:xmpp:delay',
+  stanzaId: 'urn:xmpp:sid:0',
+  hints: 'urn:xmpp:hints',
+  forms: 'jabber:x:data',
+  push: 'urn:xmpp:push:0',
+} as const
