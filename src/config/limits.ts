@@ -1,0 +1,69 @@
+/** [limits]: every cap that Belfry has, so that none is a number hidden in code. */
+import { z } from 'zod'
+import { count, countLimit, duration, durationLimit, sizeLimit } from './values.ts'
+
+export const limits = z
+  .strictObject({
+    rates: z
+      .boolean()
+      .default(true)
+      .describe(
+        'false switches off every limit per time or per address (for benchmarks): stanza rates, delays after failed ' +
+          'logins, registration.timeout, registration.min_password, connections_per_ip, push.burst. ' +
+          'Caps per account and on sizes stay.',
+      ),
+    stanza_bytes: sizeLimit(262_144).describe('Largest stanza after login, in raw bytes (XEP-0478).'),
+    preauth_stanza_bytes: sizeLimit(8192).describe('Largest element before login.'),
+    depth: countLimit(64).describe('Nesting of elements in one stanza.'),
+    elements: countLimit(2000).describe('Elements in one stanza.'),
+    preauth_elements: countLimit(32).describe('Elements in one first-level element before login.'),
+    attributes: countLimit(64).describe('Attributes of one element.'),
+    namespaces: countLimit(32).describe('Namespace declarations in one stanza.'),
+    preauth_timeout: durationLimit('30s').describe('From connect to a finished login.'),
+    tls_handshake_timeout: durationLimit('10s').describe('From the first TLS byte to a finished handshake.'),
+    idle_ping: durationLimit('4m').describe('A silent session is asked for a sign of life after this.'),
+    idle_timeout: durationLimit('10m').describe('A session from which nothing came for this long is closed.'),
+    connections_per_ip: countLimit(50).describe('Open connections per address (IPv6: per /64).'),
+    connections: count(0).describe('Open connections in all; 0 = four fifths of the limit on open files.'),
+    sessions_per_user: countLimit(20).describe('Bound resources of one account.'),
+    roster_items: countLimit(1000).describe('Contacts of one account.'),
+    directed_presence: countLimit(500).describe('Addresses one session may have sent directed presence to.'),
+    offline_messages: countLimit(1000).describe('Stored messages waiting for one account.'),
+    offline_bytes: sizeLimit('10MB').describe('Bytes of stored messages waiting for one account.'),
+    offline_keep: durationLimit('90d').describe('How long a message waits before it is dropped.'),
+    vcard_bytes: sizeLimit(65_536).describe('Size of one vCard.'),
+    auth_tries: countLimit(5).describe('Failed logins on one connection before it is closed.'),
+    auth_failures: countLimit(5).describe(
+      'Failed logins per account and address before answers are delayed by 1, 2, 4 … seconds. ' +
+        'An account is never locked as a whole: that would let strangers lock people out.',
+    ),
+    auth_delay_max: duration('30s').describe('Longest of those delays.'),
+    auth_failures_per_ip: countLimit(20).describe(
+      'Failed logins per address and auth_window before auth_ban.',
+    ),
+    auth_window: duration('10m').describe('How long a failed login counts.'),
+    auth_ban: duration('1h').describe('How long such an address may not log in.'),
+    stanzas_per_second: countLimit(50).describe(
+      'Stanzas per second and session, averaged; more is slowed down.',
+    ),
+    stanza_burst: countLimit(500).describe('Stanzas that a session may send at once on top of that.'),
+    bytes_per_second: sizeLimit('20KB').describe(
+      'Bytes per second and session, averaged; more is slowed down.',
+    ),
+    bytes_burst: sizeLimit('512KB').describe('Bytes that a session may send at once on top of that.'),
+    send_buffer_bytes: sizeLimit('1MB').describe('Unsent bytes of one connection before it is dropped.'),
+    sm_queue: countLimit(1000).describe('Un-acked stanzas of one session (XEP-0198).'),
+    devices_per_user: countLimit(10).describe('Push registrations of one account; the oldest gives way.'),
+    push_queue: countLimit(100_000).describe('Push requests waiting in all.'),
+    http_body_bytes: sizeLimit('1MB').describe('Largest body of an API request.'),
+    http_requests_per_ip: countLimit(600).describe(
+      'API requests per minute and address; the Unix socket is exempt.',
+    ),
+    tokens_per_user: countLimit(50).describe('API tokens of one account.'),
+    later_pending: countLimit(4).describe('Requests of one session that may wait for slow work at a time.'),
+    later_queue: countLimit(1000).describe('Requests that may wait for slow work in all.'),
+    origin_id_keep: durationLimit('24h').describe(
+      'How long a repeated message is recognised by its origin-id.',
+    ),
+  })
+  .prefault({})

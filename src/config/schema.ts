@@ -1,0 +1,224 @@
+/**
+ * The configuration, key by key. This is the one truth: `config schema`, `config init` and the reference page are
+ * printed from it. Names are kept as they stand in the file, so that a key can be searched through the whole code.
+ */
+import { z } from 'zod'
+import { limits } from './limits.ts'
+import { count, duration, host, httpUrl, listen, network } from './values.ts'
+
+/** A file named in the configuration: relative to it, or the name of a systemd credential. */
+const file = () => z.string().min(1)
+
+const tlsHost = z.strictObject({
+  name: host.describe('Domain for which this pair is used.'),
+  cert: file().describe('Certificate chain, PEM.'),
+  key: file().describe('Private key, PEM.'),
+})
+
+const tls = z.strictObject({
+  cert: file().optional().describe('Certificate chain, PEM. Without one Belfry signs its own.'),
+  key: file().optional().describe('Private key, PEM.'),
+  min: z.enum(['1.2', '1.3']).default('1.2').describe('Lowest TLS version.'),
+  hosts: z
+    .array(tlsHost)
+    .default([])
+    .describe('Further certificates, chosen by SNI and by the stream’s `to`.'),
+})
+
+const c2s = z.strictObject({
+  listen: listen(['0.0.0.0:5222']).describe(
+    'Client connections that start in the clear and upgrade (STARTTLS).',
+  ),
+  direct_tls_listen: listen(['0.0.0.0:5223']).describe(
+    'Client connections with TLS from the first byte (XEP-0368).',
+  ),
+  require_tls: z
+    .boolean()
+    .default(true)
+    .describe('false: SCRAM logins and registration also without TLS. PLAIN never.'),
+})
+
+const http = z.strictObject({
+  listen: listen(['127.0.0.1:5280']).describe('API, /admin/, health and metrics.'),
+  tls_listen: listen([]).describe('The same over TLS.'),
+  public_url: httpUrl.optional().describe('Address under which people reach this server.'),
+  trusted_proxies: z
+    .array(network)
+    .default(['127.0.0.1', '::1'])
+    .describe('Peers whose X-Forwarded-For and X-Forwarded-Proto are believed.'),
+  origins: z
+    .array(z.string())
+    .default([])
+    .describe('Web origins that may open a WebSocket or BOSH; [] = same origin and loopback pages.'),
+})
+
+const auth = z.strictObject({
+  scram_iterations: z
+    .number()
+    .int()
+    .min(4096)
+    .max(10_000_000)
+    .default(10_000)
+    .describe('PBKDF2 rounds of new keys. The client pays them at each login.'),
+  plain: z.boolean().default(false).describe('Offer PLAIN inside TLS, for clients without SCRAM.'),
+})
+
+const registration = z.strictObject({
+  in_band: z.boolean().default(false).describe('Accounts made by the app itself (XEP-0077).'),
+  http: z.boolean().default(false).describe('Accounts made by POST /v1/register.'),
+  ip_access: z
+    .array(network)
+    .default(['127.0.0.0/8', '::1/128'])
+    .describe(
+      'Who may register: first match wins, "!" denies; [] = nobody, ["0.0.0.0/0", "::/0"] = everyone.',
+    ),
+  timeout: duration('10m').describe(
+    'One account per address and interval; "0s" or "infinity" = no such limit.',
+  ),
+  min_password: count(8).describe('Shortest password that a person may choose.'),
+})
+
+const sm = z.strictObject({
+  max: duration('10m').describe('How long a lost connection can be resumed (XEP-0198).'),
+  max_with_push: duration('24h').describe('The same for an account with a registered device.'),
+  ack_timeout: duration('10s').describe('A stanza not acknowledged for this long counts as missed for push.'),
+})
+
+const archive = z.strictObject({
+  default: z
+    .enum(['always', 'roster', 'never'])
+    .default('always')
+    .describe('What is archived until the user says otherwise (XEP-0313).'),
+  keep: z
+    .union([z.literal('forever'), duration('infinity')])
+    .default('forever')
+    .transform((value) => (value === 'forever' ? Infinity : value))
+    .describe('How long the archive keeps a message.'),
+})
+
+const app = z
+  .strictObject({
+    topic: z.string().min(1).describe('Bundle identifier of the app.'),
+    environment: z
+      .enum(['production', 'sandbox'])
+      .default('production')
+      .describe('Which of Apple’s two services.'),
+    team_id: z.string().length(10).optional().describe('Apple team id, with key_id and key_file.'),
+    key_id: z.string().length(10).optional().describe('Id of the signing key.'),
+    key_file: file().optional().describe('The signing key, AuthKey_….p8.'),
+    cert_file: file().optional().describe('Push certificate, PEM, instead of a signing key.'),
+    cert_key_file: file().optional().describe('Its private key, PEM.'),
+    p12_file: file().optional().describe('Push certificate with key, PKCS #12, instead of the two above.'),
+    p12_password_file: file().optional().describe('File with the password of p12_file.'),
+    endpoint: httpUrl.optional().describe('Only to replace Apple’s address.'),
+    ca_file: file().optional().describe('Only for an endpoint with a private certificate authority.'),
+    aliases: z.array(z.string()).default([]).describe('Push service addresses that old app builds name.'),
+    body: z
+      .enum(['none', 'sender', 'full', 'encrypted'])
+      .default('sender')
+      .describe('How much of a message is shown to Apple.'),
+  })
+  .superRefine((value, ctx) => {
+    const ways = [['team_id', 'key_id', 'key_file'], ['cert_file', 'cert_key_file'], ['p12_file']] as const
+    const used = ways.filter((keys) => keys.some((key) => value[key] !== undefined))
+    if (used.length !== 1) {
+      const message =
+        'needs exactly one way to sign in to Apple: team_id + key_id + key_file, or cert_file + cert_key_file, or p12_file'
+      ctx.addIssue({ code: 'custom', message })
+    }
+    for (const key of used.flat()) {
+      if (value[key] === undefined) {
+        ctx.addIssue({ code: 'custom', path: [key], message: `${key} is missing beside its companions` })
+      }
+    }
+  })
+
+const push = z.strictObject({
+  simulator: z.boolean().default(false).describe('Push to the built-in APNs simulator instead of Apple.'),
+  burst: count(10).describe(
+    'Pushes per device and minute before messages of one chat are merged; 0 = never.',
+  ),
+  apps: z.array(app).default([]).describe('The apps that this server may ring.'),
+})
+
+const webhook = z.strictObject({
+  url: httpUrl.optional().describe('Address that is told of each message to somebody who is away.'),
+  secret_file: file().optional().describe('File with the key of the HMAC-SHA-256 signature (json only).'),
+  format: z
+    .enum(['json', 'form'])
+    .default('json')
+    .describe('json, or the urlencoded from/to/body/token of home-made ejabberd modules.'),
+  timeout: duration('10s').describe('Longest wait for an answer.'),
+  allow_private: z.boolean().default(false).describe('Allow addresses of private networks and loopback.'),
+})
+
+const log = z.strictObject({
+  level: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('Least severe level that is written.'),
+  format: z
+    .enum(['text', 'json'])
+    .default('text')
+    .describe('One line of key=value, or one JSON object, per event.'),
+})
+
+export const configSchema = z
+  .strictObject({
+    hosts: z.array(host).min(1).default(['localhost']).describe('The domains that this server is for.'),
+    data_dir: z.string().min(1).optional().describe('Where the database lives.'),
+    admins: z
+      .array(z.string().regex(/^[^\s@/]+@[^\s@/]+$/u, { error: 'not an address such as "you@example.org"' }))
+      .default([])
+      .describe('Accounts that may use the web admin.'),
+    tls: tls.prefault({}),
+    c2s: c2s.prefault({}),
+    http: http.prefault({}),
+    auth: auth.prefault({}),
+    registration: registration.prefault({}),
+    sm: sm.prefault({}),
+    archive: archive.prefault({}),
+    limits,
+    push: push.prefault({}),
+    webhook: webhook.prefault({}),
+    log: log.prefault({}),
+  })
+  .superRefine((value, ctx) => {
+    const issue = (path: PropertyKey[], message: string) => ctx.addIssue({ code: 'custom', path, message })
+    if ((value.tls.cert === undefined) !== (value.tls.key === undefined)) {
+      issue(['tls'], 'cert and key go together: name both or neither')
+    }
+    duplicates(value.hosts).forEach((index) => issue(['hosts', index], 'this host is listed twice'))
+    duplicates(value.push.apps.map((entry) => `${entry.environment} ${entry.topic}`)).forEach((index) =>
+      issue(['push', 'apps', index], 'this topic and environment are listed twice'),
+    )
+  })
+
+function duplicates(list: readonly string[]): number[] {
+  return list.flatMap((item, index) => (list.indexOf(item) === index ? [] : [index]))
+}
+
+/** Sections of the design whose feature is not in this version: accepted with a warning, so that no file breaks. */
+export const LATER: readonly (readonly string[])[] = [
+  ['acme'],
+  ['muc'],
+  ['upload'],
+  ['external_services'],
+  ['contact'],
+  ['backup'],
+  ['push', 'hold'],
+  ['push', 'proxy'],
+]
+
+/** Keys whose value is a path, for the check that each file is there and not open to everyone. */
+export const FILE_KEYS: readonly { readonly key: string; readonly secret: boolean }[] = [
+  { key: 'cert', secret: false },
+  { key: 'key', secret: true },
+  { key: 'key_file', secret: true },
+  { key: 'cert_file', secret: false },
+  { key: 'cert_key_file', secret: true },
+  { key: 'p12_file', secret: true },
+  { key: 'p12_password_file', secret: true },
+  { key: 'secret_file', secret: true },
+  { key: 'ca_file', secret: false },
+]

@@ -1,0 +1,104 @@
+/** The spellings of a configuration value: durations, sizes, addresses. Each becomes one plain type inside. */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
+const SIZES = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const
+
+/** "10m" → 600000. `undefined` where the text is no duration. */
+export function parseDuration(text: string): number | undefined {
+  if (text === 'infinity') return Infinity
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text.trim())
+  if (!match) return text.trim() === '0' ? 0 : undefined
+  // The expression above admits these units only.
+  return Math.round(Number(match[1]) * UNITS[match[2] as keyof typeof UNITS])
+}
+
+/** "256KB" → 262144. Units are powers of 1024, as every server's configuration counts them. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)?$/i.exec(text.trim())
+  if (!match) return undefined
+  const unit = (match[2] ?? 'B').toUpperCase() as keyof typeof SIZES // one of the four above
+  return Math.round(Number(match[1]) * SIZES[unit])
+}
+
+/** "0.0.0.0:5222", "[::1]:5222", "localhost:0". A bare port would hide the choice of interface, so it is refused. */
+export function parseListen(text: string): ListenAddress | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^[\]:]+)):(\d{1,5})$/.exec(text.trim())
+  if (!match) return undefined
+  const port = Number(match[3])
+  if (port > 65535) return undefined
+  if (match[1] !== undefined) return isIP(match[1]) === 6 ? { host: match[1], port } : undefined
+  return { host: match[2] ?? '', port }
+}
+
+/** An IPv4 or IPv6 network, "!" in front denies. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.replace(/^!/, '').split('/')
+  const family = isIP(address)
+  if (!family || rest.length > 0) return false
+  if (bits === undefined) return true
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
+}
+
+function parsed<T>(what: string, parse: (text: string) => T | undefined) {
+  return (text: string | number, ctx: z.RefinementCtx): T => {
+    const value = parse(String(text))
+    if (value !== undefined) return value
+    ctx.addIssue({ code: 'custom', message: `${JSON.stringify(text)} is not ${what}` })
+    return z.NEVER
+  }
+}
+
+const DURATION = 'a duration such as "30s", "10m", "24h", "90d", "0s" or "infinity"'
+const SIZE = 'a size such as 65536, "256KB" or "10MB"'
+
+export const duration = (fallback: string) =>
+  z
+    .union([z.string(), z.literal(0)], { error: `expected ${DURATION}` })
+    .prefault(fallback)
+    .transform(parsed(DURATION, parseDuration))
+
+export const size = (fallback: number | string) =>
+  z
+    .union([z.string(), z.number().int().nonnegative()], { error: `expected ${SIZE}` })
+    .prefault(fallback)
+    .transform(parsed(SIZE, parseSize))
+
+export const count = (fallback: number) => z.number().int().nonnegative().default(fallback)
+
+/** In [limits], 0 or "0s" means no limit; inside, that is Infinity, so that `n > limit` needs no special case. */
+export const unlimited = (value: number): number => (value === 0 ? Infinity : value)
+export const countLimit = (fallback: number) => count(fallback).transform(unlimited)
+export const sizeLimit = (fallback: number | string) => size(fallback).transform(unlimited)
+export const durationLimit = (fallback: string) => duration(fallback).transform(unlimited)
+
+export const listen = (fallback: string[]) =>
+  z
+    .array(z.string().transform(parsed('an address such as "0.0.0.0:5222" or "[::1]:5222"', parseListen)))
+    .prefault(fallback)
+
+export const network = z.string().refine(isNetwork, {
+  error: (issue) =>
+    `${JSON.stringify(issue.input)} is not an address or network such as "10.0.0.0/8", "::1" or "!192.0.2.0/24"`,
+})
+
+export const host = z
+  .string()
+  .transform((name) => name.toLowerCase().replace(/\.$/, ''))
+  .refine((name) => /^[^\s@/:"'<>&]{1,253}$/u.test(name) || isIP(name) === 6, {
+    error: 'not a host name such as "chat.example.org"',
+  })
+
+export const httpUrl = z.string().refine(
+  (text) => {
+    const url = URL.parse(text)
+    return url !== null && (url.protocol === 'https:' || url.protocol === 'http:')
+  },
+  { error: (issue) => `${JSON.stringify(issue.input)} is not an http or https address` },
+)

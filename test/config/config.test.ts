@@ -1,0 +1,263 @@
+import { afterAll, describe, expect, test } from 'bun:test'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Config, ConfigError, defaults, findConfig, loadConfig, parseConfig } from '../../src/config.ts'
+import { commentedSample, jsonSchema } from '../../src/config/describe.ts'
+import { formatProblem, nearest } from '../../src/config/problems.ts'
+import { parseDuration, parseListen, parseSize } from '../../src/config/values.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'belfry-config-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+function accepted(toml: string): Config {
+  const result = parseConfig(toml, '/etc/belfry/belfry.toml')
+  if (result.errors) throw new Error(result.errors.map(formatProblem).join('\n'))
+  return result.config
+}
+
+function refused(toml: string): string[] {
+  return (parseConfig(toml, 'b.toml').errors ?? []).map((e) => `${e.line}:${e.column} ${e.message}`)
+}
+
+function write(name: string, text: string, mode = 0o600): string {
+  const file = join(directory, name)
+  writeFileSync(file, text)
+  chmodSync(file, mode)
+  return file
+}
+
+describe('values', () => {
+  test.each([
+    ['10m', 600_000],
+    ['24h', 86_400_000],
+    ['90d', 7_776_000_000],
+    ['250ms', 250],
+    ['1.5s', 1500],
+    ['0s', 0],
+    ['infinity', Infinity],
+    ['10', undefined],
+    ['-1s', undefined],
+    ['1 fortnight', undefined],
+    ['', undefined],
+  ])('the duration %p', (text, ms) => expect(parseDuration(text)).toBe(ms))
+
+  test.each([
+    ['256KB', 262_144],
+    ['10MB', 10_485_760],
+    ['65536', 65_536],
+    ['1 gb', 1_073_741_824],
+    ['ten', undefined],
+    ['-1', undefined],
+  ])('the size %p', (text, bytes) => expect(parseSize(text)).toBe(bytes))
+
+  test.each([
+    ['0.0.0.0:5222', { host: '0.0.0.0', port: 5222 }],
+    ['[::1]:5222', { host: '::1', port: 5222 }],
+    ['localhost:0', { host: 'localhost', port: 0 }],
+    ['5222', undefined],
+    ['::1:5222', undefined],
+    ['[127.0.0.1]:1', undefined],
+    ['a:70000', undefined],
+  ])('the address %p', (text, address) => expect(parseListen(text)).toEqual(address))
+})
+
+describe('defaults', () => {
+  test('without a file: this machine only, the simulator as the phone', () => {
+    const config = defaults()
+    expect(config.hosts).toEqual(['localhost'])
+    expect(config.c2s.listen.map((l) => l.host)).toEqual(['127.0.0.1', '::1'])
+    expect(config.http.listen).toEqual([
+      { host: '127.0.0.1', port: 5280 },
+      { host: '::1', port: 5280 },
+    ])
+    expect(config.push.simulator).toBe(true)
+    expect(config.data_dir).toBe(join(process.cwd(), 'data'))
+    expect(config.source.file).toBeUndefined()
+  })
+
+  test('with a file the simulator is off and clients are heard on every interface', () => {
+    const config = accepted('')
+    expect(config.push.simulator).toBe(false)
+    expect(config.c2s.listen).toEqual([{ host: '0.0.0.0', port: 5222 }])
+    expect(config.data_dir).toBe('/var/lib/belfry')
+  })
+
+  test('the commented sample is a valid file, and so is the same with every comment removed from the limits', () => {
+    expect(refused(commentedSample())).toEqual([])
+    const limits = commentedSample().split('[limits]')[1]?.split('\n[')[0] ?? ''
+    const set = limits.replaceAll(/^# (\w+ = )/gm, '$1')
+    expect(accepted(`[limits]${set}`).limits).toEqual(accepted('').limits)
+  })
+
+  test('every key is described', () => {
+    const bare: string[] = []
+    const walk = (node: ReturnType<typeof jsonSchema>, path: string): void => {
+      for (const [key, value] of Object.entries(node.properties ?? {})) {
+        const inner = value.items?.properties ? value.items : value
+        if (inner.properties) walk(inner, `${path}${key}.`)
+        else if (!value.description) bare.push(path + key)
+      }
+    }
+    walk(jsonSchema(), '')
+    expect(bare).toEqual([])
+  })
+})
+
+describe('meaning', () => {
+  test('0 in [limits] means none', () => {
+    const { limits } = accepted('[limits]\nsessions_per_user = 0\npreauth_timeout = "0s"\noffline_bytes = 0')
+    expect([limits.sessions_per_user, limits.preauth_timeout, limits.offline_bytes]).toEqual([
+      Infinity,
+      Infinity,
+      Infinity,
+    ])
+    expect(limits.connections).toBe(0)
+  })
+
+  test('rates = false lifts what counts time or addresses and keeps what counts an account or a size', () => {
+    const { limits, registration, push } = accepted('[limits]\nrates = false')
+    expect(limits.connections_per_ip).toBe(Infinity)
+    expect(limits.auth_failures).toBe(Infinity)
+    expect(limits.stanzas_per_second).toBe(Infinity)
+    expect(registration).toMatchObject({ timeout: 0, min_password: 0 })
+    expect(push.burst).toBe(Infinity)
+    expect(limits.stanza_bytes).toBe(262_144)
+    expect(limits.sessions_per_user).toBe(20)
+  })
+
+  test('registration.timeout: "infinity" and "0s" both mean no interval', () => {
+    expect(accepted('[registration]\ntimeout = "infinity"').registration.timeout).toBe(0)
+    expect(accepted('[registration]\ntimeout = "0s"').registration.timeout).toBe(0)
+  })
+
+  test('relative files belong to the directory of the configuration', () => {
+    const config = accepted('[tls]\ncert = "c.pem"\nkey = "/k.pem"')
+    expect([config.tls.cert, config.tls.key]).toEqual(['/etc/belfry/c.pem', '/k.pem'])
+  })
+
+  test('what a later version will read is named, not refused', () => {
+    const config = accepted('[muc]\nhost = "rooms.example.org"\n[push]\nhold = "30s"')
+    expect(config.source.warnings).toEqual([
+      '[muc] is not in this version of Belfry and has no effect',
+      '[push.hold] is not in this version of Belfry and has no effect',
+    ])
+  })
+})
+
+describe('refusals', () => {
+  test('all of them at once, each at its place', () => {
+    const toml = [
+      'hosts = ["a.org", "a.org"]',
+      'hosst = 1',
+      '[limits]',
+      'max_stanza_bytes = 1',
+      '  stanza_bites = 5',
+      '[c2s]',
+      'listen = ["0.0.0.0:5222", "5222"]',
+      'require_tls = "yes"',
+      '[auth]',
+      'scram_iterations = 100',
+      '[log]',
+      'level = "loud"',
+      '[[push.apps]]',
+      'topic = "org.bix.chat"',
+      'team_id = "ABCDE12345"',
+    ].join('\n')
+    expect(refused(toml)).toEqual([
+      '2:1 unknown key "hosst" at the top level — did you mean "hosts"?',
+      '4:1 unknown key "max_stanza_bytes" in [limits] — did you mean "stanza_bytes"?',
+      '5:3 unknown key "stanza_bites" in [limits] — did you mean "stanza_bytes"?',
+      '7:27 "listen": "5222" is not an address such as "0.0.0.0:5222" or "[::1]:5222"',
+      '8:15 "require_tls" must be a boolean',
+      '10:20 "scram_iterations" must be at least 4096',
+      '12:9 "level" must be one of "debug", "info", "warn", "error"',
+      '13:3 "key_id": key_id is missing beside its companions',
+      '13:3 "key_file": key_file is missing beside its companions',
+    ])
+  })
+
+  test('what only the whole can show is said once the parts are right', () => {
+    expect(refused('hosts = ["a.org", "A.org."]\n[tls]\ncert = "c"')).toEqual([
+      '1:19 "hosts": this host is listed twice',
+      '2:2 "tls": cert and key go together: name both or neither',
+    ])
+    expect(refused('[[push.apps]]\ntopic = "a.b"')[0]).toStartWith(
+      '1:3 "apps": needs exactly one way to sign in',
+    )
+    expect(refused('[[push.apps]]\ntopic = "a"\nteam_id = "ABCDE12345"\nkey_id = "ABCDE12345"')).toEqual([
+      '1:3 "key_file": key_file is missing beside its companions',
+    ])
+  })
+
+  test('a dotted key, an inline table and a quoted key are found where they stand', () => {
+    expect(refused('tls.hosts = [{ name = "a.org", cert = "c", kay = "k" }]\n"log".colour = true')).toEqual([
+      '1:14 "key" is missing',
+      '1:44 unknown key "kay" in [tls.hosts] — did you mean "key"?',
+      '2:7 unknown key "colour" in [log]',
+    ])
+  })
+
+  test('the line is shown with a caret below the place', () => {
+    const [error] = parseConfig('[limits]\n\tdept = 3', '/x/b.toml').errors ?? []
+    expect(error && formatProblem(error)).toBe(
+      '/x/b.toml:2:2: unknown key "dept" in [limits] — did you mean "depth"?\n  2 | \tdept = 3\n    | \t^',
+    )
+  })
+
+  test.each([['x = '], ['a = 1\na = 2'], ['[a\n'], ['\0'], ['hosts = ["a"\n[b]']])(
+    'text that is not TOML: %p',
+    (toml) => expect(refused(toml)[0]).toMatch(/^\d+:\d+ not TOML: /),
+  )
+
+  test('keys of the language itself are only unknown keys', () => {
+    expect(refused('__proto__ = 1\nconstructor = 2\n[limits]\ntoString = 3')).toHaveLength(3)
+  })
+})
+
+test('a guess is made for a slip, not for another word', () => {
+  expect(nearest('lisetn', ['listen', 'level'])).toBe('listen')
+  expect(nearest('colour', ['level', 'format'])).toBeUndefined()
+})
+
+describe('the file', () => {
+  test('--config comes before $BELFRY_CONFIG', () => {
+    expect(findConfig({ file: '/a.toml', env: { BELFRY_CONFIG: '/b.toml' } })).toBe('/a.toml')
+    expect(findConfig({ env: { BELFRY_CONFIG: '/b.toml' } })).toBe('/b.toml')
+  })
+
+  test('one that is named and not there is an error with the remedy', () => {
+    expect(() => loadConfig({ file: join(directory, 'none.toml') })).toThrow(
+      /none\.toml does not exist; .*config init/,
+    )
+  })
+
+  test('a directory in its place', () => {
+    expect(() => loadConfig({ file: directory })).toThrow('is not a file')
+  })
+
+  test('a missing key file is shown at its line; an open one is a warning', () => {
+    const app = '[[push.apps]]\ntopic = "t"\nteam_id = "ABCDE12345"\nkey_id = "ABCDE12345"\nkey_file = "k.p8"'
+    const file = write('app.toml', app)
+    expect(loadConfig({ file }).push.apps).toHaveLength(1)
+    expect(() => loadConfig({ file, checkFiles: true })).toThrow(ConfigError)
+    expect(() => loadConfig({ file, checkFiles: true })).toThrow(/app\.toml:5:12: .*k\.p8 does not exist/)
+    write('k.p8', 'x', 0o644)
+    expect(loadConfig({ file, checkFiles: true }).source.warnings[0]).toContain('chmod o-rwx')
+    write('k.p8', 'x', 0o600)
+    expect(loadConfig({ file, checkFiles: true }).source.warnings).toEqual([])
+  })
+
+  test('a bare name is a systemd credential where there is one', () => {
+    write('cred.p8', 'x')
+    process.env.CREDENTIALS_DIRECTORY = directory
+    try {
+      expect(accepted('[webhook]\nsecret_file = "cred.p8"').webhook.secret_file).toBe(
+        join(directory, 'cred.p8'),
+      )
+      expect(accepted('[webhook]\nsecret_file = "other"').webhook.secret_file).toBe('/etc/belfry/other')
+    } finally {
+      delete process.env.CREDENTIALS_DIRECTORY
+    }
+  })
+})
