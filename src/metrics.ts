@@ -1,0 +1,105 @@
+/**
+ * Metrics in Prometheus' text format. Labels come from small closed sets, never from a JID, an address or anything
+ * else that a stranger can choose: each label value is memory for ever.
+ * On hot paths take the child once (`const seen = stanzas.labels('message', 'in')`) and only `seen.inc()` there.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+export const registry = new Registry()
+
+const counter = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
+  new Counter({ name: `belfry_${name}`, help, labelNames, registers: [registry] })
+const gauge = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
+  new Gauge({ name: `belfry_${name}`, help, labelNames, registers: [registry] })
+const histogram = <L extends string = never>(
+  name: string,
+  help: string,
+  buckets: number[],
+  labelNames: L[] = [],
+) => new Histogram({ name: `belfry_${name}`, help, buckets, labelNames, registers: [registry] })
+
+const FAST = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1]
+const SLOW = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+export const buildInfo = gauge('build_info', 'Version of this server; always 1.', ['version', 'runtime'])
+
+/** state: negotiating, bound, detached; transport: tcp, tls, websocket, bosh */
+export const sessions = gauge('sessions', 'Streams by transport and state.', ['transport', 'state'])
+/** result: accepted, refused_ip, refused_total, tls_failed */
+export const connections = counter('connections_total', 'Connections by listener and result.', [
+  'listener',
+  'result',
+])
+export const tlsHandshakes = counter('tls_handshake_total', 'TLS handshakes.', ['version', 'result'])
+/** result: ok, failed, aborted, limited, disabled */
+export const authentications = counter('auth_total', 'Logins by mechanism and result.', [
+  'mechanism',
+  'result',
+])
+export const registrations = counter('registrations_total', 'Accounts registered by people.', [
+  'door',
+  'result',
+])
+
+/** kind: message, presence, iq, nonza; direction: in, out */
+export const stanzas = counter('stanzas_total', 'Stanzas by kind and direction.', ['kind', 'direction'])
+export const streamErrors = counter('stream_errors_total', 'Streams that Belfry ended with an error.', [
+  'condition',
+])
+export const limitsHit = counter('limits_hit_total', 'Times that a limit of [limits] was reached.', ['limit'])
+
+export const offlineMessages = gauge('offline_messages', 'Messages waiting for accounts.')
+export const offlineStored = counter('offline_total', 'Messages to absent accounts.', ['result'])
+
+export const commitSeconds = histogram('db_commit_seconds', 'Duration of COMMIT, fsync included.', FAST)
+export const commitRows = histogram(
+  'db_turn_stanzas',
+  'Writing stanzas per transaction.',
+  [1, 2, 4, 8, 16, 32, 64],
+)
+export const commitFailures = counter('db_commit_failures_total', 'Transactions that did not commit.', [
+  'cause',
+])
+export const walBytes = gauge('db_wal_bytes', 'Size of the write-ahead log.')
+export const databaseBytes = gauge('db_size_bytes', 'Size of the database file.')
+export const diskFree = gauge('disk_free_bytes', 'Free space of the volume that holds the data.')
+
+export const loopLag = histogram('loop_lag_seconds', 'How late the event loop ran a timer.', [...FAST, 5])
+
+/** provider: apns, simulator, webhook; result: sent, retried, dropped; reason: one of the provider's closed set */
+export const pushes = counter('push_total', 'Push requests by outcome.', ['provider', 'result', 'reason'])
+export const pushLatency = histogram('push_latency_seconds', 'From commit to the provider’s answer.', SLOW, [
+  'provider',
+])
+export const pushQueue = gauge('push_queue', 'Push requests without an answer yet.')
+export const pushDevices = gauge('push_devices', 'Registered devices.')
+
+/** route is the pattern of the route, not the path of the request. */
+export const httpRequests = counter('http_requests_total', 'HTTP requests.', ['method', 'route', 'status'])
+export const httpSeconds = histogram('http_request_seconds', 'Duration of HTTP requests.', SLOW, ['route'])
+
+export const certificateExpiry = gauge('cert_expiry_timestamp_seconds', 'When a certificate ends.', ['host'])
+export const reloadSuccess = gauge('config_last_reload_success', '1 if the last reload was good.')
+export const startTime = gauge('ready_timestamp_seconds', 'When the server became ready.')
+
+const LAG_INTERVAL = 100
+
+/** Starts what measures by itself (process figures, loop lag); returns what stops it. */
+export function startMetrics(version: string): () => void {
+  buildInfo.labels(version, `bun ${Bun.version}`).set(1)
+  reloadSuccess.set(1)
+  if (!registry.getSingleMetric('process_cpu_user_seconds_total'))
+    collectDefaultMetrics({ register: registry })
+  let due = performance.now() + LAG_INTERVAL
+  const timer = setInterval(() => {
+    const now = performance.now()
+    loopLag.observe(Math.max(0, now - due) / 1000)
+    due = now + LAG_INTERVAL
+  }, LAG_INTERVAL)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+export async function exposition(): Promise<{ readonly type: string; readonly text: string }> {
+  return { type: registry.contentType, text: await registry.metrics() }
+}
