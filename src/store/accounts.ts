@@ -1,0 +1,248 @@
+/** Accounts, their SCRAM keys and their vCard. */
+import { and, asc, count, eq, gt, like, sql } from 'drizzle-orm'
+import { blob, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { type Db, type Write, writer } from './db.ts'
+import type { Credentials, HashName, ScramKeys } from './credentials.ts'
+
+export const accounts = sqliteTable('accounts', {
+  id: integer('id').primaryKey(),
+  jid: text('jid').notNull(),
+  host: text('host').notNull(),
+  createdAt: integer('created_at').notNull(),
+  disabled: integer('disabled', { mode: 'boolean' }).notNull(),
+  lastSeen: integer('last_seen'),
+  lastStatus: text('last_status'),
+  rosterVersion: integer('roster_version').notNull(),
+})
+
+const credentials = sqliteTable(
+  'credentials',
+  {
+    accountId: integer('account_id').notNull(),
+    hash: text('hash').notNull(),
+    salt: blob('salt', { mode: 'buffer' }).notNull(),
+    iterations: integer('iterations').notNull(),
+    storedKey: blob('stored_key', { mode: 'buffer' }).notNull(),
+    serverKey: blob('server_key', { mode: 'buffer' }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.hash] })],
+)
+
+const vcards = sqliteTable('vcards', {
+  accountId: integer('account_id').primaryKey(),
+  xml: text('xml').notNull(),
+})
+
+export type Account = typeof accounts.$inferSelect
+
+/** The account cache holds this many rows; it is dropped whole when full. */
+const CACHE = 20_000
+
+export class Accounts {
+  readonly #db: Db
+  readonly #cache = new Map<string, Account | null>()
+  readonly #byJid
+  readonly #scram
+  readonly #vcard
+  readonly #insert: Write<{ jid: string; host: string; createdAt: number }>
+  readonly #putKeys: Write<{ accountId: number; hash: string } & ScramKeys>
+  readonly #delete: Write<{ id: number }>
+  readonly #disable: Write<{ id: number; disabled: boolean }>
+  readonly #seen: Write<{ id: number; lastSeen: number; lastStatus: string | null }>
+  readonly #bump: Write<{ id: number }>
+  readonly #putVcard: Write<{ accountId: number; xml: string }>
+
+  constructor(db: Db) {
+    this.#db = db
+    const { orm } = db
+    const p = sql.placeholder
+    this.#byJid = orm
+      .select()
+      .from(accounts)
+      .where(eq(accounts.jid, p('jid')))
+      .prepare()
+    this.#scram = orm
+      .select()
+      .from(credentials)
+      .where(and(eq(credentials.accountId, p('accountId')), eq(credentials.hash, p('hash'))))
+      .prepare()
+    this.#vcard = orm
+      .select()
+      .from(vcards)
+      .where(eq(vcards.accountId, p('accountId')))
+      .prepare()
+    this.#insert = writer(
+      db,
+      orm
+        .insert(accounts)
+        .values({
+          jid: p('jid'),
+          host: p('host'),
+          createdAt: p('createdAt'),
+          disabled: false,
+          rosterVersion: 0,
+        })
+        .prepare(),
+    )
+    this.#putKeys = writer(
+      db,
+      orm
+        .insert(credentials)
+        .values({
+          accountId: p('accountId'),
+          hash: p('hash'),
+          salt: p('salt'),
+          iterations: p('iterations'),
+          storedKey: p('storedKey'),
+          serverKey: p('serverKey'),
+        })
+        .onConflictDoUpdate({
+          target: [credentials.accountId, credentials.hash],
+          set: {
+            salt: sql`excluded.salt`,
+            iterations: sql`excluded.iterations`,
+            storedKey: sql`excluded.stored_key`,
+            serverKey: sql`excluded.server_key`,
+          },
+        })
+        .prepare(),
+    )
+    this.#delete = writer(
+      db,
+      orm
+        .delete(accounts)
+        .where(eq(accounts.id, p('id')))
+        .prepare(),
+    )
+    this.#disable = writer(
+      db,
+      orm
+        .update(accounts)
+        .set({ disabled: sql`${p('disabled')}` })
+        .where(eq(accounts.id, p('id')))
+        .prepare(),
+    )
+    this.#seen = writer(
+      db,
+      orm
+        .update(accounts)
+        .set({ lastSeen: sql`${p('lastSeen')}`, lastStatus: sql`${p('lastStatus')}` })
+        .where(eq(accounts.id, p('id')))
+        .prepare(),
+    )
+    this.#bump = writer(
+      db,
+      orm
+        .update(accounts)
+        .set({ rosterVersion: sql`${accounts.rosterVersion} + 1` })
+        .where(eq(accounts.id, p('id')))
+        .prepare(),
+    )
+    this.#putVcard = writer(
+      db,
+      orm
+        .insert(vcards)
+        .values({ accountId: p('accountId'), xml: p('xml') })
+        .onConflictDoUpdate({ target: vcards.accountId, set: { xml: sql`excluded.xml` } })
+        .prepare(),
+    )
+  }
+
+  /** `jid` is a prepared bare JID. */
+  find(jid: string): Account | undefined {
+    const known = this.#cache.get(jid)
+    if (known !== undefined) return known ?? undefined
+    const row = this.#byJid.get({ jid })
+    // A row read inside an open transaction may be rolled back with it: changed rows are forgotten by #touch's undo.
+    if (this.#cache.size >= CACHE) this.#cache.clear()
+    this.#cache.set(jid, row ?? null)
+    return row
+  }
+
+  /** Returns undefined when the name is taken. */
+  create(jid: string, host: string, keys: Credentials, now: number): Account | undefined {
+    if (this.find(jid)) return undefined
+    this.#touch(jid)
+    this.#insert({ jid, host, createdAt: now })
+    const account = this.find(jid)
+    if (!account) throw new Error('an account just inserted is not there')
+    this.#writeKeys(account.id, keys)
+    return account
+  }
+
+  setPassword(account: Account, keys: Credentials): void {
+    this.#writeKeys(account.id, keys)
+  }
+
+  /** Removes the account and, by foreign keys, everything that belongs to it. */
+  delete(account: Account): void {
+    this.#touch(account.jid)
+    this.#delete({ id: account.id })
+  }
+
+  setDisabled(account: Account, disabled: boolean): void {
+    this.#touch(account.jid)
+    this.#disable({ id: account.id, disabled })
+  }
+
+  setLastSeen(account: Account, at: number, status: string | null): void {
+    this.#touch(account.jid)
+    this.#seen({ id: account.id, lastSeen: at, lastStatus: status })
+  }
+
+  /** The next roster version (RFC 6121 §2.6). */
+  nextRosterVersion(account: Account): number {
+    const current = this.find(account.jid)
+    this.#touch(account.jid)
+    this.#bump({ id: account.id })
+    return (current?.rosterVersion ?? 0) + 1
+  }
+
+  scramKeys(account: Account, hash: HashName): ScramKeys | undefined {
+    return this.#scram.get({ accountId: account.id, hash })
+  }
+
+  vcard(account: Account): string | undefined {
+    return this.#vcard.get({ accountId: account.id })?.xml
+  }
+
+  setVcard(account: Account, xml: string): void {
+    this.#putVcard({ accountId: account.id, xml })
+  }
+
+  /** A page of accounts in the order of their JIDs, after `after`; `search` matches anywhere in the JID. */
+  list(query: { host?: string; search?: string; after?: string; limit: number }): Account[] {
+    const { orm } = this.#db
+    return orm
+      .select()
+      .from(accounts)
+      .where(
+        and(
+          query.host === undefined ? undefined : eq(accounts.host, query.host),
+          query.after === undefined ? undefined : gt(accounts.jid, query.after),
+          query.search ? like(accounts.jid, sql`${`%${escapeLike(query.search)}%`} escape '\\'`) : undefined,
+        ),
+      )
+      .orderBy(asc(accounts.jid))
+      .limit(query.limit)
+      .all()
+  }
+
+  count(): number {
+    return this.#db.orm.select({ n: count() }).from(accounts).get()?.n ?? 0
+  }
+
+  #writeKeys(accountId: number, keys: Credentials): void {
+    for (const hash of ['SHA-1', 'SHA-256'] as const) this.#putKeys({ accountId, hash, ...keys[hash] })
+  }
+
+  /** The cached row is about to change: forget it now, and again if the change is taken back. */
+  #touch(jid: string): void {
+    this.#cache.delete(jid)
+    this.#db.turn.undo(() => this.#cache.delete(jid))
+  }
+}
+
+function escapeLike(text: string): string {
+  return text.replace(/[\\%_]/g, (c) => `\\${c}`)
+}

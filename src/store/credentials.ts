@@ -1,0 +1,119 @@
+/**
+ * SCRAM keys (RFC 5802 §3, RFC 7677): derived off the loop by a small bounded pool, compared in constant time.
+ * Both hashes are always derived, since XMPPFramework knows only SHA-1 and newer clients want SHA-256.
+ */
+import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto'
+import { saslprep } from '@mongodb-js/saslprep'
+import { StanzaError } from '../xmpp/errors.ts'
+
+export type HashName = 'SHA-1' | 'SHA-256'
+
+export type ScramKeys = {
+  salt: Buffer
+  iterations: number
+  storedKey: Buffer
+  serverKey: Buffer
+}
+
+export type Credentials = Record<HashName, ScramKeys>
+
+export const digestName = { 'SHA-1': 'sha1', 'SHA-256': 'sha256' } as const
+export const digestLength = { 'SHA-1': 20, 'SHA-256': 32 } as const
+
+/** A password may have at most this many bytes, so that nobody makes us prepare a novel. */
+const PASSWORD_BYTES = 1024
+/** Derivations at once and waiting; more is refused, since an auth flood must not grow a queue without end. */
+const AT_ONCE = 4
+const WAITING = 256
+
+let running = 0
+const queue: (() => void)[] = []
+
+/** RFC 5802 §2.2: SASLprep; throws `not-acceptable` for an empty, oversized or forbidden password. */
+export function preparePassword(password: string): string {
+  if (Buffer.byteLength(password) > PASSWORD_BYTES)
+    throw new StanzaError('not-acceptable', 'The password is too long.')
+  let prepared: string
+  try {
+    prepared = saslprep(password)
+  } catch (cause) {
+    throw new StanzaError('not-acceptable', 'The password holds characters that are not allowed.', { cause })
+  }
+  if (prepared === '') throw new StanzaError('not-acceptable', 'The password is empty.')
+  return prepared
+}
+
+/** Derives both key pairs from a password. About 2.4 ms of another thread's CPU at 10,000 iterations. */
+export function deriveCredentials(
+  password: string,
+  iterations: number,
+  salt: () => Buffer,
+): Promise<Credentials> {
+  return Promise.resolve()
+    .then(() => preparePassword(password))
+    .then((prepared) =>
+      Promise.all([
+        deriveKeys('SHA-1', prepared, salt(), iterations),
+        deriveKeys('SHA-256', prepared, salt(), iterations),
+      ]),
+    )
+    .then(([sha1, sha256]) => ({ 'SHA-1': sha1, 'SHA-256': sha256 }))
+}
+
+/** Whether `password` gives these keys. Costs the same for keys that belong to nobody. */
+export function verifyPassword(password: string, hash: HashName, keys: ScramKeys): Promise<boolean> {
+  return Promise.resolve()
+    .then(() => preparePassword(password))
+    .then((prepared) => deriveKeys(hash, prepared, keys.salt, keys.iterations))
+    .then((derived) => timingSafeEqual(derived.storedKey, keys.storedKey))
+    .catch((error: unknown) => {
+      if (error instanceof StanzaError && error.condition === 'not-acceptable') return false
+      throw error
+    })
+}
+
+/** The keys that an unknown user seems to have: the same at every try, like those of a real one (RFC 5802 §9). */
+export function keysOfNobody(jid: string, hash: HashName, iterations: number, secret: Buffer): ScramKeys {
+  const part = (label: string) => createHmac('sha256', secret).update(`${label}\0${hash}\0${jid}`).digest()
+  const length = digestLength[hash]
+  return {
+    salt: part('salt').subarray(0, 16),
+    iterations,
+    storedKey: part('stored').subarray(0, length),
+    serverKey: part('server').subarray(0, length),
+  }
+}
+
+function deriveKeys(hash: HashName, prepared: string, salt: Buffer, iterations: number): Promise<ScramKeys> {
+  const digest = digestName[hash]
+  return inPool<Buffer>((done) => pbkdf2(prepared, salt, iterations, digestLength[hash], digest, done)).then(
+    (salted) => {
+      const clientKey = createHmac(digest, salted).update('Client Key').digest()
+      return {
+        salt,
+        iterations,
+        storedKey: createHash(digest).update(clientKey).digest(),
+        serverKey: createHmac(digest, salted).update('Server Key').digest(),
+      }
+    },
+  )
+}
+
+function inPool<T>(work: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
+  if (running >= AT_ONCE && queue.length >= WAITING) {
+    return Promise.reject(new StanzaError('resource-constraint', 'Too many password checks at once.'))
+  }
+  return new Promise<T>((resolve, reject) => {
+    const start = () => {
+      running++
+      work((error, value) => {
+        running--
+        queue.shift()?.()
+        if (error) reject(error)
+        else resolve(value)
+      })
+    }
+    if (running < AT_ONCE) start()
+    else queue.push(start)
+  })
+}

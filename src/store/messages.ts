@@ -1,0 +1,189 @@
+/** The archive, offline storage and the memory of what a client sent before. */
+import { and, asc, count, eq, lt, sql } from 'drizzle-orm'
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Account } from './accounts.ts'
+import type { Clock } from './clock.ts'
+import { type Db, type Write, writer } from './db.ts'
+
+export const archive = sqliteTable('archive', {
+  id: integer('id').primaryKey(),
+  accountId: integer('account_id').notNull(),
+  peer: text('peer').notNull(),
+  xml: text('xml').notNull(),
+})
+
+export const offline = sqliteTable('offline', {
+  id: integer('id').primaryKey(),
+  accountId: integer('account_id').notNull(),
+  bytes: integer('bytes').notNull(),
+  unread: integer('unread', { mode: 'boolean' }).notNull(),
+  xml: text('xml').notNull(),
+})
+
+export const origins = sqliteTable('origins', {
+  id: integer('id').primaryKey(),
+  origin: text('origin').notNull(),
+})
+
+/** A stored message; `id` is its time in microseconds since the epoch. */
+export interface Stored {
+  id: number
+  xml: string
+}
+
+export class Messages {
+  readonly #db: Db
+  readonly #clock: Clock
+  #lastId: number
+  readonly #known
+  readonly #waiting
+  readonly #size
+  readonly #archive: Write<{ id: number; accountId: number; peer: string; xml: string }>
+  readonly #hold: Write<{ id: number; accountId: number; bytes: number; unread: boolean; xml: string }>
+  readonly #drop: Write<{ id: number; accountId: number }>
+  readonly #origin: Write<{ id: number; origin: string }>
+
+  constructor(db: Db, clock: Clock) {
+    this.#db = db
+    this.#clock = clock
+    const { orm } = db
+    const p = sql.placeholder
+    this.#lastId = highestId(db)
+    this.#known = orm
+      .select({ id: origins.id })
+      .from(origins)
+      .where(eq(origins.origin, p('origin')))
+      .prepare()
+    const mine = eq(offline.accountId, p('accountId'))
+    this.#waiting = orm
+      .select({ id: offline.id, xml: offline.xml })
+      .from(offline)
+      .where(and(mine, sql`${offline.id} > ${p('after')}`))
+      .orderBy(asc(offline.id))
+      .limit(sql.placeholder('limit'))
+      .prepare()
+    this.#size = orm
+      .select({
+        messages: count(),
+        bytes: sql<number>`coalesce(sum(${offline.bytes}), 0)`,
+        unread: sql<number>`coalesce(sum(${offline.unread}), 0)`,
+      })
+      .from(offline)
+      .where(mine)
+      .prepare()
+    this.#archive = writer(
+      db,
+      orm
+        .insert(archive)
+        .values({ id: p('id'), accountId: p('accountId'), peer: p('peer'), xml: p('xml') })
+        .prepare(),
+    )
+    this.#hold = writer(
+      db,
+      orm
+        .insert(offline)
+        .values({
+          id: p('id'),
+          accountId: p('accountId'),
+          bytes: p('bytes'),
+          unread: p('unread'),
+          xml: p('xml'),
+        })
+        .prepare(),
+    )
+    this.#drop = writer(
+      db,
+      orm
+        .delete(offline)
+        .where(and(eq(offline.id, p('id')), mine))
+        .prepare(),
+    )
+    this.#origin = writer(
+      db,
+      orm
+        .insert(origins)
+        .values({ id: p('id'), origin: p('origin') })
+        .prepare(),
+    )
+  }
+
+  /** Microseconds since the epoch, rising by at least one, so that ids sort by arrival even if the clock jumps back. */
+  nextId(): number {
+    this.#lastId = Math.max(this.#lastId + 1, this.#clock.now() * 1000)
+    return this.#lastId
+  }
+
+  /** Stores one side's copy of a message under `id`. */
+  archive(account: Account, id: number, peer: string, xml: string): void {
+    this.#archive({ id, accountId: account.id, peer, xml })
+  }
+
+  hold(account: Account, id: number, xml: string, unread: boolean): void {
+    this.#hold({ id, accountId: account.id, bytes: Buffer.byteLength(xml), unread, xml })
+  }
+
+  /** Up to `limit` offline messages in order of arrival, after the one with id `after`. */
+  waiting(account: Account, after: number, limit: number): Stored[] {
+    return this.#waiting.all({ accountId: account.id, after, limit })
+  }
+
+  /** How much waits for the account: messages, bytes, and messages that count for the badge. */
+  offlineSize(account: Account): { messages: number; bytes: number; unread: number } {
+    return this.#size.get({ accountId: account.id }) ?? { messages: 0, bytes: 0, unread: 0 }
+  }
+
+  /** Removes what was delivered; ids that are gone already do no harm. */
+  delivered(account: Account, ids: readonly number[]): void {
+    for (const id of ids) this.#drop({ id, accountId: account.id })
+  }
+
+  /** Whether this very message was stored before (XEP-0359 §3.2 origin-id, within the sender and recipient). */
+  wasStored(origin: string): boolean {
+    return this.#known.get({ origin }) !== undefined
+  }
+
+  rememberOrigin(id: number, origin: string): void {
+    this.#origin({ id, origin })
+  }
+
+  /** Deletes up to `limit` rows of what is older than `before` (ms); returns how many. To be called within a trip. */
+  purgeOrigins(before: number, limit: number): number {
+    return this.#purge(origins, before, limit)
+  }
+
+  purgeOffline(before: number, limit: number): number {
+    return this.#purge(offline, before, limit)
+  }
+
+  /** Messages waiting for anybody: for metrics, not for the hot path. */
+  totalOffline(): number {
+    return this.#db.orm.select({ n: count() }).from(offline).get()?.n ?? 0
+  }
+
+  #purge(table: typeof origins | typeof offline, before: number, limit: number): number {
+    const ids = this.#db.orm
+      .select({ id: table.id })
+      .from(table)
+      .where(lt(table.id, before * 1000))
+      .limit(limit)
+      .all()
+    if (ids.length === 0) return 0
+    const last = Math.max(...ids.map((row) => row.id))
+    this.#db.turn.writes()
+    this.#db.orm
+      .delete(table)
+      .where(sql`${table.id} <= ${last}`)
+      .run()
+    return ids.length
+  }
+}
+
+function highestId(db: Db): number {
+  const row = db.raw
+    .query<{ id: number | null }, []>(
+      'SELECT max(id) AS id FROM (SELECT max(id) AS id FROM archive UNION ALL SELECT max(id) FROM offline' +
+        ' UNION ALL SELECT max(id) FROM origins)',
+    )
+    .get()
+  return row?.id ?? 0
+}

@@ -1,0 +1,30 @@
+/** The schema's history: append-only SQL files, embedded as text, counted by `user_version`. */
+import type { Database } from 'bun:sqlite'
+import core from '../../migrations/0001-core.sql' with { type: 'text' }
+
+const MIGRATIONS: readonly string[] = [core]
+
+/** The schema is newer than this build: a downgrade would lose what it does not know. */
+export class NewerSchema extends Error {}
+
+/** Brings the schema to this build's version, each step in its own transaction. */
+export function migrate(db: Database, migrations = MIGRATIONS): void {
+  const version = userVersion(db)
+  if (version > migrations.length) {
+    throw new NewerSchema(
+      `the database has schema ${version}, this build knows up to ${migrations.length}: ` +
+        'install the newer Belfry again, or restore a backup made before the upgrade',
+    )
+  }
+  for (let step = version; step < migrations.length; step++) {
+    db.transaction(() => {
+      db.run(migrations[step] ?? '')
+      db.run(`PRAGMA user_version = ${step + 1}`)
+    })()
+  }
+}
+
+function userVersion(db: Database): number {
+  const row = db.query<{ user_version: number }, []>('PRAGMA user_version').get()
+  return row?.user_version ?? 0
+}

@@ -1,0 +1,47 @@
+/** The memory of one server: one object per aggregate over one database. */
+import { Accounts } from './accounts.ts'
+import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
+import { Contacts } from './contacts.ts'
+import { type Db, openDb } from './db.ts'
+import { Messages } from './messages.ts'
+import { Settings } from './settings.ts'
+import type { Turn, TurnHost } from './turn.ts'
+
+export class Store {
+  readonly accounts: Accounts
+  readonly contacts: Contacts
+  readonly messages: Messages
+  readonly settings: Settings
+
+  constructor(
+    readonly db: Db,
+    clock: Clock,
+    random: Random,
+  ) {
+    this.accounts = new Accounts(db)
+    this.contacts = new Contacts(db, this.accounts)
+    this.messages = new Messages(db, clock)
+    this.settings = new Settings(db, random)
+  }
+
+  get turn(): Turn {
+    return this.db.turn
+  }
+
+  /** Ends the open turn and closes the database; the WAL is folded into the file. */
+  close(): void {
+    this.turn.end()
+    if (this.db.file !== ':memory:') this.db.raw.run('PRAGMA wal_checkpoint(TRUNCATE)')
+    this.db.raw.close()
+  }
+}
+
+/** `file` is a path or ":memory:". */
+export function openStore(
+  file: string,
+  host: TurnHost,
+  clock: Clock = systemClock,
+  random: Random = systemRandom,
+): Store {
+  return new Store(openDb(file, host, clock), clock, random)
+}
