@@ -1,0 +1,51 @@
+/** Delivery to a local account (RFC 6121 §8.5): which sessions get a stanza, and what if none does. */
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Outcome } from './feature.ts'
+import type { Session } from './session.ts'
+import type { Transit } from './transit.ts'
+
+/** Writes a message to the sessions that should have it; 'none' when nobody could take it. */
+export function deliverMessage(t: Transit, to: Jid): Outcome {
+  const { type, el } = t.stanza
+  if (to.isFull) {
+    const session = t.sessions.find(to)
+    // §8.5.3.1: an exact match gets it, whatever the type. One still catching up gets it after what waits.
+    if (session && !(session.catchingUp && isStorable(type))) {
+      t.write(session, el)
+      return 'took'
+    }
+    // §8.5.3.2.1: a chat falls back to the bare JID; a room's message or an error must not.
+    if (type === 'groupchat') throw new StanzaError('service-unavailable')
+    if (type === 'headline' || type === 'error') return 'none'
+  }
+  if (type === 'groupchat') throw new StanzaError('service-unavailable')
+  if (type === 'error') return 'none'
+  let outcome: Outcome = 'none'
+  for (const session of t.sessions.of(to.bare)) {
+    if (!takesMessages(session) || (session.catchingUp && isStorable(type))) continue
+    t.write(session, el)
+    outcome = 'took'
+  }
+  return outcome
+}
+
+/** Writes presence to every available session, or to the one that is named (§8.5.2.1.2, §8.5.3.1). */
+export function deliverPresence(t: Transit, to: Jid): void {
+  if (to.isFull) {
+    const session = t.sessions.find(to)
+    if (session) t.write(session, t.stanza.el)
+    return
+  }
+  for (const session of t.sessions.of(to.bare)) if (session.available) t.write(session, t.stanza.el)
+}
+
+/** Types that offline storage can keep, so that they may wait their turn behind it. */
+export function isStorable(type: string): boolean {
+  return type !== 'headline' && type !== 'groupchat' && type !== 'error'
+}
+
+/** §8.5.2.1.1: a negative priority never gets messages to the bare JID. */
+function takesMessages(session: Session): boolean {
+  return session.available && session.priority >= 0
+}

@@ -1,0 +1,71 @@
+/** One limiter for every door through which an account can be made: in-band, HTTP and invites (ejabberd's
+ * `ip_access` and `registration_timeout`). */
+import type { Clock } from '../store/clock.ts'
+
+/** One account per address and interval; IPv6 addresses count by their /64. */
+export class RegistrationLimiter {
+  readonly #last = new Map<string, number>()
+  readonly #clock: Clock
+  readonly #allows: (ip: string) => boolean
+  readonly #interval: number
+
+  constructor(clock: Clock, allows: (ip: string) => boolean, intervalMs: number) {
+    this.#clock = clock
+    this.#allows = allows
+    this.#interval = intervalMs
+  }
+
+  /** Whether an address may register at all (`registration.ip_access`). */
+  mayRegister(ip: string): boolean {
+    return this.#allows(ip)
+  }
+
+  /** Milliseconds until the address may register again; 0 when it may now. */
+  waitFor(ip: string): number {
+    if (!this.#limits) return 0
+    const last = this.#last.get(networkOf(ip))
+    return last === undefined ? 0 : Math.max(0, last + this.#interval - this.#clock.monotonic())
+  }
+
+  /** Counts a registration and returns how to take that back. */
+  take(ip: string): () => void {
+    if (!this.#limits) return () => {}
+    const key = networkOf(ip)
+    const before = this.#last.get(key)
+    this.#forgetOld()
+    this.#last.delete(key)
+    this.#last.set(key, this.#clock.monotonic())
+    return () => {
+      if (before === undefined) this.#last.delete(key)
+      else this.#last.set(key, before)
+    }
+  }
+
+  get #limits(): boolean {
+    return this.#interval > 0 && this.#interval !== Number.POSITIVE_INFINITY
+  }
+
+  // Entries are in order of time, so the old ones stand in front.
+  #forgetOld(): void {
+    const before = this.#clock.monotonic() - this.#interval
+    for (const [key, at] of this.#last) {
+      if (at > before) break
+      this.#last.delete(key)
+    }
+  }
+}
+
+/** IPv4 as it is, IPv6 cut to its /64: one household or server has at least that much. */
+export function networkOf(ip: string): string {
+  if (!ip.includes(':')) return ip
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)
+  if (mapped?.[1]) return mapped[1]
+  const [head = '', tail = ''] = ip.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const rest = tail === '' ? [] : tail.split(':')
+  if (ip.includes('::')) while (groups.length + rest.length < 8) groups.push('0')
+  return [...groups, ...rest]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')
+}

@@ -1,0 +1,82 @@
+/** A bound resource (RFC 6120 §7) and the table of them all. */
+import type { Account } from '../store/accounts.ts'
+import type { StreamError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Element } from '../xmpp/xml.ts'
+
+/** The far end of a session: a stream. What it is given is committed already. */
+export interface Outlet {
+  /** Queues one element; the bytes leave when the turn is flushed. */
+  send(el: Element): void
+  /** Ends the stream, with a stream error if there is one to tell. */
+  close(error?: StreamError): void
+  /** Address of the client, as limits and logs know it. */
+  readonly ip: string
+  readonly transport: string
+}
+
+export class Session {
+  /** The last broadcast presence; undefined until initial presence and after unavailable (RFC 6121 §4). */
+  presence: Element | undefined
+  priority = 0
+  /** Has asked for the roster, so it gets pushes (RFC 6121 §2.1.6 "interested resource"). */
+  interested = false
+  /** Offline messages are still being written to it: bare-JID messages wait behind them. */
+  catchingUp = false
+  closed = false
+
+  constructor(
+    readonly jid: Jid,
+    readonly account: Account,
+    readonly outlet: Outlet,
+    readonly since: number,
+  ) {}
+
+  get available(): boolean {
+    return this.presence !== undefined
+  }
+}
+
+const NONE: ReadonlyMap<string, Session> = new Map()
+
+/** Every session of this process by bare JID and resource. */
+export class Sessions {
+  readonly #byAccount = new Map<string, Map<string, Session>>()
+  #count = 0
+
+  find(jid: Jid): Session | undefined {
+    return this.#byAccount.get(jid.bare)?.get(jid.resource)
+  }
+
+  of(bare: string): Iterable<Session> {
+    return (this.#byAccount.get(bare) ?? NONE).values()
+  }
+
+  countOf(bare: string): number {
+    return this.#byAccount.get(bare)?.size ?? 0
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  *all(): Iterable<Session> {
+    for (const mine of this.#byAccount.values()) yield* mine.values()
+  }
+
+  add(session: Session): void {
+    let mine = this.#byAccount.get(session.jid.bare)
+    if (!mine) this.#byAccount.set(session.jid.bare, (mine = new Map<string, Session>()))
+    if (!mine.has(session.jid.resource)) this.#count++
+    mine.set(session.jid.resource, session)
+  }
+
+  /** Removes this very session; a newer one under the same resource stays. */
+  remove(session: Session): void {
+    const mine = this.#byAccount.get(session.jid.bare)
+    if (mine?.get(session.jid.resource) !== session) return
+    mine.delete(session.jid.resource)
+    this.#count--
+    if (mine.size === 0) this.#byAccount.delete(session.jid.bare)
+  }
+}

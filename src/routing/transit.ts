@@ -1,0 +1,145 @@
+/** One stanza's trip and the verbs that a feature has: everything it says waits for the turn's commit. */
+import type { Config } from '../config.ts'
+import type { Random } from '../store/clock.ts'
+import type { Store } from '../store/store.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
+import { type Element, xml } from '../xmpp/xml.ts'
+import type { Guest, Outcome } from './feature.ts'
+import type { RegistrationLimiter } from './registration-limiter.ts'
+import type { Session, Sessions } from './session.ts'
+
+/** A trip may set off this many further stanzas; a roster's broadcast stays below it (limits.roster_items). */
+const EMITTED = 20_000
+
+/** What every trip can reach. Built once per server. */
+export interface World {
+  readonly config: Config
+  readonly store: Store
+  readonly sessions: Sessions
+  readonly random: Random
+  readonly registrations: RegistrationLimiter
+  /** Local hosts, as in the configuration. */
+  readonly hosts: ReadonlySet<string>
+  now(): number
+  /** Hands a committed element to its session, through the `writing` hooks. */
+  deliver(session: Session, el: Element): void
+  /** Runs `f` as a trip of its own in a later turn. */
+  soon(f: (t: Trip) => void): void
+  /** The push outbox got rows; the dispatcher looks after the commit. */
+  outboxGrew(): void
+  /** The IQ answers that features give on behalf of the server: filled from the features at start. */
+  readonly disco: DiscoIndex
+}
+
+/** Advertised features, by who advertises them. */
+export interface DiscoIndex {
+  readonly server: readonly string[]
+  readonly account: readonly string[]
+  readonly identities: readonly { of: 'server' | 'account'; category: string; type: string; name?: string }[]
+}
+
+/** A trip without a stanza: a timer, an HTTP request, a session that opens or closes. */
+export class Trip {
+  readonly emitted: Stanza[] = []
+  readonly now: number
+
+  constructor(readonly world: World) {
+    this.now = world.now()
+  }
+
+  get config(): Config {
+    return this.world.config
+  }
+  get store(): Store {
+    return this.world.store
+  }
+  get sessions(): Sessions {
+    return this.world.sessions
+  }
+
+  /** Writes to a session once the turn has committed. */
+  write(session: Session, el: Element): void {
+    const { world } = this
+    world.store.turn.after(() => world.deliver(session, el))
+  }
+
+  /** Sends a further stanza down the road within this trip and its transaction. */
+  emit(stanza: Stanza): void {
+    if (this.emitted.length >= EMITTED)
+      throw new StanzaError('resource-constraint', 'Too many stanzas at once.')
+    this.emitted.push(stanza)
+  }
+
+  /** How to take back a change in memory should the trip or its turn fail. */
+  undo(fn: () => void): void {
+    this.store.turn.undo(fn)
+  }
+
+  /** An effect outside the store, after the commit. */
+  after(fn: () => void): void {
+    this.store.turn.after(fn)
+  }
+
+  /** Goes on in a trip of a later turn, so that long work never holds the loop. */
+  soon(f: (t: Trip) => void): void {
+    this.after(() => this.world.soon(f))
+  }
+
+  /** Whether a domain is served here. */
+  isLocal(domain: string): boolean {
+    return this.world.hosts.has(domain)
+  }
+}
+
+export class Transit extends Trip {
+  /** Where the stanza ended, per local account. */
+  outcome: Outcome = 'none'
+  /** Id of the recipient's stored copy, once there is one; also the push's key. */
+  storedId: number | undefined
+
+  constructor(
+    world: World,
+    public stanza: Stanza,
+    /** The session that sent it; undefined for stanzas of the server and of a guest. */
+    readonly origin: Session | undefined,
+    readonly guest?: Guest,
+    /** Emitted stanzas share the queue of the trip that set them off. */
+    readonly parent?: Trip,
+  ) {
+    super(world)
+  }
+
+  override emit(stanza: Stanza): void {
+    if (this.parent) this.parent.emit(stanza)
+    else super.emit(stanza)
+  }
+
+  /** Answers the IQ with a result. */
+  reply(payload?: Element): void {
+    const { from, to, id } = this.stanza
+    const el = xml('iq', { type: 'result', id, from: to?.toString(), to: from.toString() }, payload)
+    this.answer(el)
+  }
+
+  /** Sends an answer back to whoever sent the stanza. */
+  answer(el: Element): void {
+    if (this.origin) this.write(this.origin, el)
+    else this.onAnswer?.(el)
+  }
+
+  /** Where answers go when there is no session: the stream of a guest, or an emitted stanza's sender. */
+  onAnswer: ((el: Element) => void) | undefined
+
+  /** The account of the sender's session. */
+  get account(): Session['account'] {
+    if (!this.origin) throw new StanzaError('not-allowed')
+    return this.origin.account
+  }
+
+  /** True when the sender asks about its own account. */
+  isOwn(bare: Jid | undefined): boolean {
+    return this.origin !== undefined && (bare === undefined || bare.bare === this.origin.jid.bare)
+  }
+}
