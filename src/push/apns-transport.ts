@@ -1,0 +1,204 @@
+/**
+ * The way to one APNs host with one credential: a queue, at most one connection that takes new requests, and beside it
+ * those that Apple told us to leave and that still finish. Requests that were surely not processed are sent again at
+ * once and unseen; everything else is told to the caller, who knows about expirations.
+ */
+import type { Clock, Random } from '../store/clock.ts'
+import {
+  type Answer,
+  type Headers,
+  Link,
+  type LinkEvents,
+  LINK_TIMES,
+  type LinkTimes,
+  type LinkTls,
+  TransportError,
+} from './apns-link.ts'
+
+export interface TransportOptions {
+  readonly origin: string
+  readonly tls: LinkTls
+  /** Token authentication: the first request on a connection goes alone. */
+  readonly firstAlone: boolean
+  readonly clock: Clock
+  readonly random: Random
+  readonly times?: Partial<TransportTimes>
+  readonly log?: (event: string, fields: Record<string, unknown>) => void
+}
+
+export interface TransportTimes extends LinkTimes {
+  /** How long a request may wait for a connection. */
+  readonly queueMs: number
+  /** First and longest pause between two attempts to connect. */
+  readonly backoffMs: number
+  readonly backoffCapMs: number
+}
+
+const TIMES: TransportTimes = { ...LINK_TIMES, queueMs: 30_000, backoffMs: 1_000, backoffCapMs: 60_000 }
+/** A request that was refused this often is the caller's problem. */
+const REFUSALS = 20
+
+interface Job {
+  readonly headers: Headers
+  readonly body: string
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: TransportError) => void
+  refused: number
+  tooLate: () => void
+}
+
+export class ApnsTransport {
+  readonly #options: TransportOptions
+  readonly #times: TransportTimes
+  readonly #links = new Set<Link>()
+  readonly #queue: Job[] = []
+  #head = 0
+  #current: Link | undefined
+  #failures = 0
+  #cancelBackoff: (() => void) | undefined
+  #lastFailure: unknown
+  #stopped = false
+  #drained: (() => void) | undefined
+
+  constructor(options: TransportOptions) {
+    this.#options = options
+    this.#times = { ...TIMES, ...options.times }
+  }
+
+  /** Requests waiting and on the wire. */
+  get load(): number {
+    let open = this.#queue.length - this.#head
+    for (const link of this.#links) open += link.open
+    return open
+  }
+
+  /** Rejects with a TransportError only. */
+  request(headers: Headers, body: string): Promise<Answer> {
+    if (this.#stopped) return Promise.reject(new TransportError('no', 'stopping'))
+    return new Promise<Answer>((resolve, reject) => {
+      this.#enqueue({ headers, body, resolve, reject, refused: 0, tooLate: () => undefined })
+      this.#pump()
+    })
+  }
+
+  /** The connection is of no more use (an answer said so): the next request opens a new one. */
+  reconnect(cause: string): void {
+    this.#current?.leave(cause)
+  }
+
+  /** Ends every connection; what is on the wire gets `ms` to finish, what waits is given back untouched. */
+  async stop(ms: number): Promise<void> {
+    this.#stopped = true
+    this.#cancelBackoff?.()
+    for (const job of this.#queue.splice(0).slice(this.#head)) {
+      job.tooLate()
+      job.reject(new TransportError('no', 'stopping'))
+    }
+    this.#head = 0
+    for (const link of [...this.#links]) link.leave('stopping')
+    if (this.#links.size === 0) return
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve
+      const cancel = this.#options.clock.after(ms, () => {
+        for (const link of [...this.#links]) link.destroy(new Error('stopping'))
+        resolve()
+      })
+      this.#drained = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+
+  #enqueue(job: Job): void {
+    job.tooLate = this.#options.clock.after(this.#times.queueMs, () => {
+      const at = this.#queue.indexOf(job, this.#head)
+      if (at < 0) return
+      this.#queue.splice(at, 1)
+      job.reject(new TransportError('no', 'no connection within the deadline', this.#lastFailure))
+    })
+    this.#queue.push(job)
+  }
+
+  #pump(): void {
+    if (this.#head >= this.#queue.length) return
+    if (!this.#current) {
+      this.#connect()
+      return
+    }
+    let room = this.#current.room()
+    while (room-- > 0 && this.#current) {
+      const job = this.#queue[this.#head]
+      if (!job) break
+      this.#head++
+      job.tooLate()
+      this.#start(this.#current, job)
+    }
+    // The queue is an array with a moving head: shift() on a long array costs its length.
+    if (this.#head > 1024 || this.#head >= this.#queue.length) {
+      this.#queue.splice(0, this.#head)
+      this.#head = 0
+    }
+  }
+
+  #start(link: Link, job: Job): void {
+    link.start(job.headers, job.body, (result) => {
+      if (!(result instanceof TransportError)) {
+        this.#failures = 0
+        job.resolve(result)
+      } else if (result.processed === 'no' && job.refused++ < REFUSALS && !this.#stopped) {
+        this.#enqueue(job)
+        // Not within the link's own loop over its requests.
+        queueMicrotask(() => this.#pump())
+      } else job.reject(result)
+    })
+  }
+
+  #connect(): void {
+    if (this.#cancelBackoff || this.#stopped) return
+    const { clock, origin, tls, firstAlone, log } = this.#options
+    let wasReady = false
+    const events: LinkEvents = {
+      room: (link) => {
+        if (!wasReady) log?.('connected', { endpoint: origin })
+        wasReady = true
+        if (link.usable) this.#pump()
+      },
+      leaving: (link, cause) => {
+        if (this.#current === link) this.#current = undefined
+        if (wasReady) log?.('connection left', { endpoint: origin, cause })
+        queueMicrotask(() => this.#pump())
+      },
+      closed: (link) => {
+        this.#links.delete(link)
+        if (!link.answered) this.#failed(link.failure)
+        if (this.#links.size === 0) this.#drained?.()
+      },
+    }
+    try {
+      this.#current = new Link(origin, tls, { clock, times: this.#times, firstAlone }, events)
+      this.#links.add(this.#current)
+    } catch (error) {
+      // A certificate or key that OpenSSL cannot read throws here.
+      this.#failed(error)
+    }
+  }
+
+  /** It never came up, or it ended before its first answer: wait 1, 2, 4 … 60 s, of which a random half, so that many servers do not knock in step. */
+  #failed(cause: unknown): void {
+    this.#lastFailure = cause
+    const { clock, random, log, origin } = this.#options
+    const whole = Math.min(
+      this.#times.backoffCapMs,
+      this.#times.backoffMs * 2 ** Math.min(this.#failures, 10),
+    )
+    this.#failures++
+    const wait = whole / 2 + (whole / 2) * (random.bytes(2).readUInt16BE() / 65_536)
+    log?.('cannot connect', { endpoint: origin, cause, retry_ms: Math.round(wait) })
+    if (this.#stopped) return
+    this.#cancelBackoff = clock.after(wait, () => {
+      this.#cancelBackoff = undefined
+      this.#pump()
+    })
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Sends one push to Apple and says what became of it. One transport per credential, key and address; the provider
+ * token is renewed here; every answer becomes exactly one outcome (apns-reasons.ts). When and whether to try again is
+ * the dispatcher's business.
+ */
+import { createHash } from 'node:crypto'
+import type { Clock, Random } from '../store/clock.ts'
+import { type ApnsRequest, Composer } from './apns-composer.ts'
+import type { ApnsApp, Environment } from './apns-credentials.ts'
+import { type Answer, TransportError } from './apns-link.ts'
+import { type Outcome, parseAnswer, RESTING_MS, ruleFor } from './apns-reasons.ts'
+import { ProviderTokens, type TokenStore } from './apns-token.ts'
+import { ApnsTransport, type TransportTimes } from './apns-transport.ts'
+
+export type { ApnsRequest } from './apns-composer.ts'
+
+export interface Verdict {
+  readonly outcome: Outcome
+  /** 0 where no answer came. */
+  readonly status: number
+  readonly reason?: string | undefined
+  /** Milliseconds: since when Apple knows the token to be invalid (410). */
+  readonly timestamp?: number | undefined
+  readonly apnsId: string
+  readonly retryAfterMs?: number | undefined
+  /** We composed a request that Apple cannot take. */
+  readonly bug?: boolean
+  /** Surely not processed: does not count as an attempt. */
+  readonly untouched?: boolean
+}
+
+export interface ApnsOptions {
+  readonly apps: readonly ApnsApp[]
+  readonly tokens: TokenStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly times?: Partial<TransportTimes>
+  readonly log?: (event: string, fields: Record<string, unknown>) => void
+}
+
+const HOSTS: Readonly<Record<Environment, string>> = {
+  production: 'https://api.push.apple.com',
+  sandbox: 'https://api.sandbox.push.apple.com',
+}
+
+export class ApnsSender {
+  readonly #options: ApnsOptions
+  readonly #composer = new Composer()
+  readonly #tokens: ProviderTokens
+  readonly #transports = new Map<string, ApnsTransport>()
+  readonly #routes = new Map<string, { app: ApnsApp; transport: ApnsTransport; lane: string }>()
+
+  constructor(options: ApnsOptions) {
+    this.#options = options
+    this.#tokens = new ProviderTokens(options.tokens, options.clock)
+    for (const app of options.apps) this.#add(app, app.environment)
+    // A .p8 key of Apple's works in both environments unless it is bound to one, so that a token whose environment
+    // nobody told can be tried in the other. A certificate or an address of the operator's own names its own.
+    for (const app of options.apps) {
+      const other = app.environment === 'production' ? 'sandbox' : 'production'
+      const derivable = app.credential.kind === 'key' && app.endpoint === undefined
+      if (derivable && !this.reaches(app.topic, other)) this.#add(app, other)
+    }
+  }
+
+  /** Whether pushes for this topic can be sent to this environment at all. */
+  reaches(topic: string, environment: Environment): boolean {
+    return this.#routes.has(`${environment} ${topic}`)
+  }
+
+  /** Names what shares one connection and credential: a configuration fault pauses it as a whole. */
+  lane(topic: string, environment: Environment): string {
+    return this.#routes.get(`${environment} ${topic}`)?.lane ?? `${environment} ${topic}`
+  }
+
+  async send(request: ApnsRequest): Promise<Verdict> {
+    const { apnsId } = request
+    const route = this.#routes.get(`${request.environment} ${request.topic}`)
+    if (!route) return { outcome: 'config', status: 0, reason: 'AppNotConfigured', apnsId }
+    const { transport, app } = route
+    const signing = app.credential.kind === 'key' ? app.credential.signing : undefined
+    try {
+      const jwt = signing && this.#tokens.current(signing)
+      const first = await this.#exchange(transport, request, jwt)
+      if (first.reason !== 'ExpiredProviderToken' || !signing || jwt === undefined) return first
+      // The connection is wedged after this answer; all others of the burst find the new token already there.
+      if (!this.#tokens.expired(signing, jwt))
+        return { ...first, reason: 'ExpiredProviderToken', retryAfterMs: RESTING_MS }
+      return await this.#exchange(transport, request, this.#tokens.current(signing))
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error
+      const untouched = error.processed === 'no'
+      return {
+        outcome: 'retry',
+        status: 0,
+        reason: untouched ? 'NoConnection' : 'NoAnswer',
+        apnsId,
+        untouched,
+      }
+    }
+  }
+
+  /** Lets what is on the wire finish for up to `ms`. */
+  async stop(ms: number): Promise<void> {
+    await Promise.all([...this.#transports.values()].map((transport) => transport.stop(ms)))
+  }
+
+  async #exchange(transport: ApnsTransport, request: ApnsRequest, jwt: string | undefined): Promise<Verdict> {
+    const { headers, body } = this.#composer.compose(request, jwt)
+    const answer = await transport.request(headers, body)
+    return this.#judge(transport, request.apnsId, answer)
+  }
+
+  #judge(transport: ApnsTransport, sentId: string, answer: Answer): Verdict {
+    const apnsId = answer.apnsId ?? sentId
+    if (answer.status === 200) return { outcome: 'accepted', status: 200, apnsId }
+    const { reason, timestamp } = parseAnswer(answer.body)
+    const rule = ruleFor(answer.status, reason)
+    if (rule.reconnect) transport.reconnect(reason ?? String(answer.status))
+    if (rule.bug)
+      this.#options.log?.('Apple refused a request as malformed', { reason, status: answer.status })
+    return {
+      outcome: rule.outcome,
+      status: answer.status,
+      reason,
+      timestamp,
+      apnsId,
+      retryAfterMs: rule.afterMs,
+      bug: rule.bug ?? false,
+    }
+  }
+
+  #add(app: ApnsApp, environment: Environment): void {
+    const { clock, random, times, log } = this.#options
+    const origin = app.endpoint ?? HOSTS[environment]
+    const { credential } = app
+    const who =
+      credential.kind === 'key' ? `${credential.signing.teamId}/${credential.signing.keyId}` : credential.name
+    const name = `${who} ${environment} ${origin} ${app.ca ? createHash('sha256').update(app.ca).digest('hex') : ''}`
+    let transport = this.#transports.get(name)
+    if (!transport) {
+      const tls = {
+        ...(credential.kind === 'certificate' ? credential.tls : {}),
+        ...(app.ca ? { ca: app.ca } : {}),
+      }
+      const firstAlone = credential.kind === 'key'
+      transport = new ApnsTransport({
+        origin,
+        tls,
+        firstAlone,
+        clock,
+        random,
+        times: times ?? {},
+        ...(log ? { log } : {}),
+      })
+      this.#transports.set(name, transport)
+    }
+    this.#routes.set(`${environment} ${app.topic}`, { app, transport, lane: name })
+  }
+}

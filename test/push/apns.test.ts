@@ -1,0 +1,385 @@
+import { afterAll, afterEach, describe, expect, test } from 'bun:test'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import net, { type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ApnsSim } from '../../src/ops/apns-sim.ts'
+import { selfSigned } from '../../src/ops/self-signed.ts'
+import { ApnsSender, type Verdict } from '../../src/push/apns.ts'
+import { loadApp } from '../../src/push/apns-credentials.ts'
+import { APNS_REASONS } from '../../src/push/apns-reasons.ts'
+import { systemClock, systemRandom } from '../../src/store/clock.ts'
+import {
+  deviceToken,
+  keyApp,
+  MemoryTokens,
+  QUICK,
+  request,
+  senderTo,
+  startApple,
+  TOPIC,
+} from '../support/apns.ts'
+
+const open: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close()
+})
+
+async function apple(options: Parameters<typeof startApple>[0] = {}): Promise<ApnsSim> {
+  const sim = await startApple(options)
+  open.push(() => sim.close())
+  return sim
+}
+
+function sender(sim: { url: string; ca: string }, options: Parameters<typeof senderTo>[1] = {}): ApnsSender {
+  const made = senderTo(sim, options)
+  open.push(() => made.stop(0))
+  return made
+}
+
+const burst = (from: ApnsSender, first: number, count: number): Promise<Verdict[]> =>
+  Promise.all(Array.from({ length: count }, (_, i) => from.send(request(first + i))))
+
+const outcomes = (verdicts: Verdict[]): string[] => [
+  ...new Set(verdicts.map((v) => `${v.outcome} ${v.reason ?? ''}`)),
+]
+
+describe('a push', () => {
+  test('arrives with every header that Apple documents', async () => {
+    const sim = await apple()
+    const verdict = await sender(sim).send(request(7))
+    expect(verdict).toEqual({ outcome: 'accepted', status: 200, apnsId: request(7).apnsId })
+    const got = sim.received[0]
+    expect(got).toMatchObject({ token: deviceToken(7), topic: TOPIC, apnsId: request(7).apnsId, status: 200 })
+    expect(got?.payload).toEqual({ aps: { alert: { title: 'Romeo', body: 'message 7' }, badge: 7 } })
+    expect(got?.headers).toMatchObject({
+      'apns-push-type': 'alert',
+      'apns-priority': '10',
+      'apns-expiration': '2000000000',
+      'apns-collapse-id': 'message-7',
+    })
+    expect(got?.headers.authorization).toStartWith('bearer ')
+  })
+
+  test('of type voip gets the suffix of its topic', async () => {
+    const sim = await apple()
+    expect((await sender(sim).send(request(1, { pushType: 'voip' }))).outcome).toBe('accepted')
+    expect(sim.received[0]?.topic).toBe(`${TOPIC}.voip`)
+  })
+
+  test('for an app that is not configured is a fault of the configuration', async () => {
+    const sim = await apple()
+    const verdict = await sender(sim).send(request(1, { topic: 'org.example.other' }))
+    expect(verdict).toMatchObject({ outcome: 'config', reason: 'AppNotConfigured', status: 0 })
+  })
+})
+
+describe('the first request', () => {
+  test('goes alone: a cold burst of 400 loses nothing and needs one connection', async () => {
+    const sim = await apple()
+    expect(outcomes(await burst(sender(sim), 0, 400))).toEqual(['accepted '])
+    expect(sim.connections).toBe(1)
+    expect(sim.received).toHaveLength(400)
+  })
+
+  test('is followed by no more streams than the peer allows, also when it lowers the limit', async () => {
+    const sim = await apple({ streams: 50 })
+    const from = sender(sim)
+    expect(outcomes(await burst(from, 0, 300))).toEqual(['accepted '])
+    sim.script({ streams: 1 })
+    await from.send(request(1000))
+    expect(outcomes(await burst(from, 1001, 50))).toEqual(['accepted '])
+    expect(sim.connections).toBe(1)
+  })
+})
+
+describe('each reason', () => {
+  for (const [reason, rule] of Object.entries(APNS_REASONS)) {
+    if (reason === 'ExpiredProviderToken') continue
+    test(`${reason} is ${rule.outcome}`, async () => {
+      const sim = await apple()
+      const from = sender(sim)
+      const status = reason === 'Unregistered' || reason === 'ExpiredToken' ? 410 : 400
+      sim.script({ status, reason, timestamp: 1_700_000_000_000 })
+      const verdict = await from.send(request(1))
+      expect(verdict).toMatchObject({ outcome: rule.outcome, reason, status, timestamp: 1_700_000_000_000 })
+      expect((await from.send(request(2))).outcome).toBe('accepted')
+      expect(sim.connections).toBe(rule.reconnect ? 2 : 1)
+    })
+  }
+
+  test('of a 502 page from a proxy is retry, never delete', async () => {
+    const sim = await apple()
+    sim.script({ status: 502, rawBody: '<html>Bad Gateway' }, { status: 410, rawBody: 'gone' })
+    const from = sender(sim)
+    expect((await from.send(request(1))).outcome).toBe('retry')
+    expect((await from.send(request(2))).outcome).toBe('retry')
+  })
+})
+
+describe('the provider token', () => {
+  test('is signed once for a thousand pushes and kept in the store', async () => {
+    const sim = await apple({ tokenUpdates: 1 })
+    const tokens = new MemoryTokens()
+    await burst(sender(sim, { tokens }), 0, 500)
+    expect(outcomes(await burst(sender(sim, { tokens }), 500, 500))).toEqual(['accepted '])
+    expect(tokens.saved).toHaveLength(1)
+  })
+
+  test('that Apple calls expired is replaced once for a whole burst, on a new connection', async () => {
+    const sim = await apple()
+    const tokens = new MemoryTokens()
+    let skew = -30 * 60_000
+    const clock = { ...systemClock, now: () => Date.now() + skew }
+    const from = sender(sim, { tokens, clock })
+    await from.send(request(1))
+    skew = 0
+    sim.script({ status: 403, reason: 'ExpiredProviderToken', times: 20 })
+    expect(outcomes(await burst(from, 10, 20))).toEqual(['accepted '])
+    expect(tokens.saved).toHaveLength(2)
+    expect(sim.connections).toBe(2)
+  })
+
+  test('is never signed twice within 20 minutes, whatever Apple says', async () => {
+    const sim = await apple()
+    const tokens = new MemoryTokens()
+    const from = sender(sim, { tokens })
+    sim.script({ status: 403, reason: 'ExpiredProviderToken', times: 3 })
+    expect(outcomes(await burst(from, 0, 3))).toEqual(['pause ExpiredProviderToken'])
+    expect(tokens.saved).toHaveLength(1)
+  })
+
+  test('is renewed before it is 55 minutes old', async () => {
+    const sim = await apple()
+    const tokens = new MemoryTokens()
+    let now = Date.now() - 56 * 60_000
+    const from = sender(sim, { tokens, clock: { ...systemClock, now: () => now } })
+    await from.send(request(1))
+    now = Date.now()
+    await from.send(request(2))
+    expect(tokens.saved).toHaveLength(2)
+  })
+})
+
+describe('a fault', () => {
+  test('GOAWAY under load loses nothing and changes no apns-id', async () => {
+    const sim = await apple({ streams: 20 })
+    const from = sender(sim)
+    await from.send(request(0))
+    for (let i = 0; i < 5; i++) sim.script({ times: 60 }, { goaway: { reason: 'Shutdown' } })
+    const verdicts = await burst(from, 1, 400)
+    expect(outcomes(verdicts)).toEqual(['accepted '])
+    expect(new Set(sim.received.map((r) => r.apnsId)).size).toBe(401)
+    expect(sim.received.filter((r) => r.status === 200)).toHaveLength(401)
+    expect(sim.connections).toBeGreaterThan(4)
+  })
+
+  test('answer that never comes is given up, the connection goes on', async () => {
+    const sim = await apple()
+    const from = sender(sim, { times: { ...QUICK, answerMs: 100 } })
+    await from.send(request(0))
+    sim.script({ stall: true })
+    const verdicts = await burst(from, 1, 10)
+    expect(outcomes(verdicts).sort()).toEqual(['accepted ', 'retry NoAnswer'])
+    expect(verdicts.filter((v) => v.outcome === 'retry')).toHaveLength(1)
+    expect((await from.send(request(1))).outcome).toBe('accepted')
+    expect(sim.connections).toBe(1)
+  })
+
+  test('reset stream is reported as not answered', async () => {
+    const sim = await apple()
+    const from = sender(sim)
+    sim.script({ reset: 2 })
+    expect(await from.send(request(1))).toMatchObject({
+      outcome: 'retry',
+      reason: 'NoAnswer',
+      untouched: false,
+    })
+    expect((await from.send(request(1))).outcome).toBe('accepted')
+  })
+
+  test('cut connection fails what was on it; the next push opens another', async () => {
+    const sim = await apple()
+    const from = sender(sim)
+    await from.send(request(0))
+    sim.script({ cut: true })
+    expect((await from.send(request(1))).outcome).toBe('retry')
+    expect((await from.send(request(2))).outcome).toBe('accepted')
+    expect(sim.connections).toBe(2)
+  })
+
+  test('peer that is away is waited for, and found again', async () => {
+    const tls = await selfSigned(['127.0.0.1'], Date.now())
+    const first = await startApple({ tls })
+    const { url } = first
+    await first.close()
+    const away = { url, ca: tls.ca }
+    const hasty = sender(away, { times: { ...QUICK, queueMs: 60 } })
+    expect(await hasty.send(request(1))).toMatchObject({
+      outcome: 'retry',
+      reason: 'NoConnection',
+      untouched: true,
+    })
+    const failed = Promise.withResolvers<void>()
+    const patient = sender(away, { log: (event) => void (event === 'cannot connect' && failed.resolve()) })
+    const sent = patient.send(request(2))
+    await failed.promise
+    await apple({ tls, port: Number(new URL(url).port) })
+    expect((await sent).outcome).toBe('accepted')
+  })
+
+  test('peer that nobody vouches for is refused', async () => {
+    const sim = await apple()
+    const { ca } = await selfSigned(['127.0.0.1'], Date.now())
+    const from = sender({ url: sim.url, ca }, { times: { ...QUICK, queueMs: 100 } })
+    expect(await from.send(request(1))).toMatchObject({ outcome: 'retry', reason: 'NoConnection' })
+    expect(sim.received).toEqual([])
+  })
+
+  test('peer that falls silent is noticed by PING, and pushes go on over a new connection', async () => {
+    const sim = await apple()
+    const hole = await blackHole(Number(new URL(sim.url).port))
+    open.push(() => hole.close())
+    const times = { ...QUICK, answerMs: 5_000, lateMs: 50, idleMs: 50, pingMs: 100 }
+    const from = sender({ url: `https://127.0.0.1:${hole.port}`, ca: sim.ca }, { times })
+    await from.send(request(0))
+    hole.swallow()
+    const lost = await from.send(request(1))
+    expect(lost).toMatchObject({ outcome: 'retry', reason: 'NoAnswer' })
+    hole.heal()
+    expect((await from.send(request(1))).outcome).toBe('accepted')
+  })
+
+  test('stop lets what is on the wire finish and hands back the rest untouched', async () => {
+    const sim = await apple()
+    const from = sender(sim)
+    await from.send(request(0))
+    sim.script({ delayMs: 50, times: 10 })
+    const sent = burst(from, 1, 10)
+    await sim.when(() => sim.connections === 1)
+    await Promise.resolve()
+    const [verdicts] = await Promise.all([sent, from.stop(2_000)])
+    expect(outcomes(verdicts)).toEqual(['accepted '])
+    expect(await from.send(request(99))).toMatchObject({ outcome: 'retry', untouched: true })
+  })
+})
+
+describe('credentials', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'belfry-apns-'))
+  afterAll(() => rmSync(dir, { recursive: true }))
+  const file = (name: string): string => join(dir, name)
+  const openssl = (...args: string[]): void => {
+    execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' })
+  }
+  const base = { topic: TOPIC, environment: 'production' as const }
+
+  test('PEM and PKCS #12 certificates sign in without a provider token', async () => {
+    const sim = await apple()
+    openssl(
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-keyout',
+      'k.pem',
+      '-out',
+      'c.pem',
+      '-subj',
+      '/CN=push',
+      '-days',
+      '2',
+    )
+    openssl(
+      'pkcs12',
+      '-export',
+      '-inkey',
+      'k.pem',
+      '-in',
+      'c.pem',
+      '-passout',
+      'pass:secret',
+      '-out',
+      'c.p12',
+    )
+    writeFileSync(file('password'), 'secret\n')
+    writeFileSync(file('ca.pem'), sim.ca)
+    const where = { ...base, endpoint: sim.url, ca_file: file('ca.pem') }
+    const pem = loadApp({ ...where, cert_file: file('c.pem'), cert_key_file: file('k.pem') })
+    const p12 = loadApp({ ...where, p12_file: file('c.p12'), p12_password_file: file('password') })
+    for (const app of [pem, p12]) {
+      const from = new ApnsSender({
+        apps: [app],
+        tokens: new MemoryTokens(),
+        clock: systemClock,
+        random: systemRandom,
+      })
+      open.push(() => from.stop(0))
+      expect((await from.send(request(1))).outcome).toBe('accepted')
+    }
+    expect(sim.received.map((r) => r.headers.authorization)).toEqual([undefined, undefined])
+    writeFileSync(file('password'), 'wrong\n')
+    expect(() => loadApp({ ...where, p12_file: file('c.p12'), p12_password_file: file('password') })).toThrow(
+      /c\.p12/,
+    )
+  })
+
+  test('a key that is no P-256 key is refused by name', () => {
+    openssl('genpkey', '-algorithm', 'ed25519', '-out', 'ed.p8')
+    const key = { team_id: 'T', key_id: 'K' }
+    expect(() => loadApp({ ...base, ...key, key_file: file('ed.p8') })).toThrow(/ed\.p8.*P-256/)
+    expect(() => loadApp({ ...base, ...key, key_file: file('none.p8') })).toThrow(/none\.p8/)
+    writeFileSync(file('text.p8'), 'hello')
+    expect(() => loadApp({ ...base, ...key, key_file: file('text.p8') })).toThrow(/BEGIN PRIVATE KEY/)
+    expect(() => loadApp(base)).toThrow(/no key .* and no certificate/)
+  })
+
+  test('a key reaches both of Apple’s environments, an own endpoint only its own', () => {
+    const options = { tokens: new MemoryTokens(), clock: systemClock, random: systemRandom }
+    const apples = new ApnsSender({
+      ...options,
+      apps: [{ ...keyApp('', ''), endpoint: undefined, ca: undefined }],
+    })
+    expect(apples.reaches(TOPIC, 'sandbox')).toBe(true)
+    const own = new ApnsSender({ ...options, apps: [keyApp('https://127.0.0.1:1', '')] })
+    expect(own.reaches(TOPIC, 'sandbox')).toBe(false)
+  })
+})
+
+/** A TCP relay that can stop carrying bytes without closing anything: what a NAT that forgot us looks like. */
+async function blackHole(
+  target: number,
+): Promise<{ port: number; swallow(): void; heal(): void; close(): void }> {
+  let deaf = false
+  const sockets = new Set<Socket>()
+  const server = net.createServer((near) => {
+    const far = net.connect(target, '127.0.0.1')
+    const lost = deaf
+    const carry = (from: Socket, to: Socket): void => {
+      sockets.add(from)
+      from.on('data', (data) => {
+        if (!deaf && !lost) to.write(data)
+      })
+      from.on('error', () => to.destroy())
+      from.on('close', () => to.destroy())
+    }
+    carry(near, far)
+    carry(far, near)
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve())
+  })
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    swallow: () => void (deaf = true),
+    heal: () => void (deaf = false),
+    close: () => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    },
+  }
+}
