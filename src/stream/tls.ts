@@ -1,0 +1,257 @@
+/** Certificate material: read, checked, chosen by name, and replaced while running without ever being broken. */
+import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { domainToASCII } from 'node:url'
+import { ensureSelfSigned, type PairFiles } from './self-signed.ts'
+
+/** What the operator must know to mend it: the message names the file and the remedy. */
+export class CertificateError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'CertificateError'
+  }
+}
+
+export interface CertificateConfig {
+  tls: {
+    cert?: string | undefined
+    key?: string | undefined
+    hosts?: readonly { name: string; cert: string; key: string }[]
+    min: '1.2' | '1.3'
+  }
+  dataDir: string
+  hosts: readonly string[]
+  now?: () => number
+}
+
+export interface Material {
+  readonly certPem: string
+  readonly keyPem: string
+  /** The channel binding tls-server-end-point (RFC 5929 §4). */
+  readonly endPointHash: Uint8Array
+  readonly notAfter: Date
+  /** The DNS names that the certificate is for, as A-labels. */
+  readonly names: readonly string[]
+  readonly serial: string
+}
+
+export interface Changed {
+  name: string
+  oldSerial: string
+  newSerial: string
+}
+
+/** A pair of files and the name it was configured for; `default` is used where no name fits. */
+interface Source extends PairFiles {
+  readonly name: string
+}
+
+interface Loaded {
+  readonly byName: ReadonlyMap<string, Material>
+  readonly pairs: readonly { readonly source: Source; readonly material: Material }[]
+  readonly fallback: Material
+}
+
+const DEFAULT = 'default'
+
+export async function loadCertificates(config: CertificateConfig): Promise<CertificateStore> {
+  const { tls, dataDir, hosts, now = Date.now } = config
+  const selfSigned = tls.cert === undefined || tls.key === undefined
+  const files =
+    tls.cert === undefined || tls.key === undefined
+      ? await ensureSelfSigned(dataDir, [...hosts], now())
+      : { cert: tls.cert, key: tls.key }
+  const named = (tls.hosts ?? []).map(({ name, cert, key }) => ({ name: toAscii(name), cert, key }))
+  return new CertificateStore([...named, { name: DEFAULT, ...files }], tls.min, selfSigned, hosts, now)
+}
+
+export class CertificateStore {
+  private loaded: Loaded
+
+  constructor(
+    private readonly sources: readonly Source[],
+    readonly min: '1.2' | '1.3',
+    readonly selfSigned: boolean,
+    private readonly hosts: readonly string[],
+    private readonly now: () => number,
+  ) {
+    this.loaded = load(sources)
+  }
+
+  /** By the exact name, then by a wildcard for its left-most label (RFC 9525 §6.3), then the default. */
+  forName(name: string): Material {
+    const ascii = toAscii(name)
+    const { byName, fallback } = this.loaded
+    const dot = ascii.indexOf('.')
+    return byName.get(ascii) ?? (dot > 0 ? byName.get(`*${ascii.slice(dot)}`) : undefined) ?? fallback
+  }
+
+  /** All pairs with the names they were configured for, the default last. */
+  list(): { name: string; cert: string; material: Material }[] {
+    return this.loaded.pairs.map(({ source, material }) => ({
+      name: source.name,
+      cert: source.cert,
+      material,
+    }))
+  }
+
+  /** What is worth a line in the log but no refusal: expired pairs and hosts that no certificate names. */
+  warnings(): string[] {
+    const now = this.now()
+    const expired = this.list()
+      .filter(({ material }) => material.notAfter.getTime() <= now)
+      .map(
+        ({ cert, material }) =>
+          `${cert} expired on ${material.notAfter.toISOString().slice(0, 10)}: renew it.`,
+      )
+    const unnamed = this.hosts
+      .filter((host) => isIP(bare(host)) === 0 && !covers(this.forName(host), toAscii(host)))
+      .map((host) => `No certificate names ${host}: clients that check will refuse to connect.`)
+    return [...expired, ...unnamed]
+  }
+
+  /** Reads all files again. When one is broken everything stays as it was and its error is thrown. */
+  reload(): { changed: Changed[] } {
+    const before = this.loaded
+    const after = load(this.sources)
+    this.loaded = after
+    const changed = after.pairs.flatMap(({ source, material }, index) => {
+      const oldSerial = before.pairs[index]?.material.serial ?? ''
+      return oldSerial === material.serial
+        ? []
+        : [{ name: source.name, oldSerial, newSerial: material.serial }]
+    })
+    return { changed }
+  }
+}
+
+/** An IP literal without the brackets that it has in an address. */
+const bare = (host: string): string => host.replace(/^\[(.*)\]$/, '$1')
+
+function covers(material: Material, ascii: string): boolean {
+  return material.names.includes(ascii) || material.names.includes(ascii.replace(/^[^.]+/, '*'))
+}
+
+function load(sources: readonly Source[]): Loaded {
+  const pairs = sources.map((source) => ({ source, material: readPair(source) }))
+  const fallback = pairs[pairs.length - 1]?.material
+  if (!fallback) throw new CertificateError('No certificate is configured.')
+  const byName = new Map<string, Material>()
+  // What the operator named counts more than what a certificate says, and the first pair more than later ones.
+  for (const { source, material } of pairs) {
+    if (source.name !== DEFAULT && !byName.has(source.name)) byName.set(source.name, material)
+  }
+  for (const { material } of pairs) {
+    for (const name of material.names) if (!byName.has(name)) byName.set(name, material)
+  }
+  return { byName, pairs, fallback }
+}
+
+function readPair(files: PairFiles): Material {
+  const certPem = read(files.cert)
+  const keyPem = read(files.key)
+  const certificate = parseCertificate(files.cert, certPem)
+  const key = parseKey(files.key, keyPem)
+  if (!certificate.checkPrivateKey(key)) {
+    throw new CertificateError(
+      `${files.key} is not the key of the first certificate in ${files.cert}: name the pair that belongs together, the server's own certificate first.`,
+    )
+  }
+  return {
+    certPem,
+    keyPem,
+    endPointHash: endPointHash(certificate),
+    notAfter: new Date(certificate.validTo),
+    names: dnsNames(certificate),
+    serial: certificate.serialNumber.toLowerCase(),
+  }
+}
+
+function read(file: string): string {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new CertificateError(`${file} ${remedy(error)}`)
+  }
+  if (text.trim() === '') throw new CertificateError(`${file} is empty: write the PEM text into it.`)
+  return text
+}
+
+function remedy(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  switch (code) {
+    case 'ENOENT':
+      return 'does not exist: correct the path in [tls], or remove cert and key to use a self-signed one.'
+    case 'EACCES':
+    case 'EPERM':
+      return 'may not be read: let the user that runs belfry read it (chown or setfacl), or use LoadCredential=.'
+    case 'EISDIR':
+      return 'is a directory: name the PEM file in it.'
+    default:
+      return `cannot be read: ${error instanceof Error ? error.message : String(error)}`
+  }
+}
+
+function parseCertificate(file: string, pem: string): X509Certificate {
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new CertificateError(
+      pem.includes('PRIVATE KEY-----')
+        ? `${file} holds a private key, not a certificate: are cert and key swapped?`
+        : `${file} holds no PEM certificate: convert it with "openssl x509 -inform der -outform pem".`,
+    )
+  }
+  try {
+    return new X509Certificate(pem)
+  } catch {
+    throw new CertificateError(`${file} holds a damaged certificate: write it again from its source.`)
+  }
+}
+
+function parseKey(file: string, pem: string): KeyObject {
+  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(pem)) {
+    throw new CertificateError(
+      `${file} is encrypted: decrypt it with "openssl pkey -in ${file} -out NEW_FILE".`,
+    )
+  }
+  try {
+    return createPrivateKey(pem)
+  } catch {
+    throw new CertificateError(
+      pem.includes('-----BEGIN CERTIFICATE-----') && !pem.includes('PRIVATE KEY-----')
+        ? `${file} holds a certificate, not a private key: are cert and key swapped?`
+        : `${file} holds no private key that can be used: expected is PEM, "BEGIN PRIVATE KEY".`,
+    )
+  }
+}
+
+/** RFC 9525 §6.1: names come from the subject alternative names only, never from the common name. */
+function dnsNames(certificate: X509Certificate): string[] {
+  const entries = certificate.subjectAltName?.split(', ') ?? []
+  return entries.filter((entry) => entry.startsWith('DNS:')).map((entry) => entry.slice(4).toLowerCase())
+}
+
+const OID = {
+  pss: Buffer.from('06092a864886f70d01010a', 'hex'),
+  sha384: Buffer.from('0609608648016503040202', 'hex'),
+  sha512: Buffer.from('0609608648016503040203', 'hex'),
+}
+
+/** RFC 5929 §4.1: the hash of the signature, but SHA-256 instead of MD5 and SHA-1 (and where there is none). */
+function endPointHash(certificate: X509Certificate): Uint8Array {
+  const algorithm = certificate.signatureAlgorithm ?? ''
+  let hash = /sha-?(?:256|384|512)/i.exec(algorithm)?.[0].toLowerCase().replace('-', '') ?? 'sha256'
+  if (/pss/i.test(algorithm)) {
+    // RSASSA-PSS names its hash in parameters; those of the signature follow the last mention of its OID.
+    const parameters = certificate.raw.subarray(certificate.raw.lastIndexOf(OID.pss)).subarray(0, 48)
+    hash = parameters.includes(OID.sha512) ? 'sha512' : parameters.includes(OID.sha384) ? 'sha384' : 'sha256'
+  }
+  return createHash(hash).update(certificate.raw).digest()
+}
+
+/** Certificates and SNI speak A-labels, XMPP speaks U-labels; a wildcard's star stays. */
+function toAscii(name: string): string {
+  const plain = name.toLowerCase().replace(/\.$/, '')
+  return /^[\x21-\x7E]*$/.test(plain) ? plain : domainToASCII(plain) || plain
+}
