@@ -1,8 +1,9 @@
 /** The schema's history: append-only SQL files, embedded as text, counted by `user_version`. */
 import type { Database } from 'bun:sqlite'
 import core from '../../migrations/0001-core.sql' with { type: 'text' }
+import push from '../../migrations/0002-push.sql' with { type: 'text' }
 
-const MIGRATIONS: readonly string[] = [core]
+const MIGRATIONS: readonly string[] = [core, push]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */
 export class NewerSchema extends Error {}

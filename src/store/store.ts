@@ -4,6 +4,7 @@ import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import { Contacts } from './contacts.ts'
 import { type Db, openDb } from './db.ts'
 import { Messages } from './messages.ts'
+import { Push } from './push.ts'
 import { Settings } from './settings.ts'
 import type { Turn, TurnHost } from './turn.ts'
 
@@ -11,6 +12,7 @@ export class Store {
   readonly accounts: Accounts
   readonly contacts: Contacts
   readonly messages: Messages
+  readonly push: Push
   readonly settings: Settings
 
   constructor(
@@ -21,6 +23,7 @@ export class Store {
     this.accounts = new Accounts(db)
     this.contacts = new Contacts(db, this.accounts)
     this.messages = new Messages(db, clock)
+    this.push = new Push(db, random)
     this.settings = new Settings(db, random)
   }
 

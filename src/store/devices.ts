@@ -1,0 +1,261 @@
+/** Registered phones. A token belongs to the account that registered it last; registrations outlive sessions. */
+import { and, asc, count, eq, sql } from 'drizzle-orm'
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { type Db, type Write, writer } from './db.ts'
+
+export type PushEnvironment = 'production' | 'sandbox'
+
+export const devices = sqliteTable('devices', {
+  id: integer('id').primaryKey(),
+  accountId: integer('account_id').notNull(),
+  kind: text('kind').$type<'apns'>().notNull(),
+  topic: text('topic').notNull(),
+  environment: text('environment').$type<PushEnvironment>().notNull(),
+  environmentPinned: integer('environment_pinned', { mode: 'boolean' }).notNull(),
+  token: text('token').notNull(),
+  sessionKey: text('session_key'),
+  node: text('node'),
+  service: text('service'),
+  createdAt: integer('created_at').notNull(),
+  refreshedAt: integer('refreshed_at').notNull(),
+  lastSuccess: integer('last_success'),
+  lastReason: text('last_reason'),
+})
+
+export type Device = typeof devices.$inferSelect
+
+export interface Registration {
+  readonly topic: string
+  /** What the app said; without it `assumed` holds until Apple knows better. */
+  readonly environment?: PushEnvironment | undefined
+  readonly assumed: PushEnvironment
+  readonly token: string
+  readonly sessionKey?: string | undefined
+  readonly node?: string | undefined
+  readonly service?: string | undefined
+}
+
+/** What disables a registration: all fields that are given must match. */
+export interface DeviceMatch {
+  readonly topic?: string | undefined
+  readonly token?: string | undefined
+  readonly node?: string | undefined
+  readonly service?: string | undefined
+}
+
+/** A success is noted at most this often: it is for people who look, not for the sender. */
+const NOTE_SUCCESS_EVERY = 60_000
+
+export class Devices {
+  readonly #db: Db
+  readonly #byToken
+  readonly #byAccount
+  readonly #byId
+  readonly #insert: Write<Omit<Device, 'id' | 'lastSuccess' | 'lastReason'>>
+  readonly #refresh: Write<{
+    id: number
+    environment: PushEnvironment
+    pinned: boolean
+    sessionKey: string | null
+    node: string | null
+    service: string | null
+    now: number
+  }>
+  readonly #delete: Write<{ id: number }>
+  readonly #deleteStale: Write<{ id: number; before: number }>
+  readonly #succeeded: Write<{ id: number; at: number; before: number }>
+  readonly #failed: Write<{ id: number; reason: string }>
+  readonly #learned: Write<{ id: number; environment: PushEnvironment }>
+
+  constructor(db: Db) {
+    this.#db = db
+    const { orm } = db
+    const p = sql.placeholder
+    const byId = eq(devices.id, p('id'))
+    this.#byToken = orm
+      .select()
+      .from(devices)
+      .where(and(eq(devices.kind, 'apns'), eq(devices.topic, p('topic')), eq(devices.token, p('token'))))
+      .prepare()
+    this.#byAccount = orm
+      .select()
+      .from(devices)
+      .where(eq(devices.accountId, p('accountId')))
+      .orderBy(asc(devices.refreshedAt), asc(devices.id))
+      .prepare()
+    this.#byId = orm.select().from(devices).where(byId).prepare()
+    this.#insert = writer(
+      db,
+      orm
+        .insert(devices)
+        .values({
+          accountId: p('accountId'),
+          kind: p('kind'),
+          topic: p('topic'),
+          environment: p('environment'),
+          environmentPinned: p('environmentPinned'),
+          token: p('token'),
+          sessionKey: p('sessionKey'),
+          node: p('node'),
+          service: p('service'),
+          createdAt: p('createdAt'),
+          refreshedAt: p('refreshedAt'),
+        })
+        .prepare(),
+    )
+    this.#refresh = writer(
+      db,
+      orm
+        .update(devices)
+        .set({
+          environment: sql`${p('environment')}`,
+          environmentPinned: sql`${p('pinned')}`,
+          sessionKey: sql`${p('sessionKey')}`,
+          node: sql`${p('node')}`,
+          service: sql`${p('service')}`,
+          refreshedAt: sql`${p('now')}`,
+        })
+        .where(byId)
+        .prepare(),
+    )
+    this.#delete = writer(db, orm.delete(devices).where(byId).prepare())
+    this.#deleteStale = writer(
+      db,
+      orm
+        .delete(devices)
+        .where(and(byId, sql`${devices.refreshedAt} <= ${p('before')}`))
+        .prepare(),
+    )
+    this.#succeeded = writer(
+      db,
+      orm
+        .update(devices)
+        .set({ lastSuccess: sql`${p('at')}`, lastReason: null })
+        .where(
+          and(
+            byId,
+            sql`(${devices.lastSuccess} IS NULL OR ${devices.lastSuccess} < ${p('before')} OR ${devices.lastReason} IS NOT NULL)`,
+          ),
+        )
+        .prepare(),
+    )
+    this.#failed = writer(
+      db,
+      orm
+        .update(devices)
+        .set({ lastReason: sql`${p('reason')}` })
+        .where(byId)
+        .prepare(),
+    )
+    this.#learned = writer(
+      db,
+      orm
+        .update(devices)
+        .set({ environment: sql`${p('environment')}` })
+        .where(and(byId, eq(devices.environmentPinned, false)))
+        .prepare(),
+    )
+  }
+
+  /**
+   * Registers or refreshes, as often as the app likes: counters and a learned environment stay. A token that another
+   * account had moves, and takes nothing of the old account's queue with it. Beyond `max` the registration that was
+   * not refreshed for longest gives way: it is the phone most likely to be in a drawer.
+   */
+  enable(accountId: number, registration: Registration, now: number, max: number): Device {
+    const { topic, token, environment, assumed } = registration
+    const sessionKey = registration.sessionKey ?? null
+    const node = registration.node ?? null
+    const service = registration.service ?? null
+    const known = this.find(topic, token)
+    if (known?.accountId === accountId) {
+      this.#refresh({
+        id: known.id,
+        environment: environment ?? known.environment,
+        pinned: environment !== undefined || known.environmentPinned,
+        sessionKey,
+        node,
+        service,
+        now,
+      })
+    } else {
+      if (known) this.#delete({ id: known.id })
+      this.#makeRoom(accountId, max)
+      this.#insert({
+        accountId,
+        kind: 'apns',
+        topic,
+        environment: environment ?? assumed,
+        environmentPinned: environment !== undefined,
+        token,
+        sessionKey,
+        node,
+        service,
+        createdAt: now,
+        refreshedAt: now,
+      })
+    }
+    const device = this.find(topic, token)
+    if (!device) throw new Error('a device just registered is not there')
+    return device
+  }
+
+  /** Removes the account's registrations that match; returns how many. */
+  disable(accountId: number, match: DeviceMatch): number {
+    let removed = 0
+    for (const device of this.of(accountId)) {
+      if (match.topic !== undefined && device.topic !== match.topic) continue
+      if (match.token !== undefined && device.token !== match.token) continue
+      if (match.node !== undefined && device.node !== match.node) continue
+      if (match.service !== undefined && device.service !== match.service) continue
+      removed += this.#delete({ id: device.id })
+    }
+    return removed
+  }
+
+  delete(id: number): boolean {
+    return this.#delete({ id }) > 0
+  }
+
+  /** The account's devices, the one not refreshed for longest first. */
+  of(accountId: number): Device[] {
+    return this.#byAccount.all({ accountId })
+  }
+
+  find(topic: string, token: string): Device | undefined {
+    return this.#byToken.get({ topic, token })
+  }
+
+  get(id: number): Device | undefined {
+    return this.#byId.get({ id })
+  }
+
+  count(): number {
+    return this.#db.orm.select({ n: count() }).from(devices).get()?.n ?? 0
+  }
+
+  /**
+   * Apple called the token dead at `before` (ms). A registration that is newer knows better and stays: a 410 comes
+   * late by design.
+   */
+  forget(id: number, before: number): boolean {
+    return this.#deleteStale({ id, before }) > 0
+  }
+
+  succeeded(id: number, at: number): void {
+    this.#succeeded({ id, at, before: at - NOTE_SUCCESS_EVERY })
+  }
+
+  failed(id: number, reason: string): void {
+    this.#failed({ id, reason })
+  }
+
+  learned(id: number, environment: PushEnvironment): void {
+    this.#learned({ id, environment })
+  }
+
+  #makeRoom(accountId: number, max: number): void {
+    const all = this.of(accountId)
+    for (const device of all.slice(0, Math.max(0, all.length + 1 - max))) this.#delete({ id: device.id })
+  }
+}

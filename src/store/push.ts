@@ -1,0 +1,325 @@
+/** What waits to be pushed, why each push went or did not, and Apple's provider tokens. Devices are in devices.ts. */
+import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { accounts } from './accounts.ts'
+import type { Random } from './clock.ts'
+import { type Db, type Write, writer } from './db.ts'
+import { type Device, Devices, devices } from './devices.ts'
+
+const outbox = sqliteTable('outbox', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  accountId: integer('account_id').notNull(),
+  deviceId: integer('device_id'),
+  state: text('state').$type<'queued' | 'dead'>().notNull().default('queued'),
+  messageId: text('message_id').notNull(),
+  apnsId: text('apns_id').notNull(),
+  collapseId: text('collapse_id').notNull(),
+  kind: text('kind').notNull(),
+  sender: text('sender').notNull(),
+  title: text('title'),
+  body: text('body'),
+  badge: integer('badge'),
+  createdAt: integer('created_at').notNull(),
+  expiresAt: integer('expires_at').notNull(),
+  attempts: integer('attempts').notNull().default(0),
+  nextAt: integer('next_at').notNull(),
+})
+
+const verdicts = sqliteTable('verdicts', {
+  id: integer('id').primaryKey(),
+  accountId: integer('account_id').notNull(),
+  deviceId: integer('device_id'),
+  messageId: text('message_id').notNull(),
+  verdict: text('verdict').$type<VerdictName>().notNull(),
+  rule: text('rule').notNull(),
+  reason: text('reason'),
+  at: integer('at').notNull(),
+})
+
+const providerTokens = sqliteTable(
+  'provider_tokens',
+  {
+    teamId: text('team_id').notNull(),
+    keyId: text('key_id').notNull(),
+    jwt: text('jwt').notNull(),
+    issuedAt: integer('issued_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.teamId, t.keyId] })],
+)
+
+export type VerdictName = 'sent' | 'held' | 'suppressed' | 'dropped' | 'forgotten'
+export type PushVerdict = typeof verdicts.$inferSelect
+
+/** A row of the outbox with what its sender needs to know; `device` is undefined for the webhook. */
+export type Job = Omit<typeof outbox.$inferSelect, 'state' | 'deviceId'> & {
+  readonly account: string
+  device: Device | undefined
+}
+
+export interface NewPush {
+  readonly account: { readonly id: number; readonly jid: string }
+  /** undefined: the webhook. */
+  readonly device: Device | undefined
+  readonly messageId: string
+  readonly collapseId: string
+  readonly kind: string
+  readonly sender: string
+  /** Only where the app's policy lets Apple see them. */
+  readonly title?: string | undefined
+  readonly body?: string | undefined
+  readonly badge?: number | undefined
+  readonly now: number
+  readonly expiresAt: number
+}
+
+export class Push {
+  readonly devices: Devices
+  /** Set by the dispatcher: gets each row once its transaction is on disk. */
+  queued: ((job: Job) => void) | undefined
+
+  readonly #db: Db
+  readonly #random: Random
+  readonly #page
+  readonly #token
+  readonly #explained
+  readonly #insert: Write<Omit<typeof outbox.$inferSelect, 'id' | 'state' | 'attempts'>>
+  readonly #delete: Write<{ id: number }>
+  readonly #bury: Write<{ id: number; attempts: number }>
+  readonly #again: Write<{ id: number; attempts: number; nextAt: number }>
+  readonly #verdict: Write<Omit<PushVerdict, 'id'>>
+  readonly #putToken: Write<{ teamId: string; keyId: string; jwt: string; issuedAt: number }>
+
+  constructor(db: Db, random: Random) {
+    this.devices = new Devices(db)
+    this.#db = db
+    this.#random = random
+    const { orm } = db
+    const p = sql.placeholder
+    this.#page = orm
+      .select({ row: outbox, account: accounts.jid, device: devices })
+      .from(outbox)
+      .innerJoin(accounts, eq(accounts.id, outbox.accountId))
+      .leftJoin(devices, eq(devices.id, outbox.deviceId))
+      .where(and(sql`${outbox.id} > ${p('after')}`, eq(outbox.state, 'queued')))
+      .orderBy(asc(outbox.id))
+      .limit(p('limit'))
+      .prepare()
+    this.#token = orm
+      .select()
+      .from(providerTokens)
+      .where(and(eq(providerTokens.teamId, p('teamId')), eq(providerTokens.keyId, p('keyId'))))
+      .prepare()
+    this.#explained = orm
+      .select()
+      .from(verdicts)
+      .where(eq(verdicts.accountId, p('accountId')))
+      .orderBy(desc(verdicts.id))
+      .limit(p('limit'))
+      .prepare()
+    this.#insert = writer(
+      db,
+      orm
+        .insert(outbox)
+        .values({
+          accountId: p('accountId'),
+          deviceId: p('deviceId'),
+          messageId: p('messageId'),
+          apnsId: p('apnsId'),
+          collapseId: p('collapseId'),
+          kind: p('kind'),
+          sender: p('sender'),
+          title: p('title'),
+          body: p('body'),
+          badge: p('badge'),
+          createdAt: p('createdAt'),
+          expiresAt: p('expiresAt'),
+          nextAt: p('nextAt'),
+        })
+        .prepare(),
+    )
+    const byId = eq(outbox.id, p('id'))
+    this.#delete = writer(db, orm.delete(outbox).where(byId).prepare())
+    this.#bury = writer(
+      db,
+      orm
+        .update(outbox)
+        .set({ state: 'dead', attempts: sql`${p('attempts')}` })
+        .where(byId)
+        .prepare(),
+    )
+    this.#again = writer(
+      db,
+      orm
+        .update(outbox)
+        .set({ attempts: sql`${p('attempts')}`, nextAt: sql`${p('nextAt')}` })
+        .where(byId)
+        .prepare(),
+    )
+    this.#verdict = writer(
+      db,
+      orm
+        .insert(verdicts)
+        .values({
+          accountId: p('accountId'),
+          deviceId: p('deviceId'),
+          messageId: p('messageId'),
+          verdict: p('verdict'),
+          rule: p('rule'),
+          reason: p('reason'),
+          at: p('at'),
+        })
+        .prepare(),
+    )
+    this.#putToken = writer(
+      db,
+      orm
+        .insert(providerTokens)
+        .values({ teamId: p('teamId'), keyId: p('keyId'), jwt: p('jwt'), issuedAt: p('issuedAt') })
+        .onConflictDoUpdate({
+          target: [providerTokens.teamId, providerTokens.keyId],
+          set: { jwt: sql`excluded.jwt`, issuedAt: sql`excluded.issued_at` },
+        })
+        .prepare(),
+    )
+  }
+
+  /** Writes a push into the current trip's transaction and hands it to the dispatcher after the commit. */
+  queue(push: NewPush): void {
+    const { account, device, now } = push
+    const values = {
+      accountId: account.id,
+      messageId: push.messageId,
+      apnsId: this.#random.uuid(),
+      collapseId: push.collapseId,
+      kind: push.kind,
+      sender: push.sender,
+      title: push.title ?? null,
+      body: push.body ?? null,
+      badge: push.badge ?? null,
+      createdAt: now,
+      expiresAt: push.expiresAt,
+      nextAt: now,
+    }
+    this.#insert({ ...values, deviceId: device?.id ?? null })
+    const id = this.#lastId()
+    this.#db.turn.after(() => this.queued?.({ ...values, id, attempts: 0, account: account.jid, device }))
+  }
+
+  /** Up to `limit` rows that still wait, in the order of their ids, after `after`. */
+  waiting(after: number, limit: number): Job[] {
+    return this.#page.all({ after, limit }).map(({ row, account, device }) => {
+      const { state: _state, deviceId: _deviceId, ...rest } = row
+      return { ...rest, account, device: device ?? undefined }
+    })
+  }
+
+  /** The push has come to its end. */
+  done(job: Job, verdict: VerdictName, rule: string, reason: string | undefined, at: number): void {
+    // The account or device may be gone, and the row with it: then there is nobody left to explain anything to.
+    if (this.#delete({ id: job.id }) === 0) return
+    this.record({
+      account: job.accountId,
+      device: job.device?.id,
+      messageId: job.messageId,
+      verdict,
+      rule,
+      reason,
+      at,
+    })
+  }
+
+  /** It will not be sent by itself any more, but is kept for a replay. */
+  bury(job: Job, rule: string, reason: string | undefined, at: number): void {
+    if (this.#bury({ id: job.id, attempts: job.attempts }) === 0) return
+    const { accountId: account, messageId } = job
+    this.record({ account, device: undefined, messageId, verdict: 'dropped', rule, reason, at })
+  }
+
+  /** It will be tried again. */
+  again(job: Job): void {
+    this.#again({ id: job.id, attempts: job.attempts, nextAt: job.nextAt })
+  }
+
+  /** One decision about one device (or, without it, the webhook). */
+  record(entry: {
+    account: number
+    device: number | undefined
+    messageId: string
+    verdict: VerdictName
+    rule: string
+    reason?: string | undefined
+    at: number
+  }): void {
+    this.#verdict({
+      accountId: entry.account,
+      deviceId: entry.device ?? null,
+      messageId: entry.messageId,
+      verdict: entry.verdict,
+      rule: entry.rule,
+      reason: entry.reason ?? null,
+      at: entry.at,
+    })
+  }
+
+  /** The account's last verdicts, newest first. */
+  explain(accountId: number, limit: number): PushVerdict[] {
+    return this.#explained.all({ accountId, limit })
+  }
+
+  /** Deletes up to `limit` verdicts older than `before`; returns how many. Within a trip. */
+  purgeVerdicts(before: number, limit: number): number {
+    // Ids rise with time, so the oldest are found without an index of their own.
+    const oldest = this.#db.orm
+      .select({ id: verdicts.id, at: verdicts.at })
+      .from(verdicts)
+      .orderBy(asc(verdicts.id))
+      .limit(limit)
+      .all()
+      .filter((row) => row.at < before)
+    const last = oldest.at(-1)
+    if (!last) return 0
+    this.#db.turn.writes()
+    this.#db.orm
+      .delete(verdicts)
+      .where(sql`${verdicts.id} <= ${last.id}`)
+      .run()
+    return oldest.length
+  }
+
+  /** Deletes up to `limit` dead rows created before `before`. Within a trip. */
+  purgeDead(before: number, limit: number): number {
+    const old = this.#db.orm
+      .select({ id: outbox.id })
+      .from(outbox)
+      .where(and(eq(outbox.state, 'dead'), lt(outbox.createdAt, before)))
+      .limit(limit)
+      .all()
+    for (const row of old) this.#delete({ id: row.id })
+    return old.length
+  }
+
+  /** Rows by state: for people, not for the hot path. */
+  counts(): { queued: number; dead: number } {
+    const rows = this.#db.orm
+      .select({ state: outbox.state, n: count() })
+      .from(outbox)
+      .groupBy(outbox.state)
+      .all()
+    const of = (state: string) => rows.find((row) => row.state === state)?.n ?? 0
+    return { queued: of('queued'), dead: of('dead') }
+  }
+
+  providerToken(teamId: string, keyId: string): { jwt: string; issuedAt: number } | undefined {
+    const row = this.#token.get({ teamId, keyId })
+    return row && { jwt: row.jwt, issuedAt: row.issuedAt }
+  }
+
+  setProviderToken(teamId: string, keyId: string, token: { jwt: string; issuedAt: number }): void {
+    this.#putToken({ teamId, keyId, ...token })
+  }
+
+  #lastId(): number {
+    const row = this.#db.raw.query<{ id: number }, []>('SELECT last_insert_rowid() AS id').get()
+    return row?.id ?? 0
+  }
+}

@@ -1,0 +1,222 @@
+import { beforeEach, describe, expect, test } from 'bun:test'
+import type { Account } from '../../src/store/accounts.ts'
+import type { Registration } from '../../src/store/devices.ts'
+import type { Job } from '../../src/store/push.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
+
+const host = { flushed() {}, fatal() {} }
+const keys = {
+  salt: Buffer.alloc(16),
+  iterations: 4096,
+  storedKey: Buffer.alloc(32),
+  serverKey: Buffer.alloc(32),
+}
+const phone = (token: string, more: Partial<Registration> = {}): Registration => ({
+  topic: 'org.example.chat',
+  assumed: 'production',
+  token,
+  ...more,
+})
+
+let store: Store
+let romeo: Account
+let juliet: Account
+
+const trip = <T>(f: () => T): T => {
+  const result = store.turn.trip(f)
+  store.turn.end()
+  return result
+}
+
+const account = (name: string): Account => {
+  const made = trip(() =>
+    store.accounts.create(`${name}@bix.org`, 'bix.org', { 'SHA-1': keys, 'SHA-256': keys }, 0),
+  )
+  if (!made) throw new Error('not made')
+  return made
+}
+
+beforeEach(() => {
+  store = openStore(':memory:', host)
+  romeo = account('romeo')
+  juliet = account('juliet')
+})
+
+const enable = (who: Account, registration: Registration, now: number, max = 10) =>
+  trip(() => store.push.devices.enable(who.id, registration, now, max))
+
+const queue = (device: ReturnType<typeof enable> | undefined, messageId = 'm1') => {
+  trip(() =>
+    store.push.queue({
+      account: juliet,
+      device,
+      messageId,
+      collapseId: messageId,
+      kind: 'body',
+      sender: 'romeo@bix.org',
+      now: 100,
+      expiresAt: 1000,
+    }),
+  )
+}
+
+const first = (): Job => {
+  const job = store.push.waiting(0, 1)[0]
+  if (!job) throw new Error('nothing waits')
+  return job
+}
+
+describe('a registration', () => {
+  test('again is a refresh: same row, counters and learned environment stay', () => {
+    const made = enable(juliet, phone('aa'), 1)
+    trip(() => {
+      store.push.devices.learned(made.id, 'sandbox')
+      store.push.devices.succeeded(made.id, 50)
+    })
+    const again = enable(juliet, phone('aa', { sessionKey: 'phone', node: 'n' }), 2)
+    expect(again).toMatchObject({
+      id: made.id,
+      environment: 'sandbox',
+      lastSuccess: 50,
+      createdAt: 1,
+      refreshedAt: 2,
+    })
+    expect(again).toMatchObject({ sessionKey: 'phone', node: 'n', environmentPinned: false })
+    expect(store.push.devices.count()).toBe(1)
+  })
+
+  test('with an environment pins it', () => {
+    const made = enable(juliet, phone('aa', { environment: 'sandbox' }), 1)
+    trip(() => store.push.devices.learned(made.id, 'production'))
+    expect(store.push.devices.get(made.id)).toMatchObject({ environment: 'sandbox', environmentPinned: true })
+    expect(enable(juliet, phone('aa'), 2)).toMatchObject({ environment: 'sandbox', environmentPinned: true })
+  })
+
+  test('moves a token to its newest account and drops what waited for the old one', () => {
+    queue(enable(juliet, phone('aa'), 1))
+    enable(romeo, phone('aa'), 2)
+    expect(store.push.devices.of(juliet.id)).toEqual([])
+    expect(store.push.devices.of(romeo.id)).toHaveLength(1)
+    expect(store.push.waiting(0, 10)).toEqual([])
+  })
+
+  test('beyond the limit takes the place of the one not refreshed for longest', () => {
+    for (const [i, token] of ['aa', 'bb', 'cc'].entries()) enable(juliet, phone(token), i, 3)
+    enable(juliet, phone('aa'), 10, 3)
+    enable(juliet, phone('dd'), 11, 3)
+    expect(store.push.devices.of(juliet.id).map((d) => d.token)).toEqual(['cc', 'aa', 'dd'])
+  })
+
+  test('is forgotten only if it is not newer than what Apple knows', () => {
+    const made = enable(juliet, phone('aa'), 100)
+    trip(() => {
+      expect(store.push.devices.forget(made.id, 99)).toBe(false)
+      expect(store.push.devices.forget(made.id, 100)).toBe(true)
+    })
+  })
+
+  test('is disabled by whatever fields are given, and only in its own account', () => {
+    enable(juliet, phone('aa', { node: 'n1', service: 'push.bix.org' }), 1)
+    enable(juliet, phone('bb', { node: 'n2', service: 'push.bix.org' }), 1)
+    enable(romeo, phone('cc', { node: 'n1', service: 'push.bix.org' }), 1)
+    trip(() => {
+      expect(store.push.devices.disable(juliet.id, { service: 'push.bix.org', node: 'n1' })).toBe(1)
+      expect(store.push.devices.disable(juliet.id, { service: 'push.bix.org' })).toBe(1)
+      expect(store.push.devices.disable(juliet.id, { token: 'cc' })).toBe(0)
+    })
+    expect(store.push.devices.count()).toBe(1)
+  })
+})
+
+describe('the outbox', () => {
+  test('hands a row over after the commit, with what its sender needs', () => {
+    const handed: Job[] = []
+    store.push.queued = (job) => handed.push(job)
+    const device = enable(juliet, phone('aa'), 1)
+    store.turn.trip(() =>
+      store.push.queue({
+        account: juliet,
+        device,
+        messageId: 'm1',
+        collapseId: 'm1',
+        kind: 'body',
+        sender: 'romeo@bix.org',
+        now: 100,
+        expiresAt: 1000,
+      }),
+    )
+    expect(handed).toEqual([])
+    store.turn.end()
+    expect(handed).toEqual(store.push.waiting(0, 10))
+    expect(handed[0]).toMatchObject({ account: 'juliet@bix.org', device, attempts: 0 })
+  })
+
+  test('hands nothing over from a trip that was rolled back', () => {
+    const handed: Job[] = []
+    store.push.queued = (job) => handed.push(job)
+    const device = enable(juliet, phone('aa'), 1)
+    const messageId = 'm'
+    const push = {
+      messageId,
+      collapseId: messageId,
+      kind: 'body',
+      sender: 'romeo@bix.org',
+      now: 0,
+      expiresAt: 9,
+    }
+    expect(() =>
+      trip(() => {
+        store.push.queue({ ...push, account: juliet, device })
+        throw new Error('no')
+      }),
+    ).toThrow('no')
+    store.turn.end()
+    expect(handed).toEqual([])
+    expect(store.push.waiting(0, 10)).toEqual([])
+  })
+
+  test('an answered row becomes a verdict', () => {
+    const device = enable(juliet, phone('aa'), 1)
+    queue(device)
+    const job = first()
+    trip(() => store.push.done(job, 'sent', 'body', undefined, 200))
+    trip(() => store.push.done(job, 'sent', 'body', undefined, 201))
+    expect(store.push.counts()).toEqual({ queued: 0, dead: 0 })
+    const verdicts = store.push.explain(juliet.id, 10)
+    expect(verdicts).toHaveLength(1)
+    expect(verdicts[0]).toMatchObject({
+      deviceId: device.id,
+      messageId: 'm1',
+      verdict: 'sent',
+      rule: 'body',
+      at: 200,
+    })
+    trip(() => expect(store.push.purgeVerdicts(200, 100)).toBe(0))
+    trip(() => expect(store.push.purgeVerdicts(201, 100)).toBe(1))
+  })
+
+  test('a dead row is kept, but waits no more', () => {
+    queue(undefined)
+    trip(() => store.push.bury(first(), 'refused', '404', 200))
+    expect(store.push.waiting(0, 10)).toEqual([])
+    expect(store.push.counts()).toEqual({ queued: 0, dead: 1 })
+    trip(() => expect(store.push.purgeDead(101, 10)).toBe(1))
+  })
+
+  test('belongs to its account: deleted with it', () => {
+    queue(enable(juliet, phone('aa'), 1))
+    queue(undefined, 'm2')
+    trip(() => store.push.done(first(), 'sent', 'body', undefined, 200))
+    trip(() => store.accounts.delete(juliet))
+    expect(store.push.counts()).toEqual({ queued: 0, dead: 0 })
+    expect(store.push.devices.count()).toBe(0)
+    expect(store.push.explain(juliet.id, 10)).toEqual([])
+  })
+})
+
+test('a provider token is kept per team and key', () => {
+  trip(() => store.push.setProviderToken('T', 'K', { jwt: 'a', issuedAt: 1 }))
+  trip(() => store.push.setProviderToken('T', 'K', { jwt: 'b', issuedAt: 2 }))
+  expect(store.push.providerToken('T', 'K')).toEqual({ jwt: 'b', issuedAt: 2 })
+  expect(store.push.providerToken('T', 'L')).toBeUndefined()
+})
