@@ -1,6 +1,7 @@
 /** The spellings of a configuration value: durations, sizes, addresses. Each becomes one plain type inside. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { prepareDomain } from '../xmpp/jid.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -88,12 +89,16 @@ export const network = z.string().refine(isNetwork, {
     `${JSON.stringify(issue.input)} is not an address or network such as "10.0.0.0/8", "::1" or "!192.0.2.0/24"`,
 })
 
-export const host = z
-  .string()
-  .transform((name) => name.toLowerCase().replace(/\.$/, ''))
-  .refine((name) => /^[^\s@/:"'<>&]{1,253}$/u.test(name) || isIP(name) === 6, {
-    error: 'not a host name such as "chat.example.org"',
-  })
+/** A domain in its prepared form (RFC 7622 §3.2), so that it equals the domain part of any address. */
+export const host = z.string().transform(
+  parsed('a host name such as "chat.example.org"', (name) => {
+    try {
+      return prepareDomain(name)
+    } catch {
+      return undefined
+    }
+  }),
+)
 
 export const httpUrl = z.string().refine(
   (text) => {

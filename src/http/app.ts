@@ -1,0 +1,51 @@
+/** The HTTP application: guards, then routes. It knows no sockets; see serve.ts for those. */
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { AppEnv } from './context.ts'
+import type { HttpDeps } from './deps.ts'
+import { bodies, headers, hostCheck, identify, measure, sameSite } from './guards.ts'
+import { addMe } from './me.ts'
+import { addMessages } from './messages.ts'
+import { type App, authorize, routeOf } from './policy.ts'
+import { HttpError, notFound, problemResponse } from './problem.ts'
+import { requestRate } from './rate.ts'
+import { addRegistration } from './registration.ts'
+import { addSystem } from './system.ts'
+import { addTokens } from './tokens.ts'
+import { addUsers } from './users.ts'
+import { addWeb, errorPage, isPage } from './web/web.ts'
+
+export function createApp(deps: HttpDeps): App {
+  const app: App = new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (result.success) return
+      const errors = result.error.issues.map((issue) => ({
+        field: issue.path.map(String).join('.'),
+        message: issue.message,
+      }))
+      const detail = errors.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join('; ')
+      throw new HttpError(422, 'invalid', detail.slice(0, 1000), { errors })
+    },
+  })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'basic', { type: 'http', scheme: 'basic' })
+  app.onError((error, c) => (isPage(c.req.path) ? errorPage(c, error) : problemResponse(c, error)))
+  app.notFound((c) => problemResponse(c, notFound()))
+
+  app.use(identify(deps))
+  app.use(headers)
+  app.use(measure(routeOf))
+  app.use(requestRate(deps.world.config.limits.http_requests_per_ip, () => deps.world.now()))
+  app.use(hostCheck)
+  app.use(sameSite)
+  app.use(authorize)
+  app.use(bodies(deps))
+
+  addSystem(app)
+  addUsers(app)
+  addMe(app)
+  addMessages(app)
+  addRegistration(app)
+  addTokens(app)
+  addWeb(app, deps)
+  return app
+}

@@ -1,0 +1,112 @@
+/** Who asks: the Unix socket, a bearer token, or an account by HTTP Basic or a token of its own. */
+import { keysOfNobody, verifyPassword } from '../store/credentials.ts'
+import type { Account } from '../store/accounts.ts'
+import * as metrics from '../metrics.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
+import type { Ctx, Principal } from './context.ts'
+import type { HttpDeps } from './deps.ts'
+import { HttpError } from './problem.ts'
+
+/** Decides whom the request speaks for; throws where credentials were given and are wrong. */
+export async function authenticate(c: Ctx): Promise<Principal> {
+  const header = c.req.header('authorization')
+  if (header === undefined) return c.env.peer.kind === 'socket' ? { kind: 'operator' } : { kind: 'guest' }
+  if (!c.get('secure')) {
+    throw new HttpError(
+      403,
+      'insecure-transport',
+      'Credentials are taken over TLS or from this machine only.',
+    )
+  }
+  // RFC 9110 §11.1: the scheme's case does not matter, the rest is exact.
+  const [, scheme = '', value = ''] = /^([A-Za-z]+) +(\S+) *$/.exec(header) ?? []
+  if (/^bearer$/i.test(scheme)) return byToken(c, value)
+  if (/^basic$/i.test(scheme)) return byPassword(c, value)
+  throw refused()
+}
+
+const refused = (): HttpError => new HttpError(401, 'not-authorized', 'These credentials are not valid.')
+
+async function byToken(c: Ctx, secret: string): Promise<Principal> {
+  const { tokens, world, router } = c.get('deps')
+  const found = tokens.find(secret, world.now())
+  if (!found) throw refused()
+  const { token, owner } = found
+  if (tokens.needsUseNoted(token, world.now())) {
+    // A full disk must not shut the operator out, so a note that fails is only a note less.
+    await router.run((t) => tokens.noteUse(token, t.now)).catch(() => undefined)
+  }
+  if (owner === null) return { kind: 'token', id: token.id, name: token.name, scopes: token.scopes }
+  const account = world.store.accounts.find(owner)
+  if (!account || account.disabled) throw refused()
+  return { kind: 'account', jid: account.jid, proof: 'token' }
+}
+
+async function byPassword(c: Ctx, value: string): Promise<Principal> {
+  const text = Buffer.from(value, 'base64').toString()
+  const colon = text.indexOf(':')
+  if (colon < 0) throw refused()
+  const account = await checkPassword(c.get('deps'), text.slice(0, colon), text.slice(colon + 1), c.get('ip'))
+  return { kind: 'account', jid: account.jid, proof: 'password' }
+}
+
+const nobody = crypto.getRandomValues(Buffer.alloc(32))
+
+/** The account of these credentials. Wrong name, wrong password and a disabled account look and last the same. */
+export async function checkPassword(
+  deps: HttpDeps,
+  name: string,
+  password: string,
+  ip: string,
+): Promise<Account> {
+  const { store, config } = deps.world
+  const jid = bareOrNothing(name)
+  const key = jid ?? 'invalid'
+  await holdBack(deps, key, ip)
+  const account = jid === undefined ? undefined : store.accounts.find(jid)
+  const keys =
+    (account && store.accounts.scramKeys(account, 'SHA-256')) ??
+    keysOfNobody(key, 'SHA-256', config.auth.scram_iterations, nobody)
+  const good = await verifyPassword(password, 'SHA-256', keys)
+  // Asked again: the account may have gone while the key was derived.
+  if (good && account && store.accounts.find(account.jid)?.disabled === false) {
+    deps.logins.succeeded(ip, key)
+    metrics.authentications.labels('http', 'ok').inc()
+    return account
+  }
+  deps.logins.failed(ip, key)
+  metrics.authentications.labels('http', 'failed').inc()
+  throw refused()
+}
+
+/** Answers that are being held back; more of them would let a guesser fill the memory with waiting requests. */
+const HELD = 256
+let held = 0
+
+async function holdBack({ logins, clock, world }: HttpDeps, account: string, ip: string): Promise<void> {
+  if (logins.isBanned(ip)) throw limited(world.config.limits.auth_ban)
+  const delay = logins.delay(ip, account)
+  if (delay === 0) return
+  if (held >= HELD) throw limited(delay)
+  held++
+  await new Promise<void>((resolve) => clock.after(delay, resolve))
+  held--
+}
+
+function limited(ms: number): HttpError {
+  metrics.authentications.labels('http', 'limited').inc()
+  const seconds = Math.ceil(ms / 1000)
+  return new HttpError(429, 'too-many-failures', 'Too many failed logins; try again later.', {
+    headers: { 'retry-after': String(seconds) },
+  })
+}
+
+function bareOrNothing(name: string): string | undefined {
+  try {
+    const jid = Jid.parse(name)
+    return jid.isBare && jid.local !== '' ? jid.bare : undefined
+  } catch (error) {
+    if (error instanceof JidError) return undefined
+    throw error
+  }
+}

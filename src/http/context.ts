@@ -1,0 +1,29 @@
+/** What each request carries through the application. */
+import type { Context } from 'hono'
+import type { HttpDeps } from './deps.ts'
+
+/** Which door a request came through; filled by whoever calls `app.fetch`. */
+export type Peer =
+  { readonly kind: 'socket' } | { readonly kind: 'tcp'; readonly address: string; readonly tls: boolean }
+
+/** Who asks. Only the authenticating middleware makes one. */
+export type Principal =
+  | { readonly kind: 'guest' }
+  | { readonly kind: 'operator' }
+  | { readonly kind: 'token'; readonly id: number; readonly name: string; readonly scopes: readonly string[] }
+  | { readonly kind: 'account'; readonly jid: string; readonly proof: 'password' | 'token' }
+
+export type AppEnv = {
+  Bindings: { peer: Peer }
+  Variables: {
+    deps: HttpDeps
+    requestId: string
+    /** The client's address, behind trusted proxies too; "socket" for the Unix socket. */
+    ip: string
+    /** TLS, loopback, or a trusted proxy that says https. */
+    secure: boolean
+    principal: Principal
+  }
+}
+
+export type Ctx = Context<AppEnv>

@@ -1,0 +1,152 @@
+/** What every request must pass before a route sees it. */
+import type { MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { isIP } from 'node:net'
+import * as metrics from '../metrics.ts'
+import { clientOf, isLoopback, plainAddress, Proxies } from './client.ts'
+import type { AppEnv, Ctx } from './context.ts'
+import type { HttpDeps } from './deps.ts'
+import { HttpError } from './problem.ts'
+
+type Guard = MiddlewareHandler<AppEnv>
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
+const CSP = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join('; ')
+
+/** Sets what later steps read; a request id that we make ourselves, so that it cannot carry anything into the log. */
+export function identify(deps: HttpDeps): Guard {
+  const proxies = new Proxies(deps.world.config.http.trusted_proxies)
+  return async (c, next) => {
+    c.set('deps', deps)
+    c.set('requestId', deps.world.random.bytes(9).toString('base64url'))
+    c.set('principal', { kind: 'guest' })
+    const { ip, secure } = clientOf(c.env.peer, c.req.raw.headers, proxies, deps.world.config)
+    c.set('ip', ip)
+    c.set('secure', secure)
+    await next()
+  }
+}
+
+export const headers: Guard = async (c, next) => {
+  await next()
+  const set = (name: string, value: string) => c.header(name, value)
+  set('x-request-id', c.get('requestId'))
+  set('x-content-type-options', 'nosniff')
+  set('referrer-policy', 'no-referrer')
+  set('content-security-policy', CSP)
+  set('x-frame-options', 'DENY')
+  set('cross-origin-opener-policy', 'same-origin')
+  set('cross-origin-resource-policy', 'same-origin')
+  if (!c.res.headers.has('cache-control')) set('cache-control', 'no-store')
+  if (c.env.peer.kind === 'tcp' && (c.env.peer.tls || c.req.header('x-forwarded-proto') === 'https')) {
+    set('strict-transport-security', 'max-age=31536000')
+  }
+}
+
+/** Counts by the route's pattern: the path itself is what a stranger chose. */
+export function measure(routeOf: (c: Ctx) => string): Guard {
+  return async (c, next) => {
+    const started = performance.now()
+    await next()
+    const route = routeOf(c)
+    metrics.httpRequests.labels(knownMethod(c.req.method), route, String(c.res.status)).inc()
+    metrics.httpSeconds.labels(route).observe((performance.now() - started) / 1000)
+  }
+}
+
+const knownMethod = (method: string): string =>
+  ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].includes(method) ? method : 'other'
+
+/**
+ * Case 78: a page of another site whose name was re-pointed at 127.0.0.1 still sends its own name as Host.
+ * An IP address cannot be re-pointed, and from elsewhere than loopback there is nothing to gain.
+ */
+export const hostCheck: Guard = async (c, next) => {
+  const { peer } = c.env
+  if (peer.kind === 'tcp' && isLoopback(plainAddress(peer.address)) && !knownHost(c)) {
+    throw new HttpError(
+      421,
+      'unknown-host',
+      'This server does not answer to that name. Set [http] public_url.',
+    )
+  }
+  await next()
+}
+
+function knownHost(c: Ctx): boolean {
+  const name = hostName(c.req.header('host') ?? '')
+  const { config } = c.get('deps').world
+  if (name === 'localhost' || isIP(name) !== 0 || config.hosts.includes(name)) return true
+  return config.http.public_url !== undefined && name === new URL(config.http.public_url).hostname
+}
+
+const hostName = (host: string): string => plainAddress(host.replace(/:\d+$/, '').replace(/\.$/, ''))
+
+/**
+ * Cases 76 and 77: a browser may not be made to act here by another site's page, whatever it is logged in with.
+ * Programs send neither header and pass; the web's own forms must show one of them (web/session.ts).
+ */
+export const sameSite: Guard = async (c, next) => {
+  if (!SAFE.has(c.req.method)) {
+    const site = c.req.header('sec-fetch-site')
+    const origin = c.req.header('origin')
+    if (
+      (site !== undefined && site !== 'same-origin' && site !== 'none') ||
+      (origin !== undefined && !own(c, origin))
+    ) {
+      throw new HttpError(403, 'cross-site', 'A page of another site may not do this.')
+    }
+  }
+  await next()
+}
+
+function own(c: Ctx, origin: string): boolean {
+  const { public_url } = c.get('deps').world.config.http
+  if (public_url !== undefined && origin === new URL(public_url).origin) return true
+  const url = URL.parse(origin)
+  return url !== null && url.host !== '' && url.host === c.req.header('host')?.toLowerCase()
+}
+
+export function bodies(deps: HttpDeps): Guard {
+  const max = deps.world.config.limits.http_body_bytes
+  const tooLarge = (): never => {
+    throw new HttpError(413, 'too-large', `A body may have ${max} bytes.`)
+  }
+  const cap = Number.isFinite(max) ? bodyLimit({ maxSize: max, onError: tooLarge }) : undefined
+  return async (c, next) => {
+    if (SAFE.has(c.req.method)) return next()
+    // Nothing is unpacked: a small packed body could become an endless one.
+    const encoding = c.req.header('content-encoding')
+    if (encoding !== undefined && encoding !== 'identity') {
+      throw new HttpError(415, 'encoded-body', 'Send the body without Content-Encoding.')
+    }
+    if (cap) await cap(c, async () => checkBody(c))
+    else await checkBody(c)
+    await next()
+  }
+}
+
+/** A body is JSON in valid UTF-8, or a form of our own pages; a DELETE and an empty POST need none. */
+async function checkBody(c: Ctx): Promise<void> {
+  const bytes = await c.req.arrayBuffer()
+  if (bytes.byteLength === 0) return
+  const type = (c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  if (c.req.path.startsWith('/admin/') && type === 'application/x-www-form-urlencoded') return
+  if (type !== 'application/json') {
+    throw new HttpError(415, 'not-json', 'Send the body as application/json.')
+  }
+  try {
+    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    throw new HttpError(400, 'bad-json', 'The body is not JSON in UTF-8.')
+  }
+}

@@ -1,0 +1,205 @@
+/** /v1/me: what the app itself may do, as the account that it logs in with. */
+import { accountOf, deleteUser, setPassword, userView } from './accounts.ts'
+import { checkPassword } from './auth.ts'
+import type { Ctx } from './context.ts'
+import { deviceView } from './device-view.ts'
+import { type App, ownJid, route, self } from './policy.ts'
+import { HttpError } from './problem.ts'
+import {
+  body,
+  deviceSchema,
+  json,
+  passwordSchema,
+  tokenSchema,
+  userSchema,
+  writtenSchema,
+  z,
+} from './schemas.ts'
+import { tokenView } from './tokens.ts'
+
+const gone = { 204: { description: 'Done' } } as const
+const YEAR = 366 * 24 * 3600
+const deviceBody = z.strictObject({
+  token: z.string().min(1).max(400).openapi({ description: 'The device token, in hexadecimal digits.' }),
+  topic: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .openapi({ description: 'Needed if the server has several apps.' }),
+  environment: z.enum(['production', 'sandbox']).optional(),
+})
+
+export function addMe(app: App): void {
+  app.openapi(
+    route(self, {
+      method: 'get',
+      path: '/v1/me',
+      summary: 'The account itself',
+      responses: { 200: json('The account', userSchema) },
+    }),
+    (c) => c.json(userView(c.var.deps, accountOf(c.var.deps, ownJid(c))), 200),
+  )
+  app.openapi(
+    route(self, {
+      method: 'delete',
+      path: '/v1/me',
+      summary: 'Remove the account and everything that belongs to it',
+      description: 'Needs the password: with a token, name it in `current_password`.',
+      request: {
+        body: { ...body(z.strictObject({ current_password: passwordSchema.optional() })), required: false },
+      },
+      responses: gone,
+    }),
+    async (c) => {
+      const given =
+        c.req.header('content-type') === undefined ? undefined : c.req.valid('json').current_password
+      await provePassword(c, given)
+      await deleteUser(c.var.deps, ownJid(c))
+      return c.body(null, 204)
+    },
+  )
+  app.openapi(
+    route(self, {
+      method: 'put',
+      path: '/v1/me/password',
+      summary: 'Change the password',
+      description: 'With a token, the present password is needed in `current_password`.',
+      request: {
+        body: body(z.strictObject({ password: passwordSchema, current_password: passwordSchema.optional() })),
+      },
+      responses: { 200: json('Changed', writtenSchema) },
+    }),
+    async (c) => {
+      const { password, current_password } = c.req.valid('json')
+      await provePassword(c, current_password)
+      longEnough(c.var.deps.world.config.registration.min_password, password)
+      return c.json(await setPassword(c.var.deps, ownJid(c), password), 200)
+    },
+  )
+  addDevices(app)
+  addTokens(app)
+}
+
+/** A token may be lost with a phone; what takes the account away needs what only its owner knows. */
+async function provePassword(c: Ctx, given: string | undefined): Promise<void> {
+  const principal = c.get('principal')
+  if (principal.kind === 'account' && principal.proof === 'password') return
+  if (given === undefined)
+    throw new HttpError(403, 'password-needed', 'Name the password in current_password.')
+  await checkPassword(c.get('deps'), ownJid(c), given, c.get('ip'))
+}
+
+export function longEnough(min: number, password: string): void {
+  if ([...password].length >= min) return
+  const message = `At least ${min} characters are needed.`
+  throw new HttpError(422, 'weak-password', message, { errors: [{ field: 'password', message }] })
+}
+
+function addDevices(app: App): void {
+  app.openapi(
+    route(self, {
+      method: 'get',
+      path: '/v1/me/devices',
+      summary: 'Phones that messages to this account ring',
+      responses: { 200: json('Devices', z.object({ items: z.array(deviceSchema) })) },
+    }),
+    (c) => {
+      const { deps } = c.var
+      return c.json({ items: deps.devices.list(accountOf(deps, ownJid(c))).map(deviceView) }, 200)
+    },
+  )
+  app.openapi(
+    route(self, {
+      method: 'post',
+      path: '/v1/me/devices',
+      summary: 'Register this phone; again at each start of the app, which changes nothing',
+      request: { body: body(deviceBody) },
+      responses: { 200: json('The device', deviceSchema) },
+    }),
+    async (c) => {
+      const { deps } = c.var
+      const device = c.req.valid('json')
+      const made = await deps.router.run((t) => deps.devices.add(accountOf(deps, ownJid(c)), device, t.now))
+      return c.json(deviceView(made), 200)
+    },
+  )
+  app.openapi(
+    route(self, {
+      method: 'delete',
+      path: '/v1/me/devices/{id}',
+      summary: 'Stop ringing a phone',
+      request: { params: z.strictObject({ id: z.string().min(1).max(64) }) },
+      responses: gone,
+    }),
+    async (c) => {
+      const { deps } = c.var
+      const { id } = c.req.valid('param')
+      const removed = await deps.router.run(() => deps.devices.remove(accountOf(deps, ownJid(c)), id))
+      if (!removed) throw new HttpError(404, 'no-such-device', 'This account has no such device.')
+      return c.body(null, 204)
+    },
+  )
+}
+
+function addTokens(app: App): void {
+  const made = tokenSchema.extend({ token: z.string().openapi({ description: 'Shown this once.' }) })
+  app.openapi(
+    route(self, {
+      method: 'get',
+      path: '/v1/me/tokens',
+      summary: 'Tokens that act as this account',
+      responses: { 200: json('Tokens', z.object({ items: z.array(tokenSchema) })) },
+    }),
+    (c) => {
+      const { deps } = c.var
+      return c.json({ items: deps.tokens.list(accountOf(deps, ownJid(c)).id).map(tokenView) }, 200)
+    },
+  )
+  app.openapi(
+    route(self, {
+      method: 'post',
+      path: '/v1/me/tokens',
+      summary: 'Make a token that acts as this account; needs the password',
+      request: {
+        body: body(
+          z.strictObject({
+            name: z.string().min(1).max(100),
+            expires_in: z.number().int().min(60).max(YEAR).default(YEAR).openapi({ description: 'Seconds.' }),
+          }),
+        ),
+      },
+      responses: { 201: json('Made', made) },
+    }),
+    async (c) => {
+      const { deps } = c.var
+      await provePassword(c, undefined)
+      const { name, expires_in } = c.req.valid('json')
+      const { secret, token } = await deps.router.run((t) => {
+        const account = accountOf(deps, ownJid(c))
+        if (deps.tokens.countOf(account.id) >= deps.world.config.limits.tokens_per_user) {
+          throw new HttpError(409, 'too-many-tokens', 'Revoke a token first.')
+        }
+        const expiresAt = t.now + expires_in * 1000
+        return deps.tokens.create({ name, scopes: ['self'], accountId: account.id, expiresAt }, t.now)
+      })
+      return c.json({ ...tokenView(token), token: secret }, 201)
+    },
+  )
+  app.openapi(
+    route(self, {
+      method: 'delete',
+      path: '/v1/me/tokens/{id}',
+      summary: 'End a token',
+      request: { params: z.strictObject({ id: z.coerce.number().int().positive() }) },
+      responses: gone,
+    }),
+    async (c) => {
+      const { deps } = c.var
+      const { id } = c.req.valid('param')
+      const removed = await deps.router.run(() => deps.tokens.delete(id, accountOf(deps, ownJid(c)).id))
+      if (!removed) throw new HttpError(404, 'no-such-token', 'This account has no such token.')
+      return c.body(null, 204)
+    },
+  )
+}

@@ -1,0 +1,81 @@
+/** /v1/messages: a program sends as the server, or on behalf of an account. */
+import { Stanza } from '../xmpp/stanza.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { xml } from '../xmpp/xml.ts'
+import { accountOf } from './accounts.ts'
+import type { HttpDeps } from './deps.ts'
+import { type App, route, scope } from './policy.ts'
+import { HttpError } from './problem.ts'
+import { body, jidSchema, json, z } from './schemas.ts'
+
+// What XML 1.0 §2.2 cannot carry would spoil the stream of whoever receives it.
+const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/u
+
+const text = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((value) => !FORBIDDEN.test(value), { error: 'It holds a character that XML cannot carry.' })
+
+const newMessage = z.strictObject({
+  from: z
+    .string()
+    .min(1)
+    .max(3071)
+    .optional()
+    .openapi({ description: 'An account or a host; else the first host.' }),
+  to: jidSchema,
+  body: text(100_000),
+  subject: text(1000).optional(),
+  type: z.enum(['chat', 'normal', 'headline']).default('chat'),
+  id: text(128).optional().openapi({ description: 'Sent again within a day, it is not delivered twice.' }),
+})
+
+export function addMessages(app: App): void {
+  app.openapi(
+    route(scope('messages:send'), {
+      method: 'post',
+      path: '/v1/messages',
+      summary: 'Send a message; it is on disk when this answers',
+      request: { body: body(newMessage) },
+      responses: { 202: json('Accepted', z.object({ id: z.string() })) },
+    }),
+    async (c) => {
+      const { deps } = c.var
+      if (!deps.online) throw new HttpError(503, 'server-needed', 'Start the server first: belfry serve')
+      const message = c.req.valid('json')
+      const from = sender(deps, message.from)
+      const to = Jid.parse(message.to)
+      if (!deps.world.hosts.has(to.domain)) {
+        throw new HttpError(422, 'remote-server-not-found', `${to.domain} is not served here.`)
+      }
+      accountOf(deps, to.bare)
+      const id = message.id ?? deps.world.random.uuid()
+      await deps.router.run((t) =>
+        t.emit(
+          Stanza.make(
+            'message',
+            from,
+            to,
+            { type: message.type, id },
+            message.subject === undefined ? undefined : xml('subject', {}, message.subject),
+            xml('body', {}, message.body),
+            xml('origin-id', { xmlns: NS.stanzaId, id }),
+          ),
+        ),
+      )
+      return c.json({ id }, 202)
+    },
+  )
+}
+
+function sender(deps: HttpDeps, from: string | undefined): Jid {
+  const jid = Jid.parse(from ?? deps.world.config.hosts[0] ?? 'localhost')
+  if (!deps.world.hosts.has(jid.domain)) {
+    throw new HttpError(422, 'foreign-sender', `${jid.domain} is not one of this server's hosts.`)
+  }
+  if (jid.local !== '') accountOf(deps, jid.bare)
+  return jid
+}

@@ -1,0 +1,138 @@
+/**
+ * Who may use a route. Nothing is reachable by being there: a route is declared together with its policy, and a
+ * request whose route has none is answered as if there were no such route.
+ */
+import { createRoute, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
+import type { MiddlewareHandler } from 'hono'
+import { matchedRoutes } from 'hono/route'
+import { authenticate } from './auth.ts'
+import type { AppEnv, Ctx, Principal } from './context.ts'
+import { HttpError, notFound } from './problem.ts'
+import { problemSchema } from './schemas.ts'
+
+export const SCOPES = [
+  'admin',
+  'users:read',
+  'users:write',
+  'devices:read',
+  'devices:write',
+  'messages:send',
+  'push:test',
+  'status',
+  'metrics',
+] as const
+export type Scope = (typeof SCOPES)[number]
+
+export type Policy =
+  /** Anybody. */
+  | { readonly kind: 'public' }
+  /** The operator at the Unix socket, or a bearer token with this scope; "admin" has every scope. */
+  | { readonly kind: 'scope'; readonly scope: Scope }
+  /** An account, for itself. */
+  | { readonly kind: 'self' }
+  /** A page of the web admin; its own middleware asks for the session. */
+  | { readonly kind: 'page' }
+
+export const open: Policy = { kind: 'public' }
+export const self: Policy = { kind: 'self' }
+export const page: Policy = { kind: 'page' }
+export const scope = (name: Scope): Policy => ({ kind: 'scope', scope: name })
+
+export type App = OpenAPIHono<AppEnv>
+
+const policies = new Map<string, Policy>()
+const keyOf = (method: string, path: string): string => `${method.toUpperCase()} ${path}`
+
+export function declare(method: string, path: string, policy: Policy): void {
+  policies.set(keyOf(method, path.replace(/\{([^}]+)\}/g, ':$1')), policy)
+}
+
+export function policyOf(method: string, path: string): Policy | undefined {
+  return policies.get(keyOf(method, path))
+}
+
+const SECURITY = {
+  public: [],
+  page: [],
+  scope: [{ bearer: [] }],
+  self: [{ basic: [] }, { bearer: [] }],
+} as const
+
+/** A route of the API: its policy, its schemas, its place in the OpenAPI document. */
+export function route<P extends string, R extends Omit<RouteConfig, 'path'> & { path: P }>(
+  policy: Policy,
+  config: R,
+) {
+  declare(config.method, config.path, policy)
+  const responses = {
+    ...config.responses,
+    default: {
+      description: 'A problem (RFC 9457)',
+      content: { 'application/problem+json': { schema: problemSchema } },
+    },
+  }
+  const note = policy.kind === 'scope' ? ` Scope: \`${policy.scope}\`.` : ''
+  // The added parts do not change what the handler is typed by: a problem is thrown, never returned.
+  return createRoute<P, R>({
+    ...config,
+    security: [...SECURITY[policy.kind]],
+    description: `${config.description ?? config.summary ?? ''}${note}`,
+    responses,
+  })
+}
+
+/** The route's pattern, or "none" where nothing but middleware matches. */
+export function routeOf(c: Ctx): string {
+  return declared(c)?.path ?? 'none'
+}
+
+function declared(c: Ctx): { path: string; policy: Policy } | undefined {
+  for (const { method, path } of matchedRoutes(c)) {
+    const policy = policyOf(method, path)
+    if (policy) return { path, policy }
+  }
+  return undefined
+}
+
+/** The one gate before every route. */
+export const authorize: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const found = declared(c)
+  if (!found) throw notFound()
+  if (found.policy.kind === 'scope' || found.policy.kind === 'self') {
+    const principal = await authenticate(c)
+    if (!permits(found.policy, principal)) throw refusal(found.policy, principal)
+    c.set('principal', principal)
+  }
+  await next()
+}
+
+function permits(policy: Policy, principal: Principal): boolean {
+  if (policy.kind === 'self') return principal.kind === 'account'
+  if (policy.kind !== 'scope') return true
+  if (principal.kind === 'operator') return true
+  return (
+    principal.kind === 'token' &&
+    (principal.scopes.includes('admin') || principal.scopes.includes(policy.scope))
+  )
+}
+
+function refusal(policy: Policy, principal: Principal): HttpError {
+  if (principal.kind === 'guest') {
+    const challenge =
+      policy.kind === 'self' ? 'Basic realm="Belfry", charset="UTF-8"' : 'Bearer realm="Belfry"'
+    return new HttpError(401, 'not-authorized', 'Credentials are needed here.', {
+      headers: { 'www-authenticate': challenge },
+    })
+  }
+  if (policy.kind === 'self')
+    return new HttpError(403, 'not-an-account', 'This is for an account, about itself.')
+  return new HttpError(403, 'scope', 'These credentials do not allow that.')
+}
+
+/** The address of the account that asks; the route's policy is `self`. */
+export function ownJid(c: Ctx): string {
+  const principal = c.get('principal')
+  if (principal.kind !== 'account')
+    throw new HttpError(403, 'not-an-account', 'This is for an account, about itself.')
+  return principal.jid
+}

@@ -1,0 +1,106 @@
+/** Failures as RFC 9457 problems: one class to throw, one place that turns anything thrown into an answer. */
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { getLogger } from '../log.ts'
+import { StanzaError, type StanzaCondition } from '../xmpp/errors.ts'
+import type { AppEnv } from './context.ts'
+
+const log = getLogger('http')
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad request',
+  401: 'Authentication needed',
+  403: 'Not allowed',
+  404: 'Not found',
+  405: 'Method not allowed',
+  409: 'Conflict',
+  413: 'Body too large',
+  415: 'Unsupported media type',
+  421: 'Misdirected request',
+  422: 'Not acceptable content',
+  429: 'Too many requests',
+  500: 'Internal error',
+  501: 'Not built in',
+  503: 'Not available now',
+  507: 'Out of storage',
+}
+
+export interface FieldError {
+  readonly field: string
+  readonly message: string
+}
+
+/** A failure that the client is told. `code` is stable: programs may rely on it; the text may change. */
+export class HttpError extends Error {
+  constructor(
+    readonly status: ContentfulStatusCode,
+    readonly code: string,
+    detail: string,
+    readonly more: {
+      readonly headers?: Record<string, string>
+      readonly errors?: readonly FieldError[]
+    } = {},
+  ) {
+    super(detail)
+    this.name = 'HttpError'
+  }
+}
+
+const CONDITIONS: Partial<Record<StanzaCondition, ContentfulStatusCode>> = {
+  'bad-request': 400,
+  conflict: 409,
+  forbidden: 403,
+  'item-not-found': 404,
+  'jid-malformed': 422,
+  'not-acceptable': 422,
+  'not-allowed': 403,
+  'policy-violation': 422,
+  'remote-server-not-found': 422,
+  'resource-constraint': 507,
+  'service-unavailable': 404,
+}
+
+function known(error: unknown): HttpError | undefined {
+  if (error instanceof HttpError) return error
+  if (error instanceof StanzaError) {
+    const status = CONDITIONS[error.condition]
+    return status && new HttpError(status, error.condition, error.text ?? error.condition)
+  }
+  // Hono throws this for a body that is not JSON and the like; its message may quote the body.
+  if (error instanceof HTTPException) {
+    return new HttpError(error.status, 'bad-request', 'The request cannot be understood.')
+  }
+  return undefined
+}
+
+/** What the client is told of anything thrown; a bug is logged with its cause and told without. */
+export function failureOf(c: Context<AppEnv>, error: unknown): HttpError {
+  const requestId = c.get('requestId')
+  const failure =
+    known(error) ?? new HttpError(500, 'internal', `Something went wrong. Its log entry is ${requestId}.`)
+  if (failure.status === 500) log.error('a request met a bug', { request: requestId, error })
+  for (const [name, value] of Object.entries(failure.more.headers ?? {})) c.header(name, value)
+  return failure
+}
+
+export const titleOf = (failure: HttpError): string => TITLES[failure.status] ?? 'Failed'
+
+export function problemResponse(c: Context<AppEnv>, error: unknown): Response {
+  const failure = failureOf(c, error)
+  c.header('content-type', 'application/problem+json')
+  return c.body(
+    JSON.stringify({
+      type: 'about:blank',
+      title: titleOf(failure),
+      status: failure.status,
+      code: failure.code,
+      detail: failure.message,
+      errors: failure.more.errors,
+      request_id: c.get('requestId'),
+    }),
+    failure.status,
+  )
+}
+
+export const notFound = (): HttpError => new HttpError(404, 'not-found', 'There is nothing here.')

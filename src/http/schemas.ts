@@ -1,0 +1,105 @@
+/** The shapes that more than one route uses. */
+import { z } from '@hono/zod-openapi'
+import { Jid, JidError } from '../xmpp/jid.ts'
+
+export { z }
+
+const bareJid = (text: string, ctx: z.RefinementCtx): string => {
+  try {
+    const jid = Jid.parse(text)
+    if (jid.isBare && jid.local !== '') return jid.bare
+    ctx.addIssue({ code: 'custom', message: 'An address of the form user@host is needed.' })
+  } catch (error) {
+    if (!(error instanceof JidError)) throw error
+    ctx.addIssue({ code: 'custom', message: error.message })
+  }
+  return z.NEVER
+}
+
+/** An account's address, prepared: equal addresses are equal strings from here on. */
+export const jidSchema = z
+  .string()
+  .max(3071)
+  .transform(bareJid)
+  .openapi({ type: 'string', example: 'harttle@bix.org', description: 'user@host' })
+
+export const jidParam = z.strictObject({ jid: jidSchema.openapi({ param: { name: 'jid', in: 'path' } }) })
+
+export const passwordSchema = z.string().min(1).max(1024).openapi({ format: 'password' })
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    code: z.string().openapi({ description: 'Stable; programs may rely on it.' }),
+    detail: z.string(),
+    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    request_id: z.string(),
+  })
+  .openapi('Problem')
+
+const time = z.string().nullable().openapi({ format: 'date-time' })
+
+export const userSchema = z
+  .object({
+    jid: z.string(),
+    host: z.string(),
+    created: time,
+    disabled: z.boolean(),
+    last_seen: time,
+    sessions: z.number().int(),
+  })
+  .openapi('User')
+
+export const writtenSchema = z.object({ jid: z.string(), warnings: z.array(z.string()) }).openapi('Written')
+
+export const sessionSchema = z
+  .object({
+    jid: z.string(),
+    resource: z.string(),
+    transport: z.string(),
+    address: z.string(),
+    since: time,
+    priority: z.number().int(),
+    state: z.string(),
+  })
+  .openapi('Session')
+
+export const deviceSchema = z
+  .object({
+    id: z.string(),
+    kind: z.string(),
+    topic: z.string().nullable(),
+    environment: z.string().nullable(),
+    token: z.string().openapi({ description: 'The last characters only.' }),
+    state: z.string(),
+    created: time,
+    updated: time,
+  })
+  .openapi('Device')
+
+export const tokenSchema = z
+  .object({
+    id: z.number().int(),
+    name: z.string(),
+    prefix: z.string(),
+    scopes: z.array(z.string()),
+    created: time,
+    expires: time,
+    last_used: time,
+  })
+  .openapi('Token')
+
+export const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
+
+export const json = <T extends z.ZodType>(description: string, schema: T) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+
+/** `required` matters: without it a body of another type would skip its schema. */
+export const body = <T extends z.ZodType>(schema: T) => ({
+  required: true as const,
+  content: { 'application/json': { schema } },
+})

@@ -1,0 +1,116 @@
+/** Sockets for the HTTP application: the admin socket and the TCP listeners, plain and with TLS. */
+import { chmodSync, existsSync, rmSync } from 'node:fs'
+import type { ListenAddress } from '../config/values.ts'
+import { getLogger } from '../log.ts'
+import type { Peer } from './context.ts'
+import type { App } from './policy.ts'
+
+const log = getLogger('http')
+
+/** Seconds without a byte in either direction. */
+const IDLE = 30
+
+export interface HttpListener {
+  readonly name: 'http' | 'https' | 'admin socket'
+  readonly host: string
+  readonly port: number
+  stop(): Promise<void>
+}
+
+export interface TlsPair {
+  readonly cert: string
+  readonly key: string
+  /** Further names get their pair by SNI. */
+  readonly serverName?: string
+}
+
+/** A second handler sees each TCP request first; it answers, or returns undefined (WebSocket upgrades). */
+export type Upgrade = (request: Request, server: Bun.Server<undefined>) => Response | undefined
+
+export interface ServeOptions {
+  readonly maxBody: number
+  readonly upgrade?: Upgrade
+}
+
+const FALLBACK: Bun.SocketAddress = { address: '0.0.0.0', port: 0, family: 'IPv4' }
+
+/** @throws Error naming the address and the remedy when it cannot be bound. */
+export function listenTcp(
+  app: App,
+  { host, port }: ListenAddress,
+  options: ServeOptions,
+  tls?: readonly TlsPair[],
+): HttpListener {
+  const name = tls ? 'https' : 'http'
+  let server: Bun.Server<undefined>
+  try {
+    server = Bun.serve({
+      hostname: host,
+      port,
+      idleTimeout: IDLE,
+      ...bodyCap(options),
+      ...(tls ? { tls: [...tls], reusePort: true } : {}),
+      fetch(request, self) {
+        const answer = options.upgrade?.(request, self)
+        if (answer) return answer
+        // Nothing is known of a peer that has gone; it gets no rights from that.
+        const { address } = self.requestIP(request) ?? FALLBACK
+        const peer: Peer = { kind: 'tcp', address, tls: tls !== undefined }
+        return app.fetch(request, { peer })
+      },
+      error: failed,
+    })
+  } catch (error) {
+    throw new Error(bindTrouble(name, `${host}:${port}`, error), { cause: error })
+  }
+  return { name, host, port: server.port ?? port, stop: () => server.stop(true) }
+}
+
+/** The Unix socket of the operator: whoever may open the file is the operator, so its mode is set before it answers. */
+export async function listenSocket(app: App, path: string, options: ServeOptions): Promise<HttpListener> {
+  // The data lock is ours, so a socket that is still there belongs to nobody.
+  if (existsSync(path)) rmSync(path)
+  const before = process.umask(0o117)
+  let server: Bun.Server<undefined>
+  try {
+    server = Bun.serve({
+      unix: path,
+      ...bodyCap(options),
+      fetch: (request) => app.fetch(request, { peer: { kind: 'socket' } satisfies Peer }),
+      error: failed,
+    })
+  } catch (error) {
+    throw new Error(bindTrouble('the admin socket', path, error), { cause: error })
+  } finally {
+    process.umask(before)
+  }
+  chmodSync(path, 0o660)
+  return {
+    name: 'admin socket',
+    host: path,
+    port: 0,
+    async stop() {
+      await server.stop(true)
+      rmSync(path, { force: true })
+    },
+  }
+}
+
+/** The runtime's own cap stands a little above ours, so that ours answers with a problem document. */
+const bodyCap = ({ maxBody }: ServeOptions) =>
+  Number.isFinite(maxBody) ? { maxRequestBodySize: maxBody + 65_536 } : {}
+
+function failed(error: Error): Response {
+  log.error('a request failed outside the application', { error })
+  return new Response('internal error\n', { status: 500 })
+}
+
+function bindTrouble(name: string, address: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') {
+    return `${name} cannot listen on ${address}: another program does; find it with: ss -ltnp, or change [http] listen`
+  }
+  if (code === 'EACCES')
+    return `${name} cannot listen on ${address}: ports below 1024 need CAP_NET_BIND_SERVICE`
+  return `${name} cannot listen on ${address}: ${error instanceof Error ? error.message : String(error)}`
+}

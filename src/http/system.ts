@@ -1,0 +1,154 @@
+/** Health, status, metrics and the description of the API itself. */
+import { exposition } from '../metrics.ts'
+import { VERSION } from '../version.ts'
+import { accountOf } from './accounts.ts'
+import { authenticate } from './auth.ts'
+import type { Ctx } from './context.ts'
+import { type App, open, route, scope } from './policy.ts'
+import { HttpError } from './problem.ts'
+import { body, jidSchema, json, z } from './schemas.ts'
+
+const text = (description: string) => ({ description, content: { 'text/plain': { schema: z.string() } } })
+
+export function addSystem(app: App): void {
+  app.openapi(
+    route(open, {
+      method: 'get',
+      path: '/livez',
+      summary: 'The process answers',
+      responses: { 200: text('It does') },
+    }),
+    (c) => c.text('ok\n', 200),
+  )
+  addReadiness(app)
+  app.openapi(
+    route(scope('metrics'), {
+      method: 'get',
+      path: '/metrics',
+      summary: 'Figures for Prometheus',
+      responses: { 200: text('Prometheus text format') },
+    }),
+    async (c) => {
+      const { type, text: figures } = await exposition()
+      return c.text(figures, 200, { 'content-type': type })
+    },
+  )
+  addStatus(app)
+  addPushTest(app)
+  app.openapi(
+    route(open, {
+      method: 'get',
+      path: '/v1/openapi.json',
+      summary: 'This description',
+      responses: { 200: json('OpenAPI 3.1', z.record(z.string(), z.unknown())) },
+    }),
+    (c) => c.json({ ...document(app) }, 200),
+  )
+}
+
+export function document(app: App) {
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'Belfry', version: VERSION, license: { name: 'MIT' } },
+    servers: [{ url: '/' }],
+  })
+}
+
+function addReadiness(app: App): void {
+  app.openapi(
+    route(open, {
+      method: 'get',
+      path: '/readyz',
+      summary: 'The server can do its work; details over the Unix socket or with a token',
+      responses: { 200: text('It can'), 503: text('It cannot') },
+    }),
+    async (c) => {
+      const checks = c.var.deps.readiness()
+      const ready = checks.every((check) => check.ok)
+      const lines = (await maySeeDetails(c))
+        ? checks.map(
+            (check) =>
+              `${check.ok ? 'ok  ' : 'FAIL'} ${check.name}${check.detail ? `: ${check.detail}` : ''}`,
+          )
+        : []
+      return c.text([ready ? 'ready' : 'not ready', ...lines, ''].join('\n'), ready ? 200 : 503)
+    },
+  )
+}
+
+async function maySeeDetails(c: Ctx): Promise<boolean> {
+  const principal = await authenticate(c)
+  return principal.kind === 'operator' || (principal.kind === 'token' && principal.scopes.length > 0)
+}
+
+function addStatus(app: App): void {
+  const status = z
+    .object({
+      version: z.string(),
+      hosts: z.array(z.string()),
+      ready: z.boolean(),
+      accounts: z.number().int(),
+      sessions: z.number().int(),
+      push: z.string(),
+      data_dir: z.string(),
+      config: z.string().nullable(),
+      pid: z.number().int(),
+      uptime_seconds: z.number().int(),
+      memory_bytes: z.number().int(),
+    })
+    .openapi('Status')
+  app.openapi(
+    route(scope('status'), {
+      method: 'get',
+      path: '/v1/status',
+      summary: 'What the server is doing',
+      responses: { 200: json('Status', status) },
+    }),
+    (c) => {
+      const { world, readiness, pushTarget } = c.var.deps
+      const { config, store, sessions } = world
+      return c.json(
+        {
+          version: VERSION,
+          hosts: config.hosts,
+          ready: readiness().every((check) => check.ok),
+          accounts: store.accounts.count(),
+          sessions: sessions.count,
+          push: pushTarget,
+          data_dir: config.data_dir,
+          config: config.source.file ?? null,
+          pid: process.pid,
+          uptime_seconds: Math.floor((world.now() - world.startedAt) / 1000),
+          memory_bytes: process.memoryUsage.rss(),
+        },
+        200,
+      )
+    },
+  )
+}
+
+function addPushTest(app: App): void {
+  const result = z.object({
+    device: z.string(),
+    topic: z.string().nullable(),
+    result: z.enum(['sent', 'failed']),
+    status: z.number().int().nullable(),
+    reason: z.string().nullable(),
+    apns_id: z.string().nullable(),
+  })
+  app.openapi(
+    route(scope('push:test'), {
+      method: 'post',
+      path: '/v1/push/test',
+      summary: 'Ring every device of an account and tell what the provider answered',
+      request: { body: body(z.strictObject({ jid: jidSchema })) },
+      responses: { 200: json('One entry per device', z.object({ items: z.array(result) })) },
+    }),
+    async (c) => {
+      const { deps } = c.var
+      const account = accountOf(deps, c.req.valid('json').jid)
+      if (!deps.pushTest) throw new HttpError(503, 'server-needed', 'Start the server first: belfry serve')
+      return c.json({ items: [...(await deps.pushTest(account))] }, 200)
+    },
+  )
+}

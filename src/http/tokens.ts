@@ -1,0 +1,77 @@
+/** /v1/tokens: bearer tokens for programs that act as the operator. */
+import type { Token } from '../store/tokens.ts'
+import { type App, route, scope, SCOPES } from './policy.ts'
+import { HttpError } from './problem.ts'
+import { body, iso, json, tokenSchema, z } from './schemas.ts'
+
+const admin = scope('admin')
+const DEFAULT_LIFE = 90 * 24 * 3600
+const LONGEST_LIFE = 3650 * 24 * 3600
+
+export const tokenView = (token: Token) => ({
+  id: token.id,
+  name: token.name,
+  prefix: token.prefix,
+  scopes: token.scopes,
+  created: iso(token.createdAt),
+  expires: iso(token.expiresAt),
+  last_used: iso(token.lastUsed),
+})
+
+const newToken = z.strictObject({
+  name: z.string().min(1).max(100),
+  scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length),
+  expires_in: z
+    .number()
+    .int()
+    .min(60)
+    .max(LONGEST_LIFE)
+    .nullable()
+    .default(DEFAULT_LIFE)
+    .openapi({ description: 'Seconds; null = never ends.' }),
+})
+
+export function addTokens(app: App): void {
+  app.openapi(
+    route(admin, {
+      method: 'get',
+      path: '/v1/tokens',
+      summary: 'List tokens, without their secret part',
+      responses: { 200: json('Tokens', z.object({ items: z.array(tokenSchema) })) },
+    }),
+    (c) => c.json({ items: c.var.deps.tokens.list(null).map(tokenView) }, 200),
+  )
+  app.openapi(
+    route(admin, {
+      method: 'post',
+      path: '/v1/tokens',
+      summary: 'Make a token',
+      request: { body: body(newToken) },
+      responses: { 201: json('Made; `token` is shown this once', tokenSchema.extend({ token: z.string() })) },
+    }),
+    async (c) => {
+      const { deps } = c.var
+      const { name, scopes, expires_in } = c.req.valid('json')
+      const { secret, token } = await deps.router.run((t) => {
+        const expiresAt = expires_in === null ? null : t.now + expires_in * 1000
+        return deps.tokens.create({ name, scopes, accountId: null, expiresAt }, t.now)
+      })
+      return c.json({ ...tokenView(token), token: secret }, 201)
+    },
+  )
+  app.openapi(
+    route(admin, {
+      method: 'delete',
+      path: '/v1/tokens/{id}',
+      summary: 'End a token now',
+      request: { params: z.strictObject({ id: z.coerce.number().int().positive() }) },
+      responses: { 204: { description: 'Done' } },
+    }),
+    async (c) => {
+      const { deps } = c.var
+      const removed = await deps.router.run(() => deps.tokens.delete(c.req.valid('param').id, null))
+      if (!removed) throw new HttpError(404, 'no-such-token', 'There is no such token.')
+      return c.body(null, 204)
+    },
+  )
+}

@@ -1,0 +1,206 @@
+/** /v1/users: the operator's view of accounts, their sessions and devices. */
+import {
+  accountOf,
+  createUser,
+  deleteUser,
+  kick,
+  listUsers,
+  sessionView,
+  setDisabled,
+  setPassword,
+  userView,
+} from './accounts.ts'
+import { deviceView } from './device-view.ts'
+import { type App, route, scope } from './policy.ts'
+import { HttpError } from './problem.ts'
+import {
+  body,
+  deviceSchema,
+  jidParam,
+  jidSchema,
+  json,
+  passwordSchema,
+  sessionSchema,
+  userSchema,
+  writtenSchema,
+  z,
+} from './schemas.ts'
+
+const read = scope('users:read')
+const write = scope('users:write')
+const gone = { 204: { description: 'Done' } } as const
+
+const listQuery = z.strictObject({
+  host: z.string().max(1023).optional(),
+  search: z.string().max(200).optional(),
+  cursor: z.string().max(4096).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+})
+
+export function addUsers(app: App): void {
+  app.openapi(
+    route(read, {
+      method: 'get',
+      path: '/v1/users',
+      summary: 'List accounts in the order of their addresses',
+      request: { query: listQuery },
+      responses: {
+        200: json('A page', z.object({ items: z.array(userSchema), next: z.string().nullable() })),
+      },
+    }),
+    (c) => {
+      const { deps } = c.var
+      const { items, next } = listUsers(deps, c.req.valid('query'))
+      return c.json({ items: items.map((account) => userView(deps, account)), next }, 200)
+    },
+  )
+  app.openapi(
+    route(write, {
+      method: 'post',
+      path: '/v1/users',
+      summary: 'Make an account',
+      request: { body: body(z.strictObject({ jid: jidSchema, password: passwordSchema })) },
+      responses: { 201: json('Made', writtenSchema) },
+    }),
+    async (c) => {
+      const { jid, password } = c.req.valid('json')
+      return c.json(await createUser(c.var.deps, jid, password), 201)
+    },
+  )
+  app.openapi(
+    route(read, {
+      method: 'get',
+      path: '/v1/users/{jid}',
+      summary: 'Show an account',
+      request: { params: jidParam },
+      responses: { 200: json('The account', userSchema) },
+    }),
+    (c) => c.json(userView(c.var.deps, accountOf(c.var.deps, c.req.valid('param').jid)), 200),
+  )
+  app.openapi(
+    route(write, {
+      method: 'delete',
+      path: '/v1/users/{jid}',
+      summary: 'Remove an account and everything that belongs to it',
+      request: { params: jidParam },
+      responses: gone,
+    }),
+    async (c) => {
+      await deleteUser(c.var.deps, c.req.valid('param').jid)
+      return c.body(null, 204)
+    },
+  )
+  addStates(app)
+  addSessions(app)
+  addDevices(app)
+}
+
+function addStates(app: App): void {
+  app.openapi(
+    route(write, {
+      method: 'put',
+      path: '/v1/users/{jid}/password',
+      summary: 'Set a new password',
+      request: { params: jidParam, body: body(z.strictObject({ password: passwordSchema })) },
+      responses: { 200: json('Set', writtenSchema) },
+    }),
+    async (c) =>
+      c.json(await setPassword(c.var.deps, c.req.valid('param').jid, c.req.valid('json').password), 200),
+  )
+  for (const [verb, disabled] of [
+    ['disable', true],
+    ['enable', false],
+  ] as const) {
+    app.openapi(
+      route(write, {
+        method: 'post',
+        path: `/v1/users/{jid}/${verb}`,
+        summary: disabled
+          ? 'Refuse the account’s logins and close its sessions'
+          : 'Let the account log in again',
+        request: { params: jidParam },
+        responses: { 200: json('The account', userSchema) },
+      }),
+      async (c) => {
+        const { deps } = c.var
+        return c.json(userView(deps, await setDisabled(deps, c.req.valid('param').jid, disabled)), 200)
+      },
+    )
+  }
+}
+
+function addSessions(app: App): void {
+  const closed = json('How many were closed', z.object({ closed: z.number().int() }))
+  app.openapi(
+    route(read, {
+      method: 'get',
+      path: '/v1/users/{jid}/sessions',
+      summary: 'Where the account is connected',
+      request: { params: jidParam },
+      responses: { 200: json('Sessions', z.object({ items: z.array(sessionSchema) })) },
+    }),
+    (c) => {
+      const { deps } = c.var
+      const { jid } = accountOf(deps, c.req.valid('param').jid)
+      return c.json({ items: [...deps.world.sessions.of(jid)].map(sessionView) }, 200)
+    },
+  )
+  app.openapi(
+    route(write, {
+      method: 'delete',
+      path: '/v1/users/{jid}/sessions',
+      summary: 'Close every session of the account',
+      request: { params: jidParam },
+      responses: { 200: closed },
+    }),
+    async (c) => c.json({ closed: await kick(c.var.deps, c.req.valid('param').jid) }, 200),
+  )
+  app.openapi(
+    route(write, {
+      method: 'delete',
+      path: '/v1/users/{jid}/sessions/{resource}',
+      summary: 'Close one session of the account',
+      request: { params: jidParam.extend({ resource: z.string().min(1).max(1023) }) },
+      responses: { 200: closed },
+    }),
+    async (c) => {
+      const { jid, resource } = c.req.valid('param')
+      const count = await kick(c.var.deps, jid, resource)
+      if (count === 0) throw new HttpError(404, 'no-such-session', `${jid} has no such session.`)
+      return c.json({ closed: count }, 200)
+    },
+  )
+}
+
+function addDevices(app: App): void {
+  app.openapi(
+    route(scope('devices:read'), {
+      method: 'get',
+      path: '/v1/users/{jid}/devices',
+      summary: 'Phones that messages to the account ring',
+      request: { params: jidParam },
+      responses: { 200: json('Devices', z.object({ items: z.array(deviceSchema) })) },
+    }),
+    (c) => {
+      const { deps } = c.var
+      const account = accountOf(deps, c.req.valid('param').jid)
+      return c.json({ items: deps.devices.list(account).map(deviceView) }, 200)
+    },
+  )
+  app.openapi(
+    route(scope('devices:write'), {
+      method: 'delete',
+      path: '/v1/users/{jid}/devices/{id}',
+      summary: 'Forget a device',
+      request: { params: jidParam.extend({ id: z.string().min(1).max(64) }) },
+      responses: gone,
+    }),
+    async (c) => {
+      const { deps } = c.var
+      const { jid, id } = c.req.valid('param')
+      const removed = await deps.router.run(() => deps.devices.remove(accountOf(deps, jid), id))
+      if (!removed) throw new HttpError(404, 'no-such-device', `${jid} has no such device.`)
+      return c.body(null, 204)
+    },
+  )
+}

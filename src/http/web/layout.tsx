@@ -1,0 +1,87 @@
+/** The frame of every page. Everything that is shown passes through JSX, which escapes it. */
+import type { Child } from 'hono/jsx'
+import { VERSION } from '../../version.ts'
+
+export interface Frame {
+  readonly title: string
+  /** The signed-in administrator; none on the login page. */
+  readonly admin?: string | undefined
+  readonly here?: 'dashboard' | 'users'
+  readonly notice?: string | undefined
+  readonly error?: string | undefined
+  readonly simulator?: boolean
+  readonly children?: Child
+}
+
+export const Layout = (frame: Frame) => (
+  <html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      <title>{frame.title} · Belfry</title>
+      <link rel="stylesheet" href={`/admin/style.css?v=${VERSION}`} />
+      <link rel="icon" href="/admin/bell.svg" type="image/svg+xml" />
+    </head>
+    <body>
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
+      {frame.admin !== undefined && <Head frame={frame} admin={frame.admin} />}
+      {frame.simulator && (
+        <p class="ribbon" role="status">
+          Pushes go to the simulator: no phone rings.
+        </p>
+      )}
+      <main id="main" class={frame.admin === undefined ? 'narrow' : ''}>
+        {frame.notice !== undefined && (
+          <p class="note good" role="status">
+            {frame.notice}
+          </p>
+        )}
+        {frame.error !== undefined && (
+          <p class="note bad" role="alert">
+            {frame.error}
+          </p>
+        )}
+        {frame.children}
+      </main>
+    </body>
+  </html>
+)
+
+const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
+  <header>
+    <a class="brand" href="/admin/">
+      <img src="/admin/bell.svg" alt="" width="24" height="24" />
+      Belfry
+    </a>
+    <nav aria-label="Main">
+      <a href="/admin/" aria-current={frame.here === 'dashboard' ? 'page' : undefined}>
+        Dashboard
+      </a>
+      <a href="/admin/users" aria-current={frame.here === 'users' ? 'page' : undefined}>
+        Users
+      </a>
+    </nav>
+    <form method="post" action="/admin/logout" class="who">
+      <span title={admin}>{admin}</span>
+      <button type="submit" class="quiet">
+        Sign out
+      </button>
+    </form>
+  </header>
+)
+
+export const Time = ({ at }: { at: number | null }) =>
+  at === null ? (
+    <span class="dim">never</span>
+  ) : (
+    <time datetime={new Date(at).toISOString()}>
+      {new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC
+    </time>
+  )
+
+export const State = ({ good, children }: { good: boolean; children: Child }) => (
+  <span class={good ? 'state good' : 'state bad'}>{children}</span>
+)

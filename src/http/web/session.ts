@@ -1,0 +1,103 @@
+/** Sessions of the web admin: in memory, so that a restart ends them all. */
+import { createHash } from 'node:crypto'
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
+import type { Account } from '../../store/accounts.ts'
+import { Jid, JidError } from '../../xmpp/jid.ts'
+import type { Ctx } from '../context.ts'
+import type { HttpDeps } from '../deps.ts'
+import { HttpError } from '../problem.ts'
+
+interface WebSession {
+  readonly jid: string
+  /** Of the account's keys at login: another password ends the session. */
+  readonly keys: string
+  readonly started: number
+  used: number
+}
+
+const IDLE = 30 * 60_000
+const LONGEST = 12 * 3_600_000
+/** Beyond it the oldest session ends. */
+const SESSIONS = 1000
+
+export class WebSessions {
+  readonly #sessions = new Map<string, WebSession>()
+
+  constructor(readonly deps: HttpDeps) {}
+
+  /** Starts a session of its own making at each login, so that none can be planted beforehand. */
+  start(c: Ctx, account: Account): void {
+    this.#forget(c)
+    const oldest = this.#sessions.keys().next()
+    if (this.#sessions.size >= SESSIONS && !oldest.done) this.#sessions.delete(oldest.value)
+    const id = this.deps.world.random.bytes(32).toString('base64url')
+    const now = this.deps.world.now()
+    this.#sessions.set(hash(id), { jid: account.jid, keys: this.#keysOf(account), started: now, used: now })
+    const { name, secure } = cookieOf(c)
+    setCookie(c, name, id, { path: '/', httpOnly: true, sameSite: 'Strict', secure })
+  }
+
+  end(c: Ctx): void {
+    this.#forget(c)
+    const { name, secure } = cookieOf(c)
+    deleteCookie(c, name, { path: '/', secure })
+  }
+
+  #forget(c: Ctx): void {
+    const id = getCookie(c, cookieOf(c).name)
+    if (id !== undefined) this.#sessions.delete(hash(id))
+  }
+
+  /** The administrator whose session this request carries: still an account, still listed, still the same password. */
+  admin(c: Ctx): Account | undefined {
+    const id = getCookie(c, cookieOf(c).name)
+    const key = id === undefined ? '' : hash(id)
+    const session = this.#sessions.get(key)
+    if (!session) return undefined
+    const now = this.deps.world.now()
+    const account = this.deps.world.store.accounts.find(session.jid)
+    const valid =
+      now - session.used < IDLE &&
+      now - session.started < LONGEST &&
+      account?.disabled === false &&
+      isAdmin(this.deps, account.jid) &&
+      this.#keysOf(account) === session.keys
+    if (!valid) {
+      this.#sessions.delete(key)
+      return undefined
+    }
+    session.used = now
+    return account
+  }
+
+  #keysOf(account: Account): string {
+    return this.deps.world.store.accounts.scramKeys(account, 'SHA-256')?.storedKey.toString('base64') ?? ''
+  }
+}
+
+const hash = (id: string): string => createHash('sha256').update(id).digest('base64')
+
+/** The __Host- prefix needs Secure, which a browser refuses on this machine's plain listener. */
+function cookieOf(c: Ctx): { name: string; secure: boolean } {
+  const { peer } = c.env
+  const secure = (peer.kind === 'tcp' && peer.tls) || c.req.header('x-forwarded-proto') === 'https'
+  return { name: secure ? '__Host-belfry' : 'belfry', secure }
+}
+
+export function isAdmin(deps: HttpDeps, jid: string): boolean {
+  return deps.world.config.admins.some((admin) => {
+    try {
+      return Jid.parse(admin).bare === jid
+    } catch (error) {
+      if (error instanceof JidError) return false
+      throw error
+    }
+  })
+}
+
+/** A form must come from one of our own pages, and say so: every browser sends one of the two headers. */
+export function fromOwnPage(c: Ctx): void {
+  if (c.req.header('origin') === undefined && c.req.header('sec-fetch-site') === undefined) {
+    throw new HttpError(403, 'cross-site', 'The form did not say which page it came from.')
+  }
+}

@@ -1,0 +1,189 @@
+/** The routes of the web admin. Pages are rendered here and work without any script. */
+import type { HtmlEscapedString } from 'hono/utils/html'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { accountOf, createUser, deleteUser, listUsers, setDisabled, setPassword } from '../accounts.ts'
+import { checkPassword } from '../auth.ts'
+import type { Ctx } from '../context.ts'
+import type { HttpDeps } from '../deps.ts'
+import { type App, declare, open, page } from '../policy.ts'
+import { failureOf, HttpError, titleOf } from '../problem.ts'
+import { jidSchema, passwordSchema } from '../schemas.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import bell from './bell.svg' with { type: 'text' }
+import { DashboardPage } from './dashboard.tsx'
+import { ErrorPage } from './error.tsx'
+import { LoginPage } from './login.tsx'
+import { fromOwnPage, isAdmin, WebSessions } from './session.ts'
+import style from './style.css' with { type: 'text' }
+import { UserPage, UsersPage } from './users.tsx'
+
+type Handler = (c: Ctx, admin: string) => Response | Promise<Response>
+
+/** A closed set: what a page says after a redirect is chosen by us, not by who wrote the link. */
+const DONE: Readonly<Record<string, string>> = {
+  added: 'The account was added.',
+  weak: 'Done. The password is short, though.',
+  password: 'The new password is set.',
+  disabled: 'The account is disabled; its sessions were closed.',
+  enabled: 'The account may log in again.',
+  removed: 'The account was removed.',
+}
+
+const notice = (c: Ctx): string | undefined => DONE[c.req.query('done') ?? '']
+
+async function html(
+  c: Ctx,
+  view: HtmlEscapedString | Promise<HtmlEscapedString>,
+  status: ContentfulStatusCode = 200,
+): Promise<Response> {
+  const text = await view
+  return c.body(`<!doctype html>${text}`, status, { 'content-type': 'text/html; charset=utf-8' })
+}
+
+export const isPage = (path: string): boolean => path.startsWith('/admin/')
+
+/** The same failure that the API would tell, for people. */
+export function errorPage(c: Ctx, error: unknown): Promise<Response> {
+  const failure = failureOf(c, error)
+  return html(c, ErrorPage({ title: titleOf(failure), detail: failure.message }), failure.status)
+}
+
+export function addWeb(app: App, deps: HttpDeps): void {
+  const sessions = new WebSessions(deps)
+  const get = (path: string, handler: Handler) => {
+    declare('get', path, page)
+    app.get(path, (c) => {
+      const admin = sessions.admin(c)
+      return admin ? handler(c, admin.jid) : c.redirect('/admin/login', 303)
+    })
+  }
+  const post = (path: string, handler: Handler) => {
+    declare('post', path, page)
+    app.post(path, (c) => {
+      fromOwnPage(c)
+      const admin = sessions.admin(c)
+      return admin ? handler(c, admin.jid) : c.redirect('/admin/login', 303)
+    })
+  }
+  addAssets(app)
+  addLogin(app, deps, sessions)
+  get('/admin', (c) => c.redirect('/admin/', 301))
+  get('/admin/', (c, admin) => html(c, DashboardPage({ deps, admin, notice: notice(c) })))
+  get('/admin/users', (c, admin) => usersPage(c, deps, admin))
+  get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
+  addUserForms(post, deps)
+}
+
+function addAssets(app: App): void {
+  const asset = (path: string, type: string, text: string) => {
+    declare('get', path, open)
+    app.get(path, (c) => c.body(text, 200, { 'content-type': type, 'cache-control': 'public, max-age=3600' }))
+  }
+  asset('/admin/style.css', 'text/css; charset=utf-8', style)
+  asset('/admin/bell.svg', 'image/svg+xml', bell)
+}
+
+function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
+  declare('get', '/admin/login', open)
+  app.get('/admin/login', (c) => (sessions.admin(c) ? c.redirect('/admin/', 303) : html(c, LoginPage({}))))
+  declare('post', '/admin/login', open)
+  app.post('/admin/login', async (c) => {
+    fromOwnPage(c)
+    const jid = await field(c, 'jid')
+    const again = (error: string, status: 401 | 403 | 429) => html(c, LoginPage({ error, jid }), status)
+    if (!c.get('secure')) return again('Sign in over https, or from this machine itself.', 403)
+    try {
+      const account = await checkPassword(deps, jid, await field(c, 'password'), c.get('ip'))
+      if (!isAdmin(deps, account.jid)) return again('This account is not listed under admins.', 403)
+      sessions.start(c, account)
+      return c.redirect('/admin/', 303)
+    } catch (error) {
+      if (!(error instanceof HttpError)) throw error
+      if (error.status !== 429) return again('Account or password is wrong.', 401)
+      c.header('retry-after', error.more.headers?.['retry-after'] ?? '60')
+      return again(error.message, 429)
+    }
+  })
+  declare('post', '/admin/logout', page)
+  app.post('/admin/logout', (c) => {
+    fromOwnPage(c)
+    sessions.end(c)
+    return c.redirect('/admin/login', 303)
+  })
+}
+
+async function field(c: Ctx, name: string): Promise<string> {
+  const value = (await c.req.parseBody())[name]
+  return typeof value === 'string' ? value : ''
+}
+
+function usersPage(
+  c: Ctx,
+  deps: HttpDeps,
+  admin: string,
+  error?: string,
+  status: ContentfulStatusCode = 200,
+): Promise<Response> {
+  const search = (c.req.query('search') ?? '').slice(0, 200)
+  const cursor = c.req.query('cursor')
+  const list = listUsers(deps, { search, cursor, limit: 50 })
+  return html(c, UsersPage({ deps, admin, page: list, search, error, notice: notice(c) }), status)
+}
+
+function userPage(c: Ctx, deps: HttpDeps, admin: string, jid: string, error?: string): Promise<Response> {
+  const account = accountOf(deps, jidSchema.safeParse(jid).data ?? jid)
+  return html(
+    c,
+    UserPage({ deps, admin, account, error, notice: notice(c) }),
+    error === undefined ? 200 : 422,
+  )
+}
+
+type Post = (path: string, handler: Handler) => void
+
+function addUserForms(post: Post, deps: HttpDeps): void {
+  post('/admin/users', async (c, admin) => {
+    const jid = jidSchema.safeParse(await field(c, 'jid'))
+    const password = passwordSchema.safeParse(await field(c, 'password'))
+    const wrong = jid.error ?? password.error
+    if (!jid.success || !password.success) {
+      return usersPage(c, deps, admin, wrong?.issues[0]?.message ?? 'The form is not complete.', 422)
+    }
+    try {
+      const { warnings } = await createUser(deps, jid.data, password.data)
+      return c.redirect(`/admin/users?done=${warnings.length > 0 ? 'weak' : 'added'}`, 303)
+    } catch (error) {
+      return usersPage(c, deps, admin, said(error), 422)
+    }
+  })
+  const forOne = (path: string, done: string, act: (jid: string, c: Ctx) => Promise<unknown>) =>
+    post(path, async (c, admin) => {
+      const { jid } = accountOf(deps, jidSchema.safeParse(await field(c, 'jid')).data ?? '')
+      // Whoever locks himself out cannot let himself in again; another administrator can do it.
+      if (jid === admin && done !== 'password')
+        return userPage(c, deps, admin, jid, 'This is your own account.')
+      try {
+        await act(jid, c)
+      } catch (error) {
+        return userPage(c, deps, admin, jid, said(error))
+      }
+      if (done === 'removed') return c.redirect('/admin/users?done=removed', 303)
+      return c.redirect(`/admin/users/show?jid=${encodeURIComponent(jid)}&done=${done}`, 303)
+    })
+  forOne('/admin/users/disable', 'disabled', (jid) => setDisabled(deps, jid, true))
+  forOne('/admin/users/enable', 'enabled', (jid) => setDisabled(deps, jid, false))
+  forOne('/admin/users/password', 'password', async (jid, c) =>
+    setPassword(deps, jid, await field(c, 'password')),
+  )
+  forOne('/admin/users/delete', 'removed', async (jid, c) => {
+    if ((await field(c, 'sure')) !== 'yes') throw new HttpError(422, 'not-sure', 'Tick “I am sure” first.')
+    await deleteUser(deps, jid)
+  })
+}
+
+/** What a person is told; anything else is a bug and goes on to the one catch. */
+function said(error: unknown): string {
+  if (error instanceof HttpError) return error.message
+  if (error instanceof StanzaError) return error.text ?? error.condition
+  throw error
+}

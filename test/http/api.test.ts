@@ -1,0 +1,191 @@
+import { expect, test } from 'bun:test'
+import { basic, JULIET, PASSWORD, ROMEO, startHttp } from './support.ts'
+
+const of = async <T>(answer: Response | Promise<Response>): Promise<T> => (await (await answer).json()) as T
+interface List {
+  items: { jid: string }[]
+  next: string | null
+}
+interface Problem {
+  code: string
+  detail: string
+  errors?: { field: string }[]
+}
+
+test('accounts: the address is prepared, a taken one is a conflict, a foreign host is named', async () => {
+  using w = await startHttp()
+  const add = (jid: string, password = PASSWORD) =>
+    w.call('POST', '/v1/users', { as: 'operator', body: { jid, password } })
+  expect(await of(add('Mercutio@BIX.org'))).toEqual({ jid: 'mercutio@bix.org', warnings: [] })
+  for (const again of ['mercutio@bix.org', 'MERCUTIO@bix.org', 'ｍｅｒｃｕｔｉｏ@bix.org']) {
+    expect((await of<Problem>(add(again))).code).toBe('conflict')
+  }
+  expect((await of<Problem>(add('a@elsewhere.example'))).code).toBe('unknown-host')
+  for (const bad of [
+    '',
+    '@bix.org',
+    'a@',
+    'a b@bix.org',
+    'a@bix.org/phone',
+    'bix.org',
+    `${'x'.repeat(2000)}@bix.org`,
+  ]) {
+    expect((await add(bad)).status).toBe(422)
+  }
+  expect((await add('weak@bix.org', 'x')).status).toBe(201)
+  expect((await add('none@bix.org', '')).status).toBe(422)
+})
+
+test('lists go on from the cursor, by host and by part of the address', async () => {
+  using w = await startHttp()
+  const list = (query: string) => of<List>(w.call('GET', `/v1/users?${query}`, { as: 'operator' }))
+  const first = await list('limit=2')
+  expect(first.items.map((u) => u.jid)).toEqual([JULIET, 'nurse@bix.org'])
+  const second = await list(`limit=2&cursor=${first.next}`)
+  expect(second.items.map((u) => u.jid)).toEqual([ROMEO, 'rosaline@other.example'])
+  expect(second.next).toBeNull()
+  expect((await list('host=other.example')).items).toHaveLength(1)
+  expect((await list('search=ro')).items.map((u) => u.jid)).toEqual([ROMEO, 'rosaline@other.example'])
+  // Case 84: what SQL would understand is only text here.
+  for (const meta of ['%25', '_', "'%20OR%201=1--", '%5C', '"']) {
+    expect((await list(`search=${meta}`)).items).toEqual([])
+  }
+})
+
+test('sessions are listed and closed after the commit; a disabled account loses them', async () => {
+  using w = await startHttp()
+  const phone = w.connect(`${JULIET}/phone`)
+  const desk = w.connect(`${JULIET}/desk`)
+  const path = `/v1/users/${JULIET}`
+  const { items } = await of<{ items: { resource: string; address: string }[] }>(
+    w.call('GET', `${path}/sessions`, { as: 'operator' }),
+  )
+  expect(items.map((s) => s.resource)).toEqual(['phone', 'desk'])
+  expect(items[0]?.address).toBe('192.0.2.7')
+  expect(await of(w.call('DELETE', `${path}/sessions/phone`, { as: 'operator' }))).toEqual({ closed: 1 })
+  expect([phone.closed.length, desk.closed.length]).toEqual([1, 0])
+  await w.call('POST', `${path}/disable`, { as: 'operator' })
+  expect(desk.closed.map((error) => error?.condition)).toEqual(['policy-violation'])
+  expect((await w.call('GET', '/v1/me', { as: basic(JULIET) })).status).toBe(401)
+  await w.call('POST', `${path}/enable`, { as: 'operator' })
+  expect((await w.call('GET', '/v1/me', { as: basic(JULIET) })).status).toBe(200)
+})
+
+test('a message goes down the road from the server or from an account', async () => {
+  using w = await startHttp()
+  const { session } = w.connect(`${JULIET}/phone`)
+  const { xml } = await import('../../src/xmpp/xml.ts')
+  session.presence = xml('presence')
+  const send = (body: Record<string, unknown>) => w.call('POST', '/v1/messages', { as: 'operator', body })
+  const { id } = await of<{ id: string }>(send({ to: JULIET, body: 'closing <soon> & "now"' }))
+  expect(w.delivered[0]).toContain('from="bix.org"')
+  expect(w.delivered[0]).toContain('<body>closing &lt;soon&gt; &amp;')
+  expect(w.delivered[0]).toContain(`id="${id}"`)
+  expect((await send({ from: ROMEO, to: JULIET, body: 'it is I', id: 'once' })).status).toBe(202)
+  expect(w.delivered[1]).toContain(`from="${ROMEO}"`)
+  const refusals: [Record<string, unknown>, string][] = [
+    [{ to: 'nobody@bix.org', body: 'x' }, 'no-such-user'],
+    [{ to: 'a@far.example', body: 'x' }, 'remote-server-not-found'],
+    [{ from: 'a@far.example', to: JULIET, body: 'x' }, 'foreign-sender'],
+    [{ from: 'nobody@bix.org', to: JULIET, body: 'x' }, 'no-such-user'],
+    [{ to: JULIET, body: 'bell\u0007' }, 'invalid'],
+    [{ to: JULIET, body: '\ud800' }, 'invalid'],
+    [{ to: JULIET, body: 'x', type: 'groupchat' }, 'invalid'],
+  ]
+  for (const [body, code] of refusals) expect((await of<Problem>(send(body))).code).toBe(code)
+  expect(w.delivered).toHaveLength(2)
+})
+
+test('registration: closed, by address, by password, one per interval, taken back when it fails', async () => {
+  using closed = await startHttp()
+  const body = { jid: 'paris@bix.org', password: 'long enough' }
+  expect((await of<Problem>(closed.call('POST', '/v1/register', { body }))).code).toBe('registration-closed')
+  using w = await startHttp((config) => (config.registration.http = true))
+  const register = (change: object = {}, address = '127.0.0.1', headers = {}) =>
+    w.call('POST', '/v1/register', {
+      body: { ...body, ...change },
+      peer: { kind: 'tcp', address, tls: false },
+      headers,
+    })
+  expect((await of<Problem>(register({}, '192.0.2.1'))).code).toBe('insecure-transport')
+  const far = await register({}, '127.0.0.1', {
+    'x-forwarded-for': '192.0.2.1',
+    'x-forwarded-proto': 'https',
+  })
+  expect((await of<Problem>(far)).code).toBe('address-not-allowed')
+  expect((await of<Problem>(register({ password: 'short' }))).errors?.[0]?.field).toBe('password')
+  expect((await of<Problem>(register({ jid: ROMEO }))).code).toBe('conflict')
+  // Case 87: side by side, one gets in.
+  const both = await Promise.all([register(), register({ jid: 'peter@bix.org' })])
+  expect(both.map((answer) => answer.status).sort()).toEqual([201, 429])
+  const late = await register({ jid: 'late@bix.org' })
+  expect(late.headers.get('retry-after')).toBe('600')
+  w.pass(600_000)
+  expect((await register({ jid: 'late@bix.org' })).status).toBe(201)
+})
+
+test('case 87: the same account made fifty times at once is made once', async () => {
+  using w = await startHttp()
+  const body = { jid: 'twin@bix.org', password: PASSWORD }
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () => w.call('POST', '/v1/users', { as: 'operator', body })),
+  )
+  const statuses = answers.map((answer) => answer.status)
+  expect(statuses.filter((status) => status === 201)).toHaveLength(1)
+  expect(statuses.filter((status) => status === 409)).toHaveLength(49)
+})
+
+test('an account changes its own password and removes itself; a token alone may do neither', async () => {
+  using w = await startHttp()
+  const { token } = await of<{ token: string }>(
+    w.call('POST', '/v1/me/tokens', { as: basic(ROMEO), body: { name: 'phone' } }),
+  )
+  const bearer = `Bearer ${token}`
+  expect((await w.call('GET', '/v1/me', { as: bearer })).status).toBe(200)
+  const change = (as: string, body: object) => w.call('PUT', '/v1/me/password', { as, body })
+  expect((await of<Problem>(change(bearer, { password: 'another one' }))).code).toBe('password-needed')
+  const wrong = { password: 'another one', current_password: 'wrong' }
+  expect((await change(bearer, wrong)).status).toBe(401)
+  expect((await of<Problem>(change(basic(ROMEO), { password: 'short' }))).code).toBe('weak-password')
+  expect((await change(bearer, { ...wrong, current_password: PASSWORD })).status).toBe(200)
+  expect((await w.call('GET', '/v1/me', { as: basic(ROMEO) })).status).toBe(401)
+  expect((await w.call('POST', '/v1/me/tokens', { as: bearer, body: { name: 'more' } })).status).toBe(403)
+  expect((await w.call('DELETE', '/v1/me', { as: bearer })).status).toBe(403)
+  expect((await w.call('DELETE', '/v1/me', { as: basic(ROMEO, 'another one') })).status).toBe(204)
+  expect((await w.call('GET', '/v1/me', { as: bearer })).status).toBe(401)
+  expect((await w.call('GET', `/v1/users/${ROMEO}`, { as: 'operator' })).status).toBe(404)
+})
+
+test('readiness is 503 with the reason for those who may know', async () => {
+  using w = await startHttp()
+  w.checks[0] = { name: 'store', ok: false, detail: 'the disk is full' }
+  const guest = await w.call('GET', '/readyz')
+  expect([guest.status, await guest.text()]).toEqual([503, 'not ready\n'])
+  expect(await (await w.call('GET', '/readyz', { as: 'operator' })).text()).toContain(
+    'FAIL store: the disk is full',
+  )
+})
+
+test('the OpenAPI document describes each API route with its security and its problems', async () => {
+  using w = await startHttp()
+  interface Operation {
+    security?: object[]
+    summary?: string
+    responses: Record<string, unknown>
+  }
+  const document = await of<{ openapi: string; paths: Record<string, Record<string, Operation>> }>(
+    w.call('GET', '/v1/openapi.json'),
+  )
+  expect(document.openapi).toBe('3.1.0')
+  const described = Object.entries(document.paths).flatMap(([path, verbs]) =>
+    Object.entries(verbs).map(([verb, operation]) => ({ name: `${verb.toUpperCase()} ${path}`, operation })),
+  )
+  const routes = w.app.routes.filter((r) => r.method !== 'ALL' && !r.path.startsWith('/admin'))
+  const names = new Set(routes.map((r) => `${r.method} ${r.path.replace(/:(\w+)/g, '{$1}')}`))
+  expect(described.map(({ name }) => name).sort()).toEqual([...names].sort())
+  for (const { operation } of described) {
+    expect(operation.summary).toBeString()
+    expect(operation.security).toBeArray()
+    expect(operation.responses).toHaveProperty('default')
+  }
+})

@@ -1,0 +1,201 @@
+/**
+ * Every route by every kind of caller: who gets in, what the answer must hold, and that nobody sees another's data.
+ * A route without a row fails, so does a row without a route.
+ */
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { policyOf } from '../../src/http/policy.ts'
+import { ADMIN, basic, type Call, type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
+
+type Caller = 'guest' | 'self' | 'read' | 'admin' | 'operator'
+const CALLERS: readonly Caller[] = ['guest', 'self', 'read', 'admin', 'operator']
+
+interface Row {
+  readonly route: string
+  readonly path?: string
+  readonly body?: unknown
+  readonly form?: string
+  /** Status by caller, in the order of CALLERS. */
+  readonly status: readonly [number, number, number, number, number]
+  readonly has?: string
+  readonly hasNot?: string
+}
+
+const user = `/v1/users/${encodeURIComponent(JULIET)}`
+const PRIVATE = 'juliet'
+
+const ROWS: readonly Row[] = [
+  { route: 'GET /livez', status: [200, 200, 200, 200, 200], has: 'ok', hasNot: 'wal' },
+  { route: 'GET /readyz', status: [200, 200, 200, 200, 200], has: 'ready' },
+  { route: 'GET /metrics', status: [401, 403, 403, 200, 200], has: 'belfry_sessions', hasNot: PRIVATE },
+  {
+    route: 'GET /v1/openapi.json',
+    status: [200, 200, 200, 200, 200],
+    has: '/v1/users/{jid}',
+    hasNot: PRIVATE,
+  },
+  { route: 'GET /v1/status', status: [401, 403, 403, 200, 200], has: '"accounts":', hasNot: PRIVATE },
+  { route: 'GET /v1/users', status: [401, 403, 200, 200, 200], has: JULIET, hasNot: 'stored' },
+  {
+    route: 'POST /v1/users',
+    body: { jid: 'tybalt@bix.org', password: 'prince of cats' },
+    status: [401, 403, 403, 201, 409],
+    hasNot: 'prince',
+  },
+  { route: 'GET /v1/users/:jid', path: user, status: [401, 403, 200, 200, 200], has: JULIET },
+  {
+    route: 'PUT /v1/users/:jid/password',
+    path: `${user}/password`,
+    body: { password: 'a new password' },
+    status: [401, 403, 403, 200, 200],
+    hasNot: 'new password',
+  },
+  {
+    route: 'POST /v1/users/:jid/disable',
+    path: `${user}/disable`,
+    status: [401, 403, 403, 200, 200],
+    has: 'true',
+  },
+  {
+    route: 'POST /v1/users/:jid/enable',
+    path: `${user}/enable`,
+    status: [401, 403, 403, 200, 200],
+    has: 'false',
+  },
+  {
+    route: 'GET /v1/users/:jid/sessions',
+    path: `${user}/sessions`,
+    status: [401, 403, 200, 200, 200],
+    has: 'items',
+  },
+  {
+    route: 'DELETE /v1/users/:jid/sessions/:resource',
+    path: `${user}/sessions/nowhere`,
+    status: [401, 403, 403, 404, 404],
+  },
+  { route: 'DELETE /v1/users/:jid/sessions', path: `${user}/sessions`, status: [401, 403, 403, 200, 200] },
+  {
+    route: 'GET /v1/users/:jid/devices',
+    path: `${user}/devices`,
+    status: [401, 403, 403, 200, 200],
+    has: 'items',
+  },
+  {
+    route: 'DELETE /v1/users/:jid/devices/:id',
+    path: `${user}/devices/9`,
+    status: [401, 403, 403, 404, 404],
+  },
+  { route: 'GET /v1/me', status: [401, 200, 403, 403, 403], has: ROMEO, hasNot: PRIVATE },
+  {
+    route: 'PUT /v1/me/password',
+    body: { password: 'correct horse' },
+    status: [401, 200, 403, 403, 403],
+    hasNot: PRIVATE,
+  },
+  { route: 'GET /v1/me/devices', status: [401, 200, 403, 403, 403], hasNot: PRIVATE },
+  {
+    route: 'POST /v1/me/devices',
+    body: { token: 'ab'.repeat(32) },
+    status: [401, 200, 403, 403, 403],
+    hasNot: 'ab'.repeat(32),
+  },
+  { route: 'DELETE /v1/me/devices/:id', path: '/v1/me/devices/9', status: [401, 404, 403, 403, 403] },
+  { route: 'GET /v1/me/tokens', status: [401, 200, 403, 403, 403], hasNot: PRIVATE },
+  { route: 'POST /v1/me/tokens', body: { name: 'phone' }, status: [401, 201, 403, 403, 403], has: 'bfy_' },
+  { route: 'DELETE /v1/me/tokens/:id', path: '/v1/me/tokens/999', status: [401, 404, 403, 403, 403] },
+  {
+    route: 'POST /v1/messages',
+    body: { to: JULIET, body: 'wherefore' },
+    status: [401, 403, 403, 202, 202],
+    hasNot: 'wherefore',
+  },
+  { route: 'POST /v1/push/test', body: { jid: JULIET }, status: [401, 403, 403, 200, 200], has: 'sent' },
+  {
+    route: 'POST /v1/register',
+    body: { jid: 'paris@bix.org', password: 'long enough' },
+    status: [403, 403, 403, 403, 403],
+    hasNot: 'long enough',
+  },
+  { route: 'GET /v1/tokens', status: [401, 403, 403, 200, 200], hasNot: 'bfy_secret' },
+  { route: 'POST /v1/tokens', body: { name: 'x', scopes: ['metrics'] }, status: [401, 403, 403, 201, 201] },
+  { route: 'DELETE /v1/tokens/:id', path: '/v1/tokens/999', status: [401, 403, 403, 404, 404] },
+  { route: 'GET /admin', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/login', status: [200, 200, 200, 200, 200], has: 'Password', hasNot: PRIVATE },
+  { route: 'GET /admin/style.css', status: [200, 200, 200, 200, 200] },
+  { route: 'GET /admin/bell.svg', status: [200, 200, 200, 200, 200] },
+  { route: 'GET /admin/users', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/users/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'POST /admin/login', form: 'jid=a&password=b', status: [403, 403, 403, 403, 403] },
+  ...['users', 'users/disable', 'users/enable', 'users/password', 'users/delete', 'logout'].map(
+    (name): Row => ({
+      route: `POST /admin/${name}`,
+      form: `jid=${encodeURIComponent(JULIET)}&password=x&sure=yes`,
+      status: [403, 403, 403, 403, 403],
+      hasNot: PRIVATE,
+    }),
+  ),
+  { route: 'DELETE /v1/users/:jid', path: user, status: [401, 403, 403, 204, 404] },
+  { route: 'DELETE /v1/me', status: [401, 204, 403, 403, 403] },
+]
+
+let world: HttpWorld
+let credentials: Record<Caller, Call['as']>
+beforeAll(async () => {
+  world = await startHttp()
+  credentials = {
+    guest: 'guest',
+    self: basic(ROMEO),
+    read: await world.token('users:read'),
+    admin: await world.token('admin'),
+    operator: 'operator',
+  }
+})
+afterAll(() => world[Symbol.dispose]())
+
+test.each(ROWS.map((row) => [row.route, row] as const))('%s', async (_name, row) => {
+  const [method = '', pattern = ''] = row.route.split(' ')
+  for (const [i, caller] of CALLERS.entries()) {
+    const answer = await world.call(method, row.path ?? pattern, {
+      as: credentials[caller],
+      body: row.body,
+      ...(row.form === undefined
+        ? {}
+        : { raw: row.form, headers: { 'content-type': 'application/x-www-form-urlencoded' } }),
+    })
+    const text = await answer.text()
+    expect(`${caller} ${answer.status}`).toBe(`${caller} ${row.status[i]}`)
+    const good = answer.status < 300
+    if (good && row.has !== undefined) expect(text).toContain(row.has)
+    if (row.hasNot !== undefined) expect(text).not.toContain(row.hasNot)
+    if (!good && answer.status !== 303 && !pattern.startsWith('/admin')) {
+      expect(answer.headers.get('content-type')).toContain('application/problem+json')
+      expect(JSON.parse(text)).toMatchObject({
+        status: answer.status,
+        request_id: expect.any(String) as string,
+      })
+      // A refusal says nothing of whether the account exists.
+      if (answer.status === 401 || answer.status === 403) expect(text).not.toContain(PRIVATE)
+    }
+  }
+})
+
+test('each route has a policy and a row, each row a route', () => {
+  const middleware = (path: string) => path === '/*' || path === '*'
+  const routes = world.app.routes.filter((r) => r.method !== 'ALL' || !middleware(r.path))
+  const names = [...new Set(routes.map((r) => `${r.method} ${r.path}`))].sort()
+  expect(names.filter((name) => !policyOf(name.split(' ')[0] ?? '', name.split(' ')[1] ?? ''))).toEqual([])
+  expect(names).toEqual([...new Set(ROWS.map((row) => row.route))].sort())
+})
+
+test('a route that nobody declared is not there, though it was added', async () => {
+  using own = await startHttp()
+  own.app.get('/v1/secret', (c) => c.text('leak'))
+  const answer = await own.call('GET', '/v1/secret', { as: 'operator' })
+  expect(answer.status).toBe(404)
+  expect(await answer.text()).not.toContain('leak')
+})
+
+test('the admin of the web is not by that an admin of the API', async () => {
+  using own = await startHttp()
+  expect((await own.call('GET', '/v1/users', { as: basic(ADMIN) })).status).toBe(403)
+})

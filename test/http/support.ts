@@ -1,0 +1,169 @@
+/** The HTTP application over a store in memory, with everything real but the sockets and the clock. */
+import { defaults, type Config } from '../../src/config.ts'
+import { createApp } from '../../src/http/app.ts'
+import type { Peer } from '../../src/http/context.ts'
+import type { Check, DeviceView, Devices, HttpDeps } from '../../src/http/deps.ts'
+import { AuthLimiter } from '../../src/routing/auth-limiter.ts'
+import { deleteAccount } from '../../src/routing/delete-account.ts'
+import { RegistrationLimiter } from '../../src/routing/registration-limiter.ts'
+import { Router } from '../../src/routing/router.ts'
+import { type Outlet, Session, Sessions } from '../../src/routing/session.ts'
+import type { World } from '../../src/routing/transit.ts'
+import { type Clock, systemRandom } from '../../src/store/clock.ts'
+import { deriveCredentials } from '../../src/store/credentials.ts'
+import { openStore } from '../../src/store/store.ts'
+import { Tokens } from '../../src/store/tokens.ts'
+import { Jid } from '../../src/xmpp/jid.ts'
+import type { StreamError } from '../../src/xmpp/errors.ts'
+
+export const LOOPBACK: Peer = { kind: 'tcp', address: '127.0.0.1', tls: false }
+export const SOCKET: Peer = { kind: 'socket' }
+export const PASSWORD = 'correct horse'
+/** A figure of the house: any string of it in an answer for somebody else is a leak. */
+export const ADMIN = 'nurse@bix.org'
+export const ROMEO = 'romeo@bix.org'
+export const JULIET = 'juliet@bix.org'
+
+export interface Call {
+  /** 'guest', 'operator', or an Authorization header. */
+  readonly as?: string
+  readonly peer?: Peer
+  readonly headers?: Record<string, string>
+  readonly body?: unknown
+  readonly raw?: string | Uint8Array<ArrayBuffer>
+}
+
+export const basic = (jid: string, password = PASSWORD): string =>
+  `Basic ${Buffer.from(`${jid}:${password}`).toString('base64')}`
+
+export async function startHttp(change: (config: Config) => void = () => {}) {
+  let time = 1_700_000_000_000
+  /** What was waited for; no test waits itself. */
+  const waits: number[] = []
+  const clock: Clock = {
+    now: () => time,
+    monotonic: () => time,
+    after: (ms, fn) => {
+      waits.push(ms)
+      const timer = setImmediate(fn)
+      return () => clearImmediate(timer)
+    },
+  }
+  const config: Config = { ...defaults(), hosts: ['bix.org', 'other.example'], admins: [ADMIN] }
+  config.auth.scram_iterations = 4096
+  change(config)
+  const store = openStore(':memory:', { flushed() {}, fatal() {} }, clock)
+  const delivered: string[] = []
+  const late: { router?: Router } = {}
+  const world: World = {
+    config,
+    store,
+    sessions: new Sessions(),
+    random: systemRandom,
+    registrations: new RegistrationLimiter(clock, (ip) => ip === '127.0.0.1', config.registration.timeout),
+    hosts: new Set(config.hosts),
+    now: () => time,
+    deliver: (session, el) => void delivered.push(`${session.jid.toString()} ${el.toString()}`),
+    soon: (f) => void late.router?.run(f),
+    outboxGrew() {},
+    startedAt: time,
+    deleteAccount: (t, account) => deleteAccount(t, [], account),
+    disco: { server: [], account: [], identities: [], capsNode: '' },
+  }
+  const router = new Router(world, [])
+  late.router = router
+  const checks: Check[] = [{ name: 'store', ok: true, detail: 'wal 0 MB' }]
+  const deps: HttpDeps = {
+    world,
+    router,
+    tokens: new Tokens(store.db, systemRandom),
+    devices: memoryDevices(),
+    logins: new AuthLimiter(clock, config.limits),
+    clock,
+    pushTarget: 'simulator',
+    online: true,
+    readiness: () => checks,
+    pushTest: async () => [
+      { device: '1', topic: 'org.bix.chat', result: 'sent', status: 200, reason: null, apns_id: 'x' },
+    ],
+  }
+  const app = createApp(deps)
+  for (const jid of [ADMIN, ROMEO, JULIET, 'rosaline@other.example']) {
+    const keys = await deriveCredentials(PASSWORD, 4096, () => systemRandom.bytes(16))
+    await router.run((t) => t.store.accounts.create(jid, Jid.parse(jid).domain, keys, t.now))
+  }
+  const call = async (method: string, path: string, options: Call = {}): Promise<Response> => {
+    const { as = 'guest', body, raw } = options
+    const headers = new Headers({ host: '127.0.0.1:5280', ...options.headers })
+    if (as !== 'guest' && as !== 'operator') headers.set('authorization', as)
+    if (body !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json')
+    const init = { method, headers, body: raw ?? (body === undefined ? undefined : JSON.stringify(body)) }
+    const peer = options.peer ?? (as === 'operator' ? SOCKET : LOOPBACK)
+    return app.fetch(new Request(`http://127.0.0.1:5280${path}`, init), { peer })
+  }
+  const token = async (...scopes: string[]): Promise<string> => {
+    const made = await call('POST', '/v1/tokens', { as: 'operator', body: { name: 't', scopes } })
+    return `Bearer ${((await made.json()) as { token: string }).token}`
+  }
+  return {
+    app,
+    call,
+    token,
+    deps,
+    world,
+    router,
+    delivered,
+    waits,
+    checks,
+    connect: (jid: string) => connect(world, jid),
+    pass: (ms: number) => void (time += ms),
+    [Symbol.dispose]: () => store.close(),
+  }
+}
+
+export type HttpWorld = Awaited<ReturnType<typeof startHttp>>
+
+function connect(world: World, full: string): { session: Session; closed: (StreamError | undefined)[] } {
+  const jid = Jid.parse(full)
+  const account = world.store.accounts.find(jid.bare)
+  if (!account) throw new Error(`no account for ${full}`)
+  const closed: (StreamError | undefined)[] = []
+  const outlet: Outlet = {
+    send() {},
+    close: (error) => void closed.push(error),
+    ip: '192.0.2.7',
+    kind: 'tls',
+  }
+  const session = new Session(jid, account, outlet, world.now())
+  world.sessions.add(session)
+  return { session, closed }
+}
+
+function memoryDevices(): Devices {
+  const all = new Map<number, DeviceView[]>()
+  return {
+    list: (account) => all.get(account.id) ?? [],
+    add(account, device, now) {
+      const view: DeviceView = {
+        id: String((all.get(account.id)?.length ?? 0) + 1),
+        kind: 'apns',
+        topic: device.topic ?? 'org.bix.chat',
+        environment: device.environment ?? 'production',
+        token: device.token.slice(-6),
+        state: 'active',
+        created: now,
+        updated: now,
+      }
+      all.set(account.id, [...(all.get(account.id) ?? []), view])
+      return view
+    },
+    remove(account, id) {
+      const mine = all.get(account.id) ?? []
+      all.set(
+        account.id,
+        mine.filter((device) => device.id !== id),
+      )
+      return mine.some((device) => device.id === id)
+    },
+  }
+}

@@ -1,0 +1,170 @@
+import { expect, test } from 'bun:test'
+import { ADMIN, type Call, type HttpWorld, JULIET, LOOPBACK, PASSWORD, ROMEO, startHttp } from './support.ts'
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded', origin: 'http://127.0.0.1:5280' }
+const TLS = { kind: 'tcp', address: '192.0.2.1', tls: true } as const
+
+const post = (
+  w: HttpWorld,
+  path: string,
+  fields: Record<string, string>,
+  headers = {},
+  peer: Call['peer'] = LOOPBACK,
+) =>
+  w.call('POST', path, {
+    raw: new URLSearchParams(fields).toString(),
+    headers: { ...FORM, ...headers },
+    peer,
+  })
+
+async function signIn(w: HttpWorld): Promise<{ cookie: string }> {
+  const answer = await post(w, '/admin/login', { jid: ADMIN, password: PASSWORD })
+  expect([answer.status, answer.headers.get('location')]).toEqual([303, '/admin/'])
+  return { cookie: answer.headers.get('set-cookie')?.split(';')[0] ?? '' }
+}
+
+const page = async (w: HttpWorld, path: string, headers: Record<string, string>) => {
+  const answer = await w.call('GET', path, { headers })
+  return { status: answer.status, text: await answer.text() }
+}
+
+test('signing in: for listed accounts, with a cookie that no script and no other site gets', async () => {
+  using w = await startHttp()
+  const wrong = await post(w, '/admin/login', { jid: ADMIN, password: 'wrong' })
+  expect([wrong.status, wrong.headers.get('set-cookie')]).toEqual([401, null])
+  const other = await post(w, '/admin/login', { jid: ROMEO, password: PASSWORD })
+  expect([other.status, other.headers.get('set-cookie')]).toEqual([403, null])
+  const plain = await post(w, '/admin/login', { jid: ADMIN, password: PASSWORD })
+  expect(plain.headers.get('set-cookie')).toMatch(/^belfry=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/)
+  const origin = { origin: 'https://bix.org', host: 'bix.org' }
+  const safe = await post(w, '/admin/login', { jid: ADMIN, password: PASSWORD }, origin, TLS)
+  expect(safe.headers.get('set-cookie')).toMatch(
+    /^__Host-belfry=[\w-]{43}; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+  )
+  const open = { kind: 'tcp', address: '192.0.2.1', tls: false } as const
+  const insecure = await post(w, '/admin/login', { jid: ADMIN, password: PASSWORD }, {}, open)
+  expect([insecure.status, insecure.headers.get('set-cookie')]).toEqual([403, null])
+})
+
+test('a session is new at each login, idles out, and ends with the right, the password and the sign-out', async () => {
+  using w = await startHttp()
+  const planted = { cookie: 'belfry=planted' }
+  const answer = await post(w, '/admin/login', { jid: ADMIN, password: PASSWORD }, planted)
+  expect(answer.headers.get('set-cookie')).not.toContain('planted')
+  const inside = async (cookie: { cookie: string }) => (await page(w, '/admin/', cookie)).status === 200
+  const idle = await signIn(w)
+  expect(await inside(idle)).toBe(true)
+  w.pass(31 * 60_000)
+  expect(await inside(idle)).toBe(false)
+  const left = await signIn(w)
+  await post(w, '/admin/logout', {}, left)
+  expect(await inside(left)).toBe(false)
+  const changed = await signIn(w)
+  await w.call('PUT', `/v1/users/${ADMIN}/password`, { as: 'operator', body: { password: PASSWORD } })
+  expect(await inside(changed)).toBe(false)
+  const disabled = await signIn(w)
+  await w.call('POST', `/v1/users/${ADMIN}/disable`, { as: 'operator' })
+  expect(await inside(disabled)).toBe(false)
+  await w.call('POST', `/v1/users/${ADMIN}/enable`, { as: 'operator' })
+  const unlisted = await signIn(w)
+  w.world.config.admins.length = 0
+  expect(await inside(unlisted)).toBe(false)
+})
+
+test('the dashboard and the users, from making to removing one', async () => {
+  using w = await startHttp()
+  const cookie = await signIn(w)
+  const dashboard = await page(w, '/admin/', cookie)
+  expect(dashboard.text).toContain('<title>Dashboard · Belfry</title>')
+  expect(dashboard.text).toContain('no phone rings')
+  expect((await page(w, '/admin/users', cookie)).text).toContain(JULIET)
+  expect((await page(w, '/admin/users?search=romeo', cookie)).text).not.toContain(JULIET)
+  const made = await post(w, '/admin/users', { jid: 'Abram@bix.org', password: PASSWORD }, cookie)
+  expect(made.headers.get('location')).toBe('/admin/users?done=added')
+  const jid = 'abram@bix.org'
+  const show = `/admin/users/show?jid=${encodeURIComponent(jid)}`
+  expect((await page(w, show, cookie)).status).toBe(200)
+  for (const [bad, word] of [
+    [{ jid, password: PASSWORD }, 'is taken'],
+    [{ jid: 'x', password: PASSWORD }, 'user@host'],
+    [{ jid: 'x@far.example', password: PASSWORD }, 'hosts'],
+    [{ jid: 'x@bix.org', password: '' }, 'role="alert"'],
+  ] as const) {
+    const refused = await post(w, '/admin/users', bad, cookie)
+    expect(refused.status).toBe(422)
+    expect(await refused.text()).toContain(word)
+  }
+  await post(w, '/admin/users/disable', { jid }, cookie)
+  expect((await page(w, show, cookie)).text).toContain('>disabled<')
+  await post(w, '/admin/users/enable', { jid }, cookie)
+  await post(w, '/admin/users/password', { jid, password: 'another one' }, cookie)
+  expect((await post(w, '/admin/users/delete', { jid }, cookie)).status).toBe(422)
+  expect((await post(w, '/admin/users/delete', { jid, sure: 'yes' }, cookie)).status).toBe(303)
+  expect((await page(w, show, cookie)).status).toBe(404)
+})
+
+test('nobody shuts himself out', async () => {
+  using w = await startHttp()
+  const cookie = await signIn(w)
+  for (const path of ['/admin/users/disable', '/admin/users/delete']) {
+    expect((await post(w, path, { jid: ADMIN, sure: 'yes' }, cookie)).status).toBe(422)
+  }
+  expect((await page(w, '/admin/', cookie)).status).toBe(200)
+})
+
+test('a form from anywhere else does nothing, cookie or not', async () => {
+  using w = await startHttp()
+  const cookie = await signIn(w)
+  for (const headers of [
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+  ]) {
+    expect(
+      (await post(w, '/admin/users/delete', { jid: JULIET, sure: 'yes' }, { ...cookie, ...headers })).status,
+    ).toBe(403)
+  }
+  const bare = { ...cookie, 'content-type': FORM['content-type'] }
+  const silent = await w.call('POST', '/admin/users/delete', { raw: `jid=${JULIET}&sure=yes`, headers: bare })
+  expect(silent.status).toBe(403)
+  expect((await w.call('GET', `/v1/users/${JULIET}`, { as: 'operator' })).status).toBe(200)
+})
+
+test('82: what people chose for a name stays text on every page', async () => {
+  const polyglot = `'"><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}\${7*7}`
+  using w = await startHttp()
+  const cookie = await signIn(w)
+  const { session } = w.connect(`${JULIET}/phone`)
+  Object.assign(session.outlet, { kind: polyglot, ip: polyglot })
+  const account = w.world.store.accounts.find(JULIET)
+  if (account) w.deps.devices.add(account, { token: 'ab', topic: polyglot }, 0)
+  w.checks.push({ name: polyglot, ok: false, detail: polyglot })
+  const pages = [
+    await page(w, '/admin/', cookie),
+    await page(
+      w,
+      `/admin/users?search=${encodeURIComponent(polyglot)}&done=${encodeURIComponent(polyglot)}`,
+      cookie,
+    ),
+    await page(w, `/admin/users/show?jid=${encodeURIComponent(JULIET)}`, cookie),
+    await page(w, `/admin/users/show?jid=${encodeURIComponent(polyglot)}`, cookie),
+    await page(w, `/admin/${encodeURIComponent(polyglot)}`, cookie),
+  ]
+  const tried = await post(w, '/admin/login', { jid: polyglot, password: polyglot })
+  const refused = await post(w, '/admin/users', { jid: polyglot, password: PASSWORD }, cookie)
+  for (const text of [...pages.map((p) => p.text), await tried.text(), await refused.text()]) {
+    expect(text).not.toContain('<script')
+    expect(text).not.toContain('<img src=x')
+  }
+})
+
+test('the pages need no script and no inline style, so the strict policy costs nothing', async () => {
+  using w = await startHttp()
+  const cookie = await signIn(w)
+  for (const path of ['/admin/', '/admin/users', `/admin/users/show?jid=${JULIET}`, '/admin/login']) {
+    const { text } = await page(w, path, path === '/admin/login' ? {} : cookie)
+    expect(text).toStartWith('<!doctype html>')
+    expect(text).not.toMatch(/<script|\sstyle=|\son\w+=|https?:\/\//)
+  }
+})
