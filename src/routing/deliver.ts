@@ -31,13 +31,14 @@ export function deliverMessage(t: Transit, to: Jid): Outcome {
 }
 
 /** Writes presence to every available session, or to the one that is named (§8.5.2.1.2, §8.5.3.1). */
-export function deliverPresence(t: Transit, to: Jid): void {
-  if (to.isFull) {
-    const session = t.sessions.find(to)
-    if (session) t.write(session, t.stanza.el)
-    return
+export function deliverPresence(t: Transit, to: Jid): Outcome {
+  let outcome: Outcome = 'none'
+  for (const session of to.isFull ? [t.sessions.find(to)] : t.sessions.of(to.bare)) {
+    if (!session || (to.isBare && !session.available)) continue
+    t.write(session, t.stanza.el)
+    outcome = 'took'
   }
-  for (const session of t.sessions.of(to.bare)) if (session.available) t.write(session, t.stanza.el)
+  return outcome
 }
 
 /** Types that offline storage can keep, so that they may wait their turn behind it. */

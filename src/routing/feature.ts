@@ -1,9 +1,8 @@
 /** What a feature is: the only file that one must know. */
-import type { Config } from '../config.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Session } from './session.ts'
-import type { Transit, Trip } from './transit.ts'
+import type { Transit, Trip, World } from './transit.ts'
 
 export interface Xep {
   readonly number: number
@@ -73,7 +72,7 @@ export interface Feature {
   readonly name: string
   readonly xeps: readonly Xep[]
   readonly disco?: Disco
-  readonly streamFeatures?: (s: StreamState, config: Config) => Element[]
+  readonly streamFeatures?: (s: StreamState, world: World) => Element[]
   readonly iq?: IqTable
   /** IQs before authentication; the key has no target: "set {ns}query". */
   readonly preauth?: IqTable

@@ -3,15 +3,17 @@
  * sent → address → received → (iq | deliver) → settled → the stanzas it set off, all in one trip of the turn.
  */
 import { getLogger } from '../log.ts'
-import { StanzaError, StreamError } from '../xmpp/errors.ts'
+import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { errorReply, mayBounce, Stanza } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { TurnFailed } from '../store/turn.ts'
 import { deliverMessage, deliverPresence } from './deliver.ts'
-import type { Feature, Guest, Later } from './feature.ts'
+import type { Feature, Guest, Outcome } from './feature.ts'
+import { guarded, toError } from './guard.ts'
 import { IqHandlers, isLater, type IqTarget } from './iq.ts'
 import type { Session } from './session.ts'
+import { Laters } from './later.ts'
 import { Transit, Trip, type World } from './transit.ts'
 
 const log = getLogger('router')
@@ -21,19 +23,20 @@ export class Router {
   readonly #features: readonly Feature[]
   readonly #iq: IqHandlers
   readonly #preauth: IqHandlers
-  readonly #pending = new WeakMap<object, number>()
+  readonly #laters: Laters
 
   constructor(world: World, features: readonly Feature[]) {
     this.#world = world
     this.#features = features
     this.#iq = new IqHandlers(features, 'iq')
     this.#preauth = new IqHandlers(features, 'preauth')
+    this.#laters = new Laters(world, (t) => this.#drain(t))
   }
 
   /** A stanza from a bound session. Throws only StreamError, for what ends the stream. */
   submit(session: Session, el: Element): void {
     const answer = (reply: Element) => this.#world.store.turn.after(() => this.#world.deliver(session, reply))
-    this.#guarded(el, session.jid, answer, () => {
+    guarded(this.#world, el, session.jid, answer, () => {
       const stanza = Stanza.fromClient(el, session.jid)
       this.#drive(new Transit(this.#world, stanza, session))
     })
@@ -43,7 +46,7 @@ export class Router {
   submitGuest(guest: Guest, el: Element, answer: (reply: Element) => void): void {
     const host = Jid.of('', guest.host)
     const reply = (element: Element) => this.#world.store.turn.after(() => answer(element))
-    this.#guarded(el, host, reply, () => {
+    guarded(this.#world, el, host, reply, () => {
       const t = new Transit(this.#world, new Stanza('iq', el, host, undefined), undefined, guest)
       t.onAnswer = reply
       t.stanza.checkIq()
@@ -97,15 +100,9 @@ export class Router {
     this.#world.sessions.remove(session)
   }
 
-  /** The account and all that belongs to it goes; its streams end. Within a trip. */
-  deleteAccount(t: Trip, account: Jid): void {
-    const row = t.store.accounts.find(account.bare)
-    if (!row) throw new StanzaError('item-not-found')
-    for (const feature of this.#features) feature.deleted?.(t, account)
-    t.store.accounts.delete(row)
-    for (const session of t.sessions.of(account.bare)) {
-      t.after(() => session.outlet.close(new StreamError('not-authorized', 'The account was deleted.')))
-    }
+  /** Where stanzas for other domains go: nowhere, until there is federation. */
+  remote: (t: Transit) => void = () => {
+    throw new StanzaError('remote-server-not-found')
   }
 
   #drive(t: Transit): void {
@@ -120,25 +117,26 @@ export class Router {
     const { kind } = t.stanza
     const to = t.stanza.to ?? (t.origin && kind !== 'presence' ? t.origin.jid.toBare() : undefined)
     if (!to) return // a presence broadcast: the presence feature has emitted its copies
-    if (!t.isLocal(to.domain)) throw new StanzaError('remote-server-not-found')
+    if (!t.isLocal(to.domain)) return this.remote(t)
     if (to.local === '') return this.#toServer(t, to)
     if (!t.store.accounts.find(to.bare)) return this.#toNobody(t)
     for (const feature of this.#features) if (feature.received?.(t, to) === 'stop') return
-    if (kind === 'message') this.#message(t, to)
-    else if (kind === 'presence') deliverPresence(t, to)
-    else this.#iqToAccount(t, to)
+    if (kind === 'iq') return this.#iqToAccount(t, to)
+    const at = t.stanza.to ?? to
+    t.outcome = kind === 'message' ? this.#message(t, at) : deliverPresence(t, at)
+    // A subscription request is for a person to read, so it can ring like a message.
+    if (kind === 'presence' && t.stanza.type !== 'subscribe') return
+    for (const feature of this.#features) feature.settled?.(t, at, t.outcome)
   }
 
-  #message(t: Transit, to: Jid): void {
-    t.outcome = deliverMessage(t, to)
-    if (t.outcome === 'none') {
-      for (const feature of this.#features) {
-        const outcome = feature.missed?.(t, to)
-        if (outcome) t.outcome = outcome
-        if (t.outcome !== 'none') break
-      }
+  #message(t: Transit, to: Jid): Outcome {
+    const outcome = deliverMessage(t, to)
+    if (outcome !== 'none') return outcome
+    for (const feature of this.#features) {
+      const held = feature.missed?.(t, to)
+      if (held) return held
     }
-    for (const feature of this.#features) feature.settled?.(t, to, t.outcome)
+    return 'none'
   }
 
   #iqToAccount(t: Transit, to: Jid): void {
@@ -171,36 +169,8 @@ export class Router {
 
   #answerIq(t: Transit, table: IqHandlers, targets: readonly IqTarget[]): void {
     const answer = table.handle(t, targets)
-    if (isLater(answer)) this.#wait(t, answer)
+    if (isLater(answer)) this.#laters.start(t, answer)
     else t.reply(answer)
-  }
-
-  /** Starts the work after the commit; its result enters as a new trip. The stanza counts as handled meanwhile. */
-  #wait(t: Transit, { work, then }: Later): void {
-    const owner = t.origin ?? t.guest ?? this
-    const waiting = this.#pending.get(owner) ?? 0
-    if (waiting >= this.#world.config.limits.later_pending) {
-      throw new StanzaError('resource-constraint', 'Too many requests are being worked on.')
-    }
-    this.#pending.set(owner, waiting + 1)
-    const finished = () => this.#pending.set(owner, (this.#pending.get(owner) ?? 1) - 1)
-    t.undo(finished)
-    const answer = (reply: Element) => t.answer(reply)
-    const again = (f: (next: Transit) => void) => {
-      finished()
-      this.#guarded(t.stanza.el, t.stanza.from, answer, () => {
-        const next = new Transit(this.#world, t.stanza, t.origin, t.guest)
-        next.onAnswer = t.onAnswer
-        f(next)
-        this.#drain(next)
-      })
-    }
-    t.after(() => {
-      work().then(
-        (result) => again((next) => next.reply(then(next, result))),
-        (error: unknown) => again(() => { throw toError(error) }), // prettier-ignore
-      )
-    })
   }
 
   /** The stanzas that this trip set off, in order; what they set off themselves joins the queue. */
@@ -226,28 +196,4 @@ export class Router {
     if (!session || stanza.kind === 'presence' || !mayBounce(stanza.kind, stanza.type)) return
     t.write(session, errorReply(stanza.el, stanza.to?.toString(), stanza.from.toString(), error))
   }
-
-  /** One trip, its failures answered in the protocol's words. */
-  #guarded(el: Element, sender: Jid, answer: (reply: Element) => void, f: () => void): void {
-    const refuse = (error: StanzaError) => {
-      if (!mayBounce(el.name, el.attrs.type ?? '')) return
-      answer(errorReply(el, el.attrs.to, sender.toString(), error))
-    }
-    try {
-      this.#world.store.turn.trip(f, refuse)
-    } catch (error) {
-      if (error instanceof TurnFailed) return
-      if (error instanceof StreamError) throw error
-      if (!(error instanceof StanzaError)) log.error('a stanza met a bug', { error, stanza: el.name })
-      refuse(
-        error instanceof StanzaError
-          ? error
-          : new StanzaError('internal-server-error', undefined, { cause: error }),
-      )
-    }
-  }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }

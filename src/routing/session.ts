@@ -12,7 +12,8 @@ export interface Outlet {
   close(error?: StreamError): void
   /** Address of the client, as limits and logs know it. */
   readonly ip: string
-  readonly transport: string
+  /** How it is connected: 'starttls', 'tls', … */
+  readonly kind: string
 }
 
 export class Session {
@@ -24,6 +25,8 @@ export class Session {
   /** Offline messages are still being written to it: bare-JID messages wait behind them. */
   catchingUp = false
   closed = false
+  /** The client said goodbye by closing its stream. */
+  orderly = false
 
   constructor(
     readonly jid: Jid,

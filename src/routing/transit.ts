@@ -31,10 +31,16 @@ export interface World {
   outboxGrew(): void
   /** The IQ answers that features give on behalf of the server: filled from the features at start. */
   readonly disco: DiscoIndex
+  /** When this server started, ms since the epoch. */
+  readonly startedAt: number
+  /** Removes an account and everything that belongs to it, within the trip. */
+  deleteAccount(t: Trip, account: Jid): void
 }
 
 /** Advertised features, by who advertises them. */
 export interface DiscoIndex {
+  /** The node of our own capabilities (XEP-0115 §4). */
+  readonly capsNode: string
   readonly server: readonly string[]
   readonly account: readonly string[]
   readonly identities: readonly { of: 'server' | 'account'; category: string; type: string; name?: string }[]

@@ -81,3 +81,21 @@ export function withAttrs(el: Element, attrs: Attrs): Element {
   copy.children = el.children
   return copy
 }
+
+/** An element that goes out as the text in which it was stored, without being read again. */
+export class StoredElement extends Element {
+  readonly #text: string
+
+  constructor(name: string, text: string) {
+    super(name)
+    this.#text = text
+  }
+
+  write(writer: (text: string) => void): void {
+    writer(this.#text)
+  }
+
+  override toString(): string {
+    return this.#text
+  }
+}

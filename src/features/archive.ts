@@ -1,0 +1,71 @@
+/**
+ * The archive's writing side (XEP-0313 §5): each party's copy is stored in the message's own trip, and the recipient's
+ * copy carries its id (XEP-0359 §3.1). Reading it is the MAM feature's business.
+ */
+import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Transit } from '../routing/transit.ts'
+import type { Account } from '../store/accounts.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { isForArchive } from '../xmpp/message.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
+import { clone, elements, xml } from '../xmpp/xml.ts'
+
+export const archive: Feature = {
+  name: 'archive',
+  xeps: [],
+
+  sent(t): Verdict {
+    const { stanza, origin } = t
+    if (stanza.kind !== 'message' || !origin || !isForArchive(stanza.el)) return
+    const peer = stanza.to ?? stanza.from
+    if (!wants(t, origin.account, peer.bare)) return
+    const id = t.store.messages.nextId()
+    // A message to oneself stands in the archive once, from the sending side.
+    if (peer.bare === stanza.from.bare) t.storedId = id
+    t.store.messages.archive(origin.account, id, peer.bare, stanza.el.toString())
+  },
+
+  received(t, to): Verdict {
+    const { stanza } = t
+    if (stanza.kind !== 'message') return
+    if (claimsId(stanza, to)) t.stanza = withoutIdsBy(stanza, to)
+    if (!isForArchive(stanza.el)) return
+    const account = t.store.accounts.find(to.bare)
+    if (!account || !wants(t, account, stanza.from.bare)) return
+    const stored = t.storedId !== undefined
+    const id = t.storedId ?? t.store.messages.nextId()
+    t.storedId = id
+    const el = clone(t.stanza.el)
+    const stamp = xml('stanza-id', { xmlns: NS.stanzaId, id: String(id), by: to.bare })
+    stamp.parent = el
+    el.children.push(stamp)
+    t.stanza = t.stanza.with(el)
+    if (!stored) t.store.messages.archive(account, id, stanza.from.bare, el.toString())
+  },
+}
+
+function wants(t: Transit, account: Account, peer: string): boolean {
+  const mode = t.config.archive.default
+  if (mode === 'roster') return t.store.contacts.find(account, peer)?.listed === true
+  return mode === 'always'
+}
+
+/** XEP-0359 §6: an id that claims to be ours and is not must not reach the client. */
+function claimsId(stanza: Stanza, to: Jid): boolean {
+  return elements(stanza.el).some((el) => isIdBy(el.name, el.attrs.xmlns, el.attrs.by, to))
+}
+
+function isIdBy(name: string, xmlns: string | undefined, by: string | undefined, to: Jid): boolean {
+  return (
+    name === 'stanza-id' && xmlns === NS.stanzaId && (by === undefined || by === to.bare || by === to.domain)
+  )
+}
+
+function withoutIdsBy(stanza: Stanza, to: Jid): Stanza {
+  const el = clone(stanza.el)
+  el.children = el.children.filter(
+    (node) => typeof node === 'string' || !isIdBy(node.name, node.attrs.xmlns, node.attrs.by, to),
+  )
+  return stanza.with(el)
+}

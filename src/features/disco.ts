@@ -1,0 +1,61 @@
+/** Service Discovery (XEP-0030) of the server and of accounts, from what the features advertise. */
+import type { Feature } from '../routing/feature.ts'
+import { maySee } from '../routing/roster.ts'
+import type { DiscoIndex, Transit } from '../routing/transit.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { type Element, xml } from '../xmpp/xml.ts'
+
+export const disco: Feature = {
+  name: 'disco',
+  xeps: [{ number: 30, version: '2.5.0' }],
+  disco: {
+    server: [NS.discoInfo, NS.discoItems],
+    account: [NS.discoInfo, NS.discoItems],
+    identities: [
+      { of: 'server', category: 'server', type: 'im', name: 'Belfry' },
+      { of: 'account', category: 'account', type: 'registered' },
+    ],
+  },
+  iq: {
+    [`server get {${NS.discoInfo}}query`]: (t, query) => info(t, query, 'server'),
+    [`server get {${NS.discoItems}}query`]: (_t, query) => items(query),
+    [`user get {${NS.discoInfo}}query`]: (t, query) => {
+      onlyContacts(t)
+      return info(t, query, 'account')
+    },
+    [`user get {${NS.discoItems}}query`]: (t, query) => {
+      onlyContacts(t)
+      return items(query)
+    },
+  },
+}
+
+function info(t: Transit, query: Element, of: 'server' | 'account'): Element {
+  const { disco: index } = t.world
+  const { node } = query.attrs
+  // XEP-0115 §6.2: our own caps node is the same answer under another name.
+  if (node !== undefined && !node.startsWith(`${index.capsNode}#`)) throw new StanzaError('item-not-found')
+  return xml('query', { xmlns: NS.discoInfo, node }, ...discoContent(index, of))
+}
+
+/** Identities and features as elements, in the order in which the features stand. */
+export function discoContent(index: DiscoIndex, of: 'server' | 'account'): Element[] {
+  return [
+    ...index.identities
+      .filter((identity) => identity.of === of)
+      .map(({ category, type, name }) => xml('identity', { category, type, name })),
+    ...index[of].map((feature) => xml('feature', { var: feature })),
+  ]
+}
+
+function items(query: Element): Element {
+  if (query.attrs.node !== undefined) throw new StanzaError('item-not-found')
+  return xml('query', { xmlns: NS.discoItems })
+}
+
+/** XEP-0030 §8: strangers must not learn from this whether an account exists. */
+function onlyContacts(t: Transit): void {
+  const account = t.store.accounts.find(t.stanza.to?.bare ?? t.stanza.from.bare)
+  if (!account || !maySee(t, account, t.stanza.from.bare)) throw new StanzaError('service-unavailable')
+}

@@ -1,0 +1,39 @@
+/** Last Activity (XEP-0012): of the server its uptime, of a contact the time since it left. */
+import type { Feature } from '../routing/feature.ts'
+import { maySee } from '../routing/roster.ts'
+import type { Trip } from '../routing/transit.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { childText, type Element, xml } from '../xmpp/xml.ts'
+
+const XMLNS = 'jabber:iq:last'
+
+export const last: Feature = {
+  name: 'last',
+  xeps: [{ number: 12, version: '2.0' }],
+  disco: { server: [XMLNS], account: [XMLNS] },
+  iq: {
+    [`server get {${XMLNS}}query`]: (t) => seconds(t.now - t.world.startedAt),
+    // §5: only who may see the presence may learn this; to all others the account might as well not exist.
+    [`user get {${XMLNS}}query`]: (t) => {
+      const account = t.store.accounts.find(t.stanza.to?.bare ?? t.stanza.from.bare)
+      if (!account || !maySee(t, account, t.stanza.from.bare)) throw new StanzaError('service-unavailable')
+      if (isOnline(t, account.jid)) return seconds(0)
+      return seconds(t.now - (account.lastSeen ?? account.createdAt), account.lastStatus ?? undefined)
+    },
+  },
+  closed(t, session) {
+    if (isOnline(t, session.account.jid)) return
+    const account = t.store.accounts.find(session.account.jid)
+    const status = session.presence && childText(session.presence, 'status')
+    if (account) t.store.accounts.setLastSeen(account, t.now, status ?? null)
+  },
+}
+
+function isOnline(t: Trip, bare: string): boolean {
+  return t.sessions.countOf(Jid.parse(bare).bare) > 0
+}
+
+function seconds(ms: number, status?: string): Element {
+  return xml('query', { xmlns: XMLNS, seconds: String(Math.max(0, Math.floor(ms / 1000))) }, status)
+}

@@ -1,0 +1,59 @@
+/**
+ * A message sent twice is taken once: the same sender, recipient and origin-id (XEP-0359 §3.2) within a day is
+ * accepted again and goes no further. What was stored is remembered on disk, the rest in memory.
+ */
+import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Transit, World } from '../routing/transit.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { child } from '../xmpp/xml.ts'
+
+/** Longest origin-id that is remembered; a longer one is no sensible id and is not deduplicated. */
+const ID_LENGTH = 256
+/** Messages of the memory table; the oldest give way. */
+const REMEMBERED = 10_000
+
+export const origin: Feature = {
+  name: 'origin',
+  xeps: [{ number: 359, version: '0.7.0' }],
+  disco: { account: [NS.stanzaId] },
+
+  sent(t): Verdict {
+    const key = originKey(t)
+    if (key === undefined) return
+    const recent = recentOf(t.world)
+    if (recent.has(key) || t.store.messages.wasStored(key)) return 'stop'
+    recent.add(key)
+    t.undo(() => recent.delete(key))
+    if (recent.size > REMEMBERED) forgetOldest(recent)
+  },
+
+  // Only what was stored needs to be known after a restart: nothing else is lost by being sent again.
+  settled(t, _account, outcome) {
+    if (t.storedId === undefined && outcome !== 'held') return
+    const key = originKey(t)
+    if (key !== undefined && !t.store.messages.wasStored(key)) {
+      t.store.messages.rememberOrigin(t.store.messages.nextId(), key)
+    }
+  },
+}
+
+const byWorld = new WeakMap<World, Set<string>>()
+
+function recentOf(world: World): Set<string> {
+  let recent = byWorld.get(world)
+  if (!recent) byWorld.set(world, (recent = new Set<string>()))
+  return recent
+}
+
+function forgetOldest(recent: Set<string>): void {
+  const oldest = recent.values().next()
+  if (!oldest.done) recent.delete(oldest.value)
+}
+
+function originKey(t: Transit): string | undefined {
+  const { kind, el, from, to } = t.stanza
+  if (kind !== 'message' || !t.origin) return undefined
+  const id = child(el, 'origin-id', NS.stanzaId)?.attrs.id
+  if (id === undefined || id === '' || id.length > ID_LENGTH) return undefined
+  return `${from.bare} ${to?.bare ?? from.bare} ${id}`
+}

@@ -1,0 +1,147 @@
+/** Presence (RFC 6121 §4): broadcast, probes, directed presence and leaving. */
+import type { Feature, Verdict } from '../routing/feature.ts'
+import { maySee, subscriptionOf } from '../routing/roster.ts'
+import type { Session } from '../routing/session.ts'
+import type { Transit, Trip } from '../routing/transit.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { Stanza } from '../xmpp/stanza.ts'
+import { childText, type Element, StoredElement, withAttrs, xml } from '../xmpp/xml.ts'
+
+/** Who got directed presence from a session and must hear of its end (§4.6.3). */
+const directed = new WeakMap<Session, Map<string, Jid>>()
+
+export const presence: Feature = {
+  name: 'presence',
+  xeps: [],
+
+  sent(t): Verdict {
+    if (t.stanza.kind !== 'presence' || !t.origin) return
+    const { type, to } = t.stanza
+    if (to) return sentTo(t, t.origin, to)
+    if (type === '') available(t, t.origin)
+    else if (type === 'unavailable') unavailable(t, t.origin, t.stanza.el)
+    else throw new StanzaError('bad-request', 'This type of presence needs a recipient.')
+  },
+
+  received(t, to): Verdict {
+    const { kind, type, from } = t.stanza
+    if (kind !== 'presence' || type !== 'probe') return
+    const account = t.store.accounts.find(to.bare)
+    if (!account) return 'stop'
+    // §4.3.2: without a subscription the prober learns that it has none, and nothing more.
+    if (!maySee(t, account, from.bare)) {
+      t.emit(Stanza.make('presence', to.toBare(), from.toBare(), { type: 'unsubscribed' }))
+      return 'stop'
+    }
+    for (const session of t.sessions.of(to.bare))
+      if (session.presence) emitCopy(t, session, session.presence, from)
+    return 'stop'
+  },
+
+  closed(t, session) {
+    if (session.available)
+      unavailable(t, session, xml('presence', { type: 'unavailable', from: session.jid.toString() }))
+    else sayGoodbye(t, session, xml('presence', { type: 'unavailable', from: session.jid.toString() }))
+  },
+}
+
+function sentTo(t: Transit, session: Session, to: Jid): Verdict {
+  const { type } = t.stanza
+  // §4.3.1: probes are the server's affair.
+  if (type === 'probe') return 'stop'
+  if (type !== '' && type !== 'unavailable') return
+  const before = directed.get(session)
+  const key = to.toString()
+  if (type === 'unavailable') {
+    const known = before?.get(key)
+    if (!known) return
+    before?.delete(key)
+    t.undo(() => before?.set(key, known))
+    return
+  }
+  const table = before ?? new Map<string, Jid>()
+  if (table.has(key)) return
+  if (table.size >= t.config.limits.directed_presence) {
+    throw new StanzaError('resource-constraint', 'Too many recipients of directed presence.')
+  }
+  directed.set(session, table.set(key, to))
+  t.undo(() => table.delete(key))
+}
+
+/** §4.2, §4.4: initial presence asks and tells more than an update does. */
+function available(t: Transit, session: Session): void {
+  const { el } = t.stanza
+  const priority = readPriority(el)
+  const { presence: before, priority: oldPriority } = session
+  t.undo(() => {
+    session.presence = before
+    session.priority = oldPriority
+  })
+  session.presence = el
+  session.priority = priority
+  broadcast(t, session, el)
+  for (const other of t.sessions.of(session.jid.bare))
+    if (other.available) emitCopy(t, session, el, other.jid)
+  if (before) return
+  for (const other of t.sessions.of(session.jid.bare)) {
+    if (other !== session && other.presence) emitCopy(t, other, other.presence, session.jid)
+  }
+  for (const contact of t.store.contacts.all(session.account)) {
+    const { subscription } = subscriptionOf(contact)
+    const to = Jid.parse(contact.jid).toBare()
+    if (subscription === 'to' || subscription === 'both') {
+      t.emit(Stanza.make('presence', session.jid, to, { type: 'probe' }))
+    }
+    // §3.1.3: requests that wait for an answer are shown at each login.
+    if (contact.pending !== null) t.write(session, new StoredElement('presence', contact.pending))
+  }
+}
+
+/** §4.5: the session stays connected, but is no longer there for others. */
+function unavailable(t: Trip, session: Session, el: Element): void {
+  const { presence: before, priority } = session
+  if (before) {
+    t.undo(() => {
+      session.presence = before
+      session.priority = priority
+    })
+    session.presence = undefined
+    session.priority = 0
+    broadcast(t, session, el)
+    for (const other of t.sessions.of(session.jid.bare))
+      if (other.available) emitCopy(t, session, el, other.jid)
+  }
+  sayGoodbye(t, session, el)
+}
+
+/** §4.6.3: those who got directed presence and no broadcast hear of the end as well. */
+function sayGoodbye(t: Trip, session: Session, el: Element): void {
+  const table = directed.get(session)
+  if (!table || table.size === 0) return
+  directed.delete(session)
+  t.undo(() => directed.set(session, table))
+  for (const to of table.values()) if (!maySee(t, session.account, to.bare)) emitCopy(t, session, el, to)
+}
+
+function broadcast(t: Trip, session: Session, el: Element): void {
+  for (const contact of t.store.contacts.all(session.account)) {
+    const { subscription } = subscriptionOf(contact)
+    if (subscription === 'from' || subscription === 'both')
+      emitCopy(t, session, el, Jid.parse(contact.jid).toBare())
+  }
+}
+
+function emitCopy(t: Trip, from: Session, el: Element, to: Jid): void {
+  t.emit(new Stanza('presence', withAttrs(el, { to: to.toString() }), from.jid, to))
+}
+
+/** §4.7.2.3: an integer from -128 to 127; absent means zero. */
+function readPriority(el: Element): number {
+  const text = childText(el, 'priority')?.trim()
+  if (text === undefined || text === '') return 0
+  const value = /^[+-]?\d{1,3}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= -128 && value <= 127))
+    throw new StanzaError('bad-request', 'A priority is a number from -128 to 127.')
+  return value
+}

@@ -1,0 +1,152 @@
+/** In-Band Registration (XEP-0077): new accounts where the operator allows it, password change and removal. */
+import type { Feature, Guest, Later } from '../routing/feature.ts'
+import { later } from '../routing/feature.ts'
+import type { Transit } from '../routing/transit.ts'
+import { limitsHit, registrations } from '../metrics.ts'
+import { type Credentials, deriveCredentials } from '../store/credentials.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { formValue, readForm, writeForm } from '../xmpp/forms.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { child, childText, type Element, xml } from '../xmpp/xml.ts'
+
+const INSTRUCTIONS = 'Choose a user name and a password.'
+const SALT_BYTES = 16
+
+export const register: Feature = {
+  name: 'register',
+  xeps: [{ number: 77, version: '2.4' }],
+  disco: { server: [NS.register] },
+  // §8: offered before login, and only to whom it may concern.
+  streamFeatures: (s, world) =>
+    !s.authenticated && world.config.registration.in_band && world.registrations.mayRegister(s.ip)
+      ? [xml('register', { xmlns: 'http://jabber.org/features/iq-register' })]
+      : [],
+  preauth: {
+    [`get {${NS.register}}query`]: (t) => {
+      allowed(t)
+      return form()
+    },
+    [`set {${NS.register}}query`]: create,
+  },
+  iq: {
+    [`account get {${NS.register}}query`]: registered,
+    [`server get {${NS.register}}query`]: registered,
+    [`account set {${NS.register}}query`]: change,
+    [`server set {${NS.register}}query`]: change,
+  },
+}
+
+function allowed(t: Transit): Guest {
+  const { guest } = t
+  if (!guest || !t.config.registration.in_band) throw new StanzaError('service-unavailable')
+  if (!t.world.registrations.mayRegister(guest.ip)) {
+    throw new StanzaError('forbidden', 'Accounts cannot be made from this address.')
+  }
+  return guest
+}
+
+function create(t: Transit, query: Element): Later {
+  const guest = allowed(t)
+  if (t.world.registrations.waitFor(guest.ip) > 0) {
+    limitsHit.inc({ limit: 'registration.timeout' })
+    throw new StanzaError(
+      'resource-constraint',
+      'An account was made from this address just now. Try again later.',
+    )
+  }
+  const { username, password } = readFields(query)
+  const jid = accountJid(username, guest.host)
+  // §3.1.1 and §5.1: both are required; a taken name is a conflict.
+  checkPassword(t, password)
+  if (t.store.accounts.find(jid.bare)) throw new StanzaError('conflict', 'The name is taken.')
+  return later(
+    () => derive(t, password),
+    (next, keys) => {
+      // Another door may have let the same address or name in while the keys were made.
+      if (next.world.registrations.waitFor(guest.ip) > 0) throw new StanzaError('resource-constraint')
+      if (!next.store.accounts.create(jid.bare, jid.domain, keys, next.now)) {
+        throw new StanzaError('conflict', 'The name is taken.')
+      }
+      next.undo(next.world.registrations.take(guest.ip))
+      next.after(() => registrations.inc({ door: 'in-band', result: 'created' }))
+      return undefined
+    },
+  )
+}
+
+/** §3.1: who is logged in learns the own name. */
+function registered(t: Transit): Element {
+  const { local } = t.stanza.from
+  if (!t.origin) throw new StanzaError('not-allowed')
+  return xml('query', { xmlns: NS.register }, xml('registered'), xml('username', {}, local), xml('password'))
+}
+
+/** §3.2 removal and §3.3 password change, of the own account only. */
+function change(t: Transit, query: Element): Later | undefined {
+  const { account } = t
+  if (child(query, 'remove')) {
+    t.world.deleteAccount(t, Jid.parse(account.jid))
+    return undefined
+  }
+  const { username, password } = readFields(query)
+  if (accountJid(username, t.stanza.from.domain).bare !== account.jid) {
+    throw new StanzaError('not-allowed', 'Nobody may change the password of another account.')
+  }
+  checkPassword(t, password)
+  return later(
+    () => derive(t, password),
+    (next, keys) => {
+      const current = next.store.accounts.find(account.jid)
+      if (!current) throw new StanzaError('item-not-found')
+      next.store.accounts.setPassword(current, keys)
+      return undefined
+    },
+  )
+}
+
+function derive(t: Transit, password: string): Promise<Credentials> {
+  const { config, random } = t.world
+  return deriveCredentials(password, config.auth.scram_iterations, () => random.bytes(SALT_BYTES))
+}
+
+function checkPassword(t: Transit, password: string): void {
+  const { min_password: least } = t.config.registration
+  if ([...password].length >= least && password !== '') return
+  throw new StanzaError('not-acceptable', `The password needs at least ${least} characters.`)
+}
+
+/** §4: bare elements or a data form; an old client sends the former. */
+function readFields(query: Element): { username: string; password: string } {
+  const x = child(query, 'x', NS.forms)
+  const values = x && readForm(x, NS.register)
+  const username = values ? formValue(values, 'username') : childText(query, 'username')
+  const password = values ? formValue(values, 'password') : childText(query, 'password')
+  if (!username || password === undefined)
+    throw new StanzaError('bad-request', 'A user name and a password are needed.')
+  return { username, password }
+}
+
+function form(): Element {
+  const fields = [
+    { name: 'username', type: 'text-single', label: 'User name', required: true },
+    { name: 'password', type: 'text-private', label: 'Password', required: true },
+  ]
+  return xml(
+    'query',
+    { xmlns: NS.register },
+    xml('instructions', {}, INSTRUCTIONS),
+    xml('username'),
+    xml('password'),
+    writeForm('form', NS.register, fields, INSTRUCTIONS),
+  )
+}
+
+function accountJid(username: string, host: string): Jid {
+  try {
+    return Jid.of(username, host)
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
+    throw error
+  }
+}

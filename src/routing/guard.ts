@@ -1,0 +1,40 @@
+/** One stanza, one trip: whatever fails in it is answered in the protocol's words, in this one place. */
+import { getLogger } from '../log.ts'
+import { TurnFailed } from '../store/turn.ts'
+import { StanzaError, StreamError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { errorReply, mayBounce } from '../xmpp/stanza.ts'
+import type { Element } from '../xmpp/xml.ts'
+import type { World } from './transit.ts'
+
+const log = getLogger('router')
+
+/** Runs `f` as a trip; `answer` queues an error reply behind the commit. Throws only StreamError. */
+export function guarded(
+  world: World,
+  el: Element,
+  sender: Jid,
+  answer: (reply: Element) => void,
+  f: () => void,
+): void {
+  const refuse = (error: StanzaError) => {
+    if (!mayBounce(el.name, el.attrs.type ?? '')) return
+    answer(errorReply(el, el.attrs.to, sender.toString(), error))
+  }
+  try {
+    world.store.turn.trip(f, refuse)
+  } catch (error) {
+    if (error instanceof TurnFailed) return
+    if (error instanceof StreamError) throw error
+    if (!(error instanceof StanzaError)) log.error('a stanza met a bug', { error, stanza: el.name })
+    refuse(
+      error instanceof StanzaError
+        ? error
+        : new StanzaError('internal-server-error', undefined, { cause: error }),
+    )
+  }
+}
+
+export function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}

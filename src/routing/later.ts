@@ -1,0 +1,59 @@
+/** IQs whose answer needs slow work: it runs outside the road, its result comes back as a trip of its own. */
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Element } from '../xmpp/xml.ts'
+import type { Later } from './feature.ts'
+import { guarded, toError } from './guard.ts'
+import { Transit, type Trip, type World } from './transit.ts'
+
+export class Laters {
+  readonly #world: World
+  readonly #drain: (t: Trip) => void
+  readonly #mine = new WeakMap<object, number>()
+  #all = 0
+
+  constructor(world: World, drain: (t: Trip) => void) {
+    this.#world = world
+    this.#drain = drain
+  }
+
+  /** Starts the work after the commit of `t`, within `limits.later_pending` a sender and `limits.later_queue`. */
+  start(t: Transit, { work, then }: Later): void {
+    const owner: object = t.origin ?? t.guest ?? this
+    const finished = this.#take(owner)
+    t.undo(finished)
+    t.after(() => {
+      work().then(
+        (result) => this.#again(t, finished, (next) => next.reply(then(next, result))),
+        (error: unknown) =>
+          this.#again(t, finished, () => {
+            throw toError(error)
+          }),
+      )
+    })
+  }
+
+  #again(t: Transit, finished: () => void, f: (next: Transit) => void): void {
+    finished()
+    const answer = (reply: Element) => t.answer(reply)
+    guarded(this.#world, t.stanza.el, t.stanza.from, answer, () => {
+      const next = new Transit(this.#world, t.stanza, t.origin, t.guest)
+      next.onAnswer = t.onAnswer
+      f(next)
+      this.#drain(next)
+    })
+  }
+
+  #take(owner: object): () => void {
+    const { later_pending, later_queue } = this.#world.config.limits
+    const mine = this.#mine.get(owner) ?? 0
+    if (mine >= later_pending || this.#all >= later_queue) {
+      throw new StanzaError('resource-constraint', 'Too many requests are being worked on.')
+    }
+    this.#mine.set(owner, mine + 1)
+    this.#all++
+    return () => {
+      this.#mine.set(owner, (this.#mine.get(owner) ?? 1) - 1)
+      this.#all--
+    }
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * One XML stream over one transport (RFC 6120 §4): reads elements fairly, writes behind the commit, and ends by the
+ * letter. What the elements mean is the business of a subclass.
+ */
+import { getLogger } from '../log.ts'
+import { limitsHit, streamErrors } from '../metrics.ts'
+import type { Clock } from '../store/clock.ts'
+import type { Turn } from '../store/turn.ts'
+import { StreamError } from '../xmpp/errors.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { type Element, escapeXML } from '../xmpp/xml.ts'
+import { Reader, type ReaderEvent, type ReaderLimits } from './reader.ts'
+import type { Transport } from './transport.ts'
+
+const log = getLogger('stream')
+
+/** A stream is served this many elements or milliseconds a turn; the rest waits, with the socket paused. */
+const SHARE = { elements: 32, ms: 2 }
+/** After the last word a peer gets this long to close its side. */
+const LINGER_MS = 5_000
+
+export interface StreamLimits {
+  readonly reader: ReaderLimits
+  readonly sendBuffer: number
+}
+
+export type StreamEvent = Extract<ReaderEvent, { kind: 'open' }>
+
+export abstract class Stream {
+  protected reader: Reader
+  #headerSent = false
+  #closing = false
+  #closed = false
+  #waiting = false
+  #paused = false
+  #scheduled = false
+  /** Monotonic ms of the last bytes, whitespace included. */
+  lastHeard: number
+
+  constructor(
+    readonly transport: Transport,
+    protected readonly turn: Turn,
+    protected readonly clock: Clock,
+    protected limits: StreamLimits,
+  ) {
+    this.reader = new Reader(limits.reader)
+    this.lastHeard = clock.monotonic()
+  }
+
+  protected abstract opened(header: StreamEvent): void
+  protected abstract element(el: Element): void
+  /** Milliseconds that the peer must wait before its next element is read. */
+  protected abstract owes(el: Element): number
+  /** The transport is gone; called once. */
+  protected abstract gone(): void
+  /** Attributes of our own header (RFC 6120 §4.7). */
+  protected abstract headerAttrs(): Record<string, string>
+
+  /** The peer closed its side of the stream (RFC 6120 §4.4). */
+  protected goodbye(): void {
+    this.close()
+  }
+
+  get isClosed(): boolean {
+    return this.#closed || this.#closing
+  }
+
+  received(bytes: Uint8Array): void {
+    if (this.isClosed) return
+    this.lastHeard = this.clock.monotonic()
+    this.reader.feed(bytes)
+    if (!this.#waiting && !this.#scheduled) this.pump()
+  }
+
+  transportClosed(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#closing = true
+    this.gone()
+  }
+
+  /** Queues one element behind the commit of the open turn. */
+  say(el: Element): void {
+    this.turn.after(() => this.send(el))
+  }
+
+  /** Writes an element that is committed; the bytes leave at the end of the flush. */
+  send(el: Element): void {
+    this.sendRaw(el.toString())
+  }
+
+  protected sendRaw(text: string): void {
+    if (this.#closed) return
+    this.transport.write(text)
+    if (this.transport.buffered > this.limits.sendBuffer) {
+      limitsHit.inc({ limit: 'send_buffer_bytes' })
+      log.warn('a client does not read and is dropped', { ip: this.transport.ip, limit: 'send_buffer_bytes' })
+      this.transport.destroy()
+    }
+  }
+
+  /** Ends the stream (RFC 6120 §4.4), after what was said before. */
+  close(error?: StreamError): void {
+    if (this.#closing) return
+    this.#closing = true
+    if (error) streamErrors.inc({ condition: error.condition })
+    this.turn.after(() => {
+      // §4.9.1.2: an error before our header still needs one in front of it.
+      if (!this.#headerSent) this.sendHeader()
+      this.sendRaw(`${error ? error.toElement().toString() : ''}</stream:stream>`)
+      this.transport.end()
+      this.clock.after(LINGER_MS, () => this.transport.destroy())
+    })
+  }
+
+  protected sendHeader(): void {
+    this.#headerSent = true
+    const attrs = Object.entries({
+      ...this.headerAttrs(),
+      version: '1.0',
+      'xml:lang': 'en',
+      xmlns: NS.client,
+      'xmlns:stream': NS.streams,
+    })
+    const text = attrs.map(([name, value]) => ` ${name}='${escapeXML(value)}'`).join('')
+    this.sendRaw(`<?xml version='1.0'?><stream:stream${text}>`)
+  }
+
+  /** A new stream on the same transport, after STARTTLS or SASL (RFC 6120 §5.4.3.3, §6.4.6). */
+  protected restart(limits: StreamLimits): void {
+    this.limits = limits
+    this.#headerSent = false
+    this.reader.limits = limits.reader
+    this.reader.reset()
+  }
+
+  /** Reads nothing more until `go`: something slow must be answered first. */
+  protected wait(): void {
+    this.#waiting = true
+  }
+
+  protected go(): void {
+    this.#waiting = false
+    if (!this.#scheduled) this.pump()
+  }
+
+  /** Serves what was read, up to this stream's share of the turn. */
+  protected pump(): void {
+    const start = this.clock.monotonic()
+    try {
+      for (let served = 0; !this.isClosed && !this.#waiting; served++) {
+        if (served === SHARE.elements || this.clock.monotonic() - start > SHARE.ms)
+          return this.#resumeAfter(0)
+        const event = this.reader.next()
+        if (!event) break
+        const debt = this.#handle(event)
+        if (debt > 0) return this.#resumeAfter(debt)
+      }
+      this.#unpause()
+    } catch (error) {
+      if (error instanceof StreamError) return this.close(error)
+      log.error('a stream met a bug', { error })
+      this.close(new StreamError('internal-server-error'))
+    }
+  }
+
+  #handle(event: ReaderEvent): number {
+    if (event.kind === 'open') this.opened(event)
+    else if (event.kind === 'close') this.goodbye()
+    else {
+      this.element(event.element)
+      return this.owes(event.element)
+    }
+    return 0
+  }
+
+  #resumeAfter(ms: number): void {
+    this.#scheduled = true
+    if (!this.#paused) {
+      this.#paused = true
+      this.transport.pause()
+    }
+    const next = () => {
+      this.#scheduled = false
+      if (!this.isClosed && !this.#waiting) this.pump()
+    }
+    if (ms > 0) this.clock.after(ms, next)
+    else setImmediate(next)
+  }
+
+  #unpause(): void {
+    if (!this.#paused || this.#closed) return
+    this.#paused = false
+    this.transport.resume()
+  }
+}

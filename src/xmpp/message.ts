@@ -1,0 +1,36 @@
+/** What a message is worth keeping for, read from its payload and hints (XEP-0334). */
+import { NS } from './namespaces.ts'
+import { child, childText, type Element, elements } from './xml.ts'
+
+const CHAT_STATES = 'http://jabber.org/protocol/chatstates'
+
+/** Payloads that only describe the message they stand in. */
+const COMPANIONS = new Set([CHAT_STATES, NS.stanzaId, NS.hints, NS.delay])
+
+export function hasBody(el: Element): boolean {
+  return (childText(el, 'body') ?? '') !== ''
+}
+
+/** Whether nothing is in it but a chat state, a thread and their company (XEP-0085 §5.1). */
+export function isOnlyState(el: Element): boolean {
+  return elements(el).every((node) =>
+    node.attrs.xmlns === undefined ? node.name === 'thread' : COMPANIONS.has(node.attrs.xmlns),
+  )
+}
+
+/** XEP-0313 §5.1.1: bodies and what the hints ask for; never errors, rooms' broadcasts, headlines or mere states. */
+export function isForArchive(el: Element): boolean {
+  const type = el.attrs.type ?? ''
+  if (type === 'error' || type === 'headline' || type === 'groupchat') return false
+  if (child(el, 'no-store', NS.hints) || child(el, 'no-permanent-store', NS.hints)) return false
+  if (child(el, 'store', NS.hints)) return true
+  return hasBody(el) || !isOnlyState(el)
+}
+
+/** XEP-0160 §3: what waits for somebody who is away. */
+export function isForOffline(el: Element): boolean {
+  const type = el.attrs.type ?? ''
+  if (type === 'error' || type === 'headline' || type === 'groupchat') return false
+  if (child(el, 'no-store', NS.hints)) return false
+  return child(el, 'store', NS.hints) !== undefined || !isOnlyState(el)
+}
