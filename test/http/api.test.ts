@@ -189,3 +189,42 @@ test('the OpenAPI document describes each API route with its security and its pr
     expect(operation.responses).toHaveProperty('default')
   }
 })
+
+test('devices: registered as often as the app likes, one owner at a time, the topic chosen or asked for', async () => {
+  const app = { aliases: [] as string[], body: 'sender' as const }
+  using w = await startHttp(({ push }) => {
+    push.simulator = false
+    push.apps = [{ ...app, topic: 'org.bix.chat', environment: 'sandbox' }]
+  })
+  const token = 'AB'.repeat(32)
+  const add = async (as: string, device: object) => {
+    const answer = await w.call('POST', '/v1/me/devices', { as, body: device })
+    return { status: answer.status, json: (await answer.json()) as Record<string, unknown> }
+  }
+  const first = await add(basic(ROMEO), { token })
+  expect(first.json).toMatchObject({ topic: 'org.bix.chat', environment: 'sandbox', token: 'ababab' })
+  expect((await add(basic(ROMEO), { token: `<${token}>` })).json.id).toBe(first.json.id)
+  const bad: [object, string][] = [
+    [{ token: 'xyz' }, 'token'],
+    [{ token: 'ab'.repeat(300) }, 'token'],
+    [{ token, topic: 'org.other' }, 'topic'],
+    [{ token, environment: 'production' }, 'environment'],
+  ]
+  for (const [device, field] of bad) {
+    const { status, json } = await add(basic(ROMEO), device)
+    expect(status).toBe(422)
+    expect((json as unknown as Problem).errors?.[0]?.field).toBe(field)
+  }
+  w.world.config.push.apps.push({ ...app, topic: 'org.bix.second', environment: 'sandbox' })
+  expect((await add(basic(ROMEO), { token })).json.detail).toContain('org.bix.second')
+  // Case 68: the newest account owns a token.
+  const moved = await add(basic(JULIET), { token, topic: 'org.bix.chat' })
+  const list = (as: string) => of<{ items: unknown[] }>(w.call('GET', '/v1/me/devices', { as }))
+  expect((await list(basic(ROMEO))).items).toHaveLength(0)
+  const id = String(moved.json.id)
+  expect((await w.call('DELETE', `/v1/me/devices/${id}`, { as: basic(ROMEO) })).status).toBe(404)
+  expect((await w.call('DELETE', `/v1/users/${JULIET}/devices/${id}`, { as: 'operator' })).status).toBe(204)
+  // Case 69: the oldest gives way.
+  for (let i = 10; i < 30; i++) await add(basic(ROMEO), { token: `${i}`.repeat(32), topic: 'org.bix.chat' })
+  expect((await list(basic(ROMEO))).items).toHaveLength(10)
+})

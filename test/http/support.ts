@@ -2,7 +2,8 @@
 import { defaults, type Config } from '../../src/config.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { Peer } from '../../src/http/context.ts'
-import type { Check, DeviceView, Devices, HttpDeps } from '../../src/http/deps.ts'
+import type { Check, HttpDeps } from '../../src/http/deps.ts'
+import { storedDevices } from '../../src/http/devices.ts'
 import { AuthLimiter } from '../../src/routing/auth-limiter.ts'
 import { deleteAccount } from '../../src/routing/delete-account.ts'
 import { RegistrationLimiter } from '../../src/routing/registration-limiter.ts'
@@ -77,7 +78,7 @@ export async function startHttp(change: (config: Config) => void = () => {}) {
     world,
     router,
     tokens: new Tokens(store.db, systemRandom),
-    devices: memoryDevices(),
+    devices: storedDevices(store, config),
     logins: new AuthLimiter(clock, config.limits),
     clock,
     pushTarget: 'simulator',
@@ -137,33 +138,4 @@ function connect(world: World, full: string): { session: Session; closed: (Strea
   const session = new Session(jid, account, outlet, world.now())
   world.sessions.add(session)
   return { session, closed }
-}
-
-function memoryDevices(): Devices {
-  const all = new Map<number, DeviceView[]>()
-  return {
-    list: (account) => all.get(account.id) ?? [],
-    add(account, device, now) {
-      const view: DeviceView = {
-        id: String((all.get(account.id)?.length ?? 0) + 1),
-        kind: 'apns',
-        topic: device.topic ?? 'org.bix.chat',
-        environment: device.environment ?? 'production',
-        token: device.token.slice(-6),
-        state: 'active',
-        created: now,
-        updated: now,
-      }
-      all.set(account.id, [...(all.get(account.id) ?? []), view])
-      return view
-    },
-    remove(account, id) {
-      const mine = all.get(account.id) ?? []
-      all.set(
-        account.id,
-        mine.filter((device) => device.id !== id),
-      )
-      return mine.some((device) => device.id === id)
-    },
-  }
 }
