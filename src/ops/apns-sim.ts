@@ -52,6 +52,8 @@ export interface ApnsSimOptions {
 /** Collapse-ids remembered per simulator, for "updates the earlier one". */
 const COLLAPSES = 10_000
 const LARGEST_BODY = 65_536
+/** Clients that misbehave are what this is for; Bun would end their session after 1,000 odd frames or 100 refusals. */
+const PATIENCE = { maxSessionInvalidFrames: 2 ** 31 - 1, maxSessionRejectedStreams: 2 ** 31 - 1 }
 
 export type { SimStep } from './apns-sim-script.ts'
 
@@ -103,6 +105,7 @@ export class ApnsSim {
       cert: tls.cert,
       key: tls.key,
       minVersion: 'TLSv1.2',
+      ...PATIENCE,
       // Certificate mode: any client certificate counts; who issued it is not our concern here.
       requestCert: true,
       rejectUnauthorized: false,

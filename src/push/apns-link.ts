@@ -72,6 +72,12 @@ interface Exchange {
   late: () => void
 }
 
+/**
+ * Bun counts harmless late frames on streams that have ended as invalid and ends the session at 1,000 of them, that is
+ * after some thousand pushes. The option is Node's, but its types do not know it.
+ */
+const PATIENCE = { maxSessionInvalidFrames: 2 ** 31 - 1 }
+
 /** An answer is a few hundred bytes; whatever is longer is no answer of Apple's. */
 const LONGEST_ANSWER = 16_384
 /** Stream ids end at 2^31; a connection is replaced long before. */
@@ -98,7 +104,11 @@ export class Link {
   ) {
     this.#proven = !options.firstAlone
     this.#heard = options.clock.monotonic()
-    this.#session = http2.connect(origin, { ...tls, settings: { enablePush: false } })
+    this.#session = http2.connect(origin, {
+      ...tls,
+      ...PATIENCE,
+      settings: { enablePush: false },
+    })
     this.#listen()
     const impatient = options.clock.after(options.times.connectMs, () => {
       if (!this.#ready) this.destroy(new Error('no HTTP/2 settings within the connect deadline'))

@@ -3,7 +3,7 @@
  * a token no older than 60 minutes and none signed within 20 minutes of the last; a fresh process that signs at every
  * start is enough to be throttled, hence the store.
  */
-import { createPrivateKey, type KeyObject, sign } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import type { Clock } from '../store/clock.ts'
 import { RESTING_MS } from './apns-reasons.ts'
 
@@ -83,6 +83,8 @@ export class ProviderTokens {
     let known = this.#tokens.get(name)
     if (!known) {
       known = this.store.load(by.teamId, by.keyId)
+      // A token signed with another key under the same id (the file was replaced) would be refused for an hour.
+      if (known && !isSignedBy(by.key, known.jwt)) known = undefined
       if (known) this.#tokens.set(name, known)
     }
     return known
@@ -108,6 +110,13 @@ export class ProviderTokens {
     this.store.save(by.teamId, by.keyId, token)
     return token
   }
+}
+
+function isSignedBy(key: KeyObject, jwt: string): boolean {
+  const at = jwt.lastIndexOf('.')
+  const signature = Buffer.from(jwt.slice(at + 1), 'base64url')
+  const by = { key: createPublicKey(key), dsaEncoding: 'ieee-p1363' as const }
+  return verify('sha256', Buffer.from(jwt.slice(0, at)), by, signature)
 }
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -31,11 +31,19 @@ export interface Verdict {
 
 export interface ApnsOptions {
   readonly apps: readonly ApnsApp[]
+  /** Any topic without an app of its own goes through this one: for the simulator, which knows all. */
+  readonly anyTopic?: ApnsApp | undefined
   readonly tokens: TokenStore
   readonly clock: Clock
   readonly random: Random
   readonly times?: Partial<TransportTimes>
   readonly log?: (event: string, fields: Record<string, unknown>) => void
+}
+
+interface Route {
+  readonly app: ApnsApp
+  readonly transport: ApnsTransport
+  readonly lane: string
 }
 
 const HOSTS: Readonly<Record<Environment, string>> = {
@@ -48,12 +56,13 @@ export class ApnsSender {
   readonly #composer = new Composer()
   readonly #tokens: ProviderTokens
   readonly #transports = new Map<string, ApnsTransport>()
-  readonly #routes = new Map<string, { app: ApnsApp; transport: ApnsTransport; lane: string }>()
+  readonly #routes = new Map<string, Route>()
 
   constructor(options: ApnsOptions) {
     this.#options = options
     this.#tokens = new ProviderTokens(options.tokens, options.clock)
     for (const app of options.apps) this.#add(app, app.environment)
+    if (options.anyTopic) this.#add(options.anyTopic, options.anyTopic.environment)
     // A .p8 key of Apple's works in both environments unless it is bound to one, so that a token whose environment
     // nobody told can be tried in the other. A certificate or an address of the operator's own names its own.
     for (const app of options.apps) {
@@ -65,17 +74,17 @@ export class ApnsSender {
 
   /** Whether pushes for this topic can be sent to this environment at all. */
   reaches(topic: string, environment: Environment): boolean {
-    return this.#routes.has(`${environment} ${topic}`)
+    return this.#route(topic, environment) !== undefined
   }
 
   /** Names what shares one connection and credential: a configuration fault pauses it as a whole. */
   lane(topic: string, environment: Environment): string {
-    return this.#routes.get(`${environment} ${topic}`)?.lane ?? `${environment} ${topic}`
+    return this.#route(topic, environment)?.lane ?? `${environment} ${topic}`
   }
 
   async send(request: ApnsRequest): Promise<Verdict> {
     const { apnsId } = request
-    const route = this.#routes.get(`${request.environment} ${request.topic}`)
+    const route = this.#route(request.topic, request.environment)
     if (!route) return { outcome: 'config', status: 0, reason: 'AppNotConfigured', apnsId }
     const { transport, app } = route
     const signing = app.credential.kind === 'key' ? app.credential.signing : undefined
@@ -103,6 +112,14 @@ export class ApnsSender {
   /** Lets what is on the wire finish for up to `ms`. */
   async stop(ms: number): Promise<void> {
     await Promise.all([...this.#transports.values()].map((transport) => transport.stop(ms)))
+  }
+
+  #route(topic: string, environment: Environment): Route | undefined {
+    const any = this.#options.anyTopic
+    return (
+      this.#routes.get(`${environment} ${topic}`) ??
+      (any && this.#routes.get(`${any.environment} ${any.topic}`))
+    )
   }
 
   async #exchange(transport: ApnsTransport, request: ApnsRequest, jwt: string | undefined): Promise<Verdict> {

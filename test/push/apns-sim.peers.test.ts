@@ -201,6 +201,20 @@ describe('the transport against nginx', () => {
     expect(causes.filter((cause) => String(cause).startsWith('GOAWAY')).length).toBeGreaterThanOrEqual(29)
   })
 
+  withNginx('keeps one connection for 10,000 pushes', async () => {
+    const server = await nginx('keepalive_requests 1000000; http2_max_concurrent_streams 1000;')
+    const left: unknown[] = []
+    const sender = senderTo(server, {
+      log: (event, fields) => void (event === 'connection left' && left.push(fields)),
+    })
+    cleanups.push(() => sender.stop(0))
+    for (let part = 0; part < 10; part++) {
+      const verdicts = await Promise.all(Array.from({ length: 1_000 }, (_, i) => sender.send(request(i))))
+      expect(verdicts.every((verdict) => verdict.status === 200)).toBe(true)
+    }
+    expect(left).toEqual([])
+  })
+
   withNginx('keeps within a small stream limit', async () => {
     const server = await nginx('http2_max_concurrent_streams 3;')
     const sender = senderTo(server)

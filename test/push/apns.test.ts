@@ -76,11 +76,11 @@ describe('a push', () => {
 })
 
 describe('the first request', () => {
-  test('goes alone: a cold burst of 400 loses nothing and needs one connection', async () => {
+  test('goes alone: a cold burst of 4,000 loses nothing and needs one connection', async () => {
     const sim = await apple()
-    expect(outcomes(await burst(sender(sim), 0, 400))).toEqual(['accepted '])
+    expect(outcomes(await burst(sender(sim), 0, 4_000))).toEqual(['accepted '])
     expect(sim.connections).toBe(1)
-    expect(sim.received).toHaveLength(400)
+    expect(sim.received).toHaveLength(4_000)
   })
 
   test('is followed by no more streams than the peer allows, also when it lowers the limit', async () => {

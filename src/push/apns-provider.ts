@@ -1,0 +1,129 @@
+/** Apple as a provider: an outbox row becomes a request, and Apple's verdict a result. */
+import type { Clock } from '../store/clock.ts'
+import type { PushEnvironment } from '../store/devices.ts'
+import type { Job } from '../store/push.ts'
+import type { ApnsRequest, ApnsSender, Verdict } from './apns.ts'
+import { type BodyPolicy, composePayload } from './payload.ts'
+import type { Provider, Result } from './provider.ts'
+
+export interface ApnsProviderOptions {
+  readonly sender: Pick<ApnsSender, 'send' | 'reaches' | 'lane' | 'stop'>
+  /** The body policy of an app. */
+  readonly policy: (topic: string) => BodyPolicy
+  readonly clock: Clock
+  /** 'simulator' where that is the target, so that no figure is mistaken for Apple's. */
+  readonly name?: 'apns' | 'simulator'
+  readonly concurrency?: number
+}
+
+/** DeviceTokenNotForTopic from this many devices, and more than this part of a topic's answers, is a wrong bundle id. */
+const WRONG_TOPIC_LEAST = 5
+const WRONG_TOPIC_PART = 0.2
+/** Answers per topic after which the tally is halved, so that it follows the present. */
+const TALLY = 1_000
+
+export class ApnsProvider implements Provider {
+  readonly name: string
+  readonly concurrency: number
+  readonly laneConcurrency: number
+  readonly ordered = false
+  readonly #options: ApnsProviderOptions
+  readonly #tally = new Map<string, { all: number; wrongTopic: number }>()
+
+  constructor(options: ApnsProviderOptions) {
+    this.#options = options
+    this.name = options.name ?? 'apns'
+    this.concurrency = options.concurrency ?? 1_000
+    this.laneConcurrency = this.concurrency
+  }
+
+  /** A configuration fault is one of (team or certificate, environment) and topic. */
+  lane(job: Job): string {
+    const { topic, environment } = job.device ?? { topic: '', environment: 'production' as const }
+    return `${this.#options.sender.lane(topic, environment)} ${topic}`
+  }
+
+  async send(job: Job): Promise<Result> {
+    const { device } = job
+    if (!device) return { is: 'drop', reason: 'DeviceGone' }
+    const sentAt = this.#options.clock.now()
+    let verdict = await this.#try(job, device.environment, false)
+    if (verdict.outcome === 'shorten') verdict = await this.#try(job, device.environment, true)
+    if (verdict.outcome === 'environment' && !device.environmentPinned) {
+      const other: PushEnvironment = device.environment === 'production' ? 'sandbox' : 'production'
+      if (this.#options.sender.reaches(device.topic, other)) {
+        const second = await this.#try(job, other, false)
+        if (second.outcome === 'accepted') return { is: 'sent', environment: other }
+        // Unless the other side says clearly that it does not know the token either, nothing is settled.
+        if (!['environment', 'delete', 'config'].includes(second.outcome))
+          return this.#result(device.topic, second, sentAt)
+      }
+    }
+    return this.#result(device.topic, verdict, sentAt)
+  }
+
+  stop(ms: number): Promise<void> {
+    return this.#options.sender.stop(ms)
+  }
+
+  #try(job: Job, environment: PushEnvironment, short: boolean): Promise<Verdict> {
+    const { device } = job
+    const topic = device?.topic ?? ''
+    const request: ApnsRequest = {
+      topic,
+      environment,
+      token: device?.token ?? '',
+      apnsId: job.apnsId,
+      collapseId: job.collapseId,
+      pushType: 'alert',
+      priority: 10,
+      expiration: Math.floor(job.expiresAt / 1000),
+      payload: composePayload(job, this.#options.policy(topic), short),
+    }
+    return this.#options.sender.send(request)
+  }
+
+  #result(topic: string, verdict: Verdict, sentAt: number): Result {
+    const reason = verdict.reason ?? `status ${verdict.status}`
+    const afterMs = verdict.retryAfterMs
+    this.#count(topic, reason)
+    switch (verdict.outcome) {
+      case 'accepted':
+        return { is: 'sent' }
+      case 'retry':
+        return { is: 'retry', reason, afterMs, untouched: verdict.untouched ?? false }
+      case 'later':
+        return { is: 'retry', reason, afterMs, whole: true }
+      case 'pause':
+        return { is: 'pause', reason, afterMs, operator: reason === 'ExpiredProviderToken' }
+      case 'config':
+        return { is: 'pause', reason, operator: true }
+      case 'delete':
+        if (reason === 'DeviceTokenNotForTopic' && this.#wrongTopic(topic))
+          return { is: 'pause', reason: 'DeviceTokenNotForTopic', operator: true }
+        // Without Apple's own word since when, only a registration older than this very try is meant.
+        return { is: 'forget', reason, since: verdict.timestamp ?? sentAt }
+      case 'environment':
+        return { is: 'forget', reason, since: sentAt }
+      case 'shorten':
+      case 'drop':
+        return { is: 'drop', reason }
+    }
+  }
+
+  #count(topic: string, reason: string): void {
+    const tally = this.#tally.get(topic) ?? { all: 0, wrongTopic: 0 }
+    this.#tally.set(topic, tally)
+    tally.all++
+    if (reason === 'DeviceTokenNotForTopic') tally.wrongTopic++
+    if (tally.all < TALLY) return
+    tally.all /= 2
+    tally.wrongTopic /= 2
+  }
+
+  /** So many devices cannot all have the wrong app: then it is ours that is wrong, and deleting must stop. */
+  #wrongTopic(topic: string): boolean {
+    const tally = this.#tally.get(topic)
+    return !!tally && tally.wrongTopic >= WRONG_TOPIC_LEAST && tally.wrongTopic > tally.all * WRONG_TOPIC_PART
+  }
+}

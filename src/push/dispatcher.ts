@@ -1,0 +1,352 @@
+/**
+ * Drains the outbox. Rows come by memory after their commit and live here until their answer is recorded; the table is
+ * read only at start and after an overflow, and written only when an answer is there. Whatever has no recorded answer
+ * when the process ends is due again at the next start, with the same ids: at least once, shown once.
+ */
+import { getLogger } from '../log.ts'
+import { pushes, pushLatency, pushQueue } from '../metrics.ts'
+import type { Clock, Random } from '../store/clock.ts'
+import type { Job, Push } from '../store/push.ts'
+import { Lane } from './lane.ts'
+import { backoff, type Provider, type Result } from './provider.ts'
+
+const log = getLogger('push')
+
+export interface DispatcherOptions {
+  readonly push: Push
+  /** The door to the turn: settles after the commit of what `f` wrote. */
+  readonly run: <T>(f: () => T) => Promise<T>
+  /** Absent: no app is configured, and rows for devices are dropped with that reason. */
+  readonly apns?: Provider | undefined
+  readonly webhook?: Provider | undefined
+  readonly clock: Clock
+  readonly random: Random
+  /** Rows kept in memory (limits.push_queue); more wait in the table. */
+  readonly capacity?: number
+  readonly retry?: { readonly firstMs: number; readonly capMs: number }
+}
+
+/** A lane that the operator must mend is probed after this, doubling up to the second figure. */
+const PAUSE_MS = 60_000
+const PAUSE_CAP_MS = 15 * 60_000
+const PAGE = 500
+/** Answers written in one trip, so that none holds the loop for long. */
+const BATCH = 100
+/** A row that waited longer than this looks its device up again before it is sent. */
+const STALE_MS = 1_000
+/** Pause before answers that could not be recorded are recorded again. */
+const RECORD_AGAIN_MS = 1_000
+
+interface Answer {
+  readonly job: Job
+  readonly lane: Lane
+  readonly result: Result
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  readonly #capacity: number
+  readonly #lanes = new Map<string, Lane>()
+  readonly #inFlight = new Map<Provider, number>()
+  /** Rows in memory by id: waiting, delayed or under way. */
+  readonly #held = new Map<number, () => void>()
+  #refilling = false
+  #missed = false
+  readonly #deviceUntil = new Map<number, number>()
+  #answers: Answer[] = []
+  #recording = false
+  #lastId = 0
+  /** The table holds rows after #lastId that are not here: at start, and after an overflow. */
+  #behind = true
+  #running = false
+  #pumping = false
+  #idle: (() => void) | undefined
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    this.#capacity = options.capacity ?? 100_000
+  }
+
+  start(): void {
+    this.#running = true
+    this.#options.push.queued = (job) => this.#take(job)
+    this.notify()
+  }
+
+  /** Something may have changed: look at the lanes after this turn. */
+  notify(): void {
+    if (this.#pumping || !this.#running) return
+    this.#pumping = true
+    queueMicrotask(() => {
+      this.#pumping = false
+      if (!this.#running) return
+      this.#refill()
+      for (const lane of this.#lanes.values()) this.#serve(lane)
+      pushQueue.set(this.#held.size)
+    })
+  }
+
+  /** Rows here without a recorded answer. */
+  get size(): number {
+    return this.#held.size
+  }
+
+  /** Paused lanes, for people: name, reason and until when. */
+  paused(): { lane: string; reason: string; until: number }[] {
+    return [...this.#lanes.values()].filter((lane) => lane.pausedUntil > 0).map((lane) => lane.describe())
+  }
+
+  /** The operator changed something (a reload): paused lanes are tried at once. */
+  resume(): void {
+    for (const lane of this.#lanes.values()) lane.resume()
+    this.notify()
+  }
+
+  /** Starts nothing new, lets what is under way finish for up to `drainMs`, and records every answer that came. */
+  async stop(drainMs: number): Promise<void> {
+    this.#running = false
+    this.#options.push.queued = undefined
+    for (const cancel of this.#held.values()) cancel()
+    for (const lane of this.#lanes.values()) lane.stop()
+    const { apns, webhook } = this.#options
+    await Promise.all([apns?.stop(drainMs), webhook?.stop(drainMs)])
+    if ([...this.#inFlight.values()].every((n) => n === 0) && this.#answers.length === 0 && !this.#recording)
+      return
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(drainMs, resolve)
+      this.#idle = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+
+  #take(job: Job): void {
+    if (this.#behind || this.#held.size >= this.#capacity) {
+      // It is in the table, behind the last one we know: it comes with a later page, in order.
+      this.#behind = true
+      this.#missed = true
+    } else if (job.id > this.#lastId) {
+      this.#lastId = job.id
+      this.#hold(job)
+    }
+    this.notify()
+  }
+
+  /**
+   * Reads on in the table while there is room; half of the memory is left before it is worth a query. It is a trip of
+   * its own, so that the rows are on disk when they arrive here: a plain read would see what an open turn may undo.
+   */
+  #refill(): void {
+    if (!this.#behind || this.#refilling || this.#held.size > this.#capacity / 2) return
+    this.#refilling = true
+    this.#missed = false
+    const limit = Math.min(PAGE, this.#capacity - this.#held.size)
+    this.#options
+      .run(() => this.#options.push.waiting(this.#lastId, limit))
+      .then(
+        (jobs) => {
+          this.#refilling = false
+          if (!this.#running) return
+          for (const job of jobs) {
+            this.#lastId = job.id
+            this.#hold(job)
+          }
+          this.#behind = jobs.length === limit || this.#missed
+          this.notify()
+        },
+        (error: unknown) => {
+          log.error('the outbox could not be read', { error })
+          this.#options.clock.after(RECORD_AGAIN_MS, () => {
+            this.#refilling = false
+            this.notify()
+          })
+        },
+      )
+  }
+
+  #hold(job: Job): void {
+    this.#held.set(job.id, () => undefined)
+    this.#lane(job)?.push(job)
+  }
+
+  /** Undefined where nobody can send it: then it is answered at once. */
+  #lane(job: Job): Lane | undefined {
+    const provider = job.device || !this.#options.webhook ? this.#options.apns : this.#options.webhook
+    if (!provider) {
+      const nobody = new Lane('none', undefined, this.#options.clock, () => undefined)
+      this.#answer({ job, lane: nobody, result: { is: 'drop', reason: 'NotConfigured' } })
+      return undefined
+    }
+    const name = `${provider.name} ${provider.lane(job)}`
+    let lane = this.#lanes.get(name)
+    if (!lane) {
+      lane = new Lane(name, provider, this.#options.clock, () => this.notify())
+      this.#lanes.set(name, lane)
+    }
+    return lane
+  }
+
+  #serve(lane: Lane): void {
+    const { provider } = lane
+    if (!provider) return
+    for (;;) {
+      const busy = this.#inFlight.get(provider) ?? 0
+      if (busy >= provider.concurrency) return
+      const job = lane.next()
+      if (!job) break
+      this.#inFlight.set(provider, busy + 1)
+      void this.#send(lane, provider, job)
+    }
+    if (lane.idle) this.#lanes.delete(lane.name)
+  }
+
+  async #send(lane: Lane, provider: Provider, job: Job): Promise<void> {
+    let result: Result
+    try {
+      result = this.#hinder(job) ?? (await provider.send(job))
+    } catch (error) {
+      log.error('a push could not be sent', { provider: provider.name, error })
+      result = { is: 'retry', reason: 'InternalError' }
+    }
+    this.#inFlight.set(provider, (this.#inFlight.get(provider) ?? 1) - 1)
+    lane.finished(job)
+    this.#answer({ job, lane, result })
+    this.notify()
+  }
+
+  /** Why it is not sent now although its turn has come. */
+  #hinder(job: Job): Result | undefined {
+    const now = this.#options.clock.now()
+    if (job.expiresAt <= now) return { is: 'drop', reason: 'Expired' }
+    if (!job.device) return undefined
+    if (now - job.createdAt > STALE_MS || job.attempts > 0) {
+      const fresh = this.#options.push.devices.get(job.device.id)
+      if (!fresh) return { is: 'drop', reason: 'DeviceGone' }
+      job.device = fresh
+    }
+    const until = this.#deviceUntil.get(job.device.id) ?? 0
+    return until > now
+      ? { is: 'retry', reason: 'TooManyRequests', afterMs: until - now, untouched: true }
+      : undefined
+  }
+
+  #answer(answer: Answer): void {
+    const { job, lane, result } = answer
+    // Any answer about the push itself proves that the credential works.
+    if (result.is !== 'pause' && result.is !== 'retry') lane.succeeded()
+    if (result.is === 'retry') this.#delay(job, lane, result)
+    if (result.is === 'pause') this.#pause(job, lane, result)
+    const provider = lane.provider?.name ?? 'none'
+    const word =
+      result.is === 'sent' ? 'sent' : result.is === 'retry' || result.is === 'pause' ? 'retried' : 'dropped'
+    pushes.inc({ provider, result: word, reason: result.is === 'sent' ? 'Accepted' : result.reason })
+    if (result.is === 'sent')
+      pushLatency.observe({ provider }, Math.max(0, this.#options.clock.now() - job.createdAt) / 1000)
+    // An untouched row is as it was: there is nothing to record.
+    if (result.is === 'pause' || (result.is === 'retry' && result.untouched)) return this.#settleIdle()
+    this.#answers.push(answer)
+    this.#record()
+  }
+
+  #delay(job: Job, lane: Lane, result: Result & { is: 'retry' }): void {
+    const { clock, random, retry } = this.#options
+    if (!result.untouched) job.attempts++
+    const { firstMs, capMs } = retry ?? { firstMs: 1_000, capMs: 5 * 60_000 }
+    const own = backoff(Math.max(1, job.attempts), firstMs, capMs, random.bytes(2).readUInt16BE() / 65_536)
+    const wait = result.afterMs === undefined ? own : Math.max(result.afterMs, job.attempts > 1 ? own : 0)
+    job.nextAt = clock.now() + Math.ceil(wait)
+    if (result.whole && job.device) {
+      if (this.#deviceUntil.size > 10_000) this.#deviceUntil.clear()
+      this.#deviceUntil.set(job.device.id, job.nextAt)
+    }
+    if (!this.#running) return
+    if (lane.provider?.ordered) return lane.block(job, job.nextAt)
+    // Never sleep past the end: an expired row is dropped on time.
+    const cancel = clock.after(Math.min(wait, Math.max(0, job.expiresAt - clock.now())), () => {
+      if (!this.#held.has(job.id)) return
+      this.#held.set(job.id, () => undefined)
+      this.#lane(job)?.push(job)
+      this.notify()
+    })
+    this.#held.set(job.id, cancel)
+  }
+
+  #pause(job: Job, lane: Lane, result: Result & { is: 'pause' }): void {
+    const wait = result.afterMs ?? Math.min(PAUSE_CAP_MS, PAUSE_MS * 2 ** Math.min(lane.pauses, 10))
+    const fresh = lane.pause(result.reason, this.#options.clock.now() + wait)
+    lane.unshift(job)
+    if (!fresh) return
+    const fields = {
+      lane: lane.name,
+      reason: result.reason,
+      again_in_s: Math.round(wait / 1000),
+      waiting: lane.length,
+    }
+    if (result.operator) log.error('push paused: the configuration needs the operator', fields)
+    else log.warn('push paused', fields)
+  }
+
+  /** All answers that came meanwhile are written in one trip; a failed write keeps them, and nothing is sent twice. */
+  #record(): void {
+    if (this.#recording || this.#answers.length === 0) return
+    this.#recording = true
+    queueMicrotask(() => {
+      const batch = this.#answers.splice(0, BATCH)
+      this.#options
+        .run(() => {
+          for (const answer of batch) this.#write(answer)
+        })
+        .then(
+          () => {
+            for (const { job, result } of batch) if (result.is !== 'retry') this.#held.delete(job.id)
+            this.#recording = false
+            this.#record()
+            this.#settleIdle()
+            this.notify()
+          },
+          (error: unknown) => {
+            log.error('answers could not be recorded; they are kept', { answers: batch.length, error })
+            this.#answers = [...batch, ...this.#answers]
+            this.#options.clock.after(RECORD_AGAIN_MS, () => {
+              this.#recording = false
+              this.#record()
+            })
+          },
+        )
+    })
+  }
+
+  #write({ job, result, lane }: Answer): void {
+    const { push, clock } = this.#options
+    const now = clock.now()
+    const { device } = job
+    switch (result.is) {
+      case 'sent':
+        push.done(job, 'sent', job.kind, undefined, now)
+        if (device) push.devices.succeeded(device.id, now)
+        if (device && result.environment) push.devices.learned(device.id, result.environment)
+        return
+      case 'retry':
+        return push.again(job)
+      case 'drop':
+        if (result.bury || (lane.provider?.name === 'webhook' && result.reason === 'Expired'))
+          return push.bury(job, job.kind, result.reason, now)
+        push.done(job, 'dropped', job.kind, result.reason, now)
+        if (device) push.devices.failed(device.id, result.reason)
+        return
+      case 'forget':
+        push.done(job, 'forgotten', job.kind, result.reason, now)
+        if (device && !push.devices.forget(device.id, result.since))
+          push.devices.failed(device.id, result.reason)
+        return
+      case 'pause':
+    }
+  }
+
+  #settleIdle(): void {
+    if (!this.#idle || this.#recording || this.#answers.length > 0) return
+    if ([...this.#inFlight.values()].some((n) => n > 0)) return
+    this.#idle()
+  }
+}

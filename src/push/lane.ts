@@ -1,0 +1,104 @@
+/** The rows of one provider that share their fate: a queue, a bound on what is under way, and pauses. */
+import type { Clock } from '../store/clock.ts'
+import type { Job } from '../store/push.ts'
+import type { Provider } from './provider.ts'
+
+export class Lane {
+  readonly #queue: Job[] = []
+  #head = 0
+  #open = 0
+  #probing = false
+  #cancel: (() => void) | undefined
+  #reason = ''
+  pausedUntil = 0
+  /** Pauses in a row. */
+  pauses = 0
+
+  constructor(
+    readonly name: string,
+    readonly provider: Provider | undefined,
+    private readonly clock: Clock,
+    private readonly wake: () => void,
+  ) {}
+
+  get length(): number {
+    return this.#queue.length - this.#head
+  }
+
+  /** Nothing waits, nothing is under way, nothing needs remembering. */
+  get idle(): boolean {
+    return this.length === 0 && this.#open === 0 && this.pausedUntil === 0 && this.pauses === 0
+  }
+
+  push(job: Job): void {
+    this.#queue.push(job)
+  }
+
+  unshift(job: Job): void {
+    if (this.#head > 0) this.#queue[--this.#head] = job
+    else this.#queue.unshift(job)
+  }
+
+  /** The next row to send, if one may go now. After a pause one goes alone until something succeeds. */
+  next(): Job | undefined {
+    const bound = this.#probing ? 1 : (this.provider?.laneConcurrency ?? 0)
+    if (this.pausedUntil > 0 || this.#open >= bound) return undefined
+    const job = this.#queue[this.#head]
+    if (!job) return undefined
+    this.#head++
+    // A moving head: shift() on a long array costs its length.
+    if (this.#head > 1024 || this.#head >= this.#queue.length) {
+      this.#queue.splice(0, this.#head)
+      this.#head = 0
+    }
+    this.#open++
+    return job
+  }
+
+  finished(_job: Job): void {
+    this.#open--
+  }
+
+  succeeded(): void {
+    this.#probing = false
+    this.pauses = 0
+  }
+
+  /** Returns false when it rests already: the rest of a burst that met the same fault. */
+  pause(reason: string, until: number): boolean {
+    if (this.pausedUntil > 0) return false
+    this.pauses++
+    this.#probing = true
+    this.#rest(reason, until)
+    return true
+  }
+
+  /** The row must go before all others, and not before `until`. */
+  block(job: Job, until: number): void {
+    this.unshift(job)
+    if (this.pausedUntil === 0) this.#rest('retry', until)
+  }
+
+  resume(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.pausedUntil = 0
+  }
+
+  stop(): void {
+    this.#cancel?.()
+  }
+
+  describe(): { lane: string; reason: string; until: number } {
+    return { lane: this.name, reason: this.#reason, until: this.pausedUntil }
+  }
+
+  #rest(reason: string, until: number): void {
+    this.#reason = reason
+    this.pausedUntil = until
+    this.#cancel = this.clock.after(Math.max(0, until - this.clock.now()), () => {
+      this.resume()
+      this.wake()
+    })
+  }
+}

@@ -1,0 +1,48 @@
+/** What the dispatcher asks of a service that takes pushes: Apple, the webhook, and whoever joins later. */
+import type { PushEnvironment } from '../store/devices.ts'
+import type { Job } from '../store/push.ts'
+
+/** What became of one try. The dispatcher acts on this and knows no provider's own words. */
+export type Result =
+  /** Taken. `environment`: it worked only there, the device learns it. */
+  | { readonly is: 'sent'; readonly environment?: PushEnvironment }
+  /** Again later. `untouched`: surely not processed, so no attempt was spent. `whole`: everything for this device waits. */
+  | {
+      readonly is: 'retry'
+      readonly reason: string
+      readonly afterMs?: number | undefined
+      readonly untouched?: boolean
+      readonly whole?: boolean
+    }
+  /** It can never succeed. `bury`: keep it for a replay. */
+  | { readonly is: 'drop'; readonly reason: string; readonly bury?: boolean }
+  /** The device is gone, unless it registered again after `since` (ms). */
+  | { readonly is: 'forget'; readonly reason: string; readonly since: number }
+  /** The lane must rest: a fault that only the operator or time can mend. */
+  | {
+      readonly is: 'pause'
+      readonly reason: string
+      readonly afterMs?: number | undefined
+      readonly operator: boolean
+    }
+
+export interface Provider {
+  /** For metrics and the log: apns, simulator, webhook. */
+  readonly name: string
+  /** Requests that may be under way at a time, in all and in one lane. */
+  readonly concurrency: number
+  readonly laneConcurrency: number
+  /** A failed request blocks its lane until it is settled. */
+  readonly ordered: boolean
+  /** Pushes of one lane share their fate: a pause stops them all. */
+  lane(job: Job): string
+  /** Never rejects. */
+  send(job: Job): Promise<Result>
+  stop(ms: number): Promise<void>
+}
+
+/** The wait before try `attempt` (1 is the first repetition): doubling, of which a random half. */
+export function backoff(attempt: number, firstMs: number, capMs: number, random: number): number {
+  const whole = Math.min(capMs, firstMs * 2 ** Math.min(attempt - 1, 30))
+  return whole / 2 + (whole / 2) * random
+}

@@ -1,0 +1,157 @@
+/** Puts the push parts together: what server.ts starts, tells and stops. */
+import { generateKeyPairSync } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { getLogger } from '../log.ts'
+import type { Clock, Random } from '../store/clock.ts'
+import type { Push } from '../store/push.ts'
+import { ApnsSender } from './apns.ts'
+import { type ApnsApp, type AppFiles, CredentialError, loadApp } from './apns-credentials.ts'
+import { ApnsProvider } from './apns-provider.ts'
+import type { TokenStore } from './apns-token.ts'
+import type { TransportTimes } from './apns-transport.ts'
+import { Dispatcher } from './dispatcher.ts'
+import type { BodyPolicy } from './payload.ts'
+import { Webhook } from './webhook.ts'
+
+const log = getLogger('push')
+
+export interface PushServiceOptions {
+  readonly push: Push
+  readonly run: <T>(f: () => T) => Promise<T>
+  readonly clock: Clock
+  readonly random: Random
+  readonly apps: readonly (AppFiles & { readonly body: BodyPolicy })[]
+  /** Where the simulator listens, if it is the target instead of Apple. */
+  readonly simulator?: { readonly url: string; readonly ca: string } | undefined
+  readonly webhook: {
+    readonly url?: string | undefined
+    readonly secret_file?: string | undefined
+    readonly format: 'json' | 'form'
+    readonly token?: string | undefined
+    readonly allow_private: boolean
+    readonly timeout?: number | undefined
+  }
+  /** limits.push_queue */
+  readonly capacity?: number
+  readonly times?: Partial<TransportTimes>
+  /** How long verdicts and dead webhook rows are kept. */
+  readonly keepMs?: number
+}
+
+const HOUR = 3_600_000
+const KEEP = 14 * 24 * HOUR
+const PURGE = 500
+const TOPIC_IN_SIMULATOR = 'org.example.chat'
+
+export class PushService {
+  readonly dispatcher: Dispatcher
+  /** Undefined: no app is configured, pushes to phones are off. */
+  readonly apns: ApnsSender | undefined
+  readonly #options: PushServiceOptions
+  #cancel: (() => void) | undefined
+
+  /** Throws CredentialError with a sentence for the operator. */
+  constructor(options: PushServiceOptions) {
+    this.#options = options
+    const { push, run, clock, random, apps, simulator, capacity } = options
+    const transport = {
+      tokens: storedTokens(push, run),
+      clock,
+      random,
+      times: options.times ?? {},
+      log: note,
+    }
+    const simulated = simulator && simulatorApp(simulator)
+    if (simulated) this.apns = new ApnsSender({ ...transport, apps: [], anyTopic: simulated })
+    else if (apps.length > 0) this.apns = new ApnsSender({ ...transport, apps: apps.map(loadApp) })
+    const policies = new Map(apps.map((app) => [app.topic, app.body]))
+    const policy = (topic: string): BodyPolicy => policies.get(topic) ?? 'sender'
+    const name = simulated ? 'simulator' : 'apns'
+    const apns = this.apns && new ApnsProvider({ sender: this.apns, policy, clock, name })
+    const webhook = makeWebhook(options)
+    this.dispatcher = new Dispatcher({
+      push,
+      run,
+      apns,
+      webhook,
+      clock,
+      random,
+      ...(capacity ? { capacity } : {}),
+    })
+  }
+
+  start(): void {
+    this.dispatcher.start()
+    this.#sweepLater(60_000)
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    this.#cancel?.()
+    await this.dispatcher.stop(drainMs)
+  }
+
+  #sweepLater(ms: number): void {
+    this.#cancel = this.#options.clock.after(ms, () => {
+      const { push, run, clock, keepMs } = this.#options
+      const before = clock.now() - (keepMs ?? KEEP)
+      // In batches, so that no trip holds the loop: a full one means that there is more.
+      run(() => Math.max(push.purgeVerdicts(before, PURGE), push.purgeDead(before, PURGE))).then(
+        (deleted) => this.#sweepLater(deleted === PURGE ? 100 : HOUR),
+        (error: unknown) => {
+          log.warn('old push verdicts could not be deleted', { error })
+          this.#sweepLater(HOUR)
+        },
+      )
+    })
+  }
+}
+
+function note(event: string, fields: Record<string, unknown>): void {
+  if (event === 'cannot connect') log.warn(event, fields)
+  else log.info(event, fields)
+}
+
+/** Provider tokens outlive the process in the store; a token that could not be saved costs one early signature. */
+function storedTokens(push: Push, run: PushServiceOptions['run']): TokenStore {
+  return {
+    load: (teamId, keyId) => push.providerToken(teamId, keyId),
+    save: (teamId, keyId, token) => {
+      run(() => push.setProviderToken(teamId, keyId, token)).catch((error: unknown) =>
+        log.warn('a provider token could not be saved', { error }),
+      )
+    },
+  }
+}
+
+/** The simulator takes any topic, signed with a key that exists only in this process. */
+function simulatorApp({ url, ca }: { url: string; ca: string }): ApnsApp {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const signing = { teamId: 'SIMULATOR0', keyId: 'SIMULATOR0', key: privateKey }
+  return {
+    topic: TOPIC_IN_SIMULATOR,
+    environment: 'production',
+    endpoint: url,
+    ca,
+    credential: { kind: 'key', signing },
+  }
+}
+
+function makeWebhook({ webhook, clock }: PushServiceOptions): Webhook | undefined {
+  if (webhook.url === undefined) return undefined
+  let secret: string | undefined
+  try {
+    secret = webhook.secret_file === undefined ? undefined : readFileSync(webhook.secret_file, 'utf8').trim()
+  } catch (cause) {
+    throw new CredentialError(`webhook: ${webhook.secret_file} cannot be read`, { cause })
+  }
+  if (secret === '') throw new CredentialError(`webhook: ${webhook.secret_file} is empty`)
+  return new Webhook({
+    url: webhook.url,
+    format: webhook.format,
+    secret,
+    token: webhook.token,
+    allowPrivate: webhook.allow_private,
+    timeoutMs: webhook.timeout ?? 10_000,
+    clock,
+  })
+}

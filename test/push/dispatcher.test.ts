@@ -1,0 +1,391 @@
+/** The whole way from a committed outbox row to Apple's answer on disk, over real HTTP/2. */
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import type { ApnsSim } from '../../src/ops/apns-sim.ts'
+import { ApnsProvider } from '../../src/push/apns-provider.ts'
+import { Dispatcher, type DispatcherOptions } from '../../src/push/dispatcher.ts'
+import type { Provider } from '../../src/push/provider.ts'
+import { PushService } from '../../src/push/service.ts'
+import type { Account } from '../../src/store/accounts.ts'
+import { systemClock, systemRandom } from '../../src/store/clock.ts'
+import type { Device, Registration } from '../../src/store/devices.ts'
+import type { VerdictName } from '../../src/store/push.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
+import { deviceToken, keyApp, QUICK, senderTo, startApple, TOPIC } from '../support/apns.ts'
+
+const keys = {
+  salt: Buffer.alloc(16),
+  iterations: 4096,
+  storedKey: Buffer.alloc(32),
+  serverKey: Buffer.alloc(32),
+}
+const RETRY = { firstMs: 20, capMs: 50 }
+
+let store: Store
+let sim: ApnsSim
+let juliet: Account
+let open: (() => unknown)[]
+
+beforeEach(async () => {
+  open = []
+  store = openStore(':memory:', { flushed() {}, fatal() {} })
+  sim = await startApple()
+  open.push(() => sim.close())
+  const made = await run(() =>
+    store.accounts.create('juliet@bix.org', 'bix.org', { 'SHA-1': keys, 'SHA-256': keys }, 0),
+  )
+  if (!made) throw new Error('not made')
+  juliet = made
+})
+
+afterEach(async () => {
+  for (const close of open.reverse()) await close()
+  store.close()
+})
+
+/** What the router's door does. */
+function run<T>(f: () => T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    try {
+      store.turn.trip(() => {
+        const result = f()
+        store.turn.after(() => resolve(result))
+      }, reject)
+    } catch (error) {
+      reject(error instanceof Error ? error : new Error(String(error)))
+    }
+  })
+}
+
+function dispatcher(options: Partial<DispatcherOptions> = {}): Dispatcher {
+  const made = new Dispatcher({
+    push: store.push,
+    run,
+    clock: systemClock,
+    random: systemRandom,
+    retry: RETRY,
+    ...options,
+  })
+  open.push(() => made.stop(1_000))
+  made.start()
+  return made
+}
+
+const apns = (options: Parameters<typeof senderTo>[1] = {}): Provider =>
+  new ApnsProvider({ sender: senderTo(sim, options), policy: () => 'full', clock: systemClock })
+
+const device = (n: number, more: Partial<Registration> = {}): Promise<Device> =>
+  run(() =>
+    store.push.devices.enable(
+      juliet.id,
+      { topic: TOPIC, assumed: 'production', token: deviceToken(n), ...more },
+      Date.now(),
+      10_000,
+    ),
+  )
+
+function queue(to: Device | undefined, messageId: string, ttl = 3_600_000): Promise<void> {
+  const now = Date.now()
+  const text = { sender: 'romeo@bix.org', title: 'Romeo', body: `message ${messageId}`, badge: 1 }
+  return run(() =>
+    store.push.queue({
+      account: juliet,
+      device: to,
+      messageId,
+      collapseId: messageId,
+      kind: 'body',
+      ...text,
+      now,
+      expiresAt: now + ttl,
+    }),
+  )
+}
+
+/** The first verdicts that are recorded, once there are `n`. */
+async function verdicts(
+  n: number,
+): Promise<{ verdict: VerdictName; reason: string | null; messageId: string }[]> {
+  await until(() => store.push.explain(juliet.id, 10_000).length >= n)
+  const all = store.push.explain(juliet.id, 10_000)
+  return all.map(({ verdict, reason, messageId }) => ({ verdict, reason, messageId })).reverse()
+}
+
+/** Looks once per turn of the loop. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition())
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+}
+
+describe('a row', () => {
+  test('is sent after its commit and becomes a verdict', async () => {
+    dispatcher({ apns: apns() })
+    const phone = await device(1)
+    await queue(phone, 'm1')
+    expect(await verdicts(1)).toEqual([{ verdict: 'sent', reason: null, messageId: 'm1' }])
+    expect(sim.received[0]).toMatchObject({ token: phone.token, collapseId: 'm1' })
+    expect(sim.received[0]?.payload).toMatchObject({
+      aps: { alert: { title: 'Romeo', body: 'message m1' }, badge: 1 },
+    })
+    expect(store.push.counts().queued).toBe(0)
+    expect(store.push.devices.get(phone.id)?.lastSuccess).toBeGreaterThan(0)
+  })
+
+  test('of a trip that fails is never sent', async () => {
+    const sending = dispatcher({ apns: apns() })
+    const phone = await device(1)
+    const failed = run(() => {
+      store.push.queue({
+        account: juliet,
+        device: phone,
+        messageId: 'x',
+        collapseId: 'x',
+        kind: 'body',
+        sender: 'r@b',
+        now: 0,
+        expiresAt: Date.now() + 1e6,
+      })
+      throw new Error('no')
+    })
+    expect(await failed.catch((error: unknown) => String(error))).toContain('no')
+    await queue(phone, 'm1')
+    await verdicts(1)
+    expect(sim.received.map((r) => r.collapseId)).toEqual(['m1'])
+    await until(() => sending.size === 0)
+  })
+
+  test('without an answer is sent again by the next process with the same ids', async () => {
+    sim.script({ stall: true })
+    const first = dispatcher({ apns: apns() })
+    await queue(await device(1), 'm1')
+    await sim.until(1)
+    await first.stop(20)
+    expect(store.push.counts().queued).toBe(1)
+    dispatcher({ apns: apns() })
+    await verdicts(1)
+    expect(sim.received).toHaveLength(2)
+    expect(sim.received[1]?.apnsId).toBe(sim.received[0]?.apnsId ?? '')
+    expect(sim.received[1]?.collapseId).toBe('m1')
+  })
+
+  test('is tried again after 5xx, resets and cuts, always the same, until it is taken', async () => {
+    dispatcher({ apns: apns() })
+    sim.script(
+      { status: 500, reason: 'InternalServerError' },
+      { reset: 2 },
+      { cut: true },
+      { status: 503, reason: 'Shutdown' },
+    )
+    await queue(await device(1), 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(sim.received).toHaveLength(5)
+    expect(new Set(sim.received.map((r) => `${r.apnsId} ${r.collapseId}`)).size).toBe(1)
+  })
+
+  test('is given up when it expires', async () => {
+    dispatcher({ apns: apns() })
+    sim.script({ status: 500, reason: 'InternalServerError', times: 1_000 })
+    await queue(await device(1), 'm1', 150)
+    expect(await verdicts(1)).toEqual([{ verdict: 'dropped', reason: 'Expired', messageId: 'm1' }])
+  })
+
+  test('to a device that was removed meanwhile is not sent', async () => {
+    dispatcher({ apns: apns() })
+    sim.script({ status: 500, reason: 'InternalServerError' })
+    const phone = await device(1)
+    await queue(phone, 'm1')
+    await sim.until(1)
+    await run(() => store.push.devices.delete(phone.id))
+    await queue(await device(2), 'm2')
+    await verdicts(1)
+    expect(store.push.counts().queued).toBe(0)
+    expect(sim.received.map((r) => r.collapseId)).toEqual(['m1', 'm2'])
+  })
+
+  test('without a configured app is dropped with that reason', async () => {
+    dispatcher()
+    await queue(await device(1), 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'NotConfigured' }])
+  })
+
+  test('that is too large for Apple is sent once more without its text', async () => {
+    dispatcher({ apns: apns() })
+    sim.script({ status: 413, reason: 'PayloadTooLarge' })
+    await queue(await device(1), 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(sim.received[1]?.payload).toMatchObject({ aps: { alert: { body: 'New message' } } })
+  })
+})
+
+describe('many rows', () => {
+  test('survive an overflow of the memory: all are sent, once each', async () => {
+    const phone = await device(1)
+    dispatcher({ apns: apns(), capacity: 10 })
+    await Promise.all(Array.from({ length: 300 }, (_, i) => queue(phone, `m${i}`)))
+    const all = await verdicts(300)
+    expect(all.every((v) => v.verdict === 'sent')).toBe(true)
+    expect(sim.received).toHaveLength(300)
+    expect(store.push.counts().queued).toBe(0)
+  })
+
+  test('that waited for the start are sent beside those that come during it', async () => {
+    const phone = await device(1)
+    await Promise.all(Array.from({ length: 1_200 }, (_, i) => queue(phone, `old${i}`)))
+    dispatcher({ apns: apns() })
+    await Promise.all(Array.from({ length: 50 }, (_, i) => queue(phone, `new${i}`)))
+    await verdicts(1_250)
+    expect(new Set(sim.received.map((r) => r.collapseId)).size).toBe(1_250)
+    expect(sim.received).toHaveLength(1_250)
+  })
+
+  test('are not sent again when their answers cannot be recorded at once', async () => {
+    const phone = await device(1)
+    let broken = 1
+    const failing = <T>(f: () => T): Promise<T> =>
+      sim.received.length > 0 && broken-- > 0 ? Promise.reject(new Error('disk full')) : run(f)
+    const clock = {
+      ...systemClock,
+      after: (ms: number, fn: () => void) => systemClock.after(ms === 1_000 ? 5 : ms, fn),
+    }
+    dispatcher({ apns: apns(), run: failing, clock })
+    await queue(phone, 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(sim.received).toHaveLength(1)
+  })
+})
+
+describe('a dead token', () => {
+  test('is deleted when Apple knew it to be dead after it was registered', async () => {
+    dispatcher({ apns: apns() })
+    const phone = await device(1)
+    sim.script({ status: 410, reason: 'Unregistered', timestamp: Date.now() + 1_000 })
+    await queue(phone, 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'forgotten', reason: 'Unregistered' }])
+    expect(store.push.devices.get(phone.id)).toBeUndefined()
+  })
+
+  test('stays when the app registered again since', async () => {
+    dispatcher({ apns: apns() })
+    const phone = await device(1)
+    sim.script({ status: 410, reason: 'Unregistered', timestamp: Date.now() - 3_600_000 })
+    await queue(phone, 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'forgotten' }])
+    expect(store.push.devices.get(phone.id)?.lastReason).toBe('Unregistered')
+  })
+
+  test('of the other environment is found there, and the device learns it', async () => {
+    const sandbox = await startApple()
+    open.push(() => sandbox.close())
+    const apps = [keyApp(sim.url, sim.ca), keyApp(sandbox.url, sandbox.ca, { environment: 'sandbox' })]
+    dispatcher({ apns: apns({ apps }) })
+    const phone = await device(1)
+    sim.script({ reason: 'BadDeviceToken', times: 100 })
+    await queue(phone, 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(store.push.devices.get(phone.id)?.environment).toBe('sandbox')
+    await queue(store.push.devices.get(phone.id), 'm2')
+    await verdicts(2)
+    expect([sim.received.length, sandbox.received.length]).toEqual([1, 2])
+  })
+
+  test('of neither environment, or of one that the app pinned, is deleted', async () => {
+    const sandbox = await startApple()
+    open.push(() => sandbox.close())
+    const apps = [keyApp(sim.url, sim.ca), keyApp(sandbox.url, sandbox.ca, { environment: 'sandbox' })]
+    dispatcher({ apns: apns({ apps }) })
+    sim.script({ reason: 'BadDeviceToken', times: 100 })
+    sandbox.script({ reason: 'BadDeviceToken', times: 1 })
+    await queue(await device(1), 'm1')
+    await verdicts(1)
+    await queue(await device(2, { environment: 'production' }), 'm2')
+    expect(await verdicts(2)).toMatchObject([{ verdict: 'forgotten' }, { verdict: 'forgotten' }])
+    expect(store.push.devices.count()).toBe(0)
+    expect(sandbox.received).toHaveLength(1)
+  })
+
+  test('for this topic en masse is the operator’s fault: deleting stops', async () => {
+    const sending = dispatcher({ apns: apns() })
+    sim.script({ reason: 'DeviceTokenNotForTopic', times: 1_000 })
+    for (let i = 0; i < 20; i++) await queue(await device(i), `m${i}`)
+    await verdicts(4)
+    await until(() => sending.paused().length > 0)
+    expect(store.push.devices.count()).toBe(16)
+    expect(sending.paused()[0]?.reason).toBe('DeviceTokenNotForTopic')
+  })
+})
+
+describe('a fault of the configuration', () => {
+  test('pauses its lane, keeps rows and tokens, and all goes on once it is mended', async () => {
+    const sending = dispatcher({ apns: apns() })
+    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+    const phone = await device(1)
+    for (let i = 0; i < 5; i++) await queue(phone, `m${i}`)
+    await until(() => sending.paused().length > 0)
+    expect(store.push.counts().queued).toBe(5)
+    expect(store.push.devices.count()).toBe(1)
+    expect(sim.received).toHaveLength(1)
+    sending.resume()
+    await verdicts(5)
+    expect(sim.received.filter((r) => r.status === 200)).toHaveLength(5)
+  })
+})
+
+describe('429 TooManyRequests', () => {
+  test('delays that device alone', async () => {
+    const clock = {
+      ...systemClock,
+      after: (ms: number, fn: () => void) => systemClock.after(ms > 25_000 ? 100 : ms, fn),
+    }
+    dispatcher({ apns: apns(), clock: { ...clock } })
+    const [busy, other] = [await device(1), await device(2)]
+    sim.script({ token: busy.token, status: 429, reason: 'TooManyRequests' })
+    await queue(busy, 'm1')
+    await until(() => store.push.waiting(0, 1)[0]?.attempts === 1)
+    await queue(busy, 'm2')
+    await queue(other, 'm3')
+    await verdicts(1)
+    expect(sim.received.map((r) => r.collapseId)).toEqual(['m1', 'm3'])
+    expect(store.push.counts().queued).toBe(2)
+  })
+})
+
+describe('stop', () => {
+  test('waits for what is on the wire and records it; the rest stays in the table', async () => {
+    const sending = dispatcher({ apns: apns() })
+    const phone = await device(1)
+    await queue(phone, 'm0')
+    await verdicts(1)
+    sim.script({ delayMs: 50 })
+    await queue(phone, 'm1')
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+    await sending.stop(2_000)
+    expect(await verdicts(2)).toHaveLength(2)
+    await queue(phone, 'm2')
+    expect(store.push.counts().queued).toBe(1)
+  })
+})
+
+describe('the service', () => {
+  test('pushes any topic to the simulator, and keeps its provider token', async () => {
+    const plain = await startApple({ publicKey: undefined, teamId: undefined, keyId: undefined })
+    open.push(() => plain.close())
+    const service = new PushService({
+      push: store.push,
+      run,
+      clock: systemClock,
+      random: systemRandom,
+      apps: [],
+      simulator: plain,
+      webhook: { format: 'json', allow_private: false },
+      times: QUICK,
+    })
+    service.start()
+    open.push(() => service.stop(100))
+    await queue(await device(1, { topic: 'com.whatever.app' }), 'm1')
+    await verdicts(1)
+    expect(plain.received[0]).toMatchObject({ topic: 'com.whatever.app', status: 200 })
+    expect(store.push.providerToken('SIMULATOR0', 'SIMULATOR0')).toBeDefined()
+  })
+})
