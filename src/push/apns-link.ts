@@ -73,8 +73,8 @@ interface Exchange {
 }
 
 /**
- * Bun counts harmless late frames on streams that have ended as invalid and ends the session at 1,000 of them, that is
- * after some thousand pushes. The option is Node's, but its types do not know it.
+ * Bun counts late frames on streams that have ended as invalid and ends the session at 1,000 of them: after about as
+ * many pushes to a Bun server; nginx sends none. The option is Node's, but its types do not know it.
  */
 const PATIENCE = { maxSessionInvalidFrames: 2 ** 31 - 1 }
 

@@ -27,6 +27,7 @@ export class ApnsProvider implements Provider {
   readonly concurrency: number
   readonly laneConcurrency: number
   readonly ordered = false
+  readonly replayable = false
   readonly #options: ApnsProviderOptions
   readonly #tally = new Map<string, { all: number; wrongTopic: number }>()
 

@@ -36,6 +36,7 @@ const BATCH = 100
 const STALE_MS = 1_000
 /** Pause before answers that could not be recorded are recorded again. */
 const RECORD_AGAIN_MS = 1_000
+const LABELS = 100
 
 interface Answer {
   readonly job: Job
@@ -172,7 +173,7 @@ export class Dispatcher {
 
   /** Undefined where nobody can send it: then it is answered at once. */
   #lane(job: Job): Lane | undefined {
-    const provider = job.device || !this.#options.webhook ? this.#options.apns : this.#options.webhook
+    const provider = job.device ? this.#options.apns : this.#options.webhook
     if (!provider) {
       const nobody = new Lane('none', undefined, this.#options.clock, () => undefined)
       this.#answer({ job, lane: nobody, result: { is: 'drop', reason: 'NotConfigured' } })
@@ -240,13 +241,25 @@ export class Dispatcher {
     const provider = lane.provider?.name ?? 'none'
     const word =
       result.is === 'sent' ? 'sent' : result.is === 'retry' || result.is === 'pause' ? 'retried' : 'dropped'
-    pushes.inc({ provider, result: word, reason: result.is === 'sent' ? 'Accepted' : result.reason })
+    pushes.inc({
+      provider,
+      result: word,
+      reason: result.is === 'sent' ? 'Accepted' : this.#label(result.reason),
+    })
     if (result.is === 'sent')
       pushLatency.observe({ provider }, Math.max(0, this.#options.clock.now() - job.createdAt) / 1000)
     // An untouched row is as it was: there is nothing to record.
     if (result.is === 'pause' || (result.is === 'retry' && result.untouched)) return this.#settleIdle()
     this.#answers.push(answer)
     this.#record()
+  }
+
+  /** A metric's label is memory for ever, and reasons are another side's words: their number is bounded. */
+  readonly #labels = new Set<string>()
+  #label(reason: string): string {
+    if (this.#labels.size >= LABELS && !this.#labels.has(reason)) return 'other'
+    this.#labels.add(reason)
+    return reason
   }
 
   #delay(job: Job, lane: Lane, result: Result & { is: 'retry' }): void {
@@ -330,8 +343,7 @@ export class Dispatcher {
       case 'retry':
         return push.again(job)
       case 'drop':
-        if (result.bury || (lane.provider?.name === 'webhook' && result.reason === 'Expired'))
-          return push.bury(job, job.kind, result.reason, now)
+        if (lane.provider?.replayable) return push.bury(job, job.kind, result.reason, now)
         push.done(job, 'dropped', job.kind, result.reason, now)
         if (device) push.devices.failed(device.id, result.reason)
         return

@@ -14,8 +14,8 @@ export type Result =
       readonly untouched?: boolean
       readonly whole?: boolean
     }
-  /** It can never succeed. `bury`: keep it for a replay. */
-  | { readonly is: 'drop'; readonly reason: string; readonly bury?: boolean }
+  /** It can never succeed. */
+  | { readonly is: 'drop'; readonly reason: string }
   /** The device is gone, unless it registered again after `since` (ms). */
   | { readonly is: 'forget'; readonly reason: string; readonly since: number }
   /** The lane must rest: a fault that only the operator or time can mend. */
@@ -34,6 +34,8 @@ export interface Provider {
   readonly laneConcurrency: number
   /** A failed request blocks its lane until it is settled. */
   readonly ordered: boolean
+  /** What was dropped is kept for the operator to send again. */
+  readonly replayable: boolean
   /** Pushes of one lane share their fate: a pause stops them all. */
   lane(job: Job): string
   /** Never rejects. */

@@ -43,6 +43,7 @@ export class Webhook implements Provider {
   readonly concurrency = 16
   readonly laneConcurrency = 1
   readonly ordered = true
+  readonly replayable = true
   readonly #options: WebhookOptions
   readonly #url: URL
   readonly #open = new Set<Promise<unknown>>()
@@ -105,7 +106,7 @@ export class Webhook implements Provider {
     const reason = `status ${status}`
     // A redirect is not followed: the new address was not the operator's word.
     if (status >= 500 || PASSING.has(status)) return { is: 'retry', reason, afterMs: retryAfter(response) }
-    return { is: 'drop', reason, bury: true }
+    return { is: 'drop', reason }
   }
 
   #body(job: Job): string {

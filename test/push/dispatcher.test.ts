@@ -5,6 +5,7 @@ import { ApnsProvider } from '../../src/push/apns-provider.ts'
 import { Dispatcher, type DispatcherOptions } from '../../src/push/dispatcher.ts'
 import type { Provider } from '../../src/push/provider.ts'
 import { PushService } from '../../src/push/service.ts'
+import { Webhook } from '../../src/push/webhook.ts'
 import type { Account } from '../../src/store/accounts.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import type { Device, Registration } from '../../src/store/devices.ts'
@@ -367,7 +368,73 @@ describe('stop', () => {
   })
 })
 
+describe('the webhook', () => {
+  /** Refuses each message as often as told before it takes it. */
+  function server(answer: (body: string, tries: number) => number): { provider: Provider; taken: string[] } {
+    const tries = new Map<string, number>()
+    const taken: string[] = []
+    const http = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: async (request) => {
+        const { stanza_id: id } = (await request.json()) as { stanza_id: string }
+        const seen = (tries.get(id) ?? 0) + 1
+        tries.set(id, seen)
+        const status = answer(id, seen)
+        if (status === 200) taken.push(id)
+        return new Response('', { status })
+      },
+    })
+    open.push(() => http.stop(true))
+    const url = `http://127.0.0.1:${http.port}/`
+    const provider = new Webhook({
+      url,
+      format: 'json',
+      allowPrivate: true,
+      timeoutMs: 2_000,
+      clock: systemClock,
+    })
+    return { provider, taken }
+  }
+
+  test('gets the messages of one account in order, whatever fails between', async () => {
+    const { provider, taken } = server((_id, tries) => (tries < 3 ? 503 : 200))
+    dispatcher({ webhook: provider })
+    const ids = ['m1', 'm2', 'm3', 'm4']
+    for (const id of ids) await queue(undefined, id)
+    expect(await verdicts(4)).toMatchObject(ids.map((messageId) => ({ verdict: 'sent', messageId })))
+    expect(taken).toEqual(ids)
+  })
+
+  test('keeps what was refused for good or has expired, and goes on with the next', async () => {
+    const { provider, taken } = server((id) => ({ m1: 404, m2: 503 })[id] ?? 200)
+    dispatcher({ webhook: provider })
+    await queue(undefined, 'm1')
+    await queue(undefined, 'm2', 100)
+    await queue(undefined, 'm3')
+    expect(await verdicts(3)).toEqual([
+      { verdict: 'dropped', reason: 'status 404', messageId: 'm1' },
+      { verdict: 'dropped', reason: 'Expired', messageId: 'm2' },
+      { verdict: 'sent', reason: null, messageId: 'm3' },
+    ])
+    expect(taken).toEqual(['m3'])
+    expect(store.push.counts()).toEqual({ queued: 0, dead: 2 })
+  })
+})
+
 describe('the service', () => {
+  test('names the file that is missing', () => {
+    const options = { push: store.push, run, clock: systemClock, random: systemRandom }
+    const off = { format: 'json', allow_private: false } as const
+    const app = { topic: TOPIC, environment: 'production', body: 'none' } as const
+    const key = { team_id: 'T', key_id: 'K', key_file: '/nonexistent/AuthKey.p8' }
+    expect(() => new PushService({ ...options, apps: [{ ...app, ...key }], webhook: off })).toThrow(
+      /push app org\.example\.chat: \/nonexistent\/AuthKey\.p8/,
+    )
+    const hook = { ...off, url: 'https://hook.example/', secret_file: '/nonexistent/secret' }
+    expect(() => new PushService({ ...options, apps: [], webhook: hook })).toThrow(/\/nonexistent\/secret/)
+  })
+
   test('pushes any topic to the simulator, and keeps its provider token', async () => {
     const plain = await startApple({ publicKey: undefined, teamId: undefined, keyId: undefined })
     open.push(() => plain.close())

@@ -109,8 +109,8 @@ describe('form', () => {
 describe('an answer', () => {
   const cases: [number, Result][] = [
     [204, { is: 'sent' }],
-    [400, { is: 'drop', reason: 'status 400', bury: true }],
-    [404, { is: 'drop', reason: 'status 404', bury: true }],
+    [400, { is: 'drop', reason: 'status 400' }],
+    [404, { is: 'drop', reason: 'status 404' }],
     [429, { is: 'retry', reason: 'status 429', afterMs: 7_000 }],
     [500, { is: 'retry', reason: 'status 500', afterMs: 7_000 }],
   ]
@@ -125,7 +125,7 @@ describe('an answer', () => {
   test('that is a redirect is not followed', async () => {
     const other = hook()
     const server = hook(() => Response.redirect(other.url, 307))
-    expect(await webhook(server.url).send(job)).toEqual({ is: 'drop', reason: 'status 307', bury: true })
+    expect(await webhook(server.url).send(job)).toEqual({ is: 'drop', reason: 'status 307' })
     expect(other.heard).toEqual([])
   })
 
