@@ -61,6 +61,12 @@ const auth = z.strictObject({
     .default(10_000)
     .describe('PBKDF2 rounds of new keys. The client pays them at each login.'),
   plain: z.boolean().default(false).describe('Offer PLAIN inside TLS, for clients without SCRAM.'),
+  channel_binding: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Offer SCRAM-…-PLUS. false lets old clients in that bind only by tls-unique (slixmpp before 1.8.4).',
+    ),
 })
 
 const registration = z.strictObject({
@@ -137,6 +143,9 @@ const push = z.strictObject({
   simulator: z.boolean().default(false).describe('Push to the built-in APNs simulator instead of Apple.'),
   burst: count(10).describe(
     'Pushes per device and minute before messages of one chat are merged; 0 = never.',
+  ),
+  expiration: duration('7d').describe(
+    'How long a push is tried and kept for a phone that is off; Apple keeps 30 days.',
   ),
   apps: z.array(app).default([]).describe('The apps that this server may ring.'),
 })

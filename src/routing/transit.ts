@@ -27,8 +27,6 @@ export interface World {
   deliver(session: Session, el: Element): void
   /** Runs `f` as a trip of its own in a later turn. */
   soon(f: (t: Trip) => void): void
-  /** The push outbox got rows; the dispatcher looks after the commit. */
-  outboxGrew(): void
   /** The IQ answers that features give on behalf of the server: filled from the features at start. */
   readonly disco: DiscoIndex
   /** When this server started, ms since the epoch. */

@@ -50,6 +50,8 @@ export class ClientStream extends Stream implements Outlet {
   #account: Account | undefined
   #jid: Jid | undefined
   session: Session | undefined
+  /** Monotonic ms of the last question whether anybody is there. */
+  lastAsked = Number.NEGATIVE_INFINITY
 
   constructor(transport: Transport, context: C2sContext) {
     const { config, store } = context.world
@@ -189,9 +191,10 @@ export class ClientStream extends Stream implements Outlet {
 
   #saslFeatures(): Element[] {
     const { tls } = this.transport
-    const offered = mechanisms(tls, this.#context.world.config.auth.plain)
+    const { auth } = this.#context.world.config
+    const offered = mechanisms(tls, auth)
     const list = xml('mechanisms', { xmlns: NS.sasl }, ...offered.map((name) => xml('mechanism', {}, name)))
-    const types = [...channelBindings(tls).keys()]
+    const types = [...channelBindings(tls, auth).keys()]
     if (types.length === 0) return [list]
     // XEP-0440 §3
     const bindings = types.map((type) => xml('channel-binding', { type }))

@@ -1,6 +1,7 @@
 /** SASL for client streams (RFC 6120 §6): which mechanisms a stream offers, and one exchange from start to end. */
 import { keysOfNobody, type HashName, type ScramKeys, verifyPassword } from '../store/credentials.ts'
 import type { Account } from '../store/accounts.ts'
+import type { Config } from '../config.ts'
 import type { World } from '../routing/transit.ts'
 import { SaslError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
@@ -29,18 +30,19 @@ export type SaslStep =
 
 /** What TLS 1.3 and 1.2 allow. RFC 9266 §4.2: the exporter of TLS 1.2 is safe only with extended master secret,
  * which cannot be seen here. XEP-0440 §4: the server must do `tls-server-end-point`. */
-export function channelBindings(tls: TlsFacts | undefined): ChannelBindings {
+export function channelBindings(tls: TlsFacts | undefined, auth: Config['auth']): ChannelBindings {
   const bindings = new Map<string, () => Uint8Array>()
-  if (!tls) return bindings
+  if (!tls || !auth.channel_binding) return bindings
   if (tls.version === 'TLSv1.3') bindings.set('tls-exporter', () => tls.exporter())
   bindings.set('tls-server-end-point', () => tls.endPointHash)
   return bindings
 }
 
 /** Mechanisms in order of strength. PLAIN only inside TLS and only if the operator wants it. */
-export function mechanisms(tls: TlsFacts | undefined, plain: boolean): string[] {
+export function mechanisms(tls: TlsFacts | undefined, auth: Config['auth']): string[] {
   const scram = ['SCRAM-SHA-256', 'SCRAM-SHA-1']
-  return [...(tls ? scram.map((name) => `${name}-PLUS`) : []), ...scram, ...(tls && plain ? ['PLAIN'] : [])]
+  const plus = channelBindings(tls, auth).size > 0 ? scram.map((name) => `${name}-PLUS`) : []
+  return [...plus, ...scram, ...(tls && auth.plain ? ['PLAIN'] : [])]
 }
 
 export class SaslExchange {
@@ -52,7 +54,8 @@ export class SaslExchange {
   #finished = false
 
   constructor(mechanism: string, context: SaslContext) {
-    const offered = mechanisms(context.tls, context.world.config.auth.plain)
+    const { auth } = context.world.config
+    const offered = mechanisms(context.tls, auth)
     if (!offered.includes(mechanism)) throw new SaslError('invalid-mechanism')
     this.#mechanism = mechanism
     this.#context = context
@@ -60,8 +63,8 @@ export class SaslExchange {
     this.#scram = new Scram({
       hash: mechanism.startsWith('SCRAM-SHA-256') ? 'SHA-256' : 'SHA-1',
       plus: mechanism.endsWith('-PLUS'),
-      plusOffered: context.tls !== undefined,
-      bindings: channelBindings(context.tls),
+      plusOffered: offered.some((name) => name.endsWith('-PLUS')),
+      bindings: channelBindings(context.tls, auth),
       nonce: context.world.random.bytes(18).toString('base64'),
       keysFor: (username, authzid) => this.#keysFor(username, authzid),
     })

@@ -1,0 +1,38 @@
+/** THE ORDER. Hooks run from top to bottom; nothing else decides who comes first. */
+import type { Config } from '../config.ts'
+import type { Feature } from '../routing/feature.ts'
+import { archive } from './archive.ts'
+import { caps } from './caps.ts'
+import { disco } from './disco.ts'
+import { last } from './last.ts'
+import { offline } from './offline.ts'
+import { origin } from './origin.ts'
+import { ping } from './ping.ts'
+import { presence } from './presence.ts'
+import { push } from './push.ts'
+import { register } from './register.ts'
+import { roster } from './roster.ts'
+import { session } from './session.ts'
+import { subscriptions } from './subscriptions.ts'
+import { time } from './time.ts'
+import { vcard } from './vcard.ts'
+import { version } from './version.ts'
+
+export const features = (config: Config): Feature[] => [
+  origin, // first: what was taken before goes no further
+  subscriptions, // before presence: it decides who may see what
+  presence, // before offline: a phone is available before it catches up
+  archive, // before delivery: the recipient's copy carries its id
+  offline, // what nobody took
+  push(config), // after offline: the badge counts the message that rings
+  last, // after presence: a session that closes has said its last status
+  roster,
+  disco,
+  caps,
+  vcard,
+  register,
+  ping,
+  time,
+  version,
+  session,
+]

@@ -1,0 +1,142 @@
+/** Push Notifications (XEP-0357): registration in the form that XMPPFramework sends, and the decision after delivery. */
+import type { Config } from '../config.ts'
+import { classify } from '../push/classify.ts'
+import { decide } from '../push/decide.ts'
+import { pushIsOn, registerDevice } from '../routing/devices.ts'
+import type { Feature, Outcome } from '../routing/feature.ts'
+import type { Transit } from '../routing/transit.ts'
+import type { Account } from '../store/accounts.ts'
+import type { Device } from '../store/devices.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { type FormValues, formValue, readForm } from '../xmpp/forms.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
+import { hasBody } from '../xmpp/message.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { child, childText, type Element } from '../xmpp/xml.ts'
+
+const PUBLISH_OPTIONS = 'http://jabber.org/protocol/pubsub#publish-options'
+/** Characters of a body that are kept for a payload of 4096 bytes. */
+const KEPT_TEXT = 4096
+
+export const push = (config: Config): Feature => ({
+  name: 'push',
+  xeps: [{ number: 357, version: '0.4.1' }],
+  disco: pushIsOn(config) ? { server: [NS.push], account: [NS.push] } : {},
+  iq: {
+    // COMPAT(XMPPFramework, 4.x): sent without `to`, which means the own account.
+    [`account set {${NS.push}}enable`]: enable,
+    [`account set {${NS.push}}disable`]: disable,
+  },
+  settled,
+})
+
+function enable(t: Transit, el: Element): undefined {
+  const { jid, node } = el.attrs
+  if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
+  const x = child(el, 'x', NS.forms)
+  const form: FormValues = (x && readForm(x, PUBLISH_OPTIONS)) ?? new Map()
+  const value = (name: string) => formValue(form, name)
+  const service = ownService(t, jid)
+  // §5: the token is in the form, or the node is the token.
+  const token = value('token') ?? value('device_id') ?? node
+  if (!token)
+    throw new StanzaError('bad-request', 'token: neither the form nor the node holds a device token.')
+  registerDevice(t, t.account, {
+    token,
+    topic: value('topic') ?? service.topic,
+    environment: readEnvironment(value('mode') ?? value('environment')),
+    node,
+    service: service.jid,
+    sessionKey: t.origin?.jid.resource,
+  })
+}
+
+function disable(t: Transit, el: Element): undefined {
+  const { jid, node } = el.attrs
+  if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
+  t.store.push.devices.disable(t.account.id, { service: parseService(jid).toString(), node })
+}
+
+/** The built-in service under one of its names: the host, push.<host> or an alias of an app. */
+function ownService(t: Transit, text: string): { jid: string; topic: string | undefined } {
+  const jid = parseService(text).toString()
+  const app = t.config.push.apps.find(({ aliases }) => aliases.includes(jid))
+  if (app) return { jid, topic: app.topic }
+  for (const host of t.world.hosts)
+    if (jid === host || jid === `push.${host}`) return { jid, topic: undefined }
+  throw new StanzaError('remote-server-not-found', `jid: ${jid} is not a push service of this server.`)
+}
+
+function parseService(text: string): Jid {
+  try {
+    return Jid.parse(text)
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
+    throw error
+  }
+}
+
+/** What MongooseIM's apps call `mode`. Anything else leaves the environment open. */
+function readEnvironment(text: string | undefined): 'production' | 'sandbox' | undefined {
+  if (text === 'prod' || text === 'production') return 'production'
+  if (text === 'dev' || text === 'development' || text === 'sandbox') return 'sandbox'
+  return undefined
+}
+
+function settled(t: Transit, to: Jid, outcome: Outcome): void {
+  if (outcome === 'took') return
+  const { stanza } = t
+  // What one sends to oneself is no news.
+  if (stanza.from.bare === to.bare) return
+  const proposal = classify(stanza.el)
+  if (proposal.kind === 'nothing') return
+  const account = t.store.accounts.find(to.bare)
+  if (!account) return
+  const messageId = String(t.storedId ?? t.store.messages.nextId())
+  const waiting = t.store.messages.offlineSize(account).unread
+  for (const device of t.store.push.devices.of(account.id)) {
+    const state = { proposal, outcome, disabled: account.disabled }
+    const decision = decide({ sessionKey: device.sessionKey ?? undefined }, state, t.now)
+    if (decision.verdict === 'send') queue(t, account, device, messageId, proposal.rule, waiting)
+    else {
+      const { rule } = decision
+      const entry = {
+        account: account.id,
+        device: device.id,
+        messageId,
+        verdict: 'suppressed',
+        rule,
+        at: t.now,
+      } as const
+      t.store.push.record(entry)
+    }
+  }
+  if (t.config.webhook.url !== undefined && outcome === 'held' && hasBody(stanza.el)) {
+    queue(t, account, undefined, messageId, proposal.rule, waiting)
+  }
+}
+
+/** The row in the message's own transaction; what the app's policy hides is not even written down. */
+function queue(
+  t: Transit,
+  account: Account,
+  device: Device | undefined,
+  messageId: string,
+  kind: string,
+  badge: number,
+): void {
+  const policy = device ? t.config.push.apps.find((app) => app.topic === device.topic)?.body : 'full'
+  const body = policy === 'full' ? childText(t.stanza.el, 'body')?.slice(0, KEPT_TEXT) : undefined
+  t.store.push.queue({
+    account,
+    device,
+    messageId,
+    collapseId: messageId,
+    kind,
+    sender: t.stanza.from.bare,
+    body,
+    badge,
+    now: t.now,
+    expiresAt: t.now + t.config.push.expiration,
+  })
+}

@@ -1,0 +1,75 @@
+/** One way for every dialect into the device table: XEP-0357, the HTTP API and what comes later. */
+import type { Config } from '../config.ts'
+import type { Account } from '../store/accounts.ts'
+import type { Device, PushEnvironment } from '../store/devices.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Trip } from './transit.ts'
+
+/** Topic of every registration while the simulator stands in for Apple and no app is configured. */
+export const SIMULATOR_TOPIC = 'org.example.chat'
+
+export interface DeviceWish {
+  readonly token: string
+  readonly topic?: string | undefined
+  readonly environment?: PushEnvironment | undefined
+  readonly node?: string | undefined
+  readonly service?: string | undefined
+  readonly sessionKey?: string | undefined
+}
+
+/** Registers or refreshes. Throws `bad-request` naming the field that does not fit the configuration. */
+export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Device {
+  const topic = chooseTopic(t.config, wish.topic)
+  const token = readToken(wish.token)
+  const apps = t.config.push.apps.filter((app) => app.topic === topic)
+  const { environment } = wish
+  // What the app pins must be there; what it leaves open starts as configured and is learned from Apple.
+  if (environment && apps.length > 0 && !apps.some((app) => app.environment === environment)) {
+    if (!canServe(t.config, topic))
+      throw new StanzaError('bad-request', `environment: ${topic} is not in ${environment}.`)
+  }
+  const assumed = apps[0]?.environment ?? 'production'
+  const { node, service, sessionKey } = wish
+  const registration = { topic, environment, assumed, token, node, service, sessionKey }
+  return t.store.push.devices.enable(account.id, registration, t.now, t.config.limits.devices_per_user)
+}
+
+/** Whether pushes go anywhere at all. */
+export function pushIsOn({ push }: Config): boolean {
+  return push.simulator || push.apps.length > 0
+}
+
+function chooseTopic({ push }: Config, asked: string | undefined): string {
+  const topics = [...new Set(push.apps.map((app) => app.topic))]
+  if (topics.length === 0) {
+    if (push.simulator) return asked ?? SIMULATOR_TOPIC
+    throw new StanzaError('feature-not-implemented', 'This server has no app to push to.')
+  }
+  if (asked === undefined) {
+    const [only, second] = topics
+    if (only === undefined || second !== undefined) {
+      throw new StanzaError('bad-request', `topic: one of ${topics.join(', ')} must be named.`)
+    }
+    return only
+  }
+  if (!topics.includes(asked))
+    throw new StanzaError('bad-request', `topic: ${asked} is not an app of this server.`)
+  return asked
+}
+
+/** A signing key works in both environments of its topic; a certificate may not, but Apple will say so. */
+function canServe({ push }: Config, topic: string): boolean {
+  return push.simulator || push.apps.some((app) => app.topic === topic && app.key_file !== undefined)
+}
+
+/**
+ * Hex of any sensible length: Apple asks not to count on 32 bytes.
+ * COMPAT(iOS apps before 13): some send NSData's description, "<0a1b 2c3d …>".
+ */
+export function readToken(text: string): string {
+  const token = text.replace(/^<|>$|\s/g, '').toLowerCase()
+  if (!/^(?:[0-9a-f]{2}){16,200}$/.test(token)) {
+    throw new StanzaError('bad-request', 'token: a device token is 32 to 400 hexadecimal digits.')
+  }
+  return token
+}

@@ -1,0 +1,64 @@
+/** Puts the road together: one world, one router, the features in their order. */
+import type { Config } from '../config.ts'
+import { getLogger } from '../log.ts'
+import type { Clock, Random } from '../store/clock.ts'
+import type { Store } from '../store/store.ts'
+import { deleteAccount } from './delete-account.ts'
+import type { Feature } from './feature.ts'
+import { ipAccess } from './ip-access.ts'
+import { RegistrationLimiter } from './registration-limiter.ts'
+import { Router } from './router.ts'
+import { Sessions } from './session.ts'
+import type { DiscoIndex, World } from './transit.ts'
+
+const log = getLogger('router')
+const CAPS_NODE = 'https://belfry.invalid/caps'
+
+export interface WorldOptions {
+  readonly config: Config
+  readonly store: Store
+  readonly features: readonly Feature[]
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export function createWorld({ config, store, features, clock, random }: WorldOptions): {
+  world: World
+  router: Router
+} {
+  const writers = features.filter((feature) => feature.writing !== undefined)
+  const { ip_access, timeout } = config.registration
+  const world: World = {
+    config,
+    store,
+    sessions: new Sessions(),
+    random,
+    registrations: new RegistrationLimiter(clock, ipAccess(ip_access), timeout),
+    hosts: new Set(config.hosts),
+    startedAt: clock.now(),
+    now: () => clock.now(),
+    deliver(session, el) {
+      for (const feature of writers) if (feature.writing?.(session, el) === 'stop') return
+      session.outlet.send(el)
+    },
+    soon(f) {
+      router.run(f).catch((error: unknown) => log.error('work put off to a later turn failed', { error }))
+    },
+    disco: indexDisco(features),
+    deleteAccount: (t, account) => deleteAccount(t, features, account),
+  }
+  const router = new Router(world, features)
+  return { world, router }
+}
+
+/** What all features advertise; two that advertise the same are a mistake worth a failed start. */
+function indexDisco(features: readonly Feature[]): DiscoIndex {
+  const server = features.flatMap(({ disco }) => disco?.server ?? [])
+  const account = features.flatMap(({ disco }) => disco?.account ?? [])
+  const identities = features.flatMap(({ disco }) => disco?.identities ?? [])
+  for (const list of [server, account]) {
+    const twice = list.find((name, i) => list.indexOf(name) !== i)
+    if (twice) throw new Error(`${twice} is advertised by two features`)
+  }
+  return { capsNode: CAPS_NODE, server, account, identities }
+}

@@ -1,0 +1,110 @@
+/** Accepts client connections within the limits and keeps the set of open streams, for their clocks and the stop. */
+import { getLogger } from '../log.ts'
+import { connections, limitsHit, sessions } from '../metrics.ts'
+import { networkOf } from '../routing/registration-limiter.ts'
+import { StreamError } from '../xmpp/errors.ts'
+import { xml } from '../xmpp/xml.ts'
+import { type C2sContext, ClientStream } from './c2s.ts'
+import type { Transport, TransportEvents } from './transport.ts'
+
+const log = getLogger('c2s')
+
+/** How often the silence of all streams is looked at. */
+const SWEEP_MS = 15_000
+
+export class ClientStreams {
+  readonly #context: C2sContext
+  readonly #streams = new Set<ClientStream>()
+  readonly #byNetwork = new Map<string, number>()
+  readonly #most: number
+  #stopping = false
+  #cancel: () => void
+
+  constructor(context: Omit<C2sContext, 'closed'>, most: number) {
+    this.#context = { ...context, closed: (stream) => this.#closed(stream) }
+    this.#most = most
+    this.#cancel = context.clock.after(SWEEP_MS, () => this.#sweep())
+  }
+
+  get count(): number {
+    return this.#streams.size
+  }
+
+  /** A new connection; undefined refuses it. */
+  accept(transport: Transport): TransportEvents | undefined {
+    const { limits } = this.#context.world.config
+    const network = networkOf(transport.ip)
+    const mine = this.#byNetwork.get(network) ?? 0
+    const limit =
+      this.#streams.size >= this.#most
+        ? 'connections'
+        : mine >= limits.connections_per_ip
+          ? 'connections_per_ip'
+          : ''
+    if (limit || this.#stopping) {
+      connections.inc({ listener: transport.kind, result: 'refused' })
+      if (limit) limitsHit.inc({ limit })
+      return undefined
+    }
+    connections.inc({ listener: transport.kind, result: 'accepted' })
+    this.#byNetwork.set(network, mine + 1)
+    const stream = new ClientStream(transport, this.#context)
+    this.#streams.add(stream)
+    sessions.set({ transport: transport.kind, state: 'open' }, this.#streams.size)
+    return {
+      data: (bytes) => stream.received(bytes),
+      secured: () => stream.secured(),
+      closed: () => stream.transportClosed(),
+    }
+  }
+
+  /** Says goodbye to every stream (RFC 6120 §4.9.3.19) and takes no new ones. */
+  stop(): void {
+    this.#stopping = true
+    this.#cancel()
+    for (const stream of this.#streams) stream.close(new StreamError('system-shutdown'))
+  }
+
+  /** Drops every connection without a word: the store no longer knows what it promised. */
+  abort(): void {
+    this.#stopping = true
+    this.#cancel()
+    for (const stream of this.#streams) stream.transport.destroy()
+  }
+
+  #closed(stream: ClientStream): void {
+    if (!this.#streams.delete(stream)) return
+    sessions.set({ transport: stream.kind, state: 'open' }, this.#streams.size)
+    const network = networkOf(stream.ip)
+    const left = (this.#byNetwork.get(network) ?? 1) - 1
+    if (left === 0) this.#byNetwork.delete(network)
+    else this.#byNetwork.set(network, left)
+  }
+
+  /** One timer for all: who was silent is asked, who stays silent is gone. */
+  #sweep(): void {
+    const { clock, world } = this.#context
+    const { idle_ping, idle_timeout } = world.config.limits
+    const now = clock.monotonic()
+    for (const stream of this.#streams) {
+      const silent = now - stream.lastHeard
+      if (!stream.session) continue
+      if (silent >= idle_timeout) {
+        log.debug('a silent connection is closed', { ip: stream.ip })
+        stream.close(new StreamError('connection-timeout'))
+      } else if (silent >= idle_ping && now - stream.lastAsked >= idle_ping) {
+        stream.lastAsked = now
+        this.#ask(stream)
+      }
+    }
+    this.#cancel = clock.after(SWEEP_MS, () => this.#sweep())
+  }
+
+  #ask(stream: ClientStream): void {
+    const { session } = stream
+    if (!session) return
+    const id = `belfry-${this.#context.world.random.bytes(6).toString('base64url')}`
+    const attrs = { type: 'get', id, from: session.jid.domain, to: session.jid.toString() }
+    stream.say(xml('iq', attrs, xml('ping', { xmlns: 'urn:xmpp:ping' })))
+  }
+}
