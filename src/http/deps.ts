@@ -1,7 +1,7 @@
 /** What the HTTP layer is given: by the server when it runs, by a command that opened the data of a stopped one. */
 import type { AuthLimiter } from '../routing/auth-limiter.ts'
 import type { Router } from '../routing/router.ts'
-import type { World } from '../routing/transit.ts'
+import type { Trip, World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Tokens } from '../store/tokens.ts'
@@ -36,7 +36,7 @@ export interface NewDevice {
 export interface Devices {
   list(account: Account): readonly DeviceView[]
   /** Registers or refreshes; throws StanzaError where topic or environment do not fit the configuration. */
-  add(account: Account, device: NewDevice, now: number): DeviceView
+  add(t: Trip, account: Account, device: NewDevice): DeviceView
   remove(account: Account, id: string): boolean
 }
 

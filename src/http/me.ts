@@ -120,7 +120,7 @@ function addDevices(app: App): void {
     async (c) => {
       const { deps } = c.var
       const device = c.req.valid('json')
-      const made = await deps.router.run((t) => deps.devices.add(accountOf(deps, ownJid(c)), device, t.now))
+      const made = await deps.router.run((t) => deps.devices.add(t, accountOf(deps, ownJid(c)), device))
       return c.json(deviceView(made), 200)
     },
   )

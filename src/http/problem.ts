@@ -50,6 +50,7 @@ export class HttpError extends Error {
 const CONDITIONS: Partial<Record<StanzaCondition, ContentfulStatusCode>> = {
   'bad-request': 400,
   conflict: 409,
+  'feature-not-implemented': 501,
   forbidden: 403,
   'item-not-found': 404,
   'jid-malformed': 422,

@@ -5,11 +5,9 @@ import type { Peer } from '../../src/http/context.ts'
 import type { Check, HttpDeps } from '../../src/http/deps.ts'
 import { storedDevices } from '../../src/http/devices.ts'
 import { AuthLimiter } from '../../src/routing/auth-limiter.ts'
-import { deleteAccount } from '../../src/routing/delete-account.ts'
-import { RegistrationLimiter } from '../../src/routing/registration-limiter.ts'
-import { Router } from '../../src/routing/router.ts'
-import { type Outlet, Session, Sessions } from '../../src/routing/session.ts'
+import { type Outlet, Session } from '../../src/routing/session.ts'
 import type { World } from '../../src/routing/transit.ts'
+import { createWorld } from '../../src/routing/world.ts'
 import { type Clock, systemRandom } from '../../src/store/clock.ts'
 import { deriveCredentials } from '../../src/store/credentials.ts'
 import { openStore } from '../../src/store/store.ts'
@@ -55,30 +53,14 @@ export async function startHttp(change: (config: Config) => void = () => {}) {
   change(config)
   const store = openStore(':memory:', { flushed() {}, fatal() {} }, clock)
   const delivered: string[] = []
-  const late: { router?: Router } = {}
-  const world: World = {
-    config,
-    store,
-    sessions: new Sessions(),
-    random: systemRandom,
-    registrations: new RegistrationLimiter(clock, (ip) => ip === '127.0.0.1', config.registration.timeout),
-    hosts: new Set(config.hosts),
-    now: () => time,
-    deliver: (session, el) => void delivered.push(`${session.jid.toString()} ${el.toString()}`),
-    soon: (f) => void late.router?.run(f),
-    outboxGrew() {},
-    startedAt: time,
-    deleteAccount: (t, account) => deleteAccount(t, [], account),
-    disco: { server: [], account: [], identities: [], capsNode: '' },
-  }
-  const router = new Router(world, [])
-  late.router = router
+  const { world, router } = createWorld({ config, store, features: [], clock, random: systemRandom })
+  world.deliver = (session, el) => void delivered.push(`${session.jid.toString()} ${el.toString()}`)
   const checks: Check[] = [{ name: 'store', ok: true, detail: 'wal 0 MB' }]
   const deps: HttpDeps = {
     world,
     router,
     tokens: new Tokens(store.db, systemRandom),
-    devices: storedDevices(store, config),
+    devices: storedDevices(store),
     logins: new AuthLimiter(clock, config.limits),
     clock,
     pushTarget: 'simulator',

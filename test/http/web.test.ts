@@ -139,7 +139,7 @@ test('82: what people chose for a name stays text on every page', async () => {
   Object.assign(session.outlet, { kind: polyglot, ip: polyglot })
   const account = w.world.store.accounts.find(JULIET)
   if (account) {
-    await w.router.run((t) => w.deps.devices.add(account, { token: 'ab'.repeat(32), topic: polyglot }, t.now))
+    await w.router.run((t) => w.deps.devices.add(t, account, { token: 'ab'.repeat(32), topic: polyglot }))
   }
   w.checks.push({ name: polyglot, ok: false, detail: polyglot })
   const pages = [

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { VERSION } from '../../version.ts'
 import type { HttpDeps } from '../deps.ts'
 import { Layout, State } from './layout.tsx'

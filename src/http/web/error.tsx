@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Layout } from './layout.tsx'
 
 export const ErrorPage = ({ title, detail }: { title: string; detail: string }) => (

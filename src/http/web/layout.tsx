@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** The frame of every page. Everything that is shown passes through JSX, which escapes it. */
 import type { Child } from 'hono/jsx'
 import { VERSION } from '../../version.ts'

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Layout } from './layout.tsx'
 
 export const LoginPage = ({ error, jid }: { error?: string | undefined; jid?: string }) => (

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { Account } from '../../store/accounts.ts'
 import type { Page } from '../accounts.ts'
 import type { HttpDeps } from '../deps.ts'

@@ -1,0 +1,86 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { type Config, loadConfig } from '../config.ts'
+import { CliError, EXIT } from './exit.ts'
+import type { ContextOf } from './program.ts'
+
+type App = Config['push']['apps'][number]
+
+/** What is wrong with an app's credentials, as far as this machine can see without asking Apple. */
+export function checkApp(app: App, now: Date): string[] {
+  const wrong: string[] = []
+  const attempt = (what: string, test: () => string | undefined): void => {
+    try {
+      const complaint = test()
+      if (complaint) wrong.push(complaint)
+    } catch (error) {
+      wrong.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  const { key_file, cert_file, cert_key_file } = app
+  if (key_file) {
+    attempt(key_file, () => {
+      const key = createPrivateKey(readFileSync(key_file))
+      const curve = key.asymmetricKeyDetails?.namedCurve
+      return curve === 'prime256v1' ? undefined : `${key_file} is no P-256 key; Apple's .p8 files are`
+    })
+  }
+  if (cert_file) {
+    attempt(cert_file, () => {
+      const certificate = new X509Certificate(readFileSync(cert_file))
+      if (new Date(certificate.validTo) < now)
+        return `${cert_file} ended on ${certificate.validTo}; renew it at Apple`
+      if (!cert_key_file) return undefined
+      const fits = certificate.checkPrivateKey(createPrivateKey(readFileSync(cert_key_file)))
+      return fits ? undefined : `${cert_key_file} does not belong to ${cert_file}`
+    })
+  }
+  return wrong
+}
+
+const signIn = (app: App): string =>
+  app.key_file ? `key ${app.key_id}` : app.cert_file ? 'certificate' : 'p12'
+
+export function addApp(program: Command, context: ContextOf): void {
+  const app = program.command('app').description('the apps that this server may ring')
+  app
+    .command('list')
+    .description('apps in the configuration')
+    .action(() => {
+      const { config, out } = context()
+      const rows = config.push.apps.map((entry) => ({
+        topic: entry.topic,
+        environment: entry.environment,
+        sign_in: signIn(entry),
+        body: entry.body,
+        target: config.push.simulator ? 'simulator' : (entry.endpoint ?? 'Apple'),
+      }))
+      out.table(rows, ['topic', 'environment', 'sign_in', 'body', 'target'])
+    })
+  app
+    .command('check')
+    .description('read the keys and certificates of every app')
+    .action(() => {
+      const ctx = context()
+      const { push } = loadConfig({ file: ctx.options.config, checkFiles: true })
+      if (push.apps.length === 0 && !push.simulator) throw new CliError('no app is configured: push is off')
+      const rows = push.apps.map((entry) => {
+        const problems = checkApp(entry, new Date())
+        return {
+          topic: entry.topic,
+          environment: entry.environment,
+          result: problems.join('; ') || 'ok',
+          problems,
+        }
+      })
+      ctx.out.table(rows, ['topic', 'environment', 'result'])
+      const bad = rows.filter((row) => row.problems.length > 0).length
+      if (bad > 0) {
+        throw new CliError(
+          `${bad} of ${rows.length} apps cannot sign in`,
+          bad < rows.length ? EXIT.partial : EXIT.failed,
+        )
+      }
+    })
+}

@@ -1,0 +1,46 @@
+/** What every command needs: the global options, the output, the configuration, and a door to the server. */
+import { type Config, loadConfig } from '../config.ts'
+import { type Door, openDoor } from './door.ts'
+import { CliError, EXIT } from './exit.ts'
+import { Output } from './output.ts'
+
+export interface GlobalOptions {
+  readonly config?: string
+  readonly output: 'text' | 'json'
+  readonly yes?: boolean
+}
+
+export class Context {
+  readonly out: Output
+  #config: Config | undefined
+
+  constructor(readonly options: GlobalOptions) {
+    this.out = new Output(options.output === 'json')
+  }
+
+  get config(): Config {
+    return (this.#config ??= loadConfig({ file: this.options.config }))
+  }
+
+  /** Runs `verb` against the server, or against the data of a stopped one unless the verb needs a server. */
+  async withDoor(verb: (door: Door) => Promise<void>, needsServer = false): Promise<void> {
+    const door = await openDoor(this.config, needsServer)
+    try {
+      await verb(door)
+    } finally {
+      await door.close()
+    }
+  }
+
+  /** Before something that cannot be taken back. */
+  async confirm(question: string): Promise<void> {
+    if (this.options.yes) return
+    if (!process.stdin.isTTY) throw new CliError(`${question} Say so with --yes.`, EXIT.usage)
+    process.stderr.write(`${question} [y/N] `)
+    for await (const line of console) {
+      if (/^y(es)?$/i.test(line.trim())) return
+      break
+    }
+    throw new CliError('nothing was done')
+  }
+}

@@ -1,0 +1,17 @@
+/** How a command ends. The numbers are an interface: scripts rely on them. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, notFound: 4, partial: 5 } as const
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+/** Ends the command with one line on stderr: what went wrong and what to do about it. */
+export class CliError extends Error {
+  constructor(
+    message: string,
+    readonly exitCode: ExitCode = EXIT.failed,
+    /** Extra facts for `-o json`. */
+    readonly details: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(message)
+    this.name = 'CliError'
+  }
+}

@@ -1,0 +1,68 @@
+/** The data of a stopped server behind the very application that a running one answers with. */
+import { existsSync, statSync } from 'node:fs'
+import type { Config } from '../config.ts'
+import { features } from '../features/index.ts'
+import { createApp } from '../http/app.ts'
+import { storedDevices } from '../http/devices.ts'
+import { databaseFile, prepareDataDir } from '../ops/data-dir.ts'
+import { AuthLimiter } from '../routing/auth-limiter.ts'
+import { createWorld } from '../routing/world.ts'
+import { systemClock, systemRandom } from '../store/clock.ts'
+import { takeLock } from '../store/lock.ts'
+import { openStore } from '../store/store.ts'
+import { Tokens } from '../store/tokens.ts'
+import { CliError } from './exit.ts'
+
+export interface Offline {
+  readonly request: (path: string, init: RequestInit) => Promise<Response>
+  readonly close: () => Promise<void>
+}
+
+export async function openOffline(config: Config): Promise<Offline> {
+  becomeOwner(config.data_dir)
+  for (const warning of prepareDataDir(config.data_dir)) process.stderr.write(`warning: ${warning}\n`)
+  const lock = takeLock(config.data_dir)
+  const fatal = (cause: unknown): void => {
+    process.stderr.write(`error: ${config.data_dir} cannot be written: ${String(cause)}\n`)
+    process.exit(1)
+  }
+  const store = openStore(databaseFile(config.data_dir), { flushed() {}, fatal })
+  const clock = systemClock
+  const random = systemRandom
+  // Nobody is connected here; the features still run, so that contacts learn of an account that goes.
+  const { world, router } = createWorld({ config, store, features: features(config), clock, random })
+  const app = createApp({
+    world,
+    router,
+    tokens: new Tokens(store.db, random),
+    devices: storedDevices(store),
+    logins: new AuthLimiter(clock, config.limits),
+    clock,
+    pushTarget: 'off: the server is stopped',
+    online: false,
+    readiness: () => [{ name: 'server', ok: false, detail: 'stopped' }],
+  })
+  return {
+    async request(path, init) {
+      return app.fetch(new Request(`http://localhost${path}`, init), { peer: { kind: 'socket' } })
+    },
+    async close() {
+      store.close()
+      lock.release()
+    },
+  }
+}
+
+/** Files that root makes could not be opened by the service afterwards. */
+function becomeOwner(dataDir: string): void {
+  if (process.getuid?.() !== 0 || !existsSync(dataDir)) return
+  const { uid, gid } = statSync(dataDir)
+  if (uid === 0) return
+  try {
+    process.setgroups?.([gid])
+    process.setgid?.(gid)
+    process.setuid?.(uid)
+  } catch (error) {
+    throw new CliError(`cannot act as the owner of ${dataDir} (uid ${uid}): ${String(error)}`)
+  }
+}

@@ -1,0 +1,110 @@
+/** The command line: one file per noun, the global options accepted anywhere, one place that ends the process. */
+import { Command, CommanderError, Option } from 'commander'
+import { ConfigError } from '../config.ts'
+import { formatProblem } from '../config/problems.ts'
+import { VERSION } from '../version.ts'
+import { Context, type GlobalOptions } from './context.ts'
+import { CliError, EXIT } from './exit.ts'
+import { addApnsSim } from './apns-sim.ts'
+import { addApp } from './app.ts'
+import { addConfig } from './config.ts'
+import { addDevice } from './device.ts'
+import { addHealth } from './health.ts'
+import { addPush } from './push.ts'
+import { addServe } from './serve.ts'
+import { addStatus } from './status.ts'
+import { addSystemd } from './systemd.ts'
+import { addToken } from './token.ts'
+import { addUser } from './user.ts'
+import { addVersion } from './version.ts'
+
+export type ContextOf = () => Context
+const NOUNS = [
+  addServe,
+  addUser,
+  addStatus,
+  addHealth,
+  addVersion,
+  addConfig,
+  addSystemd,
+  addApnsSim,
+  addDevice,
+  addApp,
+  addPush,
+  addToken,
+]
+
+export function buildProgram(): { program: Command; context: ContextOf } {
+  const program = new Command('belfry')
+    .description('XMPP chat server with Apple push built in')
+    .option(
+      '-c, --config <file>',
+      'configuration file (else $BELFRY_CONFIG, ./belfry.toml, /etc/belfry/belfry.toml)',
+    )
+    .addOption(new Option('-o, --output <format>', 'what to print').choices(['text', 'json']).default('text'))
+    .option('-y, --yes', 'do not ask before something that cannot be taken back')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpCommand(false)
+  const context: ContextOf = () => new Context(program.opts<GlobalOptions>())
+  for (const add of NOUNS) add(program, context)
+  settle(program)
+  return { program, context }
+}
+
+/** Commander's settings are per command, so they are given to each. */
+function settle(command: Command): void {
+  command.exitOverride().showSuggestionAfterError(true)
+  // Our `main` prints the one line; Commander's own writing is only for help.
+  command.configureOutput({ writeErr: () => {} })
+  for (const inner of command.commands) settle(inner)
+}
+
+/** Runs one command line; returns the exit code and never throws. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const { program } = buildProgram()
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return EXIT.ok
+  } catch (error) {
+    const json = argv.some((arg, i) => isJson(arg, argv[i + 1]))
+    return report(error, json, argv)
+  }
+}
+
+const isJson = (arg: string, next: string | undefined): boolean =>
+  arg === '-ojson' || arg === '--output=json' || ((arg === '-o' || arg === '--output') && next === 'json')
+
+function report(error: unknown, json: boolean, argv: readonly string[]): number {
+  if (error instanceof CommanderError) return reportUsage(error, json, argv)
+  if (error instanceof ConfigError) {
+    if (json) printJson({ error: 'config', problems: error.problems })
+    else {
+      for (const p of error.problems) {
+        process.stderr.write(`error: ${typeof p === 'string' ? p : formatProblem(p)}\n`)
+      }
+    }
+    return EXIT.usage
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  if (json) printJson({ error: message, ...(error instanceof CliError ? error.details : {}) })
+  else process.stderr.write(`error: ${message}\n`)
+  return error instanceof CliError ? error.exitCode : EXIT.failed
+}
+
+function reportUsage(error: CommanderError, json: boolean, argv: readonly string[]): number {
+  if (error.exitCode === 0) return EXIT.ok
+  // A noun without a verb: show what it can do, but a script must see that it did nothing.
+  if (error.code === 'commander.help') {
+    const noun = argv.filter((arg) => /^[a-z]/.test(arg)).slice(0, 1)
+    process.stderr.write(`error: a verb is missing; see: ${['belfry', ...noun, '--help'].join(' ')}\n`)
+    return EXIT.usage
+  }
+  const message = error.message
+    .replace(/^error: /, '')
+    .replace(/\n\(Did you mean (.*)\?\)/s, ' — did you mean $1?')
+  if (json) printJson({ error: message })
+  else process.stderr.write(`error: ${message} (see --help)\n`)
+  return EXIT.usage
+}
+
+const printJson = (value: unknown): void => void process.stderr.write(`${JSON.stringify(value)}\n`)

@@ -1,0 +1,111 @@
+import type { Command } from 'commander'
+import { type Config, loadConfig } from '../config.ts'
+import { getLogger, startLogging } from '../log.ts'
+import { openNotifier } from '../ops/sd-notify.ts'
+import { VERSION } from '../version.ts'
+import { EXIT } from './exit.ts'
+import type { ContextOf } from './program.ts'
+
+const log = getLogger('main')
+
+/** systemd waits 30 s before it kills; what is not done by then is left to the next start. */
+const STOP_WITHIN = 25_000
+
+export function addServe(program: Command, context: ContextOf): void {
+  program
+    .command('serve')
+    .description('run the server')
+    .action(async () => {
+      const { options } = context()
+      const load = (): Config => loadConfig({ file: options.config, checkFiles: true })
+      await serve(load)
+    })
+}
+
+/** Runs until a signal ends it. */
+async function serve(load: () => Config): Promise<void> {
+  const config = load()
+  startLogging(config.log)
+  config.source.warnings.forEach((warning) => log.warn(warning))
+  if (process.getuid?.() === 0) log.warn('running as root; a user of its own is safer: belfry systemd')
+  const notifier = openNotifier()
+  const { startServer } = await import('../server.ts')
+  const server = await startServer(config)
+  process.stderr.write(banner(config, server.addresses))
+  const status = `Serving ${config.hosts.join(', ')}`
+  notifier.ready(status)
+
+  const reload = async (): Promise<void> => {
+    notifier.reloading()
+    try {
+      const next = load()
+      startLogging(next.log)
+      next.source.warnings.forEach((warning) => log.warn(warning))
+      await server.reload(next)
+      log.info('configuration reloaded')
+    } catch (error) {
+      // Case 97: a bad file must not take down what runs.
+      log.error('the new configuration is not used', {
+        error: error instanceof Error ? error.message : error,
+      })
+    } finally {
+      notifier.ready(status)
+    }
+  }
+  process.on('SIGHUP', () => void reload())
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve)
+    process.once('SIGINT', resolve)
+  })
+  notifier.stopping()
+  // A second signal, or a stop that hangs, ends the process at once: every acked stanza is on disk anyway.
+  const giveUp = (): never => process.exit(EXIT.failed)
+  process.once('SIGTERM', giveUp)
+  process.once('SIGINT', giveUp)
+  setTimeout(giveUp, STOP_WITHIN).unref()
+  await server.stop()
+  notifier.close()
+  process.exit(EXIT.ok)
+}
+
+export interface Listening {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+const address = ({ host, port }: Listening): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+
+export function banner(config: Config, listening: readonly Listening[]): string {
+  const open = listening.filter((entry) => entry.port > 0)
+  const names = [...new Set(open.map((entry) => entry.name))]
+  const listeners = names.map(
+    (name) =>
+      `${name} ${open
+        .filter((entry) => entry.name === name)
+        .map(address)
+        .join(' ')}`,
+  )
+  const facts: [string, string][] = [
+    ['hosts', config.hosts.join(', ')],
+    ...listeners.map((text, i): [string, string] => [i === 0 ? 'listening' : '', text]),
+    ['certificate', config.tls.cert ?? 'self-signed: apps must be told to trust it; set [tls] cert and key'],
+    ['push', pushTarget(config)],
+    ['data', config.data_dir],
+    ['config', config.source.file ?? 'built-in defaults; write a file with: belfry config init'],
+  ]
+  const lines = facts.map(([name, value]) => `  ${name.padEnd(12)} ${value}`)
+  return [`Belfry ${VERSION}`, ...lines, ''].join('\n')
+}
+
+function pushTarget({ push, webhook }: Config): string {
+  const hook = webhook.url ? `; webhook ${webhook.url}` : ''
+  if (push.simulator) return `*** SIMULATOR: no phone rings ***${hook}`
+  if (push.apps.length === 0) return `off: no [[push.apps]] is configured${hook}`
+  return (
+    push.apps
+      .map((app) => `${app.topic} (${app.environment}${app.endpoint ? `, ${app.endpoint}` : ''})`)
+      .join(', ') + hook
+  )
+}

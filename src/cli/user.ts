@@ -1,0 +1,140 @@
+import type { Command } from 'commander'
+import type { Door } from './door.ts'
+import type { Row } from './output.ts'
+import { type PasswordOptions, readPassword } from './password.ts'
+import type { ContextOf } from './program.ts'
+
+const path = (jid: string, rest = ''): string => `/v1/users/${encodeURIComponent(jid)}${rest}`
+
+/** The cursor is followed to the end: a list on a terminal has no next page. */
+export async function everyPage(door: Door, start: string): Promise<Row[]> {
+  const rows: Row[] = []
+  let cursor: string | null = null
+  do {
+    const next: string = cursor === null ? start : `${start}&cursor=${encodeURIComponent(cursor)}`
+    const page: { items: Row[]; next: string | null } = await door.call('GET', next)
+    rows.push(...page.items)
+    cursor = page.next
+  } while (cursor !== null)
+  return rows
+}
+
+const withPassword = (command: Command): Command =>
+  command
+    .option('--password-stdin', 'read the password from standard input')
+    .option('--password-file <file>', 'read the password from a file')
+
+interface Written {
+  jid: string
+  warnings?: string[]
+}
+
+export function addUser(program: Command, context: ContextOf): void {
+  const user = program.command('user').description('accounts: add, list, show, change and remove them')
+  addPasswordVerbs(user, context)
+  addStateVerbs(user, context)
+  addSessionVerbs(user, context)
+  user
+    .command('list')
+    .description('list accounts')
+    .option('--host <host>', 'of this host only')
+    .option('--search <text>', 'whose address contains this')
+    .action(async (options: { host?: string; search?: string }) => {
+      const ctx = context()
+      const query = new URLSearchParams({ limit: '500', ...options })
+      await ctx.withDoor(async (door) => {
+        const rows = await everyPage(door, `/v1/users?${query.toString()}`)
+        ctx.out.table(rows, ['jid', 'disabled', 'created', 'last_seen', 'sessions'])
+      })
+    })
+  user
+    .command('show <jid>')
+    .description('what is known of one account')
+    .action(async (jid: string) => {
+      const ctx = context()
+      await ctx.withDoor(async (door) => ctx.out.record(await door.call<Row>('GET', path(jid))))
+    })
+}
+
+function addPasswordVerbs(user: Command, context: ContextOf): void {
+  withPassword(user.command('add <jid>').description('make an account')).action(
+    async (jid: string, options: PasswordOptions) => {
+      const ctx = context()
+      const password = await readPassword(options)
+      await ctx.withDoor(async (door) => {
+        const made = await door.call<Written>('POST', '/v1/users', { jid, password })
+        made.warnings?.forEach((warning) => ctx.out.warn(warning))
+        ctx.out.done(`${made.jid} added`, { jid: made.jid })
+      })
+    },
+  )
+  withPassword(user.command('passwd <jid>').description('set a new password')).action(
+    async (jid: string, options: PasswordOptions) => {
+      const ctx = context()
+      const password = await readPassword(options)
+      await ctx.withDoor(async (door) => {
+        const changed = await door.call<Written>('PUT', path(jid, '/password'), { password })
+        changed.warnings?.forEach((warning) => ctx.out.warn(warning))
+        ctx.out.done(`password of ${changed.jid} set`, { jid: changed.jid })
+      })
+    },
+  )
+}
+
+function addStateVerbs(user: Command, context: ContextOf): void {
+  for (const verb of ['disable', 'enable'] as const) {
+    user
+      .command(`${verb} <jid>`)
+      .description(
+        verb === 'disable' ? 'close the account’s sessions and refuse its logins' : 'let it log in again',
+      )
+      .action(async (jid: string) => {
+        const ctx = context()
+        await ctx.withDoor(async (door) => {
+          const row = await door.call<Row>('POST', path(jid, `/${verb}`))
+          ctx.out.done(`${String(row.jid)} ${verb}d`, row)
+        })
+      })
+  }
+  user
+    .command('delete <jid>')
+    .description('remove the account and everything that belongs to it')
+    .action(async (jid: string) => {
+      const ctx = context()
+      await ctx.confirm(`Remove ${jid} with its contacts, messages and devices?`)
+      await ctx.withDoor(async (door) => {
+        await door.call('DELETE', path(jid))
+        ctx.out.done(`${jid} removed`, { jid })
+      })
+    })
+}
+
+function addSessionVerbs(user: Command, context: ContextOf): void {
+  user
+    .command('sessions <jid>')
+    .description('where the account is connected')
+    .action(async (jid: string) => {
+      const ctx = context()
+      await ctx.withDoor(async (door) => {
+        const { items } = await door.call<{ items: Row[] }>('GET', path(jid, '/sessions'))
+        ctx.out.table(items, ['resource', 'transport', 'since', 'address', 'priority', 'state'])
+      }, true)
+    })
+  user
+    .command('kick <jid>')
+    .description('close the sessions of user@host, or the one of user@host/resource')
+    .action(async (jid: string) => {
+      const ctx = context()
+      const [bare = '', resource] = splitResource(jid)
+      await ctx.withDoor(async (door) => {
+        const rest = resource === undefined ? '/sessions' : `/sessions/${encodeURIComponent(resource)}`
+        const { closed } = await door.call<{ closed: number }>('DELETE', path(bare, rest))
+        ctx.out.done(`${closed} session${closed === 1 ? '' : 's'} closed`, { closed })
+      }, true)
+    })
+}
+
+function splitResource(jid: string): [string, string | undefined] {
+  const slash = jid.indexOf('/')
+  return slash < 0 ? [jid, undefined] : [jid.slice(0, slash), jid.slice(slash + 1)]
+}
