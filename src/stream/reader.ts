@@ -88,7 +88,7 @@ export class Reader {
     this.state = 'open'
     this.failure = null
     this.scanner.restart()
-    this.scanner.atStart = true
+    this.scanner.atStart = this.scanner.restarted = true
   }
 
   /** Drops the waiting bytes and says how many were not white space: plaintext behind STARTTLS is an injection. */

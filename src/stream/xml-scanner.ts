@@ -31,6 +31,8 @@ export class Scanner {
   seen = 0
   /** True until the first byte of a document is consumed: only there may the XML declaration stand. */
   atStart = true
+  /** The end of the element before a restart may trail white space, which belongs to the old stream. */
+  restarted = false
   private owned = false
   private kind: Token = TOKEN.none
   private at = 0
@@ -101,7 +103,7 @@ export class Scanner {
     while (at < end && isBlank(bytes[at] ?? 0)) at++
     if (at > start) {
       this.start = this.at = at
-      this.atStart = false
+      if (!this.restarted) this.atStart = false
     }
     if (at === end || bytes[at] === LT) return
     if (this.atStart) refuseUtf16(bytes[at] ?? 0, undefined)
@@ -111,7 +113,7 @@ export class Scanner {
   consume(): void {
     this.start = this.at = this.tokenEnd
     this.kind = TOKEN.none
-    this.atStart = false
+    this.atStart = this.restarted = false
   }
 
   /** The next token, looking at no more than `room` bytes of it. */

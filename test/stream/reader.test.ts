@@ -93,6 +93,18 @@ describe('stream framing', () => {
     const result = read(`${HEADER}<a/><b>&bogus;</b>`)
     expect(result.slice(1)).toEqual([{ kind: 'element', element: ['a', [], []] }, 'restricted-xml'])
   })
+  test('white space behind the last element of the old stream does not spoil the declaration of the new one', () => {
+    const reader = new Reader(LIMITS)
+    reader.feed(bytes(`${HEADER}<auth/>`))
+    reader.next()
+    reader.next()
+    reader.reset()
+    reader.feed(bytes(`\n<?xml version='1.0'?>\n${HEADER}`))
+    expect(reader.next()?.kind).toBe('open')
+    reader.feed(bytes("<?xml version='1.0'?>"))
+    expect(() => reader.next()).toThrow(StreamError)
+  })
+
   test('reset expects a document and keeps the bytes that wait; discard drops and counts them', () => {
     const reader = new Reader(LIMITS)
     reader.feed(bytes(`${HEADER}<auth/>${HEADER}<iq/> x`))
