@@ -2,7 +2,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { getLogger } from '../log.ts'
-import { pushDevices } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Push } from '../store/push.ts'
 import { ApnsSender } from './apns.ts'
@@ -83,7 +82,6 @@ export class PushService {
 
   start(): void {
     this.dispatcher.start()
-    pushDevices.set(this.#options.push.devices.count())
     this.#sweepLater(60_000)
   }
 
@@ -95,7 +93,6 @@ export class PushService {
   #sweepLater(ms: number): void {
     this.#cancel = this.#options.clock.after(ms, () => {
       const { push, run, clock, keepMs } = this.#options
-      pushDevices.set(push.devices.count())
       const before = clock.now() - (keepMs ?? KEEP)
       // In batches, so that no trip holds the loop: a full one means that there is more.
       run(() => Math.max(push.purgeVerdicts(before, PURGE), push.purgeDead(before, PURGE))).then(

@@ -175,6 +175,35 @@ describe('a fault', () => {
     expect(sim.connections).toBeGreaterThan(4)
   })
 
+  test('GOAWAY names its reason in the log', async () => {
+    const sim = await apple()
+    const left = Promise.withResolvers<unknown>()
+    const from = sender(sim, {
+      log: (event, fields) => void (event === 'connection left' && left.resolve(fields.cause)),
+    })
+    await from.send(request(0))
+    sim.goaway('BadCertificateEnvironment')
+    expect(await left.promise).toBe('GOAWAY 0 BadCertificateEnvironment')
+  })
+
+  test('peer that accepts and says nothing is given up by the connect deadline', async () => {
+    const sim = await apple()
+    const hole = await blackHole(Number(new URL(sim.url).port))
+    open.push(() => hole.close())
+    hole.swallow()
+    const causes: unknown[] = []
+    const times = { ...QUICK, connectMs: 50, queueMs: 200 }
+    const log = (event: string, fields: Record<string, unknown>) =>
+      void (event === 'cannot connect' && causes.push(fields.cause))
+    const from = sender({ url: `https://127.0.0.1:${hole.port}`, ca: sim.ca }, { times, log })
+    expect(await from.send(request(1))).toMatchObject({
+      outcome: 'retry',
+      reason: 'NoConnection',
+      untouched: true,
+    })
+    expect(String(causes[0])).toContain('connect deadline')
+  })
+
   test('answer that never comes is given up, the connection goes on', async () => {
     const sim = await apple()
     const from = sender(sim, { times: { ...QUICK, answerMs: 100 } })
