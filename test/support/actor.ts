@@ -1,0 +1,169 @@
+/** A player: says XML, hears XML, and knows what it expected to hear. */
+import { Reader } from '../../src/stream/reader.ts'
+import { child, type Element } from '../../src/xmpp/xml.ts'
+import { matches, parse } from './xml.ts'
+import type { MemoryTransport } from './memory-transport.ts'
+
+const WIDE = { bytes: 10_000_000, depth: 1000, elements: 100_000, attributes: 1000, namespaces: 1000 }
+/** Real time after which a player gives up: only ever reached by a failing play. */
+const PATIENCE_MS = 3_000
+
+export class Actor {
+  /** Elements that were heard and not yet asked for. */
+  heard: Element[] = []
+  /** Attributes of the server's last stream header. */
+  header: Record<string, string> = {}
+  /** The server closed its stream. */
+  ended = false
+  /** Full JID after binding. */
+  jid = ''
+  readonly #reader = new Reader(WIDE)
+  #wake: (() => void)[] = []
+  #fences = 0
+
+  constructor(readonly transport: MemoryTransport) {
+    transport.listen(
+      (text) => this.#hears(text),
+      () => this.#stir(),
+    )
+  }
+
+  /** Sends bytes exactly as they are. */
+  sends(text: string | Uint8Array): void {
+    this.transport.events.data(typeof text === 'string' ? Buffer.from(text) : text)
+  }
+
+  /** Opens a stream and returns the features. */
+  async opens(to = 'bix.org'): Promise<Element> {
+    this.sends(
+      `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' ` +
+        `to='${to}' version='1.0'>`,
+    )
+    return this.next()
+  }
+
+  async logsIn(bare: string, password: string, resource: string): Promise<void> {
+    const at = bare.indexOf('@')
+    const host = bare.slice(at + 1)
+    await this.opens(host)
+    const plain = Buffer.from(`\0${bare.slice(0, at)}\0${password}`).toString('base64')
+    this.sends(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`)
+    await this.receives(`<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`)
+    this.#reader.reset()
+    await this.opens(host)
+    this.sends(
+      `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
+    )
+    await this.receives(
+      `<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>${bare}/${resource}</jid></bind></iq>`,
+    )
+    this.jid = `${bare}/${resource}`
+  }
+
+  /** The stream starts anew, as after SASL and STARTTLS. */
+  restarts(): void {
+    this.#reader.reset()
+  }
+
+  /** The next element, which must look like this; "{any}" stands for any attribute value or text. */
+  async receives(pattern: string): Promise<Element> {
+    const expected = parse(pattern)
+    const el = await this.next()
+    const problem = matches(el, expected)
+    if (problem) throw new Error(`${problem}\n  expected ${expected.toString()}\n  received ${el.toString()}`)
+    return el
+  }
+
+  /** The next elements in any order. */
+  async receivesAll(...patterns: string[]): Promise<void> {
+    const open = patterns.map((pattern) => parse(pattern))
+    for (const _ of patterns) {
+      const el = await this.next()
+      const found = open.findIndex((expected) => matches(el, expected) === undefined)
+      if (found < 0) {
+        throw new Error(`unexpected ${el.toString()}\n  expected one of ${open.map(String).join('\n    ')}`)
+      }
+      open.splice(found, 1)
+    }
+  }
+
+  /** The answer to a request, whatever else comes before it (which stays heard). */
+  async answer(id: string): Promise<Element> {
+    for (;;) {
+      const found = this.heard.findIndex((el) => el.attrs.id === id && el.name === 'iq')
+      if (found >= 0) return this.heard.splice(found, 1)[0] as Element // just found
+      await this.#more(`an answer to ${id}`)
+    }
+  }
+
+  /** Sends an IQ and returns its answer. */
+  async asks(type: 'get' | 'set', payload: string, to?: string): Promise<Element> {
+    const id = `ask-${++this.#fences}`
+    this.sends(`<iq type='${type}' id='${id}'${to === undefined ? '' : ` to='${to}'`}>${payload}</iq>`)
+    return this.answer(id)
+  }
+
+  /** Everything that was under way has arrived: a round trip of one ping behind it. */
+  async settles(): Promise<void> {
+    const id = `fence-${++this.#fences}`
+    this.sends(`<iq type='get' id='${id}'><ping xmlns='urn:xmpp:ping'/></iq>`)
+    await this.answer(id)
+  }
+
+  /** Nothing comes that was not asked for. */
+  async hearsNothing(): Promise<void> {
+    await this.settles()
+    if (this.heard.length > 0) throw new Error(`did not expect ${this.heard.map(String).join('\n  ')}`)
+  }
+
+  /** The stream error with which the server ends the stream. */
+  async isCutOff(condition: string): Promise<Element> {
+    const error = await this.next()
+    const xmlns = 'urn:ietf:params:xml:ns:xmpp-streams'
+    if (error.name !== 'error' || !child(error, condition, xmlns)) {
+      throw new Error(`expected the stream error ${condition}, received ${error.toString()}`)
+    }
+    while (!this.ended) await this.#more('the end of the stream')
+    return error
+  }
+
+  forget(): void {
+    this.heard = []
+  }
+
+  async next(): Promise<Element> {
+    for (;;) {
+      const el = this.heard.shift()
+      if (el) return el
+      await this.#more('an element')
+    }
+  }
+
+  #hears(text: string): void {
+    this.#reader.feed(Buffer.from(text))
+    for (let event = this.#reader.next(); event; event = this.#reader.next()) {
+      if (event.kind === 'open') this.header = { ...event.element.attrs }
+      else if (event.kind === 'close') this.ended = true
+      else this.heard.push(event.element)
+    }
+    this.#stir()
+  }
+
+  #stir(): void {
+    const wake = this.#wake
+    this.#wake = []
+    for (const go of wake) go()
+  }
+
+  #more(what: string): Promise<void> {
+    if (this.transport.closed && this.ended)
+      return Promise.reject(new Error(`the stream ended before ${what}`))
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), PATIENCE_MS)
+      this.#wake.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+}

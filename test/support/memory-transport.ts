@@ -1,0 +1,86 @@
+/** A connection without a network. What the server writes is there when it is flushed. */
+import type { Batch, Identity, TlsFacts, Transport, TransportEvents } from '../../src/stream/transport.ts'
+
+export const TEST_IDENTITY: Identity = {
+  certPem: '',
+  keyPem: '',
+  endPointHash: new Uint8Array(32).fill(1),
+}
+
+/** Bytes that both ends of a pretended TLS 1.3 connection would export. */
+export const EXPORTED = Buffer.alloc(32, 9)
+
+export class MemoryTransport implements Transport {
+  readonly kind = 'memory'
+  tls: TlsFacts | undefined
+  events: TransportEvents = { data() {}, secured() {}, closed() {} }
+  paused = false
+  closed = false
+  /** How many times bytes left: one per turn. */
+  writes = 0
+  #text = ''
+  #onOutput: (text: string) => void = () => {}
+  #onClose: () => void = () => {}
+  readonly #batch: Batch
+
+  constructor(
+    batch: Batch,
+    readonly ip: string,
+    secure: boolean,
+  ) {
+    this.#batch = batch
+    if (secure) this.#secure()
+  }
+
+  listen(onOutput: (text: string) => void, onClose: () => void): void {
+    this.#onOutput = onOutput
+    this.#onClose = onClose
+  }
+
+  get buffered(): number {
+    return this.#text.length
+  }
+
+  write(text: string): void {
+    if (this.closed) return
+    this.#text += text
+    this.#batch.mark(this)
+  }
+
+  flush(): void {
+    if (this.#text === '') return
+    const text = this.#text
+    this.#text = ''
+    this.writes++
+    this.#onOutput(text)
+  }
+
+  startTls(): void {
+    this.#secure()
+    queueMicrotask(() => this.events.secured())
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+  }
+
+  end(): void {
+    this.flush()
+    this.destroy()
+  }
+
+  destroy(): void {
+    if (this.closed) return
+    this.closed = true
+    this.events.closed()
+    this.#onClose()
+  }
+
+  #secure(): void {
+    this.tls = { version: 'TLSv1.3', endPointHash: TEST_IDENTITY.endPointHash, exporter: () => EXPORTED }
+  }
+}
