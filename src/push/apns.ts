@@ -46,6 +46,9 @@ interface Route {
   readonly lane: string
 }
 
+/** InternalServerError this often in a row: the connection is to blame. */
+const BAD_IN_A_ROW = 3
+
 const HOSTS: Readonly<Record<Environment, string>> = {
   production: 'https://api.push.apple.com',
   sandbox: 'https://api.sandbox.push.apple.com',
@@ -57,6 +60,8 @@ export class ApnsSender {
   readonly #tokens: ProviderTokens
   readonly #transports = new Map<string, ApnsTransport>()
   readonly #routes = new Map<string, Route>()
+  /** Answers 500 in a row. */
+  readonly #bad = new Map<ApnsTransport, number>()
 
   constructor(options: ApnsOptions) {
     this.#options = options
@@ -130,10 +135,15 @@ export class ApnsSender {
 
   #judge(transport: ApnsTransport, sentId: string, answer: Answer): Verdict {
     const apnsId = answer.apnsId ?? sentId
-    if (answer.status === 200) return { outcome: 'accepted', status: 200, apnsId }
+    if (answer.status === 200) {
+      this.#bad.delete(transport)
+      return { outcome: 'accepted', status: 200, apnsId }
+    }
     const { reason, timestamp } = parseAnswer(answer.body)
     const rule = ruleFor(answer.status, reason)
-    if (rule.reconnect) transport.reconnect(reason ?? String(answer.status))
+    const bad = answer.status === 500 ? (this.#bad.get(transport) ?? 0) + 1 : 0
+    this.#bad.set(transport, bad % BAD_IN_A_ROW)
+    if (rule.reconnect || bad === BAD_IN_A_ROW) transport.reconnect(reason ?? String(answer.status))
     if (rule.bug)
       this.#options.log?.('Apple refused a request as malformed', { reason, status: answer.status })
     return {

@@ -37,6 +37,8 @@ const STALE_MS = 1_000
 /** Pause before answers that could not be recorded are recorded again. */
 const RECORD_AGAIN_MS = 1_000
 const LABELS = 100
+/** Failures of a provider in a row after which its lane rests. */
+const ILL = 10
 
 interface Answer {
   readonly job: Job
@@ -235,7 +237,8 @@ export class Dispatcher {
   #answer(answer: Answer): void {
     const { job, lane, result } = answer
     // Any answer about the push itself proves that the credential works.
-    if (result.is !== 'pause' && result.is !== 'retry') lane.succeeded()
+    if (result.is !== 'pause' && result.is !== 'retry' && lane.succeeded())
+      log.info('push goes on again', { lane: lane.name })
     if (result.is === 'retry') this.#delay(job, lane, result)
     if (result.is === 'pause') this.#pause(job, lane, result)
     const provider = lane.provider?.name ?? 'none'
@@ -275,6 +278,12 @@ export class Dispatcher {
     }
     if (!this.#running) return
     if (lane.provider?.ordered) return lane.block(job, job.nextAt)
+    // The provider is ill: a few requests find out when it is well again, not each new message.
+    if (!result.whole && lane.failed() >= ILL) {
+      const rest = backoff(lane.pauses + 1, firstMs, 60_000, random.bytes(2).readUInt16BE() / 65_536)
+      if (lane.pause(result.reason, clock.now() + rest))
+        log.warn('push rests: the provider fails', { lane: lane.name, reason: result.reason })
+    }
     // Never sleep past the end: an expired row is dropped on time.
     const cancel = clock.after(Math.min(wait, Math.max(0, job.expiresAt - clock.now())), () => {
       if (!this.#held.has(job.id)) return

@@ -8,6 +8,7 @@ export class Lane {
   #head = 0
   #open = 0
   #probing = false
+  #failures = 0
   #cancel: (() => void) | undefined
   #reason = ''
   pausedUntil = 0
@@ -27,7 +28,8 @@ export class Lane {
 
   /** Nothing waits, nothing is under way, nothing needs remembering. */
   get idle(): boolean {
-    return this.length === 0 && this.#open === 0 && this.pausedUntil === 0 && this.pauses === 0
+    const well = this.pausedUntil === 0 && this.pauses === 0 && this.#failures === 0
+    return well && this.length === 0 && this.#open === 0
   }
 
   push(job: Job): void {
@@ -59,9 +61,18 @@ export class Lane {
     this.#open--
   }
 
-  succeeded(): void {
+  /** Returns true when this ends a time of pauses. */
+  succeeded(): boolean {
+    const mended = this.pauses > 0
     this.#probing = false
+    this.#failures = 0
     this.pauses = 0
+    return mended
+  }
+
+  /** The provider itself failed; returns how often in a row. */
+  failed(): number {
+    return ++this.#failures
   }
 
   /** Returns false when it rests already: the rest of a burst that met the same fault. */

@@ -109,6 +109,15 @@ describe('each reason', () => {
     })
   }
 
+  test('InternalServerError three times in a row makes a new connection', async () => {
+    const sim = await apple()
+    const from = sender(sim)
+    sim.script({ status: 500, reason: 'InternalServerError', times: 3 })
+    for (let i = 0; i < 3; i++) await from.send(request(i))
+    expect((await from.send(request(4))).outcome).toBe('accepted')
+    expect(sim.connections).toBe(2)
+  })
+
   test('of a 502 page from a proxy is retry, never delete', async () => {
     const sim = await apple()
     sim.script({ status: 502, rawBody: '<html>Bad Gateway' }, { status: 410, rawBody: 'gone' })

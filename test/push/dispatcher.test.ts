@@ -331,6 +331,36 @@ describe('a fault of the configuration', () => {
   })
 })
 
+describe('a provider that fails', () => {
+  test('is left in peace but for a few requests, until it is well again', async () => {
+    let requests = 0
+    let ill = true
+    const provider: Provider = {
+      name: 'apns',
+      concurrency: 100,
+      laneConcurrency: 100,
+      ordered: false,
+      replayable: false,
+      lane: () => 'one',
+      send: () => {
+        requests++
+        return Promise.resolve(ill ? { is: 'retry', reason: 'ServiceUnavailable' } : { is: 'sent' })
+      },
+      stop: () => Promise.resolve(),
+    }
+    const sending = dispatcher({ apns: provider, retry: { firstMs: 200, capMs: 200 } })
+    const phone = await device(1)
+    for (let i = 0; i < 10; i++) await queue(phone, `m${i}`)
+    await until(() => sending.paused().length > 0)
+    expect(requests).toBe(10)
+    for (let i = 10; i < 60; i++) await queue(phone, `m${i}`)
+    expect(requests).toBe(10)
+    ill = false
+    await verdicts(60)
+    expect(requests).toBe(10 + 60)
+  })
+})
+
 describe('429 TooManyRequests', () => {
   test('delays that device alone', async () => {
     const clock = {

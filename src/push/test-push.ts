@@ -1,0 +1,50 @@
+/** `belfry push test`: rings each device of an account now, outside the outbox, and tells what the provider said. */
+import type { Clock, Random } from '../store/clock.ts'
+import type { Device } from '../store/devices.ts'
+import type { ApnsSender } from './apns.ts'
+
+export interface TestResult {
+  readonly device: string
+  readonly topic: string
+  readonly result: 'sent' | 'failed'
+  /** HTTP status; null where no answer came. */
+  readonly status: number | null
+  readonly reason: string | null
+  readonly apns_id: string
+}
+
+/** Sequential: a person waits for a handful of devices, and the order of the lines is the order of the table. */
+export async function testPush(
+  sender: ApnsSender | undefined,
+  devices: readonly Device[],
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+): Promise<TestResult[]> {
+  const results: TestResult[] = []
+  for (const device of devices) {
+    const id = random.uuid()
+    const base = { device: String(device.id), topic: device.topic, apns_id: id }
+    if (!sender?.reaches(device.topic, device.environment)) {
+      results.push({ ...base, result: 'failed', status: null, reason: 'no app is configured for this topic' })
+      continue
+    }
+    const verdict = await sender.send({
+      topic: device.topic,
+      environment: device.environment,
+      token: device.token,
+      apnsId: id,
+      pushType: 'alert',
+      priority: 10,
+      // Not kept: a test that rings tomorrow would puzzle its owner.
+      expiration: Math.floor(clock.now() / 1000) + 60,
+      payload: { aps: { alert: { title: 'Belfry', body: 'This is a test.' }, sound: 'default' } },
+    })
+    const accepted = verdict.outcome === 'accepted'
+    results.push({
+      ...base,
+      result: accepted ? 'sent' : 'failed',
+      status: verdict.status || null,
+      reason: verdict.reason ?? (accepted ? null : verdict.outcome),
+    })
+  }
+  return results
+}
