@@ -41,7 +41,8 @@ export const headers: Guard = async (c, next) => {
   const set = (name: string, value: string) => c.header(name, value)
   set('x-request-id', c.get('requestId'))
   set('x-content-type-options', 'nosniff')
-  set('referrer-policy', 'no-referrer')
+  // Not no-referrer: browsers then send `Origin: null` with our own forms, and sameSite would refuse them.
+  set('referrer-policy', 'same-origin')
   set('content-security-policy', CSP)
   set('x-frame-options', 'DENY')
   set('cross-origin-opener-policy', 'same-origin')

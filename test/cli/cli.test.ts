@@ -1,0 +1,168 @@
+/** The commands as a person or a script runs them: as processes, on a stopped server's data and on a running one. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { renderUnit } from '../../src/cli/systemd.ts'
+import { printable } from '../../src/cli/output.ts'
+import { stripNewline } from '../../src/cli/password.ts'
+
+const MAIN = join(import.meta.dir, '../../src/main.ts')
+let home: string
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'belfry-cli-'))
+  writeFileSync(
+    join(home, 'belfry.toml'),
+    [
+      'hosts = ["bix.org"]',
+      '[c2s]',
+      'listen = ["127.0.0.1:0"]',
+      'direct_tls_listen = []',
+      '[http]',
+      'listen = ["127.0.0.1:0"]',
+      '[auth]',
+      'scram_iterations = 4096',
+      '[push]',
+      'simulator = true',
+    ].join('\n'),
+  )
+})
+afterAll(() => rmSync(home, { recursive: true }))
+
+async function belfry(args: string, input?: string, directory = home) {
+  const run = Bun.spawn([process.execPath, MAIN, ...args.split(' ').filter(Boolean)], {
+    cwd: directory,
+    stdin: input === undefined ? 'ignore' : Buffer.from(input),
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: { ...process.env, BELFRY_CONFIG: '' },
+  })
+  const [out, err, code] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited])
+  return { out, err, code }
+}
+
+describe('usage', () => {
+  test.each([
+    ['', 2, 'a verb is missing; see: belfry --help'],
+    ['user', 2, 'a verb is missing; see: belfry user --help'],
+    ['usr list', 2, 'did you mean user?'],
+    ['user lst', 2, 'did you mean list?'],
+    ['user add', 2, "missing required argument 'jid'"],
+    ['user list --frob', 2, "unknown option '--frob'"],
+    ['-o yaml version', 2, 'Allowed choices are text, json'],
+    ['user delete romeo@bix.org', 2, '--yes'],
+    ['user add romeo@bix.org', 2, '--password-stdin'],
+    ['health', 3, 'belfry serve'],
+    ['status', 3, 'belfry serve'],
+    ['user sessions romeo@bix.org', 3, 'belfry serve'],
+    ['version --config /nowhere', 0, ''],
+    ['user list --config /nowhere.toml', 2, '/nowhere.toml does not exist'],
+    ['token create x --scope admin --expires soon', 2, 'not a duration'],
+  ])('belfry %s → %i', async (args, code, message) => {
+    const run = await belfry(args)
+    expect(`${run.code} ${run.err}`).toStartWith(`${code} `)
+    expect(run.err).toContain(message)
+    expect(run.err.split('\n').length).toBeLessThanOrEqual(2)
+    expect(run.err).not.toMatch(/\bat .*\.ts:/)
+  })
+
+  test('help and version go to standard output', async () => {
+    expect((await belfry('--help')).out).toContain('Usage: belfry')
+    expect((await belfry('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+})
+
+test('a bad configuration: every error, exit code 2, as text and as JSON', async () => {
+  writeFileSync(join(home, 'bad.toml'), 'hostss = []\n[limits]\ndepht = 3\n')
+  const text = await belfry('config check --config bad.toml')
+  expect(text.code).toBe(2)
+  expect(text.err).toContain('bad.toml:1:1: unknown key "hostss" at the top level — did you mean "hosts"?')
+  expect(text.err).toContain('bad.toml:3:1: unknown key "depht" in [limits] — did you mean "depth"?')
+  const json = JSON.parse((await belfry('config check --config bad.toml -o json')).err) as {
+    problems: unknown[]
+  }
+  expect(json.problems).toHaveLength(2)
+  expect((await belfry('serve --config bad.toml')).code).toBe(2)
+})
+
+test('config init writes a file that config check accepts, and never over another', async () => {
+  expect((await belfry('config init --config new.toml --host a.org --admin me@a.org')).code).toBe(0)
+  expect(statSync(join(home, 'new.toml')).mode & 0o007).toBe(0)
+  expect((await belfry('config check --config new.toml')).out).toContain('is good')
+  const shown = JSON.parse((await belfry('config show --config new.toml')).out) as { hosts: string[] }
+  expect(shown.hosts).toEqual(['a.org'])
+  expect((await belfry('config init --config new.toml')).code).toBe(1)
+  const schema = JSON.parse((await belfry('config schema')).out) as { properties: object }
+  expect(Object.keys(schema.properties)).toContain('limits')
+})
+
+test('accounts of a stopped server, then of the same server running', async () => {
+  expect((await belfry('user add Romeo@bix.org --password-stdin', 'secret words\n')).out).toBe(
+    'romeo@bix.org added\n',
+  )
+  const weak = await belfry('user add juliet@bix.org --password-stdin', 'x')
+  expect([weak.code, weak.err]).toEqual([0, 'warning: the password has fewer than 8 characters\n'])
+  expect((await belfry('user add romeo@bix.org --password-stdin', 'again again')).code).toBe(1)
+  expect((await belfry('user add a@elsewhere --password-stdin', 'secret words')).code).toBe(2)
+  expect((await belfry('user show nobody@bix.org')).code).toBe(4)
+  writeFileSync(join(home, 'password'), 'from a file\n')
+  expect((await belfry('user passwd juliet@bix.org --password-file password')).code).toBe(0)
+  expect((await belfry('user delete juliet@bix.org --yes -o json')).out).toContain('"ok": true')
+  const made = await belfry('token create ci --scope status')
+  expect(made.out).toMatch(/^bfy_[\w-]{43}\n$/)
+
+  const server = Bun.spawn([process.execPath, MAIN, 'serve'], { cwd: home, stdout: 'ignore', stderr: 'pipe' })
+  try {
+    const banner = await readUntil(server.stderr, /data .*\n/)
+    expect(banner).toContain('*** SIMULATOR: no phone rings ***')
+    expect(banner).toContain('hosts        bix.org')
+    expect((await belfry('health')).out).toBe('ready\n')
+    const users = JSON.parse((await belfry('-o json user list')).out) as { jid: string }[]
+    expect(users.map((user) => user.jid)).toEqual(['romeo@bix.org'])
+    expect((await belfry('user kick romeo@bix.org')).out).toBe('0 sessions closed\n')
+    expect((await belfry('status')).out).toContain('simulator')
+    const second = await belfry('serve')
+    expect([second.code, second.err]).toEqual([
+      1,
+      expect.stringContaining('in use by another Belfry') as string,
+    ])
+    const port = /http 127\.0\.0\.1:(\d+)/.exec(banner)?.[1]
+    const status = await fetch(`http://127.0.0.1:${port}/v1/status`, {
+      headers: { authorization: `Bearer ${made.out.trim()}` },
+    })
+    expect(status.status).toBe(200)
+  } finally {
+    server.kill('SIGTERM')
+  }
+  expect(await server.exited).toBe(0)
+  expect((await belfry('user list')).out).toContain('romeo@bix.org')
+}, 30_000)
+
+async function readUntil(stream: ReadableStream<Uint8Array>, pattern: RegExp): Promise<string> {
+  let text = ''
+  for await (const chunk of stream) {
+    text += Buffer.from(chunk).toString()
+    if (pattern.test(text)) break
+  }
+  return text
+}
+
+test('exactly one newline belongs to the editor', () => {
+  expect(['a', 'a\n', 'a\r\n', 'a\n\n', ' a '].map(stripNewline)).toEqual(['a', 'a', 'a', 'a\n', ' a '])
+})
+
+test('case 83: nothing that a stranger chose moves the cursor', () => {
+  expect(printable('a\u001b[2J\nb\u202ec')).toBe('a\\u001b[2J\\u000ab\\u202ec')
+  expect(printable(['x\u0007', null])).toBe('x\\u0007, -')
+})
+
+test('the unit names this executable and its user, and never forbids what the JIT compiler needs', () => {
+  const unit = renderUnit('/opt/belfry/belfry', 'chat')
+  expect(unit).toContain('\nExecStart=/opt/belfry/belfry serve\n')
+  expect(unit).toContain('\nUser=chat\nGroup=chat\n')
+  expect(unit).toContain('\nType=notify\n')
+  expect(unit).not.toMatch(/^MemoryDenyWriteExecute=/m)
+  expect(unit).not.toMatch(/^Type=notify-reload/m)
+  // An allowing list of @groups allows nothing on systemd 219, which does not know groups.
+  expect(unit).not.toMatch(/^SystemCallFilter=[^~]/m)
+})
