@@ -1,0 +1,38 @@
+/** The table of supported extensions, from what each feature says of itself. */
+import type { Feature, Xep } from '../routing/feature.ts'
+
+/** What is not a feature of the road but of the stream below it. */
+const OF_THE_STREAM: readonly Xep[] = [
+  { number: 368, version: '1.1.0', note: 'direct TLS on port 5223' },
+  { number: 440, version: '0.4.2', note: 'tls-exporter, tls-server-end-point' },
+]
+
+const TITLES: Readonly<Record<number, string>> = {
+  12: 'Last Activity',
+  30: 'Service Discovery',
+  54: 'vcard-temp',
+  77: 'In-Band Registration',
+  92: 'Software Version',
+  115: 'Entity Capabilities',
+  160: 'Best Practices for Handling Offline Messages',
+  199: 'XMPP Ping',
+  202: 'Entity Time',
+  203: 'Delayed Delivery',
+  237: 'Roster Versioning',
+  357: 'Push Notifications',
+  359: 'Unique and Stable Stanza IDs',
+  368: 'SRV records for XMPP over TLS',
+  440: 'SASL Channel-Binding Type Capability',
+}
+
+export function supportTable(features: readonly Feature[]): string {
+  const all = [...features.flatMap((feature) => feature.xeps), ...OF_THE_STREAM]
+  const rows = all
+    .toSorted((a, b) => a.number - b.number)
+    .map(({ number, version, note }) => {
+      const name = String(number).padStart(4, '0')
+      const link = `[XEP-${name}](https://xmpp.org/extensions/xep-${name}.html)`
+      return `| ${link} | ${TITLES[number] ?? '?'} | ${version} | ${note ?? ''} |`
+    })
+  return ['| | | Version | Note |', '|---|---|---|---|', ...rows].join('\n')
+}
