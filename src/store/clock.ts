@@ -15,13 +15,21 @@ export interface Random {
   uuid(): string
 }
 
+const LONGEST_TIMEOUT = 0x7fffffff
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, fn) {
-    // setTimeout treats anything over 2^31-1 ms as 1 ms; such a wait is as good as never.
-    if (ms > 0x7fffffff) return () => {}
-    const timer = setTimeout(fn, ms)
+    // setTimeout takes anything over 2^31-1 ms (25 days) for 1 ms, so a longer wait goes in stages.
+    let left = ms
+    let timer: ReturnType<typeof setTimeout>
+    const next = (): void => {
+      const stage = Math.min(left, LONGEST_TIMEOUT)
+      left -= stage
+      timer = setTimeout(left > 0 ? next : fn, stage)
+    }
+    next()
     return () => clearTimeout(timer)
   },
 }

@@ -12,8 +12,13 @@ export interface Db {
   readonly turn: Turn
 }
 
+/** Bytes of the WAL file that are kept for the next round. */
+const WAL_KEPT = 64 * 1024 * 1024
+
 /** A prepared statement that changes rows; running it belongs to the current trip. */
 export type Write<P> = (params: P) => number
+
+type Binding = string | number | boolean | null | Buffer
 
 interface Runnable {
   run(params?: Record<string, unknown>): unknown
@@ -22,17 +27,44 @@ interface Runnable {
 /** Opens and migrates `file` (":memory:" for a store that forgets). Throws when the schema is newer than this build. */
 export function openDb(file: string, host: TurnHost, clock: Clock): Db {
   const raw = new Database(file, { create: true, strict: true })
-  // FULL: an acked message must survive a power cut. The checkpoint is ours (checkpoint.ts), never a commit's.
-  raw.run('PRAGMA journal_mode = WAL')
-  raw.run('PRAGMA synchronous = FULL')
-  raw.run('PRAGMA busy_timeout = 0')
+  try {
+    configure(raw, file)
+    migrate(raw)
+  } catch (error) {
+    raw.close()
+    throw error
+  }
+  // Only now: a migration that rebuilds a table must be free to drop the old one without its children.
   raw.run('PRAGMA foreign_keys = ON')
+  return { file, raw, orm: drizzle({ client: raw }), turn: new Turn(raw, host, clock) }
+}
+
+function configure(raw: Database, file: string): void {
+  // One writer: whoever else holds the lock is a mistake that must show at once, not stall the loop.
+  raw.run('PRAGMA busy_timeout = 0')
+  const mode = raw.query<{ journal_mode: string }, []>('PRAGMA journal_mode = WAL').get()?.journal_mode
+  if (file !== ':memory:' && mode !== 'wal') {
+    throw new Error(
+      `${file}: this file system cannot share memory between processes, which SQLite's WAL needs`,
+    )
+  }
+  // FULL: an acked message must survive a power cut. The checkpoint is ours (checkpoint.ts), never a commit's.
+  raw.run('PRAGMA synchronous = FULL')
+  raw.run('PRAGMA wal_autocheckpoint = 0')
+  // What a burst left behind is given back when the WAL starts anew.
+  raw.run(`PRAGMA journal_size_limit = ${WAL_KEPT}`)
   raw.run('PRAGMA trusted_schema = OFF')
   raw.run('PRAGMA cell_size_check = ON')
   raw.run('PRAGMA secure_delete = FAST')
-  migrate(raw)
-  raw.run('PRAGMA wal_autocheckpoint = 0')
-  return { file, raw, orm: drizzle({ client: raw }), turn: new Turn(raw, host, clock) }
+}
+
+/** Ends the open turn and closes the database; the WAL is folded into the file. */
+export function closeDb({ file, raw, turn }: Db): void {
+  turn.end()
+  // Closing would checkpoint, and after a failed fsync nothing may touch the file: the process ends as it is.
+  if (turn.dead) return
+  if (file !== ':memory:') raw.run('PRAGMA wal_checkpoint(TRUNCATE)')
+  raw.close()
 }
 
 /** Wraps a prepared Drizzle statement so that it cannot run outside a turn; returns the number of rows changed. */
@@ -41,6 +73,18 @@ export function writer<P extends Record<string, unknown>>(db: Db, statement: Run
     db.turn.writes()
     const result = statement.run(params)
     return changes(result)
+  }
+}
+
+/**
+ * The same for plain SQL with `$name` parameters: for what is run several times per message, where Drizzle's binding
+ * costs more than SQLite's insert, and for statements whose tables are not known beforehand.
+ */
+export function rawWriter<P extends Record<string, Binding>>(db: Db, text: string): Write<P> {
+  const statement = db.raw.prepare<unknown, [Record<string, Binding>]>(text)
+  return (params) => {
+    db.turn.writes()
+    return statement.run(params).changes
   }
 }
 

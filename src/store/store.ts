@@ -2,7 +2,7 @@
 import { Accounts } from './accounts.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import { Contacts } from './contacts.ts'
-import { type Db, openDb } from './db.ts'
+import { closeDb, type Db, openDb } from './db.ts'
 import { Messages } from './messages.ts'
 import { Push } from './push.ts'
 import { Settings } from './settings.ts'
@@ -33,9 +33,7 @@ export class Store {
 
   /** Ends the open turn and closes the database; the WAL is folded into the file. */
   close(): void {
-    this.turn.end()
-    if (this.db.file !== ':memory:') this.db.raw.run('PRAGMA wal_checkpoint(TRUNCATE)')
-    this.db.raw.close()
+    closeDb(this.db)
   }
 }
 

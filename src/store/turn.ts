@@ -5,10 +5,16 @@
  * A trip that throws is rolled back to its savepoint: its rows, its output and, by `undo`, its memory. When SQLite
  * drops the whole transaction (FULL, IOERR and NOMEM do), every trip of the turn is undone and refused. When the
  * fsync of COMMIT fails the outcome is unknown: nothing is answered and the process must end.
+ *
+ * What is said outside of any trip (a stream's header, the answer to a trip that failed by itself) rests on no row.
+ * It waits in the same buffer, so that order is kept, but a failed turn does not take it away.
  */
 import type { Database } from 'bun:sqlite'
+import { getLogger } from '../log.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Clock, systemClock } from './clock.ts'
+
+const log = getLogger('turn')
 
 export interface TurnLimits {
   /** Writing trips per transaction. */
@@ -22,14 +28,16 @@ export interface TurnHost {
   flushed(): void
   /** The outcome of a COMMIT is unknown: close every stream unanswered and exit (a failed fsync is never retried). */
   fatal(cause: unknown): void
-  /** A commit took `ms`; `rows` trips were in it. For metrics. */
+  /** A commit of `trips` writing trips took `ms`. For metrics. */
   committed?(ms: number, trips: number): void
 }
 
 interface Trip {
   readonly undo: (() => void)[]
   readonly refuse: ((cause: StanzaError) => void) | undefined
-  firstOutput: number
+  /** Its part of the output: from `first` up to `end`. */
+  readonly first: number
+  end: number
   wrote: boolean
 }
 
@@ -40,24 +48,38 @@ export class TurnFailed extends Error {
   }
 }
 
+/** `end` follows the turns that its own flush opens, but not for ever. */
+const FOLLOW = 1_000
+
 export class Turn {
   #trips: Trip[] = []
   #output: (() => void)[] = []
   #current: Trip | undefined
+  /** Whether this turn has said BEGIN. SQLite may have dropped the transaction since. */
+  #begun = false
   #writing = 0
   #openedAt = 0
-  #scheduled = false
-  #notBefore = 0
+  /** Set while a turn is open: takes back the wake-up that will end it. */
+  #cancelTick: (() => void) | undefined
+  #flushing = false
+  #endAfterFlush = false
+  #betweenDue = false
+  #notBefore = Number.NEGATIVE_INFINITY
   #dead = false
-  /** The last failure to commit, until a commit succeeds: readiness is red while it is set. */
+  /** The last failure to write, until a commit succeeds: readiness is red while it is set. */
   failure: { at: number; cause: unknown } | undefined
-  /** Called between turns, with no transaction open. */
+  /** Called now and then after a commit, with no transaction open. */
   between: (() => void) | undefined
 
   readonly #db: Database
   readonly #host: TurnHost
   readonly #clock: Clock
   readonly #limits: TurnLimits
+  readonly #begin
+  readonly #commit
+  readonly #savepoint
+  readonly #release
+  readonly #rollBackTo
 
   constructor(
     db: Database,
@@ -73,11 +95,8 @@ export class Turn {
     this.#commit = db.prepare('COMMIT')
     this.#savepoint = db.prepare('SAVEPOINT trip')
     this.#release = db.prepare('RELEASE trip')
+    this.#rollBackTo = db.prepare('ROLLBACK TO trip')
   }
-  readonly #begin
-  readonly #commit
-  readonly #savepoint
-  readonly #release
 
   /**
    * Runs `f` as one trip. Its writes are atomic and its output waits for the turn's commit.
@@ -86,17 +105,22 @@ export class Turn {
    */
   trip<T>(f: () => T, refuse?: (cause: StanzaError) => void): T {
     if (this.#current) throw new Error('a trip runs inside a trip')
-    if (this.#dead) throw new TurnFailed(new StanzaError('resource-constraint'))
-    if (!this.#scheduled) this.#schedule()
-    const trip: Trip = { undo: [], refuse, firstOutput: this.#output.length, wrote: false }
+    if (this.#dead) throw new TurnFailed(refusal(this.failure?.cause))
+    this.#open()
+    const first = this.#output.length
+    const trip: Trip = { undo: [], refuse, first, end: first, wrote: false }
     this.#trips.push(trip)
     this.#current = trip
     try {
       const result = f()
+      // An error that `f` caught may have cost the whole transaction.
+      if (this.#isDropped()) throw new Error('SQLite dropped the transaction')
       if (trip.wrote) this.#release.run()
+      trip.end = this.#output.length
       this.#current = undefined
       return result
     } catch (error) {
+      trip.end = this.#output.length
       this.#current = undefined
       this.#rollBack(trip, error)
       throw error
@@ -105,21 +129,35 @@ export class Turn {
     }
   }
 
-  /** A statement that writes is about to run: opens the transaction and the trip's savepoint on first use. */
+  /**
+   * A statement that writes is about to run: opens the transaction and the trip's savepoint on first use.
+   * Throws `resource-constraint` when that cannot be done, as while another process holds the write lock.
+   */
   writes(): void {
     const trip = this.#current
     if (!trip) throw new Error('a write outside a trip')
+    // Beyond a dropped transaction every statement would commit by itself.
+    if (this.#isDropped()) throw new TurnFailed(refusal(undefined))
     if (trip.wrote) return
-    if (this.#writing === 0) this.#begin.run()
+    try {
+      if (!this.#begun) {
+        this.#begin.run()
+        this.#begun = true
+      }
+      this.#savepoint.run()
+    } catch (cause) {
+      this.failure = { at: this.#clock.now(), cause }
+      throw refusal(cause)
+    }
     this.#writing++
     trip.wrote = true
-    this.#savepoint.run()
   }
 
   /** Output or another effect outside the store: runs in order after the commit, never if the trip is undone. */
   after(effect: () => void): void {
+    if (this.#dead) return
+    this.#open()
     this.#output.push(effect)
-    if (!this.#scheduled) this.#schedule()
   }
 
   /** How to take back what this trip changed in memory; run in reverse order. */
@@ -132,109 +170,190 @@ export class Turn {
     return this.#current !== undefined
   }
 
-  /** Ends the open turn now, whatever the pacing says: for an orderly stop. */
+  /** True once the outcome of a commit is unknown: no statement may touch the database any more. */
+  get dead(): boolean {
+    return this.#dead
+  }
+
+  /** Ends the open turn now, whatever the pacing says, and those that its flush opens: for an orderly stop. */
   end(): void {
-    if (this.#scheduled) this.#end()
+    if (this.#current) throw new Error('the turn ends inside a trip')
+    if (this.#flushing) {
+      this.#endAfterFlush = true
+      return
+    }
+    for (let i = 0; i < FOLLOW && this.#cancelTick; i++) this.#end()
   }
 
-  #isFull(): boolean {
-    if (this.#dead || !this.#scheduled) return false
-    const now = this.#clock.monotonic()
-    if (now < this.#notBefore) return false
-    return this.#writing >= this.#limits.trips || now - this.#openedAt >= this.#limits.ms
-  }
-
-  #schedule(): void {
-    this.#scheduled = true
+  #open(): void {
+    if (this.#cancelTick) return
     this.#openedAt = this.#clock.monotonic()
-    setImmediate(this.#tick)
+    // The sockets that are readable now have been served when setImmediate fires.
+    const immediate = setImmediate(this.#tick)
+    this.#cancelTick = () => clearImmediate(immediate)
   }
 
-  // The sockets that were readable have been served when setImmediate fires.
   readonly #tick = (): void => {
-    if (!this.#scheduled) return
-    const wait = this.#writing > 0 ? this.#notBefore - this.#clock.monotonic() : 0
-    if (wait > 0) this.#clock.after(wait, this.#tick)
+    const wait = this.#begun ? this.#notBefore - this.#clock.monotonic() : 0
+    if (wait > 0) this.#cancelTick = this.#clock.after(wait, this.#tick)
     else this.#end()
   }
 
+  #isFull(): boolean {
+    // The rest of a flush goes out before what its own effects set off.
+    if (!this.#cancelTick || this.#flushing) return false
+    const now = this.#clock.monotonic()
+    if (this.#begun && now < this.#notBefore) return false
+    return this.#writing >= this.#limits.trips || now - this.#openedAt >= this.#limits.ms
+  }
+
+  #isDropped(): boolean {
+    return this.#begun && !this.#db.inTransaction
+  }
+
   #rollBack(trip: Trip, error: unknown): void {
-    if (this.#writing > 0 && !this.#db.inTransaction) {
+    if (trip.wrote && !this.#isDropped()) this.#rollBackToSavepoint()
+    if (this.#isDropped()) {
       this.#fail(error)
       throw new TurnFailed(refusal(error))
     }
-    if (trip.wrote) this.#db.run('ROLLBACK TO trip; RELEASE trip')
-    this.#output.length = trip.firstOutput
+    this.#output.length = trip.first
     runReversed(trip.undo)
     // The trip is over and nothing of it is left, so a later failure of the turn has nothing to refuse.
     this.#trips.pop()
   }
 
+  /** Where even that fails, the whole transaction goes: better than a trip that is kept by halves. */
+  #rollBackToSavepoint(): void {
+    try {
+      this.#rollBackTo.run()
+      this.#release.run()
+    } catch (error) {
+      log.error('a savepoint could not be rolled back', { error })
+      if (this.#db.inTransaction) this.#db.run('ROLLBACK')
+    }
+  }
+
   #end(): void {
-    if (this.#current) throw new Error('the turn ends inside a trip')
+    this.#cancelTick?.()
+    this.#cancelTick = undefined
     if (this.#dead) return
     const trips = this.#writing
-    if (trips > 0) {
+    if (this.#begun) {
       const start = this.#clock.monotonic()
+      let failed: { cause: unknown } | undefined
       try {
         this.#commit.run()
-      } catch (error) {
-        return this.#commitFailed(error)
+      } catch (cause) {
+        failed = { cause }
       }
       const took = this.#clock.monotonic() - start
       // Pacing: a disk that needs d ms per commit gets at most half of the loop's time.
       this.#notBefore = start + 2 * took
+      if (failed) return this.#commitFailed(failed.cause)
       this.failure = undefined
-      this.#host.committed?.(took, trips)
+      guard('a commit could not be counted', () => this.#host.committed?.(took, trips))
+      // The last flush opened a transaction at once, so what must run between two has waited since: now is its time.
+      if (this.#betweenDue) this.#runBetween()
+      this.#betweenDue = true
     }
     this.#flush()
-    if (trips > 0) this.between?.()
+    if (this.#betweenDue && !this.#begun) this.#runBetween()
+  }
+
+  #runBetween(): void {
+    this.#betweenDue = false
+    const { between } = this
+    if (between) guard('work between two turns failed', between)
   }
 
   #commitFailed(error: unknown): void {
-    if (isUnknownOutcome(error)) {
+    const { inTransaction } = this.#db
+    if (isUnknownOutcome(error, inTransaction)) {
       this.#dead = true
+      this.failure = { at: this.#clock.now(), cause: error }
       this.#trips = []
       this.#output = []
       this.#host.fatal(error)
       return
     }
-    if (this.#db.inTransaction) this.#db.run('ROLLBACK')
+    if (inTransaction) this.#db.run('ROLLBACK')
     this.#fail(error)
+    this.#flush()
   }
 
-  /** Nothing of this turn is on disk: undo every trip and tell each sender so. */
+  /**
+   * Nothing of this turn is on disk: undo every trip, tell each sender so, and keep what no trip said. The turn goes
+   * on without a transaction, and its words leave at its end.
+   */
   #fail(cause: unknown): void {
     const trips = this.#trips
+    const output = this.#output
     this.failure = { at: this.#clock.now(), cause }
-    this.#output = []
     for (let i = trips.length - 1; i >= 0; i--) runReversed(trips[i]?.undo ?? [])
+    this.#output = []
+    this.#forget()
     const error = refusal(cause)
-    for (const trip of trips) trip.refuse?.(error)
-    this.#flush()
+    let at = 0
+    for (const { first, end, refuse } of trips) {
+      for (; at < first; at++) this.#output.push(output[at] ?? nothing)
+      at = end
+      if (refuse) guard('a refusal failed', () => refuse(error))
+    }
+    for (; at < output.length; at++) this.#output.push(output[at] ?? nothing)
+  }
+
+  #forget(): void {
+    this.#trips = []
+    this.#writing = 0
+    this.#begun = false
   }
 
   #flush(): void {
     const output = this.#output
+    this.#cancelTick?.()
+    this.#cancelTick = undefined
     this.#output = []
-    this.#trips = []
-    this.#writing = 0
-    this.#scheduled = false
-    for (const effect of output) effect()
-    this.#host.flushed()
+    this.#forget()
+    this.#flushing = true
+    // One bad effect must not cost the others: what they say is committed.
+    for (const effect of output) guard('an effect after the commit failed', effect)
+    guard('the sockets could not be flushed', () => this.#host.flushed())
+    this.#flushing = false
+    if (!this.#endAfterFlush) return
+    this.#endAfterFlush = false
+    this.end()
   }
 }
 
-function runReversed(undo: (() => void)[]): void {
-  for (let i = undo.length - 1; i >= 0; i--) undo[i]?.()
+const nothing = (): void => {}
+
+/** Runs what the turn itself does not depend on. */
+function guard(event: string, f: () => void): void {
+  try {
+    f()
+  } catch (error) {
+    log.error(event, { error })
+  }
+}
+
+function runReversed(undo: readonly (() => void)[]): void {
+  for (let i = undo.length - 1; i >= 0; i--) {
+    const fn = undo[i]
+    if (fn) guard('a change in memory could not be taken back', fn)
+  }
 }
 
 function refusal(cause: unknown): StanzaError {
   return new StanzaError('resource-constraint', 'The server cannot store this at the moment.', { cause })
 }
 
-/** After an I/O error during COMMIT the row may or may not be on disk; FULL and NOMEM are certain. */
-function isUnknownOutcome(error: unknown): boolean {
+/**
+ * FULL and NOMEM are certain: nothing was written. So is an error that left the transaction open (a constraint that
+ * is checked at COMMIT, a lock). After an I/O error the rows may or may not be on disk.
+ */
+function isUnknownOutcome(error: unknown, inTransaction: boolean): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return !code.startsWith('SQLITE_FULL') && !code.startsWith('SQLITE_NOMEM')
+  if (code.startsWith('SQLITE_FULL') || code.startsWith('SQLITE_NOMEM')) return false
+  return !inTransaction || code.startsWith('SQLITE_IOERR')
 }

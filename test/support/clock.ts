@@ -19,7 +19,7 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#epoch + this.#elapsed
+    return Math.floor(this.#epoch + this.#elapsed)
   }
 
   monotonic(): number {
@@ -32,6 +32,11 @@ export class FakeClock implements Clock {
     return () => (this.#timers = this.#timers.filter((other) => other !== timer))
   }
 
+  /** Timers that wait. */
+  get pending(): number {
+    return this.#timers.length
+  }
+
   /** Lets time pass; timers run in order, each at its own moment. */
   advance(ms: number): void {
     const end = this.#elapsed + ms
@@ -41,10 +46,11 @@ export class FakeClock implements Clock {
         .sort((a, b) => a.at - b.at || a.order - b.order)[0]
       if (!next) break
       this.#timers = this.#timers.filter((timer) => timer !== next)
-      this.#elapsed = next.at
+      // A timer may let time pass itself; it never runs backwards.
+      this.#elapsed = Math.max(this.#elapsed, next.at)
       next.fn()
     }
-    this.#elapsed = end
+    this.#elapsed = Math.max(this.#elapsed, end)
   }
 
   /** The wall clock is set; what is measured by it jumps, timers do not. */

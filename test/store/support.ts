@@ -1,0 +1,87 @@
+/** What the tests of the store share: a host that remembers, a place on disk that goes away, rows to play with. */
+import { Database } from 'bun:sqlite'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Account } from '../../src/store/accounts.ts'
+import type { Credentials } from '../../src/store/credentials.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
+import type { TurnHost } from '../../src/store/turn.ts'
+import { FakeClock, seededRandom } from '../support/clock.ts'
+
+/** Writes down what the turn tells its host, in order, between what the test itself notes. */
+export class Recorder implements TurnHost {
+  readonly events: string[] = []
+  readonly fatals: unknown[] = []
+
+  flushed(): void {
+    this.events.push('flushed')
+  }
+  committed(_ms: number, trips: number): void {
+    this.events.push(`committed ${trips}`)
+  }
+  fatal(cause: unknown): void {
+    this.fatals.push(cause)
+  }
+  /** The events so far, forgotten afterwards. */
+  take(): string[] {
+    return this.events.splice(0)
+  }
+}
+
+export interface Opened extends Disposable {
+  readonly store: Store
+  readonly host: Recorder
+  readonly clock: FakeClock
+}
+
+export function open(file = ':memory:', clock = new FakeClock()): Opened {
+  const host = new Recorder()
+  const store = openStore(file, host, clock, seededRandom(0))
+  host.take()
+  return { store, host, clock, [Symbol.dispose]: () => store.close() }
+}
+
+export function tempDir(): Disposable & { readonly path: string; readonly file: string } {
+  const path = mkdtempSync(join(tmpdir(), 'belfry-store-'))
+  return {
+    path,
+    file: join(path, 'belfry.db'),
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+  }
+}
+
+const KEYS = {
+  salt: Buffer.alloc(16),
+  iterations: 4096,
+  storedKey: Buffer.alloc(32, 1),
+  serverKey: Buffer.alloc(32, 2),
+}
+export const CREDENTIALS: Credentials = { 'SHA-1': KEYS, 'SHA-256': KEYS }
+
+/** One trip, committed. */
+export function trip<T>(store: Store, f: () => T): T {
+  const result = store.turn.trip(f)
+  store.turn.end()
+  return result
+}
+
+/** An account of bix.org; within a trip. */
+export function make(store: Store, name: string): Account {
+  const account = store.accounts.create(`${name}@bix.org`, 'bix.org', CREDENTIALS, 0)
+  if (!account) throw new Error(`${name} is taken`)
+  return account
+}
+
+/** The loop goes round once: setImmediate callbacks that wait now have run. */
+export const loop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** What another process sees in the file now. */
+export function elsewhere<T>(file: string, sql: string): T[] {
+  const db = new Database(file, { readonly: true })
+  try {
+    return db.query<T, []>(sql).all()
+  } finally {
+    db.close()
+  }
+}
