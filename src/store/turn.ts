@@ -170,6 +170,11 @@ export class Turn {
     return this.#current !== undefined
   }
 
+  /** Whether output or rows wait for the end of the turn. */
+  get isOpen(): boolean {
+    return this.#cancelTick !== undefined
+  }
+
   /** True once the outcome of a commit is unknown: no statement may touch the database any more. */
   get dead(): boolean {
     return this.#dead
