@@ -1,0 +1,110 @@
+/** A client that costs little: STARTTLS and PLAIN on Bun's own sockets, stanzas found by their closing tag. */
+import type { Socket } from 'bun'
+import { PASSWORD } from './server.ts'
+
+export class BenchClient {
+  /** Called with each chunk of text after login. */
+  onText: (text: string) => void = () => {}
+  #socket: Socket | undefined
+  #wait: ((text: string) => void) | undefined
+  #text = ''
+
+  static async login(port: number, user: string, resource = 'bench'): Promise<BenchClient> {
+    const client = new BenchClient()
+    await client.#connect(port)
+    await client.#open('</stream:features>')
+    client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+    await client.#until('<proceed')
+    await client.#secure()
+    await client.#open('</stream:features>')
+    const plain = Buffer.from(`\0${user}\0${PASSWORD}`).toString('base64')
+    client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`)
+    await client.#until('<success')
+    await client.#open('</stream:features>')
+    client.send(
+      `<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
+    )
+    await client.#until('</iq>')
+    return client
+  }
+
+  send(text: string): void {
+    this.#socket?.write(text)
+  }
+
+  /** Sends and waits until `mark` has come back. */
+  async ask(text: string, mark: string): Promise<string> {
+    const answer = this.#until(mark)
+    this.send(text)
+    return answer
+  }
+
+  close(): void {
+    this.#socket?.end()
+  }
+
+  async #connect(port: number): Promise<void> {
+    this.#socket = await Bun.connect({
+      hostname: '127.0.0.1',
+      port,
+      socket: { data: (_socket, bytes) => this.#received(bytes) },
+    })
+  }
+
+  #secure(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const pair = this.#socket?.upgradeTLS({
+        data: undefined,
+        tls: { rejectUnauthorized: false },
+        socket: {
+          handshake: () => resolve(),
+          data: (_socket, bytes) => this.#received(bytes),
+          error: (_socket, error) => reject(error),
+        },
+      })
+      this.#socket = pair?.[1]
+    })
+  }
+
+  async #open(mark: string): Promise<void> {
+    await this.ask(
+      "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>",
+      mark,
+    )
+  }
+
+  #until(mark: string): Promise<string> {
+    this.#text = ''
+    return new Promise((resolve) => {
+      this.#wait = (text) => {
+        this.#text += text
+        if (!this.#text.includes(mark)) return
+        this.#wait = undefined
+        resolve(this.#text)
+      }
+    })
+  }
+
+  #received(bytes: Uint8Array): void {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    if (this.#wait) this.#wait(text)
+    else this.onText(text)
+  }
+}
+
+/** How often `mark` stands in a stream of chunks, whatever their borders. */
+export function counter(mark: string, hit: (n: number) => void): (text: string) => void {
+  let tail = ''
+  return (chunk) => {
+    const text = tail + chunk
+    let n = 0
+    let at = -1
+    let end = 0
+    while ((at = text.indexOf(mark, end)) >= 0) {
+      n++
+      end = at + mark.length
+    }
+    tail = text.slice(Math.max(end, text.length - mark.length + 1))
+    if (n > 0) hit(n)
+  }
+}

@@ -1,0 +1,66 @@
+/** From a message to a sleeping phone to the HTTP/2 request at Apple's end. */
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startApnsSim } from '../../src/ops/apns-sim.ts'
+import { type Bench, percentile } from './bench.ts'
+import { BenchClient } from './client.ts'
+import { pairs, sendPaced } from './paced.ts'
+import { startServerUnderTest } from './server.ts'
+
+const TOPIC = 'org.example.bench'
+const RATE = 200
+const SECONDS = 20
+const PAIRS = 20
+
+export const pushBench: Bench = {
+  name: 'push',
+  what: `message for a sleeping phone to the request on the wire, ${RATE} messages/s`,
+  async run() {
+    const dir = mkdtempSync(join(tmpdir(), 'belfry-bench-push-'))
+    const sim = await startApnsSim({})
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    writeFileSync(join(dir, 'key.p8'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    writeFileSync(join(dir, 'ca.pem'), sim.ca)
+    const server = await startServerUnderTest({
+      accounts: 2 * PAIRS,
+      toml:
+        `[[push.apps]]\ntopic = "${TOPIC}"\nteam_id = "TEAM123456"\nkey_id = "KEY1234567"\nkey_file = "${dir}/key.p8"\n` +
+        `endpoint = "${sim.url}"\nca_file = "${dir}/ca.pem"\nbody = "full"\n`,
+    })
+    try {
+      for (let i = 0; i < PAIRS; i++) await register(server.c2s, 2 * i + 1)
+      const { senders } = await pairs(server.c2s, PAIRS, true)
+      // The mark in a body is by performance.now(), a push is stamped by the wall clock.
+      const epoch = Date.now() - performance.now()
+      await sendPaced(senders, RATE, SECONDS)
+      const until = performance.now() + 10_000
+      while (sim.received.length < RATE * SECONDS && performance.now() < until) await Bun.sleep(20)
+      const latencies = sim.received.map(({ at, payload }) => at - epoch - sentAt(payload))
+      if (latencies.length < RATE * SECONDS) throw new Error(`only ${latencies.length} pushes arrived`)
+      return [
+        { figure: 'message to request p99', unit: 'ms', samples: [percentile(latencies, 0.99)], limit: 50 },
+        { figure: 'message to request p50', unit: 'ms', samples: [percentile(latencies, 0.5)] },
+      ]
+    } finally {
+      await server.stop()
+      await sim.close()
+      rmSync(dir, { recursive: true, force: true })
+    }
+  },
+}
+
+async function register(port: number, i: number): Promise<void> {
+  const client = await BenchClient.login(port, `u${i}`, 'phone')
+  const token = i.toString(16).padStart(64, '0')
+  await client.ask(
+    `<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='push.localhost' node='${token}'/></iq>`,
+    `id="e"`,
+  )
+  client.close()
+}
+
+function sentAt(payload: Record<string, unknown>): number {
+  return Number(/~(\d+(?:\.\d+)?)~/.exec(JSON.stringify(payload))?.[1])
+}

@@ -1,0 +1,55 @@
+/** `npm run bench [-- NAME …]`: runs the benchmarks and writes each as JSON to bench-results/. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { type Bench, median } from './bench.ts'
+import { pushBench } from './push.ts'
+import { relayBench } from './relay.ts'
+import { COMMAND } from './server.ts'
+import { slowDiskBench } from './slow-disk.ts'
+import { startBench } from './start.ts'
+import { walBench } from './wal.ts'
+
+const BENCHES: readonly Bench[] = [startBench, relayBench, pushBench, slowDiskBench, walBench]
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !BENCHES.some((bench) => bench.name === name))
+if (unknown.length > 0) {
+  console.error(
+    `no benchmark ${unknown.join(', ')}; there are: ${BENCHES.map(({ name }) => name).join(', ')}`,
+  )
+  process.exit(2)
+}
+
+const commit = Bun.spawnSync(['git', 'rev-parse', 'HEAD']).stdout.toString().trim()
+const machine = {
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: cpus().length,
+  memoryMiB: Math.round(totalmem() / 1024 / 1024),
+  kernel: readFileSync('/proc/version', 'utf8').split(' ').slice(0, 3).join(' '),
+  bun: Bun.version,
+}
+mkdirSync('bench-results', { recursive: true })
+let missed = 0
+for (const bench of BENCHES) {
+  if (wanted.length > 0 && !wanted.includes(bench.name)) continue
+  console.log(`${bench.name}: ${bench.what}`)
+  const figures = (await bench.run()).map((figure) => ({ ...figure, value: median(figure.samples) }))
+  const command = `npm run bench -- ${bench.name}`
+  const result = {
+    bench: bench.name,
+    what: bench.what,
+    commit,
+    machine,
+    command,
+    server: COMMAND.at(-1),
+    figures,
+  }
+  writeFileSync(`bench-results/${bench.name}.json`, `${JSON.stringify(result, null, 2)}\n`)
+  for (const { figure, value, unit, limit } of figures) {
+    const reached = limit === undefined || value <= limit
+    if (!reached) missed++
+    const goal = limit === undefined ? '' : ` (must be ≤ ${limit}: ${reached ? 'reached' : 'NOT REACHED'})`
+    console.log(`  ${figure}: ${value.toFixed(2)} ${unit}${goal}`)
+  }
+}
+process.exit(missed > 0 ? 1 : 0)

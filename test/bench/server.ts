@@ -1,0 +1,131 @@
+/** A server process to be measured: the built binary if it is there, else the source; its data in a directory of its own. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+export const PASSWORD = 'bench password'
+const BINARY = resolve('dist/belfry')
+export const COMMAND = existsSync(BINARY) ? [BINARY] : [process.execPath, resolve('src/main.ts')]
+
+/** Kernel clock ticks per second on every Linux that Bun runs on. */
+const TICK_MS = 10
+
+export interface ServerUnderTest {
+  readonly pid: number
+  readonly dir: string
+  readonly config: string
+  readonly c2s: number
+  readonly http: number
+  /** From exec to the first accepted connection, in ms. */
+  readonly startMs: number
+  /** User and system CPU so far, in ms. */
+  cpuMs(): number
+  /** Resident memory now, in MiB. */
+  rssMiB(): number
+  metrics(): Promise<string>
+  stop(): Promise<void>
+}
+
+export interface ServerOptions {
+  /** TOML beyond the base; must not name hosts, data_dir, c2s, http, auth or limits again. */
+  readonly toml?: string
+  /** Accounts u0 … u(n-1)@localhost. */
+  readonly accounts?: number
+  /** Runs in front of the server's command (strace …). */
+  readonly wrap?: readonly string[]
+}
+
+export async function startServerUnderTest(options: ServerOptions = {}): Promise<ServerUnderTest> {
+  const dir = mkdtempSync(join(tmpdir(), 'belfry-bench-'))
+  const [c2s, http] = [await freePort(), await freePort()]
+  const config = join(dir, 'belfry.toml')
+  writeFileSync(
+    config,
+    [
+      `hosts = ["localhost"]\ndata_dir = "${join(dir, 'data')}"`,
+      `[c2s]\nlisten = ["127.0.0.1:${c2s}"]\ndirect_tls_listen = []`,
+      `[http]\nlisten = ["127.0.0.1:${http}"]`,
+      `[auth]\nplain = true\nscram_iterations = 4096`,
+      `[limits]\nrates = false\nconnections = 50000`,
+      options.toml ?? '',
+    ].join('\n'),
+  )
+  const from = performance.now()
+  const child = Bun.spawn([...(options.wrap ?? []), ...COMMAND, 'serve', '--config', config], {
+    stdout: Bun.file(join(dir, 'out.log')),
+    stderr: Bun.file(join(dir, 'err.log')),
+  })
+  await listening(c2s, dir)
+  const startMs = performance.now() - from
+  const pid = options.wrap ? childOf(child.pid) : child.pid
+  await makeAccounts(join(dir, 'data', 'admin.sock'), options.accounts ?? 0)
+  return {
+    pid,
+    dir,
+    config,
+    c2s,
+    http,
+    startMs,
+    cpuMs() {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+      return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+    },
+    rssMiB() {
+      return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+    },
+    async metrics() {
+      const answer = await fetch('http://localhost/metrics', { unix: join(dir, 'data', 'admin.sock') })
+      return answer.text()
+    },
+    async stop() {
+      process.kill(pid, 'SIGTERM')
+      await child.exited
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The value of a sample in the Prometheus text format; 0 where it is not there yet. */
+export function sample(metrics: string, name: string): number {
+  const line = metrics.split('\n').find((text) => text.startsWith(`${name} `) || text.startsWith(`${name}{`))
+  return Number(line?.slice(line.lastIndexOf(' ') + 1) ?? 0)
+}
+
+async function makeAccounts(socket: string, n: number): Promise<void> {
+  for (let i = 0; i < n; i++) {
+    const body = JSON.stringify({ jid: `u${i}@localhost`, password: PASSWORD })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch('http://localhost/v1/users', { unix: socket, method: 'POST', body, headers })
+    if (!answer.ok) throw new Error(`account ${i}: ${answer.status} ${await answer.text()}`)
+  }
+}
+
+function childOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0])
+}
+
+async function listening(port: number, dir: string): Promise<void> {
+  const until = performance.now() + 20_000
+  while (performance.now() < until) {
+    try {
+      const socket = await Bun.connect({ hostname: '127.0.0.1', port, socket: { data() {} } })
+      socket.end()
+      return
+    } catch {
+      await Bun.sleep(1)
+    }
+  }
+  throw new Error(`the server does not listen:\n${readFileSync(join(dir, 'err.log'), 'utf8')}`)
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer()
+    server.once('error', failed)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => done(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+}
