@@ -44,14 +44,16 @@ export class BenchClient {
   }
 
   async #connect(port: number): Promise<void> {
-    this.#socket = await Bun.connect({
-      hostname: '127.0.0.1',
-      port,
-      socket: { data: (_socket, bytes) => this.#received(bytes) },
-    })
+    // After the upgrade the raw twin still gets the ciphertext.
+    const data = (_socket: Socket, bytes: Uint8Array) => {
+      if (!this.#secured) this.#received(bytes)
+    }
+    this.#socket = await Bun.connect({ hostname: '127.0.0.1', port, socket: { data } })
   }
+  #secured = false
 
   #secure(): Promise<void> {
+    this.#secured = true
     return new Promise((resolve, reject) => {
       const pair = this.#socket?.upgradeTLS({
         data: undefined,

@@ -9,7 +9,7 @@ export interface Paced {
   readonly seconds: number
 }
 
-const MARK = /~(\d+(?:\.\d+)?)~/g
+const MARK = /~(\d+\.\d\d)~/g
 
 /** u0 → u1, u2 → u3 …; receivers are online unless `asleep`. */
 export async function pairs(
