@@ -1,6 +1,7 @@
 /**
  * Who owns a data directory: the holder of an exclusive lock on DATA_DIR/lock.db. The kernel frees it on kill -9,
- * unlike a pid file; `belfry.pid` beside it only tells a person who the holder is.
+ * unlike a pid file; `belfry.pid` beside it only tells a person who the holder is. Nothing else in this process may
+ * open lock.db: POSIX drops a process's locks on a file as soon as any of its descriptors for it is closed.
  */
 import { Database } from 'bun:sqlite'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -19,6 +20,9 @@ export class Locked extends Error {
 export interface DataLock {
   release(): void
 }
+
+/** Kept here, since a connection that nobody refers to is collected, and its lock with it. */
+const held = new Set<Database>()
 
 /** Takes the lock or throws Locked. */
 export function takeLock(dataDir: string): DataLock {
@@ -40,9 +44,16 @@ export function takeLock(dataDir: string): DataLock {
     }
     throw error
   }
-  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o640 })
+  try {
+    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o640 })
+  } catch (error) {
+    db.close()
+    throw error
+  }
+  held.add(db)
   return {
     release() {
+      if (!held.delete(db)) return
       rmSync(pidFile, { force: true })
       db.close()
     },
@@ -51,7 +62,7 @@ export function takeLock(dataDir: string): DataLock {
 
 function readHolder(pidFile: string): string {
   try {
-    return readFileSync(pidFile, 'utf8').trim()
+    return readFileSync(pidFile, 'utf8').trim() || 'unknown'
   } catch {
     return 'unknown'
   }

@@ -8,7 +8,7 @@ const MIGRATIONS: readonly string[] = [core, push]
 /** The schema is newer than this build: a downgrade would lose what it does not know. */
 export class NewerSchema extends Error {}
 
-/** Brings the schema to this build's version, each step in its own transaction. */
+/** Brings the schema to this build's version, each step in its own transaction. Foreign keys must be off. */
 export function migrate(db: Database, migrations = MIGRATIONS): void {
   const version = userVersion(db)
   if (version > migrations.length) {
@@ -20,8 +20,10 @@ export function migrate(db: Database, migrations = MIGRATIONS): void {
   for (let step = version; step < migrations.length; step++) {
     db.transaction(() => {
       db.run(migrations[step] ?? '')
+      const orphan = db.query('PRAGMA foreign_key_check').get()
+      if (orphan) throw new Error(`migration ${step + 1} leaves rows without their parent`, { cause: orphan })
       db.run(`PRAGMA user_version = ${step + 1}`)
-    })()
+    }).immediate()
   }
 }
 
