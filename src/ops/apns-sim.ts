@@ -9,7 +9,7 @@ import { type Clock, type Random, systemClock, systemRandom } from '../store/clo
 import { Checks, isRecord, parse, type Refusal } from './apns-sim-checks.ts'
 import { type SimStep, toStep } from './apns-sim-script.ts'
 import { phoneScreen } from './apns-sim-screen.ts'
-import { type SelfSigned, selfSigned } from './self-signed.ts'
+import { createSelfSigned, type Pems } from '../self-signed.ts'
 
 export interface SimReceived {
   readonly at: number
@@ -32,8 +32,8 @@ export interface ApnsSimOptions {
   readonly print?: (block: string) => void
   readonly clock?: Clock
   readonly random?: Random
-  /** Use these instead of a fresh authority. */
-  readonly tls?: SelfSigned
+  /** Use this pair instead of a fresh one. */
+  readonly tls?: Pems
   readonly publicKey?: string | undefined
   readonly teamId?: string | undefined
   readonly keyId?: string | undefined
@@ -60,8 +60,7 @@ export type { SimStep } from './apns-sim-script.ts'
 export async function startApnsSim(options: ApnsSimOptions = {}): Promise<ApnsSim> {
   const clock = options.clock ?? systemClock
   const host = options.host ?? '127.0.0.1'
-  const tls =
-    options.tls ?? (await selfSigned([...new Set(['localhost', host, '127.0.0.1', '::1'])], clock.now()))
+  const tls = options.tls ?? (await createSelfSigned(['localhost', host], clock.now()))
   const sim = new ApnsSim(options, clock, tls)
   await sim.listen(host, options.port ?? 0)
   return sim
@@ -77,7 +76,7 @@ interface Exchange {
 
 export class ApnsSim {
   readonly received: SimReceived[] = []
-  /** PEM of the authority that clients must trust. */
+  /** PEM of the certificate that clients must trust. */
   readonly ca: string
   readonly #options: ApnsSimOptions
   readonly #clock: Clock
@@ -95,12 +94,12 @@ export class ApnsSim {
   /** Connections accepted so far. */
   connections = 0
 
-  constructor(options: ApnsSimOptions, clock: Clock, tls: SelfSigned) {
+  constructor(options: ApnsSimOptions, clock: Clock, tls: Pems) {
     this.#options = options
     this.#clock = clock
     this.#random = options.random ?? systemRandom
     this.#checks = new Checks({ ...options, tokenUpdates: options.tokenUpdates ?? 20 })
-    this.ca = tls.ca
+    this.ca = tls.cert
     this.#server = http2.createSecureServer({
       cert: tls.cert,
       key: tls.key,

@@ -1,13 +1,12 @@
-/** The certificate that Belfry signs itself while the operator has none: it makes TLS work, not trust. */
-import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
+/** Keeps the certificate that Belfry signs itself while the operator has none: DATA_DIR/tls/self-signed.*. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { domainToASCII } from 'node:url'
+import { createSelfSigned } from '../self-signed.ts'
 
 const DAY = 86_400_000
-/** The longest that Apple's platforms accept from anyone. */
-const VALIDITY = 825 * DAY
 const RENEW_BEFORE = 30 * DAY
 
 export interface PairFiles {
@@ -59,66 +58,4 @@ function replace(file: string, content: string): void {
   rmSync(fresh, { force: true })
   writeFileSync(fresh, content, { mode: 0o600, flag: 'wx' })
   renameSync(fresh, file)
-}
-
-export interface Pems {
-  cert: string
-  key: string
-}
-
-export async function createSelfSigned(names: string[], now: number): Promise<Pems> {
-  provideMetadata()
-  // Loaded only here: most starts have a certificate and need no ASN.1 writer.
-  const x509 = await import('@peculiar/x509')
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const serial = randomBytes(16)
-  serial[0] = (serial[0] ?? 0) & 0x7f // RFC 5280 §4.1.2.2: positive
-  const alternatives = [...names, '127.0.0.1', '::1'].map((value) => ({
-    type: isIP(value) ? ('ip' as const) : ('dns' as const),
-    value,
-  }))
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serial.toString('hex'),
-    name: [{ CN: [(names[0] ?? 'localhost').slice(0, 64)] }],
-    notBefore: new Date(now - DAY),
-    notAfter: new Date(now - DAY + VALIDITY),
-    signingAlgorithm: algorithm,
-    keys,
-    extensions: [
-      new x509.SubjectAlternativeNameExtension(alternatives),
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-    ],
-  })
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey))
-  return {
-    cert: `${certificate.toString('pem')}\n`,
-    key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY') + '\n',
-  }
-}
-
-/**
- * COMPAT(tsyringe, 4): a dependency of @peculiar/x509 that refuses to load without these three functions of a
- * proposal that no engine has. They keep what its decorators store, and nothing else uses them.
- */
-function provideMetadata(): void {
-  if ('getMetadata' in Reflect) return
-  const stored = new WeakMap<object, Map<unknown, unknown>>()
-  const own = (key: unknown, target: object): unknown => stored.get(target)?.get(key)
-  Object.assign(Reflect, {
-    defineMetadata(key: unknown, value: unknown, target: object): void {
-      const entries = stored.get(target) ?? new Map<unknown, unknown>()
-      stored.set(target, entries.set(key, value))
-    },
-    getOwnMetadata: own,
-    getMetadata(key: unknown, target: object): unknown {
-      for (let at: object | null = target; at !== null; at = Reflect.getPrototypeOf(at)) {
-        const value = own(key, at)
-        if (value !== undefined) return value
-      }
-      return undefined
-    },
-  })
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { selfSigned } from '../../src/ops/self-signed.ts'
+import { createSelfSigned } from '../../src/self-signed.ts'
 import { deviceToken, KEY_ID, P8, request, senderTo, startApple, TEAM, TOPIC } from '../support/apns.ts'
 import { testWith } from '../support/programs.ts'
 
@@ -148,7 +148,7 @@ async function listening(port: number): Promise<void> {
 async function nginx(directives: string): Promise<{ url: string; ca: string; ids: () => string[] }> {
   const dir = folder()
   const port = await freePort()
-  const tls = await selfSigned(['127.0.0.1'], Date.now())
+  const tls = await createSelfSigned(['127.0.0.1'], Date.now())
   writeFileSync(join(dir, 'cert.pem'), tls.cert)
   writeFileSync(join(dir, 'key.pem'), tls.key)
   writeFileSync(
@@ -180,7 +180,7 @@ async function nginx(directives: string): Promise<{ url: string; ca: string; ids
   })
   await listening(port)
   const ids = () => readFileSync(join(dir, 'access.log'), 'utf8').trim().split('\n')
-  return { url: `https://127.0.0.1:${port}`, ca: tls.ca, ids }
+  return { url: `https://127.0.0.1:${port}`, ca: tls.cert, ids }
 }
 
 describe('the transport against nginx', () => {

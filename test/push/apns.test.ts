@@ -5,7 +5,7 @@ import net, { type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
-import { selfSigned } from '../../src/ops/self-signed.ts'
+import { createSelfSigned } from '../../src/self-signed.ts'
 import { ApnsSender, type Verdict } from '../../src/push/apns.ts'
 import { loadApp } from '../../src/push/apns-credentials.ts'
 import { APNS_REASONS } from '../../src/push/apns-reasons.ts'
@@ -248,11 +248,11 @@ describe('a fault', () => {
   })
 
   test('peer that is away is waited for, and found again', async () => {
-    const tls = await selfSigned(['127.0.0.1'], Date.now())
+    const tls = await createSelfSigned(['127.0.0.1'], Date.now())
     const first = await startApple({ tls })
     const { url } = first
     await first.close()
-    const away = { url, ca: tls.ca }
+    const away = { url, ca: tls.cert }
     const hasty = sender(away, { times: { ...QUICK, queueMs: 60 } })
     expect(await hasty.send(request(1))).toMatchObject({
       outcome: 'retry',
@@ -269,7 +269,7 @@ describe('a fault', () => {
 
   test('peer that nobody vouches for is refused', async () => {
     const sim = await apple()
-    const { ca } = await selfSigned(['127.0.0.1'], Date.now())
+    const { cert: ca } = await createSelfSigned(['127.0.0.1'], Date.now())
     const from = sender({ url: sim.url, ca }, { times: { ...QUICK, queueMs: 100 } })
     expect(await from.send(request(1))).toMatchObject({ outcome: 'retry', reason: 'NoConnection' })
     expect(sim.received).toEqual([])

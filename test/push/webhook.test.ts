@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createHmac } from 'node:crypto'
-import { selfSigned } from '../../src/ops/self-signed.ts'
+import { createSelfSigned } from '../../src/self-signed.ts'
 import type { Result } from '../../src/push/provider.ts'
 import { Webhook, type WebhookOptions } from '../../src/push/webhook.ts'
 import { isPrivate } from '../../src/push/webhook-address.ts'
@@ -165,13 +165,13 @@ describe('addresses', () => {
   })
 
   test('are reached under the name that was configured, in Host and in the certificate', async () => {
-    const tls = await selfSigned(['hook.example'], Date.now())
+    const tls = await createSelfSigned(['hook.example'], Date.now())
     const server = hook(undefined, tls)
     const resolve = (): Promise<string[]> => Promise.resolve(['127.0.0.1'])
     const url = (name: string): string => `https://${name}:${server.port}/offline`
-    expect(await webhook(url('hook.example'), { resolve, ca: tls.ca }).send(job)).toEqual({ is: 'sent' })
+    expect(await webhook(url('hook.example'), { resolve, ca: tls.cert }).send(job)).toEqual({ is: 'sent' })
     expect(server.heard[0]?.headers.get('host')).toBe(`hook.example:${server.port}`)
-    expect(await webhook(url('other.example'), { resolve, ca: tls.ca }).send(job)).toMatchObject({
+    expect(await webhook(url('other.example'), { resolve, ca: tls.cert }).send(job)).toMatchObject({
       is: 'retry',
     })
     expect(server.heard).toHaveLength(1)

@@ -3,7 +3,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createSelfSigned } from '../../src/stream/self-signed.ts'
+import { createSelfSigned } from '../../src/self-signed.ts'
 import { CertificateError, type CertificateStore, loadCertificates } from '../../src/stream/tls.ts'
 
 const NOW = Date.UTC(2026, 0, 15)
