@@ -215,6 +215,9 @@ export const LATER: readonly (readonly string[])[] = [
   ['external_services'],
   ['contact'],
   ['backup'],
+  ['sm'],
+  ['limits', 'sm_queue'],
+  ['push', 'burst'],
   ['push', 'hold'],
   ['push', 'proxy'],
 ]
