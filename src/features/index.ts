@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import type { Feature } from '../routing/feature.ts'
 import { archive } from './archive.ts'
 import { caps } from './caps.ts'
+import { carbons } from './carbons.ts'
 import { disco } from './disco.ts'
 import { last } from './last.ts'
 import { offline } from './offline.ts'
@@ -22,6 +23,7 @@ export const features = (config: Config): Feature[] => [
   origin, // first: what was taken before goes no further
   subscriptions, // before presence: it decides who may see what
   presence, // before offline: a phone is available before it catches up
+  carbons, // before archive: the private mark is for the server only
   archive, // before delivery: the recipient's copy carries its id
   offline, // what nobody took
   push(config), // after offline: the badge counts the message that rings

@@ -12,7 +12,7 @@ export function deliverMessage(t: Transit, to: Jid): Outcome {
     const session = t.sessions.find(to)
     // §8.5.3.1: an exact match gets it, whatever the type. One still catching up gets it after what waits.
     if (session && !(session.catchingUp && isStorable(type))) {
-      t.write(session, el)
+      t.deliver(session, el)
       return 'took'
     }
     // §8.5.3.2.1: a chat falls back to the bare JID; a room's message or an error must not.
@@ -24,7 +24,7 @@ export function deliverMessage(t: Transit, to: Jid): Outcome {
   let outcome: Outcome = 'none'
   for (const session of t.sessions.of(to.bare)) {
     if (!takesMessages(session) || (session.catchingUp && isStorable(type))) continue
-    t.write(session, el)
+    t.deliver(session, el)
     outcome = 'took'
   }
   return outcome

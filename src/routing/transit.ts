@@ -100,8 +100,12 @@ export class Trip {
 export class Transit extends Trip {
   /** Where the stanza ended, per local account. */
   outcome: Outcome = 'none'
+  /** The sessions that the message itself was written to. */
+  readonly takers: Session[] = []
   /** Id of the recipient's stored copy, once there is one; also the push's key. */
   storedId: number | undefined
+  /** Whose client sent it, or on whose behalf a program did; undefined for the server itself and for strangers. */
+  readonly sender: Session['account'] | undefined
 
   constructor(
     world: World,
@@ -111,13 +115,22 @@ export class Transit extends Trip {
     readonly guest?: Guest,
     /** Emitted stanzas share the queue of the trip that set them off. */
     readonly parent?: Trip,
+    /** Where there is no session: the account in whose name a program sends. */
+    onBehalf?: Session['account'],
   ) {
     super(world)
+    this.sender = origin?.account ?? onBehalf
   }
 
   override emit(stanza: Stanza): void {
     if (this.parent) this.parent.emit(stanza)
     else super.emit(stanza)
+  }
+
+  /** Writes the message itself, not something about it. */
+  deliver(session: Session, el: Element): void {
+    this.takers.push(session)
+    this.write(session, el)
   }
 
   /** Answers the IQ with a result. */

@@ -1,0 +1,105 @@
+/** Message Carbons (XEP-0280): each device of an account sees what the others send and receive. */
+import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Session } from '../routing/session.ts'
+import type { Transit } from '../routing/transit.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { forwarded } from '../xmpp/forward.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { hasBody } from '../xmpp/message.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { child, type Element, elements, withAttrs, xml } from '../xmpp/xml.ts'
+
+const CARBONS = 'urn:xmpp:carbons:2'
+const MUC_USER = 'http://jabber.org/protocol/muc#user'
+/** §6.1: payloads of instant messaging beside a body: receipts, chat states, markers, invitations, calls. */
+const PAYLOADS = new Set([
+  'urn:xmpp:receipts',
+  'http://jabber.org/protocol/chatstates',
+  'urn:xmpp:chat-markers:0',
+  'jabber:x:conference',
+  'urn:xmpp:jingle-message:0',
+])
+
+const enabled = new WeakSet<Session>()
+
+export const carbons: Feature = {
+  name: 'carbons',
+  xeps: [
+    { number: 280, version: '1.0.1' },
+    { number: 297, version: '1.0' },
+  ],
+  disco: { server: [CARBONS], account: [CARBONS] },
+  iq: {
+    [`account set {${CARBONS}}enable`]: (t) => set(t, true),
+    [`account set {${CARBONS}}disable`]: (t) => set(t, false),
+  },
+
+  sent(t): Verdict {
+    const { stanza, origin } = t
+    if (stanza.kind !== 'message' || !origin) return
+    // §11: a copy that a client makes up must never reach another client.
+    if (elements(stanza.el).some(isCopy)) throw new StanzaError('not-allowed', 'Only a server sends carbons.')
+    if (!isEligible(stanza.el)) return
+    for (const session of others(t, origin.jid, [origin])) copy(t, session, 'sent')
+  },
+
+  received(t): Verdict {
+    // §6.1: the mark has done its work and means nothing to the recipient.
+    const { stanza } = t
+    if (stanza.kind !== 'message' || !child(stanza.el, 'private', CARBONS)) return
+    privates.add(t)
+    const el = withAttrs(stanza.el, {})
+    el.children = el.children.filter((node) => typeof node === 'string' || node.attrs.xmlns !== CARBONS)
+    t.stanza = stanza.with(el)
+  },
+
+  settled(t, to) {
+    const { stanza } = t
+    if (stanza.kind !== 'message' || privates.has(t) || !isEligible(stanza.el)) return
+    // A message to oneself was copied on its way out.
+    const had = t.origin && stanza.from.bare === to.bare ? [...t.sessions.of(to.bare)] : t.takers
+    for (const session of others(t, to, had)) copy(t, session, 'received')
+  },
+}
+
+const privates = new WeakSet<Transit>()
+
+function set(t: Transit, on: boolean): undefined {
+  const { origin } = t
+  if (!origin) return
+  const was = enabled.has(origin)
+  const put = (value: boolean) => (value ? enabled.add(origin) : enabled.delete(origin))
+  put(on)
+  t.undo(() => put(was))
+}
+
+function* others(t: Transit, account: Jid, without: readonly Session[]): Iterable<Session> {
+  for (const session of t.sessions.of(account.bare)) {
+    if (enabled.has(session) && !without.includes(session)) yield session
+  }
+}
+
+/** §7, §8: from the account's bare JID, of the same type, the original inside. */
+function copy(t: Transit, session: Session, direction: 'sent' | 'received'): void {
+  const { el, type } = t.stanza
+  const attrs = { from: session.jid.bare, to: session.jid.toString(), type: type === '' ? undefined : type }
+  t.write(session, xml('message', attrs, xml(direction, { xmlns: CARBONS }, forwarded(el))))
+}
+
+function isCopy(el: Element): boolean {
+  return el.attrs.xmlns === CARBONS && (el.name === 'sent' || el.name === 'received')
+}
+
+/** §6.1 */
+function isEligible(el: Element): boolean {
+  const type = el.attrs.type ?? ''
+  if (type === 'groupchat' || type === 'headline') return false
+  if (child(el, 'private', CARBONS) || child(el, 'no-copy', NS.hints)) return false
+  // A private message of a room reaches each client that is in it by the room itself.
+  if (child(el, 'x', MUC_USER) && type === 'chat') return false
+  if (type === 'chat' || type === 'error') return true
+  return (
+    hasBody(el) ||
+    elements(el).some((node) => PAYLOADS.has(node.attrs.xmlns ?? '') || node.attrs.xmlns === MUC_USER)
+  )
+}

@@ -1,0 +1,98 @@
+import { expect, test } from 'bun:test'
+import { type Actor } from '../support/actor.ts'
+import { type Play, play } from '../support/world.ts'
+
+const ENABLE = `<enable xmlns='urn:xmpp:carbons:2'/>`
+
+async function withCarbons(p: Play, jid: string): Promise<Actor> {
+  const actor = await p.online(jid)
+  const answer = await actor.asks('set', ENABLE)
+  expect(answer.attrs.type).toBe('result')
+  return actor
+}
+
+const carbon = (direction: string, to: string, message: string, type = 'chat') =>
+  `<message from='${to.split('/')[0]}' to='${to}' type='${type}'><${direction} xmlns='urn:xmpp:carbons:2'>` +
+  `<forwarded xmlns='urn:xmpp:forward:0'>${message}</forwarded></${direction}></message>`
+
+test('XEP-0280 §8: what one device sends, the others see', async () => {
+  using p = play({ toml: '[archive]\ndefault = "never"' })
+  await p.account('juliet@bix.org')
+  const phone = await withCarbons(p, 'romeo@bix.org/phone')
+  const desk = await withCarbons(p, 'romeo@bix.org/desk')
+  await phone.settles()
+  phone.forget()
+  desk.sends(`<message to='juliet@bix.org' type='chat'><body>hark</body></message>`)
+  await phone.receives(
+    carbon(
+      'sent',
+      'romeo@bix.org/phone',
+      `<message xmlns='jabber:client' from='romeo@bix.org/desk' to='juliet@bix.org' type='chat'><body>hark</body></message>`,
+    ),
+  )
+  await desk.hearsNothing()
+})
+
+test('XEP-0280 §7: a message to a full JID is copied to the others, one to the bare JID is not sent twice', async () => {
+  using p = play({ toml: '[archive]\ndefault = "never"' })
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const phone = await withCarbons(p, 'romeo@bix.org/phone')
+  const desk = await p.online('romeo@bix.org/desk')
+  await phone.settles()
+  phone.forget()
+  juliet.sends(`<message to='romeo@bix.org/desk' type='chat'><body>soft</body></message>`)
+  const inner = `<message xmlns='jabber:client' from='juliet@bix.org/balcony' to='romeo@bix.org/desk' type='chat'><body>soft</body></message>`
+  await desk.receives(inner.replace(" xmlns='jabber:client'", ''))
+  await phone.receives(carbon('received', 'romeo@bix.org/phone', inner))
+  juliet.sends(`<message to='romeo@bix.org' type='chat'><body>all</body></message>`)
+  await phone.receives(
+    `<message from='juliet@bix.org/balcony' to='romeo@bix.org' type='chat'><body>all</body></message>`,
+  )
+  await phone.hearsNothing()
+})
+
+test('XEP-0280 §6.1: private, no-copy and group chats are not copied; the private mark goes', async () => {
+  using p = play({ toml: '[archive]\ndefault = "never"' })
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const phone = await withCarbons(p, 'romeo@bix.org/phone')
+  const desk = await p.online('romeo@bix.org/desk')
+  await phone.settles()
+  phone.forget()
+  juliet.sends(
+    `<message to='romeo@bix.org/desk' type='chat'><body>a</body><private xmlns='urn:xmpp:carbons:2'/></message>`,
+  )
+  await desk.receives(
+    `<message from='juliet@bix.org/balcony' to='romeo@bix.org/desk' type='chat'><body>a</body></message>`,
+  )
+  juliet.sends(
+    `<message to='romeo@bix.org/desk' type='chat'><body>b</body><no-copy xmlns='urn:xmpp:hints'/></message>`,
+  )
+  juliet.sends(`<message to='romeo@bix.org/desk' type='headline'><body>c</body></message>`)
+  await juliet.settles()
+  await phone.hearsNothing()
+})
+
+test('XEP-0280 §11, case 54: a forged carbon is refused', async () => {
+  using p = play({ toml: '[archive]\ndefault = "never"' })
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const romeo = await withCarbons(p, 'romeo@bix.org/phone')
+  juliet.sends(
+    `<message to='romeo@bix.org' id='f'><received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>` +
+      `<message xmlns='jabber:client' from='nurse@bix.org'><body>lies</body></message></forwarded></received></message>`,
+  )
+  const answer = await juliet.next()
+  expect(answer.attrs.type).toBe('error')
+  await romeo.hearsNothing()
+})
+
+test('XEP-0280 §5: after disable nothing is copied', async () => {
+  using p = play({ toml: '[archive]\ndefault = "never"' })
+  await p.account('juliet@bix.org')
+  const phone = await withCarbons(p, 'romeo@bix.org/phone')
+  const desk = await p.online('romeo@bix.org/desk')
+  await phone.asks('set', `<disable xmlns='urn:xmpp:carbons:2'/>`)
+  phone.forget()
+  desk.sends(`<message to='juliet@bix.org' type='chat'><body>hark</body></message>`)
+  await desk.settles()
+  await phone.hearsNothing()
+})
