@@ -1,6 +1,6 @@
 -- Accounts and what belongs to them. Times are milliseconds since the epoch unless the name says otherwise.
 CREATE TABLE accounts (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: a deleted account's session must not become the next one's
   jid TEXT NOT NULL UNIQUE,          -- prepared bare JID
   host TEXT NOT NULL,
   created_at INTEGER NOT NULL,

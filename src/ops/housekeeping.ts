@@ -57,12 +57,12 @@ export function startHousekeeping(household: Household): () => void {
 /** Deletes one batch of each kind; true when there may be more. */
 export async function purgeOnce({ store, limits, clock, run }: Household): Promise<boolean> {
   const { origin_id_keep, offline_keep } = limits
-  const { messages } = store
+  const { accounts, messages } = store
   const deleted = await run(() => {
     const now = clock.now()
     const origins = keeps(origin_id_keep) ? messages.purgeOrigins(now - origin_id_keep, BATCH) : 0
     const offline = keeps(offline_keep) ? messages.purgeOffline(now - offline_keep, BATCH) : 0
-    return Math.max(origins, offline)
+    return Math.max(origins, offline, accounts.purgeDeparted(BATCH))
   })
   return deleted === BATCH
 }

@@ -1,11 +1,11 @@
 /** Accounts, their SCRAM keys and their vCard. */
-import { and, asc, count, eq, gt, like, sql } from 'drizzle-orm'
+import { and, asc, count, eq, gt, like, ne, sql } from 'drizzle-orm'
 import { blob, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import { type Db, type Write, writer } from './db.ts'
+import { type Db, rawWriter, type Write, writer } from './db.ts'
 import type { Credentials, HashName, ScramKeys } from './credentials.ts'
 
 export const accounts = sqliteTable('accounts', {
-  id: integer('id').primaryKey(),
+  id: integer('id').primaryKey({ autoIncrement: true }),
   jid: text('jid').notNull(),
   host: text('host').notNull(),
   createdAt: integer('created_at').notNull(),
@@ -15,7 +15,7 @@ export const accounts = sqliteTable('accounts', {
   rosterVersion: integer('roster_version').notNull(),
 })
 
-const credentials = sqliteTable(
+export const credentials = sqliteTable(
   'credentials',
   {
     accountId: integer('account_id').notNull(),
@@ -28,12 +28,19 @@ const credentials = sqliteTable(
   (t) => [primaryKey({ columns: [t.accountId, t.hash] })],
 )
 
-const vcards = sqliteTable('vcards', {
+export const vcards = sqliteTable('vcards', {
   accountId: integer('account_id').primaryKey(),
   xml: text('xml').notNull(),
 })
 
 export type Account = typeof accounts.$inferSelect
+
+/** An account that is gone but for rows that wait to be deleted has no host, and a JID that nobody can have. */
+const DEPARTED = ''
+/** Tables whose rows go with the account at once: each is bounded by a limit. The rest goes in batches. */
+const AT_ONCE = ['credentials', 'vcards', 'contacts', 'tokens', 'devices', 'outbox'] as const
+/** Rows that one trip may delete. */
+const BATCH = 500
 
 /** The account cache holds this many rows; it is dropped whole when full. */
 const CACHE = 20_000
@@ -42,10 +49,14 @@ export class Accounts {
   readonly #db: Db
   readonly #cache = new Map<string, Account | null>()
   readonly #byJid
+  readonly #departed
   readonly #scram
   readonly #vcard
   readonly #insert: Write<{ jid: string; host: string; createdAt: number }>
   readonly #putKeys: Write<{ accountId: number; hash: string } & ScramKeys>
+  readonly #erase: readonly Write<{ id: number }>[]
+  readonly #depart: Write<{ id: number }>
+  readonly #leftovers: readonly Write<{ id: number; limit: number }>[]
   readonly #delete: Write<{ id: number }>
   readonly #disable: Write<{ id: number; disabled: boolean }>
   readonly #seen: Write<{ id: number; lastSeen: number; lastStatus: string | null }>
@@ -60,6 +71,12 @@ export class Accounts {
       .select()
       .from(accounts)
       .where(eq(accounts.jid, p('jid')))
+      .prepare()
+    this.#departed = orm
+      .select({ id: accounts.id })
+      .from(accounts)
+      .where(eq(accounts.host, DEPARTED))
+      .limit(1)
       .prepare()
     this.#scram = orm
       .select()
@@ -113,6 +130,21 @@ export class Accounts {
         .delete(accounts)
         .where(eq(accounts.id, p('id')))
         .prepare(),
+    )
+    this.#depart = writer(
+      db,
+      orm
+        .update(accounts)
+        .set({ jid: sql`${accounts.jid} || '/' || ${accounts.id}`, host: DEPARTED, disabled: true })
+        .where(eq(accounts.id, p('id')))
+        .prepare(),
+    )
+    this.#erase = AT_ONCE.map((table) => rawWriter(db, `DELETE FROM ${table} WHERE account_id = $id`))
+    this.#leftovers = batchedTables(db).map((table) =>
+      rawWriter(
+        db,
+        `DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE account_id = $id LIMIT $limit)`,
+      ),
     )
     this.#disable = writer(
       db,
@@ -174,10 +206,21 @@ export class Accounts {
     this.#writeKeys(account.id, keys)
   }
 
-  /** Removes the account and, by foreign keys, everything that belongs to it. */
+  /**
+   * Removes the account and everything that belongs to it. Its name is free at once; what is too much for one trip
+   * (its archive) goes by `purgeDeparted` in later ones.
+   */
   delete(account: Account): void {
     this.#touch(account.jid)
-    this.#delete({ id: account.id })
+    this.#depart({ id: account.id })
+    for (const erase of this.#erase) erase({ id: account.id })
+    this.#eraseBatch(account.id, BATCH)
+  }
+
+  /** Deletes up to `limit` rows of accounts that are gone; returns how many. To be called within a trip. */
+  purgeDeparted(limit: number): number {
+    const { id } = this.#departed.get() ?? {}
+    return id === undefined ? 0 : this.#eraseBatch(id, Math.min(limit, BATCH))
   }
 
   setDisabled(account: Account, disabled: boolean): void {
@@ -218,7 +261,7 @@ export class Accounts {
       .from(accounts)
       .where(
         and(
-          query.host === undefined ? undefined : eq(accounts.host, query.host),
+          query.host === undefined ? ne(accounts.host, DEPARTED) : eq(accounts.host, query.host),
           query.after === undefined ? undefined : gt(accounts.jid, query.after),
           query.search ? like(accounts.jid, sql`${`%${escapeLike(query.search)}%`} escape '\\'`) : undefined,
         ),
@@ -229,7 +272,18 @@ export class Accounts {
   }
 
   count(): number {
-    return this.#db.orm.select({ n: count() }).from(accounts).get()?.n ?? 0
+    const here = ne(accounts.host, DEPARTED)
+    return this.#db.orm.select({ n: count() }).from(accounts).where(here).get()?.n ?? 0
+  }
+
+  /** The account's own row goes with the last of its rows. */
+  #eraseBatch(id: number, limit: number): number {
+    let deleted = 0
+    for (const erase of this.#leftovers) {
+      deleted += erase({ id, limit: limit - deleted })
+      if (deleted >= limit) return deleted
+    }
+    return deleted + this.#delete({ id })
   }
 
   #writeKeys(accountId: number, keys: Credentials): void {
@@ -241,6 +295,18 @@ export class Accounts {
     this.#cache.delete(jid)
     this.#db.turn.undo(() => this.#cache.delete(jid))
   }
+}
+
+/** The other tables whose rows belong to an account; deleting it must not cascade through a million rows at once. */
+function batchedTables(db: Db): string[] {
+  return db.raw
+    .query<{ name: string }, []>(
+      `SELECT DISTINCT t.name FROM sqlite_schema t, pragma_foreign_key_list(t.name) f
+       WHERE t.type = 'table' AND f."table" = 'accounts' AND f."from" = 'account_id' ORDER BY t.name`,
+    )
+    .all()
+    .map(({ name }) => name)
+    .filter((name) => !AT_ONCE.some((other) => other === name))
 }
 
 function escapeLike(text: string): string {
