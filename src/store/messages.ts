@@ -1,9 +1,9 @@
 /** The archive, offline storage and the memory of what a client sent before. */
-import { and, asc, count, eq, lt, sql } from 'drizzle-orm'
+import { and, asc, count, eq, lt, lte, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account } from './accounts.ts'
 import type { Clock } from './clock.ts'
-import { type Db, type Write, writer } from './db.ts'
+import { type Db, rawWriter, type Write, writer } from './db.ts'
 
 export const archive = sqliteTable('archive', {
   id: integer('id').primaryKey(),
@@ -24,6 +24,9 @@ export const origins = sqliteTable('origins', {
   id: integer('id').primaryKey(),
   origin: text('origin').notNull(),
 })
+
+/** Rows that one trip may delete, so that it never holds the loop. */
+const BATCH = 500
 
 /** A stored message; `id` is its time in microseconds since the epoch. */
 export interface Stored {
@@ -49,11 +52,6 @@ export class Messages {
     const { orm } = db
     const p = sql.placeholder
     this.#lastId = highestId(db)
-    this.#known = orm
-      .select({ id: origins.id })
-      .from(origins)
-      .where(eq(origins.origin, p('origin')))
-      .prepare()
     const mine = eq(offline.accountId, p('accountId'))
     this.#waiting = orm
       .select({ id: offline.id, xml: offline.xml })
@@ -71,38 +69,22 @@ export class Messages {
       .from(offline)
       .where(mine)
       .prepare()
-    this.#archive = writer(
+    // Up to six of these a message: Drizzle's binding would add 0.5 µs to a read and 2 µs to a write of 2 µs.
+    this.#known = db.raw.prepare<unknown, [string]>('SELECT 1 FROM origins WHERE origin = ?')
+    this.#archive = rawWriter(
       db,
-      orm
-        .insert(archive)
-        .values({ id: p('id'), accountId: p('accountId'), peer: p('peer'), xml: p('xml') })
-        .prepare(),
+      'INSERT INTO archive (id, account_id, peer, xml) VALUES ($id, $accountId, $peer, $xml)',
     )
-    this.#hold = writer(
+    this.#hold = rawWriter(
       db,
-      orm
-        .insert(offline)
-        .values({
-          id: p('id'),
-          accountId: p('accountId'),
-          bytes: p('bytes'),
-          unread: p('unread'),
-          xml: p('xml'),
-        })
-        .prepare(),
+      'INSERT INTO offline (id, account_id, bytes, unread, xml) VALUES ($id, $accountId, $bytes, $unread, $xml)',
     )
+    this.#origin = rawWriter(db, 'INSERT INTO origins (id, origin) VALUES ($id, $origin)')
     this.#drop = writer(
       db,
       orm
         .delete(offline)
         .where(and(eq(offline.id, p('id')), mine))
-        .prepare(),
-    )
-    this.#origin = writer(
-      db,
-      orm
-        .insert(origins)
-        .values({ id: p('id'), origin: p('origin') })
         .prepare(),
     )
   }
@@ -139,7 +121,7 @@ export class Messages {
 
   /** Whether this very message was stored before (XEP-0359 §3.2 origin-id, within the sender and recipient). */
   wasStored(origin: string): boolean {
-    return this.#known.get({ origin }) !== undefined
+    return this.#known.get(origin) !== null
   }
 
   rememberOrigin(id: number, origin: string): void {
@@ -155,26 +137,28 @@ export class Messages {
     return this.#purge(offline, before, limit)
   }
 
+  purgeArchive(before: number, limit: number): number {
+    return this.#purge(archive, before, limit)
+  }
+
   /** Messages waiting for anybody: for metrics, not for the hot path. */
   totalOffline(): number {
     return this.#db.orm.select({ n: count() }).from(offline).get()?.n ?? 0
   }
 
-  #purge(table: typeof origins | typeof offline, before: number, limit: number): number {
-    const ids = this.#db.orm
+  #purge(table: typeof archive | typeof origins | typeof offline, before: number, limit: number): number {
+    const oldest = this.#db.orm
       .select({ id: table.id })
       .from(table)
       .where(lt(table.id, before * 1000))
-      .limit(limit)
+      .orderBy(asc(table.id))
+      .limit(Math.min(limit, BATCH))
       .all()
-    if (ids.length === 0) return 0
-    const last = Math.max(...ids.map((row) => row.id))
+    const last = oldest.at(-1)
+    if (!last) return 0
     this.#db.turn.writes()
-    this.#db.orm
-      .delete(table)
-      .where(sql`${table.id} <= ${last}`)
-      .run()
-    return ids.length
+    this.#db.orm.delete(table).where(lte(table.id, last.id)).run()
+    return oldest.length
   }
 }
 

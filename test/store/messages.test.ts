@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'bun:test'
+import type { Store } from '../../src/store/store.ts'
+import { FakeClock } from '../support/clock.ts'
+import { make, open, tempDir, trip } from './support.ts'
+
+describe('ids', () => {
+  test('are microseconds since the epoch and rise by at least one', () => {
+    using w = open()
+    const { messages } = w.store
+    const first = messages.nextId()
+    expect(first).toBe(w.clock.now() * 1000)
+    expect([messages.nextId(), messages.nextId()]).toEqual([first + 1, first + 2])
+    w.clock.advance(5)
+    expect(messages.nextId()).toBe(first + 5_000)
+  })
+
+  test('rise even if the clock jumps back, also over a restart', () => {
+    using dir = tempDir()
+    const clock = new FakeClock()
+    const w = open(dir.file, clock)
+    const romeo = trip(w.store, () => make(w.store, 'romeo'))
+    const before = w.store.messages.nextId()
+    trip(w.store, () => w.store.messages.archive(romeo, before, 'juliet@bix.org', '<message/>'))
+    clock.jump(-86_400_000)
+    expect(w.store.messages.nextId()).toBe(before + 1)
+    const held = w.store.messages.nextId()
+    trip(w.store, () => w.store.messages.hold(romeo, held, '<message/>', true))
+    w.store.close()
+    using again = open(dir.file, clock)
+    expect(again.store.messages.nextId()).toBe(held + 1)
+  })
+})
+
+function fillOffline(store: Store, name: string, count: number) {
+  return trip(store, () => {
+    const account = make(store, name)
+    for (let i = 0; i < count; i++) {
+      store.messages.hold(account, store.messages.nextId(), `<message id="é${i}"/>`, i % 2 === 0)
+    }
+    return account
+  })
+}
+
+describe('offline storage', () => {
+  test('gives messages in order of arrival, page by page, and knows its size in bytes', () => {
+    using w = open()
+    const { messages } = w.store
+    const romeo = fillOffline(w.store, 'romeo', 5)
+    const first = messages.waiting(romeo, 0, 3)
+    expect(first.map(({ xml }) => xml)).toEqual([0, 1, 2].map((i) => `<message id="é${i}"/>`))
+    expect(messages.waiting(romeo, first.at(-1)?.id ?? 0, 3).map(({ xml }) => xml)).toEqual(
+      [3, 4].map((i) => `<message id="é${i}"/>`),
+    )
+    const bytes = Buffer.byteLength('<message id="é0"/>')
+    expect(messages.offlineSize(romeo)).toEqual({ messages: 5, bytes: 5 * bytes, unread: 3 })
+    expect(messages.totalOffline()).toBe(5)
+  })
+
+  test('forgets what was delivered, of that account only', () => {
+    using w = open()
+    const { messages } = w.store
+    const romeo = fillOffline(w.store, 'romeo', 3)
+    const nurse = fillOffline(w.store, 'nurse', 1)
+    const ids = messages.waiting(romeo, 0, 10).map(({ id }) => id)
+    trip(w.store, () => messages.delivered(nurse, ids))
+    expect(messages.offlineSize(romeo).messages).toBe(3)
+    trip(w.store, () => messages.delivered(romeo, [...ids.slice(0, 2), 12345]))
+    expect(messages.waiting(romeo, 0, 10).map(({ id }) => id)).toEqual(ids.slice(2))
+    expect(messages.offlineSize(nurse)).toMatchObject({ messages: 1 })
+  })
+})
+
+test('an origin is known from its trip on, unless that is taken back', () => {
+  using w = open()
+  const { messages } = w.store
+  expect(messages.wasStored('a')).toBe(false)
+  expect(() =>
+    w.store.turn.trip(() => {
+      messages.rememberOrigin(messages.nextId(), 'a')
+      expect(messages.wasStored('a')).toBe(true)
+      throw new Error('bug')
+    }),
+  ).toThrow('bug')
+  expect(messages.wasStored('a')).toBe(false)
+  trip(w.store, () => messages.rememberOrigin(messages.nextId(), 'a'))
+  expect([messages.wasStored('a'), messages.wasStored('A'), messages.wasStored('')]).toEqual([
+    true,
+    false,
+    false,
+  ])
+})
+
+describe('a purge', () => {
+  test('deletes the oldest, at most 500 rows a trip, and nothing that is young enough', () => {
+    using w = open()
+    const { store, clock } = w
+    const { messages } = store
+    const romeo = trip(store, () => make(store, 'romeo'))
+    const fill = (count: number) =>
+      trip(store, () => {
+        for (let i = 0; i < count; i++) {
+          const id = messages.nextId()
+          messages.rememberOrigin(id, `o${id}`)
+          messages.hold(romeo, id, '<message/>', false)
+          messages.archive(romeo, id, 'juliet@bix.org', '<message/>')
+        }
+      })
+    fill(700)
+    clock.advance(1_000)
+    const before = clock.now()
+    fill(3)
+    const kinds = {
+      origins: (limit: number) => messages.purgeOrigins(before, limit),
+      offline: (limit: number) => messages.purgeOffline(before, limit),
+      archive: (limit: number) => messages.purgeArchive(before, limit),
+    }
+    for (const [name, purge] of Object.entries(kinds)) {
+      const oldest = store.db.raw.query<{ id: number }, []>(`SELECT min(id) AS id FROM ${name}`)
+      const first = oldest.get()?.id ?? 0
+      expect(trip(store, () => purge(50))).toBe(50)
+      expect(oldest.get()?.id).toBe(first + 50)
+      expect(trip(store, () => purge(10_000))).toBe(500)
+      expect([trip(store, () => purge(500)), trip(store, () => purge(500))]).toEqual([150, 0])
+      expect(store.db.raw.query(`SELECT count(*) AS n FROM ${name}`).get()).toEqual({ n: 3 })
+    }
+  })
+
+  test('with nothing to do writes nothing', () => {
+    using w = open()
+    trip(w.store, () => w.store.messages.purgeOrigins(w.clock.now(), 500))
+    expect(w.host.take()).toEqual(['flushed'])
+  })
+})
