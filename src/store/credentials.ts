@@ -104,14 +104,21 @@ function inPool<T>(work: (done: (error: Error | null, value: T) => void) => void
     return Promise.reject(new StanzaError('resource-constraint', 'Too many password checks at once.'))
   }
   return new Promise<T>((resolve, reject) => {
+    const finish = (error: Error | null, value?: T) => {
+      running--
+      queue.shift()?.()
+      if (error) reject(error)
+      // Without an error there is a value: the contract of every Node callback.
+      else resolve(value as T)
+    }
     const start = () => {
       running++
-      work((error, value) => {
-        running--
-        queue.shift()?.()
-        if (error) reject(error)
-        else resolve(value)
-      })
+      try {
+        work(finish)
+      } catch (error) {
+        // Bad parameters are thrown at once; the place in the pool must not be lost with them.
+        finish(error instanceof Error ? error : new Error(String(error)))
+      }
     }
     if (running < AT_ONCE) start()
     else queue.push(start)
