@@ -37,8 +37,8 @@ export type Account = typeof accounts.$inferSelect
 
 /** An account that is gone but for rows that wait to be deleted has no host, and a JID that nobody can have. */
 const DEPARTED = ''
-/** Tables whose rows go with the account at once: each is bounded by a limit. The rest goes in batches. */
-const AT_ONCE = ['credentials', 'vcards', 'contacts', 'tokens', 'devices', 'outbox'] as const
+/** Tables whose rows go with the account at once, since a limit bounds each. See tablesOfAccounts. */
+const AT_ONCE = ['vcards', 'tokens', 'devices', 'outbox']
 /** Rows that one trip may delete. */
 const BATCH = 500
 
@@ -139,8 +139,9 @@ export class Accounts {
         .where(eq(accounts.id, p('id')))
         .prepare(),
     )
-    this.#erase = AT_ONCE.map((table) => rawWriter(db, `DELETE FROM ${table} WHERE account_id = $id`))
-    this.#leftovers = batchedTables(db).map((table) =>
+    const tables = tablesOfAccounts(db)
+    this.#erase = tables.atOnce.map((table) => rawWriter(db, `DELETE FROM ${table} WHERE account_id = $id`))
+    this.#leftovers = tables.batched.map((table) =>
       rawWriter(
         db,
         `DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE account_id = $id LIMIT $limit)`,
@@ -297,16 +298,23 @@ export class Accounts {
   }
 }
 
-/** The other tables whose rows belong to an account; deleting it must not cascade through a million rows at once. */
-function batchedTables(db: Db): string[] {
-  return db.raw
-    .query<{ name: string }, []>(
-      `SELECT DISTINCT t.name FROM sqlite_schema t, pragma_foreign_key_list(t.name) f
-       WHERE t.type = 'table' AND f."table" = 'accounts' AND f."from" = 'account_id' ORDER BY t.name`,
+/**
+ * The tables whose rows belong to an account; deleting it must not cascade through a million rows at once. A table
+ * without rowids has one row per setting or contact: it is as bounded as those above.
+ */
+function tablesOfAccounts(db: Db): { atOnce: string[]; batched: string[] } {
+  const tables = db.raw
+    .query<{ name: string; wr: number }, []>(
+      `SELECT DISTINCT t.name, t.wr FROM pragma_table_list t, pragma_foreign_key_list(t.name) f
+       WHERE t.schema = 'main' AND f."table" = 'accounts' AND f."from" = 'account_id' ORDER BY t.name`,
     )
     .all()
-    .map(({ name }) => name)
-    .filter((name) => !AT_ONCE.some((other) => other === name))
+  const isBounded = ({ name, wr }: { name: string; wr: number }) =>
+    wr === 1 || AT_ONCE.some((other) => other === name)
+  return {
+    atOnce: tables.filter(isBounded).map(({ name }) => name),
+    batched: tables.filter((table) => !isBounded(table)).map(({ name }) => name),
+  }
 }
 
 function escapeLike(text: string): string {

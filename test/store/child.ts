@@ -1,5 +1,6 @@
 /**
  * A process to be killed, starved of disk or robbed of its fsync by the tests beside it.
+ * child.ts prepare FILE makes the database and ends
  * child.ts turns FILE   five turns of three trips; prints what was answered, then tries to go on after a fatal error
  * child.ts lock DIR     takes the lock of a data directory, says so and holds it until its end
  * child.ts pace FILE    twenty turns, one after the other; prints when each began to wait and when it was answered
@@ -85,7 +86,8 @@ async function pace(file: string): Promise<void> {
 }
 
 const [verb, path = ''] = process.argv.slice(2)
-if (verb === 'turns') await turns(path)
+if (verb === 'prepare') openStore(path, { flushed() {}, fatal() {} }).close()
+else if (verb === 'turns') await turns(path)
 else if (verb === 'lock') lock(path)
 else if (verb === 'pace') await pace(path)
 else throw new Error(`no such part: ${verb}`)
