@@ -5,20 +5,28 @@
 import type { Feature, Outcome, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
+import type { Stored } from '../store/messages.ts'
 import { limitsHit, offlineStored } from '../metrics.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { clone, StoredElement, xml } from '../xmpp/xml.ts'
 
-/** Messages written per trip, so that a full box does not hold the loop. */
-const PAGE = 100
+/**
+ * Messages and bytes written before the client must show that it reads: a full box neither holds the loop nor
+ * overflows the send buffer of a phone on a slow line.
+ */
+const PAGE = { messages: 100, bytes: 131_072 }
 
 interface Catch {
   /** Ids that were written and wait for a sign of life. */
   written: number[]
   /** The last id that was written. */
   last: number
+  /** A page was written and nothing was heard since. */
+  asked: boolean
+  /** More waits: the next page goes out at the next sign of life. */
+  more: boolean
 }
 
 const catching = new WeakMap<Session, Catch>()
@@ -34,10 +42,14 @@ export const offline: Feature = {
   sent(t): Verdict {
     const { origin, stanza } = t
     if (!origin) return
-    confirm(t, origin)
+    const state = catching.get(origin)
+    if (state) {
+      confirm(t, origin, state)
+      if (state.more && !state.asked) writePage(t, origin, state)
+    }
     if (stanza.kind !== 'presence' || stanza.to || stanza.type !== '') return
     // §2: only who takes messages to the bare JID gets what was stored for it.
-    if (origin.priority >= 0 && !catching.has(origin)) start(t, origin)
+    if (origin.priority >= 0 && !origin.catchingUp) start(t, origin)
   },
 
   missed(t, to): Outcome | void {
@@ -63,43 +75,65 @@ export const offline: Feature = {
     t.store.messages.hold(account, id, stored.toString(), hasBody(el))
     t.storedId ??= id
     offlineStored.inc({ result: 'stored' })
-    return 'held'
+    // Who is catching up gets it at the end of what waits.
+    for (const session of t.sessions.of(to.bare)) {
+      if (session.catchingUp && takesMessages(session)) t.takers.push(session)
+    }
+    return t.takers.length > 0 ? 'took' : 'held'
   },
 
   closed(t, session) {
-    // An orderly close comes as </stream:stream>, which a client sends after it has read what we wrote.
-    if (session.orderly) confirm(t, session)
+    const state = catching.get(session)
+    if (!state || !session.orderly) return
+    // An orderly close comes as </stream:stream>, which a client sends after it has read what we wrote. It is a trip
+    // of its own: that others hear of the end must not hang on these rows.
+    t.soon((next) => confirm(next, session, state))
   },
 }
 
 function start(t: Trip, session: Session): void {
-  const state: Catch = { written: [], last: 0 }
-  catching.set(session, state)
-  session.catchingUp = true
-  t.undo(() => {
-    catching.delete(session)
-    session.catchingUp = false
-  })
+  const before = catching.get(session)
+  // A session that was away for a while goes on where it stopped.
+  const state = before ?? { written: [], last: 0, asked: false, more: true }
+  if (!before) {
+    catching.set(session, state)
+    t.undo(() => catching.delete(session))
+  }
   writePage(t, session, state)
 }
 
 function writePage(t: Trip, session: Session, state: Catch): void {
-  if (session.closed) return
-  const page = t.store.messages.waiting(session.account, state.last, PAGE)
-  for (const { xml: text } of page) t.write(session, new StoredElement('message', text))
-  const ids = page.map(({ id }) => id)
-  const last = ids.at(-1)
-  if (last === undefined || page.length < PAGE) session.catchingUp = false
-  if (last === undefined) {
-    if (state.last > 0) ping(t, session)
-    return
-  }
-  t.after(() => {
-    state.written.push(...ids)
+  const { more, last, asked } = state
+  const { catchingUp } = session
+  t.undo(() => {
+    state.more = more
     state.last = last
-    if (page.length === PAGE) t.world.soon((next) => writePage(next, session, state))
+    state.asked = asked
+    session.catchingUp = catchingUp
   })
-  if (page.length < PAGE) ping(t, session)
+  // Who has become unavailable gets the rest when it comes back.
+  const page = takesMessages(session) ? nextPage(t, session, last) : []
+  const ids = page.map(({ id }) => id)
+  state.last = ids.at(-1) ?? last
+  state.more = page.length > 0 && t.store.messages.waiting(session.account, state.last, 1).length > 0
+  session.catchingUp = state.more
+  if (page.length === 0) return
+  state.asked = true
+  for (const { xml: text } of page) t.write(session, new StoredElement('message', text))
+  t.after(() => void state.written.push(...ids))
+  ping(t, session)
+}
+
+/** At least one message, where there is one. */
+function nextPage(t: Trip, session: Session, last: number): Stored[] {
+  const found = t.store.messages.waiting(session.account, last, PAGE.messages)
+  let bytes = 0
+  const end = found.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > PAGE.bytes)
+  return end < 0 ? found : found.slice(0, Math.max(end, 1))
+}
+
+function takesMessages(session: Session): boolean {
+  return session.available && session.priority >= 0
 }
 
 /** Asks for a sign of life; whatever the client sends after this is one. */
@@ -109,11 +143,14 @@ function ping(t: Trip, session: Session): void {
   t.write(session, xml('iq', attrs, xml('ping', { xmlns: 'urn:xmpp:ping' })))
 }
 
-function confirm(t: Trip, session: Session): void {
-  const state = catching.get(session)
-  if (!state || state.written.length === 0) return
-  const ids = state.written
-  t.undo(() => (state.written = ids))
+function confirm(t: Trip, session: Session, state: Catch): void {
+  const { written, asked } = state
+  if (written.length === 0) return
+  t.undo(() => {
+    state.written = written
+    state.asked = asked
+  })
   state.written = []
-  t.store.messages.delivered(session.account, ids)
+  state.asked = false
+  t.store.messages.delivered(session.account, written)
 }

@@ -1,33 +1,41 @@
 /** Delivery to a local account (RFC 6121 §8.5): which sessions get a stanza, and what if none does. */
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import { isForOffline } from '../xmpp/message.ts'
 import type { Outcome } from './feature.ts'
 import type { Session } from './session.ts'
 import type { Transit } from './transit.ts'
 
 /** Writes a message to the sessions that should have it; 'none' when nobody could take it. */
 export function deliverMessage(t: Transit, to: Jid): Outcome {
-  const { type, el } = t.stanza
+  const { type } = t.stanza
   if (to.isFull) {
     const session = t.sessions.find(to)
-    // §8.5.3.1: an exact match gets it, whatever the type. One still catching up gets it after what waits.
-    if (session && !(session.catchingUp && isStorable(type))) {
-      t.deliver(session, el)
-      return 'took'
-    }
-    // §8.5.3.2.1: a chat falls back to the bare JID; a room's message or an error must not.
-    if (type === 'groupchat') throw new StanzaError('service-unavailable')
+    // §8.5.3.1: an exact match gets it, whatever the type.
+    if (session) return give(t, session) ? 'took' : 'none'
+    // §8.5.3.2.1: a chat falls back to the bare JID, nothing else does.
     if (type === 'headline' || type === 'error') return 'none'
+    if (type !== 'chat') throw new StanzaError('service-unavailable')
   }
   if (type === 'groupchat') throw new StanzaError('service-unavailable')
   if (type === 'error') return 'none'
   let outcome: Outcome = 'none'
+  let behind = false
   for (const session of t.sessions.of(to.bare)) {
-    if (!takesMessages(session) || (session.catchingUp && isStorable(type))) continue
-    t.deliver(session, el)
-    outcome = 'took'
+    if (!takesMessages(session)) continue
+    if (give(t, session)) outcome = 'took'
+    else behind = true
   }
-  return outcome
+  // Stored even if others have it: the one that catches up finds it at the end of what waits.
+  return behind ? 'none' : outcome
+}
+
+/** Writes it, unless the session is still catching up and storage can keep it: then it comes after what waits. */
+function give(t: Transit, session: Session): boolean {
+  const { el } = t.stanza
+  if (session.catchingUp && isForOffline(el)) return false
+  t.deliver(session, el)
+  return true
 }
 
 /** Writes presence to every available session, or to the one that is named (§8.5.2.1.2, §8.5.3.1). */
@@ -39,11 +47,6 @@ export function deliverPresence(t: Transit, to: Jid): Outcome {
     outcome = 'took'
   }
   return outcome
-}
-
-/** Types that offline storage can keep, so that they may wait their turn behind it. */
-export function isStorable(type: string): boolean {
-  return type !== 'headline' && type !== 'groupchat' && type !== 'error'
 }
 
 /** §8.5.2.1.1: a negative priority never gets messages to the bare JID. */
