@@ -17,6 +17,8 @@ export class Actor {
   ended = false
   /** Full JID after binding. */
   jid = ''
+  /** Answers the server's pings by itself, as every client does; they are not heard then. */
+  pongs = false
   readonly #reader = new Reader(WIDE)
   #wake: (() => void)[] = []
   #fences = 0
@@ -127,6 +129,26 @@ export class Actor {
     return error
   }
 
+  /** An IQ that fails with this condition; returns the whole answer. */
+  async isRefused(condition: string, type: 'get' | 'set', payload: string, to?: string): Promise<Element> {
+    const answer = await this.asks(type, payload, to)
+    const error = child(answer, 'error')
+    if (!error || !child(error, condition, 'urn:ietf:params:xml:ns:xmpp-stanzas')) {
+      throw new Error(`expected ${condition}, received ${answer.toString()}`)
+    }
+    return answer
+  }
+
+  /** The next element is an error of this condition. */
+  async hearsError(condition: string): Promise<Element> {
+    const el = await this.next()
+    const error = child(el, 'error')
+    if (!error || !child(error, condition, 'urn:ietf:params:xml:ns:xmpp-stanzas')) {
+      throw new Error(`expected ${condition}, received ${el.toString()}`)
+    }
+    return el
+  }
+
   forget(): void {
     this.heard = []
   }
@@ -144,9 +166,16 @@ export class Actor {
     for (let event = this.#reader.next(); event; event = this.#reader.next()) {
       if (event.kind === 'open') this.header = { ...event.element.attrs }
       else if (event.kind === 'close') this.ended = true
-      else this.heard.push(event.element)
+      else if (!this.pongs || !this.#pong(event.element)) this.heard.push(event.element)
     }
     this.#stir()
+  }
+
+  #pong(el: Element): boolean {
+    if (el.attrs.type !== 'get' || !child(el, 'ping', 'urn:xmpp:ping')) return false
+    const answer = `<iq type='result' id='${el.attrs.id}' to='${el.attrs.from}'/>`
+    queueMicrotask(() => this.sends(answer))
+    return true
   }
 
   #stir(): void {

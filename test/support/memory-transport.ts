@@ -16,6 +16,8 @@ export class MemoryTransport implements Transport {
   events: TransportEvents = { data() {}, secured() {}, closed() {} }
   paused = false
   closed = false
+  /** The peer reads nothing: what is flushed stays in the buffer. */
+  stalled = false
   /** How many times bytes left: one per turn. */
   writes = 0
   #text = ''
@@ -27,6 +29,7 @@ export class MemoryTransport implements Transport {
     batch: Batch,
     readonly ip: string,
     secure: boolean,
+    private readonly version: 'TLSv1.2' | 'TLSv1.3' = 'TLSv1.3',
   ) {
     this.#batch = batch
     if (secure) this.#secure()
@@ -48,7 +51,7 @@ export class MemoryTransport implements Transport {
   }
 
   flush(): void {
-    if (this.#text === '') return
+    if (this.#text === '' || this.stalled) return
     const text = this.#text
     this.#text = ''
     this.writes++
@@ -81,6 +84,6 @@ export class MemoryTransport implements Transport {
   }
 
   #secure(): void {
-    this.tls = { version: 'TLSv1.3', endPointHash: TEST_IDENTITY.endPointHash, exporter: () => EXPORTED }
+    this.tls = { version: this.version, endPointHash: TEST_IDENTITY.endPointHash, exporter: () => EXPORTED }
   }
 }

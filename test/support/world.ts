@@ -7,7 +7,7 @@ import type { World } from '../../src/routing/transit.ts'
 import { createWorld } from '../../src/routing/world.ts'
 import { deriveCredentials } from '../../src/store/credentials.ts'
 import type { Job } from '../../src/store/push.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import { openStore, Store } from '../../src/store/store.ts'
 import { ClientStreams } from '../../src/stream/listener.ts'
 import { Batch } from '../../src/stream/transport.ts'
 import { Actor } from './actor.ts'
@@ -29,7 +29,7 @@ simulator = true
 `
 
 export interface PlayOptions {
-  /** TOML that is added to the base; a table named there must not be named in the base. */
+  /** TOML tables that are added to the base; one that is named there too replaces it. */
   readonly toml?: string
   readonly config?: string
   readonly file?: string
@@ -83,8 +83,13 @@ export class Play {
   }
 
   /** A raw connection on which nothing was said yet; `secure: false` for one without TLS. */
-  connect(options: { ip?: string; secure?: boolean } = {}): Actor {
-    const transport = new MemoryTransport(this.batch, options.ip ?? '192.0.2.1', options.secure ?? true)
+  connect(options: { ip?: string; secure?: boolean; tls?: 'TLSv1.2' | 'TLSv1.3' } = {}): Actor {
+    const transport = new MemoryTransport(
+      this.batch,
+      options.ip ?? '192.0.2.1',
+      options.secure ?? true,
+      options.tls,
+    )
     const events = this.streams.accept(transport)
     if (events) transport.events = events
     else transport.destroy()
@@ -111,6 +116,40 @@ export class Play {
     return actor
   }
 
+  /** Lets every COMMIT that has written anything fail from now on; the result mends the disk. */
+  commitsFail(): () => void {
+    const { raw } = this.store.db
+    this.store.turn.end()
+    // A foreign key that is checked at COMMIT, broken by a trigger on each table.
+    raw.run('CREATE TABLE nothing (id INTEGER PRIMARY KEY)')
+    raw.run('CREATE TABLE broken (x REFERENCES nothing (id) DEFERRABLE INITIALLY DEFERRED)')
+    const tables = raw
+      .query<{ name: string }, []>(
+        `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('nothing', 'broken')
+         AND name NOT LIKE 'sqlite_%'`,
+      )
+      .all()
+    const triggers = tables.flatMap(({ name }) =>
+      ['INSERT', 'UPDATE', 'DELETE'].map((verb) => ({ name: `fail_${name}_${verb}`, table: name, verb })),
+    )
+    for (const { name, table, verb } of triggers) {
+      raw.run(
+        `CREATE TEMP TRIGGER ${name} AFTER ${verb} ON ${table} BEGIN INSERT INTO broken VALUES (1); END`,
+      )
+    }
+    return () => {
+      this.store.turn.end()
+      for (const { name } of triggers) raw.run(`DROP TRIGGER ${name}`)
+      raw.run('DROP TABLE broken')
+      raw.run('DROP TABLE nothing')
+    }
+  }
+
+  /** The same rows with nothing remembered: what a restart would know. */
+  reloaded(): Store {
+    return new Store(this.store.db, this.clock, this.random)
+  }
+
   [Symbol.dispose](): void {
     this.streams.abort()
     this.store.close()
@@ -119,7 +158,14 @@ export class Play {
 
 /** Starts a play. `toml` replaces tables of the base by naming them again with all that they need. */
 export function play(options: PlayOptions = {}): Play {
-  const parsed = parseConfig(options.config ?? BASE + (options.toml ?? ''), 'play.toml')
+  const parsed = parseConfig(options.config ?? merged(options.toml ?? ''), 'play.toml')
   if (!parsed.config) throw new Error(parsed.errors.map((error) => error.message).join('\n'))
   return new Play(parsed.config, options.file)
+}
+
+/** The base without the tables that `toml` names itself. */
+function merged(toml: string): string {
+  const named = new Set(toml.match(/^\[\w+\]/gm))
+  const tables = BASE.split(/^(?=\[)/m).filter((table) => !named.has(/^\[\w+\]/.exec(table)?.[0] ?? ''))
+  return `${tables.join('')}\n${toml}`
 }
