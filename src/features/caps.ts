@@ -24,9 +24,9 @@ export function serverCaps(index: DiscoIndex): string {
   if (ver === undefined) {
     const identities = index.identities
       .filter((identity) => identity.of === 'server')
-      .map(({ category, type, name }) => `${category}/${type}//${name ?? ''}<`)
-    const features = index.server.map((feature) => `${feature}<`)
-    const text = [...identities.sort(), ...features.sort()].join('')
+      .map(({ category, type, name }) => `${category}/${type}//${name ?? ''}`)
+    // Sorted first, then joined: with the "<" a longer name could come before its own beginning.
+    const text = [...identities.sort(), ...index.server.toSorted()].map((part) => `${part}<`).join('')
     ver = createHash('sha1').update(text).digest('base64')
     known.set(index, ver)
   }

@@ -1,6 +1,7 @@
 /** Last Activity (XEP-0012): of the server its uptime, of a contact the time since it left. */
 import type { Feature } from '../routing/feature.ts'
 import { maySee } from '../routing/roster.ts'
+import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
@@ -22,13 +23,33 @@ export const last: Feature = {
       return seconds(t.now - (account.lastSeen ?? account.createdAt), account.lastStatus ?? undefined)
     },
   },
+  /** §4: the status of the last unavailable presence is what others are told. */
+  sent(t) {
+    const { stanza, origin } = t
+    if (!origin || stanza.kind !== 'presence' || stanza.to) return
+    const before = goodbyes.get(origin) ?? ''
+    const said = stanza.type === 'unavailable' ? (childText(stanza.el, 'status') ?? '') : ''
+    if (before === said) return
+    goodbyes.set(origin, said)
+    t.undo(() => goodbyes.set(origin, before))
+  },
+
   closed(t, session) {
-    if (isOnline(t, session.account.jid)) return
-    const account = t.store.accounts.find(session.account.jid)
-    const status = session.presence && childText(session.presence, 'status')
-    if (account) t.store.accounts.setLastSeen(account, t.now, status ?? null)
+    const { jid } = session.account
+    const { now } = t
+    const status = goodbyes.get(session)?.slice(0, STATUS_LENGTH) || null
+    // A trip of its own: that others hear of the end must not hang on this row.
+    t.soon((next) => {
+      const account = next.store.accounts.find(jid)
+      if (account && !isOnline(next, jid)) next.store.accounts.setLastSeen(account, now, status)
+    })
   },
 }
+
+/** Status of the last unavailable presence of a session. */
+const goodbyes = new WeakMap<Session, string>()
+/** Characters of it that are kept. */
+const STATUS_LENGTH = 1024
 
 function isOnline(t: Trip, bare: string): boolean {
   return t.sessions.countOf(Jid.parse(bare).bare) > 0

@@ -6,6 +6,7 @@ import type { Transit, Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { Stanza } from '../xmpp/stanza.ts'
+import { isSubscriptionType } from '../xmpp/subscription.ts'
 import { childText, type Element, StoredElement, withAttrs, xml } from '../xmpp/xml.ts'
 
 /** Who got directed presence from a session and must hear of its end (§4.6.3). */
@@ -50,7 +51,11 @@ function sentTo(t: Transit, session: Session, to: Jid): Verdict {
   const { type } = t.stanza
   // §4.3.1: probes are the server's affair.
   if (type === 'probe') return 'stop'
-  if (type !== '' && type !== 'unavailable') return
+  if (type !== '' && type !== 'unavailable') {
+    // §4.7.1: there are no others.
+    if (isSubscriptionType(type) || type === 'error') return
+    throw new StanzaError('bad-request', 'There is no such type of presence.')
+  }
   const before = directed.get(session)
   const key = to.toString()
   if (type === 'unavailable') {
@@ -109,8 +114,9 @@ function unavailable(t: Trip, session: Session, el: Element): void {
     session.presence = undefined
     session.priority = 0
     broadcast(t, session, el)
+    // §4.5.2: to the other resources, and back to the one that said it.
     for (const other of t.sessions.of(session.jid.bare))
-      if (other.available) emitCopy(t, session, el, other.jid)
+      if (other.available || other === session) emitCopy(t, session, el, other.jid)
   }
   sayGoodbye(t, session, el)
 }

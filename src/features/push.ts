@@ -2,7 +2,7 @@
 import type { Config } from '../config.ts'
 import { classify } from '../push/classify.ts'
 import { decide } from '../push/decide.ts'
-import { pushIsOn, registerDevice } from '../routing/devices.ts'
+import { pushIsOn, readToken, registerDevice } from '../routing/devices.ts'
 import type { Feature, Outcome } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
@@ -38,11 +38,12 @@ function enable(t: Transit, el: Element): undefined {
   const value = (name: string) => formValue(form, name)
   const service = ownService(t, jid)
   // §5: the token is in the form, or the node is the token.
-  const token = value('token') ?? value('device_id') ?? node
-  if (!token)
+  const field = ['token', 'device_id'].find((name) => value(name))
+  const text = field === undefined ? node : value(field)
+  if (!text)
     throw new StanzaError('bad-request', 'token: neither the form nor the node holds a device token.')
   registerDevice(t, t.account, {
-    token,
+    token: readToken(text, field ?? 'node'),
     topic: value('topic') ?? service.topic,
     environment: readEnvironment(value('mode') ?? value('environment')),
     node,

@@ -8,7 +8,7 @@ import { StanzaError } from '../xmpp/errors.ts'
 import { formValue, readForm, writeForm } from '../xmpp/forms.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { child, childText, type Element, xml } from '../xmpp/xml.ts'
+import { child, childText, type Element, elements, xml } from '../xmpp/xml.ts'
 
 const INSTRUCTIONS = 'Choose a user name and a password.'
 const SALT_BYTES = 16
@@ -86,6 +86,8 @@ function registered(t: Transit): Element {
 function change(t: Transit, query: Element): Later | undefined {
   const { account } = t
   if (child(query, 'remove')) {
+    // §3.2: removal stands alone.
+    if (elements(query).length > 1) throw new StanzaError('bad-request', 'Nothing goes with a removal.')
     t.world.deleteAccount(t, Jid.parse(account.jid))
     return undefined
   }

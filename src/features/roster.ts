@@ -35,7 +35,11 @@ function get(t: Transit, query: Element): Element | undefined {
     const changed = t.store.contacts.changedSince(account, Number(asked))
     if (changed && origin) {
       // §2.6.3: an empty result, then what changed as pushes; the result must come first.
-      t.after(() => t.world.soon((next) => changed.forEach((contact) => pushTo(next, contact))))
+      t.soon((next) => {
+        // Read anew: a push of a newer change may have gone out in between.
+        const news = next.store.contacts.changedSince(account, Number(asked)) ?? []
+        for (const contact of news) pushTo(next, contact)
+      })
       return undefined
     }
   }
@@ -58,8 +62,8 @@ function set(t: Transit, query: Element): undefined {
   if (!item || second) throw new StanzaError('bad-request', 'A roster set has exactly one item.')
   const jid = parseContact(item.attrs.jid)
   const { account } = t
-  if (jid === account.jid) throw new StanzaError('not-allowed', 'Nobody is a contact of their own.')
-  const known = t.store.contacts.find(account, jid)
+  if (jid.bare === account.jid) throw new StanzaError('not-allowed', 'Nobody is a contact of their own.')
+  const known = t.store.contacts.find(account, jid.toString())
   if (item.attrs.subscription === 'remove') return remove(t, known)
   const groups = readGroups(item)
   const name = item.attrs.name ?? null
@@ -71,7 +75,7 @@ function set(t: Transit, query: Element): undefined {
   // §2.1.2: the client sets names and groups; every other attribute is the server's.
   const { subscription, ask, approved } = subscriptionOf(known)
   const pending = known?.pending ?? null
-  const contact = { jid, name, groups, subscription, ask, approved, pending, listed: true }
+  const contact = { jid: jid.toString(), name, groups, subscription, ask, approved, pending, listed: true }
   pushRoster(t, account, t.store.contacts.put(account, contact))
 }
 
@@ -98,10 +102,10 @@ function remove(t: Transit, contact: Contact | undefined): undefined {
   pushRoster(t, account, t.store.contacts.remove(account, contact))
 }
 
-function parseContact(text: string | undefined): string {
+function parseContact(text: string | undefined): Jid {
   if (text === undefined) throw new StanzaError('bad-request', 'The item has no jid.')
   try {
-    return Jid.parse(text).toString()
+    return Jid.parse(text)
   } catch (error) {
     if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
     throw error

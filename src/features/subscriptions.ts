@@ -65,13 +65,16 @@ export const subscriptions: Feature = {
   /** RFC 6121 §3.2, §3.3: the contacts of an account that goes must not wait for it. */
   deleted(t, jid) {
     const account = t.store.accounts.find(jid.bare)
-    for (const contact of account ? t.store.contacts.all(account) : []) {
+    if (!account) return
+    for (const contact of t.store.contacts.all(account)) {
       const state = subscriptionOf(contact)
       const to = Jid.parse(contact.jid).toBare()
       if (state.ask || state.subscription === 'to' || state.subscription === 'both') {
         t.emit(Stanza.make('presence', jid.toBare(), to, { type: 'unsubscribe' }))
       }
-      if (sees(state)) t.emit(Stanza.make('presence', jid.toBare(), to, { type: 'unsubscribed' }))
+      if (!sees(state)) continue
+      sendUnavailable(t, account, to)
+      t.emit(Stanza.make('presence', jid.toBare(), to, { type: 'unsubscribed' }))
     }
   },
 }
@@ -145,7 +148,7 @@ function sendPresence(t: Transit, account: Account, to: Jid): void {
 }
 
 /** §3.2.2: who loses a subscription sees every resource leave. */
-function sendUnavailable(t: Transit, account: Account, to: Jid): void {
+function sendUnavailable(t: Trip, account: Account, to: Jid): void {
   for (const session of t.sessions.of(account.jid)) {
     if (session.available) t.emit(Stanza.make('presence', session.jid, to.toBare(), { type: 'unavailable' }))
   }

@@ -14,8 +14,11 @@ export interface AuthLimits {
 }
 
 interface Count {
-  failures: number
-  at: number
+  readonly failures: number
+  /** The first of them: a window does not grow with what falls into it. */
+  readonly since: number
+  /** The last. */
+  readonly at: number
 }
 
 /** Addresses and pairs that are remembered; the oldest give way, so that a spray cannot fill the memory. */
@@ -58,13 +61,14 @@ export class AuthLimiter {
 
   #current(table: Map<string, Count>, key: string): Count | undefined {
     const count = table.get(key)
-    return count && this.#clock.monotonic() - count.at < this.#limits.auth_window ? count : undefined
+    return count && this.#clock.monotonic() - count.since < this.#limits.auth_window ? count : undefined
   }
 
   #add(table: Map<string, Count>, key: string): void {
-    const failures = (this.#current(table, key)?.failures ?? 0) + 1
+    const now = this.#clock.monotonic()
+    const { failures, since } = this.#current(table, key) ?? { failures: 0, since: now }
     table.delete(key)
-    table.set(key, { failures, at: this.#clock.monotonic() })
+    table.set(key, { failures: failures + 1, since, at: now })
     if (table.size <= REMEMBERED) return
     const oldest = table.keys().next()
     if (!oldest.done) table.delete(oldest.value)

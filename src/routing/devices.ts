@@ -66,10 +66,10 @@ function canServe({ push }: Config, topic: string): boolean {
  * Hex of any sensible length: Apple asks not to count on 32 bytes.
  * COMPAT(iOS apps before 13): some send NSData's description, "<0a1b 2c3d …>".
  */
-export function readToken(text: string): string {
+export function readToken(text: string, field = 'token'): string {
   const token = text.replace(/^<|>$|\s/g, '').toLowerCase()
   if (!/^(?:[0-9a-f]{2}){16,200}$/.test(token)) {
-    throw new StanzaError('bad-request', 'token: a device token is 32 to 400 hexadecimal digits.')
+    throw new StanzaError('bad-request', `${field}: a device token is 32 to 400 hexadecimal digits.`)
   }
   return token
 }
