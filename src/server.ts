@@ -1,56 +1,63 @@
-/** The whole program, put together: store, road, streams, HTTP, push. Reads from top to bottom; nothing else wires. */
+/** The whole program, put together: store, road, streams, push, listeners. Reads from top to bottom; nothing else wires. */
 import { readFileSync } from 'node:fs'
-import type { Server as NetServer } from 'node:net'
 import type { Config } from './config.ts'
 import { features } from './features/index.ts'
-import { createApp } from './http/app.ts'
-import { storedDevices } from './http/devices.ts'
-import { type HttpListener, listenSocket, listenTcp as listenHttp } from './http/serve.ts'
+import type { HttpDeps } from './http/deps.ts'
+import { lazily } from './http/serve.ts'
 import { getLogger } from './log.ts'
-import { commitFailures, commitRows, commitSeconds, startMetrics, walBytes } from './metrics.ts'
-import { type ApnsSim, startApnsSim } from './ops/apns-sim.ts'
-import { adminSocket, databaseFile, prepareDataDir } from './ops/data-dir.ts'
+import {
+  commitFailures,
+  commitRows,
+  commitSeconds,
+  reloadSuccess,
+  startMetrics,
+  walBytes,
+} from './metrics.ts'
+import { databaseFile, prepareDataDir } from './ops/data-dir.ts'
 import { startHousekeeping } from './ops/housekeeping.ts'
-import { PushService } from './push/service.ts'
+import { needsRestart, takeOver } from './ops/live-keys.ts'
+import { checkDisk, StoreCheck } from './ops/readiness.ts'
+import { watchFiles } from './ops/watch-files.ts'
 import { AuthLimiter } from './routing/auth-limiter.ts'
 import { createWorld } from './routing/world.ts'
+import { certificateFiles, Certificates } from './server/certificates.ts'
+import { type Address, Listeners } from './server/listeners.ts'
+import { LivePush } from './server/live-push.ts'
 import { Checkpointer } from './store/checkpoint.ts'
-import { systemClock, systemRandom } from './store/clock.ts'
+import { type Clock, systemClock, systemRandom } from './store/clock.ts'
 import { takeLock } from './store/lock.ts'
 import { openStore } from './store/store.ts'
-import { Tokens } from './store/tokens.ts'
-import { listenDirectTls } from './stream/direct-tls.ts'
 import { ClientStreams } from './stream/listener.ts'
-import { listenTcp } from './stream/tcp.ts'
-import { loadCertificates } from './stream/tls.ts'
 import { Batch } from './stream/transport.ts'
 import { VERSION } from './version.ts'
 
 const log = getLogger('server')
 
-/** Pushes under way get this long at a stop; the rest is in the outbox and goes out at the next start. */
-const DRAIN_MS = 5_000
-
-export interface Address {
-  readonly name: string
-  readonly host: string
-  readonly port: number
-}
-
 export interface Server {
   readonly addresses: readonly Address[]
-  /** The simulator, where it is the push target. */
-  readonly simulator: ApnsSim | undefined
-  reload(config: Config): Promise<void>
+  /** Takes over what can change while running and names what cannot. Throws, and changes nothing, where a file is bad. */
+  reload(next: Config): Promise<void>
   stop(): Promise<void>
 }
 
-export async function startServer(config: Config): Promise<Server> {
+/** Rejects with one sentence for the operator, everything that was opened before closed again. */
+export async function startServer(config: Config, clock: Clock = systemClock): Promise<Server> {
+  const opened = new AsyncDisposableStack()
+  try {
+    return await assemble(config, clock, opened)
+  } catch (error) {
+    await opened.disposeAsync()
+    throw error
+  }
+}
+
+/** What is opened later is closed earlier. */
+async function assemble(config: Config, clock: Clock, opened: AsyncDisposableStack): Promise<Server> {
+  const random = systemRandom
   for (const warning of prepareDataDir(config.data_dir)) log.warn(warning)
   const lock = takeLock(config.data_dir)
-  const clock = systemClock
-  const random = systemRandom
-  const stopMetrics = startMetrics(VERSION)
+  opened.defer(() => lock.release())
+  opened.defer(startMetrics(VERSION))
 
   const batch = new Batch()
   const late: { streams?: ClientStreams } = {}
@@ -69,134 +76,100 @@ export async function startServer(config: Config): Promise<Server> {
       process.exit(1)
     },
   })
+  opened.defer(() => store.close())
   const checkpointer = new Checkpointer(store.db, clock, (bytes) =>
     log.error('the write-ahead log is too large', { bytes }),
   )
-  const { world, router } = createWorld({ config, store, features: features(config), clock, random })
+  opened.defer(() => checkpointer.stop())
 
-  const certificates = await loadCertificates({
-    tls: config.tls,
-    dataDir: config.data_dir,
-    hosts: config.hosts,
-  })
-  for (const warning of certificates.warnings()) log.warn(warning)
+  const list = features(config)
+  const { world, router } = createWorld({ config, store, features: list, clock, random })
+  const certificates = await Certificates.load(config)
+  const push = new LivePush({ push: store.push, run: (f) => router.run(f), clock, random })
+  opened.defer(() => push.stop())
+
   const logins = new AuthLimiter(clock, config.limits)
   const nobody = await router.run((t) => t.store.settings.secret('unknown-users'))
-  const identity = (name: string | undefined) => certificates.forName(name ?? config.hosts[0] ?? 'localhost')
-  const context = { world, router, features: features(config), clock, auth: logins, nobody, identity }
+  const { identity } = certificates
+  const context = { world, router, features: list, clock, auth: logins, nobody, identity }
   const streams = new ClientStreams(context, mostConnections(config))
   late.streams = streams
-
-  const simulator = config.push.simulator ? await startSimulator() : undefined
-  const push = new PushService({
-    push: store.push,
-    run: (f) => router.run(f),
-    clock,
-    random,
-    apps: config.push.apps,
-    simulator: simulator && { url: simulator.url, ca: simulator.ca },
-    webhook: config.webhook,
-    capacity: config.limits.push_queue,
+  opened.defer(() => {
+    streams.stop()
+    store.turn.end()
   })
-  push.start()
 
-  const app = createApp({
+  const writes = new StoreCheck(
+    store,
+    (f) => router.run(f),
+    () => clock.monotonic(),
+  )
+  const deps: HttpDeps = {
     world,
     router,
-    tokens: new Tokens(store.db, random),
-    devices: storedDevices(store),
     logins,
     clock,
-    pushTarget: pushTarget(config),
+    pushTarget: () => push.describe(config),
     online: true,
-    readiness: () => [
-      {
-        name: 'store',
-        ok: store.turn.failure === undefined,
-        detail: String(store.turn.failure?.cause ?? 'writes'),
-      },
-    ],
-  })
+    async readiness() {
+      const ports = listeners.addresses
+        .filter(({ port }) => port > 0)
+        .map(({ name, port }) => `${name} ${port}`)
+      return [
+        await writes.look(),
+        checkDisk(config.data_dir),
+        { name: 'listeners', ok: true, detail: ports.join(', ') },
+        { name: 'push', ok: true, detail: push.describe(config) },
+      ]
+    },
+    pushTest: (account) => push.test(account),
+  }
+  const http = lazily(async () => (await import('./http/app.ts')).createApp(deps))
+  const listeners = new Listeners({ config, certificates, streams, batch, http })
+  opened.defer(() => listeners.close())
+  await listeners.open()
+  // After the listeners, since a simulator makes its certificate first: what is queued meanwhile waits in its table.
+  await push.use(config)
 
-  const accept = streams.accept.bind(streams)
-  const minTls = config.tls.min
-  const handshakeMs = config.limits.tls_handshake_timeout
-  const c2s = config.c2s.listen.map((listen) => listenTcp(listen, { minTls, batch, accept }))
-  const direct = await Promise.all(
-    config.c2s.direct_tls_listen.map((listen) =>
-      listenDirectTls(listen, { minTls, handshakeMs, batch, identity, accept }),
+  const renewCertificates = async (): Promise<void> => {
+    if (await certificates.reload(config)) await listeners.renewCertificates()
+  }
+  opened.defer(
+    watchFiles(
+      clock,
+      () => certificateFiles(config),
+      () => {
+        renewCertificates().catch((error: unknown) =>
+          log.error('the changed certificate is not used', { error }),
+        )
+      },
     ),
   )
-  const serve = { maxBody: config.limits.http_body_bytes }
-  const fallback = certificates.forName(config.hosts[0] ?? 'localhost')
-  const http: HttpListener[] = [
-    ...config.http.listen.map((listen) => listenHttp(app, listen, serve)),
-    ...config.http.tls_listen.map((listen) =>
-      listenHttp(app, listen, serve, [{ cert: fallback.certPem, key: fallback.keyPem }]),
-    ),
-    await listenSocket(app, adminSocket(config.data_dir), serve),
-  ]
-  const stopHousekeeping = startHousekeeping({
-    store,
-    limits: config.limits,
-    clock,
-    run: (f) => router.run(f),
-    figures: () => walBytes.set(checkpointer.walBytes()),
-  })
+  opened.defer(
+    startHousekeeping({
+      store,
+      limits: config.limits,
+      clock,
+      run: (f) => router.run(f),
+      figures: () => walBytes.set(checkpointer.walBytes()),
+    }),
+  )
 
   return {
-    simulator,
-    addresses: [
-      ...c2s.map((listener, i) => ({
-        name: 'c2s',
-        host: config.c2s.listen[i]?.host ?? '',
-        port: listener.port,
-      })),
-      ...direct.map((listener, i) => ({
-        name: 'c2s-tls',
-        host: config.c2s.direct_tls_listen[i]?.host ?? '',
-        port: portOf(listener),
-      })),
-      ...http,
-    ],
-    async reload() {
-      for (const { name, oldSerial, newSerial } of certificates.reload().changed) {
-        log.info('certificate reloaded', { name, oldSerial, newSerial })
-      }
-      push.dispatcher.resume()
+    addresses: listeners.addresses,
+    async reload(next) {
+      reloadSuccess.set(0)
+      const waiting = needsRestart(config, next)
+      if (waiting.length > 0) log.warn(`needs a restart: ${waiting.join(', ')}`)
+      // Each of these throws before it changes anything.
+      await Certificates.check(next)
+      await push.use({ ...config, push: { ...config.push, apps: next.push.apps }, webhook: next.webhook })
+      takeOver(config, next)
+      await renewCertificates()
+      reloadSuccess.set(1)
     },
-    async stop() {
-      stopHousekeeping()
-      for (const listener of c2s) listener.stop()
-      for (const listener of direct) listener.close()
-      streams.stop()
-      store.turn.end()
-      await push.stop(DRAIN_MS)
-      await Promise.all(http.map((listener) => listener.stop()))
-      await simulator?.close()
-      checkpointer.stop()
-      store.close()
-      lock.release()
-      stopMetrics()
-    },
+    stop: () => opened.disposeAsync(),
   }
-}
-
-function startSimulator(): Promise<ApnsSim> {
-  return startApnsSim({ print: (block) => process.stdout.write(`${block}\n`) })
-}
-
-function pushTarget({ push }: Config): string {
-  if (push.simulator) return 'simulator: no phone rings'
-  return (
-    push.apps.map((app) => `${app.topic} (${app.environment})`).join(', ') ||
-    'off: no [[push.apps]] is configured'
-  )
-}
-
-function portOf(listener: NetServer): number {
-  const address = listener.address()
-  return typeof address === 'object' && address ? address.port : 0
 }
 
 /** limits.connections, or four fifths of what the process may open. */

@@ -3,14 +3,12 @@ import { existsSync, statSync } from 'node:fs'
 import type { Config } from '../config.ts'
 import { features } from '../features/index.ts'
 import { createApp } from '../http/app.ts'
-import { storedDevices } from '../http/devices.ts'
 import { databaseFile, prepareDataDir } from '../ops/data-dir.ts'
 import { AuthLimiter } from '../routing/auth-limiter.ts'
 import { createWorld } from '../routing/world.ts'
 import { systemClock, systemRandom } from '../store/clock.ts'
 import { takeLock } from '../store/lock.ts'
 import { openStore } from '../store/store.ts'
-import { Tokens } from '../store/tokens.ts'
 import { CliError } from './exit.ts'
 
 export interface Offline {
@@ -34,13 +32,11 @@ export async function openOffline(config: Config): Promise<Offline> {
   const app = createApp({
     world,
     router,
-    tokens: new Tokens(store.db, random),
-    devices: storedDevices(store),
     logins: new AuthLimiter(clock, config.limits),
     clock,
-    pushTarget: 'off: the server is stopped',
+    pushTarget: () => 'off: the server is stopped',
     online: false,
-    readiness: () => [{ name: 'server', ok: false, detail: 'stopped' }],
+    readiness: async () => [{ name: 'server', ok: false, detail: 'stopped' }],
   })
   return {
     async request(path, init) {

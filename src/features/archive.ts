@@ -16,14 +16,14 @@ export const archive: Feature = {
   xeps: [],
 
   sent(t): Verdict {
-    const { stanza, origin } = t
-    if (stanza.kind !== 'message' || !origin || !isForArchive(stanza.el)) return
+    const { stanza, sender } = t
+    if (stanza.kind !== 'message' || !sender || sender === 'server' || !isForArchive(stanza.el)) return
     const peer = stanza.to ?? stanza.from
-    if (!wants(t, origin.account, peer.bare)) return
+    if (!wants(t, sender, peer.bare)) return
     const id = t.store.messages.nextId()
     // A message to oneself stands in the archive once, from the sending side.
     if (peer.bare === stanza.from.bare) t.storedId = id
-    t.store.messages.archive(origin.account, id, peer.bare, stanza.el.toString())
+    t.store.messages.archive(sender, id, peer.bare, stanza.el.toString())
   },
 
   received(t, to): Verdict {

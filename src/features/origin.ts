@@ -52,7 +52,7 @@ function forgetOldest(recent: Set<string>): void {
 
 function originKey(t: Transit): string | undefined {
   const { kind, el, from, to } = t.stanza
-  if (kind !== 'message' || !t.origin) return undefined
+  if (kind !== 'message' || !t.sender) return undefined
   const id = child(el, 'origin-id', NS.stanzaId)?.attrs.id
   if (id === undefined || id === '' || id.length > ID_LENGTH) return undefined
   return `${from.bare} ${to?.bare ?? from.bare} ${id}`

@@ -28,7 +28,8 @@ export async function authenticate(c: Ctx): Promise<Principal> {
 const refused = (): HttpError => new HttpError(401, 'not-authorized', 'These credentials are not valid.')
 
 async function byToken(c: Ctx, secret: string): Promise<Principal> {
-  const { tokens, world, router } = c.get('deps')
+  const { world, router } = c.get('deps')
+  const { tokens } = world.store
   const found = tokens.find(secret, world.now())
   if (!found) throw refused()
   const { token, owner } = found

@@ -1,40 +1,46 @@
-/** Registered phones as the API shows them. */
-import { registerDevice } from '../routing/devices.ts'
-import type { Trip } from '../routing/transit.ts'
+/** Registered phones as the API and the web admin show them. */
+import { type DeviceWish, registerDevice } from '../routing/devices.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
-import type { Store } from '../store/store.ts'
 import { StanzaError } from '../xmpp/errors.ts'
-import type { Devices, DeviceView, NewDevice } from './deps.ts'
+import type { HttpDeps } from './deps.ts'
 import { HttpError } from './problem.ts'
+import { iso } from './schemas.ts'
 
+/** Of a token only its end is shown: enough to tell two apart, too little to ring one. */
 const SHOWN = 6
 
-export function storedDevices(store: Store): Devices {
-  const table = store.push.devices
-  return {
-    list: (account) => table.of(account.id).map(view),
-    add: (t, account, device) => view(register(t, account, device)),
-    remove(account, id) {
-      const device = /^\d{1,15}$/.test(id) ? table.get(Number(id)) : undefined
-      return device?.accountId === account.id && table.delete(device.id)
-    },
-  }
+export const listDevices = (deps: HttpDeps, account: Account) =>
+  deps.world.store.push.devices.of(account.id).map(deviceView)
+
+/** Registers or refreshes, by the one rule for every door. */
+export async function addDevice(deps: HttpDeps, account: Account, wish: DeviceWish) {
+  const device = await deps.router.run((t) => named(() => registerDevice(t, account, wish)))
+  return deviceView(device)
+}
+
+/** False if the account has no such device. */
+export function removeDevice(deps: HttpDeps, account: Account, id: string): Promise<boolean> {
+  return deps.router.run((t) => {
+    const table = t.store.push.devices
+    const device = /^\d{1,15}$/.test(id) ? table.get(Number(id)) : undefined
+    return device?.accountId === account.id && table.delete(device.id)
+  })
 }
 
 /** The common rule speaks XMPP and names the field in its text; here the field has a place of its own. */
-function register(t: Trip, account: Account, device: NewDevice): Device {
+function named<T>(f: () => T): T {
   try {
-    return registerDevice(t, account, device)
+    return f()
   } catch (error) {
-    const [, field, message] =
-      /^(\w+): (.*)$/s.exec(error instanceof StanzaError ? (error.text ?? '') : '') ?? []
+    const text = error instanceof StanzaError ? error.text : undefined
+    const [, field, message] = /^(\w+): (.*)$/s.exec(text ?? '') ?? []
     if (field === undefined || message === undefined) throw error
     throw new HttpError(422, 'invalid', `${field}: ${message}`, { errors: [{ field, message }] })
   }
 }
 
-function view(device: Device): DeviceView {
+function deviceView(device: Device) {
   return {
     id: String(device.id),
     kind: device.kind,
@@ -42,7 +48,7 @@ function view(device: Device): DeviceView {
     environment: device.environment,
     token: device.token.slice(-SHOWN),
     state: device.lastReason ?? (device.lastSuccess === null ? 'not rung yet' : 'ok'),
-    created: device.createdAt,
-    updated: device.refreshedAt,
+    created: iso(device.createdAt),
+    updated: iso(device.refreshedAt),
   }
 }

@@ -2,7 +2,7 @@
 import { accountOf, deleteUser, setPassword, userView } from './accounts.ts'
 import { checkPassword } from './auth.ts'
 import type { Ctx } from './context.ts'
-import { deviceView } from './device-view.ts'
+import { addDevice, listDevices, removeDevice } from './devices.ts'
 import { type App, ownJid, route, self } from './policy.ts'
 import { HttpError } from './problem.ts'
 import {
@@ -106,7 +106,7 @@ function addDevices(app: App): void {
     }),
     (c) => {
       const { deps } = c.var
-      return c.json({ items: deps.devices.list(accountOf(deps, ownJid(c))).map(deviceView) }, 200)
+      return c.json({ items: listDevices(deps, accountOf(deps, ownJid(c))) }, 200)
     },
   )
   app.openapi(
@@ -119,9 +119,7 @@ function addDevices(app: App): void {
     }),
     async (c) => {
       const { deps } = c.var
-      const device = c.req.valid('json')
-      const made = await deps.router.run((t) => deps.devices.add(t, accountOf(deps, ownJid(c)), device))
-      return c.json(deviceView(made), 200)
+      return c.json(await addDevice(deps, accountOf(deps, ownJid(c)), c.req.valid('json')), 200)
     },
   )
   app.openapi(
@@ -135,7 +133,7 @@ function addDevices(app: App): void {
     async (c) => {
       const { deps } = c.var
       const { id } = c.req.valid('param')
-      const removed = await deps.router.run(() => deps.devices.remove(accountOf(deps, ownJid(c)), id))
+      const removed = await removeDevice(deps, accountOf(deps, ownJid(c)), id)
       if (!removed) throw new HttpError(404, 'no-such-device', 'This account has no such device.')
       return c.body(null, 204)
     },
@@ -153,7 +151,10 @@ function addTokens(app: App): void {
     }),
     (c) => {
       const { deps } = c.var
-      return c.json({ items: deps.tokens.list(accountOf(deps, ownJid(c)).id).map(tokenView) }, 200)
+      return c.json(
+        { items: deps.world.store.tokens.list(accountOf(deps, ownJid(c)).id).map(tokenView) },
+        200,
+      )
     },
   )
   app.openapi(
@@ -177,11 +178,14 @@ function addTokens(app: App): void {
       const { name, expires_in } = c.req.valid('json')
       const { secret, token } = await deps.router.run((t) => {
         const account = accountOf(deps, ownJid(c))
-        if (deps.tokens.countOf(account.id) >= deps.world.config.limits.tokens_per_user) {
+        if (deps.world.store.tokens.countOf(account.id) >= deps.world.config.limits.tokens_per_user) {
           throw new HttpError(409, 'too-many-tokens', 'Revoke a token first.')
         }
         const expiresAt = t.now + expires_in * 1000
-        return deps.tokens.create({ name, scopes: ['self'], accountId: account.id, expiresAt }, t.now)
+        return deps.world.store.tokens.create(
+          { name, scopes: ['self'], accountId: account.id, expiresAt },
+          t.now,
+        )
       })
       return c.json({ ...tokenView(token), token: secret }, 201)
     },
@@ -197,7 +201,9 @@ function addTokens(app: App): void {
     async (c) => {
       const { deps } = c.var
       const { id } = c.req.valid('param')
-      const removed = await deps.router.run(() => deps.tokens.delete(id, accountOf(deps, ownJid(c)).id))
+      const removed = await deps.router.run(() =>
+        deps.world.store.tokens.delete(id, accountOf(deps, ownJid(c)).id),
+      )
       if (!removed) throw new HttpError(404, 'no-such-token', 'This account has no such token.')
       return c.body(null, 204)
     },

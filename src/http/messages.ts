@@ -52,19 +52,19 @@ export function addMessages(app: App): void {
         throw new HttpError(422, 'remote-server-not-found', `${to.domain} is not served here.`)
       }
       accountOf(deps, to.bare)
+      const onBehalf = from.local === '' ? 'server' : accountOf(deps, from.bare)
       const id = message.id ?? deps.world.random.uuid()
-      await deps.router.run((t) =>
-        t.emit(
-          Stanza.make(
-            'message',
-            from,
-            to,
-            { type: message.type, id },
-            message.subject === undefined ? undefined : xml('subject', {}, message.subject),
-            xml('body', {}, message.body),
-            xml('origin-id', { xmlns: NS.stanzaId, id }),
-          ),
+      await deps.router.send(
+        Stanza.make(
+          'message',
+          from,
+          to,
+          { type: message.type, id },
+          message.subject === undefined ? undefined : xml('subject', {}, message.subject),
+          xml('body', {}, message.body),
+          xml('origin-id', { xmlns: NS.stanzaId, id }),
         ),
+        onBehalf,
       )
       return c.json({ id }, 202)
     },
@@ -76,6 +76,5 @@ function sender(deps: HttpDeps, from: string | undefined): Jid {
   if (!deps.world.hosts.has(jid.domain)) {
     throw new HttpError(422, 'foreign-sender', `${jid.domain} is not one of this server's hosts.`)
   }
-  if (jid.local !== '') accountOf(deps, jid.bare)
   return jid
 }

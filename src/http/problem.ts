@@ -59,7 +59,7 @@ const CONDITIONS: Partial<Record<StanzaCondition, ContentfulStatusCode>> = {
   'policy-violation': 422,
   'remote-server-not-found': 422,
   'resource-constraint': 507,
-  'service-unavailable': 404,
+  'service-unavailable': 503,
 }
 
 function known(error: unknown): HttpError | undefined {

@@ -2,8 +2,8 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs'
 import type { ListenAddress } from '../config/values.ts'
 import { getLogger } from '../log.ts'
+import { bindError } from '../ops/bind-error.ts'
 import type { Peer } from './context.ts'
-import type { App } from './policy.ts'
 
 const log = getLogger('http')
 
@@ -14,7 +14,25 @@ export interface HttpListener {
   readonly name: 'http' | 'https' | 'admin socket'
   readonly host: string
   readonly port: number
+  /** Closes at once. */
   stop(): Promise<void>
+  /** Takes no new connection and lets those finish that are in the middle of a request. */
+  finish(): Promise<void>
+}
+
+/** What answers a request: the application. */
+export interface Handler {
+  fetch(request: Request, env: { peer: Peer }): Response | Promise<Response>
+}
+
+/** The application, built by the first request: a server that nobody asks needs none of it. */
+export function lazily(build: () => Promise<Handler>): Handler {
+  let built: Promise<Handler> | undefined
+  return {
+    async fetch(request, env) {
+      return (await (built ??= build())).fetch(request, env)
+    },
+  }
 }
 
 export interface TlsPair {
@@ -36,7 +54,7 @@ const FALLBACK: Bun.SocketAddress = { address: '0.0.0.0', port: 0, family: 'IPv4
 
 /** @throws Error naming the address and the remedy when it cannot be bound. */
 export function listenTcp(
-  app: App,
+  app: Handler,
   { host, port }: ListenAddress,
   options: ServeOptions,
   tls?: readonly TlsPair[],
@@ -61,13 +79,19 @@ export function listenTcp(
       error: failed,
     })
   } catch (error) {
-    throw new Error(bindTrouble(name, `${host}:${port}`, error), { cause: error })
+    throw bindError(name, `${host}:${port}`, tls ? '[http] tls_listen' : '[http] listen', error)
   }
-  return { name, host, port: server.port ?? port, stop: () => server.stop(true) }
+  return {
+    name,
+    host,
+    port: server.port ?? port,
+    stop: () => server.stop(true),
+    finish: () => server.stop(),
+  }
 }
 
 /** The Unix socket of the operator: whoever may open the file is the operator, so its mode is set before it answers. */
-export async function listenSocket(app: App, path: string, options: ServeOptions): Promise<HttpListener> {
+export async function listenSocket(app: Handler, path: string, options: ServeOptions): Promise<HttpListener> {
   // The data lock is ours, so a socket that is still there belongs to nobody.
   if (existsSync(path)) rmSync(path)
   const before = process.umask(0o117)
@@ -80,7 +104,7 @@ export async function listenSocket(app: App, path: string, options: ServeOptions
       error: failed,
     })
   } catch (error) {
-    throw new Error(bindTrouble('the admin socket', path, error), { cause: error })
+    throw bindError('the admin socket', path, 'data_dir', error)
   } finally {
     process.umask(before)
   }
@@ -93,6 +117,7 @@ export async function listenSocket(app: App, path: string, options: ServeOptions
       await server.stop(true)
       rmSync(path, { force: true })
     },
+    finish: () => server.stop(),
   }
 }
 
@@ -103,14 +128,4 @@ const bodyCap = ({ maxBody }: ServeOptions) =>
 function failed(error: Error): Response {
   log.error('a request failed outside the application', { error })
   return new Response('internal error\n', { status: 500 })
-}
-
-function bindTrouble(name: string, address: string, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') {
-    return `${name} cannot listen on ${address}: another program does; find it with: ss -ltnp, or change [http] listen`
-  }
-  if (code === 'EACCES')
-    return `${name} cannot listen on ${address}: ports below 1024 need CAP_NET_BIND_SERVICE`
-  return `${name} cannot listen on ${address}: ${error instanceof Error ? error.message : String(error)}`
 }

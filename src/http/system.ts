@@ -63,7 +63,7 @@ function addReadiness(app: App): void {
       responses: { 200: text('It can'), 503: text('It cannot') },
     }),
     async (c) => {
-      const checks = c.var.deps.readiness()
+      const checks = await c.var.deps.readiness()
       const ready = checks.every((check) => check.ok)
       const lines = (await maySeeDetails(c))
         ? checks.map(
@@ -104,17 +104,17 @@ function addStatus(app: App): void {
       summary: 'What the server is doing',
       responses: { 200: json('Status', status) },
     }),
-    (c) => {
+    async (c) => {
       const { world, readiness, pushTarget } = c.var.deps
       const { config, store, sessions } = world
       return c.json(
         {
           version: VERSION,
           hosts: config.hosts,
-          ready: readiness().every((check) => check.ok),
+          ready: (await readiness()).every((check) => check.ok),
           accounts: store.accounts.count(),
           sessions: sessions.count,
-          push: pushTarget,
+          push: pushTarget(),
           data_dir: config.data_dir,
           config: config.source.file ?? null,
           pid: process.pid,

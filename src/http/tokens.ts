@@ -39,7 +39,7 @@ export function addTokens(app: App): void {
       summary: 'List tokens, without their secret part',
       responses: { 200: json('Tokens', z.object({ items: z.array(tokenSchema) })) },
     }),
-    (c) => c.json({ items: c.var.deps.tokens.list(null).map(tokenView) }, 200),
+    (c) => c.json({ items: c.var.deps.world.store.tokens.list(null).map(tokenView) }, 200),
   )
   app.openapi(
     route(admin, {
@@ -54,7 +54,7 @@ export function addTokens(app: App): void {
       const { name, scopes, expires_in } = c.req.valid('json')
       const { secret, token } = await deps.router.run((t) => {
         const expiresAt = expires_in === null ? null : t.now + expires_in * 1000
-        return deps.tokens.create({ name, scopes, accountId: null, expiresAt }, t.now)
+        return deps.world.store.tokens.create({ name, scopes, accountId: null, expiresAt }, t.now)
       })
       return c.json({ ...tokenView(token), token: secret }, 201)
     },
@@ -69,7 +69,9 @@ export function addTokens(app: App): void {
     }),
     async (c) => {
       const { deps } = c.var
-      const removed = await deps.router.run(() => deps.tokens.delete(c.req.valid('param').id, null))
+      const removed = await deps.router.run(() =>
+        deps.world.store.tokens.delete(c.req.valid('param').id, null),
+      )
       if (!removed) throw new HttpError(404, 'no-such-token', 'There is no such token.')
       return c.body(null, 204)
     },

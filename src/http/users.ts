@@ -10,7 +10,7 @@ import {
   setPassword,
   userView,
 } from './accounts.ts'
-import { deviceView } from './device-view.ts'
+import { listDevices, removeDevice } from './devices.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
 import {
@@ -183,8 +183,7 @@ function addDevices(app: App): void {
     }),
     (c) => {
       const { deps } = c.var
-      const account = accountOf(deps, c.req.valid('param').jid)
-      return c.json({ items: deps.devices.list(account).map(deviceView) }, 200)
+      return c.json({ items: listDevices(deps, accountOf(deps, c.req.valid('param').jid)) }, 200)
     },
   )
   app.openapi(
@@ -198,7 +197,7 @@ function addDevices(app: App): void {
     async (c) => {
       const { deps } = c.var
       const { jid, id } = c.req.valid('param')
-      const removed = await deps.router.run(() => deps.devices.remove(accountOf(deps, jid), id))
+      const removed = await removeDevice(deps, accountOf(deps, jid), id)
       if (!removed) throw new HttpError(404, 'no-such-device', `${jid} has no such device.`)
       return c.body(null, 204)
     },

@@ -5,7 +5,7 @@ import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { errorReply, mayBounce } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
-import type { World } from './transit.ts'
+import type { Transit, World } from './transit.ts'
 
 const log = getLogger('router')
 
@@ -33,6 +33,14 @@ export function guarded(
         : new StanzaError('internal-server-error', undefined, { cause: error }),
     )
   }
+}
+
+/** An emitted stanza failed: a message's sender hears of it, a presence broadcast to nowhere is no news. */
+export function bounce(t: Transit, error: StanzaError): void {
+  const { stanza } = t
+  const session = t.sessions.find(stanza.from)
+  if (!session || stanza.kind === 'presence' || !mayBounce(stanza.kind, stanza.type)) return
+  t.write(session, errorReply(stanza.el, stanza.to?.toString(), stanza.from.toString(), error))
 }
 
 export function toError(error: unknown): Error {

@@ -5,16 +5,16 @@
 import { getLogger } from '../log.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { errorReply, mayBounce, Stanza } from '../xmpp/stanza.ts'
+import { mayBounce, Stanza } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { TurnFailed } from '../store/turn.ts'
 import { deliverMessage, deliverPresence } from './deliver.ts'
 import type { Feature, Guest, Outcome } from './feature.ts'
-import { guarded, toError } from './guard.ts'
+import { bounce, guarded, toError } from './guard.ts'
 import { IqHandlers, isLater, type IqTarget } from './iq.ts'
 import type { Session } from './session.ts'
 import { Laters } from './later.ts'
-import { Transit, Trip, type World } from './transit.ts'
+import { type Sender, Transit, Trip, type World } from './transit.ts'
 
 const log = getLogger('router')
 
@@ -70,6 +70,11 @@ export class Router {
         reject(error instanceof TurnFailed ? error.refusal : toError(error))
       }
     })
+  }
+
+  /** A message that a program sends, as an account or as the server: the road of a client's own. */
+  send(stanza: Stanza, onBehalf: Sender): Promise<void> {
+    return this.run((t) => this.#drive(new Transit(this.#world, stanza, undefined, undefined, t, onBehalf)))
   }
 
   /** A resource was bound: the session is reachable from here on. */
@@ -175,25 +180,15 @@ export class Router {
 
   /** The stanzas that this trip set off, in order; what they set off themselves joins the queue. */
   #drain(trip: Trip): void {
-    for (let i = 0; i < trip.emitted.length; i++) {
-      const stanza = trip.emitted[i]
-      if (!stanza) continue
+    for (const stanza of trip.emitted) {
       const t = new Transit(this.#world, stanza, undefined, undefined, trip)
       try {
         this.#address(t)
       } catch (error) {
         if (!(error instanceof StanzaError)) throw error
-        this.#bounce(t, error)
+        bounce(t, error)
       }
     }
     trip.emitted.length = 0
-  }
-
-  /** An emitted stanza failed: a message's sender hears of it, a presence broadcast to nowhere is no news. */
-  #bounce(t: Transit, error: StanzaError): void {
-    const { stanza } = t
-    const session = t.sessions.find(stanza.from)
-    if (!session || stanza.kind === 'presence' || !mayBounce(stanza.kind, stanza.type)) return
-    t.write(session, errorReply(stanza.el, stanza.to?.toString(), stanza.from.toString(), error))
   }
 }

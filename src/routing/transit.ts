@@ -97,6 +97,8 @@ export class Trip {
   }
 }
 
+export type Sender = Session['account'] | 'server'
+
 export class Transit extends Trip {
   /** Where the stanza ended, per local account. */
   outcome: Outcome = 'none'
@@ -104,8 +106,8 @@ export class Transit extends Trip {
   readonly takers: Session[] = []
   /** Id of the recipient's stored copy, once there is one; also the push's key. */
   storedId: number | undefined
-  /** Whose client sent it, or on whose behalf a program did; undefined for the server itself and for strangers. */
-  readonly sender: Session['account'] | undefined
+  /** The account whose client or program sent it, or the server; undefined for what another stanza set off. */
+  readonly sender: Sender | undefined
 
   constructor(
     world: World,
@@ -115,8 +117,8 @@ export class Transit extends Trip {
     readonly guest?: Guest,
     /** Emitted stanzas share the queue of the trip that set them off. */
     readonly parent?: Trip,
-    /** Where there is no session: the account in whose name a program sends. */
-    onBehalf?: Session['account'],
+    /** Where there is no session: in whose name a program sends. */
+    onBehalf?: Sender,
   ) {
     super(world)
     this.sender = origin?.account ?? onBehalf

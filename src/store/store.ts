@@ -6,6 +6,7 @@ import { closeDb, type Db, openDb } from './db.ts'
 import { Messages } from './messages.ts'
 import { Push } from './push.ts'
 import { Settings } from './settings.ts'
+import { Tokens } from './tokens.ts'
 import type { Turn, TurnHost } from './turn.ts'
 
 export class Store {
@@ -14,6 +15,7 @@ export class Store {
   readonly messages: Messages
   readonly push: Push
   readonly settings: Settings
+  readonly tokens: Tokens
 
   constructor(
     readonly db: Db,
@@ -25,6 +27,7 @@ export class Store {
     this.messages = new Messages(db, clock)
     this.push = new Push(db, random)
     this.settings = new Settings(db, random)
+    this.tokens = new Tokens(db, random)
   }
 
   get turn(): Turn {

@@ -2,8 +2,9 @@
 import { defaults, type Config } from '../../src/config.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { Peer } from '../../src/http/context.ts'
-import type { Check, HttpDeps } from '../../src/http/deps.ts'
-import { storedDevices } from '../../src/http/devices.ts'
+import type { HttpDeps } from '../../src/http/deps.ts'
+import type { Check } from '../../src/ops/readiness.ts'
+import type { Feature } from '../../src/routing/feature.ts'
 import { AuthLimiter } from '../../src/routing/auth-limiter.ts'
 import { type Outlet, Session } from '../../src/routing/session.ts'
 import type { World } from '../../src/routing/transit.ts'
@@ -11,7 +12,6 @@ import { createWorld } from '../../src/routing/world.ts'
 import { type Clock, systemRandom } from '../../src/store/clock.ts'
 import { deriveCredentials } from '../../src/store/credentials.ts'
 import { openStore } from '../../src/store/store.ts'
-import { Tokens } from '../../src/store/tokens.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import type { StreamError } from '../../src/xmpp/errors.ts'
 
@@ -35,7 +35,11 @@ export interface Call {
 export const basic = (jid: string, password = PASSWORD): string =>
   `Basic ${Buffer.from(`${jid}:${password}`).toString('base64')}`
 
-export async function startHttp(change: (config: Config) => void = () => {}) {
+/** `features` are those of the road; most of the API needs none. */
+export async function startHttp(
+  change: (config: Config) => void = () => {},
+  features: (config: Config) => readonly Feature[] = () => [],
+) {
   let time = 1_700_000_000_000
   /** What was waited for; no test waits itself. */
   const waits: number[] = []
@@ -53,19 +57,23 @@ export async function startHttp(change: (config: Config) => void = () => {}) {
   change(config)
   const store = openStore(':memory:', { flushed() {}, fatal() {} }, clock)
   const delivered: string[] = []
-  const { world, router } = createWorld({ config, store, features: [], clock, random: systemRandom })
+  const { world, router } = createWorld({
+    config,
+    store,
+    features: features(config),
+    clock,
+    random: systemRandom,
+  })
   world.deliver = (session, el) => void delivered.push(`${session.jid.toString()} ${el.toString()}`)
   const checks: Check[] = [{ name: 'store', ok: true, detail: 'wal 0 MB' }]
   const deps: HttpDeps = {
     world,
     router,
-    tokens: new Tokens(store.db, systemRandom),
-    devices: storedDevices(store),
     logins: new AuthLimiter(clock, config.limits),
     clock,
-    pushTarget: 'simulator',
+    pushTarget: () => 'simulator',
     online: true,
-    readiness: () => checks,
+    readiness: async () => checks,
     pushTest: async () => [
       { device: '1', topic: 'org.bix.chat', result: 'sent', status: 200, reason: null, apns_id: 'x' },
     ],

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { addDevice } from '../../src/http/devices.ts'
 import { ADMIN, type Call, type HttpWorld, JULIET, LOOPBACK, PASSWORD, ROMEO, startHttp } from './support.ts'
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded', origin: 'http://127.0.0.1:5280' }
@@ -139,7 +140,7 @@ test('82: what people chose for a name stays text on every page', async () => {
   Object.assign(session.outlet, { kind: polyglot, ip: polyglot })
   const account = w.world.store.accounts.find(JULIET)
   if (account) {
-    await w.router.run((t) => w.deps.devices.add(t, account, { token: 'ab'.repeat(32), topic: polyglot }))
+    await addDevice(w.deps, account, { token: 'ab'.repeat(32), topic: polyglot })
   }
   w.checks.push({ name: polyglot, ok: false, detail: polyglot })
   const pages = [

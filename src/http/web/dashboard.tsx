@@ -1,5 +1,6 @@
 /** @jsxImportSource hono/jsx */
 import { VERSION } from '../../version.ts'
+import type { Check } from '../../ops/readiness.ts'
 import type { HttpDeps } from '../deps.ts'
 import { Layout, State } from './layout.tsx'
 
@@ -21,15 +22,16 @@ const Tile = ({ name, value }: { name: string; value: string }) => (
 
 export function DashboardPage({
   deps,
+  checks,
   admin,
   notice,
 }: {
   deps: HttpDeps
+  checks: readonly Check[]
   admin: string
   notice?: string | undefined
 }) {
   const { config, store, sessions } = deps.world
-  const checks = deps.readiness()
   const ready = checks.every((check) => check.ok)
   return (
     <Layout
@@ -68,7 +70,7 @@ export function DashboardPage({
           <dt>Hosts</dt>
           <dd>{config.hosts.join(', ')}</dd>
           <dt>Push</dt>
-          <dd>{deps.pushTarget}</dd>
+          <dd>{deps.pushTarget()}</dd>
           <dt>Registration</dt>
           <dd>{registration(config.registration)}</dd>
           <dt>Data</dt>

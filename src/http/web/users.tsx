@@ -2,6 +2,7 @@
 import type { Account } from '../../store/accounts.ts'
 import type { Page } from '../accounts.ts'
 import type { HttpDeps } from '../deps.ts'
+import { listDevices } from '../devices.ts'
 import { Layout, State, Time } from './layout.tsx'
 
 interface Props {
@@ -168,13 +169,12 @@ const Facts = ({ deps, account }: { deps: HttpDeps; account: Account }) => (
       </dd>
       <dt>Devices</dt>
       <dd>
-        {deps.devices.list(account).map((device) => (
+        {listDevices(deps, account).map((device) => (
           <div>
-            {device.topic ?? device.kind}{' '}
-            <span class="dim">{`${device.environment ?? ''} …${device.token} ${device.state}`}</span>
+            {device.topic} <span class="dim">{`${device.environment} …${device.token} ${device.state}`}</span>
           </div>
         ))}
-        {deps.devices.list(account).length === 0 && <span class="dim">none</span>}
+        {listDevices(deps, account).length === 0 && <span class="dim">none</span>}
       </dd>
     </dl>
   </section>

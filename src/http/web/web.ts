@@ -68,7 +68,10 @@ export function addWeb(app: App, deps: HttpDeps): void {
   addAssets(app)
   addLogin(app, deps, sessions)
   get('/admin', (c) => c.redirect('/admin/', 301))
-  get('/admin/', (c, admin) => html(c, DashboardPage({ deps, admin, notice: notice(c) })))
+  get('/admin/', async (c, admin) => {
+    const checks = await deps.readiness()
+    return html(c, DashboardPage({ deps, checks, admin, notice: notice(c) }))
+  })
   get('/admin/users', (c, admin) => usersPage(c, deps, admin))
   get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
   addUserForms(post, deps)

@@ -1,0 +1,92 @@
+/** The push service of the moment. A reload puts a new one in its place once the new keys have been read. */
+import type { Config } from '../config.ts'
+import { getLogger } from '../log.ts'
+import { type ApnsSim, startApnsSim } from '../ops/apns-sim.ts'
+import { fingerprint } from '../ops/watch-files.ts'
+import { PushService, type PushServiceOptions } from '../push/service.ts'
+import { testPush, type TestResult } from '../push/test-push.ts'
+import type { Account } from '../store/accounts.ts'
+
+const log = getLogger('push')
+
+/** Pushes under way get this long at a stop; the rest is in the outbox and goes out at the next start. */
+const DRAIN_MS = 5_000
+
+type Parts = Pick<PushServiceOptions, 'push' | 'run' | 'clock' | 'random'>
+
+export class LivePush {
+  readonly #parts: Parts
+  #service: PushService | undefined
+  #simulator: ApnsSim | undefined
+  /** What the service was made of. */
+  #made = ''
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Starts, or changes over to new apps and keys. What is queued in between waits in its table.
+   * Throws CredentialError with a sentence for the operator; what ran before runs on.
+   */
+  async use(config: Config): Promise<void> {
+    const { push, webhook } = config
+    const making = JSON.stringify([push.simulator, push.apps, webhook, fingerprint(keyFiles(config))])
+    if (this.#service && making === this.#made) return this.#service.dispatcher.resume()
+    if (push.simulator) this.#simulator ??= await startSimulator()
+    const sim = this.#simulator
+    const fresh = new PushService({
+      ...this.#parts,
+      apps: push.apps,
+      simulator: sim && { url: sim.url, ca: sim.ca },
+      webhook,
+      capacity: config.limits.push_queue,
+    })
+    if (this.#service) log.info('push changes over to new settings')
+    await this.#service?.stop(DRAIN_MS)
+    this.#service = fresh
+    this.#made = making
+    fresh.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#service?.stop(DRAIN_MS)
+    await this.#simulator?.close()
+  }
+
+  /** Rings every device of an account now and tells what came back. */
+  test(account: Account): Promise<TestResult[]> {
+    return testPush(this.#service?.apns, this.#parts.push.devices.of(account.id), this.#parts)
+  }
+
+  /** Where pushes go and how it goes there, in one line for people. */
+  describe({ push }: Config): string {
+    const dispatcher = this.#service?.dispatcher
+    const waiting = dispatcher && dispatcher.size > 0 ? [`${dispatcher.size} waiting`] : []
+    const paused = (dispatcher?.paused() ?? []).map(({ lane, reason }) => `${lane} paused: ${reason}`)
+    return [targetOf(push), ...waiting, ...paused].join('; ')
+  }
+}
+
+function targetOf(push: Config['push']): string {
+  if (push.simulator) return 'simulator: no phone rings'
+  const apps = push.apps.map((app) => `${app.topic} (${app.environment})`)
+  return apps.join(', ') || 'off: no [[push.apps]] is configured'
+}
+
+function keyFiles({ push, webhook }: Config): string[] {
+  const files = push.apps.flatMap((app) => [
+    app.key_file,
+    app.cert_file,
+    app.cert_key_file,
+    app.p12_file,
+    app.p12_password_file,
+    app.ca_file,
+  ])
+  return [...files, webhook.secret_file].filter((file) => file !== undefined)
+}
+
+/** It prints what a phone would show. */
+function startSimulator(): Promise<ApnsSim> {
+  return startApnsSim({ print: (block) => process.stdout.write(`${block}\n`) })
+}

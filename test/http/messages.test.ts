@@ -1,0 +1,58 @@
+/** /v1/messages with the whole road behind it: a message that a program sends is like one from a client. */
+import { expect, test } from 'bun:test'
+import { features } from '../../src/features/index.ts'
+import { type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
+
+const road = () => startHttp(() => {}, features)
+const send = (w: HttpWorld, body: Record<string, unknown>): Promise<Response> =>
+  w.call('POST', '/v1/messages', { as: 'operator', body })
+
+function stored(w: HttpWorld, table: 'archive' | 'offline'): string[] {
+  const { raw } = w.world.store.db
+  return raw
+    .query<{ jid: string; xml: string }, []>(
+      `SELECT jid, xml FROM ${table} JOIN accounts ON accounts.id = account_id ORDER BY ${table}.id`,
+    )
+    .all()
+    .map(({ jid, xml }) => `${jid} ${/<body>(.*?)<\/body>/.exec(xml)?.[1]}`)
+}
+
+test('on behalf of an account: in both archives, waiting for who is away', async () => {
+  using w = await road()
+  expect((await send(w, { from: ROMEO, to: JULIET, body: 'It is my lady' })).status).toBe(202)
+  expect(stored(w, 'archive')).toEqual([`${ROMEO} It is my lady`, `${JULIET} It is my lady`])
+  expect(stored(w, 'offline')).toEqual([`${JULIET} It is my lady`])
+})
+
+test('as the server: in the archive of who gets it', async () => {
+  using w = await road()
+  expect((await send(w, { to: JULIET, body: 'closing soon' })).status).toBe(202)
+  expect(stored(w, 'archive')).toEqual([`${JULIET} closing soon`])
+})
+
+test.each([[ROMEO], [undefined]])(
+  'sent again with its id it is accepted and not stored twice (%s)',
+  async (from) => {
+    using w = await road()
+    const message = { from, to: JULIET, body: 'O, it is my love', id: 'once' }
+    expect((await send(w, message)).status).toBe(202)
+    const before = stored(w, 'archive')
+    const again = await send(w, message)
+    expect([again.status, await again.json()]).toEqual([202, { id: 'once' }])
+    expect(stored(w, 'archive')).toEqual(before)
+    expect(stored(w, 'offline')).toHaveLength(1)
+    expect((await send(w, { ...message, id: 'twice' })).status).toBe(202)
+    expect(stored(w, 'offline')).toHaveLength(2)
+  },
+)
+
+test('what cannot be kept is told to the program that sent it', async () => {
+  using w = await startHttp((config) => (config.limits.offline_messages = 1), features)
+  expect((await send(w, { from: ROMEO, to: JULIET, body: 'one' })).status).toBe(202)
+  const full = await send(w, { from: ROMEO, to: JULIET, body: 'two' })
+  expect([full.status, await full.text()]).toEqual([
+    503,
+    expect.stringContaining('storage is full') as string,
+  ])
+  expect(stored(w, 'archive')).toHaveLength(2)
+})
