@@ -149,6 +149,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     startHousekeeping({
       store,
       limits: config.limits,
+      archiveKeep: config.archive.keep,
       clock,
       run: (f) => router.run(f),
       figures: () => walBytes.set(checkpointer.walBytes()),

@@ -31,6 +31,9 @@ export const limits = z
     offline_messages: countLimit(1000).describe('Stored messages waiting for one account.'),
     offline_bytes: sizeLimit('10MB').describe('Bytes of stored messages waiting for one account.'),
     offline_keep: durationLimit('90d').describe('How long a message waits before it is dropped.'),
+    blocked_jids: countLimit(1000).describe('Addresses that one account may block.'),
+    private_xml_bytes: sizeLimit(65_536).describe('Size of one piece of private XML (XEP-0049).'),
+    private_xml_documents: countLimit(100).describe('Pieces of private XML of one account.'),
     vcard_bytes: sizeLimit(65_536).describe('Size of one vCard.'),
     auth_tries: countLimit(5).describe('Failed logins on one connection before it is closed.'),
     auth_failures: countLimit(5).describe(

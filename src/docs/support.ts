@@ -27,6 +27,7 @@ const TITLES: Readonly<Record<number, string>> = {
   313: 'Message Archive Management',
   357: 'Push Notifications',
   359: 'Unique and Stable Stanza IDs',
+  377: 'Spam Reporting',
   368: 'SRV records for XMPP over TLS',
   440: 'SASL Channel-Binding Type Capability',
 }

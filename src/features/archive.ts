@@ -5,7 +5,7 @@
 import type { Feature, Verdict } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
-import type { Jid } from '../xmpp/jid.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
 import { isForArchive } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
@@ -46,7 +46,10 @@ export const archive: Feature = {
 }
 
 function wants(t: Transit, account: Account, peer: string): boolean {
-  const mode = t.config.archive.default
+  const prefs = t.store.history.prefs(account)
+  if (prefs?.never.includes(peer)) return false
+  if (prefs?.always.includes(peer)) return true
+  const mode = prefs?.mode ?? t.config.archive.default
   if (mode === 'roster') return t.store.contacts.find(account, peer)?.listed === true
   return mode === 'always'
 }
@@ -57,9 +60,16 @@ function claimsId(stanza: Stanza, to: Jid): boolean {
 }
 
 function isIdBy(name: string, xmlns: string | undefined, by: string | undefined, to: Jid): boolean {
-  return (
-    name === 'stanza-id' && xmlns === NS.stanzaId && (by === undefined || by === to.bare || by === to.domain)
-  )
+  if (name !== 'stanza-id' || xmlns !== NS.stanzaId) return false
+  if (by === undefined) return true
+  try {
+    // Compared as prepared: a client that prepares it as well must not be fooled by "JULIET@bix.org".
+    const { bare } = Jid.parse(by)
+    return bare === to.bare || bare === to.domain
+  } catch (error) {
+    if (error instanceof JidError) return false
+    throw error
+  }
 }
 
 function withoutIdsBy(stanza: Stanza, to: Jid): Stanza {

@@ -2,14 +2,17 @@
 import type { Config } from '../config.ts'
 import type { Feature } from '../routing/feature.ts'
 import { archive } from './archive.ts'
+import { blocking } from './blocking.ts'
 import { caps } from './caps.ts'
 import { carbons } from './carbons.ts'
 import { disco } from './disco.ts'
 import { last } from './last.ts'
+import { mam } from './mam.ts'
 import { offline } from './offline.ts'
 import { origin } from './origin.ts'
 import { ping } from './ping.ts'
 import { presence } from './presence.ts'
+import { privateStorage } from './private.ts'
 import { push } from './push.ts'
 import { register } from './register.ts'
 import { roster } from './roster.ts'
@@ -20,7 +23,8 @@ import { vcard } from './vcard.ts'
 import { version } from './version.ts'
 
 export const features = (config: Config): Feature[] => [
-  origin, // first: what was taken before goes no further
+  blocking, // first: who is blocked leaves no trace
+  origin, // before the rest: what was taken before goes no further
   subscriptions, // before presence: it decides who may see what
   presence, // before offline: a phone is available before it catches up
   carbons, // before archive: the private mark is for the server only
@@ -29,9 +33,11 @@ export const features = (config: Config): Feature[] => [
   push(config), // after offline: the badge counts the message that rings
   last, // after presence: a session that closes has said its last status
   roster,
+  mam,
   disco,
   caps,
   vcard,
+  privateStorage,
   register,
   ping,
   time,

@@ -15,6 +15,8 @@ const BATCH = 500
 export interface Household {
   readonly store: Store
   readonly limits: Config['limits']
+  /** How long the archive keeps a message (ms). */
+  readonly archiveKeep: number
   readonly clock: Clock
   /** The door to the turn. */
   readonly run: <T>(f: () => T) => Promise<T>
@@ -55,14 +57,15 @@ export function startHousekeeping(household: Household): () => void {
 }
 
 /** Deletes one batch of each kind; true when there may be more. */
-export async function purgeOnce({ store, limits, clock, run }: Household): Promise<boolean> {
+export async function purgeOnce({ store, limits, archiveKeep, clock, run }: Household): Promise<boolean> {
   const { origin_id_keep, offline_keep } = limits
   const { accounts, messages } = store
   const deleted = await run(() => {
     const now = clock.now()
     const origins = keeps(origin_id_keep) ? messages.purgeOrigins(now - origin_id_keep, BATCH) : 0
     const offline = keeps(offline_keep) ? messages.purgeOffline(now - offline_keep, BATCH) : 0
-    return Math.max(origins, offline, accounts.purgeDeparted(BATCH))
+    const archived = keeps(archiveKeep) ? messages.purgeArchive(now - archiveKeep, BATCH) : 0
+    return Math.max(origins, offline, archived, accounts.purgeDeparted(BATCH))
   })
   return deleted === BATCH
 }

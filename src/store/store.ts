@@ -1,9 +1,12 @@
 /** The memory of one server: one object per aggregate over one database. */
 import { Accounts } from './accounts.ts'
+import { Blocked } from './blocked.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import { Contacts } from './contacts.ts'
 import { closeDb, type Db, openDb } from './db.ts'
+import { History } from './history.ts'
 import { Messages } from './messages.ts'
+import { PrivateXml } from './private.ts'
 import { Push } from './push.ts'
 import { Settings } from './settings.ts'
 import { Tokens } from './tokens.ts'
@@ -13,6 +16,9 @@ export class Store {
   readonly accounts: Accounts
   readonly contacts: Contacts
   readonly messages: Messages
+  readonly history: History
+  readonly blocked: Blocked
+  readonly privateXml: PrivateXml
   readonly push: Push
   readonly settings: Settings
   readonly tokens: Tokens
@@ -25,6 +31,9 @@ export class Store {
     this.accounts = new Accounts(db)
     this.contacts = new Contacts(db, this.accounts)
     this.messages = new Messages(db, clock)
+    this.history = new History(db)
+    this.blocked = new Blocked(db)
+    this.privateXml = new PrivateXml(db)
     this.push = new Push(db, random)
     this.settings = new Settings(db, random)
     this.tokens = new Tokens(db, random)

@@ -1,0 +1,143 @@
+/** Blocking Command (XEP-0191) with reports (XEP-0377): who is blocked reaches nobody and sees nothing. */
+import { getLogger } from '../log.ts'
+import type { Feature, Verdict } from '../routing/feature.ts'
+import { subscriptionOf } from '../routing/roster.ts'
+import type { Session } from '../routing/session.ts'
+import type { Transit } from '../routing/transit.ts'
+import type { Account } from '../store/accounts.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
+import { Stanza } from '../xmpp/stanza.ts'
+import { child, children, type Element, withAttrs, xml } from '../xmpp/xml.ts'
+
+const BLOCKING = 'urn:xmpp:blocking'
+const REPORTING = 'urn:xmpp:reporting:1'
+const log = getLogger('abuse')
+
+/** Sessions that asked for the list and so hear of its changes (§3.2). */
+const interested = new WeakSet<Session>()
+
+export const blocking: Feature = {
+  name: 'blocking',
+  xeps: [
+    { number: 191, version: '1.3' },
+    { number: 377, version: '0.3.1', note: 'reports are written to the log' },
+  ],
+  disco: { server: [BLOCKING, REPORTING], account: [BLOCKING] },
+  iq: {
+    [`account get {${BLOCKING}}blocklist`]: (t) => {
+      const { origin } = t
+      if (origin && !interested.has(origin)) {
+        interested.add(origin)
+        t.undo(() => interested.delete(origin))
+      }
+      return xml('blocklist', { xmlns: BLOCKING }, ...items(t.store.blocked.of(t.account)))
+    },
+    [`account set {${BLOCKING}}block`]: block,
+    [`account set {${BLOCKING}}unblock`]: unblock,
+  },
+
+  /** §3.4: to write to somebody whom one has blocked is a mistake worth telling. */
+  sent(t): Verdict {
+    const { to, type } = t.stanza
+    if (!to || !t.origin) return
+    if (!covers(t.store.blocked.of(t.origin.account), to)) return
+    if (t.stanza.kind === 'presence' && (type === 'unavailable' || type.startsWith('unsubscri'))) return
+    const app = xml('blocked', { xmlns: `${BLOCKING}:errors` })
+    throw new StanzaError('not-acceptable', 'You have blocked this address.', { type: 'cancel', app })
+  },
+
+  /** §3.4: as if the account did not exist. */
+  received(t, to): Verdict {
+    const account = t.store.accounts.find(to.bare)
+    const { from, kind } = t.stanza
+    if (!account || from.bare === account.jid || !covers(t.store.blocked.of(account), from)) return
+    if (kind === 'presence') return 'stop'
+    if (kind === 'iq' && !t.stanza.isRequest) return 'stop'
+    throw new StanzaError('service-unavailable')
+  },
+}
+
+function block(t: Transit, el: Element): undefined {
+  const { account } = t
+  const jids = readItems(el)
+  // §3.3: an empty request would mean nothing.
+  if (jids.length === 0) throw new StanzaError('bad-request', 'Nobody is named.')
+  const list = t.store.blocked.of(account)
+  const added = jids.filter((jid) => !list.has(jid))
+  if (list.size + added.length > t.config.limits.blocked_jids) {
+    throw new StanzaError('resource-constraint', 'The block list is full.')
+  }
+  // §3.3: contacts who may see the presence see everyone leave, before the block holds.
+  for (const jid of added) tellContacts(t, account, jid, false)
+  for (const jid of added) t.store.blocked.add(account, jid)
+  push(t, account, xml('block', { xmlns: BLOCKING }, ...items(jids)))
+  t.after(() => children(el, 'item').forEach((item) => report(account, item)))
+}
+
+function unblock(t: Transit, el: Element): undefined {
+  const { account } = t
+  const named = readItems(el)
+  const list = [...t.store.blocked.of(account)]
+  const gone = named.length === 0 ? list : named.filter((jid) => list.includes(jid))
+  for (const jid of gone) t.store.blocked.remove(account, jid)
+  for (const jid of gone) tellContacts(t, account, jid, true)
+  push(t, account, xml('unblock', { xmlns: BLOCKING }, ...items(named)))
+}
+
+/** Whether the list has the address itself, its bare JID, its domain with the resource, or its domain (§2). */
+function covers(list: ReadonlySet<string>, jid: Jid): boolean {
+  if (list.size === 0) return false
+  return (
+    list.has(jid.bare) ||
+    list.has(jid.domain) ||
+    (jid.isFull && (list.has(jid.toString()) || list.has(`${jid.domain}/${jid.resource}`)))
+  )
+}
+
+function readItems(el: Element): string[] {
+  try {
+    return [...new Set(children(el, 'item').map((item) => Jid.parse(item.attrs.jid ?? '').toString()))]
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
+    throw error
+  }
+}
+
+function items(jids: Iterable<string>): Element[] {
+  return [...jids].map((jid) => xml('item', { jid }))
+}
+
+function push(t: Transit, account: Account, payload: Element): void {
+  for (const session of t.sessions.of(account.jid)) {
+    if (!interested.has(session)) continue
+    const id = t.world.random.bytes(6).toString('base64url')
+    t.write(session, xml('iq', { type: 'set', id, to: session.jid.toString() }, payload))
+  }
+}
+
+/** Whoever is covered by `jid` and may see the account sees its resources leave or come back. */
+function tellContacts(t: Transit, account: Account, jid: string, back: boolean): void {
+  const pattern = new Set([jid])
+  for (const contact of t.store.contacts.all(account)) {
+    const to = Jid.parse(contact.jid).toBare()
+    const { subscription } = subscriptionOf(contact)
+    if (!covers(pattern, to) || (subscription !== 'from' && subscription !== 'both')) continue
+    for (const session of t.sessions.of(account.jid)) {
+      if (!session.presence) continue
+      if (back) t.emit(new Stanza('presence', withAttrs(session.presence, { to: to.bare }), session.jid, to))
+      else t.emit(Stanza.make('presence', session.jid, to, { type: 'unavailable' }))
+    }
+  }
+}
+
+/** XEP-0377 §3: who reports whom and why, never what was written. */
+function report(account: Account, item: Element): void {
+  const found = child(item, 'report', REPORTING)
+  if (found)
+    log.warn('an address is reported', {
+      by: account.jid,
+      address: item.attrs.jid,
+      reason: found.attrs.reason,
+    })
+}

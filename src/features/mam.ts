@@ -1,0 +1,185 @@
+/** Message Archive Management (XEP-0313): an account reads its own archive and says what it takes. */
+import type { Feature } from '../routing/feature.ts'
+import type { Transit } from '../routing/transit.ts'
+import type { ArchiveFilter, ArchiveMode } from '../store/history.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { forwardedText } from '../xmpp/forward.ts'
+import { type FormValues, formValue, readForm, writeForm } from '../xmpp/forms.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { type PageRequest, readPage, writePage } from '../xmpp/rsm.ts'
+import { child, children, type Element, escapeXML, xml } from '../xmpp/xml.ts'
+
+const MAM = 'urn:xmpp:mam:2'
+/** Messages of a page when the client does not say, and at most: no trip may hold the loop. */
+const PAGE = 50
+const LONGEST_PAGE = 100
+/** Ids that one query may name, and JIDs of one list of preferences. */
+const LIST = 500
+
+const FIELDS = [
+  { name: 'with', type: 'jid-single' },
+  { name: 'start', type: 'text-single' },
+  { name: 'end', type: 'text-single' },
+  { name: 'before-id', type: 'text-single' },
+  { name: 'after-id', type: 'text-single' },
+  { name: 'ids', type: 'list-multi' },
+] as const
+const KNOWN = new Set<string>(['FORM_TYPE', ...FIELDS.map(({ name }) => name)])
+
+export const mam: Feature = {
+  name: 'mam',
+  xeps: [
+    { number: 313, version: '1.1.3' },
+    { number: 59, version: '1.0' },
+  ],
+  disco: { account: [MAM, `${MAM}#extended`] },
+  iq: {
+    [`account get {${MAM}}query`]: () => xml('query', { xmlns: MAM }, writeForm('form', MAM, FIELDS)),
+    [`account set {${MAM}}query`]: query,
+    [`account get {${MAM}}metadata`]: metadata,
+    [`account get {${MAM}}prefs`]: (t) => prefs(t),
+    [`account set {${MAM}}prefs`]: setPrefs,
+  },
+}
+
+function query(t: Transit, el: Element): Element {
+  const { account, origin } = t
+  const { history } = t.store
+  const page = readPage(el)
+  const filter = withPage(t, readFilter(t, el), page)
+  const limit = Math.min(page.max ?? PAGE, LONGEST_PAGE)
+  // XEP-0059 §2.7: a page of none asks how many there are.
+  if (page.max === 0) return fin([], true, history.count(account, filter))
+  const fromEnd = page.before !== undefined
+  const rows = history.page(account, filter, limit + 1, fromEnd)
+  const complete = rows.length <= limit
+  const shown = complete ? rows : fromEnd ? rows.slice(1) : rows.slice(0, limit)
+  const order = child(el, 'flip-page') ? shown.toReversed() : shown
+  for (const { id, xml: text } of order) {
+    const attrs = { xmlns: MAM, queryid: el.attrs.queryid, id: String(id) }
+    const result = xml('result', attrs, forwardedText(text, Math.floor(id / 1000)))
+    if (origin) t.write(origin, xml('message', { from: account.jid, to: origin.jid.toString() }, result))
+  }
+  return fin(
+    shown.map(({ id }) => String(id)),
+    complete,
+  )
+}
+
+function fin(ids: string[], complete: boolean, total?: number): Element {
+  return xml('fin', { xmlns: MAM, complete: complete ? 'true' : undefined }, writePage(ids, total))
+}
+
+/** §4.1: a field that is not known is an error, so that no client believes in a filter that is not applied. */
+function readFilter(t: Transit, el: Element): ArchiveFilter {
+  const x = child(el, 'x', NS.forms)
+  if (!x) return {}
+  const form = readForm(x, MAM)
+  if (!form) throw new StanzaError('bad-request', 'The form has another type.')
+  const unknown = [...form.keys()].find((name) => !KNOWN.has(name))
+  if (unknown !== undefined)
+    throw new StanzaError('feature-not-implemented', `${unknown}: not a known field.`)
+  const jid = readWith(form)
+  const ids = form.get('ids')
+  if (ids && ids.length > LIST) throw new StanzaError('bad-request', 'ids: too many.')
+  return {
+    peer: jid?.bare,
+    resource: jid?.isFull ? escapeXML(jid.toString()) : undefined,
+    start: readTime(form, 'start'),
+    end: readTime(form, 'end'),
+    beforeId: readId(t, formValue(form, 'before-id')),
+    afterId: readId(t, formValue(form, 'after-id')),
+    ids: ids?.map((id) => readId(t, id) ?? 0),
+  }
+}
+
+/** The place in the result set joins the filter: the narrower of both holds. */
+function withPage(t: Transit, filter: ArchiveFilter, page: PageRequest): ArchiveFilter {
+  const after = readId(t, page.after)
+  const before = page.before ? readId(t, page.before) : undefined
+  return {
+    ...filter,
+    afterId: after === undefined ? filter.afterId : Math.max(after, filter.afterId ?? 0),
+    beforeId: before === undefined ? filter.beforeId : Math.min(before, filter.beforeId ?? before),
+  }
+}
+
+function readWith(form: FormValues): Jid | undefined {
+  const text = formValue(form, 'with')
+  if (text === undefined) return undefined
+  try {
+    return Jid.parse(text)
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', `with: ${error.message}`)
+    throw error
+  }
+}
+
+/** XEP-0082 §3.2 */
+function readTime(form: FormValues, name: string): number | undefined {
+  const text = formValue(form, name)
+  if (text === undefined) return undefined
+  const match = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/.test(text)
+  const ms = match ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(ms))
+    throw new StanzaError('bad-request', `${name}: not a time such as 2026-01-31T12:00:00Z.`)
+  return ms
+}
+
+/** §4.1.4: an id that is not in this archive, also because it is in another one, is not found. */
+function readId(t: Transit, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const id = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(id) || !t.store.history.has(t.account, id))
+    throw new StanzaError('item-not-found')
+  return id
+}
+
+function metadata(t: Transit): Element {
+  const bounds = t.store.history.bounds(t.account)
+  const mark = (name: string, id: number) =>
+    xml(name, { id: String(id), timestamp: new Date(Math.floor(id / 1000)).toISOString() })
+  return xml(
+    'metadata',
+    { xmlns: MAM },
+    bounds && mark('start', bounds.first),
+    bounds && mark('end', bounds.last),
+  )
+}
+
+function prefs(t: Transit): Element {
+  const known = t.store.history.prefs(t.account)
+  const list = (name: string, jids: readonly string[]) =>
+    xml(name, {}, ...jids.map((jid) => xml('jid', {}, jid)))
+  return xml(
+    'prefs',
+    { xmlns: MAM, default: known?.mode ?? t.config.archive.default },
+    list('always', known?.always ?? []),
+    list('never', known?.never ?? []),
+  )
+}
+
+/** §6.1: what is stored is answered, so that the client sees what was understood. */
+function setPrefs(t: Transit, el: Element): Element {
+  const mode = el.attrs.default
+  if (!isMode(mode)) throw new StanzaError('bad-request', 'default: one of always, roster and never.')
+  t.store.history.setPrefs(t.account, { mode, always: readJids(el, 'always'), never: readJids(el, 'never') })
+  return prefs(t)
+}
+
+function readJids(el: Element, name: string): string[] {
+  const list = child(el, name)
+  const items = list ? children(list, 'jid') : []
+  if (items.length > LIST) throw new StanzaError('resource-constraint', `${name}: too many addresses.`)
+  try {
+    return [...new Set(items.map((item) => Jid.parse(item.getText()).bare))]
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
+    throw error
+  }
+}
+
+function isMode(text: string | undefined): text is ArchiveMode {
+  return text === 'always' || text === 'roster' || text === 'never'
+}

@@ -1,0 +1,58 @@
+/** Private XML Storage (XEP-0049): what a client wants to find again on its next device. */
+import type { Feature } from '../routing/feature.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { type Element, elements, StoredElement, xml } from '../xmpp/xml.ts'
+
+const XMLNS = 'jabber:iq:private'
+
+export const privateStorage: Feature = {
+  name: 'private',
+  xeps: [{ number: 49, version: '1.2' }],
+  disco: { server: [XMLNS], account: [XMLNS] },
+  iq: {
+    [`account get {${XMLNS}}query`]: (t, query) => {
+      const wanted = only(query)
+      const stored = t.store.privateXml.get(t.account, keyOf(wanted))
+      // §3.2: what was never stored comes back empty.
+      const { xmlns } = wanted.attrs
+      return xml(
+        'query',
+        { xmlns: XMLNS },
+        stored === undefined ? xml(wanted.name, { xmlns }) : new StoredElement(wanted.name, stored),
+      )
+    },
+    [`account set {${XMLNS}}query`]: (t, query) => {
+      const item = only(query)
+      const text = item.toString()
+      const { private_xml_bytes, private_xml_documents } = t.config.limits
+      if (Buffer.byteLength(text) > private_xml_bytes) {
+        throw new StanzaError(
+          'policy-violation',
+          `At most ${private_xml_bytes} bytes can be stored in one piece.`,
+        )
+      }
+      const key = keyOf(item)
+      const isNew = t.store.privateXml.get(t.account, key) === undefined
+      if (isNew && t.store.privateXml.count(t.account) >= private_xml_documents) {
+        throw new StanzaError('resource-constraint', 'The private storage is full.')
+      }
+      t.store.privateXml.set(t.account, key, text)
+      return undefined
+    },
+  },
+}
+
+/** §3.1: exactly one element, in a namespace of its own. */
+function only(query: Element): Element {
+  const [item, second] = elements(query)
+  if (!item || second) throw new StanzaError('bad-request', 'Exactly one element can be asked for or stored.')
+  const { xmlns } = item.attrs
+  if (xmlns === undefined || xmlns === '' || /^jabber:(client|server|iq:)/.test(xmlns)) {
+    throw new StanzaError('not-acceptable', 'The element needs a namespace that is not the protocol’s own.')
+  }
+  return item
+}
+
+function keyOf({ name, attrs }: Element): string {
+  return `{${attrs.xmlns ?? ''}}${name}`
+}

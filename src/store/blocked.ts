@@ -1,0 +1,76 @@
+/** Who may not reach an account (XEP-0191). The list is asked for every stanza, so it is remembered. */
+import { and, asc, eq, sql } from 'drizzle-orm'
+import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Account } from './accounts.ts'
+import { type Db, type Write, writer } from './db.ts'
+
+export const blocked = sqliteTable(
+  'blocked',
+  { accountId: integer('account_id').notNull(), jid: text('jid').notNull() },
+  (t) => [primaryKey({ columns: [t.accountId, t.jid] })],
+)
+
+/** Accounts whose lists are remembered; all are forgotten when it is full. */
+const CACHE = 20_000
+const NOBODY: ReadonlySet<string> = new Set()
+
+export class Blocked {
+  readonly #db: Db
+  readonly #cache = new Map<number, ReadonlySet<string>>()
+  readonly #all
+  readonly #add: Write<{ accountId: number; jid: string }>
+  readonly #remove: Write<{ accountId: number; jid: string }>
+
+  constructor(db: Db) {
+    this.#db = db
+    const p = sql.placeholder
+    const mine = eq(blocked.accountId, p('accountId'))
+    this.#all = db.orm
+      .select({ jid: blocked.jid })
+      .from(blocked)
+      .where(mine)
+      .orderBy(asc(blocked.jid))
+      .prepare()
+    this.#add = writer(
+      db,
+      db.orm
+        .insert(blocked)
+        .values({ accountId: p('accountId'), jid: p('jid') })
+        .onConflictDoNothing()
+        .prepare(),
+    )
+    this.#remove = writer(
+      db,
+      db.orm
+        .delete(blocked)
+        .where(and(mine, eq(blocked.jid, p('jid'))))
+        .prepare(),
+    )
+  }
+
+  of(account: Account): ReadonlySet<string> {
+    const known = this.#cache.get(account.id)
+    if (known) return known
+    const rows = this.#all.all({ accountId: account.id })
+    const list = rows.length === 0 ? NOBODY : new Set(rows.map(({ jid }) => jid))
+    if (this.#cache.size >= CACHE) this.#cache.clear()
+    this.#cache.set(account.id, list)
+    return list
+  }
+
+  add(account: Account, jid: string): void {
+    this.#touch(account)
+    this.#add({ accountId: account.id, jid })
+  }
+
+  remove(account: Account, jid: string): void {
+    this.#touch(account)
+    this.#remove({ accountId: account.id, jid })
+  }
+
+  #touch(account: Account): void {
+    const forget = () => this.#cache.delete(account.id)
+    forget()
+    this.#db.turn.undo(forget)
+  }
+}

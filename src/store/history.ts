@@ -1,0 +1,133 @@
+/** The archive's reading side and whom it takes messages from (XEP-0313). Rows are written by messages.ts. */
+import { and, asc, count, desc, eq, gt, gte, inArray, lt, max, min, type SQL, sql } from 'drizzle-orm'
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Account } from './accounts.ts'
+import { type Db, type Write, writer } from './db.ts'
+import { archive, type Stored } from './messages.ts'
+
+export type ArchiveMode = 'always' | 'roster' | 'never'
+
+export const archivePrefs = sqliteTable('archive_prefs', {
+  accountId: integer('account_id').primaryKey(),
+  mode: text('mode').$type<ArchiveMode>().notNull(),
+  always: text('always', { mode: 'json' }).$type<string[]>().notNull(),
+  never: text('never', { mode: 'json' }).$type<string[]>().notNull(),
+})
+
+export type ArchivePrefs = Omit<typeof archivePrefs.$inferSelect, 'accountId'>
+
+/** Times are ms, ids those of the archive; everything that is given must hold. */
+export interface ArchiveFilter {
+  /** Bare JID of the other side. */
+  readonly peer?: string | undefined
+  /** Full JID of the other side, as it stands in the stanza. */
+  readonly resource?: string | undefined
+  readonly start?: number | undefined
+  readonly end?: number | undefined
+  readonly beforeId?: number | undefined
+  readonly afterId?: number | undefined
+  readonly ids?: readonly number[] | undefined
+}
+
+/** Accounts whose preferences are remembered; all are forgotten when it is full. */
+const CACHE = 20_000
+
+export class History {
+  readonly #db: Db
+  readonly #cache = new Map<number, ArchivePrefs | null>()
+  readonly #prefs
+  readonly #known
+  readonly #putPrefs: Write<ArchivePrefs & { accountId: number }>
+
+  constructor(db: Db) {
+    this.#db = db
+    const p = sql.placeholder
+    this.#prefs = db.orm
+      .select()
+      .from(archivePrefs)
+      .where(eq(archivePrefs.accountId, p('accountId')))
+      .prepare()
+    this.#known = db.orm
+      .select({ id: archive.id })
+      .from(archive)
+      .where(and(eq(archive.id, p('id')), eq(archive.accountId, p('accountId'))))
+      .prepare()
+    this.#putPrefs = writer(
+      db,
+      db.orm
+        .insert(archivePrefs)
+        .values({ accountId: p('accountId'), mode: p('mode'), always: p('always'), never: p('never') })
+        .onConflictDoUpdate({
+          target: archivePrefs.accountId,
+          set: { mode: sql`excluded.mode`, always: sql`excluded.always`, never: sql`excluded.never` },
+        })
+        .prepare(),
+    )
+  }
+
+  /** Up to `limit` rows in the order of their ids; with `fromEnd` the last ones, still in that order. */
+  page(account: Account, filter: ArchiveFilter, limit: number, fromEnd: boolean): Stored[] {
+    const rows = this.#db.orm
+      .select({ id: archive.id, xml: archive.xml })
+      .from(archive)
+      .where(condition(account, filter))
+      .orderBy(fromEnd ? desc(archive.id) : asc(archive.id))
+      .limit(limit)
+      .all()
+    return fromEnd ? rows.reverse() : rows
+  }
+
+  count(account: Account, filter: ArchiveFilter): number {
+    return this.#db.orm.select({ n: count() }).from(archive).where(condition(account, filter)).get()?.n ?? 0
+  }
+
+  /** Whether the account's archive has a message of that id. */
+  has(account: Account, id: number): boolean {
+    return this.#known.get({ accountId: account.id, id }) !== undefined
+  }
+
+  /** Ids of the first and the last message; undefined for an empty archive. */
+  bounds(account: Account): { first: number; last: number } | undefined {
+    const row = this.#db.orm
+      .select({ first: min(archive.id), last: max(archive.id) })
+      .from(archive)
+      .where(eq(archive.accountId, account.id))
+      .get()
+    return row && row.first !== null && row.last !== null ? { first: row.first, last: row.last } : undefined
+  }
+
+  /** Asked for every message, so it is remembered. */
+  prefs(account: Account): ArchivePrefs | undefined {
+    const known = this.#cache.get(account.id)
+    if (known !== undefined) return known ?? undefined
+    const row = this.#prefs.get({ accountId: account.id })
+    if (this.#cache.size >= CACHE) this.#cache.clear()
+    this.#cache.set(account.id, row ?? null)
+    return row
+  }
+
+  setPrefs(account: Account, prefs: ArchivePrefs): void {
+    const forget = () => this.#cache.delete(account.id)
+    forget()
+    this.#db.turn.undo(forget)
+    this.#putPrefs({ accountId: account.id, ...prefs })
+  }
+}
+
+function condition(account: Account, filter: ArchiveFilter): SQL | undefined {
+  const { peer, resource, start, end, beforeId, afterId, ids } = filter
+  return and(
+    eq(archive.accountId, account.id),
+    peer === undefined ? undefined : eq(archive.peer, peer),
+    // The stanza names its other side in `from` or `to`, escaped as it was written.
+    resource === undefined
+      ? undefined
+      : sql`(instr(${archive.xml}, ${` from="${resource}"`}) > 0 OR instr(${archive.xml}, ${` to="${resource}"`}) > 0)`,
+    start === undefined ? undefined : gte(archive.id, start * 1000),
+    // The end is inclusive, and a millisecond has a thousand ids.
+    end === undefined ? undefined : lt(archive.id, (end + 1) * 1000),
+    beforeId === undefined ? undefined : lt(archive.id, beforeId),
+    afterId === undefined ? undefined : gt(archive.id, afterId),
+    ids === undefined ? undefined : inArray(archive.id, [...ids]),
+  )
+}

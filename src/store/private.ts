@@ -1,0 +1,54 @@
+/** XML that clients keep at the server for themselves (XEP-0049), one document per element name and namespace. */
+import { and, count, eq, sql } from 'drizzle-orm'
+import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Account } from './accounts.ts'
+import { type Db, type Write, writer } from './db.ts'
+
+export const privateXml = sqliteTable(
+  'private_xml',
+  { accountId: integer('account_id').notNull(), name: text('name').notNull(), xml: text('xml').notNull() },
+  (t) => [primaryKey({ columns: [t.accountId, t.name] })],
+)
+
+export class PrivateXml {
+  readonly #db: Db
+  readonly #one
+  readonly #put: Write<{ accountId: number; name: string; xml: string }>
+
+  constructor(db: Db) {
+    this.#db = db
+    const p = sql.placeholder
+    this.#one = db.orm
+      .select({ xml: privateXml.xml })
+      .from(privateXml)
+      .where(and(eq(privateXml.accountId, p('accountId')), eq(privateXml.name, p('name'))))
+      .prepare()
+    this.#put = writer(
+      db,
+      db.orm
+        .insert(privateXml)
+        .values({ accountId: p('accountId'), name: p('name'), xml: p('xml') })
+        .onConflictDoUpdate({
+          target: [privateXml.accountId, privateXml.name],
+          set: { xml: sql`excluded.xml` },
+        })
+        .prepare(),
+    )
+  }
+
+  /** `name` is "{namespace}element". */
+  get(account: Account, name: string): string | undefined {
+    return this.#one.get({ accountId: account.id, name })?.xml
+  }
+
+  set(account: Account, name: string, xml: string): void {
+    this.#put({ accountId: account.id, name, xml })
+  }
+
+  count(account: Account): number {
+    const { orm } = this.#db
+    return (
+      orm.select({ n: count() }).from(privateXml).where(eq(privateXml.accountId, account.id)).get()?.n ?? 0
+    )
+  }
+}

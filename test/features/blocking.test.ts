@@ -1,0 +1,101 @@
+import { expect, test } from 'bun:test'
+import { play, type Play } from '../support/world.ts'
+import type { Actor } from '../support/actor.ts'
+
+const BLOCKING = 'urn:xmpp:blocking'
+
+const block = (...jids: string[]) =>
+  `<block xmlns='${BLOCKING}'>${jids.map((jid) => `<item jid='${jid}'/>`).join('')}</block>`
+const unblock = (...jids: string[]) =>
+  `<unblock xmlns='${BLOCKING}'>${jids.map((jid) => `<item jid='${jid}'/>`).join('')}</unblock>`
+
+/** Two who see each other's presence. */
+async function friends(p: Play): Promise<{ romeo: Actor; juliet: Actor }> {
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const juliet = await p.online('juliet@bix.org/balcony')
+  romeo.sends(`<presence to='juliet@bix.org' type='subscribe'/>`)
+  await romeo.settles()
+  juliet.sends(
+    `<presence to='romeo@bix.org' type='subscribed'/><presence to='romeo@bix.org' type='subscribe'/>`,
+  )
+  await juliet.settles()
+  romeo.sends(`<presence to='juliet@bix.org' type='subscribed'/>`)
+  await romeo.settles()
+  await juliet.settles()
+  romeo.forget()
+  juliet.forget()
+  return { romeo, juliet }
+}
+
+test('XEP-0191 §3.1, §3.2: the list is kept and every interested resource hears of changes', async () => {
+  using p = play()
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const phone = await p.online('juliet@bix.org/phone')
+  await juliet.settles()
+  juliet.forget()
+  await phone.asks('get', `<blocklist xmlns='${BLOCKING}'/>`)
+  expect((await juliet.asks('set', block('romeo@bix.org', 'spam.example'))).attrs.type).toBe('result')
+  await phone.receives(
+    `<iq type='set' id='{any}' to='juliet@bix.org/phone'><block xmlns='${BLOCKING}'>` +
+      `<item jid='romeo@bix.org'/><item jid='spam.example'/></block></iq>`,
+  )
+  const list = await juliet.asks('get', `<blocklist xmlns='${BLOCKING}'/>`)
+  expect(list.toString()).toContain('<item jid="romeo@bix.org"/><item jid="spam.example"/>')
+  await juliet.asks('set', unblock())
+  expect((await juliet.asks('get', `<blocklist xmlns='${BLOCKING}'/>`)).toString()).not.toContain('item')
+})
+
+test('XEP-0191 §3.4: the blocked one meets the answers of an account that does not exist', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  await juliet.asks('set', block('romeo@bix.org'))
+  juliet.forget()
+  // §3.3: he sees her leave.
+  await romeo.receives(`<presence from='juliet@bix.org/balcony' to='romeo@bix.org' type='unavailable'/>`)
+  romeo.sends(`<message to='juliet@bix.org' type='chat' id='m'><body>hear me</body></message>`)
+  await romeo.receives(
+    `<message type='error' id='m' from='juliet@bix.org' to='romeo@bix.org/orchard'><error type='cancel'>` +
+      `<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
+  )
+  const query = await romeo.asks(
+    'get',
+    `<query xmlns='http://jabber.org/protocol/disco#info'/>`,
+    'juliet@bix.org',
+  )
+  expect(query.attrs.type).toBe('error')
+  romeo.sends(`<presence to='juliet@bix.org/balcony'/><presence to='juliet@bix.org' type='probe'/>`)
+  await romeo.hearsNothing()
+  await juliet.hearsNothing()
+  expect(p.store.messages.totalOffline()).toBe(0)
+  expect(p.pushed).toEqual([])
+})
+
+test('XEP-0191 §3.4: who has blocked somebody cannot write to them', async () => {
+  using p = play()
+  const { juliet } = await friends(p)
+  await juliet.asks('set', block('romeo@bix.org'))
+  juliet.sends(`<message to='romeo@bix.org/orchard' type='chat' id='m'><body>x</body></message>`)
+  const answer = await juliet.next()
+  expect(answer.toString()).toContain('not-acceptable')
+  expect(answer.toString()).toContain('<blocked xmlns="urn:xmpp:blocking:errors"/>')
+})
+
+test('XEP-0191 §3.3: after unblocking the presence comes back', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  await juliet.asks('set', block('bix.org/orchard', 'romeo@bix.org'))
+  await romeo.settles()
+  romeo.forget()
+  await juliet.asks('set', unblock('romeo@bix.org'))
+  await romeo.receives(`<presence from='juliet@bix.org/balcony' to='romeo@bix.org'/>`)
+})
+
+test('case 63: an empty block, a bad address and too many are refused', async () => {
+  using p = play({ toml: '[limits]\nrates = false\nblocked_jids = 2' })
+  const juliet = await p.bound('juliet@bix.org')
+  for (const request of [block(), block('@'), block('a@x.org', 'b@x.org', 'c@x.org')]) {
+    expect((await juliet.asks('set', request)).attrs.type).toBe('error')
+  }
+  expect((await juliet.asks('set', block('a@x.org', 'b@x.org'))).attrs.type).toBe('result')
+  expect((await juliet.asks('set', block('a@x.org'))).attrs.type).toBe('result')
+})

@@ -1,0 +1,184 @@
+import { expect, test } from 'bun:test'
+import type { Actor } from '../support/actor.ts'
+import { type Play, play } from '../support/world.ts'
+import { child, childText, children, type Element } from '../../src/xmpp/xml.ts'
+
+const MAM = 'urn:xmpp:mam:2'
+const RSM = 'http://jabber.org/protocol/rsm'
+
+interface Page {
+  bodies: string[]
+  ids: string[]
+  complete: boolean
+  count: string | undefined
+  error: string | undefined
+}
+
+const field = (name: string, ...values: string[]) =>
+  `<field var='${name}'>${values.map((value) => `<value>${value}</value>`).join('')}</field>`
+
+const form = (...fields: string[]) =>
+  `<x xmlns='jabber:x:data' type='submit'>${field('FORM_TYPE', MAM)}${fields.join('')}</x>`
+
+const set = (inner: string) => `<set xmlns='${RSM}'>${inner}</set>`
+
+async function asks(actor: Actor, inner = '', to?: string): Promise<Page> {
+  actor.forget()
+  const answer = await actor.asks('set', `<query xmlns='${MAM}' queryid='q'>${inner}</query>`, to)
+  const results = actor.heard.map((el) => child(el, 'result', MAM)).filter((el) => el !== undefined)
+  actor.forget()
+  const fin = child(answer, 'fin', MAM)
+  const rsm = fin && child(fin, 'set', RSM)
+  const error = child(answer, 'error')
+  return {
+    bodies: results.map((el) => childText(inside(el), 'body') ?? ''),
+    ids: results.map((el) => el.attrs.id ?? ''),
+    complete: fin?.attrs.complete === 'true',
+    count: rsm && childText(rsm, 'count'),
+    error: error && (error.children[0] as Element).name, // an error has its condition first
+  }
+}
+
+function inside(result: Element): Element {
+  const forwarded = child(result, 'forwarded', 'urn:xmpp:forward:0')
+  const message = forwarded && child(forwarded, 'message', 'jabber:client')
+  if (!message) throw new Error(`no message in ${result.toString()}`)
+  return message
+}
+
+/** Romeo has sent "0" … "n-1" to Juliet, one a second, and one to the nurse. */
+async function withHistory(p: Play, n: number): Promise<{ romeo: Actor; juliet: Actor }> {
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const juliet = await p.online('juliet@bix.org/balcony')
+  await p.account('nurse@bix.org')
+  for (let i = 0; i < n; i++) {
+    romeo.sends(`<message to='juliet@bix.org' type='chat'><body>${i}</body></message>`)
+    await romeo.settles()
+    p.clock.advance(1000)
+  }
+  romeo.sends(`<message to='nurse@bix.org/any' type='chat'><body>nurse</body></message>`)
+  await romeo.settles()
+  romeo.forget()
+  juliet.forget()
+  return { romeo, juliet }
+}
+
+test('XEP-0313 §4: both sides find the conversation, each in the own archive under the id it was given', async () => {
+  using p = play()
+  const { romeo, juliet } = await withHistory(p, 3)
+  expect((await asks(romeo)).bodies).toEqual(['0', '1', '2', 'nurse'])
+  const hers = await asks(juliet)
+  expect(hers).toMatchObject({ bodies: ['0', '1', '2'], complete: true })
+  romeo.sends(`<message to='juliet@bix.org' type='chat'><body>3</body></message>`)
+  const live = await juliet.next()
+  expect((await asks(juliet)).ids.at(-1)).toBe(child(live, 'stanza-id', 'urn:xmpp:sid:0')?.attrs.id ?? '')
+})
+
+test('XEP-0313 §4.2: a result is forwarded with its time and the query’s id', async () => {
+  using p = play()
+  const { juliet } = await withHistory(p, 1)
+  juliet.sends(`<iq type='set' id='m'><query xmlns='${MAM}' queryid='f27'/></iq>`)
+  await juliet.receives(
+    `<message from='juliet@bix.org' to='juliet@bix.org/balcony'><result xmlns='${MAM}' queryid='f27' id='{any}'>` +
+      `<forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00.000Z'/>` +
+      `<message xmlns='jabber:client' to='juliet@bix.org' type='chat' from='romeo@bix.org/orchard'><body>0</body>` +
+      `<stanza-id xmlns='urn:xmpp:sid:0' id='{any}' by='juliet@bix.org'/></message></forwarded></result></message>`,
+  )
+  await juliet.answer('m')
+})
+
+test('XEP-0313 §4.1: with, start, end, before-id, after-id and ids narrow the result', async () => {
+  using p = play()
+  const { romeo } = await withHistory(p, 5)
+  const all = await asks(romeo)
+  const bodies = async (...fields: string[]) => (await asks(romeo, form(...fields))).bodies
+  expect(await bodies(field('with', 'nurse@bix.org'))).toEqual(['nurse'])
+  expect(await bodies(field('with', 'nurse@bix.org/any'))).toEqual(['nurse'])
+  expect(await bodies(field('with', 'nurse@bix.org/other'))).toEqual([])
+  expect(await bodies(field('start', '2026-01-01T00:00:03Z'))).toEqual(['3', '4', 'nurse'])
+  expect(await bodies(field('end', '2026-01-01T01:00:01+01:00'))).toEqual(['0', '1'])
+  expect(await bodies(field('start', '2026-01-02T00:00:00Z'), field('end', '2026-01-01T00:00:00Z'))).toEqual(
+    [],
+  )
+  expect(await bodies(field('after-id', all.ids[1] ?? ''), field('before-id', all.ids[4] ?? ''))).toEqual([
+    '2',
+    '3',
+  ])
+  expect(await bodies(field('ids', all.ids[3] ?? '', all.ids[0] ?? ''))).toEqual(['0', '3'])
+})
+
+test('XEP-0059 §2: pages forwards, backwards, the last one, flipped, and the count', async () => {
+  using p = play()
+  const { juliet } = await withHistory(p, 5)
+  const first = await asks(juliet, set('<max>2</max>'))
+  expect(first).toMatchObject({ bodies: ['0', '1'], complete: false })
+  const second = await asks(juliet, set(`<max>2</max><after>${first.ids[1]}</after>`))
+  expect(second).toMatchObject({ bodies: ['2', '3'], complete: false })
+  const third = await asks(juliet, set(`<max>2</max><after>${second.ids[1]}</after>`))
+  expect(third).toMatchObject({ bodies: ['4'], complete: true })
+  const last = await asks(juliet, set('<max>2</max><before/>'))
+  expect(last).toMatchObject({ bodies: ['3', '4'], complete: false })
+  expect((await asks(juliet, set(`<max>2</max><before>${last.ids[0]}</before>`))).bodies).toEqual(['1', '2'])
+  expect((await asks(juliet, `${set('<max>2</max><before/>')}<flip-page/>`)).bodies).toEqual(['4', '3'])
+  expect(await asks(juliet, set('<max>0</max>'))).toMatchObject({ bodies: [], count: '5' })
+})
+
+test('XEP-0313 §4.3: no page is longer than a hundred, whatever is asked for', async () => {
+  using p = play()
+  const { juliet } = await withHistory(p, 103)
+  expect((await asks(juliet, set('<max>1000000000</max>'))).error).toBe('bad-request')
+  expect(await asks(juliet, set('<max>999999999</max>'))).toMatchObject({ complete: false, error: undefined })
+  expect((await asks(juliet, set('<max>500</max>'))).bodies).toHaveLength(100)
+  expect((await asks(juliet)).bodies).toHaveLength(50)
+})
+
+test('case 55: nonsense is refused, another one’s archive and ids stay closed', async () => {
+  using p = play()
+  const { romeo, juliet } = await withHistory(p, 2)
+  const foreign = (await asks(romeo)).ids[0] ?? ''
+  const error = async (inner: string, to?: string) => (await asks(juliet, inner, to)).error
+  expect(await error('', 'romeo@bix.org')).toBe('service-unavailable')
+  expect(await error(form(field('with', '@')))).toBe('jid-malformed')
+  expect(await error(form(field('start', 'yesterday')))).toBe('bad-request')
+  expect(await error(form(field('colour', 'red')))).toBe('feature-not-implemented')
+  expect(await error(form(field('after-id', foreign)))).toBe('item-not-found')
+  expect(await error(set(`<after>${foreign}</after>`))).toBe('item-not-found')
+  expect(await error(set(`<after>' OR 1=1--</after>`))).toBe('item-not-found')
+  expect(await error(form(field('ids', foreign)))).toBe('item-not-found')
+  expect(await error(set('<max>-1</max>'))).toBe('bad-request')
+})
+
+test('XEP-0313 §5: metadata tells the bounds, and nothing of an empty archive', async () => {
+  using p = play()
+  const { romeo } = await withHistory(p, 2)
+  const answer = await romeo.asks('get', `<metadata xmlns='${MAM}'/>`)
+  const found = child(answer, 'metadata', MAM)
+  expect(found && child(found, 'start')?.attrs.timestamp).toBe('2026-01-01T00:00:00.000Z')
+  expect(found && child(found, 'end')?.attrs.timestamp).toBe('2026-01-01T00:00:02.000Z')
+  const fresh = await p.bound('benvolio@bix.org')
+  expect(child(await fresh.asks('get', `<metadata xmlns='${MAM}'/>`), 'metadata', MAM)?.children).toEqual([])
+})
+
+test('XEP-0313 §6: preferences decide what is archived, per side', async () => {
+  using p = play()
+  const { romeo, juliet } = await withHistory(p, 0)
+  const prefs = await juliet.asks(
+    'set',
+    `<prefs xmlns='${MAM}' default='always'><always/><never><jid>romeo@bix.org/orchard</jid></never></prefs>`,
+  )
+  const told = child(prefs, 'prefs', MAM)
+  const never = told && child(told, 'never')
+  expect(never && children(never, 'jid').map((el) => el.getText())).toEqual(['romeo@bix.org'])
+  romeo.sends(`<message to='juliet@bix.org' type='chat'><body>secret</body></message>`)
+  await romeo.settles()
+  expect((await asks(juliet)).bodies).toEqual([])
+  expect((await asks(romeo)).bodies).toContain('secret')
+  expect((await juliet.asks('set', `<prefs xmlns='${MAM}' default='sometimes'/>`)).attrs.type).toBe('error')
+})
+
+test('XEP-0313 §4.1.1: the form names the fields', async () => {
+  using p = play()
+  const romeo = await p.bound('romeo@bix.org')
+  const answer = await romeo.asks('get', `<query xmlns='${MAM}'/>`)
+  expect(answer.toString()).toContain('var="after-id"')
+})

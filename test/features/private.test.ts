@@ -1,0 +1,38 @@
+import { expect, test } from 'bun:test'
+import { play } from '../support/world.ts'
+
+const query = (inner: string) => `<query xmlns='jabber:iq:private'>${inner}</query>`
+
+test('XEP-0049 §3: what is stored comes back, what was not comes back empty', async () => {
+  using p = play()
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  const prefs = `<exodus xmlns="exodus:prefs"><defaultnick>Juliet</defaultnick></exodus>`
+  expect((await juliet.asks('get', query(`<exodus xmlns='exodus:prefs'/>`))).toString()).toContain(
+    '<exodus xmlns="exodus:prefs"/>',
+  )
+  expect((await juliet.asks('set', query(prefs))).attrs.type).toBe('result')
+  expect((await juliet.asks('get', query(`<exodus xmlns='exodus:prefs'/>`))).toString()).toContain(prefs)
+})
+
+test('XEP-0049 §3.3: nobody reads or writes another one’s', async () => {
+  using p = play()
+  const juliet = await p.bound('juliet@bix.org')
+  await p.account('romeo@bix.org')
+  const item = query(`<a xmlns='b'/>`)
+  expect((await juliet.asks('get', item, 'romeo@bix.org')).attrs.type).toBe('error')
+  expect((await juliet.asks('set', item, 'romeo@bix.org')).attrs.type).toBe('error')
+})
+
+test('bad input: no element, two, none of its own namespace, too large, too many', async () => {
+  using p = play({ toml: '[limits]\nrates = false\nprivate_xml_bytes = 100\nprivate_xml_documents = 2' })
+  const juliet = await p.bound('juliet@bix.org')
+  const type = async (inner: string) => (await juliet.asks('set', query(inner))).attrs.type
+  expect(await type('')).toBe('error')
+  expect(await type(`<a xmlns='x'/><b xmlns='x'/>`)).toBe('error')
+  expect(await type(`<a/>`)).toBe('error')
+  expect(await type(`<a xmlns='x'>${'y'.repeat(100)}</a>`)).toBe('error')
+  expect(await type(`<a xmlns='x'/>`)).toBe('result')
+  expect(await type(`<b xmlns='x'/>`)).toBe('result')
+  expect(await type(`<c xmlns='x'/>`)).toBe('error')
+  expect(await type(`<b xmlns='x'>again</b>`)).toBe('result')
+})
