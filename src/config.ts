@@ -49,17 +49,17 @@ function examine(toml: string, file: string): Outcome {
     fault: (_path, message) => problem(toml, file, { line: 1, column: 1 }, message),
   })
   let raw: Record<string, unknown>
-  let places: ReturnType<typeof locate>
   try {
     raw = parse(toml)
-    places = locate(toml)
   } catch (error) {
     return failed([syntaxProblem(error, toml, file)])
   }
+  // Only for what is wrong: a good file needs no second reading.
+  const places = (): ReturnType<typeof locate> => locate(toml)
   const warnings = takeLater(raw)
   const checked = configSchema.safeParse(raw)
   if (!checked.success) {
-    const found = fromZod(checked.error.issues, places, knownKeys)
+    const found = fromZod(checked.error.issues, places(), knownKeys)
     found.sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)
     return failed(found.map(({ at, message }) => problem(toml, file, at, message)))
   }
@@ -72,7 +72,7 @@ function examine(toml: string, file: string): Outcome {
     data_dir: resolve(directory, dataDir),
     source: { file: resolve(file), warnings },
   }
-  const fault = (path: Path, message: string) => problem(toml, file, places.value(path), message)
+  const fault = (path: Path, message: string) => problem(toml, file, places().value(path), message)
   return { result: { config }, files, fault }
 }
 

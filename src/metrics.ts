@@ -92,8 +92,6 @@ const LAG_INTERVAL = 100
 export function startMetrics(version: string): () => void {
   buildInfo.labels(version, `bun ${Bun.version}`).set(1)
   reloadSuccess.set(1)
-  if (!registry.getSingleMetric('process_cpu_user_seconds_total'))
-    collectDefaultMetrics({ register: registry })
   let due = performance.now() + LAG_INTERVAL
   const timer = setInterval(() => {
     const now = performance.now()
@@ -105,5 +103,8 @@ export function startMetrics(version: string): () => void {
 }
 
 export async function exposition(): Promise<{ readonly type: string; readonly text: string }> {
+  // Figures of the process itself are taken when they are asked for; who asks for none pays for none.
+  if (!registry.getSingleMetric('process_cpu_user_seconds_total'))
+    collectDefaultMetrics({ register: registry })
   return { type: registry.contentType, text: await registry.metrics() }
 }

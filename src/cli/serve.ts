@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
 import { getLogger, startLogging } from '../log.ts'
 import { openNotifier } from '../ops/sd-notify.ts'
+import { trimMemory } from '../ops/trim-memory.ts'
 import { VERSION } from '../version.ts'
 import { EXIT } from './exit.ts'
 import type { ContextOf } from './program.ts'
@@ -10,6 +11,8 @@ const log = getLogger('main')
 
 /** systemd waits 30 s before it kills; what is not done by then is left to the next start. */
 const STOP_WITHIN = 25_000
+/** By then the start is over, and the code that only it needed. */
+const TRIM_AFTER = 3_000
 
 export function addServe(program: Command, context: ContextOf): void {
   program
@@ -34,6 +37,7 @@ async function serve(load: () => Config): Promise<void> {
   process.stderr.write(banner(config, server.addresses))
   const status = `Serving ${config.hosts.join(', ')}`
   notifier.ready(status)
+  setTimeout(() => void trimMemory(), TRIM_AFTER).unref()
 
   const reload = async (): Promise<void> => {
     notifier.reloading()

@@ -6,6 +6,9 @@ import { z } from 'zod'
 import { limits } from './limits.ts'
 import { count, duration, host, httpUrl, listen, network } from './values.ts'
 
+// A configuration is read once: code made for its schema at run time would cost more than it saves.
+z.config({ jitless: true })
+
 /** A file named in the configuration: relative to it, or the name of a systemd credential. */
 const file = () => z.string().min(1)
 

@@ -60,7 +60,7 @@ export type { SimStep } from './apns-sim-script.ts'
 export async function startApnsSim(options: ApnsSimOptions = {}): Promise<ApnsSim> {
   const clock = options.clock ?? systemClock
   const host = options.host ?? '127.0.0.1'
-  const tls = options.tls ?? (await createSelfSigned(['localhost', host], clock.now()))
+  const tls = options.tls ?? createSelfSigned(['localhost', host], clock.now())
   const sim = new ApnsSim(options, clock, tls)
   await sim.listen(host, options.port ?? 0)
   return sim

@@ -1,9 +1,9 @@
 /** The push service of the moment. A reload puts a new one in its place once the new keys have been read. */
 import type { Config } from '../config.ts'
 import { getLogger } from '../log.ts'
-import { type ApnsSim, startApnsSim } from '../ops/apns-sim.ts'
+import type { ApnsSim } from '../ops/apns-sim.ts'
 import { fingerprint } from '../ops/watch-files.ts'
-import { PushService, type PushServiceOptions } from '../push/service.ts'
+import type { PushService, PushServiceOptions } from '../push/service.ts'
 import { testPush, type TestResult } from '../push/test-push.ts'
 import type { Account } from '../store/accounts.ts'
 
@@ -35,6 +35,8 @@ export class LivePush {
     if (this.#service && making === this.#made) return this.#service.dispatcher.resume()
     if (push.simulator) this.#simulator ??= await startSimulator()
     const sim = this.#simulator
+    // Loaded behind the listeners: nothing that listens needs it.
+    const { PushService } = await import('../push/service.ts')
     const fresh = new PushService({
       ...this.#parts,
       apps: push.apps,
@@ -87,6 +89,7 @@ function keyFiles({ push, webhook }: Config): string[] {
 }
 
 /** It prints what a phone would show. */
-function startSimulator(): Promise<ApnsSim> {
+async function startSimulator(): Promise<ApnsSim> {
+  const { startApnsSim } = await import('../ops/apns-sim.ts')
   return startApnsSim({ print: (block) => process.stdout.write(`${block}\n`) })
 }

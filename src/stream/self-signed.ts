@@ -21,7 +21,7 @@ export async function ensureSelfSigned(dataDir: string, hosts: string[], now: nu
   const names = [...new Set([...hosts.map(toAscii), 'localhost'])]
   if (fits(files, names, now)) return files
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const { cert, key } = await createSelfSigned(names, now)
+  const { cert, key } = createSelfSigned(names, now)
   // The key first: a crash in between leaves a pair that does not fit and is made anew.
   replace(files.key, key)
   replace(files.cert, cert)

@@ -148,7 +148,7 @@ async function listening(port: number): Promise<void> {
 async function nginx(directives: string): Promise<{ url: string; ca: string; ids: () => string[] }> {
   const dir = folder()
   const port = await freePort()
-  const tls = await createSelfSigned(['127.0.0.1'], Date.now())
+  const tls = createSelfSigned(['127.0.0.1'], Date.now())
   writeFileSync(join(dir, 'cert.pem'), tls.cert)
   writeFileSync(join(dir, 'key.pem'), tls.key)
   writeFileSync(

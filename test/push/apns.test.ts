@@ -248,7 +248,7 @@ describe('a fault', () => {
   })
 
   test('peer that is away is waited for, and found again', async () => {
-    const tls = await createSelfSigned(['127.0.0.1'], Date.now())
+    const tls = createSelfSigned(['127.0.0.1'], Date.now())
     const first = await startApple({ tls })
     const { url } = first
     await first.close()
@@ -269,7 +269,7 @@ describe('a fault', () => {
 
   test('peer that nobody vouches for is refused', async () => {
     const sim = await apple()
-    const { cert: ca } = await createSelfSigned(['127.0.0.1'], Date.now())
+    const { cert: ca } = createSelfSigned(['127.0.0.1'], Date.now())
     const from = sender({ url: sim.url, ca }, { times: { ...QUICK, queueMs: 100 } })
     expect(await from.send(request(1))).toMatchObject({ outcome: 'retry', reason: 'NoConnection' })
     expect(sim.received).toEqual([])

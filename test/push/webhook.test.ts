@@ -165,7 +165,7 @@ describe('addresses', () => {
   })
 
   test('are reached under the name that was configured, in Host and in the certificate', async () => {
-    const tls = await createSelfSigned(['hook.example'], Date.now())
+    const tls = createSelfSigned(['hook.example'], Date.now())
     const server = hook(undefined, tls)
     const resolve = (): Promise<string[]> => Promise.resolve(['127.0.0.1'])
     const url = (name: string): string => `https://${name}:${server.port}/offline`

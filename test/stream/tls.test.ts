@@ -23,7 +23,7 @@ interface Pair {
 
 /** Writes a pair for these names and returns its files. */
 async function pair(file: string, names: string[], now = NOW): Promise<Pair> {
-  const pems = await createSelfSigned(names, now)
+  const pems = createSelfSigned(names, now)
   const files = { cert: join(dir, `${file}.crt`), key: join(dir, `${file}.key`) }
   writeFileSync(files.cert, pems.cert)
   writeFileSync(files.key, pems.key)
