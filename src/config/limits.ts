@@ -56,7 +56,14 @@ export const limits = z
     bytes_burst: sizeLimit('512KB').describe('Bytes that a session may send at once on top of that.'),
     send_buffer_bytes: sizeLimit('1MB').describe('Unsent bytes of one connection before it is dropped.'),
     sm_queue: countLimit(1000).describe('Un-acked stanzas of one session (XEP-0198).'),
-    devices_per_user: countLimit(10).describe('Push registrations of one account; the oldest gives way.'),
+    // A message rings all of them in its own transaction, and a trip writes at most 256 rows of the outbox.
+    devices_per_user: z
+      .number()
+      .int()
+      .min(1)
+      .max(250)
+      .default(10)
+      .describe('Push registrations of one account, at most 250; the oldest gives way.'),
     push_queue: countLimit(100_000).describe('Push requests waiting in all.'),
     http_body_bytes: sizeLimit('1MB').describe('Largest body of an API request.'),
     http_requests_per_ip: countLimit(600).describe(
