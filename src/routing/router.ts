@@ -2,7 +2,6 @@
  * The road. Every stanza takes it in one uninterrupted call:
  * sent → address → received → (iq | deliver) → settled → the stanzas it set off, all in one trip of the turn.
  */
-import { getLogger } from '../log.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { mayBounce, Stanza } from '../xmpp/stanza.ts'
@@ -14,9 +13,8 @@ import { bounce, guarded, toError } from './guard.ts'
 import { IqHandlers, isLater, type IqTarget } from './iq.ts'
 import type { Session } from './session.ts'
 import { Laters } from './later.ts'
+import { Lifetime } from './lifetime.ts'
 import { type Sender, Transit, Trip, type World } from './transit.ts'
-
-const log = getLogger('router')
 
 export class Router {
   readonly #world: World
@@ -24,6 +22,7 @@ export class Router {
   readonly #iq: IqHandlers
   readonly #preauth: IqHandlers
   readonly #laters: Laters
+  readonly #lifetime: Lifetime
 
   constructor(world: World, features: readonly Feature[]) {
     this.#world = world
@@ -31,6 +30,7 @@ export class Router {
     this.#iq = new IqHandlers(features, 'iq')
     this.#preauth = new IqHandlers(features, 'preauth')
     this.#laters = new Laters(world, (t) => this.#drain(t))
+    this.#lifetime = new Lifetime(world, features, (t) => this.#drain(t))
   }
 
   /** A stanza from a bound session. Throws only StreamError, for what ends the stream. */
@@ -79,30 +79,12 @@ export class Router {
 
   /** A resource was bound: the session is reachable from here on. */
   open(session: Session): void {
-    this.#world.store.turn.trip(() => {
-      const t = new Trip(this.#world)
-      t.sessions.add(session)
-      t.undo(() => t.sessions.remove(session))
-      for (const feature of this.#features) feature.opened?.(t, session)
-      this.#drain(t)
-    })
+    this.#lifetime.open(session)
   }
 
   /** The session's stream is gone. Memory forgets it even if the store cannot take note. */
   close(session: Session): void {
-    if (session.closed) return
-    session.closed = true
-    try {
-      this.#world.store.turn.trip(() => {
-        const t = new Trip(this.#world)
-        t.sessions.remove(session)
-        for (const feature of this.#features) feature.closed?.(t, session)
-        this.#drain(t)
-      })
-    } catch (error) {
-      log.error('a session could not be closed properly', { error })
-    }
-    this.#world.sessions.remove(session)
+    this.#lifetime.close(session)
   }
 
   /** Where stanzas for other domains go: nowhere, until there is federation. */
@@ -160,7 +142,10 @@ export class Router {
   }
 
   #toServer(t: Transit, to: Jid): void {
-    if (t.stanza.kind !== 'iq' || !t.stanza.isRequest) return // answers to our pings; presence to a server has no meaning
+    const { kind, type, isRequest } = t.stanza
+    // RFC 6120 §10.5.2: a message is answered, since nobody reads it here; presence to a server has no meaning.
+    if (kind === 'message' && mayBounce(kind, type)) throw new StanzaError('service-unavailable')
+    if (!isRequest) return
     if (!to.isBare) throw new StanzaError('service-unavailable')
     this.#answerIq(t, this.#iq, ['server'])
   }
