@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { child, children, type Element } from '../../src/xmpp/xml.ts'
 import { play } from '../support/world.ts'
 
 const ROSTER = 'jabber:iq:roster'
@@ -161,11 +162,11 @@ describe('RFC 6121 §2.6: versions', () => {
     await p.account('romeo@bix.org')
     const romeo = p.connect()
     const first = await romeo.opens()
-    expect(first.getChild('ver', 'urn:xmpp:features:rosterver')).toBeUndefined()
+    expect(child(first, 'ver', 'urn:xmpp:features:rosterver')).toBeUndefined()
     await romeo.authenticates('romeo')
     const second = await romeo.opens()
-    expect(second.getChild('ver', 'urn:xmpp:features:rosterver')).toBeDefined()
-    expect(second.getChild('sub', 'urn:xmpp:features:pre-approval')).toBeDefined()
+    expect(child(second, 'ver', 'urn:xmpp:features:rosterver')).toBeDefined()
+    expect(child(second, 'sub', 'urn:xmpp:features:pre-approval')).toBeDefined()
   })
 
   for (const ver of ['', 'nonsense', '99', '-1', '1e3'])
@@ -173,9 +174,8 @@ describe('RFC 6121 §2.6: versions', () => {
       const { p, romeo } = await versioned()
       using _ = p
       const answer = await romeo.asks('get', get(ver))
-      const query = answer.getChild('query', ROSTER)
-      expect(query?.attrs.ver).toBe('4')
-      expect(query?.getChildren('item').map((el) => el.attrs.jid)).toEqual(['a@bix.org', 'c@bix.org'])
+      expect(child(answer, 'query', ROSTER)?.attrs.ver).toBe('4')
+      expect(items(answer).map((el) => el.attrs.jid)).toEqual(['a@bix.org', 'c@bix.org'])
     })
 
   test('§2.6.3: nothing changed: an empty result and no push', async () => {
@@ -203,10 +203,10 @@ describe('RFC 6121 §2.6: versions', () => {
       `<iq type='get' id='r'>${get('1')}</iq><iq type='set' id='s'>${item(`jid='c@bix.org' name='C'`)}</iq>`,
     )
     await romeo.settles()
-    const versions = romeo.heard.flatMap((el) => el.getChild('query', ROSTER)?.attrs.ver ?? [])
+    const versions = romeo.heard.flatMap((el) => child(el, 'query', ROSTER)?.attrs.ver ?? [])
     expect(versions.map(Number)).toEqual(versions.map(Number).toSorted((a, b) => a - b))
     const last = romeo.heard.filter((el) => el.attrs.type === 'set').at(-1)
-    expect(last?.getChild('query', ROSTER)?.getChild('item')?.attrs.name).toBe('C')
+    expect(last && items(last)[0]?.attrs.name).toBe('C')
   })
 
   test('a tombstone that is too old is no longer known: the whole roster comes', async () => {
@@ -216,7 +216,7 @@ describe('RFC 6121 §2.6: versions', () => {
       romeo.sends(`<iq type='set' id='n${i}'>${item(`jid='a@bix.org' name='${i}'`)}</iq>`)
     await romeo.settles()
     const answer = await romeo.asks('get', get('3'))
-    expect(answer.getChild('query', ROSTER)?.getChildren('item')).toHaveLength(2)
+    expect(items(answer)).toHaveLength(2)
   })
 
   test('an item that was removed and added again is there once', async () => {
@@ -230,6 +230,11 @@ describe('RFC 6121 §2.6: versions', () => {
     await romeo.hearsNothing()
   })
 })
+
+function items(iq: Element): Element[] {
+  const query = child(iq, 'query', ROSTER)
+  return query ? children(query, 'item') : []
+}
 
 function account(p: ReturnType<typeof play>, jid: string) {
   const row = p.store.accounts.find(jid)

@@ -4,6 +4,9 @@ import { child, type Element } from '../../src/xmpp/xml.ts'
 import { matches, parse } from './xml.ts'
 import type { MemoryTransport } from './memory-transport.ts'
 
+/** The password of every account in a play. */
+export const PASSWORD = 'wherefore art thou'
+
 const WIDE = { bytes: 10_000_000, depth: 1000, elements: 100_000, attributes: 1000, namespaces: 1000 }
 /** Real time after which a player gives up: only ever reached by a failing play. */
 const PATIENCE_MS = 3_000
@@ -44,14 +47,19 @@ export class Actor {
     return this.next()
   }
 
+  /** PLAIN on an open stream; the next thing to say is a new header. */
+  async authenticates(name: string, password = PASSWORD): Promise<void> {
+    const plain = Buffer.from(`\0${name}\0${password}`).toString('base64')
+    this.sends(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`)
+    await this.receives(`<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`)
+    this.#reader.reset()
+  }
+
   async logsIn(bare: string, password: string, resource: string): Promise<void> {
     const at = bare.indexOf('@')
     const host = bare.slice(at + 1)
     await this.opens(host)
-    const plain = Buffer.from(`\0${bare.slice(0, at)}\0${password}`).toString('base64')
-    this.sends(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`)
-    await this.receives(`<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`)
-    this.#reader.reset()
+    await this.authenticates(bare.slice(0, at), password)
     await this.opens(host)
     this.sends(
       `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,

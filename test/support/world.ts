@@ -10,11 +10,9 @@ import type { Job } from '../../src/store/push.ts'
 import { openStore, Store } from '../../src/store/store.ts'
 import { ClientStreams } from '../../src/stream/listener.ts'
 import { Batch } from '../../src/stream/transport.ts'
-import { Actor } from './actor.ts'
+import { Actor, PASSWORD } from './actor.ts'
 import { FakeClock, seededRandom } from './clock.ts'
 import { MemoryTransport, TEST_IDENTITY } from './memory-transport.ts'
-
-export const PASSWORD = 'wherefore art thou'
 
 /** What every play runs with unless it says otherwise: TLS is pretended, PLAIN makes logins quick. */
 const BASE = `
@@ -121,11 +119,11 @@ export class Play {
     const { raw } = this.store.db
     this.store.turn.end()
     // A foreign key that is checked at COMMIT, broken by a trigger on each table.
-    raw.run('CREATE TABLE nothing (id INTEGER PRIMARY KEY)')
-    raw.run('CREATE TABLE broken (x REFERENCES nothing (id) DEFERRABLE INITIALLY DEFERRED)')
+    raw.run('CREATE TABLE whole (id INTEGER PRIMARY KEY)')
+    raw.run('CREATE TABLE broken (x REFERENCES whole (id) DEFERRABLE INITIALLY DEFERRED)')
     const tables = raw
       .query<{ name: string }, []>(
-        `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('nothing', 'broken')
+        `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('whole', 'broken')
          AND name NOT LIKE 'sqlite_%'`,
       )
       .all()
@@ -141,7 +139,7 @@ export class Play {
       this.store.turn.end()
       for (const { name } of triggers) raw.run(`DROP TRIGGER ${name}`)
       raw.run('DROP TABLE broken')
-      raw.run('DROP TABLE nothing')
+      raw.run('DROP TABLE whole')
     }
   }
 
