@@ -1,0 +1,58 @@
+/**
+ * Two people with the stock client @xmpp/client, one by STARTTLS and one by direct TLS, in a process of their own:
+ * they trust any certificate, and only a whole process can be told so. Prints what they read, a JSON line each.
+ */
+import { type Client, client, type Xml, xml } from '@xmpp/client'
+
+const [starttls = '', direct = '', password = ''] = process.argv.slice(2)
+const person = (username: string, service: string): Client => {
+  const entity = client({ service, domain: 'bix.org', username, password, resource: 'stock' })
+  entity.on('error', (error: Error) => {
+    process.stderr.write(`${username}: ${error.message}\n`)
+    process.exit(1)
+  })
+  return entity
+}
+const romeo = () => person('romeo', `xmpp://127.0.0.1:${starttls}`)
+const juliet = () => person('juliet', `xmpps://127.0.0.1:${direct}`)
+const say = (text: string): Xml =>
+  xml('message', { to: 'juliet@bix.org', type: 'chat', id: text }, xml('body', {}, text))
+
+/** Settles with the next message. */
+const hears = (who: Client): Promise<Xml> =>
+  new Promise((resolve) => {
+    const look = (el: Xml): void => {
+      if (!el.is('message')) return
+      who.off('stanza', look)
+      resolve(el)
+    }
+    who.on('stanza', look)
+  })
+
+const print = (el: Xml): void => {
+  const stamp = el.getChild('delay', 'urn:xmpp:delay')?.attrs.stamp ?? null
+  process.stdout.write(`${JSON.stringify({ from: el.attrs.from, body: el.getChildText('body'), stamp })}\n`)
+}
+
+const [r, j] = [romeo(), juliet()]
+await Promise.all([r.start(), j.start()])
+for (const who of [r, j]) await who.send(xml('presence'))
+const live = hears(j)
+await r.send(say('But soft'))
+print(await live)
+
+await j.stop()
+await r.send(say('what light through yonder window breaks'))
+// Behind the message on the same stream: what answers this has stored it.
+const answered = new Promise<void>((resolve) => {
+  r.on('stanza', (el: Xml) => (el.attrs.id === 'fence' ? resolve() : undefined))
+})
+await r.send(xml('iq', { type: 'get', id: 'fence' }, xml('ping', { xmlns: 'urn:xmpp:ping' })))
+await answered
+
+const back = juliet()
+const waiting = hears(back)
+await back.start()
+await back.send(xml('presence'))
+print(await waiting)
+await Promise.all([r.stop(), back.stop()])
