@@ -1,12 +1,9 @@
 /** A client's stream: TLS, SASL and resource binding in the order of RFC 6120, then stanzas for the router. */
 import type { Config } from '../config.ts'
-import { getLogger } from '../log.ts'
-import { authentications, limitsHit, stanzas } from '../metrics.ts'
-import type { AuthLimiter } from '../routing/auth-limiter.ts'
-import type { Feature, StreamState } from '../routing/feature.ts'
+import { limitsHit, stanzas } from '../metrics.ts'
+import type { Feature, Guest, StreamState } from '../routing/feature.ts'
 import type { Router } from '../routing/router.ts'
 import { type Outlet, Session } from '../routing/session.ts'
-import type { World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock } from '../store/clock.ts'
 import { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
@@ -14,22 +11,17 @@ import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { errorReply } from '../xmpp/stanza.ts'
 import { child, type Element, xml } from '../xmpp/xml.ts'
+import { Login, type LoginContext } from './login.ts'
 import { Rate } from './rate.ts'
-import { channelBindings, mechanisms, SaslExchange, type SaslStep } from './sasl.ts'
+import { channelBindings, mechanisms, type SaslStep } from './sasl.ts'
 import { Stream, type StreamEvent, type StreamLimits } from './stream.ts'
 import type { Identity, Transport } from './transport.ts'
 
-const log = getLogger('c2s')
-
 /** What a client stream needs from the server. */
-export interface C2sContext {
-  readonly world: World
+export interface C2sContext extends LoginContext {
   readonly router: Router
   readonly features: readonly Feature[]
   readonly clock: Clock
-  readonly auth: AuthLimiter
-  /** Secret behind the keys of unknown users. */
-  readonly nobody: Buffer
   identity(host: string): Identity
   closed(stream: ClientStream): void
 }
@@ -44,9 +36,9 @@ export class ClientStream extends Stream implements Outlet {
   #phase: Phase = 'header'
   #host = ''
   #peer: string | undefined
-  #sasl: SaslExchange | undefined
-  #mechanism = ''
-  #tries = 0
+  readonly #login: Login
+  /** One per header, so that a guest's requests are counted together. */
+  #guest: Guest | undefined
   #account: Account | undefined
   #jid: Jid | undefined
   session: Session | undefined
@@ -60,6 +52,7 @@ export class ClientStream extends Stream implements Outlet {
     const { limits } = config
     this.#stanzaRate = new Rate(context.clock, limits.stanzas_per_second, limits.stanza_burst)
     this.#byteRate = new Rate(context.clock, limits.bytes_per_second, limits.bytes_burst)
+    this.#login = new Login(context, transport.ip)
     this.#cancelTimeout = context.clock.after(limits.preauth_timeout, () => this.#tooSlow())
   }
 
@@ -91,8 +84,10 @@ export class ClientStream extends Stream implements Outlet {
     if (contentNamespace !== NS.client) throw new StreamError('invalid-namespace')
     this.#peer = attrs.from
     this.#chooseHost(attrs.to)
+    this.#checkFrom()
     if (!/^1\.\d+$/.test(attrs.version ?? '')) throw new StreamError('unsupported-version')
     this.#phase = this.#jid ? 'bind' : this.#mustSecure ? 'starttls' : 'sasl'
+    this.#guest = undefined
     this.turn.after(() => this.sendHeader())
     this.say(this.#streamFeatures())
   }
@@ -116,13 +111,14 @@ export class ClientStream extends Stream implements Outlet {
     if (el.name !== 'iq' || this.#phase === 'starttls') throw new StreamError('not-authorized')
     if (this.#phase === 'bind') return this.#bind(el)
     const { host, ip, secure } = this.#state
-    this.#context.router.submitGuest({ host, ip, secure }, el, (reply) => this.send(reply))
+    this.#guest ??= { host, ip, secure }
+    this.#context.router.submitGuest(this.#guest, el, (reply) => this.send(reply))
   }
 
-  protected override owes(): number {
+  protected override owes(el: Element | undefined): number {
     const bytes = this.#debt
     this.#debt = 0
-    const wait = Math.max(bytes, this.session ? this.#stanzaRate.take(1) : 0)
+    const wait = Math.max(bytes, el && this.session ? this.#stanzaRate.take(1) : 0)
     if (wait > 0) limitsHit.inc({ limit: bytes > 0 ? 'bytes_per_second' : 'stanzas_per_second' })
     return wait
   }
@@ -173,6 +169,13 @@ export class ClientStream extends Stream implements Outlet {
     this.#host = host
   }
 
+  /** RFC 6120 §4.7.1: who has logged in cannot become somebody else with a new header. */
+  #checkFrom(): void {
+    if (this.#jid && isJid(this.#peer) && Jid.parse(this.#peer).bare !== this.#jid.bare) {
+      throw new StreamError('invalid-from')
+    }
+  }
+
   #streamFeatures(): Element {
     const { world, features } = this.#context
     const state = this.#state
@@ -206,8 +209,12 @@ export class ClientStream extends Stream implements Outlet {
       throw new StreamError('unsupported-stanza-type')
     // What followed in the clear was not protected by what comes now (CVE-2011-0411 and its kin).
     if (this.reader.discard() > 0) throw new StreamError('policy-violation', 'Data after starttls.')
+    this.#login.forget()
     this.wait()
     this.turn.after(() => {
+      if (this.isClosed) return
+      // So did what came until now; it must never be read as if it had come inside.
+      if (this.reader.discard() > 0) return this.transport.destroy()
       this.sendRaw(`<proceed xmlns='${NS.tls}'/>`)
       this.transport.flush()
       this.restart(this.limits)
@@ -221,35 +228,15 @@ export class ClientStream extends Stream implements Outlet {
     if (this.#jid || this.#phase === 'bind') throw new StreamError('not-authorized')
     try {
       if (this.#phase === 'starttls') throw new SaslError('encryption-required')
-      this.#attend(this.#saslStep(el))
+      this.#attend(this.#login.step(el, this.#host, this.transport.tls))
     } catch (error) {
       this.#saslFailed(error)
     }
   }
 
-  #saslStep(el: Element): SaslStep | Promise<SaslStep> {
-    const { world, auth, nobody } = this.#context
-    if (auth.isBanned(this.ip)) throw new SaslError('temporary-auth-failure', 'Too many failed logins.')
-    const text = el.getText().trim()
-    if (el.name === 'auth') {
-      if (this.#sasl) throw new SaslError('malformed-request')
-      this.#mechanism = el.attrs.mechanism ?? ''
-      this.#sasl = new SaslExchange(this.#mechanism, {
-        world,
-        host: this.#host,
-        tls: this.transport.tls,
-        nobody,
-      })
-      return this.#sasl.next(text === '' ? undefined : text)
-    }
-    if (el.name === 'abort') throw new SaslError('aborted')
-    if (el.name !== 'response' || !this.#sasl) throw new SaslError('malformed-request')
-    return this.#sasl.next(text === '' ? '=' : text)
-  }
-
   #attend(step: SaslStep | Promise<SaslStep>): void {
     if (!(step instanceof Promise)) return this.#saslAnswer(step)
-    this.wait()
+    this.hold()
     step.then(
       (done) => {
         if (!this.isClosed) this.#saslAnswer(done)
@@ -266,9 +253,7 @@ export class ClientStream extends Stream implements Outlet {
     if (step.kind === 'challenge') {
       return this.say(xml('challenge', { xmlns: NS.sasl }, step.data === '' ? undefined : step.data))
     }
-    this.#context.auth.succeeded(this.ip, step.jid.bare)
-    authentications.inc({ mechanism: this.#mechanism, result: 'success' })
-    this.#sasl = undefined
+    this.#login.succeeded(step.jid.bare)
     this.#account = step.account
     this.#jid = step.jid
     this.#phase = 'header'
@@ -277,30 +262,14 @@ export class ClientStream extends Stream implements Outlet {
   }
 
   #saslFailed(error: unknown): void {
-    const failure = toSaslError(error)
-    const claimed = this.#sasl?.claimed ?? ''
-    this.#sasl = undefined
-    const guess = failure.condition === 'not-authorized'
-    const { auth, world } = this.#context
-    if (guess) auth.failed(this.ip, claimed)
-    authentications.inc({ mechanism: known(this.#mechanism), result: failure.condition })
-    log.info('a login failed', { ip: this.ip, mechanism: known(this.#mechanism), reason: failure.condition })
-    const answer = xml(
-      'failure',
-      { xmlns: NS.sasl },
-      xml(failure.condition),
-      failure.text ? xml('text', { 'xml:lang': 'en' }, failure.text) : undefined,
-    )
-    const last = ++this.#tries >= world.config.limits.auth_tries || auth.isBanned(this.ip)
-    const delay = guess ? auth.delay(this.ip, claimed) : 0
+    const { answer, delay, last } = this.#login.failed(error)
     const finish = () => {
       if (this.isClosed) return
       this.say(answer)
-      // RFC 6120 §6.4.5: a few tries on one stream, then it ends.
       if (last) this.close(new StreamError('policy-violation', 'Too many failed logins.'))
     }
     if (delay === 0) return finish()
-    this.wait()
+    this.hold()
     this.clock.after(delay, () => {
       finish()
       this.go()
@@ -331,6 +300,9 @@ export class ClientStream extends Stream implements Outlet {
 
   #openSession(full: Jid, account: Account): void {
     const { world, router, clock } = this.#context
+    // The account may have gone or been disabled since the login.
+    const current = world.store.accounts.find(full.bare)
+    if (current?.id !== account.id || current.disabled) throw new StreamError('not-authorized')
     const existing = world.sessions.find(full)
     if (!existing && world.sessions.countOf(full.bare) >= world.config.limits.sessions_per_user) {
       limitsHit.inc({ limit: 'sessions_per_user' })
@@ -338,7 +310,7 @@ export class ClientStream extends Stream implements Outlet {
     }
     // RFC 6120 §7.7.2.2: the new one wins; a phone that lost its network must not be locked out by its own ghost.
     existing?.outlet.close(new StreamError('conflict', 'Replaced by a new connection.'))
-    const session = new Session(full, account, this, clock.now())
+    const session = new Session(full, current, this, clock.now())
     router.open(session)
     this.session = session
     this.#phase = 'bound'
@@ -370,18 +342,6 @@ function boundLimits({ limits }: Config): StreamLimits {
     reader: { bytes: limits.stanza_bytes, elements, depth, attributes, namespaces },
     sendBuffer: limits.send_buffer_bytes,
   }
-}
-
-function toSaslError(error: unknown): SaslError {
-  if (error instanceof SaslError) return error
-  if (error instanceof StanzaError) return new SaslError('temporary-auth-failure')
-  log.error('a login met a bug', { error })
-  return new SaslError('temporary-auth-failure')
-}
-
-/** A mechanism name for logs and labels: what a client made up must not become one. */
-function known(mechanism: string): string {
-  return /^(SCRAM-SHA-(1|256)(-PLUS)?|PLAIN)$/.test(mechanism) ? mechanism : 'other'
 }
 
 function isJid(text: string | undefined): text is string {

@@ -98,7 +98,7 @@ export class SaslExchange {
   async #plain(message: string): Promise<SaslStep> {
     const parts = message.split('\0')
     const [authzid = '', username = '', password = ''] = parts
-    if (parts.length !== 3 || username === '' || password === '') throw new SaslError('malformed-request')
+    if (parts.length !== 3 || password === '') throw new SaslError('malformed-request')
     this.#identify(username, authzid)
     const { world, nobody } = this.#context
     const known = this.#account && world.store.accounts.scramKeys(this.#account, 'SHA-256')
@@ -111,6 +111,7 @@ export class SaslExchange {
 
   /** RFC 6120 §6.3.8: nobody may act as somebody else, so an authzid can only repeat the account. */
   #identify(username: string, authzid: string): void {
+    if (username === '') throw new SaslError('malformed-request')
     try {
       this.#jid = Jid.of(username, this.#context.host)
     } catch (error) {

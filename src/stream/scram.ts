@@ -64,9 +64,8 @@ export class Scram {
   final(message: string): string {
     const keys = this.#keys
     if (!keys) throw new SaslError('malformed-request')
-    const match = /^(c=([A-Za-z0-9+/=]+),r=([^,]+)(?:,[A-Zabd-oq-z]=[^,]*)*),p=([A-Za-z0-9+/]+={0,2})$/s.exec(
-      message,
-    )
+    const match =
+      /^(c=([A-Za-z0-9+/=]+),r=([^,]+)(?:,[A-Zabd-ln-oqs-z]=[^,]*)*),p=([A-Za-z0-9+/]+={0,2})$/s.exec(message)
     if (!match) throw new SaslError('malformed-request')
     const [, withoutProof = '', binding = '', nonce = '', proof64 = ''] = match
     const proof = Buffer.from(proof64, 'base64')

@@ -49,8 +49,8 @@ export abstract class Stream {
 
   protected abstract opened(header: StreamEvent): void
   protected abstract element(el: Element): void
-  /** Milliseconds that the peer must wait before its next element is read. */
-  protected abstract owes(el: Element): number
+  /** Milliseconds that the peer must wait before its next element is read; without one, for its bytes alone. */
+  protected abstract owes(el: Element | undefined): number
   /** The transport is gone; called once. */
   protected abstract gone(): void
   /** Attributes of our own header (RFC 6120 §4.7). */
@@ -92,6 +92,8 @@ export abstract class Stream {
   protected sendRaw(text: string): void {
     if (this.#closed) return
     this.transport.write(text)
+    // What only waits for the end of the turn is not the client's fault.
+    if (this.transport.buffered > this.limits.sendBuffer) this.transport.flush()
     if (this.transport.buffered > this.limits.sendBuffer) {
       limitsHit.inc({ limit: 'send_buffer_bytes' })
       log.warn('a client does not read and is dropped', { ip: this.transport.ip, limit: 'send_buffer_bytes' })
@@ -134,9 +136,15 @@ export abstract class Stream {
     this.reader.reset()
   }
 
-  /** Reads nothing more until `go`: something slow must be answered first. */
+  /** Serves nothing more until `go`. */
   protected wait(): void {
     this.#waiting = true
+  }
+
+  /** The same, and the socket is not read either: something slow must be answered first. */
+  protected hold(): void {
+    this.wait()
+    this.#pause()
   }
 
   protected go(): void {
@@ -152,7 +160,11 @@ export abstract class Stream {
         if (served === SHARE.elements || this.clock.monotonic() - start > SHARE.ms)
           return this.#resumeAfter(0)
         const event = this.reader.next()
-        if (!event) break
+        if (!event) {
+          const debt = this.owes(undefined)
+          if (debt > 0) return this.#resumeAfter(debt)
+          break
+        }
         const debt = this.#handle(event)
         if (debt > 0) return this.#resumeAfter(debt)
       }
@@ -176,10 +188,7 @@ export abstract class Stream {
 
   #resumeAfter(ms: number): void {
     this.#scheduled = true
-    if (!this.#paused) {
-      this.#paused = true
-      this.transport.pause()
-    }
+    this.#pause()
     const next = () => {
       this.#scheduled = false
       if (!this.isClosed && !this.#waiting) this.pump()
@@ -188,8 +197,14 @@ export abstract class Stream {
     else setImmediate(next)
   }
 
+  #pause(): void {
+    if (this.#paused || this.#closed) return
+    this.#paused = true
+    this.transport.pause()
+  }
+
   #unpause(): void {
-    if (!this.#paused || this.#closed) return
+    if (!this.#paused || this.#closed || this.#waiting) return
     this.#paused = false
     this.transport.resume()
   }

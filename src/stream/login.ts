@@ -1,0 +1,100 @@
+/** The logins of one client stream: the exchange under way, how often it failed, and what that costs. */
+import { getLogger } from '../log.ts'
+import { authentications } from '../metrics.ts'
+import type { AuthLimiter } from '../routing/auth-limiter.ts'
+import type { World } from '../routing/transit.ts'
+import { SaslError, StanzaError } from '../xmpp/errors.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { type Element, xml } from '../xmpp/xml.ts'
+import { SaslExchange, type SaslStep } from './sasl.ts'
+import type { TlsFacts } from './transport.ts'
+
+const log = getLogger('c2s')
+
+export interface LoginContext {
+  readonly world: World
+  readonly auth: AuthLimiter
+  /** Secret behind the keys of unknown users. */
+  readonly nobody: Buffer
+}
+
+export interface Failure {
+  readonly answer: Element
+  /** Milliseconds for which the answer is held back. */
+  readonly delay: number
+  /** The stream has had its tries (RFC 6120 §6.4.5). */
+  readonly last: boolean
+}
+
+export class Login {
+  readonly #context: LoginContext
+  readonly #ip: string
+  #exchange: SaslExchange | undefined
+  #mechanism = ''
+  #tries = 0
+
+  constructor(context: LoginContext, ip: string) {
+    this.#context = context
+    this.#ip = ip
+  }
+
+  /** One element of the SASL namespace. Throws SaslError. */
+  step(el: Element, host: string, tls: TlsFacts | undefined): SaslStep | Promise<SaslStep> {
+    const { world, auth, nobody } = this.#context
+    if (auth.isBanned(this.#ip)) throw new SaslError('temporary-auth-failure', 'Too many failed logins.')
+    const text = el.getText().trim()
+    if (el.name === 'auth') {
+      if (this.#exchange) throw new SaslError('malformed-request')
+      this.#mechanism = el.attrs.mechanism ?? ''
+      this.#exchange = new SaslExchange(this.#mechanism, { world, host, tls, nobody })
+      return this.#exchange.next(text === '' ? undefined : text)
+    }
+    if (el.name === 'abort') throw new SaslError('aborted')
+    if (el.name !== 'response' || !this.#exchange) throw new SaslError('malformed-request')
+    return this.#exchange.next(text === '' ? '=' : text)
+  }
+
+  succeeded(jid: string): void {
+    this.#exchange = undefined
+    this.#context.auth.succeeded(this.#ip, jid)
+    authentications.inc({ mechanism: this.#mechanism, result: 'success' })
+  }
+
+  failed(error: unknown): Failure {
+    const { condition, text } = toSaslError(error)
+    const { auth, world } = this.#context
+    const claimed = this.#exchange?.claimed ?? ''
+    this.#exchange = undefined
+    const mechanism = known(this.#mechanism)
+    const guess = condition === 'not-authorized'
+    if (guess) auth.failed(this.#ip, claimed)
+    authentications.inc({ mechanism, result: condition })
+    log.info('a login failed', { ip: this.#ip, mechanism, reason: condition })
+    return {
+      answer: xml(
+        'failure',
+        { xmlns: NS.sasl },
+        xml(condition),
+        text ? xml('text', { 'xml:lang': 'en' }, text) : undefined,
+      ),
+      delay: guess ? auth.delay(this.#ip, claimed) : 0,
+      last: ++this.#tries >= world.config.limits.auth_tries || auth.isBanned(this.#ip),
+    }
+  }
+
+  /** What began before TLS means nothing inside it. */
+  forget(): void {
+    this.#exchange = undefined
+  }
+}
+
+function toSaslError(error: unknown): SaslError {
+  if (error instanceof SaslError) return error
+  if (!(error instanceof StanzaError)) log.error('a login met a bug', { error })
+  return new SaslError('temporary-auth-failure')
+}
+
+/** A mechanism name for logs and labels: what a client made up must not become one. */
+function known(mechanism: string): string {
+  return /^(SCRAM-SHA-(1|256)(-PLUS)?|PLAIN)$/.test(mechanism) ? mechanism : 'other'
+}
