@@ -77,6 +77,7 @@ function create(t: Transit, query: Element): Later {
 
 /** §3.1: who is logged in learns the own name. */
 function registered(t: Transit): Element {
+  ownHost(t)
   const { local } = t.stanza.from
   if (!t.origin) throw new StanzaError('not-allowed')
   return xml('query', { xmlns: NS.register }, xml('registered'), xml('username', {}, local), xml('password'))
@@ -84,6 +85,7 @@ function registered(t: Transit): Element {
 
 /** §3.2 removal and §3.3 password change, of the own account only. */
 function change(t: Transit, query: Element): Later | undefined {
+  ownHost(t)
   const { account } = t
   if (child(query, 'remove')) {
     // §3.2: removal stands alone.
@@ -105,6 +107,11 @@ function change(t: Transit, query: Element): Later | undefined {
       return undefined
     },
   )
+}
+
+/** Another host of this server has nothing to say about the account. */
+function ownHost({ stanza: { from, to } }: Transit): void {
+  if (to && to.domain !== from.domain) throw new StanzaError('service-unavailable')
 }
 
 function derive(t: Transit, password: string): Promise<Credentials> {

@@ -137,6 +137,15 @@ export class Actor {
     return error
   }
 
+  /** The same, whatever else was heard before. */
+  async cutOffAmong(condition: string): Promise<void> {
+    while (!this.ended) await this.#more('the end of the stream')
+    const error = this.heard.find(({ name }) => name === 'error')
+    if (!error || !child(error, condition, 'urn:ietf:params:xml:ns:xmpp-streams')) {
+      throw new Error(`expected the stream error ${condition}, heard ${this.heard.map(String).join('\n  ')}`)
+    }
+  }
+
   /** An IQ that fails with this condition; returns the whole answer. */
   async isRefused(condition: string, type: 'get' | 'set', payload: string, to?: string): Promise<Element> {
     const answer = await this.asks(type, payload, to)
