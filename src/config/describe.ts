@@ -52,7 +52,13 @@ export function commentedSample(): string {
     }
   }
   for (const [name, section] of Object.entries(jsonSchema().properties ?? {})) {
-    if (isTable(section)) table(name, section, false)
+    if (!isTable(section)) continue
+    const inner = section.items ?? section
+    table(
+      name,
+      { ...inner, description: section.description ?? inner.description },
+      section.items !== undefined,
+    )
   }
   return out.join('\n') + '\n'
 }

@@ -164,6 +164,55 @@ const webhook = z.strictObject({
   allow_private: z.boolean().default(false).describe('Allow addresses of private networks and loopback.'),
 })
 
+/** XEP-0157: whom to write to. Addresses are URIs; a bare e-mail address is one by its nature. */
+const addresses = () =>
+  z
+    .array(
+      z
+        .string()
+        .regex(/^(?:(?:mailto|xmpp|https|tel):\S+|[^\s@:/]+@[^\s@/]+)$/, {
+          error: 'not a URI such as "mailto:abuse@example.org", "xmpp:…" or "https://…"',
+        })
+        .transform((text) => (/^[a-z]+:/.test(text) ? text : `mailto:${text}`)),
+    )
+    .default([])
+
+const contact = z.strictObject({
+  abuse: addresses().describe('For reports of abuse.'),
+  admin: addresses().describe('For the people who run this server.'),
+  feedback: addresses().describe('For praise and complaint.'),
+  sales: addresses().describe('For those who want to buy.'),
+  security: addresses().describe('For reports of vulnerabilities.'),
+  status: addresses().describe('Where to see whether the service is up.'),
+  support: addresses().describe('For those who need help.'),
+})
+
+/** XEP-0215: a STUN or TURN server beside this one. */
+const externalService = z
+  .strictObject({
+    type: z.enum(['stun', 'stuns', 'turn', 'turns']).describe('What it is.'),
+    host: z.string().min(1).describe('Name or address of the service.'),
+    port: z.number().int().min(1).max(65535).default(3478).describe('Port of the service.'),
+    transport: z.enum(['udp', 'tcp']).default('udp').describe('How it is reached.'),
+    username: z.string().optional().describe('Fixed user name, with password_file.'),
+    password_file: file().optional().describe('File with the fixed password.'),
+    secret_file: file()
+      .optional()
+      .describe('File with the secret that it shares with us, for passwords that end.'),
+    ttl: duration('24h').describe('How long such a password holds.'),
+  })
+  .superRefine((value, ctx) => {
+    if ((value.username === undefined) !== (value.password_file === undefined)) {
+      ctx.addIssue({
+        code: 'custom',
+        message: 'username and password_file go together: name both or neither',
+      })
+    }
+    if (value.username !== undefined && value.secret_file !== undefined) {
+      ctx.addIssue({ code: 'custom', message: 'either a fixed password or a shared secret, not both' })
+    }
+  })
+
 const log = z.strictObject({
   level: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -193,6 +242,8 @@ export const configSchema = z
     limits,
     push: push.prefault({}),
     webhook: webhook.prefault({}),
+    external_services: z.array(externalService).default([]).describe('STUN and TURN servers for calls.'),
+    contact: contact.prefault({}),
     log: log.prefault({}),
   })
   .superRefine((value, ctx) => {
@@ -215,8 +266,6 @@ export const LATER: readonly (readonly string[])[] = [
   ['acme'],
   ['muc'],
   ['upload'],
-  ['external_services'],
-  ['contact'],
   ['backup'],
   ['sm'],
   ['limits', 'sm_queue'],
@@ -235,5 +284,6 @@ export const FILE_KEYS: readonly { readonly key: string; readonly secret: boolea
   { key: 'p12_file', secret: true },
   { key: 'p12_password_file', secret: true },
   { key: 'secret_file', secret: true },
+  { key: 'password_file', secret: true },
   { key: 'ca_file', secret: false },
 ]

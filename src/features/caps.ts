@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import type { Feature } from '../routing/feature.ts'
 import type { DiscoIndex } from '../routing/transit.ts'
-import { xml } from '../xmpp/xml.ts'
+import { formValue, readForm } from '../xmpp/forms.ts'
+import { type Element, xml } from '../xmpp/xml.ts'
 
 const CAPS = 'http://jabber.org/protocol/caps'
 
@@ -18,7 +19,17 @@ export const caps: Feature = {
 
 const known = new WeakMap<DiscoIndex, string>()
 
-/** §5.1: the hash over sorted identities and features. */
+/** §5.1 steps 6 and 7: FORM_TYPE, then each field with its values, all sorted. */
+function formParts(form: Element): string[] {
+  const values = readForm(form) ?? new Map<string, string[]>()
+  const fields = [...values].filter(([name]) => name !== 'FORM_TYPE').sort(([a], [b]) => (a < b ? -1 : 1))
+  return [
+    formValue(values, 'FORM_TYPE') ?? '',
+    ...fields.flatMap(([name, list]) => [name, ...list.toSorted()]),
+  ]
+}
+
+/** §5.1: the hash over sorted identities, features and forms. */
 export function serverCaps(index: DiscoIndex): string {
   let ver = known.get(index)
   if (ver === undefined) {
@@ -26,7 +37,12 @@ export function serverCaps(index: DiscoIndex): string {
       .filter((identity) => identity.of === 'server')
       .map(({ category, type, name }) => `${category}/${type}//${name ?? ''}`)
     // Sorted first, then joined: with the "<" a longer name could come before its own beginning.
-    const text = [...identities.sort(), ...index.server.toSorted()].map((part) => `${part}<`).join('')
+    const parts = [
+      ...identities.sort(),
+      ...index.server.toSorted(),
+      ...index.forms.map(formParts).sort().flat(),
+    ]
+    const text = parts.map((part) => `${part}<`).join('')
     ver = createHash('sha1').update(text).digest('base64')
     known.set(index, ver)
   }

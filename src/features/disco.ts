@@ -4,7 +4,7 @@ import { maySee } from '../routing/roster.ts'
 import type { DiscoIndex, Transit } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { type Element, xml } from '../xmpp/xml.ts'
+import { clone, type Element, xml } from '../xmpp/xml.ts'
 
 export const disco: Feature = {
   name: 'disco',
@@ -46,6 +46,7 @@ export function discoContent(index: DiscoIndex, of: 'server' | 'account'): Eleme
       .filter((identity) => identity.of === of)
       .map(({ category, type, name }) => xml('identity', { category, type, name })),
     ...index[of].map((feature) => xml('feature', { var: feature })),
+    ...(of === 'server' ? index.forms.map(clone) : []),
   ]
 }
 

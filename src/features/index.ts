@@ -5,7 +5,9 @@ import { archive } from './archive.ts'
 import { blocking } from './blocking.ts'
 import { caps } from './caps.ts'
 import { carbons } from './carbons.ts'
+import { contact } from './contact.ts'
 import { disco } from './disco.ts'
+import { externalServices } from './external-services.ts'
 import { last } from './last.ts'
 import { mam } from './mam.ts'
 import { offline } from './offline.ts'
@@ -35,6 +37,8 @@ export const features = (config: Config): Feature[] => [
   roster,
   mam,
   disco,
+  contact(config),
+  externalServices(config),
   caps,
   vcard,
   privateStorage,

@@ -21,6 +21,8 @@ export type Outcome = 'took' | 'held' | 'none'
 export interface Disco {
   readonly server?: readonly string[]
   readonly account?: readonly string[]
+  /** Extended information of the server (XEP-0128): data forms. */
+  readonly forms?: readonly Element[]
   readonly identities?: readonly {
     readonly of: 'server' | 'account'
     category: string

@@ -39,6 +39,8 @@ export interface World {
 export interface DiscoIndex {
   /** The node of our own capabilities (XEP-0115 §4). */
   readonly capsNode: string
+  /** Data forms of the server (XEP-0128). */
+  readonly forms: readonly Element[]
   readonly server: readonly string[]
   readonly account: readonly string[]
   readonly identities: readonly { of: 'server' | 'account'; category: string; type: string; name?: string }[]

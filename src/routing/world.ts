@@ -55,10 +55,11 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
 function indexDisco(features: readonly Feature[]): DiscoIndex {
   const server = features.flatMap(({ disco }) => disco?.server ?? [])
   const account = features.flatMap(({ disco }) => disco?.account ?? [])
+  const forms = features.flatMap(({ disco }) => disco?.forms ?? [])
   const identities = features.flatMap(({ disco }) => disco?.identities ?? [])
   for (const list of [server, account]) {
     const twice = list.find((name, i) => list.indexOf(name) !== i)
     if (twice) throw new Error(`${twice} is advertised by two features`)
   }
-  return { capsNode: CAPS_NODE, server, account, identities }
+  return { capsNode: CAPS_NODE, server, account, forms, identities }
 }

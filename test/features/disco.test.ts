@@ -113,6 +113,6 @@ test('XEP-0115 §5.1, §6.2, §6.3: the hash in the stream features is that of t
 test('XEP-0115 §5.1: names are sorted, not what is joined to them', async () => {
   const { serverCaps } = await import('../../src/features/caps.ts')
   // "a#b" comes after "a", although "#" comes before the "<" that follows each.
-  const index = { capsNode: 'n', server: ['a#b', 'a'], account: [], identities: [] }
+  const index = { capsNode: 'n', server: ['a#b', 'a'], account: [], forms: [], identities: [] }
   expect(serverCaps(index)).toBe(createHash('sha1').update('a<a#b<').digest('base64'))
 })

@@ -1,0 +1,39 @@
+import { expect, test } from 'bun:test'
+import { createHash } from 'node:crypto'
+import { child, children } from '../../src/xmpp/xml.ts'
+import { formValue, readForm } from '../../src/xmpp/forms.ts'
+import { serverCaps } from '../../src/features/caps.ts'
+import { play } from '../support/world.ts'
+
+const INFO = `<query xmlns='http://jabber.org/protocol/disco#info'/>`
+
+test('XEP-0157 §3: addresses are a form in the server’s disco#info, and part of its caps (XEP-0115 §5.1)', async () => {
+  using p = play({
+    toml: '[contact]\nabuse = ["abuse@bix.org", "xmpp:abuse@bix.org"]\nsupport = ["https://bix.org/help"]',
+  })
+  const romeo = await p.bound('romeo@bix.org')
+  const answer = await romeo.asks('get', INFO, 'bix.org')
+  const query = child(answer, 'query', 'http://jabber.org/protocol/disco#info')
+  if (!query) throw new Error(answer.toString())
+  const x = child(query, 'x', 'jabber:x:data')
+  const form = x && readForm(x, 'http://jabber.org/network/serverinfo')
+  expect(form?.get('abuse-addresses')).toEqual(['mailto:abuse@bix.org', 'xmpp:abuse@bix.org'])
+  expect(form && formValue(form, 'support-addresses')).toBe('https://bix.org/help')
+  const parts = [
+    'server/im//Belfry',
+    ...children(query, 'feature').map((el) => el.attrs.var ?? '').sort(),
+    'http://jabber.org/network/serverinfo',
+    'abuse-addresses', 'mailto:abuse@bix.org', 'xmpp:abuse@bix.org',
+    'support-addresses', 'https://bix.org/help',
+  ] // prettier-ignore
+  const ver = createHash('sha1')
+    .update(parts.map((part) => `${part}<`).join(''))
+    .digest('base64')
+  expect(serverCaps(p.world.disco)).toBe(ver)
+})
+
+test('without addresses there is no form', async () => {
+  using p = play()
+  const romeo = await p.bound('romeo@bix.org')
+  expect((await romeo.asks('get', INFO, 'bix.org')).toString()).not.toContain('jabber:x:data')
+})
