@@ -12,7 +12,9 @@ export function addPush(program: Command, context: ContextOf): void {
       const ctx = context()
       await ctx.withDoor(async (door) => {
         const { items } = await door.call<{ items: Row[] }>('POST', '/v1/push/test', { jid })
-        ctx.out.table(items, ['device', 'topic', 'result', 'status', 'reason', 'apns_id'])
+        // For people one device after the other, all that is known of its push; for scripts one list.
+        if (ctx.out.json) ctx.out.document(items)
+        else items.forEach((item) => ctx.out.record(item))
         if (items.length === 0) throw new CliError(`${jid} has no device`, EXIT.notFound)
         const bad = items.filter((item) => item.result !== 'sent').length
         if (bad > 0) {

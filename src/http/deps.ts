@@ -1,19 +1,11 @@
 /** What the HTTP layer is given: by the server when it runs, by a command that opened the data of a stopped one. */
 import type { Check } from '../ops/readiness.ts'
+import type { TestResult } from '../push/test-push.ts'
 import type { AuthLimiter } from '../routing/auth-limiter.ts'
 import type { Router } from '../routing/router.ts'
 import type { World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock } from '../store/clock.ts'
-
-export interface PushTest {
-  readonly device: string
-  readonly topic: string | null
-  readonly result: 'sent' | 'failed'
-  readonly status: number | null
-  readonly reason: string | null
-  readonly apns_id: string | null
-}
 
 export interface HttpDeps {
   readonly world: World
@@ -26,5 +18,5 @@ export interface HttpDeps {
   /** False: a stopped server's data, held by a command. */
   readonly online: boolean
   readonly readiness: () => Promise<readonly Check[]>
-  readonly pushTest?: (account: Account) => Promise<readonly PushTest[]>
+  readonly pushTest?: (account: Account) => Promise<readonly TestResult[]>
 }

@@ -130,11 +130,16 @@ function addStatus(app: App): void {
 function addPushTest(app: App): void {
   const result = z.object({
     device: z.string(),
-    topic: z.string().nullable(),
+    topic: z.string(),
+    environment: z.string(),
+    token: z.string().openapi({ description: 'Its end.' }),
     result: z.enum(['sent', 'failed']),
     status: z.number().int().nullable(),
     reason: z.string().nullable(),
-    apns_id: z.string().nullable(),
+    apns_id: z.string(),
+    sent_through: z.string().nullable(),
+    ms: z.number().int().nullable(),
+    outcome: z.string().nullable().openapi({ description: 'What the server does after such an answer.' }),
   })
   app.openapi(
     route(scope('push:test'), {

@@ -6,11 +6,19 @@ import type { ApnsSender } from './apns.ts'
 export interface TestResult {
   readonly device: string
   readonly topic: string
+  readonly environment: string
+  /** The end of it. */
+  readonly token: string
   readonly result: 'sent' | 'failed'
   /** HTTP status; null where no answer came. */
   readonly status: number | null
   readonly reason: string | null
   readonly apns_id: string
+  /** Connection, provider and service that it goes through. */
+  readonly sent_through: string | null
+  readonly ms: number | null
+  /** What the server would do after this answer. */
+  readonly outcome: string | null
 }
 
 /** Sequential: a person waits for a handful of devices, and the order of the lines is the order of the table. */
@@ -22,14 +30,24 @@ export async function testPush(
   const results: TestResult[] = []
   for (const device of devices) {
     const id = random.uuid()
-    const base = { device: String(device.id), topic: device.topic, apns_id: id }
-    if (!sender?.reaches(device.topic, device.environment)) {
-      results.push({ ...base, result: 'failed', status: null, reason: 'no app is configured for this topic' })
+    const { topic, environment } = device
+    const base = { device: String(device.id), topic, environment, token: device.token.slice(-6), apns_id: id }
+    if (!sender?.reaches(topic, environment)) {
+      results.push({
+        ...base,
+        result: 'failed',
+        status: null,
+        reason: 'no app is configured for this topic',
+        sent_through: null,
+        ms: null,
+        outcome: null,
+      })
       continue
     }
+    const started = clock.monotonic()
     const verdict = await sender.send({
-      topic: device.topic,
-      environment: device.environment,
+      topic,
+      environment,
       token: device.token,
       apnsId: id,
       pushType: 'alert',
@@ -44,6 +62,9 @@ export async function testPush(
       result: accepted ? 'sent' : 'failed',
       status: verdict.status || null,
       reason: verdict.reason ?? (accepted ? null : verdict.outcome),
+      sent_through: sender.lane(topic, environment),
+      ms: Math.round(clock.monotonic() - started),
+      outcome: verdict.outcome,
     })
   }
   return results

@@ -167,7 +167,9 @@ testWith(['/usr/bin/profanity', '/usr/bin/tmux'])(
 test('push test and app check tell what the provider says', async () => {
   const rung = home.run(`push test ${JULIET}`)
   expect([rung.code, rung.err]).toEqual([0, ''])
-  expect(rung.out).toMatch(/org\.bix\.chat +sent +200/)
+  expect(rung.out).toMatch(/^topic: +org\.bix\.chat$/m)
+  expect(rung.out).toMatch(/^status: +200$/m)
+  expect(rung.out).toMatch(/^sent_through: +TEAM123456\/KEY1234567 production https:/m)
   expect(home.run('app check').out).toMatch(/org\.bix\.chat +production +ok/)
   await simulator.script([{ status: 410, reason: 'Unregistered' }])
   const refused = home.run(`push test ${JULIET}`)

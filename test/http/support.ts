@@ -75,7 +75,19 @@ export async function startHttp(
     online: true,
     readiness: async () => checks,
     pushTest: async () => [
-      { device: '1', topic: 'org.bix.chat', result: 'sent', status: 200, reason: null, apns_id: 'x' },
+      {
+        device: '1',
+        topic: 'org.bix.chat',
+        environment: 'production',
+        token: 'ddeeff',
+        result: 'sent',
+        status: 200,
+        reason: null,
+        apns_id: 'x',
+        sent_through: 'simulator',
+        ms: 3,
+        outcome: 'accepted',
+      },
     ],
   }
   const app = createApp(deps)

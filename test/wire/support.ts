@@ -25,6 +25,8 @@ export interface Wire extends AsyncDisposable {
   /** Asks the admin socket. */
   ask(method: string, path: string, body?: unknown): Promise<Response>
   account(jid: string): Promise<void>
+  /** The account's credentials for HTTP. */
+  basic(jid: string): string
   /** Writes a new pair for a host over the old one; returns its certificate. */
   renew(host: string): string
 }
@@ -34,10 +36,12 @@ export interface WireOptions {
   readonly limits?: string
   readonly toml?: string
   readonly clock?: Clock
+  /** Writes further files before the configuration is read. */
+  readonly prepare?: (directory: string) => void
 }
 
 /** Two hosts, each with a certificate of its own, on ports that are free. */
-export async function wire({ limits = '', toml = '', clock }: WireOptions = {}): Promise<Wire> {
+export async function wire({ limits = '', toml = '', clock, prepare }: WireOptions = {}): Promise<Wire> {
   const directory = mkdtempSync(join(tmpdir(), 'belfry-wire-'))
   const renew = (host: string): string => {
     const pair = createSelfSigned([host], Date.now())
@@ -46,6 +50,7 @@ export async function wire({ limits = '', toml = '', clock }: WireOptions = {}):
     return pair.cert
   }
   for (const host of ['bix.org', 'other.example']) renew(host)
+  prepare?.(directory)
   const file = join(directory, 'belfry.toml')
   writeFileSync(
     file,
@@ -91,6 +96,7 @@ ${toml}`,
       if (!found) throw new Error(`nothing listens as ${name}`)
       return found.port
     },
+    basic: (jid) => `Basic ${Buffer.from(`${jid}:${PASSWORD}`).toString('base64')}`,
     async account(jid) {
       const made = await ask('POST', '/v1/users', { jid, password: PASSWORD })
       if (!made.ok) throw new Error(await made.text())
