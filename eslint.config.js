@@ -11,11 +11,18 @@ export default tseslint.config(
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }],
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       '@typescript-eslint/require-await': 'off',
       'no-restricted-properties': [
         'error',
-        { object: 'Math', property: 'random', message: 'Randomness is injected (rule 10) and cryptographic.' },
+        {
+          object: 'Math',
+          property: 'random',
+          message: 'Randomness is injected (rule 10) and cryptographic.',
+        },
       ],
       'no-console': 'error',
       eqeqeq: 'error',
