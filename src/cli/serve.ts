@@ -56,7 +56,9 @@ async function serve(load: () => Config): Promise<void> {
       notifier.ready(status)
     }
   }
-  process.on('SIGHUP', () => void reload())
+  // One after the other, however often it is asked for.
+  let last = Promise.resolve()
+  process.on('SIGHUP', () => void (last = last.then(reload)))
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve)
     process.once('SIGINT', resolve)
