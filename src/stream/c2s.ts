@@ -243,8 +243,7 @@ export class ClientStream extends Stream implements Outlet {
         this.go()
       },
       (error: unknown) => {
-        if (!this.isClosed) this.#saslFailed(error)
-        this.go()
+        if (this.isClosed || !this.#saslFailed(error)) this.go()
       },
     )
   }
@@ -261,19 +260,24 @@ export class ClientStream extends Stream implements Outlet {
     this.restart(boundLimits(this.#context.world.config))
   }
 
-  #saslFailed(error: unknown): void {
+  /** Whether the answer, and with it all that follows, is held back for a while. */
+  #saslFailed(error: unknown): boolean {
     const { answer, delay, last } = this.#login.failed(error)
     const finish = () => {
       if (this.isClosed) return
       this.say(answer)
       if (last) this.close(new StreamError('policy-violation', 'Too many failed logins.'))
     }
-    if (delay === 0) return finish()
+    if (delay === 0) {
+      finish()
+      return false
+    }
     this.hold()
     this.clock.after(delay, () => {
       finish()
       this.go()
     })
+    return true
   }
 
   /** RFC 6120 §7: only a bind request is heard here. */

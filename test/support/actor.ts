@@ -70,6 +70,12 @@ export class Actor {
     this.jid = `${bare}/${resource}`
   }
 
+  /** The TLS handshake after <proceed/> is over. */
+  async isSecured(): Promise<void> {
+    while (!this.transport.tls) await Promise.resolve()
+    await Promise.resolve()
+  }
+
   /** The stream starts anew, as after SASL and STARTTLS. */
   restarts(): void {
     this.#reader.reset()

@@ -18,6 +18,8 @@ export class MemoryTransport implements Transport {
   closed = false
   /** The peer reads nothing: what is flushed stays in the buffer. */
   stalled = false
+  /** Whether the peer goes through with the TLS handshake. */
+  handshakes = true
   /** How many times bytes left: one per turn. */
   writes = 0
   #text = ''
@@ -59,6 +61,7 @@ export class MemoryTransport implements Transport {
   }
 
   startTls(): void {
+    if (!this.handshakes) return
     this.#secure()
     queueMicrotask(() => this.events.secured())
   }

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'bun:test'
+import type { Actor } from '../support/actor.ts'
+import { play } from '../support/world.ts'
+
+const RATES = '[limits]\nrates = true\n'
+const MINUTE = 60_000
+
+describe('limits.connections_per_ip', () => {
+  const toml = `${RATES}connections_per_ip = 2\n`
+  const refused = ({ transport }: Actor) => transport.closed
+
+  test('one more from the same address is refused, until one has gone', () => {
+    using p = play({ toml })
+    const first = p.connect()
+    const second = p.connect()
+    expect([first, second, p.connect()].map(refused)).toEqual([false, false, true])
+    expect(refused(p.connect({ ip: '192.0.2.2' }))).toBe(false)
+    first.transport.destroy()
+    expect([p.connect(), p.connect()].map(refused)).toEqual([false, true])
+  })
+
+  test('IPv6 counts by /64, a mapped IPv4 address as itself', () => {
+    using p = play({ toml })
+    const ips = ['2001:db8::1', '2001:db8::2', '2001:db8:0:0:ffff::3', '2001:db8:0:1::1']
+    expect(ips.map((ip) => refused(p.connect({ ip })))).toEqual([false, false, true, false])
+    const mapped = ['::ffff:192.0.2.9', '192.0.2.9', '::FFFF:192.0.2.9']
+    expect(mapped.map((ip) => refused(p.connect({ ip })))).toEqual([false, false, true])
+  })
+
+  test('limits.rates = false takes it away', () => {
+    using p = play()
+    expect(Array.from({ length: 60 }, () => refused(p.connect())).includes(true)).toBe(false)
+  })
+})
+
+describe('limits.idle_ping and limits.idle_timeout', () => {
+  test('who is silent is asked, who answers stays, who does not is gone', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const silent = await p.online('juliet@bix.org/balcony')
+    for (let minute = 0; minute < 9; minute++) {
+      p.clock.advance(MINUTE)
+      if (minute % 3 === 0) await romeo.settles()
+    }
+    expect(romeo.heard).toEqual([])
+    await silent.receives(
+      `<iq type='get' id='{any}' from='bix.org' to='${silent.jid}'><ping xmlns='urn:xmpp:ping'/></iq>`,
+    )
+    p.clock.advance(MINUTE + 15_000)
+    await silent.cutOffAmong('connection-timeout')
+    expect(p.world.sessions.countOf('juliet@bix.org')).toBe(0)
+    await romeo.settles()
+    expect(p.world.sessions.countOf('romeo@bix.org')).toBe(1)
+  })
+
+  test('any byte is a sign of life, an answer to the ping too', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    romeo.pongs = true
+    const spacer = await p.online('juliet@bix.org/balcony')
+    for (let minute = 0; minute < 30; minute++) {
+      p.clock.advance(MINUTE)
+      spacer.sends(' ')
+      await p.router.run(() => undefined)
+      await Promise.resolve()
+    }
+    expect([romeo.transport.closed, spacer.transport.closed]).toEqual([false, false])
+    expect(spacer.heard).toEqual([])
+  })
+
+  test('it asks once per interval, not at every look', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    for (let i = 0; i < 4 * 7; i++) p.clock.advance(15_000)
+    await p.router.run(() => undefined)
+    expect(romeo.heard).toHaveLength(1)
+  })
+})
+
+describe('RFC 6120 §4.9.3.19: the server stops', () => {
+  test('every stream is told, in whatever state, and no new one is taken', async () => {
+    using p = play()
+    const juliet = await p.online('juliet@bix.org/balcony')
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const guest = p.connect()
+    await guest.opens()
+    const fresh = p.connect()
+    p.streams.stop()
+    for (const actor of [guest, fresh]) await actor.isCutOff('system-shutdown')
+    for (const actor of [romeo, juliet]) await actor.cutOffAmong('system-shutdown')
+    expect(fresh.header.from).toBe('bix.org')
+    expect(p.connect().transport.closed).toBe(true)
+    expect([p.streams.count, p.world.sessions.count]).toEqual([0, 0])
+  })
+
+  test('what was said before is said first', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    romeo.sends(`<iq type='get' id='last'><ping xmlns='urn:xmpp:ping'/></iq>`)
+    p.streams.stop()
+    await romeo.cutOffAmong('system-shutdown')
+    expect(romeo.heard.map((el) => el.attrs.id ?? el.name)).toEqual(['last', 'error'])
+  })
+
+  test('a store that no longer knows what it promised drops them without a word', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    p.streams.abort()
+    expect(romeo.transport.closed).toBe(true)
+    expect(romeo.heard).toEqual([])
+    expect(romeo.ended).toBe(false)
+  })
+})
