@@ -2,6 +2,7 @@
 import type { Feature } from '../routing/feature.ts'
 import { maySee } from '../routing/roster.ts'
 import type { DiscoIndex, Transit } from '../routing/transit.ts'
+import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { clone, type Element, xml } from '../xmpp/xml.ts'
@@ -21,12 +22,18 @@ export const disco: Feature = {
     [`server get {${NS.discoInfo}}query`]: (t, query) => info(t, query, 'server'),
     [`server get {${NS.discoItems}}query`]: (_t, query) => items(query),
     [`user get {${NS.discoInfo}}query`]: (t, query) => {
-      onlyContacts(t)
+      const account = asked(t)
+      const content = ofNode(t, account, query.attrs.node)
+      if (content) return xml('query', { xmlns: NS.discoInfo, node: query.attrs.node }, ...content)
+      onlyContacts(t, account)
       return info(t, query, 'account')
     },
     [`user get {${NS.discoItems}}query`]: (t, query) => {
-      onlyContacts(t)
-      return items(query)
+      const account = asked(t)
+      const found = t.world.disco.nodes?.flatMap((nodes) => nodes.items(t, account)) ?? []
+      // What is there for everyone is told to everyone.
+      if (found.length === 0) onlyContacts(t, account)
+      return items(query, found)
     },
   },
 }
@@ -50,13 +57,27 @@ export function discoContent(index: DiscoIndex, of: 'server' | 'account'): Eleme
   ]
 }
 
-function items(query: Element): Element {
+function items(query: Element, found: readonly Element[] = []): Element {
   if (query.attrs.node !== undefined) throw new StanzaError('item-not-found')
-  return xml('query', { xmlns: NS.discoItems })
+  return xml('query', { xmlns: NS.discoItems }, ...found)
+}
+
+function asked(t: Transit): Account {
+  const account = t.store.accounts.find((t.stanza.to ?? t.stanza.from).bare)
+  if (!account) throw new StanzaError('service-unavailable')
+  return account
+}
+
+function ofNode(t: Transit, account: Account, node: string | undefined): Element[] | undefined {
+  if (node === undefined) return undefined
+  for (const nodes of t.world.disco.nodes ?? []) {
+    const found = nodes.info(t, account, node)
+    if (found) return found
+  }
+  return undefined
 }
 
 /** XEP-0030 §8: strangers must not learn from this whether an account exists. */
-function onlyContacts(t: Transit): void {
-  const account = t.store.accounts.find(t.stanza.to?.bare ?? t.stanza.from.bare)
-  if (!account || !maySee(t, account, t.stanza.from.bare)) throw new StanzaError('service-unavailable')
+function onlyContacts(t: Transit, account: Account): void {
+  if (!maySee(t, account, t.stanza.from.bare)) throw new StanzaError('service-unavailable')
 }

@@ -12,6 +12,7 @@ import { last } from './last.ts'
 import { mam } from './mam.ts'
 import { offline } from './offline.ts'
 import { origin } from './origin.ts'
+import { pep } from './pep.ts'
 import { ping } from './ping.ts'
 import { presence } from './presence.ts'
 import { privateStorage } from './private.ts'
@@ -29,6 +30,7 @@ export const features = (config: Config): Feature[] => [
   origin, // before the rest: what was taken before goes no further
   subscriptions, // before presence: it decides who may see what
   presence, // before offline: a phone is available before it catches up
+  pep, // after presence: a client that appears hears what is new
   carbons, // before archive: the private mark is for the server only
   archive, // before delivery: the recipient's copy carries its id
   offline, // what nobody took

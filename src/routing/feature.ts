@@ -1,4 +1,5 @@
 /** What a feature is: the only file that one must know. */
+import type { Account } from '../store/accounts.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Session } from './session.ts'
@@ -29,6 +30,15 @@ export interface Disco {
     type: string
     name?: string
   }[]
+  /** Nodes below an account; each function looks at who asks. */
+  readonly nodes?: AccountNodes
+}
+
+/** What an account has below it (XEP-0030 §3.2, §4.1), as far as the sender of `t` may know. */
+export interface AccountNodes {
+  items(t: Transit, account: Account): Element[]
+  /** Identity, features and forms of one node; undefined where there is none. */
+  info(t: Transit, account: Account, node: string): Element[] | undefined
 }
 
 /** The answer to an IQ that must wait for `work`; `then` makes the result in a new trip. */

@@ -6,7 +6,7 @@ import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
-import type { Guest, Outcome } from './feature.ts'
+import type { AccountNodes, Guest, Outcome } from './feature.ts'
 import type { RegistrationLimiter } from './registration-limiter.ts'
 import type { Session, Sessions } from './session.ts'
 
@@ -44,6 +44,7 @@ export interface DiscoIndex {
   readonly server: readonly string[]
   readonly account: readonly string[]
   readonly identities: readonly { of: 'server' | 'account'; category: string; type: string; name?: string }[]
+  readonly nodes?: readonly AccountNodes[]
 }
 
 /** A trip without a stanza: a timer, an HTTP request, a session that opens or closes. */

@@ -57,9 +57,10 @@ function indexDisco(features: readonly Feature[]): DiscoIndex {
   const account = features.flatMap(({ disco }) => disco?.account ?? [])
   const forms = features.flatMap(({ disco }) => disco?.forms ?? [])
   const identities = features.flatMap(({ disco }) => disco?.identities ?? [])
+  const nodes = features.flatMap(({ disco }) => disco?.nodes ?? [])
   for (const list of [server, account]) {
     const twice = list.find((name, i) => list.indexOf(name) !== i)
     if (twice) throw new Error(`${twice} is advertised by two features`)
   }
-  return { capsNode: CAPS_NODE, server, account, forms, identities }
+  return { capsNode: CAPS_NODE, server, account, forms, identities, nodes }
 }

@@ -6,6 +6,7 @@ import { Contacts } from './contacts.ts'
 import { closeDb, type Db, openDb } from './db.ts'
 import { History } from './history.ts'
 import { Messages } from './messages.ts'
+import { Pep } from './pep.ts'
 import { PrivateXml } from './private.ts'
 import { Push } from './push.ts'
 import { Settings } from './settings.ts'
@@ -19,6 +20,7 @@ export class Store {
   readonly history: History
   readonly blocked: Blocked
   readonly privateXml: PrivateXml
+  readonly pep: Pep
   readonly push: Push
   readonly settings: Settings
   readonly tokens: Tokens
@@ -34,6 +36,7 @@ export class Store {
     this.history = new History(db)
     this.blocked = new Blocked(db)
     this.privateXml = new PrivateXml(db)
+    this.pep = new Pep(db)
     this.push = new Push(db, random)
     this.settings = new Settings(db, random)
     this.tokens = new Tokens(db, random)

@@ -1,0 +1,134 @@
+/**
+ * Personal Eventing (XEP-0163): every account is a small publish-subscribe service (XEP-0060) with one publisher, its
+ * owner. What others may read follows the roster; what they hear of follows what their clients ask for.
+ */
+import type { Feature, IqHandler, Verdict } from '../routing/feature.ts'
+import { forgetCaps, readAnswer, readCaps } from '../routing/pep-caps.ts'
+import { changeNode, showNode } from '../routing/pep-owner.ts'
+import { hideFromStrangers, mayRead, sendLastItems, welcome } from '../routing/pep-notify.ts'
+import { createNode, publish, retract } from '../routing/pep-publish.ts'
+import { affiliations, retrieve, subscribe, subscriptions, unsubscribe } from '../routing/pep-read.ts'
+import type { Transit } from '../routing/transit.ts'
+import type { Account } from '../store/accounts.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { metaData, PUBSUB, PUBSUB_OWNER, refusal } from '../xmpp/pubsub.ts'
+import { type Element, firstElement, xml } from '../xmpp/xml.ts'
+
+/** Feature names of XEP-0060 §10, as far as an account has them. */
+const ABILITIES = [
+  'access-open',
+  'access-presence',
+  'access-roster',
+  'access-whitelist',
+  'auto-create',
+  'auto-subscribe',
+  'config-node',
+  'config-node-max',
+  'create-and-configure',
+  'create-nodes',
+  'delete-items',
+  'delete-nodes',
+  'filtered-notifications',
+  'instant-nodes',
+  'item-ids',
+  'last-published',
+  'meta-data',
+  'multi-items',
+  'persistent-items',
+  'presence-notifications',
+  'presence-subscribe',
+  'publish',
+  'publish-options',
+  'purge-nodes',
+  'retract-items',
+  'retrieve-affiliations',
+  'retrieve-default',
+  'retrieve-items',
+  'retrieve-subscriptions',
+  'rsm',
+  'subscribe',
+]
+
+type Request = (t: Transit, owner: Account, action: Element, pubsub: Element) => Element | undefined
+
+/** Requests of the owner alone; anyone else is forbidden to ask (XEP-0060 §7.1.3.1, §8). */
+const OWN: Readonly<Record<string, Request>> = { create: createNode, publish, retract }
+/** Requests of whoever may read. */
+const OPEN: Readonly<Record<string, Request>> = { subscribe, unsubscribe }
+const READ: Readonly<Record<string, Request>> = { items: retrieve, subscriptions, affiliations }
+
+export const pep: Feature = {
+  name: 'pep',
+  xeps: [
+    { number: 60, version: '1.30.0', note: 'on accounts, as far as XEP-0163 needs it' },
+    { number: 163, version: '1.2.2' },
+    { number: 223, version: '1.1.1' },
+  ],
+  disco: {
+    account: [PUBSUB, ...ABILITIES.map((name) => `${PUBSUB}#${name}`)],
+    identities: [{ of: 'account', category: 'pubsub', type: 'pep' }],
+    nodes: { items, info },
+  },
+  iq: {
+    [`user get {${PUBSUB}}pubsub`]: dispatch(READ, {}),
+    [`user set {${PUBSUB}}pubsub`]: dispatch(OPEN, OWN),
+    [`user get {${PUBSUB_OWNER}}pubsub`]: dispatch({}, showNode),
+    [`user set {${PUBSUB_OWNER}}pubsub`]: dispatch({}, changeNode),
+  },
+
+  sent(t): Verdict {
+    const { stanza, origin } = t
+    if (!origin) return
+    if (stanza.kind === 'iq') {
+      if (stanza.to && !t.isOwn(stanza.to)) return
+      const fresh = readAnswer(t, origin)
+      if (!fresh) return
+      if (origin.available) sendLastItems(t, origin, fresh)
+      return 'stop'
+    }
+    if (stanza.kind !== 'presence') return
+    if (stanza.type === 'subscribed' && stanza.to) welcome(t, origin.account, stanza.to)
+    if (stanza.to) return
+    if (stanza.type === '') sendLastItems(t, origin, readCaps(t, origin, stanza.el))
+    else if (stanza.type === 'unavailable') forgetCaps(t, origin)
+  },
+}
+
+/** One handler for a `pubsub` element: what it does is said by its first child. */
+function dispatch(
+  forAll: Readonly<Record<string, Request>>,
+  own: Readonly<Record<string, Request>>,
+): IqHandler {
+  return (t, pubsub) => {
+    const { from, to } = t.stanza
+    const owner = t.store.accounts.find((to ?? from).bare)
+    const action = firstElement(pubsub)
+    if (!owner) throw new StanzaError('service-unavailable')
+    const isOwner = from.bare === owner.jid
+    if (!isOwner) hideFromStrangers(t, owner, from.bare)
+    if (!action) throw new StanzaError('bad-request', 'The request is empty.')
+    const request = forAll[action.name] ?? own[action.name]
+    if (!request) throw refusal('feature-not-implemented', 'unsupported', undefined, action.name)
+    if (!isOwner && request === own[action.name]) throw new StanzaError('forbidden')
+    return request(t, owner, action, pubsub)
+  }
+}
+
+/** XEP-0163 §6.2: only what the one who asks may read. */
+function items(t: Transit, owner: Account): Element[] {
+  return t.store.pep
+    .nodes(owner)
+    .filter(({ config }) => mayRead(t, owner, config, t.stanza.from.bare))
+    .map(({ node, config }) => xml('item', { jid: owner.jid, node, name: config.title[0] }))
+}
+
+/** XEP-0060 §5.3, §5.4 */
+function info(t: Transit, owner: Account, node: string): Element[] | undefined {
+  const found = t.store.pep.node(owner, node)
+  if (!found || !mayRead(t, owner, found.config, t.stanza.from.bare)) return undefined
+  return [
+    xml('identity', { category: 'pubsub', type: 'leaf', name: found.config.title[0] }),
+    xml('feature', { var: PUBSUB }),
+    metaData(found.config, owner.jid),
+  ]
+}

@@ -1,0 +1,121 @@
+/** What an account's owner does with nodes and items (XEP-0060 §7, §8.1): all that changes what others read. */
+import type { Account } from '../store/accounts.ts'
+import type { PepNode } from '../store/pep.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { FormValues } from '../xmpp/forms.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import {
+  applyForm,
+  checkName,
+  DEFAULT_CONFIG,
+  isSet,
+  maxItems,
+  meets,
+  merge,
+  type NodeConfig,
+  option,
+  PUBSUB,
+  readPublishOptions,
+  refusal,
+} from '../xmpp/pubsub.ts'
+import { child, children, type Element, elements, withAttrs, xml } from '../xmpp/xml.ts'
+import { newsOf, notify } from './pep-notify.ts'
+import type { Trip } from './transit.ts'
+
+/** XEP-0060 §8.1 */
+export function createNode(t: Trip, owner: Account, action: Element, pubsub: Element): Element | undefined {
+  // §8.1.2: without a name one is made up.
+  const node = checkName(action.attrs.node || t.world.random.uuid())
+  if (t.store.pep.node(owner, node)) throw new StanzaError('conflict', 'There is such a node already.')
+  const configure = child(pubsub, 'configure')
+  const x = configure && child(configure, 'x', NS.forms)
+  add(t, owner, node, x ? applyForm(DEFAULT_CONFIG, x, t.config.limits.pep_items) : DEFAULT_CONFIG)
+  return action.attrs.node ? undefined : xml('pubsub', { xmlns: PUBSUB }, xml('create', { node }))
+}
+
+/** §7.1 */
+export function publish(t: Trip, owner: Account, action: Element, pubsub: Element): Element {
+  const name = needNode(action)
+  const options = readPublishOptions(pubsub)
+  const [item, second] = children(action, 'item')
+  if (second) throw new StanzaError('bad-request', 'One item at a time.')
+  const found = nodeFor(t, owner, name, options)
+  const { config } = found
+  const payload = readPayload(t, config, item)
+  const seq = t.store.messages.nextId()
+  const id = checkName(item?.attrs.id || t.world.random.uuid())
+  const news = { seq, id, xml: payload?.toString() ?? '' }
+  if (isSet(config, 'persist_items')) {
+    t.store.pep.putItem(owner, name, news, maxItems(config, t.config.limits.pep_items))
+    if (t.store.pep.bytes(owner) > t.config.limits.pep_bytes)
+      throw new StanzaError('resource-constraint', 'The account has published all that it may.')
+  }
+  notify(t, owner, found, newsOf(name, config, news))
+  return xml('pubsub', { xmlns: PUBSUB }, xml('publish', { node: name }, xml('item', { id })))
+}
+
+/** §7.1.4, §7.1.5: a node that is missing is made as the preconditions say; one that is there must meet them. */
+function nodeFor(t: Trip, owner: Account, node: string, options: FormValues | undefined): PepNode {
+  const found = t.store.pep.node(owner, node)
+  const most = t.config.limits.pep_items
+  if (found) {
+    if (options && !meets(found.config, options, most)) throw refusal('conflict', 'precondition-not-met')
+    return found
+  }
+  return add(t, owner, node, options ? merge(DEFAULT_CONFIG, options, most) : DEFAULT_CONFIG)
+}
+
+function add(t: Trip, owner: Account, node: string, config: NodeConfig): PepNode {
+  if (t.store.pep.nodes(owner).length >= t.config.limits.pep_nodes)
+    throw new StanzaError('resource-constraint', 'The account has all the nodes that it may have.')
+  t.store.pep.putNode(owner, checkName(node), config)
+  return { node, config }
+}
+
+/** §7.1.3: exactly one payload, of the node's type, unless the node tells that something happened and not what. */
+function readPayload(t: Trip, config: NodeConfig, item: Element | undefined): Element | undefined {
+  const bare = !isSet(config, 'persist_items') && !isSet(config, 'deliver_payloads')
+  if (!item) {
+    if (bare) return undefined
+    throw refusal('bad-request', 'item-required')
+  }
+  // §7.1.3.6
+  if (bare) throw refusal('bad-request', 'item-forbidden')
+  const [payload, second] = elements(item)
+  if (!payload) throw refusal('bad-request', 'payload-required')
+  const xmlns = payload.attrs.xmlns ?? PUBSUB
+  const type = option(config, 'type')
+  if (second || (type !== '' && type !== xmlns)) throw refusal('bad-request', 'invalid-payload')
+  // It will stand in another element: its namespace must not depend on the parent's.
+  const whole = withAttrs(payload, { xmlns })
+  if (Buffer.byteLength(whole.toString()) > t.config.limits.pep_item_bytes)
+    throw refusal('not-acceptable', 'payload-too-big')
+  return whole
+}
+
+/** §7.2 */
+export function retract(t: Trip, owner: Account, action: Element): undefined {
+  const node = needNode(action)
+  const id = child(action, 'item')?.attrs.id
+  if (!id) throw refusal('bad-request', 'item-required')
+  const found = findNode(t, owner, node)
+  if (!isSet(found.config, 'persist_items'))
+    throw refusal('feature-not-implemented', 'unsupported', undefined, 'persistent-items')
+  if (!t.store.pep.retract(owner, node, id)) throw new StanzaError('item-not-found')
+  const { notify: asked } = action.attrs
+  if (asked === 'true' || asked === '1' || isSet(found.config, 'notify_retract'))
+    notify(t, owner, found, xml('items', { node }, xml('retract', { id })))
+}
+
+/** The node that a request names. */
+export function needNode(action: Element): string {
+  const { node } = action.attrs
+  if (!node) throw refusal('bad-request', 'nodeid-required')
+  return node
+}
+
+export function findNode(t: Trip, owner: Account, node: string): PepNode {
+  const found = t.store.pep.node(owner, node)
+  if (!found) throw new StanzaError('item-not-found')
+  return found
+}
