@@ -34,21 +34,30 @@ const print = (el: Xml): void => {
   process.stdout.write(`${JSON.stringify({ from: el.attrs.from, body: el.getChildText('body'), stamp })}\n`)
 }
 
+let fences = 0
+/** Settles when the server has dealt with everything that was sent before: by the answer to a ping behind it. */
+const settles = async (who: Client): Promise<void> => {
+  const id = `fence-${++fences}`
+  const answered = new Promise<void>((resolve) => {
+    who.on('stanza', (el: Xml) => (el.attrs.id === id ? resolve() : undefined))
+  })
+  await who.send(xml('iq', { type: 'get', id }, xml('ping', { xmlns: 'urn:xmpp:ping' })))
+  await answered
+}
+
 const [r, j] = [romeo(), juliet()]
 await Promise.all([r.start(), j.start()])
-for (const who of [r, j]) await who.send(xml('presence'))
+for (const who of [r, j]) {
+  await who.send(xml('presence'))
+  await settles(who)
+}
 const live = hears(j)
 await r.send(say('But soft'))
 print(await live)
 
 await j.stop()
 await r.send(say('what light through yonder window breaks'))
-// Behind the message on the same stream: what answers this has stored it.
-const answered = new Promise<void>((resolve) => {
-  r.on('stanza', (el: Xml) => (el.attrs.id === 'fence' ? resolve() : undefined))
-})
-await r.send(xml('iq', { type: 'get', id: 'fence' }, xml('ping', { xmlns: 'urn:xmpp:ping' })))
-await answered
+await settles(r)
 
 const back = juliet()
 const waiting = hears(back)
