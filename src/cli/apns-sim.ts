@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { bindError } from '../ops/bind-error.ts'
 import { CliError, EXIT } from './exit.ts'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 interface SimOptions {
   readonly host: string

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
 import { CliError, EXIT } from './exit.ts'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 type App = Config['push']['apps'][number]
 

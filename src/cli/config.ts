@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { loadConfig } from '../config.ts'
 import { commentedSample, jsonSchema } from '../config/describe.ts'
 import { CliError, EXIT } from './exit.ts'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 /** JSON has no Infinity; the file's own word for it is clearer than null. */
 const shown = (_key: string, value: unknown): unknown => (value === Infinity ? 'infinity' : value)

@@ -10,6 +10,9 @@ export interface GlobalOptions {
   readonly yes?: boolean
 }
 
+/** A command gets its context when it runs: only then are the options known. */
+export type ContextOf = () => Context
+
 export class Context {
   readonly out: Output
   #config: Config | undefined

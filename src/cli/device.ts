@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Row } from './output.ts'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 export function addDevice(program: Command, context: ContextOf): void {
   const device = program.command('device').description('phones that messages ring')

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { CliError } from './exit.ts'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 export function addHealth(program: Command, context: ContextOf): void {
   program

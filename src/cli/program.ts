@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { ConfigError } from '../config.ts'
 import { formatProblem } from '../config/problems.ts'
 import { VERSION } from '../version.ts'
-import { Context, type GlobalOptions } from './context.ts'
+import { Context, type ContextOf, type GlobalOptions } from './context.ts'
 import { CliError, EXIT } from './exit.ts'
 import { addApnsSim } from './apns-sim.ts'
 import { addApp } from './app.ts'
@@ -18,7 +18,6 @@ import { addToken } from './token.ts'
 import { addUser } from './user.ts'
 import { addVersion } from './version.ts'
 
-export type ContextOf = () => Context
 const NOUNS = [
   addServe,
   addUser,

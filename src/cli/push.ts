@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { CliError, EXIT } from './exit.ts'
 import type { Row } from './output.ts'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 export function addPush(program: Command, context: ContextOf): void {
   const push = program.command('push').description('notifications to phones')

@@ -5,7 +5,7 @@ import { openNotifier } from '../ops/sd-notify.ts'
 import { trimMemory } from '../ops/trim-memory.ts'
 import { VERSION } from '../version.ts'
 import { EXIT } from './exit.ts'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 const log = getLogger('main')
 

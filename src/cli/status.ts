@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 import type { Row } from './output.ts'
 
 export function addStatus(program: Command, context: ContextOf): void {

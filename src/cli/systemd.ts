@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import unit from '../packaging/belfry.service' with { type: 'text' }
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 /** The unit with the place of this executable and, if it differs, the user. */
 export function renderUnit(binary: string, user: string): string {

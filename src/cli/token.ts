@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { parseDuration } from '../config/values.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Row } from './output.ts'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 export function addToken(program: Command, context: ContextOf): void {
   const token = program.command('token').description('bearer tokens for the HTTP API')

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Door } from './door.ts'
 import type { Row } from './output.ts'
 import { type PasswordOptions, readPassword } from './password.ts'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 const path = (jid: string, rest = ''): string => `/v1/users/${encodeURIComponent(jid)}${rest}`
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { VERSION } from '../version.ts'
-import type { ContextOf } from './program.ts'
+import type { ContextOf } from './context.ts'
 
 export function addVersion(program: Command, context: ContextOf): void {
   program
