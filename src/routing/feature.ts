@@ -1,9 +1,11 @@
 /** What a feature is: the only file that one must know. */
-import type { Account } from '../store/accounts.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
+import type { Guest, Outcome } from './outcome.ts'
 import type { Session } from './session.ts'
-import type { Transit, Trip, World } from './transit.ts'
+import type { AccountNodes, Transit, Trip, World } from './transit.ts'
+
+export type { AccountNodes, Guest, Outcome }
 
 export interface Xep {
   readonly number: number
@@ -14,9 +16,6 @@ export interface Xep {
 
 /** Whether the road goes on: 'stop' means that this feature has dealt with the stanza. */
 export type Verdict = 'stop' | void
-
-/** Where a message ended for one account. */
-export type Outcome = 'took' | 'held' | 'none'
 
 /** What is advertised (XEP-0030) by the server, an account and their streams. */
 export interface Disco {
@@ -32,13 +31,6 @@ export interface Disco {
   }[]
   /** Nodes below an account; each function looks at who asks. */
   readonly nodes?: AccountNodes
-}
-
-/** What an account has below it (XEP-0030 §3.2, §4.1), as far as the sender of `t` may know. */
-export interface AccountNodes {
-  items(t: Transit, account: Account): Element[]
-  /** Identity, features and forms of one node; undefined where there is none. */
-  info(t: Transit, account: Account, node: string): Element[] | undefined
 }
 
 /** The answer to an IQ that must wait for `work`; `then` makes the result in a new trip. */
@@ -70,13 +62,6 @@ export interface StreamState {
   readonly secure: boolean
   readonly authenticated: boolean
   readonly ip: string
-}
-
-/** Someone who has not logged in yet. */
-export interface Guest {
-  readonly host: string
-  readonly ip: string
-  readonly secure: boolean
 }
 
 export interface Feature {

@@ -1,12 +1,13 @@
 /** One stanza's trip and the verbs that a feature has: everything it says waits for the turn's commit. */
 import type { Config } from '../config.ts'
+import type { Account } from '../store/accounts.ts'
 import type { Random } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
-import type { AccountNodes, Guest, Outcome } from './feature.ts'
+import type { Guest, Outcome } from './outcome.ts'
 import type { RegistrationLimiter } from './registration-limiter.ts'
 import type { Session, Sessions } from './session.ts'
 
@@ -33,6 +34,13 @@ export interface World {
   readonly startedAt: number
   /** Removes an account and everything that belongs to it, within the trip. */
   deleteAccount(t: Trip, account: Jid): void
+}
+
+/** What an account has below it (XEP-0030 §3.2, §4.1), as far as the sender of `t` may know. */
+export interface AccountNodes {
+  items(t: Transit, account: Account): Element[]
+  /** Identity, features and forms of one node; undefined where there is none. */
+  info(t: Transit, account: Account, node: string): Element[] | undefined
 }
 
 /** Advertised features, by who advertises them. */

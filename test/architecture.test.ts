@@ -1,0 +1,321 @@
+/** The house rules that a machine can check: what imports what, how large things are, and words that must not be said. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, test } from 'bun:test'
+import ts from 'typescript'
+import { defaults } from '../src/config.ts'
+import { features } from '../src/features/index.ts'
+
+const SRC = join(import.meta.dir, '../src')
+
+interface Source {
+  /** Below src/, as "routing/router.ts". */
+  readonly path: string
+  readonly text: string
+  readonly tree: ts.SourceFile
+  /** Our own files that it imports, types included. */
+  readonly imports: readonly string[]
+}
+
+const sources: Source[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((path) => /\.tsx?$/.test(path) && !path.endsWith('.d.ts'))
+  .map((path) => {
+    const text = readFileSync(join(SRC, path), 'utf8')
+    const tree = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+    return { path, text, tree, imports: importsOf(path, tree) }
+  })
+
+function importsOf(path: string, tree: ts.SourceFile): string[] {
+  const found: string[] = []
+  visit(tree, (node) => {
+    const from =
+      ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+        ? node.moduleSpecifier
+        : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword
+          ? node.arguments[0]
+          : undefined
+    if (!from || !ts.isStringLiteral(from) || !from.text.startsWith('.')) return
+    const target = relative(SRC, join(SRC, dirname(path), from.text))
+    if (/\.tsx?$/.test(target) && !target.startsWith('..')) found.push(target)
+  })
+  return found
+}
+
+function visit(node: ts.Node, f: (node: ts.Node) => void): void {
+  f(node)
+  ts.forEachChild(node, (child) => visit(child, f))
+}
+
+/** "routing/router.ts" → "routing"; a file at the top is a layer of its own, together with its folder. */
+const layerOf = (path: string): string => path.split('/')[0]?.replace(/\.tsx?$/, '') ?? ''
+
+const COMMON = ['log', 'metrics', 'config', 'version']
+/** Which layers each layer may import beside itself and what is common to all (design, section 2). */
+const BELOW: Readonly<Record<string, readonly string[]>> = {
+  version: [],
+  log: [],
+  metrics: [],
+  'self-signed': [],
+  config: ['xmpp'],
+  xmpp: [],
+  store: ['xmpp'],
+  routing: ['store', 'xmpp'],
+  features: ['routing', 'store', 'xmpp'],
+  stream: ['routing', 'store', 'xmpp', 'self-signed'],
+  push: ['store', 'xmpp'],
+  ops: ['store', 'xmpp', 'push', 'self-signed'],
+  http: ['store', 'xmpp', 'routing', 'ops', 'push'],
+  docs: ['routing'],
+  packaging: [],
+  server: ['features', 'stream', 'http', 'push', 'ops', 'routing', 'store', 'xmpp', 'self-signed'],
+  cli: [
+    'server',
+    'ops',
+    'http',
+    'push',
+    'features',
+    'routing',
+    'store',
+    'xmpp',
+    'docs',
+    'stream',
+    'packaging',
+  ],
+  main: ['cli', 'ops'],
+}
+/** The two pure files of push that decide what rings; and shared shapes that stand below their layer. */
+const ALLOWED: readonly [from: RegExp, to: RegExp, why: string][] = [
+  [/^features\//, /^push\/(classify|decide)\.ts$/, 'pure tables of what rings'],
+]
+
+describe('imports', () => {
+  test('every layer is known', () => {
+    expect(
+      [...new Set(sources.map(({ path }) => layerOf(path)))].filter((layer) => !(layer in BELOW)),
+    ).toEqual([])
+  })
+
+  test('they point down, types included', () => {
+    const wrong = sources.flatMap(({ path, imports }) =>
+      imports.filter((target) => !mayImport(path, target)).map((target) => `${path} imports ${target}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('no cycles, types included', () => {
+    const graph = new Map(sources.map(({ path, imports }) => [path, imports]))
+    const done = new Set<string>()
+    const cycles: string[] = []
+    const walk = (path: string, trail: readonly string[]): void => {
+      const at = trail.indexOf(path)
+      if (at >= 0) return void cycles.push([...trail.slice(at), path].join(' → '))
+      if (done.has(path)) return
+      for (const target of graph.get(path) ?? []) walk(target, [...trail, path])
+      done.add(path)
+    }
+    for (const path of graph.keys()) walk(path, [])
+    expect(cycles).toEqual([])
+  })
+
+  test('no feature imports a feature', () => {
+    const folder = (path: string) => dirname(path)
+    const wrong = sources
+      .filter(({ path }) => path.startsWith('features/') && path !== 'features/index.ts')
+      .flatMap(({ path, imports }) =>
+        imports
+          .filter((target) => target.startsWith('features/'))
+          // A feature that is a folder is one feature.
+          .filter((target) => folder(path) === 'features' || folder(target) !== folder(path))
+          .map((target) => `${path} imports ${target}`),
+      )
+    expect(wrong).toEqual([])
+  })
+
+  function mayImport(from: string, to: string): boolean {
+    const [layer, target] = [layerOf(from), layerOf(to)]
+    if (layer === target || COMMON.includes(target)) return true
+    return BELOW[layer]?.includes(target) === true || ALLOWED.some(([a, b]) => a.test(from) && b.test(to))
+  }
+})
+
+describe('words', () => {
+  /** Lines where `pattern` stands in code; comments and strings are blanked, strings only if asked for. */
+  function uses(pattern: RegExp, where: RegExp, text: (source: Source) => string): string[] {
+    return sources
+      .filter(({ path }) => where.test(path))
+      .flatMap((source) =>
+        text(source)
+          .split('\n')
+          .flatMap((line, i) => (pattern.test(line) ? [`${source.path}:${i + 1}: ${line.trim()}`] : [])),
+      )
+  }
+
+  /** The file with comments blanked out, and strings too. */
+  const code = ({ tree, text }: Source): string => blank(tree, text, true)
+  const strings = ({ tree, text }: Source): string => blank(tree, text, false)
+
+  test('nothing waits between a stanza’s arrival and its commit: no async, no await', () => {
+    const wrong = sources
+      .filter(({ path }) => /^(xmpp|store|routing|features)\//.test(path))
+      .filter(({ tree }) => {
+        let found = false
+        visit(tree, (node) => {
+          if (node.kind === ts.SyntaxKind.AsyncKeyword || ts.isAwaitExpression(node)) found = true
+        })
+        return found
+      })
+      .map(({ path }) => path)
+    expect(wrong).toEqual([])
+  })
+
+  test('only the turn says BEGIN, SAVEPOINT and COMMIT', () => {
+    const allowed: Readonly<Record<string, string>> = {
+      'store/turn.ts': 'the one place',
+      'store/migrations.ts': 'runs before there is a turn',
+      'store/lock.ts': 'a database of its own that is nothing but a lock',
+    }
+    const found = uses(/['"`(]\s*(BEGIN(?! PRIVATE)|SAVEPOINT|COMMIT|ROLLBACK|RELEASE)\b/, /./, strings)
+    expect(found.filter((line) => !((line.split(':')[0] ?? '') in allowed))).toEqual([])
+  })
+
+  test('no Math.random: randomness is injected and cryptographic', () => {
+    expect(uses(/Math\s*\.\s*random/, /./, code)).toEqual([])
+  })
+
+  test('the road has no clock of its own', () => {
+    const own = /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bsetTimeout\(|\bsetInterval\(/
+    expect(uses(own, /^(xmpp|routing|features|stream)\//, code)).toEqual([])
+    expect(uses(own, /^store\/(?!clock\.ts)/, code)).toEqual([])
+  })
+
+  test('no default exports', () => {
+    const wrong = sources.filter(({ tree }) =>
+      tree.statements.some(
+        (statement) =>
+          ts.isExportAssignment(statement) ||
+          (ts.canHaveModifiers(statement) &&
+            ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword)),
+      ),
+    )
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  test('no `any`', () => {
+    const wrong = sources.filter(({ tree }) => {
+      let found = false
+      visit(tree, (node) => void (found ||= node.kind === ts.SyntaxKind.AnyKeyword))
+      return found
+    })
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  test('SQL is never put together from values: what a template inserts is a name from our own lists', () => {
+    const SQL = /\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|PRAGMA|CREATE|DROP|ALTER)\b/
+    /** Tables and figures of our own that no statement can take as a parameter. */
+    const names = new Set(['table', 'WAL_KEPT', 'step + 1'])
+    const wrong = sources.flatMap(({ path, tree }) => {
+      const found: string[] = []
+      visit(tree, (node) => {
+        // Drizzle's own tag makes parameters of what it is given.
+        if (!ts.isTemplateExpression(node) || ts.isTaggedTemplateExpression(node.parent)) return
+        if (!SQL.test(node.head.text) && !node.templateSpans.some(({ literal }) => SQL.test(literal.text)))
+          return
+        if (path.startsWith('cli/') || path.startsWith('packaging/') || path.startsWith('http/web')) return
+        for (const { expression } of node.templateSpans)
+          if (!names.has(expression.getText())) found.push(`${path}: \${${expression.getText()}}`)
+      })
+      return found
+    })
+    expect(wrong).toEqual([])
+  })
+})
+
+describe('size', () => {
+  const lines = (text: string): number => text.trimEnd().split('\n').length
+
+  test('the road is a page to show: router.ts has at most 200 lines', () => {
+    expect(lines(sources.find(({ path }) => path === 'routing/router.ts')?.text ?? '')).toBeLessThanOrEqual(
+      200,
+    )
+  })
+
+  test('files have at most 400 lines', () => {
+    expect(
+      sources.filter(({ text }) => lines(text) > 400).map(({ path, text }) => `${path}: ${lines(text)}`),
+    ).toEqual([])
+  })
+
+  test('functions have at most 60 lines; one that only lists is as long as its list', () => {
+    const wrong = sources.flatMap(({ path, tree }) => {
+      const found: string[] = []
+      visit(tree, (node) => {
+        // Markup is not a function’s work, and the server is put together in one place from top to bottom.
+        if (
+          path.endsWith('.tsx') ||
+          path === 'server.ts' ||
+          !ts.isFunctionLike(node) ||
+          !('body' in node) ||
+          !node.body
+        )
+          return
+        const first = tree.getLineAndCharacterOfPosition(node.getStart()).line
+        const last = tree.getLineAndCharacterOfPosition(node.getEnd()).line
+        const length = last - first + 1
+        if (length > 60 && !lists(node)) found.push(`${path}:${first + 1}: ${length} lines`)
+      })
+      return found
+    })
+    expect(wrong).toEqual([])
+  })
+
+  /** Constructors that prepare statements, and functions that register routes, one after another. */
+  function lists(node: ts.SignatureDeclaration): boolean {
+    if (ts.isConstructorDeclaration(node)) return true
+    const body = 'body' in node && node.body && ts.isBlock(node.body) ? node.body.statements : undefined
+    return (
+      body !== undefined &&
+      body.every((statement) => ts.isExpressionStatement(statement) || ts.isVariableStatement(statement))
+    )
+  }
+})
+
+describe('features', () => {
+  const list = features(defaults())
+  const files = readdirSync(join(SRC, 'features')).filter((name) => name !== 'index.ts')
+
+  test('each stands in a file or folder of its name', () => {
+    const names = files.map((name) => name.replace(/\.ts$/, ''))
+    expect(list.map(({ name }) => name).toSorted()).toEqual(names.toSorted())
+  })
+
+  test('each stands in the order once', () => {
+    expect(new Set(list.map(({ name }) => name)).size).toBe(list.length)
+  })
+
+  test('no extension is claimed twice', () => {
+    const numbers = list.flatMap(({ xeps }) => xeps.map(({ number }) => number))
+    expect(numbers.filter((number, i) => numbers.indexOf(number) !== i)).toEqual([])
+  })
+})
+
+/** The text with comments, and where asked strings, turned into spaces; lines stay where they are. */
+function blank(tree: ts.SourceFile, text: string, stringsToo: boolean): string {
+  const spans: [number, number][] = []
+  const comments = (at: number) => {
+    for (const range of [
+      ...(ts.getLeadingCommentRanges(text, at) ?? []),
+      ...(ts.getTrailingCommentRanges(text, at) ?? []),
+    ])
+      spans.push([range.pos, range.end])
+  }
+  visit(tree, (node) => {
+    comments(node.getFullStart())
+    comments(node.getEnd())
+    const isText =
+      ts.isStringLiteralLike(node) || ts.isRegularExpressionLiteral(node) || ts.isTemplateHead(node)
+    if (stringsToo && isText) spans.push([node.getStart(), node.getEnd()])
+  })
+  const chars = text.split('')
+  for (const [start, end] of spans) for (let i = start; i < end; i++) if (chars[i] !== '\n') chars[i] = ' '
+  return chars.join('')
+}
