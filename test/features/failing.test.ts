@@ -23,6 +23,16 @@ function known(p: P, store = p.store): unknown {
   })
 }
 
+/** Rows by table. */
+function rows(p: P): Record<string, number | undefined> {
+  const { raw } = p.store.db
+  const tables = raw.query<{ name: string }, []>(
+    `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('whole', 'broken')`,
+  )
+  const count = (table: string) => raw.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n
+  return Object.fromEntries(tables.all().map(({ name }) => [name, count(name)]))
+}
+
 function sessions(p: P): unknown {
   return [...p.world.sessions.all()].map((session) => ({
     jid: session.jid.toString(),
@@ -77,6 +87,15 @@ const WRITES: [what: string, xml: string, done: (p: P) => unknown][] = [
     iq(`<disable xmlns='urn:xmpp:push:0' jid='bix.org'/>`),
     (p) => p.store.push.devices.of(romeoOf(p).id).length === 0,
   ],
+  ...[
+    ['private data', `<query xmlns='jabber:iq:private'><x xmlns='u:x'>y</x></query>`],
+    ['a block', `<block xmlns='urn:xmpp:blocking'><item jid='tybalt@bix.org'/></block>`],
+    ['archive preferences', `<prefs xmlns='urn:xmpp:mam:2' default='never'><always/><never/></prefs>`],
+    [
+      'a published item',
+      `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='u:n'><item id='1'><x xmlns='u:x'/></item></publish></pubsub>`,
+    ],
+  ].map(([what = '', payload = '']): [string, string, (p: P) => unknown] => [what, iq(payload), () => true]),
   [
     'a new password',
     iq(`<query xmlns='jabber:iq:register'><username>romeo</username><password>new one</password></query>`),
@@ -110,6 +129,7 @@ describe('a COMMIT that fails', () => {
       const romeo = await begin(p)
       const before = known(p)
       const there = sessions(p)
+      const stored = rows(p)
       const mend = p.commitsFail()
       romeo.sends(xml)
       await refused(romeo)
@@ -118,6 +138,7 @@ describe('a COMMIT that fails', () => {
       expect(known(p)).toEqual(before)
       expect(known(p)).toEqual(known(p, p.reloaded()))
       expect(sessions(p)).toEqual(there)
+      expect(rows(p)).toEqual(stored)
       expect(p.pushed).toEqual([])
       mend()
       romeo.sends(xml)
