@@ -145,7 +145,6 @@ describe('RFC 5802 §5, §6: a login by each mechanism', () => {
       expect(verdict(end)).toBe('success')
       expect(Buffer.from(end.getText(), 'base64').toString()).toStartWith('v=')
       expect(challenge).toContain('i=4096')
-      actor.restarts()
       const features = await actor.opens()
       expect(child(features, 'bind', 'urn:ietf:params:xml:ns:xmpp-bind')).toBeDefined()
     })

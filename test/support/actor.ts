@@ -52,7 +52,6 @@ export class Actor {
     const plain = Buffer.from(`\0${name}\0${password}`).toString('base64')
     this.sends(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`)
     await this.receives(`<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`)
-    this.#reader.reset()
   }
 
   async logsIn(bare: string, password: string, resource: string): Promise<void> {
@@ -74,11 +73,6 @@ export class Actor {
   async isSecured(): Promise<void> {
     while (!this.transport.tls) await Promise.resolve()
     await Promise.resolve()
-  }
-
-  /** The stream starts anew, as after SASL and STARTTLS. */
-  restarts(): void {
-    this.#reader.reset()
   }
 
   /** The next element, which must look like this; "{any}" stands for any attribute value or text. */
@@ -187,6 +181,8 @@ export class Actor {
   #hears(text: string): void {
     this.#reader.feed(Buffer.from(text))
     for (let event = this.#reader.next(); event; event = this.#reader.next()) {
+      // RFC 6120 §5.4.3.3, §6.4.6: behind these words a new stream begins.
+      if (event.kind === 'element' && /^(success|proceed)$/.test(event.element.name)) this.#reader.reset()
       if (event.kind === 'open') this.header = { ...event.element.attrs }
       else if (event.kind === 'close') this.ended = true
       else if (!this.pongs || !this.#pong(event.element)) this.heard.push(event.element)
