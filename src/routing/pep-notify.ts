@@ -44,7 +44,7 @@ export function checkRead(t: Trip, owner: Account, config: NodeConfig, bare: str
 }
 
 /**
- * RFC 6120 §13.12: to a stranger an account that publishes nothing for everyone looks like none at all; otherwise
+ * RFC 6120 §13.11: to a stranger an account that publishes nothing for everyone looks like none at all; otherwise
  * the answers would tell which accounts exist.
  */
 export function hideFromStrangers(t: Trip, owner: Account, bare: string): void {

@@ -156,3 +156,21 @@ test('case 61: as many kinds of clients as allowed are remembered, the least rec
   expect(await isKnown('c+notify')).toBe(true)
   expect(await isKnown('b+notify')).toBe(false)
 })
+
+test('XEP-0115 §5.4: while a question is open, the same presence does not ask it again', async () => {
+  using p = play()
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const presence = `<presence>${c(verOf(['tune+notify']))}</presence>`
+  romeo.sends(presence + presence)
+  await romeo.settles()
+  expect(romeo.heard.filter((el) => el.name === 'iq')).toHaveLength(1)
+})
+
+test('XEP-0115 §8.3: presence without capabilities wants nothing', async () => {
+  using p = play()
+  const { romeo, juliet } = await listeners(p)
+  romeo.sends('<presence/>')
+  await romeo.settles()
+  await publishes(juliet, 'tune', item('a'))
+  expect(await news(romeo)).toEqual([])
+})

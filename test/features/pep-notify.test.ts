@@ -264,3 +264,26 @@ test('a commit that fails publishes nothing and tells nobody', async () => {
   expect(await news(romeo)).toEqual([told('tune', 'b')])
   expect(await fetches(romeo, `<items node='tune'/>`, JULIET)).toEqual(['b'])
 })
+
+test('XEP-0163 §4: who is in the roster but does not see the presence hears nothing of an open node', async () => {
+  using p = play()
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const romeo = await p.online('romeo@bix.org/orchard')
+  await announces(romeo, 'tune+notify')
+  await juliet.asks('set', `<query xmlns='jabber:iq:roster'><item jid='romeo@bix.org'/></query>`)
+  await publishes(juliet, 'tune', item('a'), { access_model: 'open' })
+  expect(await news(romeo)).toEqual([])
+})
+
+test('XEP-0163 §4.3.2: a contact that subscribed as well hears it once, at the address that it named', async () => {
+  using p = play()
+  const { romeo, juliet } = await listeners(p)
+  await publishes(juliet, 'tune', item('a'))
+  for (const jid of ['romeo@bix.org', 'romeo@bix.org/orchard']) {
+    await romeo.asks('set', pubsub(`<subscribe node='tune' jid='${jid}'/>`), JULIET)
+    await news(romeo)
+    await publishes(juliet, 'tune', item('b'))
+    expect(await news(romeo)).toEqual([told('tune', 'b')])
+    await romeo.asks('set', pubsub(`<unsubscribe node='tune' jid='${jid}'/>`), JULIET)
+  }
+})

@@ -197,7 +197,7 @@ test('XEP-0060 §6.5.9: each access model refuses in its own words', async () =>
   expect(await fetches(romeo, `<items node='roster'/>`, JULIET)).toEqual(['a'])
 })
 
-test('RFC 6120 §13.12: to strangers an account that publishes nothing for all looks like none', async () => {
+test('RFC 6120 §13.11: to strangers an account that publishes nothing for all looks like none', async () => {
   using p = play()
   const { juliet } = await friends(p)
   const tybalt = await p.bound('tybalt@bix.org/phone')
