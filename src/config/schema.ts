@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { limits } from './limits.ts'
-import { count, duration, host, httpUrl, listen, network } from './values.ts'
+import { count, duration, host, httpUrl, jid, listen, network } from './values.ts'
 
 // A configuration is read once: code made for its schema at run time would cost more than it saves.
 z.config({ jitless: true })
@@ -121,7 +121,7 @@ const app = z
     p12_password_file: file().optional().describe('File with the password of p12_file.'),
     endpoint: httpUrl.optional().describe('Only to replace Apple’s address.'),
     ca_file: file().optional().describe('Only for an endpoint with a private certificate authority.'),
-    aliases: z.array(z.string()).default([]).describe('Push service addresses that old app builds name.'),
+    aliases: z.array(jid).default([]).describe('Push service addresses that old app builds name.'),
     body: z
       .enum(['none', 'sender', 'full', 'encrypted'])
       .default('sender')

@@ -1,7 +1,7 @@
 /** The spellings of a configuration value: durations, sizes, addresses. Each becomes one plain type inside. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { prepareDomain } from '../xmpp/jid.ts'
+import { Jid, prepareDomain } from '../xmpp/jid.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -94,6 +94,17 @@ export const host = z.string().transform(
   parsed('a host name such as "chat.example.org"', (name) => {
     try {
       return prepareDomain(name)
+    } catch {
+      return undefined
+    }
+  }),
+)
+
+/** An address in its prepared form, so that it equals what a stanza names. */
+export const jid = z.string().transform(
+  parsed('an address such as "push.example.org"', (text) => {
+    try {
+      return Jid.parse(text).toString()
     } catch {
       return undefined
     }
