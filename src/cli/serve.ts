@@ -32,6 +32,11 @@ async function serve(load: () => Config): Promise<void> {
   config.source.warnings.forEach((warning) => log.warn(warning))
   if (process.getuid?.() === 0) log.warn('running as root; a user of its own is safer: belfry systemd')
   const notifier = openNotifier()
+  // Heard from the first moment: a stop that comes during the start is an orderly stop right after it.
+  const stopAsked = new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve)
+    process.once('SIGINT', resolve)
+  })
   const { startServer } = await import('../server.ts')
   const server = await startServer(config)
   process.stderr.write(banner(config, server.addresses))
@@ -59,10 +64,7 @@ async function serve(load: () => Config): Promise<void> {
   // One after the other, however often it is asked for.
   let last = Promise.resolve()
   process.on('SIGHUP', () => void (last = last.then(reload)))
-  await new Promise<void>((resolve) => {
-    process.once('SIGTERM', resolve)
-    process.once('SIGINT', resolve)
-  })
+  await stopAsked
   notifier.stopping()
   // A second signal, or a stop that hangs, ends the process at once: every acked stanza is on disk anyway.
   const giveUp = (): never => process.exit(EXIT.failed)

@@ -163,16 +163,20 @@ while 'STOPPING=1' not in seen:
     seen = s.recv(4096).decode(); print(seen.replace('\\n', ' '), flush=True)
 `
   const reader = Bun.spawn(['python3', '-c', script, socket], { stdout: 'pipe' })
-  const lines = reader.stdout.getReader()
-  await lines.read()
-  const { child } = await serve(cwd, { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '60000000' })
-  child.kill('SIGTERM')
-  expect(await child.exited).toBe(0)
-  await reader.exited
-  let text = ''
-  for (let part = await lines.read(); !part.done; part = await lines.read())
-    text += Buffer.from(part.value).toString()
-  expect(text).toMatch(/WATCHDOG=1\n(.*\n)*READY=1 STATUS=Serving bix\.org\n(.*\n)*STOPPING=1/)
+  try {
+    const lines = reader.stdout.getReader()
+    await lines.read()
+    const { child } = await serve(cwd, { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '60000000' })
+    child.kill('SIGTERM')
+    expect(await child.exited).toBe(0)
+    await reader.exited
+    let text = ''
+    for (let part = await lines.read(); !part.done; part = await lines.read())
+      text += Buffer.from(part.value).toString()
+    expect(text).toMatch(/WATCHDOG=1\n(.*\n)*READY=1 STATUS=Serving bix\.org\n(.*\n)*STOPPING=1/)
+  } finally {
+    reader.kill()
+  }
 })
 
 testWith(['/usr/bin/systemd-analyze'])('the unit is clean and exposes little', async () => {
