@@ -69,10 +69,8 @@ const article = (kind: string): string => {
   return `${/^[aeiou]/.test(word) ? 'an' : 'a'} ${word}`
 }
 
-/** The candidate that is part of the word, or within three edits (half of its letters at most), or none. */
+/** The candidate within three edits (half of its letters at most), else one that is part of the word, or none. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const part = candidates.find((candidate) => candidate.length >= 5 && word.includes(candidate))
-  if (part) return part
   const limit = Math.min(3, Math.floor(word.length / 2))
   let best: string | undefined
   let bestDistance = limit + 1
@@ -80,7 +78,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     const distance = editDistance(word.toLowerCase(), candidate)
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
   }
-  return best
+  return best ?? candidates.find((candidate) => candidate.length >= 5 && word.includes(candidate))
 }
 
 /** Edits to turn one word into the other; a swap of neighbours counts once, being the commonest slip. */

@@ -218,6 +218,7 @@ describe('refusals', () => {
 test('a guess is made for a slip, not for another word', () => {
   expect(nearest('lisetn', ['listen', 'level'])).toBe('listen')
   expect(nearest('colour', ['level', 'format'])).toBeUndefined()
+  expect(nearest('direct_tsl_listen', ['listen', 'direct_tls_listen'])).toBe('direct_tls_listen')
 })
 
 describe('the file', () => {
