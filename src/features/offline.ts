@@ -8,8 +8,8 @@ import type { Trip } from '../routing/transit.ts'
 import type { Stored } from '../store/messages.ts'
 import { limitsHit, offlineStored } from '../metrics.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import { delay } from '../xmpp/forward.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
-import { NS } from '../xmpp/namespaces.ts'
 import { clone, StoredElement, xml } from '../xmpp/xml.ts'
 
 /**
@@ -68,16 +68,13 @@ export const offline: Feature = {
     }
     const id = t.store.messages.nextId()
     const stored = clone(el)
-    const stamp = new Date(t.now).toISOString()
-    const delay = xml('delay', { xmlns: NS.delay, from: to.domain, stamp })
-    delay.parent = stored
-    stored.children.push(delay)
+    stored.append(delay(t.now, to.domain))
     t.store.messages.hold(account, id, stored.toString(), hasBody(el))
     t.storedId ??= id
     offlineStored.inc({ result: 'stored' })
     // Who is catching up gets it at the end of what waits.
     for (const session of t.sessions.of(to.bare)) {
-      if (session.catchingUp && takesMessages(session)) t.takers.push(session)
+      if (session.catchingUp && session.takesMessages) t.takers.push(session)
     }
     return t.takers.length > 0 ? 'took' : 'held'
   },
@@ -112,7 +109,7 @@ function writePage(t: Trip, session: Session, state: Catch): void {
     session.catchingUp = catchingUp
   })
   // Who has become unavailable gets the rest when it comes back.
-  const page = takesMessages(session) ? nextPage(t, session, last) : []
+  const page = session.takesMessages ? nextPage(t, session, last) : []
   const ids = page.map(({ id }) => id)
   state.last = ids.at(-1) ?? last
   state.more = page.length > 0 && t.store.messages.waiting(session.account, state.last, 1).length > 0
@@ -130,10 +127,6 @@ function nextPage(t: Trip, session: Session, last: number): Stored[] {
   let bytes = 0
   const end = found.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > PAGE.bytes)
   return end < 0 ? found : found.slice(0, Math.max(end, 1))
-}
-
-function takesMessages(session: Session): boolean {
-  return session.available && session.priority >= 0
 }
 
 /** Asks for a sign of life; whatever the client sends after this is one. */

@@ -22,7 +22,7 @@ export function deliverMessage(t: Transit, to: Jid): Outcome {
   let outcome: Outcome = 'none'
   let behind = false
   for (const session of t.sessions.of(to.bare)) {
-    if (!takesMessages(session)) continue
+    if (!session.takesMessages) continue
     if (give(t, session)) outcome = 'took'
     else behind = true
   }
@@ -47,9 +47,4 @@ export function deliverPresence(t: Transit, to: Jid): Outcome {
     outcome = 'took'
   }
   return outcome
-}
-
-/** §8.5.2.1.1: a negative priority never gets messages to the bare JID. */
-function takesMessages(session: Session): boolean {
-  return session.available && session.priority >= 0
 }

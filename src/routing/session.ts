@@ -38,6 +38,11 @@ export class Session {
   get available(): boolean {
     return this.presence !== undefined
   }
+
+  /** RFC 6121 §8.5.2.1.1: a negative priority never gets messages to the bare JID. */
+  get takesMessages(): boolean {
+    return this.available && this.priority >= 0
+  }
 }
 
 const NONE: ReadonlyMap<string, Session> = new Map()
