@@ -1,6 +1,7 @@
 /** Blocking Command (XEP-0191) with reports (XEP-0377): who is blocked reaches nobody and sees nothing. */
 import { getLogger } from '../log.ts'
 import type { Feature, Verdict } from '../routing/feature.ts'
+import { covers } from '../routing/blocklist.ts'
 import { subscriptionOf } from '../routing/roster.ts'
 import type { Session } from '../routing/session.ts'
 import type { Transit } from '../routing/transit.ts'
@@ -83,16 +84,6 @@ function unblock(t: Transit, el: Element): undefined {
   for (const jid of gone) t.store.blocked.remove(account, jid)
   for (const jid of gone) tellContacts(t, account, jid, true)
   push(t, account, xml('unblock', { xmlns: BLOCKING }, ...items(named)))
-}
-
-/** Whether the list has the address itself, its bare JID, its domain with the resource, or its domain (§2). */
-function covers(list: ReadonlySet<string>, jid: Jid): boolean {
-  if (list.size === 0) return false
-  return (
-    list.has(jid.bare) ||
-    list.has(jid.domain) ||
-    (jid.isFull && (list.has(jid.toString()) || list.has(`${jid.domain}/${jid.resource}`)))
-  )
 }
 
 function readItems(el: Element): string[] {

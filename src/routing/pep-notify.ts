@@ -2,8 +2,9 @@
 import type { Account } from '../store/accounts.ts'
 import type { PepItem, PepNode } from '../store/pep.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import { delay } from '../xmpp/forward.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { NS } from '../xmpp/namespaces.ts'
+import { covers } from './blocklist.ts'
 import { event, isSet, itemElement, type NodeConfig, option, refusal } from '../xmpp/pubsub.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
@@ -126,8 +127,7 @@ function lastItemsOf(t: Trip, owner: Account, session: Session, names: ReadonlyS
 export function sendLast(t: Trip, owner: Account, { node, config }: PepNode, to: Jid): void {
   const item = isSet(config, 'deliver_notifications') ? t.store.pep.last(owner, node) : undefined
   if (!item) return
-  const stamp = new Date(Math.floor(item.seq / 1000)).toISOString()
-  teller(t, owner, event(newsOf(node, config, item)), xml('delay', { xmlns: NS.delay, stamp }))(to)
+  teller(t, owner, event(newsOf(node, config, item)), delay(Math.floor(item.seq / 1000)))(to)
 }
 
 /** The news of an item, with its payload if the node is made so. */
@@ -142,11 +142,7 @@ function teller(t: Trip, owner: Account, ...content: Element[]): (to: Jid) => bo
   const blocked = t.store.blocked.of(owner)
   return (to) => {
     // XEP-0163 §4.3.3: nobody whom the owner has blocked.
-    if (
-      blocked.size > 0 &&
-      [to.bare, to.domain, to.toString(), `${to.domain}/${to.resource}`].some((jid) => blocked.has(jid))
-    )
-      return false
+    if (covers(blocked, to)) return false
     t.emit(Stanza.make('message', from, to, { type: 'headline', id }, ...content))
     return true
   }
