@@ -28,6 +28,7 @@ import { type Clock, systemClock, systemRandom } from './store/clock.ts'
 import { takeLock } from './store/lock.ts'
 import { openStore } from './store/store.ts'
 import { ClientStreams } from './stream/listener.ts'
+import { parseStored } from './stream/stored.ts'
 import { Batch } from './stream/transport.ts'
 import { VERSION } from './version.ts'
 
@@ -94,10 +95,8 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   const context = { world, router, features: list, clock, auth: logins, nobody, identity }
   const streams = new ClientStreams(context, mostConnections(config))
   late.streams = streams
-  opened.defer(() => {
-    streams.stop()
-    store.turn.end()
-  })
+  opened.defer(() => streams.stop())
+  router.start(parseStored)
 
   const writes = new StoreCheck(
     store,

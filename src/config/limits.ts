@@ -62,6 +62,7 @@ export const limits = z
     bytes_burst: sizeLimit('512KB').describe('Bytes that a session may send at once on top of that.'),
     send_buffer_bytes: sizeLimit('1MB').describe('Unsent bytes of one connection before it is dropped.'),
     sm_queue: countLimit(1000).describe('Un-acked stanzas of one session (XEP-0198).'),
+    csi_queue: countLimit(200).describe('Stanzas kept back for a client in the background (XEP-0352).'),
     // A message rings all of them in its own transaction, and a trip writes at most 256 rows of the outbox.
     devices_per_user: z
       .number()

@@ -267,8 +267,6 @@ export const LATER: readonly (readonly string[])[] = [
   ['muc'],
   ['upload'],
   ['backup'],
-  ['sm'],
-  ['limits', 'sm_queue'],
   ['push', 'burst'],
   ['push', 'hold'],
   ['push', 'proxy'],

@@ -9,7 +9,7 @@ import { Jid, JidError } from '../xmpp/jid.ts'
 import { isForArchive } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
-import { clone, elements, xml } from '../xmpp/xml.ts'
+import { clone, elements, StoredElement, xml } from '../xmpp/xml.ts'
 
 export const archive: Feature = {
   name: 'archive',
@@ -23,7 +23,10 @@ export const archive: Feature = {
     const id = t.store.messages.nextId()
     // A message to oneself stands in the archive once, from the sending side.
     if (peer.bare === stanza.from.bare) t.storedId = id
-    t.store.messages.archive(sender, id, peer.bare, stanza.el.toString())
+    // It changes no more: the recipient's copies and the wire share its text.
+    const el = StoredElement.of(stanza.el)
+    t.stanza = stanza.with(el)
+    t.store.messages.archive(sender, id, peer.bare, el.toString())
   },
 
   received(t, to): Verdict {
@@ -36,10 +39,11 @@ export const archive: Feature = {
     const stored = t.storedId !== undefined
     const id = t.storedId ?? t.store.messages.nextId()
     t.storedId = id
-    const el = clone(t.stanza.el)
-    const stamp = xml('stanza-id', { xmlns: NS.stanzaId, id: String(id), by: to.bare })
-    stamp.parent = el
-    el.children.push(stamp)
+    const before = t.stanza.el instanceof StoredElement ? t.stanza.el : StoredElement.of(t.stanza.el)
+    const el = StoredElement.extended(
+      before,
+      xml('stanza-id', { xmlns: NS.stanzaId, id: String(id), by: to.bare }),
+    )
     t.stanza = t.stanza.with(el)
     if (!stored) t.store.messages.archive(account, id, stanza.from.bare, el.toString())
   },

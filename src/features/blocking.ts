@@ -38,6 +38,9 @@ export const blocking: Feature = {
     [`account set {${BLOCKING}}unblock`]: unblock,
   },
 
+  save: (session) => interested.has(session) || undefined,
+  restore: (session) => void interested.add(session),
+
   /** §3.4: to write to somebody whom one has blocked is a mistake worth telling. */
   sent(t): Verdict {
     const { to, type } = t.stanza

@@ -34,6 +34,9 @@ export const carbons: Feature = {
     [`account set {${CARBONS}}disable`]: (t) => set(t, false),
   },
 
+  save: (session) => enabled.has(session) || undefined,
+  restore: (session) => void enabled.add(session),
+
   sent(t): Verdict {
     const { stanza, origin } = t
     if (stanza.kind !== 'message' || !origin) return

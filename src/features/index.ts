@@ -6,6 +6,7 @@ import { blocking } from './blocking.ts'
 import { caps } from './caps.ts'
 import { carbons } from './carbons.ts'
 import { contact } from './contact.ts'
+import { csi } from './csi.ts'
 import { disco } from './disco.ts'
 import { externalServices } from './external-services.ts'
 import { last } from './last.ts'
@@ -20,8 +21,10 @@ import { push } from './push.ts'
 import { register } from './register.ts'
 import { roster } from './roster.ts'
 import { session } from './session.ts'
+import { sm } from './sm.ts'
 import { subscriptions } from './subscriptions.ts'
 import { time } from './time.ts'
+import { unacked } from './unacked.ts'
 import { vcard } from './vcard.ts'
 import { version } from './version.ts'
 
@@ -33,6 +36,8 @@ export const features = (config: Config): Feature[] => [
   pep, // after presence: a client that appears hears what is new
   carbons, // before archive: the private mark is for the server only
   archive, // before delivery: the recipient's copy carries its id
+  csi, // before what counts as written: what it holds is not
+  unacked, // before offline: a sign of life makes room for the next page
   offline, // what nobody took
   push(config), // after offline: the badge counts the message that rings
   last, // after presence: a session that closes has said its last status
@@ -49,4 +54,5 @@ export const features = (config: Config): Feature[] => [
   time,
   version,
   session,
+  sm, // last: what it sends is counted
 ]

@@ -1,16 +1,18 @@
 /**
  * Offline storage (XEP-0160) with delay stamps (XEP-0203). A stored message goes only when the client has shown that
- * it got it: by anything it sends, or by an orderly close, after the bytes were written. A ping asks for that sign.
+ * it got it (features/unacked.ts); until then the next page waits.
  */
 import type { Feature, Outcome, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
+import { serverPing } from '../routing/ping.ts'
 import type { Trip } from '../routing/transit.ts'
+import { give, unackedCount, unackedOf } from '../routing/unacked.ts'
 import type { Stored } from '../store/messages.ts'
 import { limitsHit, offlineStored } from '../metrics.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { delay } from '../xmpp/forward.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
-import { clone, StoredElement, xml } from '../xmpp/xml.ts'
+import { clone, StoredElement } from '../xmpp/xml.ts'
 
 /**
  * Messages and bytes written before the client must show that it reads: a full box neither holds the loop nor
@@ -19,13 +21,9 @@ import { clone, StoredElement, xml } from '../xmpp/xml.ts'
 const PAGE = { messages: 100, bytes: 131_072 }
 
 interface Catch {
-  /** Ids that were written and wait for a sign of life. */
-  written: number[]
   /** The last id that was written. */
   last: number
-  /** A page was written and nothing was heard since. */
-  asked: boolean
-  /** More waits: the next page goes out at the next sign of life. */
+  /** More waits: the next page goes out when the client has shown that it has this one. */
   more: boolean
 }
 
@@ -42,14 +40,33 @@ export const offline: Feature = {
   sent(t): Verdict {
     const { origin, stanza } = t
     if (!origin) return
-    const state = catching.get(origin)
-    if (state) {
-      confirm(t, origin, state)
-      if (state.more && !state.asked) writePage(t, origin, state)
-    }
+    goOn(t, origin)
     if (stanza.kind !== 'presence' || stanza.to || stanza.type !== '') return
     // §2: only who takes messages to the bare JID gets what was stored for it.
     if (origin.priority >= 0 && !origin.catchingUp) start(t, origin)
+  },
+
+  acked(t, session) {
+    goOn(t, session)
+  },
+
+  /** Another client of the account may be there: it gets what one that is gone did not. */
+  lost(t, account) {
+    for (const session of t.sessions.of(account.jid)) {
+      const state = catching.get(session)
+      if (!state || !session.takesMessages) continue
+      const { last, more } = state
+      t.undo(() => Object.assign(state, { last, more }))
+      state.last = 0
+      state.more = true
+      goOn(t, session)
+    }
+  },
+
+  save: (session) => catching.get(session)?.last,
+  restore(session, last) {
+    // Where more waited, the client's next sign of life finds it.
+    catching.set(session, { last: Number(last), more: true })
   },
 
   missed(t, to): Outcome | void {
@@ -78,20 +95,17 @@ export const offline: Feature = {
     }
     return t.takers.length > 0 ? 'took' : 'held'
   },
+}
 
-  closed(t, session) {
-    const state = catching.get(session)
-    if (!state || !session.orderly) return
-    // An orderly close comes as </stream:stream>, which a client sends after it has read what we wrote. It is a trip
-    // of its own: that others hear of the end must not hang on these rows.
-    t.soon((next) => confirm(next, session, state))
-  },
+function goOn(t: Trip, session: Session): void {
+  const state = catching.get(session)
+  if (state?.more && unackedCount(session) === 0) writePage(t, session, state)
 }
 
 function start(t: Trip, session: Session): void {
   const before = catching.get(session)
   // A session that was away for a while goes on where it stopped.
-  const state = before ?? { written: [], last: 0, asked: false, more: true }
+  const state = before ?? { last: 0, more: true }
   if (!before) {
     catching.set(session, state)
     t.undo(() => catching.delete(session))
@@ -100,50 +114,37 @@ function start(t: Trip, session: Session): void {
 }
 
 function writePage(t: Trip, session: Session, state: Catch): void {
-  const { more, last, asked } = state
+  const { more, last } = state
   const { catchingUp } = session
   t.undo(() => {
     state.more = more
     state.last = last
-    state.asked = asked
     session.catchingUp = catchingUp
   })
   // Who has become unavailable gets the rest when it comes back.
   const page = session.takesMessages ? nextPage(t, session, last) : []
-  const ids = page.map(({ id }) => id)
-  state.last = ids.at(-1) ?? last
+  state.last = page.at(-1)?.id ?? last
   state.more = page.length > 0 && t.store.messages.waiting(session.account, state.last, 1).length > 0
   session.catchingUp = state.more
   if (page.length === 0) return
-  state.asked = true
-  for (const { xml: text } of page) t.write(session, new StoredElement('message', text))
-  t.after(() => void state.written.push(...ids))
-  ping(t, session)
+  for (const { id, xml: text } of page) {
+    const el = new StoredElement('message', text)
+    give(t, session, { id, account: session.account, el, live: false })
+    t.write(session, el)
+  }
+  // Who acknowledges is asked for that instead, by the feature that counts.
+  if (!session.acknowledges) t.write(session, serverPing(t.world, session))
 }
 
-/** At least one message, where there is one. */
+/** At least one message, where there is one; without those that the session was given already. */
 function nextPage(t: Trip, session: Session, last: number): Stored[] {
-  const found = t.store.messages.waiting(session.account, last, PAGE.messages)
+  const given = new Set<number>()
+  for (const { id } of unackedOf(session)) given.add(id)
+  const found = t.store.messages
+    .waiting(session.account, last, PAGE.messages + given.size)
+    .filter(({ id }) => !given.has(id))
+    .slice(0, PAGE.messages)
   let bytes = 0
   const end = found.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > PAGE.bytes)
   return end < 0 ? found : found.slice(0, Math.max(end, 1))
-}
-
-/** Asks for a sign of life; whatever the client sends after this is one. */
-function ping(t: Trip, session: Session): void {
-  const id = `belfry-${t.world.random.bytes(6).toString('base64url')}`
-  const attrs = { type: 'get', id, from: session.jid.domain, to: session.jid.toString() }
-  t.write(session, xml('iq', attrs, xml('ping', { xmlns: 'urn:xmpp:ping' })))
-}
-
-function confirm(t: Trip, session: Session, state: Catch): void {
-  const { written, asked } = state
-  if (written.length === 0) return
-  t.undo(() => {
-    state.written = written
-    state.asked = asked
-  })
-  state.written = []
-  state.asked = false
-  t.store.messages.delivered(session.account, written)
 }

@@ -3,7 +3,7 @@
  * owner. What others may read follows the roster; what they hear of follows what their clients ask for.
  */
 import type { Feature, IqHandler, Verdict } from '../routing/feature.ts'
-import { forgetCaps, readAnswer, readCaps } from '../routing/pep-caps.ts'
+import { forgetCaps, readAnswer, readCaps, restoreCaps, saveCaps } from '../routing/pep-caps.ts'
 import { changeNode, showNode } from '../routing/pep-owner.ts'
 import { hideFromStrangers, mayRead, sendLastItems, welcome } from '../routing/pep-notify.ts'
 import { createNode, publish, retract } from '../routing/pep-publish.ts'
@@ -75,6 +75,9 @@ export const pep: Feature = {
     [`user get {${PUBSUB_OWNER}}pubsub`]: dispatch({}, showNode),
     [`user set {${PUBSUB_OWNER}}pubsub`]: dispatch({}, changeNode),
   },
+
+  save: saveCaps,
+  restore: restoreCaps,
 
   sent(t): Verdict {
     const { stanza, origin } = t

@@ -1,4 +1,5 @@
 /** Presence (RFC 6121 §4): broadcast, probes, directed presence and leaving. */
+import { z } from 'zod'
 import type { Feature, Verdict } from '../routing/feature.ts'
 import { maySee, subscriptionOf } from '../routing/roster.ts'
 import type { Session } from '../routing/session.ts'
@@ -11,6 +12,8 @@ import { childText, type Element, StoredElement, withAttrs, xml } from '../xmpp/
 
 /** Who got directed presence from a session and must hear of its end (§4.6.3). */
 const directed = new WeakMap<Session, Map<string, Jid>>()
+
+const SAVED = z.object({ said: z.string().optional(), priority: z.number(), directed: z.array(z.string()) })
 
 export const presence: Feature = {
   name: 'presence',
@@ -38,6 +41,18 @@ export const presence: Feature = {
     for (const session of t.sessions.of(to.bare))
       if (session.presence) emitCopy(t, session, session.presence, from)
     return 'stop'
+  },
+
+  save: (session) => ({
+    said: session.presence?.toString(),
+    priority: session.priority,
+    directed: [...(directed.get(session)?.keys() ?? [])],
+  }),
+  restore(session, saved, parse) {
+    const { said, priority, directed: to } = SAVED.parse(saved)
+    session.presence = said === undefined ? undefined : parse(said)
+    session.priority = session.presence ? priority : 0
+    directed.set(session, new Map(to.map((jid) => [jid, Jid.parse(jid)])))
   },
 
   closed(t, session) {

@@ -3,8 +3,8 @@ import type { Config } from '../config.ts'
 import { classify } from '../push/classify.ts'
 import { decide } from '../push/decide.ts'
 import { pushIsOn, readToken, registerDevice } from '../routing/devices.ts'
-import type { Feature, Outcome } from '../routing/feature.ts'
-import type { Transit } from '../routing/transit.ts'
+import type { Feature, Given, Outcome } from '../routing/feature.ts'
+import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -28,6 +28,8 @@ export const push = (config: Config): Feature => ({
     [`account set {${NS.push}}disable`]: disable,
   },
   settled,
+  overdue: (t, _session, messages) => unseen(t, messages),
+  lost: (t, _account, messages) => unseen(t, messages),
 })
 
 function enable(t: Transit, el: Element): undefined {
@@ -85,20 +87,50 @@ function readEnvironment(text: string | undefined): 'production' | 'sandbox' | u
 }
 
 function settled(t: Transit, to: Jid, outcome: Outcome): void {
-  if (outcome === 'took') return
-  const { stanza } = t
-  // What one sends to oneself is no news.
-  if (stanza.from.bare === to.bare) return
-  const proposal = classify(stanza.el)
-  if (proposal.kind === 'nothing') return
   const account = t.store.accounts.find(to.bare)
   if (!account) return
+  const { el, from } = t.stanza
+  const kind = classify(el)
+  if (kind.kind === 'nothing' || isSeen(t, outcome)) return
   const messageId = String(t.storedId ?? t.store.messages.nextId())
+  ring(t, { account, el, from, messageId, outcome: outcome === 'took' ? 'held' : outcome })
+}
+
+/** Whether somebody is there to read it: a session whose client is gone or shows no sign of life is nobody. */
+function isSeen(t: Transit, outcome: Outcome): boolean {
+  if (outcome !== 'took') return false
+  const { takers } = t
+  return takers.length === 0 || takers.some((session) => !session.hibernating && !session.suspect)
+}
+
+/** What was thought to be seen and was not rings after all, unless it did before. */
+function unseen(t: Trip, messages: readonly Given[]): void {
+  for (const { id, account, el, live } of messages) {
+    const from = el.attrs.from
+    if (!live || from === undefined || t.store.push.rang(account.id, String(id))) continue
+    ring(t, { account, el, from: Jid.parse(from), messageId: String(id), outcome: 'held' })
+  }
+}
+
+interface Ring {
+  readonly account: Account
+  readonly el: Element
+  readonly from: Jid
+  readonly messageId: string
+  readonly outcome: Outcome
+}
+
+function ring(t: Trip, message: Ring): void {
+  const { account, el, from, messageId, outcome } = message
+  // What one sends to oneself is no news.
+  if (from.bare === account.jid) return
+  const proposal = classify(el)
+  if (proposal.kind === 'nothing') return
   const waiting = t.store.messages.offlineSize(account).unread
   for (const device of t.store.push.devices.of(account.id)) {
     const state = { proposal, outcome, disabled: account.disabled }
     const decision = decide({ sessionKey: device.sessionKey ?? undefined }, state, t.now)
-    if (decision.verdict === 'send') queue(t, account, device, messageId, proposal.rule, waiting)
+    if (decision.verdict === 'send') queue(t, message, device, proposal.rule, waiting)
     else {
       const { rule } = decision
       const entry = {
@@ -107,34 +139,27 @@ function settled(t: Transit, to: Jid, outcome: Outcome): void {
         messageId,
         verdict: 'suppressed',
         rule,
-        at: t.now,
       } as const
-      t.store.push.record(entry)
+      t.store.push.record({ ...entry, at: t.now })
     }
   }
-  if (t.config.webhook.url !== undefined && outcome === 'held' && hasBody(stanza.el)) {
-    queue(t, account, undefined, messageId, proposal.rule, waiting)
+  if (t.config.webhook.url !== undefined && outcome === 'held' && hasBody(el)) {
+    queue(t, message, undefined, proposal.rule, waiting)
   }
 }
 
 /** The row in the message's own transaction; what the app's policy hides is not even written down. */
-function queue(
-  t: Transit,
-  account: Account,
-  device: Device | undefined,
-  messageId: string,
-  kind: string,
-  badge: number,
-): void {
+function queue(t: Trip, message: Ring, device: Device | undefined, kind: string, badge: number): void {
+  const { account, el, from, messageId } = message
   const policy = device ? t.config.push.apps.find((app) => app.topic === device.topic)?.body : 'full'
-  const body = policy === 'full' ? childText(t.stanza.el, 'body')?.slice(0, KEPT_TEXT) : undefined
+  const body = policy === 'full' ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
   t.store.push.queue({
     account,
     device,
     messageId,
     collapseId: messageId,
     kind,
-    sender: t.stanza.from.bare,
+    sender: from.bare,
     body,
     badge,
     now: t.now,

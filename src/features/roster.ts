@@ -22,6 +22,8 @@ export const roster: Feature = {
     [`account get {${NS.roster}}query`]: get,
     [`account set {${NS.roster}}query`]: set,
   },
+  save: (session) => session.interested || undefined,
+  restore: (session) => void (session.interested = true),
 }
 
 function get(t: Transit, query: Element): Element | undefined {

@@ -1,11 +1,13 @@
 /** What a feature is: the only file that one must know. */
+import type { Account } from '../store/accounts.ts'
+import type { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
-import type { Guest, Outcome } from './outcome.ts'
+import type { Given, Guest, Outcome, ParseStored } from './outcome.ts'
 import type { Session } from './session.ts'
 import type { AccountNodes, Transit, Trip, World } from './transit.ts'
 
-export type { AccountNodes, Guest, Outcome }
+export type { AccountNodes, Given, Guest, Outcome, ParseStored }
 
 export interface Xep {
   readonly number: number
@@ -64,6 +66,23 @@ export interface StreamState {
   readonly ip: string
 }
 
+/** The stream that a nonza came on. What is sent to it must wait for the commit: `t.after`. */
+export interface NonzaStream {
+  /** Undefined until a resource is bound. */
+  readonly session: Session | undefined
+  /** Undefined until login. */
+  readonly account: Account | undefined
+  send(el: Element): void
+  close(error: StreamError): void
+  /** Gives this stream to a session, after the commit; reads nothing until then. The session's old stream ends. */
+  adopt(t: Trip, session: Session, then: () => void): void
+}
+
+export type NonzaHandler = (t: Trip, stream: NonzaStream, el: Element) => void
+
+/** Elements of a stream that are no stanzas, by "state {namespace}name". States: open, authenticated, bound. */
+export type NonzaTable = Readonly<Record<string, NonzaHandler>>
+
 export interface Feature {
   /** The file's name and the XEP's spoken short name. */
   readonly name: string
@@ -73,6 +92,7 @@ export interface Feature {
   readonly iq?: IqTable
   /** IQs before authentication; the key has no target: "set {ns}query". */
   readonly preauth?: IqTable
+  readonly nonza?: NonzaTable
   /** A local account sent it. May stop it or throw StanzaError. */
   sent?(t: Transit): Verdict
   /** It reached a local account. */
@@ -81,10 +101,30 @@ export interface Feature {
   missed?(t: Transit, account: Jid): Outcome | void
   /** Once per account when delivery is known. */
   settled?(t: Transit, account: Jid, outcome: Outcome): void
-  /** After the commit, before the bytes: memory only. */
-  writing?(session: Session, el: Element): Verdict
+  /** The message itself is about to be written to a session: within the message's transaction. */
+  queued?(t: Transit, session: Session, el: Element): void
+  /** After the commit, before the bytes: memory only. 'stop': dealt with, for now or for ever. */
+  writing?(session: Session, el: Element, world: World): Verdict
+  /** The client has acknowledged these (XEP-0198). */
+  acked?(t: Trip, session: Session, els: readonly Element[]): void
+  /** Nothing shows that these have arrived, and it is time to doubt it. */
+  overdue?(t: Trip, session: Session, messages: readonly Given[]): void
+  /** Every session that was given these has ended without a sign that they arrived: they are in offline storage now. */
+  lost?(t: Trip, account: Account, messages: readonly Given[]): void
   opened?(t: Trip, session: Session): void
+  /** The stream of a session is gone without a goodbye; 'stop' keeps the session. */
+  detached?(t: Trip, session: Session): Verdict
+  /** The session has a stream again (XEP-0198 §5), and what was not acknowledged is written to it. */
+  resumed?(session: Session, world: World): void
   closed?(t: Trip, session: Session): void
+  /** What is remembered of a session beyond the store, as JSON for the next start; undefined for nothing. */
+  save?(session: Session): unknown
+  /** The other way round, at the start. */
+  restore?(session: Session, saved: unknown, parse: ParseStored): void
+  /** Once, before anybody can connect. `parse` reads stored XML. */
+  started?(t: Trip, parse: ParseStored): void
+  /** Once, after the last stream has ended. */
+  stopping?(t: Trip): void
   /** An account is about to be deleted with everything that belongs to it. */
   deleted?(t: Trip, account: Jid): void
 }

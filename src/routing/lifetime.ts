@@ -1,7 +1,7 @@
 /** The beginning and the end of a session on the road: trips that rest on no row, so a failing disk must not undo them. */
 import { getLogger } from '../log.ts'
-import type { Feature } from './feature.ts'
-import type { Session } from './session.ts'
+import type { Feature, ParseStored } from './feature.ts'
+import { Hibernation, type Outlet, type Session } from './session.ts'
 import { Trip, type World } from './transit.ts'
 
 const log = getLogger('router')
@@ -33,6 +33,42 @@ export class Lifetime {
       sessions.remove(session)
       throw error
     }
+  }
+
+  /** The stream `outlet` of a session is gone without a goodbye; unless a feature keeps the session, so is that. */
+  detach(session: Session, outlet: Outlet): void {
+    if (session.closed || session.outlet !== outlet) return
+    try {
+      const kept = this.#world.store.turn.trip(() => {
+        const t = new Trip(this.#world)
+        const keeps = this.#features.some((feature) => feature.detached?.(t, session) === 'stop')
+        this.#drain(t)
+        return keeps
+      })
+      if (!kept) return this.close(session)
+      new Hibernation(session, outlet.ip, (ended) => this.close(ended))
+    } catch (error) {
+      log.error('a lost connection could not be kept for its return', { error })
+      this.close(session)
+    }
+  }
+
+  /** Before anybody can connect: what the last run left to do. */
+  start(parse: ParseStored): void {
+    this.#once((feature, t) => feature.started?.(t, parse))
+  }
+
+  /** After the last stream has ended: what the next run must know. */
+  stop(): void {
+    this.#once((feature, t) => feature.stopping?.(t))
+  }
+
+  #once(hook: (feature: Feature, t: Trip) => void): void {
+    this.#world.store.turn.trip(() => {
+      const t = new Trip(this.#world)
+      for (const feature of this.#features) hook(feature, t)
+      this.#drain(t)
+    })
   }
 
   close(session: Session): void {

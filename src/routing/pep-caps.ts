@@ -3,6 +3,7 @@
  * (XEP-0115). The client itself is asked what the hash stands for; a hash that proves true is remembered for all.
  */
 import { createHash } from 'node:crypto'
+import { z } from 'zod'
 import { NS } from '../xmpp/namespaces.ts'
 import { child, children, type Element, xml } from '../xmpp/xml.ts'
 import type { Session } from './session.ts'
@@ -72,6 +73,25 @@ export function readCaps(t: Transit, session: Session, presence: Element): Reado
 
 export function forgetCaps(t: Transit, session: Session): void {
   if (told.has(session)) put(t, session, undefined)
+}
+
+const SAVED = z.object({
+  caps: z.string(),
+  hash: z.string().optional(),
+  ver: z.string(),
+  names: z.array(z.string()),
+  question: z.string().optional(),
+})
+
+/** What a client told, for a session that outlives the server. */
+export function saveCaps(session: Session): unknown {
+  const mine = told.get(session)
+  return mine && { ...mine, names: [...mine.names] }
+}
+
+export function restoreCaps(session: Session, saved: unknown): void {
+  const { caps, hash, ver, names, question } = SAVED.parse(saved)
+  told.set(session, { caps, hash, ver, names: new Set(names), question })
 }
 
 /** Whether an IQ answers our question; returns what the client wants since now, undefined for any other IQ. */

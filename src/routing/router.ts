@@ -1,17 +1,15 @@
-/**
- * The road. Every stanza takes it in one uninterrupted call:
- * sent → address → received → (iq | deliver) → settled → the stanzas it set off, all in one trip of the turn.
- */
+/** The road: sent → address → received → (iq | deliver) → settled → what it set off, one trip in one call. */
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { mayBounce, Stanza } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { TurnFailed } from '../store/turn.ts'
 import { deliverMessage, deliverPresence } from './deliver.ts'
-import type { Feature, Guest, Outcome } from './feature.ts'
+import type { Feature, Guest, NonzaStream, Outcome, ParseStored } from './feature.ts'
 import { bounce, guarded, toError } from './guard.ts'
 import { IqHandlers, isLater, type IqTarget } from './iq.ts'
-import type { Session } from './session.ts'
+import { Nonzas, type StreamPhase } from './nonza.ts'
+import type { Outlet, Session } from './session.ts'
 import { Laters } from './later.ts'
 import { Lifetime } from './lifetime.ts'
 import { type Sender, Transit, Trip, type World } from './transit.ts'
@@ -21,6 +19,7 @@ export class Router {
   readonly #features: readonly Feature[]
   readonly #iq: IqHandlers
   readonly #preauth: IqHandlers
+  readonly #nonzas: Nonzas
   readonly #laters: Laters
   readonly #lifetime: Lifetime
 
@@ -29,17 +28,24 @@ export class Router {
     this.#features = features
     this.#iq = new IqHandlers(features, 'iq')
     this.#preauth = new IqHandlers(features, 'preauth')
+    this.#nonzas = new Nonzas(world, features, (t) => this.#drain(t))
     this.#laters = new Laters(world, (t) => this.#drain(t))
     this.#lifetime = new Lifetime(world, features, (t) => this.#drain(t))
   }
 
   /** A stanza from a bound session. Throws only StreamError, for what ends the stream. */
   submit(session: Session, el: Element): void {
+    session.handled++
     const answer = (reply: Element) => this.#world.store.turn.after(() => this.#world.deliver(session, reply))
     guarded(this.#world, el, session.jid, answer, () => {
       const stanza = Stanza.fromClient(el, session.jid)
       this.#drive(new Transit(this.#world, stanza, session))
     })
+  }
+
+  /** An element that is no stanza; false where no feature knows it. Throws only StreamError. */
+  nonza(phase: StreamPhase, stream: NonzaStream, el: Element): boolean {
+    return this.#nonzas.handle(phase, stream, el)
   }
 
   /** An IQ from a stream that has not authenticated; `answer` gets the reply after the commit. */
@@ -82,7 +88,22 @@ export class Router {
     this.#lifetime.open(session)
   }
 
-  /** The session's stream is gone. Memory forgets it even if the store cannot take note. */
+  /** The session's stream is gone, but not by a goodbye: it may come back. */
+  detach(session: Session, outlet: Outlet): void {
+    this.#lifetime.detach(session, outlet)
+  }
+
+  /** Once, before anybody can connect. */
+  start(parse: ParseStored): void {
+    this.#lifetime.start(parse)
+  }
+
+  /** Once, after the last stream has ended. */
+  stop(): void {
+    this.#lifetime.stop()
+  }
+
+  /** The session is over. Memory forgets it even if the store cannot take note. */
   close(session: Session): void {
     this.#lifetime.close(session)
   }

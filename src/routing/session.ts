@@ -27,11 +27,22 @@ export class Session {
   closed = false
   /** The client said goodbye by closing its stream. */
   orderly = false
+  /** Stanzas taken from the client, whatever became of them. */
+  handled = 0
+  /** The client acknowledges each stanza (XEP-0198); of any other, what it sends is the sign that it got what was written. */
+  acknowledges = false
+  /** Its stream is gone and may come back (XEP-0198 §5). */
+  hibernating = false
+  /** The app is in the background (XEP-0352). */
+  inactive = false
+  /** It has not shown for `sm.ack_timeout` that it gets what is written, so nothing may rely on it. */
+  suspect = false
 
   constructor(
     readonly jid: Jid,
     readonly account: Account,
-    readonly outlet: Outlet,
+    /** The stream that it has at the moment. */
+    public outlet: Outlet,
     readonly since: number,
   ) {}
 
@@ -42,6 +53,28 @@ export class Session {
   /** RFC 6121 §8.5.2.1.1: a negative priority never gets messages to the bare JID. */
   get takesMessages(): boolean {
     return this.available && this.priority >= 0
+  }
+}
+
+/** Where a session without a stream writes to: what counts is in its queue. */
+export class Hibernation implements Outlet {
+  readonly kind = 'hibernating'
+
+  constructor(
+    readonly session: Session,
+    readonly ip: string,
+    readonly end: (session: Session) => void,
+  ) {
+    session.outlet = this
+    session.hibernating = true
+  }
+
+  send(): void {
+    // Queued by the features that let the session live on.
+  }
+
+  close(): void {
+    if (this.session.outlet === this) this.end(this.session)
   }
 }
 

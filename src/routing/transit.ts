@@ -1,13 +1,13 @@
 /** One stanza's trip and the verbs that a feature has: everything it says waits for the turn's commit. */
 import type { Config } from '../config.ts'
 import type { Account } from '../store/accounts.ts'
-import type { Random } from '../store/clock.ts'
+import type { Clock, Random } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
-import type { Guest, Outcome } from './outcome.ts'
+import type { Given, Guest, Outcome, ParseStored } from './outcome.ts'
 import type { RegistrationLimiter } from './registration-limiter.ts'
 import type { Session, Sessions } from './session.ts'
 
@@ -20,6 +20,7 @@ export interface World {
   readonly store: Store
   readonly sessions: Sessions
   readonly random: Random
+  readonly clock: Clock
   readonly registrations: RegistrationLimiter
   /** Local hosts, as in the configuration. */
   readonly hosts: ReadonlySet<string>
@@ -32,6 +33,17 @@ export interface World {
   readonly disco: DiscoIndex
   /** When this server started, ms since the epoch. */
   readonly startedAt: number
+  /** Ends a session for good: its client has gone. */
+  end(session: Session): void
+  /** These run the hooks of that name. */
+  resumed(session: Session): void
+  queued(t: Transit, session: Session, el: Element): void
+  acked(t: Trip, session: Session, els: readonly Element[]): void
+  overdue(t: Trip, session: Session, messages: readonly Given[]): void
+  lost(t: Trip, account: Account, messages: readonly Given[]): void
+  /** What the features remember of a session, by their names. */
+  save(session: Session): Record<string, unknown>
+  restore(session: Session, saved: Readonly<Record<string, unknown>>, parse: ParseStored): void
   /** Removes an account and everything that belongs to it, within the trip. */
   deleteAccount(t: Trip, account: Jid): void
 }
@@ -143,6 +155,7 @@ export class Transit extends Trip {
   /** Writes the message itself, not something about it. */
   deliver(session: Session, el: Element): void {
     this.takers.push(session)
+    this.world.queued(this, session, el)
     this.write(session, el)
   }
 

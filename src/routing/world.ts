@@ -27,22 +27,48 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
   router: Router
 } {
   const writers = features.filter((feature) => feature.writing !== undefined)
+  const queuers = features.filter((feature) => feature.queued !== undefined)
+  const keepers = features.filter((feature) => feature.save !== undefined)
   const { ip_access, timeout } = config.registration
   const world: World = {
     config,
     store,
     sessions: new Sessions(),
     random,
+    clock,
     registrations: new RegistrationLimiter(clock, ipAccess(ip_access), timeout),
     hosts: new Set(config.hosts),
     startedAt: clock.now(),
     now: () => clock.now(),
     deliver(session, el) {
-      for (const feature of writers) if (feature.writing?.(session, el) === 'stop') return
+      for (const feature of writers) if (feature.writing?.(session, el, world) === 'stop') return
       session.outlet.send(el)
     },
     soon(f) {
       router.run(f).catch((error: unknown) => log.error('work put off to a later turn failed', { error }))
+    },
+    end: (session) => router.close(session),
+    resumed(session) {
+      for (const feature of features) feature.resumed?.(session, world)
+    },
+    queued(t, session, el) {
+      for (const feature of queuers) feature.queued?.(t, session, el)
+    },
+    acked(t, session, els) {
+      for (const feature of features) feature.acked?.(t, session, els)
+    },
+    overdue(t, session, messages) {
+      for (const feature of features) feature.overdue?.(t, session, messages)
+    },
+    lost(t, account, messages) {
+      for (const feature of features) feature.lost?.(t, account, messages)
+    },
+    save: (session) => Object.fromEntries(keepers.map((feature) => [feature.name, feature.save?.(session)])),
+    restore(session, saved, parse) {
+      for (const feature of keepers) {
+        const mine = saved[feature.name]
+        if (mine !== undefined) feature.restore?.(session, mine, parse)
+      }
     },
     disco: indexDisco(features),
     deleteAccount: (t, account) => deleteAccount(t, features, account),

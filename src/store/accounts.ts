@@ -192,6 +192,12 @@ export class Accounts {
     return row
   }
 
+  /** For what remembers an account by its row; undefined once it was deleted. */
+  byId(id: number): Account | undefined {
+    const row = this.#db.orm.select({ jid: accounts.jid }).from(accounts).where(eq(accounts.id, id)).get()
+    return row && this.find(row.jid)
+  }
+
   /** Returns undefined when the name is taken. */
   create(jid: string, host: string, keys: Credentials, now: number): Account | undefined {
     if (this.find(jid)) return undefined

@@ -261,6 +261,15 @@ export class Push {
     })
   }
 
+  /** Whether a message has rung or is about to: for what is decided about it a second time. */
+  rang(accountId: number, messageId: string): boolean {
+    const mine = this.#db.raw.query<unknown, [number, string]>(
+      `SELECT 1 FROM outbox WHERE account_id = ?1 AND message_id = ?2 UNION ALL
+       SELECT 1 FROM verdicts WHERE account_id = ?1 AND message_id = ?2 AND verdict <> 'suppressed' LIMIT 1`,
+    )
+    return mine.get(accountId, messageId) !== null
+  }
+
   /** The account's last verdicts, newest first. */
   explain(accountId: number, limit: number): PushVerdict[] {
     return this.#explained.all({ accountId, limit })

@@ -10,6 +10,7 @@ import { Pep } from './pep.ts'
 import { PrivateXml } from './private.ts'
 import { Push } from './push.ts'
 import { Settings } from './settings.ts'
+import { Sm } from './sm.ts'
 import { Tokens } from './tokens.ts'
 import type { Turn, TurnHost } from './turn.ts'
 
@@ -23,6 +24,7 @@ export class Store {
   readonly pep: Pep
   readonly push: Push
   readonly settings: Settings
+  readonly sm: Sm
   readonly tokens: Tokens
 
   constructor(
@@ -39,6 +41,7 @@ export class Store {
     this.pep = new Pep(db)
     this.push = new Push(db, random)
     this.settings = new Settings(db, random)
+    this.sm = new Sm(db)
     this.tokens = new Tokens(db, random)
   }
 

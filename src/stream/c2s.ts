@@ -1,9 +1,9 @@
 /** A client's stream: TLS, SASL and resource binding in the order of RFC 6120, then stanzas for the router. */
-import type { Config } from '../config.ts'
 import { limitsHit, stanzas } from '../metrics.ts'
-import type { Feature, Guest, StreamState } from '../routing/feature.ts'
+import type { Feature, Guest, NonzaStream, StreamState } from '../routing/feature.ts'
 import type { Router } from '../routing/router.ts'
 import { type Outlet, Session } from '../routing/session.ts'
+import type { Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock } from '../store/clock.ts'
 import { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
@@ -13,8 +13,10 @@ import { errorReply } from '../xmpp/stanza.ts'
 import { child, type Element, xml } from '../xmpp/xml.ts'
 import { Login, type LoginContext } from './login.ts'
 import { Rate } from './rate.ts'
-import { channelBindings, mechanisms, type SaslStep } from './sasl.ts'
-import { Stream, type StreamEvent, type StreamLimits } from './stream.ts'
+import { offers } from './offers.ts'
+import type { SaslStep } from './sasl.ts'
+import { boundLimits, preauthLimits } from './stream-limits.ts'
+import { Stream, type StreamEvent } from './stream.ts'
 import type { Identity, Transport } from './transport.ts'
 
 /** What a client stream needs from the server. */
@@ -26,9 +28,12 @@ export interface C2sContext extends LoginContext {
   closed(stream: ClientStream): void
 }
 
+/** Streams that end by these leave their session to be resumed (XEP-0198 §5): it is not the client that ended it. */
+const RESUMABLE: ReadonlySet<string> = new Set(['connection-timeout', 'system-shutdown'])
+
 type Phase = 'header' | 'starttls' | 'sasl' | 'bind' | 'bound'
 
-export class ClientStream extends Stream implements Outlet {
+export class ClientStream extends Stream implements Outlet, NonzaStream {
   readonly #context: C2sContext
   readonly #stanzaRate: Rate
   readonly #byteRate: Rate
@@ -54,6 +59,10 @@ export class ClientStream extends Stream implements Outlet {
     this.#byteRate = new Rate(context.clock, limits.bytes_per_second, limits.bytes_burst)
     this.#login = new Login(context, transport.ip)
     this.#cancelTimeout = context.clock.after(limits.preauth_timeout, () => this.#tooSlow())
+  }
+
+  get account(): Account | undefined {
+    return this.#account
   }
 
   get ip(): string {
@@ -89,7 +98,9 @@ export class ClientStream extends Stream implements Outlet {
     this.#phase = this.#jid ? 'bind' : this.#mustSecure ? 'starttls' : 'sasl'
     this.#guest = undefined
     this.turn.after(() => this.sendHeader())
-    this.say(this.#streamFeatures())
+    const { world, features } = this.#context
+    const { tls } = this.transport
+    this.say(offers({ world, features, state: this.#state, tls, mustSecure: this.#mustSecure }))
   }
 
   protected override headerAttrs(): Record<string, string> {
@@ -100,13 +111,16 @@ export class ClientStream extends Stream implements Outlet {
   }
 
   protected override element(el: Element): void {
+    const { xmlns } = el.attrs
     if (this.session) {
+      if (xmlns !== undefined && this.#context.router.nonza('bound', this, el)) return
       stanzas.inc({ kind: el.name, direction: 'in' })
       return this.#context.router.submit(this.session, el)
     }
-    const { xmlns } = el.attrs
     if (xmlns === NS.tls) return this.#startTls(el)
     if (xmlns === NS.sasl) return this.#authenticate(el)
+    if (xmlns !== undefined && this.#context.router.nonza(this.#jid ? 'authenticated' : 'open', this, el))
+      return
     if (xmlns !== undefined) throw new StreamError('unsupported-stanza-type')
     if (el.name !== 'iq' || this.#phase === 'starttls') throw new StreamError('not-authorized')
     if (this.#phase === 'bind') return this.#bind(el)
@@ -126,7 +140,7 @@ export class ClientStream extends Stream implements Outlet {
   protected override gone(): void {
     this.#cancelTimeout()
     this.#cancelHandshake()
-    if (this.session) this.#context.router.close(this.session)
+    if (this.session) this.#context.router.detach(this.session, this)
     this.#context.closed(this)
   }
 
@@ -137,8 +151,30 @@ export class ClientStream extends Stream implements Outlet {
 
   override close(error?: StreamError): void {
     super.close(error)
-    // The session ends now: nothing that comes from here on may count as delivered to it.
-    if (this.session) this.#context.router.close(this.session)
+    const { session } = this
+    if (session?.outlet !== this) return
+    // The session ends now, or lives on without this stream: nothing from here on may count as delivered to it.
+    if (error && RESUMABLE.has(error.condition)) this.#context.router.detach(session, this)
+    else this.#context.router.close(session)
+  }
+
+  /** XEP-0198 §5: the session goes on where its last stream ended. */
+  adopt(t: Trip, session: Session, then: () => void): void {
+    this.wait()
+    t.undo(() => this.go())
+    t.after(() => {
+      if (this.isClosed) return
+      if (session.closed) return this.close(new StreamError('reset', 'The session has ended meanwhile.'))
+      const { outlet } = session
+      session.outlet = this
+      session.hibernating = false
+      this.session = session
+      this.#bound()
+      outlet.close(new StreamError('conflict', 'Resumed on another stream.'))
+      then()
+      this.#context.world.resumed(session)
+      this.go()
+    })
   }
 
   override send(el: Element): void {
@@ -174,34 +210,6 @@ export class ClientStream extends Stream implements Outlet {
     if (this.#jid && isJid(this.#peer) && Jid.parse(this.#peer).bare !== this.#jid.bare) {
       throw new StreamError('invalid-from')
     }
-  }
-
-  #streamFeatures(): Element {
-    const { world, features } = this.#context
-    const state = this.#state
-    const list: Element[] = []
-    if (this.#jid) list.push(xml('bind', { xmlns: NS.bind }))
-    if (!state.secure) {
-      const required = world.config.c2s.require_tls ? xml('required') : undefined
-      list.push(xml('starttls', { xmlns: NS.tls }, required))
-    }
-    if (this.#phase === 'sasl') list.push(...this.#saslFeatures())
-    if (this.#phase !== 'starttls') {
-      for (const feature of features) list.push(...(feature.streamFeatures?.(state, world) ?? []))
-    }
-    return xml('stream:features', {}, ...list)
-  }
-
-  #saslFeatures(): Element[] {
-    const { tls } = this.transport
-    const { auth } = this.#context.world.config
-    const offered = mechanisms(tls, auth)
-    const list = xml('mechanisms', { xmlns: NS.sasl }, ...offered.map((name) => xml('mechanism', {}, name)))
-    const types = [...channelBindings(tls, auth).keys()]
-    if (types.length === 0) return [list]
-    // XEP-0440 §3
-    const bindings = types.map((type) => xml('channel-binding', { type }))
-    return [list, xml('sasl-channel-binding', { xmlns: 'urn:xmpp:sasl-cb:0' }, ...bindings)]
   }
 
   #startTls(el: Element): void {
@@ -308,6 +316,7 @@ export class ClientStream extends Stream implements Outlet {
     const current = world.store.accounts.find(full.bare)
     if (current?.id !== account.id || current.disabled) throw new StreamError('not-authorized')
     const existing = world.sessions.find(full)
+    if (!existing) this.#makeRoom(full.bare)
     if (!existing && world.sessions.countOf(full.bare) >= world.config.limits.sessions_per_user) {
       limitsHit.inc({ limit: 'sessions_per_user' })
       throw new StanzaError('resource-constraint', 'Too many sessions of this account.')
@@ -317,6 +326,17 @@ export class ClientStream extends Stream implements Outlet {
     const session = new Session(full, current, this, clock.now())
     router.open(session)
     this.session = session
+    this.#bound()
+  }
+
+  /** A session that waits for its client's return gives way to one that is there. */
+  #makeRoom(bare: string): void {
+    const { sessions, config } = this.#context.world
+    if (sessions.countOf(bare) < config.limits.sessions_per_user) return
+    for (const session of sessions.of(bare)) if (session.hibernating) return session.outlet.close()
+  }
+
+  #bound(): void {
     this.#phase = 'bound'
     this.#cancelTimeout()
   }
@@ -325,26 +345,6 @@ export class ClientStream extends Stream implements Outlet {
     limitsHit.inc({ limit: 'preauth_timeout' })
     if (this.transport.tls || this.#phase !== 'header') this.close(new StreamError('connection-timeout'))
     else this.transport.destroy()
-  }
-}
-
-function preauthLimits({ limits }: Config): StreamLimits {
-  const { depth, attributes, namespaces } = limits
-  const reader = {
-    bytes: limits.preauth_stanza_bytes,
-    elements: limits.preauth_elements,
-    depth,
-    attributes,
-    namespaces,
-  }
-  return { reader, sendBuffer: limits.send_buffer_bytes }
-}
-
-function boundLimits({ limits }: Config): StreamLimits {
-  const { depth, attributes, namespaces, elements } = limits
-  return {
-    reader: { bytes: limits.stanza_bytes, elements, depth, attributes, namespaces },
-    sendBuffer: limits.send_buffer_bytes,
   }
 }
 

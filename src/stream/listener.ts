@@ -1,9 +1,9 @@
 /** Accepts client connections within the limits and keeps the set of open streams, for their clocks and the stop. */
 import { getLogger } from '../log.ts'
 import { connections, limitsHit, sessions } from '../metrics.ts'
+import { serverPing } from '../routing/ping.ts'
 import { networkOf } from '../routing/registration-limiter.ts'
 import { StreamError } from '../xmpp/errors.ts'
-import { xml } from '../xmpp/xml.ts'
 import { type C2sContext, ClientStream } from './c2s.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
@@ -58,11 +58,15 @@ export class ClientStreams {
     }
   }
 
-  /** Says goodbye to every stream (RFC 6120 §4.9.3.19) and takes no new ones. */
+  /** Says goodbye to every stream (RFC 6120 §4.9.3.19), takes no new ones, and writes down what can be resumed. */
   stop(): void {
+    const { router, world } = this.#context
     this.#stopping = true
     this.#cancel()
     for (const stream of this.#streams) stream.close(new StreamError('system-shutdown'))
+    world.store.turn.end()
+    router.stop()
+    world.store.turn.end()
   }
 
   /** Drops every connection without a word: the store no longer knows what it promised. */
@@ -102,9 +106,7 @@ export class ClientStreams {
 
   #ask(stream: ClientStream): void {
     const { session } = stream
-    if (!session) return
-    const id = `belfry-${this.#context.world.random.bytes(6).toString('base64url')}`
-    const attrs = { type: 'get', id, from: session.jid.domain, to: session.jid.toString() }
-    stream.say(xml('iq', attrs, xml('ping', { xmlns: 'urn:xmpp:ping' })))
+    const { world } = this.#context
+    if (session) world.store.turn.after(() => world.deliver(session, serverPing(world, session)))
   }
 }

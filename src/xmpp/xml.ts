@@ -91,6 +91,27 @@ export class StoredElement extends Element {
     this.#text = text
   }
 
+  /** An element that is written more than once and changes no more: its text is made here, for all of them. */
+  static of(el: Element): StoredElement {
+    return StoredElement.#like(el, el.children, el.toString())
+  }
+
+  /** The same with one more child at the end. */
+  static extended(el: StoredElement, child: Element): StoredElement {
+    const end = `</${el.name}>`
+    const text = el.#text.endsWith(end)
+      ? el.#text.slice(0, -end.length) + child.toString() + end
+      : `${el.#text.slice(0, -'/>'.length)}>${child.toString()}${end}`
+    return StoredElement.#like(el, [...el.children, child], text)
+  }
+
+  static #like(el: Element, children: Element['children'], text: string): StoredElement {
+    const stored = new StoredElement(el.name, text)
+    stored.attrs = el.attrs
+    stored.children = children
+    return stored
+  }
+
   write(writer: (text: string) => void): void {
     writer(this.#text)
   }

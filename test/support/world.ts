@@ -1,4 +1,5 @@
 /** The real server in this process: memory store, in-memory transports, a recording of what would be pushed. */
+import { copyFileSync } from 'node:fs'
 import { type Config, parseConfig } from '../../src/config.ts'
 import { features } from '../../src/features/index.ts'
 import { AuthLimiter } from '../../src/routing/auth-limiter.ts'
@@ -9,6 +10,7 @@ import { deriveCredentials } from '../../src/store/credentials.ts'
 import type { Job } from '../../src/store/push.ts'
 import { openStore, Store } from '../../src/store/store.ts'
 import { ClientStreams } from '../../src/stream/listener.ts'
+import { parseStored } from '../../src/stream/stored.ts'
 import { Batch } from '../../src/stream/transport.ts'
 import { Actor, PASSWORD } from './actor.ts'
 import { FakeClock, seededRandom } from './clock.ts'
@@ -44,6 +46,7 @@ export class Play {
   /** Rows that the push outbox handed over, after their commit. */
   readonly pushed: Job[] = []
   readonly fatal: unknown[] = []
+  #stopped = false
 
   constructor(
     readonly config: Config,
@@ -71,6 +74,7 @@ export class Play {
       identity: () => TEST_IDENTITY,
     }
     this.streams = new ClientStreams(context, 10_000)
+    router.start(parseStored)
   }
 
   /** Makes an account with the password of all test accounts. */
@@ -92,6 +96,17 @@ export class Play {
     if (events) transport.events = events
     else transport.destroy()
     return new Actor(transport)
+  }
+
+  /** The same connection again after login, with no resource yet. */
+  async returns(jid: string, options: { ip?: string } = {}): Promise<Actor> {
+    const [bare = ''] = jid.split('/')
+    const at = bare.indexOf('@')
+    const actor = this.connect(options)
+    await actor.opens(bare.slice(at + 1))
+    await actor.authenticates(bare.slice(0, at))
+    await actor.opens(bare.slice(at + 1))
+    return actor
   }
 
   /** A session of an account, bound and silent: "romeo@bix.org/orchard". The account is made when it is missing. */
@@ -148,8 +163,22 @@ export class Play {
     return new Store(this.store.db, this.clock, this.random)
   }
 
+  /** What is on disk at this moment, as after a power cut: a copy of the database, to be opened by another play. */
+  crash(): string {
+    const { file } = this.store.db
+    this.store.turn.end()
+    for (const part of ['', '-wal']) copyFileSync(`${file}${part}`, `${file}.crashed${part}`)
+    return `${file}.crashed`
+  }
+
+  /** An orderly stop, as the server's. */
+  stop(): void {
+    this.streams.stop()
+    this.#stopped = true
+  }
+
   [Symbol.dispose](): void {
-    this.streams.abort()
+    if (!this.#stopped) this.streams.abort()
     this.store.close()
   }
 }

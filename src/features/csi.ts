@@ -1,0 +1,120 @@
+/**
+ * Client State Indication (XEP-0352): a client in the background hears at once what rings and what it asked for;
+ * presence, typing and what others publish wait, the newest of a kind in place of the older. A session without a
+ * stream (XEP-0198 §5) is spared the same.
+ */
+import { classify } from '../push/classify.ts'
+import type { Feature, NonzaStream, Verdict } from '../routing/feature.ts'
+import type { Session } from '../routing/session.ts'
+import type { Trip, World } from '../routing/transit.ts'
+import { isOnlyState } from '../xmpp/message.ts'
+import { isSubscriptionType } from '../xmpp/subscription.ts'
+import { child, type Element, elements, firstElement, xml } from '../xmpp/xml.ts'
+
+const CSI = 'urn:xmpp:csi:0'
+const EVENT = 'http://jabber.org/protocol/pubsub#event'
+const CARBONS = 'urn:xmpp:carbons:2'
+
+interface Held {
+  /** By what a newer one replaces; in the order of the newest. */
+  readonly els: Map<string, Element>
+  count: number
+}
+
+const waiting = new WeakMap<Session, Held>()
+/** Sessions whose held elements are being written at the moment. */
+const flushing = new WeakSet<Session>()
+
+export const csi: Feature = {
+  name: 'csi',
+  xeps: [{ number: 352, version: '1.0.0' }],
+  streamFeatures: (s) => (s.authenticated ? [xml('csi', { xmlns: CSI })] : []),
+  nonza: {
+    [`bound {${CSI}}active`]: (t, stream) => become(t, stream, false),
+    [`bound {${CSI}}inactive`]: (t, stream) => become(t, stream, true),
+  },
+
+  writing(session, el, world): Verdict {
+    if ((!session.inactive && !session.hibernating) || flushing.has(session)) return
+    const key = keyOf(el)
+    if (key !== undefined) return hold(world, session, key, el)
+    // What has waited comes first, so that the order is kept; with nobody there, it may wait on.
+    if (!session.hibernating && !isAnswer(el)) flush(world, session)
+  },
+
+  /** §5.1: a session that comes back is active. */
+  resumed(session, world) {
+    session.inactive = false
+    flush(world, session)
+  },
+
+  /** What waits goes where the rest is kept. */
+  stopping(t) {
+    for (const session of t.sessions.all()) if (session.hibernating) flush(t.world, session)
+  },
+}
+
+function become(t: Trip, { session }: NonzaStream, inactive: boolean): void {
+  if (!session || session.inactive === inactive) return
+  session.inactive = inactive
+  t.undo(() => (session.inactive = !inactive))
+  const { world } = t
+  if (!inactive) t.after(() => flush(world, session))
+}
+
+function hold(world: World, session: Session, key: string, el: Element): Verdict {
+  let held = waiting.get(session)
+  if (!held) waiting.set(session, (held = { els: new Map(), count: 0 }))
+  const { els } = held
+  const full = key === '' ? String(held.count++) : key
+  els.delete(full)
+  els.set(full, el)
+  if (els.size > world.config.limits.csi_queue) flush(world, session)
+  return 'stop'
+}
+
+function flush(world: World, session: Session): void {
+  const held = waiting.get(session)
+  if (!held) return
+  waiting.delete(session)
+  flushing.add(session)
+  for (const el of held.els.values()) world.deliver(session, el)
+  flushing.delete(session)
+}
+
+/** What makes an older one pointless; '' for what waits beside all others; undefined for what cannot wait. */
+function keyOf(el: Element): string | undefined {
+  const { from = '', type = '' } = el.attrs
+  if (el.name === 'presence') return isSubscriptionType(type) ? undefined : `presence ${from}`
+  if (el.name !== 'message' || type === 'error') return undefined
+  const event = child(el, 'event', EVENT)
+  if (event) return eventKey(from, event)
+  const carbon = elements(el).find(({ attrs }) => attrs.xmlns === CARBONS)
+  if (carbon) return carbon.name === 'received' && rings(forwardedIn(carbon)) ? undefined : ''
+  if (rings(el)) return undefined
+  return isOnlyState(el) ? `state ${from}` : ''
+}
+
+/** XEP-0163 §3: an item replaces the one of its id. */
+function eventKey(from: string, event: Element): string {
+  const items = firstElement(event)
+  const item = items && firstElement(items)
+  if (items?.name !== 'items' || item?.name !== 'item' || items.children.length > 1) return ''
+  return `event ${from} ${items.attrs.node ?? ''} ${item.attrs.id ?? ''}`
+}
+
+/** A call that is over must stop ringing at once as well. */
+function rings(el: Element | undefined): boolean {
+  if (!el) return false
+  const { kind, rule } = classify(el)
+  return kind === 'ring' || rule === 'call-ended'
+}
+
+function forwardedIn(carbon: Element): Element | undefined {
+  const forwarded = child(carbon, 'forwarded', 'urn:xmpp:forward:0')
+  return forwarded && elements(forwarded).find(({ name }) => name === 'message')
+}
+
+function isAnswer(el: Element): boolean {
+  return el.name === 'iq'
+}

@@ -1,0 +1,220 @@
+/**
+ * Stream Management (XEP-0198): both sides count and acknowledge stanzas, and a session outlives its connection. What a
+ * lost session was not seen to have goes back to offline storage (features/unacked.ts); nothing of it is bounced.
+ */
+import { limitsHit } from '../metrics.ts'
+import type { Feature, NonzaStream, Verdict } from '../routing/feature.ts'
+import type { Session } from '../routing/session.ts'
+import { readCount, SmQueue } from '../routing/sm-queue.ts'
+import { load, save } from '../routing/sm-saved.ts'
+import type { Trip, World } from '../routing/transit.ts'
+import { givenOf } from '../routing/unacked.ts'
+import { type StanzaCondition, StreamError } from '../xmpp/errors.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { type Element, xml } from '../xmpp/xml.ts'
+
+const SM = 'urn:xmpp:sm:3'
+/** An <r/> follows a message that must not be lost at once, and anything else after so many stanzas. */
+const ASK_EVERY = 20
+/** Ended sessions of which `h` is still told (§5). */
+const REMEMBERED = 1_000
+
+const queues = new WeakMap<Session, SmQueue>()
+
+interface Known {
+  /** Sessions that can be resumed, by SM-ID. */
+  readonly sessions: Map<string, Session>
+  /** Last `h` and account of those that cannot any more. */
+  readonly ended: Map<string, { h: number; account: string }>
+}
+const worlds = new WeakMap<World, Known>()
+
+export const sm: Feature = {
+  name: 'sm',
+  xeps: [{ number: 198, version: '1.6.3' }],
+  streamFeatures: (s) => (s.authenticated ? [xml('sm', { xmlns: SM })] : []),
+
+  nonza: {
+    // §3: not before login, not before binding, not twice.
+    [`open {${SM}}enable`]: (t, stream) => fail(t, stream, 'unexpected-request'),
+    [`open {${SM}}resume`]: (t, stream) => fail(t, stream, 'unexpected-request'),
+    [`authenticated {${SM}}enable`]: (t, stream) => fail(t, stream, 'unexpected-request'),
+    [`authenticated {${SM}}resume`]: resume,
+    [`bound {${SM}}enable`]: enable,
+    [`bound {${SM}}resume`]: (t, stream) => fail(t, stream, 'unexpected-request'),
+    [`bound {${SM}}r`]: (t, stream) => withQueue(stream, (queue, session) => answer(t, session, queue)),
+    [`bound {${SM}}a`]: (t, stream, el) =>
+      withQueue(stream, (queue, session) => acknowledged(t, session, queue, el)),
+  },
+
+  /** Last of those that look at what is written: from here on it is sent, and counted. */
+  writing(session, el, world): Verdict {
+    const queue = queues.get(session)
+    if (!queue?.counting) return
+    queue.waiting.push(el)
+    if (queue.waiting.length > world.config.limits.sm_queue) return overflow(session)
+    session.outlet.send(el)
+    if (session.hibernating || queue.requested) return 'stop'
+    const important = givenOf(session, el) !== undefined
+    if (important || queue.waiting.length % ASK_EVERY === 0) ask(session, queue)
+    return 'stop'
+  },
+
+  detached(t, session): Verdict {
+    const queue = queues.get(session)
+    if (queue?.id === undefined || !queue.counting) return
+    queue.requested = false
+    hibernate(t.world, session, queue, t.now + queue.max)
+    return 'stop'
+  },
+
+  closed(t, session) {
+    const queue = queues.get(session)
+    if (!queue) return
+    queue.cancel()
+    if (queue.id === undefined) return
+    const known = knownTo(t.world)
+    known.sessions.delete(queue.id)
+    known.ended.set(queue.id, { h: queue.handled(session.handled), account: session.jid.bare })
+    if (known.ended.size <= REMEMBERED) return
+    for (const oldest of known.ended.keys()) {
+      known.ended.delete(oldest)
+      break
+    }
+  },
+
+  started(t, parse) {
+    for (const { session, queue, id, until } of load(t, parse)) {
+      queues.set(session, queue)
+      queue.counting = true
+      knownTo(t.world).sessions.set(id, session)
+      hibernate(t.world, session, queue, until)
+    }
+  },
+
+  stopping(t) {
+    for (const [id, session] of knownTo(t.world).sessions) {
+      const queue = queues.get(session)
+      if (queue && session.hibernating) save(t, id, session, queue)
+    }
+  },
+}
+
+/** Not undone by a turn that fails: the stream is gone whatever the disk does. */
+function hibernate(world: World, session: Session, queue: SmQueue, until: number): void {
+  queue.until = until
+  queue.cancel = world.clock.after(Math.max(0, until - world.now()), () => world.end(session))
+}
+
+function knownTo(world: World): Known {
+  let known = worlds.get(world)
+  if (!known) worlds.set(world, (known = { sessions: new Map(), ended: new Map() }))
+  return known
+}
+
+function enable(t: Trip, stream: NonzaStream, el: Element): void {
+  const { session } = stream
+  if (!session) return
+  // §3: a client shall try at most once.
+  if (queues.has(session)) throw new StreamError('policy-violation', 'Stream management is enabled already.')
+  const { max, max_with_push } = t.config.sm
+  const longest = t.store.push.devices.of(session.account.id).length > 0 ? max_with_push : max
+  const wanted = readCount(el.attrs.max)
+  const seconds = Math.floor(Math.min(longest, wanted === undefined ? longest : wanted * 1000) / 1000)
+  const resumes = (el.attrs.resume === 'true' || el.attrs.resume === '1') && seconds > 0
+  const id = resumes ? t.world.random.bytes(18).toString('base64url') : undefined
+  const queue = new SmQueue({ id, max: seconds * 1000, base: session.handled })
+  queues.set(session, queue)
+  session.acknowledges = true
+  const known = knownTo(t.world)
+  if (id !== undefined) known.sessions.set(id, session)
+  t.undo(() => {
+    queues.delete(session)
+    session.acknowledges = false
+    if (id !== undefined) known.sessions.delete(id)
+  })
+  const more = id === undefined ? {} : { resume: 'true', id, max: String(seconds) }
+  t.after(() => {
+    stream.send(xml('enabled', { xmlns: SM, ...more }))
+    queue.counting = true
+  })
+}
+
+/** §5: by whoever owns it, from any address. */
+function resume(t: Trip, stream: NonzaStream, el: Element): void {
+  const { previd } = el.attrs
+  const h = readCount(el.attrs.h)
+  if (previd === undefined || h === undefined) return fail(t, stream, 'bad-request')
+  const known = knownTo(t.world)
+  const session = known.sessions.get(previd)
+  const queue = session && queues.get(session)
+  if (!session || !queue || session.account.id !== stream.account?.id) {
+    const ended = known.ended.get(previd)
+    const mine = ended && ended.account === stream.account?.jid
+    return fail(t, stream, 'item-not-found', mine ? ended.h : undefined)
+  }
+  take(t, session, queue, h)
+  const { suspect } = session
+  session.suspect = false
+  t.undo(() => (session.suspect = suspect))
+  stream.adopt(t, session, () => {
+    queue.cancel()
+    stream.send(xml('resumed', { xmlns: SM, previd, h: String(queue.handled(session.handled)) }))
+    for (const waiting of queue.waiting) stream.send(waiting)
+    if (queue.waiting.length > 0) ask(session, queue)
+  })
+}
+
+function acknowledged(t: Trip, session: Session, queue: SmQueue, el: Element): void {
+  const h = readCount(el.attrs.h)
+  if (h === undefined) throw new StreamError('policy-violation', 'An ack needs a count in h.')
+  take(t, session, queue, h)
+  // What was sent after the question that this answers.
+  if (!queue.requested && queue.waiting.some((waiting) => givenOf(session, waiting) !== undefined))
+    t.after(() => ask(session, queue))
+}
+
+function take(t: Trip, session: Session, queue: SmQueue, h: number): void {
+  const { sent, requested } = queue
+  const taken = queue.take(h)
+  if (!taken) {
+    // §6
+    const attrs = { xmlns: SM, h: String(h), 'send-count': String(sent) }
+    const text = `You acknowledged ${h} stanzas, but only ${sent} were sent.`
+    throw new StreamError('undefined-condition', text, xml('handled-count-too-high', attrs))
+  }
+  t.undo(() => {
+    queue.giveBack(taken)
+    queue.requested = requested
+  })
+  t.world.acked(t, session, taken)
+}
+
+/** §4: nothing is acknowledged before it is on disk, so the count is taken once the turn has committed. */
+function answer(t: Trip, session: Session, queue: SmQueue): void {
+  t.after(() => session.outlet.send(xml('a', { xmlns: SM, h: String(queue.handled(session.handled)) })))
+}
+
+function ask(session: Session, queue: SmQueue): void {
+  queue.requested = true
+  session.outlet.send(xml('r', { xmlns: SM }))
+}
+
+function withQueue(stream: NonzaStream, f: (queue: SmQueue, session: Session) => void): void {
+  const queue = stream.session && queues.get(stream.session)
+  if (!queue || !stream.session)
+    throw new StreamError('unsupported-stanza-type', 'Stream management is not enabled.')
+  f(queue, stream.session)
+}
+
+/** Too much is un-acked: the session ends, and what must not be lost goes back to offline storage. */
+function overflow(session: Session): Verdict {
+  limitsHit.inc({ limit: 'sm_queue' })
+  session.outlet.close(new StreamError('policy-violation', 'Too many stanzas without an ack.'))
+  return 'stop'
+}
+
+function fail(t: Trip, stream: NonzaStream, condition: StanzaCondition, h?: number): void {
+  const attrs = { xmlns: SM, h: h === undefined ? undefined : String(h) }
+  t.after(() => stream.send(xml('failed', attrs, xml(condition, { xmlns: NS.stanzaErrors }))))
+}

@@ -1,0 +1,155 @@
+/**
+ * Whether a message arrived: until the client has shown that it did, the message is kept in offline storage. Clients
+ * with stream management (XEP-0198) acknowledge; of others any stanza after the message is the sign, and a ping
+ * (XEP-0199) asks for one. Who shows nothing is suspect, and the phone is rung meanwhile.
+ */
+import type { Feature, Given, ParseStored, Verdict } from '../routing/feature.ts'
+import { serverPing } from '../routing/ping.ts'
+import type { Session } from '../routing/session.ts'
+import type { Transit, Trip, World } from '../routing/transit.ts'
+import {
+  abandon,
+  becomeOverdue,
+  confirm,
+  give,
+  oldest,
+  trim,
+  unackedCount,
+  unackedOf,
+  written,
+} from '../routing/unacked.ts'
+import type { Account } from '../store/accounts.ts'
+import { delay } from '../xmpp/forward.ts'
+import { hasBody, isForOffline } from '../xmpp/message.ts'
+import { type Element, StoredElement } from '../xmpp/xml.ts'
+
+/** A client without stream management is asked after this part of `sm.ack_timeout`: most say something by themselves. */
+const ASKED_AFTER = 1 / 5
+/** Messages that one trip puts back into offline storage. */
+const BATCH = 200
+
+interface Watch {
+  cancel: () => void
+  /** Monotonic ms of the last ping. */
+  askedAt: number
+}
+
+/** The sessions of which a sign is awaited. */
+const watches = new WeakMap<Session, Watch>()
+/** What a message that goes to several sessions is stored as. */
+const stored = new WeakMap<Transit, Given>()
+
+export const unacked: Feature = {
+  name: 'unacked',
+  xeps: [],
+
+  /** A stanza after the bytes were written: they have been read. */
+  sent(t): Verdict {
+    if (t.origin && !t.origin.acknowledges) confirm(t, t.origin)
+  },
+
+  queued(t, session, el) {
+    if (!isForOffline(el)) return
+    // Bytes that were read mean that older ones were: a client that never says anything keeps no more than this.
+    if (!session.acknowledges) trim(t, session, t.config.limits.sm_queue)
+    const known = stored.get(t)
+    const given = known?.el === el ? known : hold(t, session.account, el)
+    stored.set(t, given)
+    give(t, session, given)
+  },
+
+  acked: confirm,
+
+  writing(session, el, world): Verdict {
+    if (!written(session, el, world.clock.monotonic()) || watches.has(session)) return
+    const watch: Watch = { cancel() {}, askedAt: Number.NEGATIVE_INFINITY }
+    watches.set(session, watch)
+    look(world, session, watch)
+  },
+
+  closed(t, session) {
+    watches.get(session)?.cancel()
+    watches.delete(session)
+    if (unackedCount(session) === 0) return
+    // An orderly close comes as </stream:stream>, which a client sends after it has read what was written; one that
+    // acknowledges has said what it read. A trip of its own: that others hear of the end must not hang on these rows.
+    const arrived = session.orderly && !session.acknowledges
+    t.soon((next) => {
+      if (arrived) confirm(next, session)
+      land(next, abandon(session))
+    })
+  },
+
+  /** What was in flight when the server crashed waits for its recipients like any other message. */
+  started(t, parse) {
+    t.soon((next) => recover(next, 0, parse))
+  },
+}
+
+function hold(t: Transit, account: Account, el: Element): Given {
+  const id = (t.storedId ??= t.store.messages.nextId())
+  const text = el instanceof StoredElement ? el : StoredElement.of(el)
+  const copy = StoredElement.extended(text, delay(t.now, account.host))
+  t.store.messages.hold(account, id, copy.toString(), hasBody(el), true)
+  return { id, account, el, live: true }
+}
+
+/** Asks, then doubts, then waits for the next moment at which there is something to do. */
+function look(world: World, session: Session, watch: Watch): void {
+  const since = oldest(session)
+  if (since === undefined || session.closed) return void watches.delete(session)
+  const now = world.clock.monotonic()
+  const timeout = world.config.sm.ack_timeout
+  const askAt = since + timeout * ASKED_AFTER
+  let next = since + timeout
+  if (now >= next) doubt(world, session, now - timeout)
+  else if (!session.acknowledges && !session.hibernating && watch.askedAt < since) {
+    if (now >= askAt) ask(world, session, watch, now)
+    else next = askAt
+  }
+  watch.cancel = world.clock.after(Math.max(next - now, 1), () => look(world, session, watch))
+}
+
+function ask(world: World, session: Session, watch: Watch, now: number): void {
+  watch.askedAt = now
+  world.store.turn.after(() => world.deliver(session, serverPing(world, session)))
+}
+
+function doubt(world: World, session: Session, until: number): void {
+  const late = becomeOverdue(session, until)
+  if (late.length === 0) return
+  session.suspect = true
+  world.soon((t) => world.overdue(t, session, late))
+}
+
+/** Puts back into offline storage what nobody has. */
+function land(t: Trip, messages: readonly Given[]): void {
+  const now = messages.slice(0, BATCH)
+  const live = now.filter((message) => message.live)
+  for (const { id } of live) t.store.messages.land(id)
+  for (const account of new Set(now.map((message) => message.account)))
+    t.world.lost(
+      t,
+      account,
+      now.filter((message) => message.account === account),
+    )
+  if (messages.length > BATCH) t.soon((next) => land(next, messages.slice(BATCH)))
+}
+
+function recover(t: Trip, after: number, parse: ParseStored): void {
+  const known = new Set<number>()
+  for (const session of t.sessions.all()) for (const { id } of unackedOf(session)) known.add(id)
+  const rows = t.store.messages.inFlight(after, BATCH)
+  const lost = rows
+    .filter(({ id }) => !known.has(id))
+    .flatMap(({ id, accountId, xml: text }) => {
+      const account = t.store.accounts.byId(accountId)
+      // Deleted with its account.
+      if (!account) return []
+      const el = parse(text) ?? new StoredElement('message', text)
+      return [{ id, account, el, live: true }]
+    })
+  land(t, lost)
+  const last = rows.at(-1)
+  if (last) t.soon((next) => recover(next, last.id, parse))
+}

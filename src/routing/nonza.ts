@@ -1,0 +1,72 @@
+/** Elements of a stream that are no stanzas (XEP-0360): tables of handlers by what the stream has reached. */
+import { getLogger } from '../log.ts'
+import { TurnFailed } from '../store/turn.ts'
+import { StreamError } from '../xmpp/errors.ts'
+import type { Element } from '../xmpp/xml.ts'
+import type { Feature, NonzaHandler, NonzaStream } from './feature.ts'
+import { Trip, type World } from './transit.ts'
+
+const log = getLogger('router')
+
+export type StreamPhase = 'open' | 'authenticated' | 'bound'
+
+export class Nonzas {
+  readonly #world: World
+  readonly #drain: (t: Trip) => void
+  readonly #table = new Map<string, NonzaHandler>()
+
+  /** Throws when two features claim the same element. */
+  constructor(world: World, features: readonly Feature[], drain: (t: Trip) => void) {
+    this.#world = world
+    this.#drain = drain
+    for (const feature of features) {
+      for (const [key, handler] of Object.entries(feature.nonza ?? {})) {
+        if (this.#table.has(key))
+          throw new Error(`${feature.name}: ${key} belongs to another feature already`)
+        this.#table.set(key, handler)
+      }
+    }
+  }
+
+  /** Runs the handler as a trip; false where there is none. Throws only StreamError. */
+  handle(phase: StreamPhase, stream: NonzaStream, el: Element): boolean {
+    const handler = this.#table.get(`${phase} {${el.attrs.xmlns ?? ''}}${el.name}`)
+    if (!handler) return false
+    // Its turn may fail by what others wrote; there is no answer that could tell so, and it may go well alone.
+    this.#run(handler, stream, el, () => this.#again(handler, stream, el))
+    return true
+  }
+
+  #again(handler: NonzaHandler, stream: NonzaStream, el: Element): void {
+    try {
+      this.#run(handler, stream, el, () => giveUp(stream))
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error
+      stream.close(error)
+    }
+  }
+
+  #run(handler: NonzaHandler, stream: NonzaStream, el: Element, refused: () => void): void {
+    const { turn } = this.#world.store
+    try {
+      turn.trip(
+        () => {
+          const t = new Trip(this.#world)
+          handler(t, stream, el)
+          this.#drain(t)
+        },
+        () => turn.after(refused),
+      )
+    } catch (error) {
+      if (error instanceof StreamError) throw error
+      if (error instanceof TurnFailed) return
+      log.error('a stream met a bug', { error, nonza: el.name })
+      throw new StreamError('internal-server-error')
+    }
+  }
+}
+
+/** A bound stream goes on: an ack that was not taken comes again. One that waits for its session must not wait on. */
+function giveUp(stream: NonzaStream): void {
+  if (!stream.session) stream.close(new StreamError('resource-constraint'))
+}

@@ -1,0 +1,77 @@
+/** Resumable sessions across an orderly restart (XEP-0198 §5): everything that the server remembers of them. */
+import type { SavedStanza } from '../store/sm.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { StoredElement } from '../xmpp/xml.ts'
+import type { ParseStored } from './feature.ts'
+import { Hibernation, Session } from './session.ts'
+import { SmQueue } from './sm-queue.ts'
+import type { Trip } from './transit.ts'
+import { give, givenOf, written } from './unacked.ts'
+
+export interface Loaded {
+  readonly id: string
+  readonly session: Session
+  readonly queue: SmQueue
+  /** When it can no longer be resumed, ms since the epoch. */
+  readonly until: number
+}
+
+export function save(t: Trip, id: string, session: Session, queue: SmQueue): void {
+  const stanzas = queue.waiting.map((el, n): SavedStanza => {
+    const message = givenOf(session, el)
+    return {
+      session: id,
+      n,
+      offlineId: message?.id ?? null,
+      live: message?.live ?? false,
+      xml: el.toString(),
+    }
+  })
+  t.store.sm.save(
+    {
+      id,
+      accountId: session.account.id,
+      resource: session.jid.resource,
+      since: session.since,
+      until: queue.until,
+      handled: queue.handled(session.handled),
+      acked: queue.acked,
+      max: queue.max,
+      state: JSON.stringify(t.world.save(session)),
+    },
+    stanzas,
+  )
+}
+
+/** Sessions as they were, without their streams. From here on the rows are gone: what follows lives in memory. */
+export function load(t: Trip, parse: ParseStored): Loaded[] {
+  const loaded: Loaded[] = []
+  const saved = t.store.sm.sessions()
+  for (const row of saved) {
+    const account = t.store.accounts.byId(row.accountId)
+    if (!account || account.disabled || row.until <= t.now) continue
+    const jid = Jid.parse(account.jid).withResource(row.resource)
+    const session = new Session(jid, account, NOWHERE, row.since)
+    new Hibernation(session, '', (ended) => t.world.end(ended))
+    session.handled = row.handled
+    const queue = new SmQueue({ id: row.id, max: row.max, base: 0, acked: row.acked })
+    session.acknowledges = true
+    for (const { offlineId, live, xml } of t.store.sm.stanzas(row.id)) {
+      // What cannot be read any more still has its place in the count.
+      const el = parse(xml) ?? new StoredElement('message', xml)
+      queue.waiting.push(el)
+      if (offlineId === null) continue
+      give(t, session, { id: offlineId, account, el, live })
+      written(session, el, t.world.clock.monotonic())
+    }
+    // JSON of our own making, by the names of the features that made it.
+    t.world.restore(session, JSON.parse(row.state) as Record<string, unknown>, parse)
+    t.sessions.add(session)
+    loaded.push({ id: row.id, session, queue, until: row.until })
+  }
+  if (saved.length > 0) t.store.sm.forget()
+  return loaded
+}
+
+/** Until the session hibernates, a line further on. */
+const NOWHERE = { send() {}, close() {}, ip: '', kind: 'hibernating' }

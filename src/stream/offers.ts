@@ -1,0 +1,40 @@
+/** What a stream offers its client next (RFC 6120 §4.3.2). */
+import type { Feature, StreamState } from '../routing/feature.ts'
+import type { World } from '../routing/transit.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { type Element, xml } from '../xmpp/xml.ts'
+import { channelBindings, mechanisms } from './sasl.ts'
+import type { TlsFacts } from './transport.ts'
+
+export interface Offering {
+  readonly world: World
+  readonly features: readonly Feature[]
+  readonly state: StreamState
+  readonly tls: TlsFacts | undefined
+  /** Nothing but TLS will do. */
+  readonly mustSecure: boolean
+}
+
+export function offers({ world, features, state, tls, mustSecure }: Offering): Element {
+  const list: Element[] = []
+  if (state.authenticated) list.push(xml('bind', { xmlns: NS.bind }))
+  if (!state.secure) {
+    const required = world.config.c2s.require_tls ? xml('required') : undefined
+    list.push(xml('starttls', { xmlns: NS.tls }, required))
+  }
+  if (!state.authenticated && !mustSecure) list.push(...sasl(world, tls))
+  if (state.authenticated || !mustSecure) {
+    for (const feature of features) list.push(...(feature.streamFeatures?.(state, world) ?? []))
+  }
+  return xml('stream:features', {}, ...list)
+}
+
+function sasl({ config: { auth } }: World, tls: TlsFacts | undefined): Element[] {
+  const offered = mechanisms(tls, auth)
+  const list = xml('mechanisms', { xmlns: NS.sasl }, ...offered.map((name) => xml('mechanism', {}, name)))
+  const types = [...channelBindings(tls, auth).keys()]
+  if (types.length === 0) return [list]
+  // XEP-0440 §3
+  const bindings = types.map((type) => xml('channel-binding', { type }))
+  return [list, xml('sasl-channel-binding', { xmlns: 'urn:xmpp:sasl-cb:0' }, ...bindings)]
+}

@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'bun:test'
+import { child } from '../../src/xmpp/xml.ts'
+import type { Actor } from '../support/actor.ts'
+import { type Play, play } from '../support/world.ts'
+
+const CSI = 'urn:xmpp:csi:0'
+const STATES = 'http://jabber.org/protocol/chatstates'
+const SM = 'urn:xmpp:sm:3'
+const to = `to='juliet@bix.org' type='chat'`
+
+/** Romeo and juliet see each other; her app is in the background. */
+async function stage(p: Play): Promise<{ romeo: Actor; juliet: Actor }> {
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const juliet = await p.online('juliet@bix.org/phone')
+  romeo.sends(`<presence to='juliet@bix.org' type='subscribe'/>`)
+  await romeo.settles()
+  juliet.sends(`<presence to='romeo@bix.org' type='subscribed'/>`)
+  juliet.sends(`<presence to='romeo@bix.org' type='subscribe'/>`)
+  await juliet.settles()
+  romeo.sends(`<presence to='juliet@bix.org' type='subscribed'/>`)
+  await romeo.settles()
+  juliet.sends(`<inactive xmlns='${CSI}'/>`)
+  await juliet.settles()
+  juliet.forget()
+  return { romeo, juliet }
+}
+
+const shows = (actor: Actor) =>
+  actor.heard.filter(({ name }) => name === 'presence').map((el) => child(el, 'show')?.getText() ?? '')
+
+test('XEP-0352 §4.1: it is offered once a client has logged in', async () => {
+  using p = play()
+  await p.account('juliet@bix.org')
+  const juliet = p.connect()
+  expect(child(await juliet.opens(), 'csi', CSI)).toBeUndefined()
+  await juliet.authenticates('juliet')
+  expect(child(await juliet.opens(), 'csi', CSI)).toBeDefined()
+})
+
+describe('in the background', () => {
+  test('XEP-0352 §5: presence and typing wait, the newest of a sender, until the app is back', async () => {
+    using p = play()
+    const { romeo, juliet } = await stage(p)
+    romeo.sends(`<presence><show>away</show></presence><presence><show>dnd</show></presence>`)
+    romeo.sends(`<message ${to}><composing xmlns='${STATES}'/></message>`)
+    romeo.sends(`<message ${to}><paused xmlns='${STATES}'/></message>`)
+    await romeo.settles()
+    await juliet.hearsNothing()
+    juliet.sends(`<active xmlns='${CSI}'/>`)
+    await juliet.settles()
+    expect(shows(juliet)).toEqual(['dnd'])
+    const states = juliet.heard.filter(({ name }) => name === 'message')
+    expect(states.map((el) => child(el, 'paused', STATES) !== undefined)).toEqual([true])
+    juliet.forget()
+    romeo.sends(`<presence><show>xa</show></presence>`)
+    await romeo.settles()
+    expect(shows(juliet)).toEqual(['xa'])
+  })
+
+  const urgent: [string, string][] = [
+    ['a message', `<message ${to}><body>hist!</body></message>`],
+    [
+      'an encrypted message',
+      `<message ${to}><encrypted xmlns='urn:xmpp:omemo:2'><payload/></encrypted></message>`,
+    ],
+    ['a call', `<message ${to}><propose xmlns='urn:xmpp:jingle-message:0' id='c'/></message>`],
+    ['the end of a call', `<message ${to}><retract xmlns='urn:xmpp:jingle-message:0' id='c'/></message>`],
+    ['an error', `<message to='juliet@bix.org/phone' type='error'><error type='cancel'/></message>`],
+    ['a request', `<iq to='juliet@bix.org/phone' type='get' id='q'><query xmlns='jabber:iq:version'/></iq>`],
+  ]
+  for (const [what, xml] of urgent)
+    test(`XEP-0352 §5: ${what} comes at once`, async () => {
+      using p = play()
+      const { romeo, juliet } = await stage(p)
+      romeo.sends(xml)
+      await romeo.settles()
+      expect(juliet.heard.map(({ name }) => name)).toHaveLength(1)
+    })
+
+  test('what has waited comes before the message, in order', async () => {
+    using p = play()
+    const { romeo, juliet } = await stage(p)
+    romeo.sends(`<presence><show>dnd</show></presence><message ${to}><body>hist!</body></message>`)
+    await romeo.settles()
+    expect(juliet.heard.map(({ name }) => name)).toEqual(['presence', 'message'])
+  })
+
+  test('answers do not wake what waits', async () => {
+    using p = play()
+    const { romeo, juliet } = await stage(p)
+    romeo.sends('<presence><show>dnd</show></presence>')
+    await romeo.settles()
+    await juliet.settles()
+    expect(juliet.heard).toEqual([])
+  })
+
+  test('limits.csi_queue: more than that is not kept back', async () => {
+    using p = play({ toml: '[limits]\nrates = false\ncsi_queue = 3' })
+    const { romeo, juliet } = await stage(p)
+    const receipt = (id: number) =>
+      `<message ${to}><received xmlns='urn:xmpp:receipts' id='${id}'/></message>`
+    romeo.sends([1, 2, 3].map(receipt).join(''))
+    await romeo.settles()
+    expect(juliet.heard).toEqual([])
+    romeo.sends(receipt(4))
+    await romeo.settles()
+    expect(juliet.heard).toHaveLength(4)
+  })
+
+  test('a receipt that waits when the connection dies is not lost', async () => {
+    using p = play()
+    const { romeo, juliet } = await stage(p)
+    romeo.sends(`<message ${to}><received xmlns='urn:xmpp:receipts' id='m'/></message>`)
+    await romeo.settles()
+    juliet.transport.destroy()
+    await romeo.settles()
+    const back = await p.bound('juliet@bix.org/phone')
+    back.sends('<presence/>')
+    expect(child(await back.next(), 'received', 'urn:xmpp:receipts')).toBeDefined()
+  })
+})
+
+test('XEP-0352 §5.1: a resumed session is active, and gets what waited while it was away', async () => {
+  using p = play()
+  const { romeo, juliet } = await stage(p)
+  juliet.sends(`<enable xmlns='${SM}' resume='true'/>`)
+  const { id } = (await juliet.next()).attrs
+  juliet.transport.destroy()
+  romeo.sends(`<presence><show>away</show></presence><presence><show>dnd</show></presence>`)
+  await romeo.settles()
+  const back = await p.returns('juliet@bix.org')
+  back.sends(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+  await back.settles()
+  expect(shows(back)).toEqual(['dnd'])
+  romeo.sends('<presence><show>xa</show></presence>')
+  await romeo.settles()
+  expect(shows(back)).toEqual(['dnd', 'xa'])
+})

@@ -1,0 +1,232 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { child } from '../../src/xmpp/xml.ts'
+import type { Actor } from '../support/actor.ts'
+import { type Play, play } from '../support/world.ts'
+
+const SM = 'urn:xmpp:sm:3'
+const TOKEN = 'ab'.repeat(32)
+const PUSH =
+  '[push]\n[[push.apps]]\ntopic = "org.bix.chat"\n' +
+  'team_id = "ABCDE12345"\nkey_id = "ABC123DEFG"\nkey_file = "AuthKey.p8"'
+const CHAT = `<message to='juliet@bix.org' type='chat'><body>hist!</body></message>`
+const TYPING = `<message to='juliet@bix.org' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`
+
+interface Cast {
+  romeo: Actor
+  juliet: Actor
+  /** SM-ID, where juliet has stream management on. */
+  id: string
+}
+
+/** Juliet has a phone that can be rung. */
+async function cast(p: Play, sm: boolean): Promise<Cast> {
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const juliet = await p.online('juliet@bix.org/phone')
+  await juliet.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${TOKEN}'/>`)
+  if (!sm) return { romeo, juliet, id: '' }
+  juliet.sends(`<enable xmlns='${SM}' resume='true'/>`)
+  const { id = '' } = (await juliet.next()).attrs
+  return { romeo, juliet, id }
+}
+
+/** Lets real work under way come to its end: nothing waits for the fake clock here. */
+const settle = async (p: Play) => {
+  for (let i = 0; i < 3; i++) await p.router.run(() => {})
+}
+
+const held = (p: Play) =>
+  p.store.db.raw.query<{ n: number }, []>('SELECT count(*) AS n FROM offline').get()?.n
+
+const pings = (actor: Actor) => actor.heard.filter((el) => child(el, 'ping', 'urn:xmpp:ping')).length
+
+describe('a client without stream management', () => {
+  test('is asked by a ping when it says nothing after a message, and not before', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, juliet } = await cast(p, false)
+    romeo.sends(CHAT)
+    await romeo.settles()
+    p.clock.advance(1_999)
+    expect(pings(juliet)).toBe(0)
+    p.clock.advance(1)
+    await settle(p)
+    expect(pings(juliet)).toBe(1)
+    juliet.sends(`<iq type='result' id='x' to='bix.org'/>`)
+    await juliet.settles()
+    p.clock.advance(60_000)
+    await settle(p)
+    expect(p.pushed).toEqual([])
+    expect(held(p)).toBe(0)
+  })
+
+  test('that says something by itself is not asked', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, juliet } = await cast(p, false)
+    romeo.sends(CHAT)
+    await romeo.settles()
+    await juliet.settles()
+    p.clock.advance(20_000)
+    await settle(p)
+    expect(pings(juliet)).toBe(0)
+    expect(held(p)).toBe(0)
+  })
+
+  test('that shows nothing but white space rings after sm.ack_timeout, once', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, juliet } = await cast(p, false)
+    romeo.sends(CHAT)
+    await romeo.settles()
+    juliet.sends(' \n ')
+    p.clock.advance(9_999)
+    await settle(p)
+    expect(p.pushed).toEqual([])
+    juliet.sends(' ')
+    p.clock.advance(1)
+    await settle(p)
+    expect(p.pushed).toHaveLength(1)
+    expect(held(p)).toBe(1)
+    p.clock.advance(60_000)
+    await settle(p)
+    expect(p.pushed).toHaveLength(1)
+  })
+
+  test('that is suspect rings at once for the next message, and a sign makes it trusted again', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, juliet } = await cast(p, false)
+    romeo.sends(CHAT)
+    await romeo.settles()
+    p.clock.advance(10_000)
+    await settle(p)
+    romeo.sends(CHAT)
+    await romeo.settles()
+    expect(p.pushed).toHaveLength(2)
+    await juliet.settles()
+    romeo.sends(CHAT)
+    await romeo.settles()
+    expect(p.pushed).toHaveLength(2)
+    expect(held(p)).toBe(1)
+  })
+
+  test('whose connection dies finds the message when it comes back', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, juliet } = await cast(p, false)
+    romeo.sends(CHAT)
+    await romeo.settles()
+    juliet.transport.destroy()
+    await settle(p)
+    expect(p.pushed).toHaveLength(1)
+    const back = await p.bound('juliet@bix.org/phone')
+    back.sends('<presence/>')
+    const message = await back.next()
+    expect(child(message, 'body')?.getText()).toBe('hist!')
+    expect(child(message, 'delay', 'urn:xmpp:delay')).toBeDefined()
+  })
+
+  test('that says goodbye has read what was written', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, juliet } = await cast(p, false)
+    romeo.sends(CHAT)
+    await romeo.settles()
+    juliet.sends('</stream:stream>')
+    await settle(p)
+    expect(p.pushed).toEqual([])
+    expect(held(p)).toBe(0)
+  })
+
+  test('that never says anything keeps no more than limits.sm_queue', async () => {
+    using p = play({ toml: `${PUSH}\n[limits]\nrates = false\nsm_queue = 5` })
+    const { romeo } = await cast(p, false)
+    for (let i = 0; i < 12; i++) romeo.sends(CHAT)
+    await romeo.settles()
+    expect(held(p)).toBeLessThanOrEqual(6)
+  })
+})
+
+describe('a client with stream management', () => {
+  test('is asked by <r/>, not by a ping, and rings after sm.ack_timeout without an ack', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, juliet } = await cast(p, true)
+    romeo.sends(CHAT)
+    await romeo.settles()
+    expect(juliet.heard.map(({ name }) => name)).toEqual(['message', 'r'])
+    // A stanza is a sign of life, but the count is what says what arrived.
+    await juliet.settles()
+    p.clock.advance(10_000)
+    await settle(p)
+    expect(p.pushed).toHaveLength(1)
+    expect(pings(juliet)).toBe(0)
+    juliet.sends(`<a xmlns='${SM}' h='2'/>`)
+    await juliet.settles()
+    expect(held(p)).toBe(0)
+    romeo.sends(CHAT)
+    await romeo.settles()
+    expect(p.pushed).toHaveLength(1)
+  })
+
+  test('whose connection is gone rings at once, and finds the message when it resumes', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, juliet, id } = await cast(p, true)
+    juliet.transport.destroy()
+    romeo.sends(CHAT)
+    await romeo.settles()
+    expect(p.pushed).toHaveLength(1)
+    const back = await p.returns('juliet@bix.org')
+    back.sends(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+    await back.next()
+    expect((await back.next()).name).toBe('message')
+    p.clock.advance(60_000)
+    await settle(p)
+    expect(p.pushed).toHaveLength(1)
+  })
+
+  test('that typing is sent to keeps no row and rings for nothing', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, juliet } = await cast(p, true)
+    juliet.transport.destroy()
+    romeo.sends(TYPING)
+    await romeo.settles()
+    expect(held(p)).toBe(0)
+    expect(p.pushed).toEqual([])
+  })
+})
+
+test('one of two clients has it: nothing rings and nothing is kept', async () => {
+  using p = play({ toml: PUSH })
+  const { romeo, juliet } = await cast(p, true)
+  const desk = await p.online('juliet@bix.org/desk')
+  await juliet.settles()
+  romeo.sends(CHAT)
+  await romeo.settles()
+  expect(held(p)).toBe(1)
+  await desk.settles()
+  expect(held(p)).toBe(0)
+  p.clock.advance(10_000)
+  await settle(p)
+  expect(p.pushed).toEqual([])
+})
+
+test('after a crash what was in flight waits and rings', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'belfry-unacked-'))
+  const file = join(dir, 'belfry.db')
+  let crashed = ''
+  try {
+    {
+      using p = play({ toml: PUSH, file })
+      const { romeo } = await cast(p, false)
+      romeo.sends(CHAT)
+      await romeo.settles()
+      expect(p.pushed).toEqual([])
+      crashed = p.crash()
+    }
+    using p = play({ toml: PUSH, file: crashed })
+    await settle(p)
+    expect(p.pushed).toMatchObject([{ account: 'juliet@bix.org', sender: 'romeo@bix.org', kind: 'body' }])
+    const back = await p.bound('juliet@bix.org/phone')
+    back.sends('<presence/>')
+    expect(child(await back.next(), 'body')?.getText()).toBe('hist!')
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+})
