@@ -6,7 +6,7 @@ import type { Feature, Outcome, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { serverPing } from '../routing/ping.ts'
 import type { Trip } from '../routing/transit.ts'
-import { give, unackedCount, unackedOf } from '../routing/unacked.ts'
+import { give } from '../routing/unacked.ts'
 import type { Stored } from '../store/messages.ts'
 import { limitsHit, offlineStored } from '../metrics.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -99,7 +99,7 @@ export const offline: Feature = {
 
 function goOn(t: Trip, session: Session): void {
   const state = catching.get(session)
-  if (state?.more && unackedCount(session) === 0) writePage(t, session, state)
+  if (state?.more && session.unacked.size === 0) writePage(t, session, state)
 }
 
 function start(t: Trip, session: Session): void {
@@ -129,7 +129,15 @@ function writePage(t: Trip, session: Session, state: Catch): void {
   if (page.length === 0) return
   for (const { id, xml: text } of page) {
     const el = new StoredElement('message', text)
-    give(t, session, { id, account: session.account, el, live: false })
+    give(t, session, {
+      id,
+      account: session.account,
+      el,
+      live: false,
+      stored: true,
+      holders: 0,
+      arrived: false,
+    })
     t.write(session, el)
   }
   // Who acknowledges is asked for that instead, by the feature that counts.
@@ -138,8 +146,7 @@ function writePage(t: Trip, session: Session, state: Catch): void {
 
 /** At least one message, where there is one; without those that the session was given already. */
 function nextPage(t: Trip, session: Session, last: number): Stored[] {
-  const given = new Set<number>()
-  for (const { id } of unackedOf(session)) given.add(id)
+  const given = new Set([...session.unacked.values()].map((entry) => entry.given.id))
   const found = t.store.messages
     .waiting(session.account, last, PAGE.messages + given.size)
     .filter(({ id }) => !given.has(id))

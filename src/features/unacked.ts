@@ -1,24 +1,13 @@
 /**
- * Whether a message arrived: until the client has shown that it did, the message is kept in offline storage. Clients
- * with stream management (XEP-0198) acknowledge; of others any stanza after the message is the sign, and a ping
- * (XEP-0199) asks for one. Who shows nothing is suspect, and the phone is rung meanwhile.
+ * Whether a message arrived: until the client has shown that it did, the message is kept. Clients with stream management
+ * (XEP-0198) acknowledge, and a row keeps what they did not; of others any stanza after the message is the sign, a ping
+ * (XEP-0199) asks for one, and memory keeps the message. Who shows nothing is suspect, and the phone is rung meanwhile.
  */
 import type { Feature, Given, ParseStored, Verdict } from '../routing/feature.ts'
 import { serverPing } from '../routing/ping.ts'
 import type { Session } from '../routing/session.ts'
 import type { Transit, Trip, World } from '../routing/transit.ts'
-import {
-  abandon,
-  becomeOverdue,
-  confirm,
-  give,
-  oldest,
-  trim,
-  unackedCount,
-  unackedOf,
-  written,
-} from '../routing/unacked.ts'
-import type { Account } from '../store/accounts.ts'
+import { abandon, becomeOverdue, confirm, give, oldest, trim, written } from '../routing/unacked.ts'
 import { delay } from '../xmpp/forward.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
 import { type Element, StoredElement } from '../xmpp/xml.ts'
@@ -36,8 +25,6 @@ interface Watch {
 
 /** The sessions of which a sign is awaited. */
 const watches = new WeakMap<Session, Watch>()
-/** What a message that goes to several sessions is stored as. */
-const stored = new WeakMap<Transit, Given>()
 
 export const unacked: Feature = {
   name: 'unacked',
@@ -51,10 +38,10 @@ export const unacked: Feature = {
   queued(t, session, el) {
     if (!isForOffline(el)) return
     // Bytes that were read mean that older ones were: a client that never says anything keeps no more than this.
-    if (!session.acknowledges) trim(t, session, t.config.limits.sm_queue)
-    const known = stored.get(t)
-    const given = known?.el === el ? known : hold(t, session.account, el)
-    stored.set(t, given)
+    if (!session.acknowledges) trim(t, session, t.config.limits.sm_queue - 1)
+    const given = t.given?.el === el ? t.given : taken(t, session, el)
+    t.given = given
+    if (isDurable(session)) hold(t, given, true)
     give(t, session, given)
   },
 
@@ -70,7 +57,7 @@ export const unacked: Feature = {
   closed(t, session) {
     watches.get(session)?.cancel()
     watches.delete(session)
-    if (unackedCount(session) === 0) return
+    if (session.unacked.size === 0) return
     // An orderly close comes as </stream:stream>, which a client sends after it has read what was written; one that
     // acknowledges has said what it read. A trip of its own: that others hear of the end must not hang on these rows.
     const arrived = session.orderly && !session.acknowledges
@@ -86,12 +73,27 @@ export const unacked: Feature = {
   },
 }
 
-function hold(t: Transit, account: Account, el: Element): Given {
-  const id = (t.storedId ??= t.store.messages.nextId())
+/** Whether what it is given gets a row at once. */
+function isDurable({ acknowledges, suspect }: Session): boolean {
+  return acknowledges || suspect
+}
+
+function taken(t: Transit, session: Session, el: Element): Given {
+  const id = t.storedId ?? t.store.messages.nextId()
+  // Only what is stored is remembered as taken.
+  if (isDurable(session)) t.storedId = id
+  return { id, account: session.account, el, live: true, stored: false, holders: 0, arrived: false }
+}
+
+/** Writes the message down, with the time at which it came. */
+function hold(t: Trip, given: Given, inFlight: boolean): void {
+  if (given.stored) return
+  const { id, account, el } = given
   const text = el instanceof StoredElement ? el : StoredElement.of(el)
-  const copy = StoredElement.extended(text, delay(t.now, account.host))
-  t.store.messages.hold(account, id, copy.toString(), hasBody(el), true)
-  return { id, account, el, live: true }
+  const copy = StoredElement.extended(text, delay(Math.floor(id / 1000), account.host))
+  t.store.messages.hold(account, id, copy.toString(), hasBody(el), inFlight)
+  given.stored = true
+  t.undo(() => (given.stored = false))
 }
 
 /** Asks, then doubts, then waits for the next moment at which there is something to do. */
@@ -119,26 +121,33 @@ function doubt(world: World, session: Session, until: number): void {
   const late = becomeOverdue(session, until)
   if (late.length === 0) return
   session.suspect = true
-  world.soon((t) => world.overdue(t, session, late))
+  world.soon((t) => {
+    for (const given of late.slice(0, BATCH)) hold(t, given, true)
+    world.overdue(t, session, late)
+  })
 }
 
 /** Puts back into offline storage what nobody has. */
-function land(t: Trip, messages: readonly Given[]): void {
-  const now = messages.slice(0, BATCH)
+function land(t: Trip, lost: readonly Given[]): void {
+  const now = lost.slice(0, BATCH)
   const live = now.filter((message) => message.live)
-  for (const { id } of live) t.store.messages.land(id)
+  for (const given of live) {
+    if (given.stored) t.store.messages.land(given.id)
+    else hold(t, given, false)
+  }
   for (const account of new Set(now.map((message) => message.account)))
     t.world.lost(
       t,
       account,
       now.filter((message) => message.account === account),
     )
-  if (messages.length > BATCH) t.soon((next) => land(next, messages.slice(BATCH)))
+  if (lost.length > BATCH) t.soon((next) => land(next, lost.slice(BATCH)))
 }
 
 function recover(t: Trip, after: number, parse: ParseStored): void {
   const known = new Set<number>()
-  for (const session of t.sessions.all()) for (const { id } of unackedOf(session)) known.add(id)
+  for (const session of t.sessions.all())
+    for (const { given } of session.unacked.values()) known.add(given.id)
   const rows = t.store.messages.inFlight(after, BATCH)
   const lost = rows
     .filter(({ id }) => !known.has(id))
@@ -147,7 +156,7 @@ function recover(t: Trip, after: number, parse: ParseStored): void {
       // Deleted with its account.
       if (!account) return []
       const el = parse(text) ?? new StoredElement('message', text)
-      return [{ id, account, el, live: true }]
+      return [{ id, account, el, live: true, stored: true, holders: 0, arrived: false }]
     })
   land(t, lost)
   const last = rows.at(-1)

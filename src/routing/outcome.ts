@@ -12,14 +12,28 @@ export interface Guest {
   readonly secure: boolean
 }
 
-/** A message that was written to sessions of an account, none of which has shown yet that it got it. */
+/** A message that was given to sessions of an account, none of which has shown yet that it got it. */
 export interface Given {
-  /** Row in offline storage. */
+  /** Microseconds since the epoch at which it came, and its row's id in offline storage. */
   readonly id: number
   readonly account: Account
   readonly el: Element
   /** It came while they were there, and waits for nobody else; otherwise it was in offline storage before. */
   readonly live: boolean
+  /** It has its row. Without one it is in memory alone: clients that do not acknowledge are trusted for a while. */
+  stored: boolean
+  /** Sessions that were given it and have neither shown that they have it nor ended. */
+  holders: number
+  /** One of them has shown that it has it. */
+  arrived: boolean
+}
+
+/** One of them, as one session has it. */
+export interface Unacked {
+  readonly given: Given
+  /** Monotonic ms at which it was written; undefined while it waits for that. */
+  at: number | undefined
+  overdue: boolean
 }
 
 /** Reads a stanza that was stored as text; undefined where it cannot be read any more. */

@@ -3,6 +3,7 @@ import type { Account } from '../store/accounts.ts'
 import type { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
+import type { Unacked } from './outcome.ts'
 
 /** The far end of a session: a stream. What it is given is committed already. */
 export interface Outlet {
@@ -37,6 +38,9 @@ export class Session {
   inactive = false
   /** It has not shown for `sm.ack_timeout` that it gets what is written, so nothing may rely on it. */
   suspect = false
+
+  /** What it was given and is not known to have, in the order of writing (routing/unacked.ts). */
+  readonly unacked = new Map<Element, Unacked>()
 
   constructor(
     readonly jid: Jid,

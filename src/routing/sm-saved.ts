@@ -61,7 +61,7 @@ export function load(t: Trip, parse: ParseStored): Loaded[] {
       const el = parse(xml) ?? new StoredElement('message', xml)
       queue.waiting.push(el)
       if (offlineId === null) continue
-      give(t, session, { id: offlineId, account, el, live })
+      give(t, session, { id: offlineId, account, el, live, stored: true, holders: 0, arrived: false })
       written(session, el, t.world.clock.monotonic())
     }
     // JSON of our own making, by the names of the features that made it.

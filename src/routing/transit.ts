@@ -129,6 +129,8 @@ export class Transit extends Trip {
   readonly takers: Session[] = []
   /** Id of the recipient's stored copy, once there is one; also the push's key. */
   storedId: number | undefined
+  /** The message as it is kept until one of its takers has shown that it has it. */
+  given: Given | undefined
   /** The account whose client or program sent it, or the server; undefined for what another stanza set off. */
   readonly sender: Sender | undefined
 
