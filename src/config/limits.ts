@@ -76,6 +76,9 @@ export const limits = z
     http_requests_per_ip: countLimit(600).describe(
       'API requests per minute and address; the Unix socket is exempt.',
     ),
+    clients_per_user: countLimit(50).describe(
+      'Apps of one account that are remembered (XEP-0388); the one not seen for longest gives way.',
+    ),
     tokens_per_user: countLimit(50).describe('API tokens of one account.'),
     later_pending: countLimit(4).describe('Requests of one session that may wait for slow work at a time.'),
     later_queue: countLimit(1000).describe('Requests that may wait for slow work in all.'),

@@ -63,6 +63,9 @@ const auth = z.strictObject({
     .max(10_000_000)
     .default(10_000)
     .describe('PBKDF2 rounds of new keys. The client pays them at each login.'),
+  token_lifetime: duration('30d').describe(
+    'How long an app may log in with a token in place of its password (XEP-0484); "0s" = no tokens.',
+  ),
   plain: z.boolean().default(false).describe('Offer PLAIN inside TLS, for clients without SCRAM.'),
   channel_binding: z
     .boolean()

@@ -4,7 +4,11 @@ import type { Feature, Xep } from '../routing/feature.ts'
 /** What is not a feature of the road but of the stream below it. */
 const OF_THE_STREAM: readonly Xep[] = [
   { number: 368, version: '1.1.0', note: 'direct TLS on port 5223' },
+  { number: 386, version: '1.1.0' },
+  { number: 388, version: '1.0.4', note: 'no tasks: no mechanism here needs a second step' },
   { number: 440, version: '0.4.2', note: 'tls-exporter, tls-server-end-point' },
+  { number: 474, version: '0.5.0' },
+  { number: 484, version: '0.2.0', note: 'not in TLS 0-RTT data' },
 ]
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -36,6 +40,10 @@ const TITLES: Readonly<Record<number, string>> = {
   359: 'Unique and Stable Stanza IDs',
   377: 'Spam Reporting',
   368: 'SRV records for XMPP over TLS',
+  386: 'Bind 2',
+  388: 'Extensible SASL Profile',
+  474: 'SASL SCRAM Downgrade Protection',
+  484: 'Fast Authentication Streamlining Tokens',
   440: 'SASL Channel-Binding Type Capability',
 }
 

@@ -1,7 +1,7 @@
 /** Message Carbons (XEP-0280): each device of an account sees what the others send and receive. */
 import type { Feature, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
-import type { Transit } from '../routing/transit.ts'
+import type { Transit, Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { forwarded } from '../xmpp/forward.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -32,6 +32,12 @@ export const carbons: Feature = {
   iq: {
     [`account set {${CARBONS}}enable`]: (t) => set(t, true),
     [`account set {${CARBONS}}disable`]: (t) => set(t, false),
+  },
+
+  inline: {
+    bind: {
+      [`{${CARBONS}}enable`]: (t, session) => put(t, session, true),
+    },
   },
 
   save: (session) => enabled.has(session) || undefined,
@@ -68,12 +74,14 @@ export const carbons: Feature = {
 const privates = new WeakSet<Transit>()
 
 function set(t: Transit, on: boolean): undefined {
-  const { origin } = t
-  if (!origin) return
-  const was = enabled.has(origin)
-  const put = (value: boolean) => (value ? enabled.add(origin) : enabled.delete(origin))
-  put(on)
-  t.undo(() => put(was))
+  if (t.origin) put(t, t.origin, on)
+}
+
+function put(t: Trip, session: Session, on: boolean): undefined {
+  const was = enabled.has(session)
+  const turn = (value: boolean) => (value ? enabled.add(session) : enabled.delete(session))
+  turn(on)
+  t.undo(() => turn(was))
 }
 
 function* others(t: Transit, account: Jid, without: readonly Session[]): Iterable<Session> {

@@ -34,6 +34,13 @@ export const csi: Feature = {
     [`bound {${CSI}}inactive`]: (t, stream) => become(t, stream, true),
   },
 
+  inline: {
+    bind: {
+      [`{${CSI}}active`]: (t, session) => put(t, session, false),
+      [`{${CSI}}inactive`]: (t, session) => put(t, session, true),
+    },
+  },
+
   writing(session, el, world): Verdict {
     if ((!session.inactive && !session.hibernating) || flushing.has(session)) return
     const key = keyOf(el)
@@ -55,11 +62,14 @@ export const csi: Feature = {
 }
 
 function become(t: Trip, { session }: NonzaStream, inactive: boolean): void {
-  if (!session || session.inactive === inactive) return
+  if (session) put(t, session, inactive)
+}
+
+function put(t: Trip, session: Session, inactive: boolean): undefined {
+  if (session.inactive === inactive) return
   session.inactive = inactive
   t.undo(() => (session.inactive = !inactive))
-  const { world } = t
-  if (!inactive) t.after(() => flush(world, session))
+  if (!inactive) t.after(() => flush(t.world, session))
 }
 
 function hold(world: World, session: Session, key: string, el: Element): Verdict {

@@ -1,6 +1,7 @@
 /** Message Archive Management (XEP-0313): an account reads its own archive and says what it takes. */
 import type { Feature } from '../routing/feature.ts'
-import type { Transit } from '../routing/transit.ts'
+import type { Transit, Trip } from '../routing/transit.ts'
+import type { Account } from '../store/accounts.ts'
 import type { ArchiveFilter, ArchiveMode } from '../store/history.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { forwardedText } from '../xmpp/forward.ts'
@@ -37,10 +38,12 @@ export const mam: Feature = {
   iq: {
     [`account get {${MAM}}query`]: () => xml('query', { xmlns: MAM }, writeForm('form', MAM, FIELDS)),
     [`account set {${MAM}}query`]: query,
-    [`account get {${MAM}}metadata`]: metadata,
+    [`account get {${MAM}}metadata`]: (t) => metadata(t, t.account),
     [`account get {${MAM}}prefs`]: (t) => prefs(t),
     [`account set {${MAM}}prefs`]: setPrefs,
   },
+  /** XEP-0386 §4.4: so that the client knows what to fetch. */
+  bound: (t, session) => metadata(t, session.account),
 }
 
 function query(t: Transit, el: Element): Element {
@@ -136,8 +139,8 @@ function readId(t: Transit, text: string | undefined): number | undefined {
   return id
 }
 
-function metadata(t: Transit): Element {
-  const bounds = t.store.history.bounds(t.account)
+function metadata(t: Trip, account: Account): Element {
+  const bounds = t.store.history.bounds(account)
   const mark = (name: string, id: number) =>
     xml(name, { id: String(id), timestamp: new Date(Math.floor(id / 1000)).toISOString() })
   return xml(

@@ -7,6 +7,7 @@ import type { Session } from '../routing/session.ts'
 import { serverPing } from '../routing/ping.ts'
 import type { Trip } from '../routing/transit.ts'
 import { give } from '../routing/unacked.ts'
+import type { Account } from '../store/accounts.ts'
 import type { Stored } from '../store/messages.ts'
 import { limitsHit, offlineStored } from '../metrics.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -46,6 +47,12 @@ export const offline: Feature = {
     if (origin.priority >= 0 && !origin.catchingUp) start(t, origin)
   },
 
+  /** XEP-0386 §4.2: the client fetches from the archive; what is not there comes as ever. */
+  bound(t, session) {
+    clearArchived(t, session.account)
+    return undefined
+  },
+
   acked(t, session) {
     goOn(t, session)
   },
@@ -83,11 +90,11 @@ export const offline: Feature = {
       // §3: a full box is told to the sender, so that nothing is lost unseen.
       throw new StanzaError('service-unavailable', 'The recipient’s offline storage is full.')
     }
-    const id = t.store.messages.nextId()
+    const id = t.storedId ?? t.store.messages.nextId()
     const stored = clone(el)
     stored.append(delay(t.now, to.domain))
     t.store.messages.hold(account, id, stored.toString(), hasBody(el))
-    t.storedId ??= id
+    t.storedId = id
     offlineStored.inc({ result: 'stored' })
     // Who is catching up gets it at the end of what waits.
     for (const session of t.sessions.of(to.bare)) {
@@ -95,6 +102,10 @@ export const offline: Feature = {
     }
     return t.takers.length > 0 ? 'took' : 'held'
   },
+}
+
+function clearArchived(t: Trip, account: Account): void {
+  if (t.store.messages.dropArchived(account)) t.soon((next) => clearArchived(next, account))
 }
 
 function goOn(t: Trip, session: Session): void {

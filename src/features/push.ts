@@ -50,7 +50,7 @@ function enable(t: Transit, el: Element): undefined {
     environment: readEnvironment(value('mode') ?? value('environment')),
     node,
     service: service.jid,
-    sessionKey: t.origin?.jid.resource,
+    sessionKey: t.origin?.agent?.id ?? t.origin?.jid.resource,
   })
 }
 

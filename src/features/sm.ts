@@ -3,7 +3,7 @@
  * lost session was not seen to have goes back to offline storage (features/unacked.ts); nothing of it is bounced.
  */
 import { limitsHit } from '../metrics.ts'
-import type { Feature, NonzaStream, Verdict } from '../routing/feature.ts'
+import type { Feature, NonzaStream, Resumption, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { readCount, SmQueue } from '../routing/sm-queue.ts'
 import { load, save } from '../routing/sm-saved.ts'
@@ -32,7 +32,8 @@ const worlds = new WeakMap<World, Known>()
 export const sm: Feature = {
   name: 'sm',
   xeps: [{ number: 198, version: '1.6.3' }],
-  streamFeatures: (s) => (s.authenticated ? [xml('sm', { xmlns: SM })] : []),
+  streamFeatures: (s) =>
+    s.authenticated && !(s.session && queues.has(s.session)) ? [xml('sm', { xmlns: SM })] : [],
 
   nonza: {
     // §3: not before login, not before binding, not twice.
@@ -45,6 +46,12 @@ export const sm: Feature = {
     [`bound {${SM}}r`]: (t, stream) => withQueue(stream, (queue, session) => answer(t, session, queue)),
     [`bound {${SM}}a`]: (t, stream, el) =>
       withQueue(stream, (queue, session) => acknowledged(t, session, queue, el)),
+  },
+
+  inline: {
+    offers: [xml('sm', { xmlns: SM })],
+    resume: { [`{${SM}}resume`]: (t, stream, el) => resumption(t, stream, el) },
+    bind: { [`{${SM}}enable`]: enabled },
   },
 
   /** Last of those that look at what is written: from here on it is sent, and counted. */
@@ -117,6 +124,12 @@ function enable(t: Trip, stream: NonzaStream, el: Element): void {
   if (!session) return
   // §3: a client shall try at most once.
   if (queues.has(session)) throw new StreamError('policy-violation', 'Stream management is enabled already.')
+  const answer = enabled(t, session, el)
+  t.after(() => stream.send(answer))
+}
+
+/** Counts from the answer on. */
+function enabled(t: Trip, session: Session, el: Element): Element {
   const { max, max_with_push } = t.config.sm
   const longest = t.store.push.devices.of(session.account.id).length > 0 ? max_with_push : max
   const wanted = readCount(el.attrs.max)
@@ -133,36 +146,47 @@ function enable(t: Trip, stream: NonzaStream, el: Element): void {
     session.acknowledges = false
     if (id !== undefined) known.sessions.delete(id)
   })
+  t.after(() => void (queue.counting = true))
   const more = id === undefined ? {} : { resume: 'true', id, max: String(seconds) }
-  t.after(() => {
-    stream.send(xml('enabled', { xmlns: SM, ...more }))
-    queue.counting = true
+  return xml('enabled', { xmlns: SM, ...more })
+}
+
+function resume(t: Trip, stream: NonzaStream, el: Element): void {
+  const found = resumption(t, stream, el)
+  if (!('session' in found)) return t.after(() => stream.send(found))
+  const { session, answer, then } = found
+  stream.adopt(t, session, () => {
+    stream.send(answer())
+    then()
   })
 }
 
 /** §5: by whoever owns it, from any address. */
-function resume(t: Trip, stream: NonzaStream, el: Element): void {
+function resumption(t: Trip, stream: NonzaStream, el: Element): Resumption | Element {
   const { previd } = el.attrs
   const h = readCount(el.attrs.h)
-  if (previd === undefined || h === undefined) return fail(t, stream, 'bad-request')
+  if (previd === undefined || h === undefined) return failed('bad-request')
   const known = knownTo(t.world)
   const session = known.sessions.get(previd)
   const queue = session && queues.get(session)
   if (!session || !queue || session.account.id !== stream.account?.id) {
     const ended = known.ended.get(previd)
     const mine = ended && ended.account === stream.account?.jid
-    return fail(t, stream, 'item-not-found', mine ? ended.h : undefined)
+    return failed('item-not-found', mine ? ended.h : undefined)
   }
   take(t, session, queue, h)
   const { suspect } = session
   session.suspect = false
   t.undo(() => (session.suspect = suspect))
-  stream.adopt(t, session, () => {
-    queue.cancel()
-    stream.send(xml('resumed', { xmlns: SM, previd, h: String(queue.handled(session.handled)) }))
-    for (const waiting of queue.waiting) stream.send(waiting)
-    if (queue.waiting.length > 0) ask(session, queue)
-  })
+  return {
+    session,
+    answer: () => xml('resumed', { xmlns: SM, previd, h: String(queue.handled(session.handled)) }),
+    then() {
+      queue.cancel()
+      for (const waiting of queue.waiting) stream.send(waiting)
+      if (queue.waiting.length > 0) ask(session, queue)
+    },
+  }
 }
 
 function acknowledged(t: Trip, session: Session, queue: SmQueue, el: Element): void {
@@ -214,7 +238,11 @@ function overflow(session: Session): Verdict {
   return 'stop'
 }
 
-function fail(t: Trip, stream: NonzaStream, condition: StanzaCondition, h?: number): void {
+function fail(t: Trip, stream: NonzaStream, condition: StanzaCondition): void {
+  t.after(() => stream.send(failed(condition)))
+}
+
+function failed(condition: StanzaCondition, h?: number): Element {
   const attrs = { xmlns: SM, h: h === undefined ? undefined : String(h) }
-  t.after(() => stream.send(xml('failed', attrs, xml(condition, { xmlns: NS.stanzaErrors }))))
+  return xml('failed', attrs, xml(condition, { xmlns: NS.stanzaErrors }))
 }

@@ -63,6 +63,8 @@ export interface StreamState {
   readonly host: string
   readonly secure: boolean
   readonly authenticated: boolean
+  /** The session that is open on it already (XEP-0386). */
+  readonly session: Session | undefined
   readonly ip: string
 }
 
@@ -83,6 +85,25 @@ export type NonzaHandler = (t: Trip, stream: NonzaStream, el: Element) => void
 /** Elements of a stream that are no stanzas, by "state {namespace}name". States: open, authenticated, bound. */
 export type NonzaTable = Readonly<Record<string, NonzaHandler>>
 
+/** An earlier session that a login goes on with; the answer is made when it is written, `then` follows it. */
+export interface Resumption {
+  readonly session: Session
+  readonly answer: () => Element
+  readonly then: () => void
+}
+/** Returns the element that says why not, where it cannot be done. */
+export type ResumeHandler = (t: Trip, stream: NonzaStream, el: Element) => Resumption | Element
+export type BindHandler = (t: Trip, session: Session, el: Element) => Element | undefined
+
+/** Requests inside a login (XEP-0388) or a binding (XEP-0386), by "{namespace}name". */
+export interface Inline {
+  /** Advertised for logins. */
+  readonly offers?: readonly Element[]
+  readonly resume?: Readonly<Record<string, ResumeHandler>>
+  /** Advertised for bindings by their namespaces. */
+  readonly bind?: Readonly<Record<string, BindHandler>>
+}
+
 export interface Feature {
   /** The file's name and the XEP's spoken short name. */
   readonly name: string
@@ -93,6 +114,7 @@ export interface Feature {
   /** IQs before authentication; the key has no target: "set {ns}query". */
   readonly preauth?: IqTable
   readonly nonza?: NonzaTable
+  readonly inline?: Inline
   /** A local account sent it. May stop it or throw StanzaError. */
   sent?(t: Transit): Verdict
   /** It reached a local account. */
@@ -112,6 +134,8 @@ export interface Feature {
   /** Every session that was given these has ended without a sign that they arrived: they are in offline storage now. */
   lost?(t: Trip, account: Account, messages: readonly Given[]): void
   opened?(t: Trip, session: Session): void
+  /** A resource was bound by XEP-0386: what its answer holds besides. */
+  bound?(t: Trip, session: Session): Element | undefined
   /** The stream of a session is gone without a goodbye; 'stop' keeps the session. */
   detached?(t: Trip, session: Session): Verdict
   /** The session has a stream again (XEP-0198 §5), and what was not acknowledged is written to it. */

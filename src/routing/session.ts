@@ -1,5 +1,6 @@
 /** A bound resource (RFC 6120 §7) and the table of them all. */
 import type { Account } from '../store/accounts.ts'
+import type { UserAgent } from '../store/clients.ts'
 import type { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
@@ -39,6 +40,8 @@ export class Session {
   /** It has not shown for `sm.ack_timeout` that it gets what is written, so nothing may rely on it. */
   suspect = false
 
+  /** What the app said of itself at its login (XEP-0388 §2.2). */
+  agent: UserAgent | undefined
   /** What it was given and is not known to have, in the order of writing (routing/unacked.ts). */
   readonly unacked = new Map<Element, Unacked>()
 

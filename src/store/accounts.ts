@@ -58,6 +58,7 @@ export class Accounts {
   readonly #depart: Write<{ id: number }>
   readonly #leftovers: readonly Write<{ id: number; limit: number }>[]
   readonly #delete: Write<{ id: number }>
+  readonly #revokeTokens: Write<{ accountId: number }>
   readonly #disable: Write<{ id: number; disabled: boolean }>
   readonly #seen: Write<{ id: number; lastSeen: number; lastStatus: string | null }>
   readonly #bump: Write<{ id: number }>
@@ -139,6 +140,10 @@ export class Accounts {
         .where(eq(accounts.id, p('id')))
         .prepare(),
     )
+    this.#revokeTokens = rawWriter(
+      db,
+      'UPDATE clients SET token = NULL, new_token = NULL WHERE account_id = $accountId',
+    )
     const tables = tablesOfAccounts(db)
     this.#erase = tables.atOnce.map((table) => rawWriter(db, `DELETE FROM ${table} WHERE account_id = $id`))
     this.#leftovers = tables.batched.map((table) =>
@@ -209,8 +214,10 @@ export class Accounts {
     return account
   }
 
+  /** Whoever logged in with the old one must do so anew: the tokens of its apps go with it (XEP-0484). */
   setPassword(account: Account, keys: Credentials): void {
     this.#writeKeys(account.id, keys)
+    this.#revokeTokens({ accountId: account.id })
   }
 
   /**

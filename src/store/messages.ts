@@ -52,6 +52,7 @@ export class Messages {
     inFlight: boolean
   }>
   readonly #land: Write<{ id: number }>
+  readonly #dropArchived: Write<{ accountId: number; limit: number }>
   readonly #drop: Write<{ id: number; accountId: number }>
   readonly #origin: Write<{ id: number; origin: string }>
 
@@ -92,6 +93,11 @@ export class Messages {
     )
     this.#origin = rawWriter(db, 'INSERT INTO origins (id, origin) VALUES ($id, $origin)')
     this.#drop = rawWriter(db, 'DELETE FROM offline WHERE id = $id AND account_id = $accountId')
+    this.#dropArchived = rawWriter(
+      db,
+      `DELETE FROM offline WHERE id IN (SELECT o.id FROM offline o JOIN archive a USING (id)
+       WHERE o.account_id = $accountId AND o.in_flight = 0 AND a.account_id = $accountId LIMIT $limit)`,
+    )
     this.#land = rawWriter(db, 'UPDATE offline SET in_flight = 0 WHERE id = $id AND in_flight = 1')
   }
 
@@ -143,6 +149,11 @@ export class Messages {
   /** Removes what was delivered; ids that are gone already do no harm. */
   delivered(account: Account, ids: readonly number[]): void {
     for (const id of ids) this.#drop({ id, accountId: account.id })
+  }
+
+  /** Removes what waits and stands in the account's archive too; true where there may be more. Within a trip. */
+  dropArchived(account: Account): boolean {
+    return this.#dropArchived({ accountId: account.id, limit: BATCH }) === BATCH
   }
 
   /** Whether this very message was stored before (XEP-0359 §3.2 origin-id, within the sender and recipient). */

@@ -2,6 +2,7 @@
 import { Accounts } from './accounts.ts'
 import { Blocked } from './blocked.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
+import { Clients } from './clients.ts'
 import { Contacts } from './contacts.ts'
 import { closeDb, type Db, openDb } from './db.ts'
 import { History } from './history.ts'
@@ -26,6 +27,7 @@ export class Store {
   readonly settings: Settings
   readonly sm: Sm
   readonly tokens: Tokens
+  readonly clients: Clients
 
   constructor(
     readonly db: Db,
@@ -43,6 +45,7 @@ export class Store {
     this.settings = new Settings(db, random)
     this.sm = new Sm(db)
     this.tokens = new Tokens(db, random)
+    this.clients = new Clients(db, random)
   }
 
   get turn(): Turn {

@@ -1,28 +1,33 @@
 /** A client's stream: TLS, SASL and resource binding in the order of RFC 6120, then stanzas for the router. */
 import { limitsHit, stanzas } from '../metrics.ts'
 import type { Feature, Guest, NonzaStream, StreamState } from '../routing/feature.ts'
+import type { Inlines } from '../routing/inline.ts'
 import type { Router } from '../routing/router.ts'
 import { type Outlet, Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
+import type { UserAgent } from '../store/clients.ts'
 import type { Clock } from '../store/clock.ts'
 import { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { errorReply } from '../xmpp/stanza.ts'
 import { child, type Element, xml } from '../xmpp/xml.ts'
-import { Login, type LoginContext } from './login.ts'
+import { Authentication, type LoggedIn, type LoginStream } from './authentication.ts'
+import { establish } from './establish.ts'
+import type { LoginContext } from './login.ts'
 import { Rate } from './rate.ts'
 import { offers } from './offers.ts'
-import type { SaslStep } from './sasl.ts'
+import type { Authenticate } from './sasl-profile.ts'
 import { boundLimits, preauthLimits } from './stream-limits.ts'
 import { Stream, type StreamEvent } from './stream.ts'
-import type { Identity, Transport } from './transport.ts'
+import type { Identity, TlsFacts, Transport } from './transport.ts'
 
 /** What a client stream needs from the server. */
 export interface C2sContext extends LoginContext {
   readonly router: Router
   readonly features: readonly Feature[]
+  readonly inlines: Inlines
   readonly clock: Clock
   identity(host: string): Identity
   closed(stream: ClientStream): void
@@ -33,7 +38,7 @@ const RESUMABLE: ReadonlySet<string> = new Set(['connection-timeout', 'system-sh
 
 type Phase = 'header' | 'starttls' | 'sasl' | 'bind' | 'bound'
 
-export class ClientStream extends Stream implements Outlet, NonzaStream {
+export class ClientStream extends Stream implements Outlet, NonzaStream, LoginStream {
   readonly #context: C2sContext
   readonly #stanzaRate: Rate
   readonly #byteRate: Rate
@@ -41,7 +46,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream {
   #phase: Phase = 'header'
   #host = ''
   #peer: string | undefined
-  readonly #login: Login
+  readonly #auth: Authentication
   /** One per header, so that a guest's requests are counted together. */
   #guest: Guest | undefined
   #account: Account | undefined
@@ -57,12 +62,16 @@ export class ClientStream extends Stream implements Outlet, NonzaStream {
     const { limits } = config
     this.#stanzaRate = new Rate(context.clock, limits.stanzas_per_second, limits.stanza_burst)
     this.#byteRate = new Rate(context.clock, limits.bytes_per_second, limits.bytes_burst)
-    this.#login = new Login(context, transport.ip)
+    this.#auth = new Authentication(context, this)
     this.#cancelTimeout = context.clock.after(limits.preauth_timeout, () => this.#tooSlow())
   }
 
   get account(): Account | undefined {
     return this.#account
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.transport.tls
   }
 
   get ip(): string {
@@ -98,9 +107,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream {
     this.#phase = this.#jid ? 'bind' : this.#mustSecure ? 'starttls' : 'sasl'
     this.#guest = undefined
     this.turn.after(() => this.sendHeader())
-    const { world, features } = this.#context
-    const { tls } = this.transport
-    this.say(offers({ world, features, state: this.#state, tls, mustSecure: this.#mustSecure }))
+    this.#offer()
   }
 
   protected override headerAttrs(): Record<string, string> {
@@ -118,7 +125,8 @@ export class ClientStream extends Stream implements Outlet, NonzaStream {
       return this.#context.router.submit(this.session, el)
     }
     if (xmlns === NS.tls) return this.#startTls(el)
-    if (xmlns === NS.sasl) return this.#authenticate(el)
+    if (xmlns === NS.sasl || xmlns === NS.sasl2) return this.#authenticate(el)
+    this.#auth.checkQuiet()
     if (xmlns !== undefined && this.#context.router.nonza(this.#jid ? 'authenticated' : 'open', this, el))
       return
     if (xmlns !== undefined) throw new StreamError('unsupported-stanza-type')
@@ -184,7 +192,8 @@ export class ClientStream extends Stream implements Outlet, NonzaStream {
 
   get #state(): StreamState {
     const authenticated = this.#jid !== undefined
-    return { host: this.#host, secure: this.transport.tls !== undefined, authenticated, ip: this.ip }
+    const { session, ip } = this
+    return { host: this.#host, secure: this.tls !== undefined, authenticated, session, ip }
   }
 
   get #mustSecure(): boolean {
@@ -212,12 +221,18 @@ export class ClientStream extends Stream implements Outlet, NonzaStream {
     }
   }
 
+  #offer(): void {
+    const { world, features, inlines } = this.#context
+    const { tls } = this
+    this.say(offers({ world, features, inlines, state: this.#state, tls, mustSecure: this.#mustSecure }))
+  }
+
   #startTls(el: Element): void {
     if (el.name !== 'starttls' || this.transport.tls || this.#jid)
       throw new StreamError('unsupported-stanza-type')
     // What followed in the clear was not protected by what comes now (CVE-2011-0411 and its kin).
     if (this.reader.discard() > 0) throw new StreamError('policy-violation', 'Data after starttls.')
-    this.#login.forget()
+    this.#auth.forget()
     this.wait()
     this.turn.after(() => {
       if (this.isClosed) return
@@ -234,58 +249,26 @@ export class ClientStream extends Stream implements Outlet, NonzaStream {
 
   #authenticate(el: Element): void {
     if (this.#jid || this.#phase === 'bind') throw new StreamError('not-authorized')
-    try {
-      if (this.#phase === 'starttls') throw new SaslError('encryption-required')
-      this.#attend(this.#login.step(el, this.#host, this.transport.tls))
-    } catch (error) {
-      this.#saslFailed(error)
-    }
+    if (this.#phase === 'starttls') return void this.#auth.failed(new SaslError('encryption-required'))
+    if (el.attrs.xmlns === NS.sasl2 && !this.#state.secure) throw new StreamError('unsupported-stanza-type')
+    this.#auth.receive(el, this.#host)
   }
 
-  #attend(step: SaslStep | Promise<SaslStep>): void {
-    if (!(step instanceof Promise)) return this.#saslAnswer(step)
-    this.hold()
-    step.then(
-      (done) => {
-        if (!this.isClosed) this.#saslAnswer(done)
-        this.go()
-      },
-      (error: unknown) => {
-        if (this.isClosed || !this.#saslFailed(error)) this.go()
-      },
-    )
-  }
-
-  #saslAnswer(step: SaslStep): void {
-    if (step.kind === 'challenge') {
-      return this.say(xml('challenge', { xmlns: NS.sasl }, step.data === '' ? undefined : step.data))
-    }
-    this.#login.succeeded(step.jid.bare)
+  loggedIn(step: LoggedIn, request: Authenticate | undefined): void {
     this.#account = step.account
     this.#jid = step.jid
-    this.#phase = 'header'
-    this.say(xml('success', { xmlns: NS.sasl }, step.data))
-    this.restart(boundLimits(this.#context.world.config))
-  }
-
-  /** Whether the answer, and with it all that follows, is held back for a while. */
-  #saslFailed(error: unknown): boolean {
-    const { answer, delay, last } = this.#login.failed(error)
-    const finish = () => {
-      if (this.isClosed) return
-      this.say(answer)
-      if (last) this.close(new StreamError('policy-violation', 'Too many failed logins.'))
+    const limits = boundLimits(this.#context.world.config)
+    if (!request) {
+      this.#phase = 'header'
+      this.say(xml('success', { xmlns: NS.sasl }, step.data))
+      return this.restart(limits)
     }
-    if (delay === 0) {
-      finish()
-      return false
-    }
-    this.hold()
-    this.clock.after(delay, () => {
-      finish()
-      this.go()
-    })
-    return true
+    this.#phase = 'bind'
+    this.relax(limits)
+    const { world, router, inlines, nobody: secret } = this.#context
+    const open = (jid: Jid) => this.#openSession(jid, step.account, request.agent)
+    const offer = () => this.#offer()
+    establish({ world, router, inlines, tls: this.tls, secret, stream: this, open, offer }, step, request)
   }
 
   /** RFC 6120 §7: only a bind request is heard here. */
@@ -310,7 +293,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream {
     }
   }
 
-  #openSession(full: Jid, account: Account): void {
+  #openSession(full: Jid, account: Account, agent?: UserAgent): Session {
     const { world, router, clock } = this.#context
     // The account may have gone or been disabled since the login.
     const current = world.store.accounts.find(full.bare)
@@ -323,10 +306,17 @@ export class ClientStream extends Stream implements Outlet, NonzaStream {
     }
     // RFC 6120 §7.7.2.2: the new one wins; a phone that lost its network must not be locked out by its own ghost.
     existing?.outlet.close(new StreamError('conflict', 'Replaced by a new connection.'))
+    // XEP-0386 §4.2: the same app cannot be there twice.
+    if (agent) {
+      for (const other of [...world.sessions.of(full.bare)])
+        if (other.agent?.id === agent.id) other.outlet.close(new StreamError('conflict'))
+    }
     const session = new Session(full, current, this, clock.now())
+    session.agent = agent
     router.open(session)
     this.session = session
     this.#bound()
+    return session
   }
 
   /** A session that waits for its client's return gives way to one that is there. */

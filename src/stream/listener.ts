@@ -2,6 +2,7 @@
 import { getLogger } from '../log.ts'
 import { connections, limitsHit, sessions } from '../metrics.ts'
 import { serverPing } from '../routing/ping.ts'
+import { Inlines } from '../routing/inline.ts'
 import { networkOf } from '../routing/registration-limiter.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import { type C2sContext, ClientStream } from './c2s.ts'
@@ -20,8 +21,9 @@ export class ClientStreams {
   #stopping = false
   #cancel: () => void
 
-  constructor(context: Omit<C2sContext, 'closed'>, most: number) {
-    this.#context = { ...context, closed: (stream) => this.#closed(stream) }
+  constructor(context: Omit<C2sContext, 'closed' | 'inlines'>, most: number) {
+    const inlines = new Inlines(context.features)
+    this.#context = { ...context, inlines, closed: (stream) => this.#closed(stream) }
     this.#most = most
     this.#cancel = context.clock.after(SWEEP_MS, () => this.#sweep())
   }

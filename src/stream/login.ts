@@ -4,9 +4,8 @@ import { authentications } from '../metrics.ts'
 import type { AuthLimiter } from '../routing/auth-limiter.ts'
 import type { World } from '../routing/transit.ts'
 import { SaslError, StanzaError } from '../xmpp/errors.ts'
-import { NS } from '../xmpp/namespaces.ts'
-import { type Element, xml } from '../xmpp/xml.ts'
 import { SaslExchange, type SaslStep } from './sasl.ts'
+import type { SaslCommand } from './sasl-profile.ts'
 import type { TlsFacts } from './transport.ts'
 
 const log = getLogger('c2s')
@@ -19,7 +18,7 @@ export interface LoginContext {
 }
 
 export interface Failure {
-  readonly answer: Element
+  readonly error: SaslError
   /** Milliseconds for which the answer is held back. */
   readonly delay: number
   /** The stream has had its tries (RFC 6120 §6.4.5). */
@@ -38,20 +37,29 @@ export class Login {
     this.#ip = ip
   }
 
-  /** One element of the SASL namespace. Throws SaslError. */
-  step(el: Element, host: string, tls: TlsFacts | undefined): SaslStep | Promise<SaslStep> {
+  /** One word of the client. Throws SaslError. */
+  step(command: SaslCommand, host: string, tls: TlsFacts | undefined): SaslStep | Promise<SaslStep> {
     const { world, auth, nobody } = this.#context
     if (auth.isBanned(this.#ip)) throw new SaslError('temporary-auth-failure', 'Too many failed logins.')
-    const text = el.getText().trim()
-    if (el.name === 'auth') {
+    if (command.kind === 'begin') {
       if (this.#exchange) throw new SaslError('malformed-request')
-      this.#mechanism = el.attrs.mechanism ?? ''
-      this.#exchange = new SaslExchange(this.#mechanism, { world, host, tls, nobody })
-      return this.#exchange.next(text === '' ? undefined : text)
+      this.#mechanism = command.mechanism
+      this.#exchange = new SaslExchange(this.#mechanism, {
+        world,
+        host,
+        tls,
+        nobody,
+        request: command.request,
+      })
+      return this.#exchange.next(command.initial)
     }
-    if (el.name === 'abort') throw new SaslError('aborted')
-    if (el.name !== 'response' || !this.#exchange) throw new SaslError('malformed-request')
-    return this.#exchange.next(text === '' ? '=' : text)
+    if (command.kind === 'abort') throw new SaslError('aborted')
+    if (!this.#exchange) throw new SaslError('malformed-request')
+    return this.#exchange.next(command.data)
+  }
+
+  get isUnderWay(): boolean {
+    return this.#exchange !== undefined
   }
 
   succeeded(jid: string): void {
@@ -61,7 +69,8 @@ export class Login {
   }
 
   failed(error: unknown): Failure {
-    const { condition, text } = toSaslError(error)
+    const failed = toSaslError(error)
+    const { condition } = failed
     const { auth, world } = this.#context
     const claimed = this.#exchange?.claimed ?? ''
     this.#exchange = undefined
@@ -71,12 +80,7 @@ export class Login {
     authentications.inc({ mechanism, result: condition })
     log.info('a login failed', { ip: this.#ip, mechanism, reason: condition })
     return {
-      answer: xml(
-        'failure',
-        { xmlns: NS.sasl },
-        xml(condition),
-        text ? xml('text', { 'xml:lang': 'en' }, text) : undefined,
-      ),
+      error: failed,
       delay: guess ? auth.delay(this.#ip, claimed) : 0,
       last: ++this.#tries >= world.config.limits.auth_tries || auth.isBanned(this.#ip),
     }
@@ -96,5 +100,7 @@ function toSaslError(error: unknown): SaslError {
 
 /** A mechanism name for logs and labels: what a client made up must not become one. */
 function known(mechanism: string): string {
-  return /^(SCRAM-SHA-(1|256)(-PLUS)?|PLAIN)$/.test(mechanism) ? mechanism : 'other'
+  return /^(SCRAM-SHA-(1|256)(-PLUS)?|PLAIN|HT-SHA-256-(NONE|ENDP|EXPR))$/.test(mechanism)
+    ? mechanism
+    : 'other'
 }

@@ -1,9 +1,10 @@
 /** What a stream offers its client next (RFC 6120 §4.3.2). */
 import type { Feature, StreamState } from '../routing/feature.ts'
+import type { Inlines } from '../routing/inline.ts'
 import type { World } from '../routing/transit.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
-import { channelBindings, mechanisms } from './sasl.ts'
+import { channelBindings, fastMechanisms, mechanisms } from './sasl.ts'
 import type { TlsFacts } from './transport.ts'
 
 export interface Offering {
@@ -13,16 +14,18 @@ export interface Offering {
   readonly tls: TlsFacts | undefined
   /** Nothing but TLS will do. */
   readonly mustSecure: boolean
+  readonly inlines: Inlines
 }
 
-export function offers({ world, features, state, tls, mustSecure }: Offering): Element {
+export function offers({ world, features, state, tls, mustSecure, inlines }: Offering): Element {
   const list: Element[] = []
-  if (state.authenticated) list.push(xml('bind', { xmlns: NS.bind }))
+  if (state.authenticated && !state.session) list.push(xml('bind', { xmlns: NS.bind }))
   if (!state.secure) {
     const required = world.config.c2s.require_tls ? xml('required') : undefined
     list.push(xml('starttls', { xmlns: NS.tls }, required))
   }
-  if (!state.authenticated && !mustSecure) list.push(...sasl(world, tls))
+  if (!state.authenticated && !mustSecure)
+    list.push(...sasl(world, tls), ...sasl2(world, state, tls, inlines))
   if (state.authenticated || !mustSecure) {
     for (const feature of features) list.push(...(feature.streamFeatures?.(state, world) ?? []))
   }
@@ -37,4 +40,15 @@ function sasl({ config: { auth } }: World, tls: TlsFacts | undefined): Element[]
   // XEP-0440 §3
   const bindings = types.map((type) => xml('channel-binding', { type }))
   return [list, xml('sasl-channel-binding', { xmlns: 'urn:xmpp:sasl-cb:0' }, ...bindings)]
+}
+
+/** XEP-0388 §2.1, only inside TLS. */
+function sasl2({ config: { auth } }: World, state: StreamState, tls: TlsFacts | undefined, inlines: Inlines) {
+  if (!state.secure) return []
+  const names = mechanisms(tls, auth).map((name) => xml('mechanism', {}, name))
+  const fast = fastMechanisms(tls, auth).map((name) => xml('mechanism', {}, name))
+  const tokens = fast.length > 0 ? xml('fast', { xmlns: 'urn:xmpp:fast:0' }, ...fast) : undefined
+  return [
+    xml('authentication', { xmlns: NS.sasl2 }, ...names, xml('inline', {}, ...inlines.offers(), tokens)),
+  ]
 }

@@ -1,11 +1,14 @@
 /** SASL for client streams (RFC 6120 §6): which mechanisms a stream offers, and one exchange from start to end. */
 import { keysOfNobody, type HashName, type ScramKeys, verifyPassword } from '../store/credentials.ts'
 import type { Account } from '../store/accounts.ts'
+import type { FastToken } from '../store/clients.ts'
 import type { Config } from '../config.ts'
 import type { World } from '../routing/transit.ts'
 import { SaslError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
-import { type ChannelBindings, Scram } from './scram.ts'
+import { htAnswer, htMechanisms, type HtMechanism, htProves, isHt, readHt } from './ht.ts'
+import type { Authenticate } from './sasl-profile.ts'
+import { type ChannelBindings, offerText, Scram } from './scram.ts'
 import type { TlsFacts } from './transport.ts'
 
 /** A message of at most this many bytes; the stanza cap alone would let a flood of large ones be decoded. */
@@ -15,6 +18,8 @@ export interface SaslContext {
   readonly world: World
   readonly host: string
   readonly tls: TlsFacts | undefined
+  /** What the client wants along with it; undefined in RFC 6120's own profile. */
+  readonly request: Authenticate | undefined
   /** Secret behind the keys of unknown users. */
   readonly nobody: Buffer
 }
@@ -26,6 +31,8 @@ export type SaslStep =
       readonly account: Account
       readonly jid: Jid
       readonly data: string | undefined
+      /** The token that proved it (XEP-0484). */
+      readonly token?: FastToken
     }
 
 /** What TLS 1.3 and 1.2 allow. RFC 9266 §4.2: the exporter of TLS 1.2 is safe only with extended master secret,
@@ -45,6 +52,11 @@ export function mechanisms(tls: TlsFacts | undefined, auth: Config['auth']): str
   return [...plus, ...scram, ...(tls && auth.plain ? ['PLAIN'] : [])]
 }
 
+/** Mechanisms for tokens (XEP-0484 §3.1); none where tokens are switched off. */
+export function fastMechanisms(tls: TlsFacts | undefined, auth: Config['auth']): string[] {
+  return auth.token_lifetime > 0 ? htMechanisms(channelBindings(tls, auth)) : []
+}
+
 export class SaslExchange {
   readonly #context: SaslContext
   readonly #mechanism: string
@@ -56,15 +68,19 @@ export class SaslExchange {
   constructor(mechanism: string, context: SaslContext) {
     const { auth } = context.world.config
     const offered = mechanisms(context.tls, auth)
-    if (!offered.includes(mechanism)) throw new SaslError('invalid-mechanism')
+    // XEP-0484 §3.4: a token is announced as one, and nothing else is.
+    const fast = context.request?.fast ? fastMechanisms(context.tls, auth) : undefined
+    if (!(fast ?? offered).includes(mechanism)) throw new SaslError('invalid-mechanism')
     this.#mechanism = mechanism
     this.#context = context
-    if (mechanism === 'PLAIN') return
+    if (mechanism === 'PLAIN' || fast) return
+    const bindings = channelBindings(context.tls, auth)
     this.#scram = new Scram({
       hash: mechanism.startsWith('SCRAM-SHA-256') ? 'SHA-256' : 'SHA-1',
       plus: mechanism.endsWith('-PLUS'),
       plusOffered: offered.some((name) => name.endsWith('-PLUS')),
-      bindings: channelBindings(context.tls, auth),
+      bindings,
+      offer: offerText(offered, bindings.keys()),
       nonce: context.world.random.bytes(18).toString('base64'),
       keysFor: (username, authzid) => this.#keysFor(username, authzid),
     })
@@ -78,6 +94,7 @@ export class SaslExchange {
   /** One message from the client; `undefined` is an absent initial response (RFC 6120 §6.4.2). */
   next(base64: string | undefined): SaslStep | Promise<SaslStep> {
     if (base64 === undefined) return { kind: 'challenge', data: '' }
+    if (isHt(this.#mechanism)) return this.#ht(this.#mechanism, decodeBytes(base64))
     const message = decode(base64)
     if (!this.#scram) return this.#plain(message)
     if (!this.#jid) return { kind: 'challenge', data: encode(this.#scram.first(message)) }
@@ -92,6 +109,25 @@ export class SaslExchange {
     const hash: HashName = this.#mechanism.startsWith('SCRAM-SHA-256') ? 'SHA-256' : 'SHA-1'
     const keys = this.#account && world.store.accounts.scramKeys(this.#account, hash)
     return keys ?? keysOfNobody(this.#jid?.bare ?? '', hash, world.config.auth.scram_iterations, nobody)
+  }
+
+  /** XEP-0484 §3.4. Someone who does not exist has no tokens either. */
+  #ht(mechanism: HtMechanism, bytes: Buffer): SaslStep {
+    const message = readHt(bytes)
+    if (!message) throw new SaslError('malformed-request')
+    this.#identify(message.username, '')
+    const { world, tls, request } = this.#context
+    const { clients } = world.store
+    const bindings = channelBindings(tls, world.config.auth)
+    const client =
+      this.#account && request?.agent ? clients.find(this.#account.id, request.agent.id) : undefined
+    const tokens = client ? clients.tokens(client) : []
+    const token = tokens.find(
+      (one) => one.mechanism === mechanism && htProves(message.proof, one.token, mechanism, bindings),
+    )
+    if (!token) throw new SaslError('not-authorized')
+    if (token.expiresAt <= world.now()) throw new SaslError('credentials-expired')
+    return { ...this.#success(htAnswer(token.token, mechanism, bindings).toString('base64')), token }
   }
 
   /** RFC 4616 §2: authzid NUL authcid NUL password. */
@@ -131,7 +167,7 @@ export class SaslExchange {
     }
   }
 
-  #success(data: string | undefined): SaslStep {
+  #success(data: string | undefined): Extract<SaslStep, { kind: 'success' }> {
     // The account may have gone while the exchange went on, and a disabled one is told so only with its password.
     const account = this.#jid && this.#context.world.store.accounts.find(this.#jid.bare)
     if (!account || !this.#jid) throw new SaslError('not-authorized')
@@ -141,15 +177,20 @@ export class SaslExchange {
 }
 
 /** RFC 6120 §6.4.2: "=" is an empty message; anything that is not base64 is `incorrect-encoding`. */
-function decode(base64: string): string {
-  if (base64 === '=') return ''
+function decodeBytes(base64: string): Buffer {
+  if (base64 === '=') return Buffer.alloc(0)
   if (base64.length > MESSAGE_BYTES) throw new SaslError('malformed-request')
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(base64)) {
     throw new SaslError('incorrect-encoding')
   }
+  return Buffer.from(base64, 'base64')
+}
+
+function decode(base64: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(base64, 'base64'))
-  } catch {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(decodeBytes(base64))
+  } catch (error) {
+    if (error instanceof SaslError) throw error
     throw new SaslError('malformed-request')
   }
 }

@@ -14,6 +14,8 @@ export interface ScramOptions {
   readonly plusOffered: boolean
   readonly bindings: ChannelBindings
   readonly nonce: string
+  /** XEP-0474 §5.1: what was offered, to be hashed into the exchange; without it the exchange is as in RFC 5802. */
+  readonly offer?: string
   /** Keys for a user name; keys of nobody when there is no such account, so that both look alike. */
   keysFor(username: string, authzid: string): ScramKeys
 }
@@ -56,7 +58,9 @@ export class Scram {
     this.#nonce = clientNonce + this.#options.nonce
     this.#keys = this.#options.keysFor(unescapeName(user.slice(2)), unescapeName(authzid))
     const salt = this.#keys.salt.toString('base64')
-    this.#serverFirst = `r=${this.#nonce},s=${salt},i=${this.#keys.iterations}`
+    const { hash, offer } = this.#options
+    const seen = offer === undefined ? '' : createHash(digestName[hash]).update(offer).digest('base64')
+    this.#serverFirst = `r=${this.#nonce},s=${salt},i=${this.#keys.iterations}${seen && `,h=${seen}`}`
     return this.#serverFirst
   }
 
@@ -98,6 +102,13 @@ export class Scram {
       this.#bindingType === undefined ? undefined : this.#options.bindings.get(this.#bindingType)?.()
     return Buffer.concat([Buffer.from(this.#gs2Header), data ?? Buffer.alloc(0)])
   }
+}
+
+/** XEP-0474 §5.1: the mechanisms and, where XEP-0440 told them, the channel bindings, each sorted by octets. */
+export function offerText(mechanisms: readonly string[], bindings: Iterable<string>): string {
+  const types = [...bindings].sort()
+  const list = mechanisms.toSorted().join('\x1e')
+  return types.length === 0 ? list : `${list}\x1f${types.join('\x1e')}`
 }
 
 /** §5.1: "=2C" and "=3D" stand for comma and equals sign; any other "=" is an error. */

@@ -40,7 +40,7 @@ export abstract class Stream {
   constructor(
     readonly transport: Transport,
     protected readonly turn: Turn,
-    protected readonly clock: Clock,
+    readonly clock: Clock,
     protected limits: StreamLimits,
   ) {
     this.reader = new Reader(limits.reader)
@@ -136,18 +136,24 @@ export abstract class Stream {
     this.reader.reset()
   }
 
+  /** Other limits for what comes next on the same stream (XEP-0388 §2.6.1: it is not restarted). */
+  protected relax(limits: StreamLimits): void {
+    this.limits = limits
+    this.reader.limits = limits.reader
+  }
+
   /** Serves nothing more until `go`. */
   protected wait(): void {
     this.#waiting = true
   }
 
   /** The same, and the socket is not read either: something slow must be answered first. */
-  protected hold(): void {
+  hold(): void {
     this.wait()
     this.#pause()
   }
 
-  protected go(): void {
+  go(): void {
     this.#waiting = false
     if (!this.#scheduled) this.pump()
   }

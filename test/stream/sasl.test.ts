@@ -352,7 +352,7 @@ describe('case 39: who does not exist looks like who does', () => {
       const actor = p.connect()
       await actor.opens(host)
       const { challenge, end } = await scram(actor, { ...ROMEO, name, mechanism })
-      const [, salt, iterations] = /,s=([^,]+),i=(\d+)$/.exec(challenge) ?? []
+      const [, salt, iterations] = /,s=([^,]+),i=(\d+),h=/.exec(challenge) ?? []
       return { salt, iterations, result: verdict(end) }
     }
     const nobody = await first('nobody')

@@ -38,7 +38,8 @@ export function verdict(el: Element): string {
 
 export function clientFinal(wish: ScramWish, clientFirstBare: string, serverFirst: string): string {
   const hash = wish.mechanism.startsWith('SCRAM-SHA-256') ? 'sha256' : 'sha1'
-  const [, nonce = '', salt = '', iterations = ''] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(serverFirst) ?? []
+  const [, nonce = '', salt = '', iterations = ''] =
+    /^r=([^,]+),s=([^,]+),i=(\d+)(?:,h=[^,]+)?$/.exec(serverFirst) ?? []
   const header = Buffer.from(gs2Of(wish))
   const c = Buffer.concat([header, wish.binding ?? Buffer.alloc(0)]).toString('base64')
   const withoutProof = `c=${c},r=${nonce}`

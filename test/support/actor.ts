@@ -182,7 +182,7 @@ export class Actor {
     this.#reader.feed(Buffer.from(text))
     for (let event = this.#reader.next(); event; event = this.#reader.next()) {
       // RFC 6120 §5.4.3.3, §6.4.6: behind these words a new stream begins.
-      if (event.kind === 'element' && /^(success|proceed)$/.test(event.element.name)) this.#reader.reset()
+      if (event.kind === 'element' && restarts(event.element)) this.#reader.reset()
       if (event.kind === 'open') this.header = { ...event.element.attrs }
       else if (event.kind === 'close') this.ended = true
       else if (!this.pongs || !this.#pong(event.element)) this.heard.push(event.element)
@@ -214,4 +214,9 @@ export class Actor {
       })
     })
   }
+}
+
+/** Whether a new stream begins behind it; XEP-0388 goes on with the old one. */
+function restarts({ name, attrs }: Element): boolean {
+  return /^(success|proceed)$/.test(name) && attrs.xmlns !== 'urn:xmpp:sasl:2'
 }

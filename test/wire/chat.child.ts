@@ -29,8 +29,8 @@ const hears = (who: Client): Promise<Xml> =>
     who.on('stanza', look)
   })
 
-const print = (el: Xml): void => {
-  const stamp = el.getChild('delay', 'urn:xmpp:delay')?.attrs.stamp ?? null
+const print = (el: Xml, delay = el.getChild('delay', 'urn:xmpp:delay')): void => {
+  const stamp = delay?.attrs.stamp ?? null
   process.stdout.write(`${JSON.stringify({ from: el.attrs.from, body: el.getChildText('body'), stamp })}\n`)
 }
 
@@ -59,9 +59,15 @@ await j.stop()
 await r.send(say('what light through yonder window breaks'))
 await settles(r)
 
+// A client that binds by XEP-0386 reads what it missed in the archive.
 const back = juliet()
-const waiting = hears(back)
 await back.start()
-await back.send(xml('presence'))
-print(await waiting)
+const missed = hears(back)
+const newest = xml('set', { xmlns: 'http://jabber.org/protocol/rsm' }, xml('max', {}, '1'), xml('before'))
+await back.send(xml('iq', { type: 'set', id: 'mam' }, xml('query', { xmlns: 'urn:xmpp:mam:2' }, newest)))
+const forwarded = (await missed)
+  .getChild('result', 'urn:xmpp:mam:2')
+  ?.getChild('forwarded', 'urn:xmpp:forward:0')
+const inside = forwarded?.getChild('message', 'jabber:client')
+if (inside) print(inside, forwarded?.getChild('delay', 'urn:xmpp:delay'))
 await Promise.all([r.stop(), back.stop()])

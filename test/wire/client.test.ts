@@ -25,9 +25,10 @@ test('@xmpp/client by STARTTLS and by direct TLS: a chat, then a message that wa
     .trim()
     .split('\n')
     .map((line): unknown => JSON.parse(line))
-  expect(live).toEqual({ from: 'romeo@bix.org/stock', body: 'But soft', stamp: null })
+  const from = expect.stringMatching(/^romeo@bix\.org\/stock\/.+$/) as string
+  expect(live).toEqual({ from, body: 'But soft', stamp: null })
   expect(late).toEqual({
-    from: 'romeo@bix.org/stock',
+    from,
     body: 'what light through yonder window breaks',
     stamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
   })

@@ -1,0 +1,61 @@
+/**
+ * The HT family of mechanisms (draft-schmaus-kitten-sasl-ht) for tokens of XEP-0484: one message each way, an HMAC with
+ * the token as its key over the channel binding data.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { ChannelBindings } from './scram.ts'
+
+/** Mechanism by the channel binding that it needs. */
+const BINDING = {
+  'HT-SHA-256-EXPR': 'tls-exporter',
+  'HT-SHA-256-ENDP': 'tls-server-end-point',
+  'HT-SHA-256-NONE': undefined,
+} as const
+
+export type HtMechanism = keyof typeof BINDING
+
+export function isHt(mechanism: string): mechanism is HtMechanism {
+  return Object.hasOwn(BINDING, mechanism)
+}
+
+/** What this connection can do, in order of strength. */
+export function htMechanisms(bindings: ChannelBindings): HtMechanism[] {
+  return Object.keys(BINDING)
+    .filter(isHt)
+    .filter((name) => BINDING[name] === undefined || bindings.has(BINDING[name]))
+}
+
+export interface HtMessage {
+  readonly username: string
+  readonly proof: Buffer
+}
+
+/** authcid NUL HMAC; undefined where it is neither. */
+export function readHt(message: Buffer): HtMessage | undefined {
+  const end = message.indexOf(0)
+  if (end <= 0 || message.length - end - 1 !== 32) return undefined
+  return { username: message.toString('utf8', 0, end), proof: message.subarray(end + 1) }
+}
+
+export function htProves(
+  proof: Buffer,
+  token: string,
+  mechanism: HtMechanism,
+  bindings: ChannelBindings,
+): boolean {
+  return timingSafeEqual(proof, sign('Initiator', token, mechanism, bindings))
+}
+
+/** What proves to the client that the server knows the token as well. */
+export function htAnswer(token: string, mechanism: HtMechanism, bindings: ChannelBindings): Buffer {
+  return sign('Responder', token, mechanism, bindings)
+}
+
+function sign(role: string, token: string, mechanism: HtMechanism, bindings: ChannelBindings): Buffer {
+  const type = BINDING[mechanism]
+  const data = type === undefined ? undefined : bindings.get(type)?.()
+  return createHmac('sha256', token)
+    .update(role)
+    .update(data ?? Buffer.alloc(0))
+    .digest()
+}
