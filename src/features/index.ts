@@ -1,10 +1,12 @@
 /** THE ORDER. Hooks run from top to bottom; nothing else decides who comes first. */
 import type { Config } from '../config.ts'
 import type { Feature } from '../routing/feature.ts'
+import { adminCommands } from './admin-commands.ts'
 import { archive } from './archive.ts'
 import { blocking } from './blocking.ts'
 import { caps } from './caps.ts'
 import { carbons } from './carbons.ts'
+import { commands } from './commands.ts'
 import { contact } from './contact.ts'
 import { disco } from './disco.ts'
 import { externalServices } from './external-services.ts'
@@ -45,6 +47,8 @@ export const features = (config: Config): Feature[] => [
   vcard,
   privateStorage,
   register,
+  commands,
+  adminCommands,
   ping,
   time,
   version,

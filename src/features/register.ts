@@ -2,8 +2,8 @@
 import type { Feature, Guest, Later } from '../routing/feature.ts'
 import { later } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
+import { keysFor } from '../routing/users.ts'
 import { limitsHit, registrations } from '../metrics.ts'
-import { type Credentials, deriveCredentials } from '../store/credentials.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { formValue, readForm, writeForm } from '../xmpp/forms.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
@@ -11,7 +11,6 @@ import { NS } from '../xmpp/namespaces.ts'
 import { child, childText, type Element, elements, xml } from '../xmpp/xml.ts'
 
 const INSTRUCTIONS = 'Choose a user name and a password.'
-const SALT_BYTES = 16
 
 export const register: Feature = {
   name: 'register',
@@ -61,7 +60,7 @@ function create(t: Transit, query: Element): Later {
   checkPassword(t, password)
   if (t.store.accounts.find(jid.bare)) throw new StanzaError('conflict', 'The name is taken.')
   return later(
-    () => derive(t, password),
+    () => keysFor(t.world, password),
     (next, keys) => {
       // Another door may have let the same address or name in while the keys were made.
       if (next.world.registrations.waitFor(guest.ip) > 0) throw new StanzaError('resource-constraint')
@@ -99,7 +98,7 @@ function change(t: Transit, query: Element): Later | undefined {
   }
   checkPassword(t, password)
   return later(
-    () => derive(t, password),
+    () => keysFor(t.world, password),
     (next, keys) => {
       const current = next.store.accounts.find(account.jid)
       if (!current) throw new StanzaError('item-not-found')
@@ -112,11 +111,6 @@ function change(t: Transit, query: Element): Later | undefined {
 /** Another host of this server has nothing to say about the account. */
 function ownHost({ stanza: { from, to } }: Transit): void {
   if (to && to.domain !== from.domain) throw new StanzaError('service-unavailable')
-}
-
-function derive(t: Transit, password: string): Promise<Credentials> {
-  const { config, random } = t.world
-  return deriveCredentials(password, config.auth.scram_iterations, () => random.bytes(SALT_BYTES))
 }
 
 function checkPassword(t: Transit, password: string): void {

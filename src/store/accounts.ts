@@ -272,8 +272,9 @@ export class Accounts {
       .all()
   }
 
-  count(): number {
-    const here = ne(accounts.host, DEPARTED)
+  /** Of one host, or of all. */
+  count(host?: string): number {
+    const here = host === undefined ? ne(accounts.host, DEPARTED) : eq(accounts.host, host)
     return this.#db.orm.select({ n: count() }).from(accounts).where(here).get()?.n ?? 0
   }
 

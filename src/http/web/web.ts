@@ -2,6 +2,7 @@
 import type { HtmlEscapedString } from 'hono/utils/html'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { accountOf, createUser, deleteUser, listUsers, setDisabled, setPassword } from '../accounts.ts'
+import { isAdmin } from '../../routing/users.ts'
 import { checkPassword } from '../auth.ts'
 import type { Ctx } from '../context.ts'
 import type { HttpDeps } from '../deps.ts'
@@ -13,7 +14,7 @@ import bell from './bell.svg' with { type: 'text' }
 import { DashboardPage } from './dashboard.tsx'
 import { ErrorPage } from './error.tsx'
 import { LoginPage } from './login.tsx'
-import { fromOwnPage, isAdmin, WebSessions } from './session.ts'
+import { fromOwnPage, WebSessions } from './session.ts'
 import style from './style.css' with { type: 'text' }
 import { UserPage, UsersPage } from './users.tsx'
 
@@ -97,7 +98,7 @@ function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
     if (!c.get('secure')) return again('Sign in over https, or from this machine itself.', 403)
     try {
       const account = await checkPassword(deps, jid, await field(c, 'password'), c.get('ip'))
-      if (!isAdmin(deps, account.jid)) return again('This account is not listed under admins.', 403)
+      if (!isAdmin(deps.world, account.jid)) return again('This account is not listed under admins.', 403)
       sessions.start(c, account)
       return c.redirect('/admin/', 303)
     } catch (error) {
