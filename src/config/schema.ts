@@ -87,6 +87,16 @@ const registration = z.strictObject({
   min_password: count(8).describe('Shortest password that a person may choose.'),
 })
 
+const invites = z.strictObject({
+  users: z
+    .boolean()
+    .default(false)
+    .describe('Accounts may invite people who have none yet, not only make contacts by a link (XEP-0401).'),
+  lifetime: duration('7d')
+    .refine((ms) => ms > 0 && ms !== Infinity, { error: 'an invitation must end some time' })
+    .describe('How long an invitation holds unless its maker says otherwise.'),
+})
+
 const sm = z.strictObject({
   max: duration('10m').describe('How long a lost connection can be resumed (XEP-0198).'),
   max_with_push: duration('24h').describe('The same for an account with a registered device.'),
@@ -237,6 +247,7 @@ export const configSchema = z
     http: http.prefault({}),
     auth: auth.prefault({}),
     registration: registration.prefault({}),
+    invites: invites.prefault({}),
     sm: sm.prefault({}),
     archive: archive.prefault({}),
     limits,

@@ -10,6 +10,7 @@ import { commands } from './commands.ts'
 import { contact } from './contact.ts'
 import { disco } from './disco.ts'
 import { externalServices } from './external-services.ts'
+import { invites } from './invites.ts'
 import { last } from './last.ts'
 import { mam } from './mam.ts'
 import { offline } from './offline.ts'
@@ -30,6 +31,7 @@ import { version } from './version.ts'
 export const features = (config: Config): Feature[] => [
   blocking, // first: who is blocked leaves no trace
   origin, // before the rest: what was taken before goes no further
+  invites, // before subscriptions: a request with a token of ours is granted
   subscriptions, // before presence: it decides who may see what
   presence, // before offline: a phone is available before it catches up
   pep, // after presence: a client that appears hears what is new

@@ -2,8 +2,10 @@
 import type { Feature, Guest, Later } from '../routing/feature.ts'
 import { later } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
+import { checkName, redeem, shownInvite } from '../routing/invites.ts'
 import { keysFor } from '../routing/users.ts'
 import { limitsHit, registrations } from '../metrics.ts'
+import type { Invite } from '../store/invites.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { formValue, readForm, writeForm } from '../xmpp/forms.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
@@ -36,17 +38,19 @@ export const register: Feature = {
   },
 }
 
-function allowed(t: Transit): Guest {
+/** Who has shown an invitation may register from anywhere (XEP-0445), else it is as the operator says. */
+function allowed(t: Transit): { guest: Guest; invite: Invite | undefined } {
   const { guest } = t
-  if (!guest || !t.config.registration.in_band) throw new StanzaError('service-unavailable')
-  if (!t.world.registrations.mayRegister(guest.ip)) {
+  const invite = guest && shownInvite(t, guest)
+  if (!guest || !(t.config.registration.in_band || invite)) throw new StanzaError('service-unavailable')
+  if (!invite && !t.world.registrations.mayRegister(guest.ip)) {
     throw new StanzaError('forbidden', 'Accounts cannot be made from this address.')
   }
-  return guest
+  return { guest, invite }
 }
 
 function create(t: Transit, query: Element): Later {
-  const guest = allowed(t)
+  const { guest, invite } = allowed(t)
   if (t.world.registrations.waitFor(guest.ip) > 0) {
     limitsHit.inc({ limit: 'registration.timeout' })
     throw new StanzaError(
@@ -59,14 +63,16 @@ function create(t: Transit, query: Element): Later {
   // §3.1.1 and §5.1: both are required; a taken name is a conflict.
   checkPassword(t, password)
   if (t.store.accounts.find(jid.bare)) throw new StanzaError('conflict', 'The name is taken.')
+  checkName(t, jid, invite)
   return later(
     () => keysFor(t.world, password),
     (next, keys) => {
       // Another door may have let the same address or name in while the keys were made.
       if (next.world.registrations.waitFor(guest.ip) > 0) throw new StanzaError('resource-constraint')
-      if (!next.store.accounts.create(jid.bare, jid.domain, keys, next.now)) {
-        throw new StanzaError('conflict', 'The name is taken.')
-      }
+      const account = next.store.accounts.create(jid.bare, jid.domain, keys, next.now)
+      if (!account) throw new StanzaError('conflict', 'The name is taken.')
+      checkName(next, jid, invite)
+      if (invite) redeem(next, invite, account)
       next.undo(next.world.registrations.take(guest.ip))
       next.after(() => registrations.inc({ door: 'in-band', result: 'created' }))
       return undefined

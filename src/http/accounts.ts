@@ -50,7 +50,7 @@ export async function createUser(
   deps: HttpDeps,
   jid: string,
   password: string,
-  within: (t: Trip) => void = () => {},
+  within: (t: Trip, account: Account) => void = () => {},
 ): Promise<{ jid: string; warnings: string[] }> {
   const host = Jid.parse(jid).domain
   if (!deps.world.hosts.has(host)) {
@@ -66,7 +66,7 @@ export async function createUser(
   const made = await deps.router.run((t) => {
     const account = t.store.accounts.create(jid, host, keys, t.now)
     if (!account) throw new StanzaError('conflict', `${jid} is taken.`)
-    within(t)
+    within(t, account)
     return account
   })
   return { jid: made.jid, warnings: users.warningsFor(password) }

@@ -38,7 +38,7 @@ export type Account = typeof accounts.$inferSelect
 /** An account that is gone but for rows that wait to be deleted has no host, and a JID that nobody can have. */
 const DEPARTED = ''
 /** Tables whose rows go with the account at once, since a limit bounds each. See tablesOfAccounts. */
-const AT_ONCE = ['vcards', 'tokens', 'devices', 'outbox']
+const AT_ONCE = ['vcards', 'tokens', 'devices', 'invites', 'outbox']
 /** Rows that one trip may delete. */
 const BATCH = 500
 

@@ -5,6 +5,7 @@ import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import { Contacts } from './contacts.ts'
 import { closeDb, type Db, openDb } from './db.ts'
 import { History } from './history.ts'
+import { Invites } from './invites.ts'
 import { Messages } from './messages.ts'
 import { Pep } from './pep.ts'
 import { PrivateXml } from './private.ts'
@@ -24,6 +25,7 @@ export class Store {
   readonly push: Push
   readonly settings: Settings
   readonly tokens: Tokens
+  readonly invites: Invites
 
   constructor(
     readonly db: Db,
@@ -40,6 +42,7 @@ export class Store {
     this.push = new Push(db, random)
     this.settings = new Settings(db, random)
     this.tokens = new Tokens(db, random)
+    this.invites = new Invites(db, random)
   }
 
   get turn(): Turn {

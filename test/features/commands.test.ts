@@ -74,8 +74,9 @@ describe('XEP-0050 §2: finding and running', () => {
     expect(server.toString()).toContain(`<feature var="${COMMANDS}"/>`)
     const query = firstElement(await romeo.asks('get', items, 'bix.org'))
     expect(query?.attrs.node).toBe(COMMANDS)
-    expect(query && elements(query).map(({ attrs }) => attrs.node)).toEqual(['u:now', 'u:two', 'u:slow'])
-    expect(query && firstElement(query)?.attrs).toEqual({ jid: 'bix.org', node: 'u:now', name: 'At once' })
+    const ours = query ? elements(query).filter(({ attrs }) => attrs.node?.startsWith('u:')) : []
+    expect(ours.map(({ attrs }) => attrs.node)).toEqual(['u:now', 'u:two', 'u:slow'])
+    expect(ours[0]?.attrs).toEqual({ jid: 'bix.org', node: 'u:now', name: 'At once' })
     expect((await romeo.asks('get', info(COMMANDS), 'bix.org')).toString()).toContain(
       '<identity category="automation" type="command-list"/>',
     )

@@ -98,6 +98,11 @@ const WRITES: [what: string, xml: string, done: (p: P) => unknown][] = [
     ],
   ].map(([what = '', payload = '']): [string, string, (p: P) => unknown] => [what, iq(payload), () => true]),
   [
+    'an invitation',
+    `<iq type='set' id='w' to='bix.org'><command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:invite#invite'/></iq>`,
+    (p) => p.store.invites.count() === 1,
+  ],
+  [
     'a new password',
     iq(`<query xmlns='jabber:iq:register'><username>romeo</username><password>new one</password></query>`),
     () => true,
