@@ -37,8 +37,7 @@ export function addInvite(program: Command, context: ContextOf): void {
       await ctx.withDoor(async (door) => {
         const made = await door.call<Row>('POST', '/v1/invites', request)
         if (ctx.out.json) return ctx.out.document(made)
-        if (typeof made.url === 'string') ctx.out.text(made.url)
-        ctx.out.text(String(made.uri))
+        ctx.out.text([made.url, made.uri].filter((link) => typeof link === 'string').join('\n'))
       })
     })
   invite

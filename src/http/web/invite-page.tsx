@@ -33,13 +33,17 @@ export const InvitePage = (props: Props) => {
         The invitation holds until <Time at={invite.expiresAt} />.
       </p>
       <section class="card stack">
-        <h2>1. Get a chat app</h2>
+        <h2>1. Get a chat app for {DEVICE[platform]}</h2>
         <Apps apps={APPS.filter((app) => app.on === platform)} />
         <details>
           <summary class="button quiet">Other devices</summary>
           <Apps apps={APPS.filter((app) => app.on !== platform)} named />
         </details>
-        <p class="dim small">Every XMPP app will do: the server is {invite.host}.</p>
+        <p class="dim small">
+          {invite.register
+            ? `Every XMPP app will do: the server is ${invite.host}.`
+            : 'Every XMPP app will do, with an account of any server.'}
+        </p>
       </section>
       <section class="card stack">
         <h2>2. Open the invitation in it</h2>
@@ -63,6 +67,12 @@ export const InvitePage = (props: Props) => {
   )
 }
 
+const DEVICE: Readonly<Record<Platform, string>> = {
+  ios: 'your iPhone or iPad',
+  android: 'Android',
+  desktop: 'this computer',
+}
+
 const NAMES: Readonly<Record<Platform, string>> = {
   ios: 'iPhone and iPad',
   android: 'Android',
@@ -84,7 +94,7 @@ const Apps = ({ apps, named = false }: { apps: readonly App[]; named?: boolean }
 
 const Register = ({ invite, token, minPassword, secure, name }: Props) => (
   <section class="card stack">
-    <h2>The app does not ask for a name? Choose it here</h2>
+    <h2>Or make your account here, and sign in with the app</h2>
     {secure ? (
       <form method="post" action={`/invite/${token}`} class="stack">
         {invite.jid === null ? (
@@ -116,7 +126,7 @@ const Register = ({ invite, token, minPassword, secure, name }: Props) => (
             minlength={minPassword}
             required
           />
-          <span class="dim small">At least {minPassword} characters. Then sign in with the app.</span>
+          <span class="dim small">At least {minPassword} characters.</span>
         </label>
         <button type="submit">Make the account</button>
       </form>

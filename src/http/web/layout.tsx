@@ -36,7 +36,7 @@ export const Layout = (frame: Frame) => (
           Pushes go to the simulator: no phone rings.
         </p>
       )}
-      <main id="main" class={frame.admin === undefined ? 'narrow' : ''}>
+      <main id="main" class={widthOf(frame)}>
         {frame.notice !== undefined && (
           <p class="note good" role="status">
             {frame.notice}
@@ -52,6 +52,10 @@ export const Layout = (frame: Frame) => (
     </body>
   </html>
 )
+
+/** A visitor of an invitation reads; who signs in fills in two fields. */
+const widthOf = ({ admin, assets }: Frame): string =>
+  admin !== undefined ? '' : assets === '/invite' ? 'middle' : 'narrow'
 
 const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
   <header>
