@@ -73,8 +73,14 @@ const auth = z.strictObject({
 })
 
 const registration = z.strictObject({
-  in_band: z.boolean().default(false).describe('Accounts made by the app itself (XEP-0077).'),
-  http: z.boolean().default(false).describe('Accounts made by POST /v1/register.'),
+  in_band: z
+    .boolean()
+    .default(false)
+    .describe('Accounts made by the app itself (XEP-0077); with an invitation in any case.'),
+  http: z
+    .boolean()
+    .default(false)
+    .describe('Accounts made by POST /v1/register; with an invitation in any case.'),
   ip_access: z
     .array(network)
     .default(['127.0.0.0/8', '::1/128'])

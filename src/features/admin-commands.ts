@@ -1,7 +1,7 @@
 /** Service Administration (XEP-0133): what the accounts under `admins` do by ad-hoc command, host by host. */
 import { ask, badPayload, done, formOf, localAccount, needed, note, slow } from '../routing/commands.ts'
 import type { Feature } from '../routing/feature.ts'
-import type { Ask, Command, SlowStep, Step, Transit } from '../routing/transit.ts'
+import type { Ask, Command, SlowStep, Step, Transit, Trip } from '../routing/transit.ts'
 import { isAdmin, keysFor, kick, setDisabled, warningsFor } from '../routing/users.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -184,7 +184,7 @@ function announce(t: Transit, values: FormValues): Step {
   if (text === '') throw badPayload('announcement: a text is needed.')
   const host = hostOf(t)
   const hearers = [...t.sessions.all()].filter(({ jid }) => jid.domain === host)
-  const tell = (from: number, trip: Pick<Transit, 'write' | 'soon'>): void => {
+  const tell = (from: number, trip: Trip): void => {
     for (const session of hearers.slice(from, from + HEARERS)) {
       if (session.closed) continue
       const attrs = { type: 'headline', from: host, to: session.jid.toString() }

@@ -102,7 +102,11 @@ function goOn(t: Transit, el: Element, run: Running, action: string): Element | 
 
 /** The form waits as it is until the work is done: should that fail, it may be sent again. */
 const wait = (run: Running, { work, then }: SlowStep): Later =>
-  later(work, (t, value) => answer(t, run, then(t, value)))
+  later(work, (t, value) => {
+    if (!of(t).has(run.id))
+      throw refusal('not-allowed', 'session-expired', 'The command was ended meanwhile.')
+    return answer(t, run, then(t, value))
+  })
 
 /** §2.4.2: back to the form before, as it was. */
 function back(t: Transit, run: Running): Element {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { Session } from '../../src/routing/session.ts'
+import { Jid } from '../../src/xmpp/jid.ts'
 import { child, childText, elements, firstElement } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
 import {
@@ -240,4 +242,20 @@ test('XEP-0133 §4.23: everyone who is online at that host hears it, and nobody 
   const juliet = await h.p.online('juliet@bix.org/balcony')
   await juliet.hearsNothing()
   await isRefused(h.nurse, 'bad-request', 'announce', { announcement: ' ' })
+})
+
+test('XEP-0133 §4.23: a large audience hears it in several turns, each of it once', async () => {
+  using h = await house()
+  const heard: string[] = []
+  const account = h.p.store.accounts.find('nurse@bix.org')
+  if (!account) throw new Error('no nurse')
+  for (let i = 0; i < 1001; i++) {
+    const jid = Jid.parse(`nurse@bix.org/room${i}`)
+    const outlet = { send: () => void heard.push(jid.resource), close() {}, ip: '192.0.2.1', kind: 'tls' }
+    h.p.world.sessions.add(new Session(jid, account, outlet, 0))
+  }
+  await run(h.nurse, 'announce', { announcement: 'Supper' })
+  for (let turn = 0; turn < 3; turn++) await h.nurse.settles()
+  expect(heard.length).toBe(1001)
+  expect(new Set(heard).size).toBe(1001)
 })

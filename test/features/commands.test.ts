@@ -133,6 +133,19 @@ describe('XEP-0050 §2: finding and running', () => {
   })
 })
 
+test('XEP-0050 §2.4.3: what is cancelled while it is worked on is not done', async () => {
+  using p = staged()
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const { sessionid = '' } = (await says(romeo, 'u:slow')).attrs
+  const iq = (id: string, command: string) => `<iq type='set' id='${id}' to='bix.org'>${command}</iq>`
+  romeo.sends(
+    iq('s', commandText('u:slow', { sessionid }, { n: '1' })) +
+      iq('c', commandText('u:slow', { sessionid, action: 'cancel' })),
+  )
+  expect(commandOf(await romeo.answer('c')).attrs.status).toBe('canceled')
+  expect(errorOf(await romeo.answer('s'), 'session-expired')).toBeDefined()
+})
+
 describe('XEP-0050 §4.4: what cannot be done', () => {
   test('actions, forms and ids that are wrong, each by its own word', async () => {
     using p = staged()
