@@ -1,5 +1,15 @@
 /** Service Administration (XEP-0133): what the accounts under `admins` do by ad-hoc command, host by host. */
-import { ask, badPayload, done, formOf, localAccount, needed, note, slow } from '../routing/commands.ts'
+import {
+  ask,
+  badPayload,
+  done,
+  formOf,
+  localAccount,
+  localAddress,
+  needed,
+  note,
+  slow,
+} from '../routing/commands.ts'
 import type { Feature } from '../routing/feature.ts'
 import type { Ask, Command, SlowStep, Step, Transit, Trip } from '../routing/transit.ts'
 import { isAdmin, keysFor, kick, setDisabled, warningsFor } from '../routing/users.ts'
@@ -144,9 +154,9 @@ function notOneself(t: Transit, account: Account): void {
 /** §4.5: a bare JID for all sessions of a user, a full one for one of them. */
 function endSessions(t: Transit, values: FormValues): Step {
   for (const text of many(t, values)) {
-    const at = text.indexOf('/')
-    const { jid } = found(t, at < 0 ? text : text.slice(0, at))
-    kick(t, jid, at < 0 ? undefined : text.slice(at + 1))
+    const address = localAddress(t, text)
+    const { jid } = found(t, address.bare)
+    kick(t, jid, address.isBare ? undefined : address.resource)
   }
   return done()
 }

@@ -51,7 +51,11 @@ function show(t: Transit, el: Element): undefined {
 
 /** XEP-0401 §5.1: at once, without a form. `ibr=y` only where the invited may have an account here. */
 function invite(t: Transit): Step {
-  const register = t.config.invites.users || mayCreate(t)
+  const isAdministrator = mayCreate(t)
+  const { invites_per_user } = t.config.limits
+  if (!isAdministrator && t.store.invites.countOf(t.account.id, t.now) >= invites_per_user)
+    throw new StanzaError('resource-constraint', 'You have too many invitations that nobody has used.')
+  const register = t.config.invites.users || isAdministrator
   return link(makeInvite(t, { host: t.account.host, inviter: t.account, register, contact: true }))
 }
 

@@ -46,6 +46,13 @@ export const COMMANDS = 'http://jabber.org/protocol/commands'
 
 /** A bare JID of one of our hosts. @throws StanzaError */
 export function localAccount(t: Transit, text: string): Jid {
+  const jid = localAddress(t, text)
+  if (!jid.isBare) throw badPayload('An address of the form user@host is needed.')
+  return jid
+}
+
+/** The same, with a resource or without. */
+export function localAddress(t: Transit, text: string): Jid {
   let jid: Jid
   try {
     jid = Jid.parse(text)
@@ -53,7 +60,7 @@ export function localAccount(t: Transit, text: string): Jid {
     if (error instanceof JidError) throw badPayload(`${text.slice(0, 100)}: ${error.message}`)
     throw error
   }
-  if (!jid.isBare || jid.local === '') throw badPayload('An address of the form user@host is needed.')
+  if (jid.local === '') throw badPayload('An address of the form user@host is needed.')
   if (!t.isLocal(jid.domain)) throw badPayload(`${jid.domain} is not one of this server’s hosts.`)
   return jid
 }

@@ -9,7 +9,6 @@ import { Jid } from '../xmpp/jid.ts'
 import type { Guest } from './outcome.ts'
 import { pushRoster, subscriptionOf } from './roster.ts'
 import type { Trip } from './transit.ts'
-import { isAdmin } from './users.ts'
 
 const TOKEN = /^[0-9a-f]{32}$/
 
@@ -37,10 +36,8 @@ export interface Made {
 export function makeInvite(t: Trip, wanted: Wanted): Made {
   const { invites, accounts } = t.store
   const { inviter, jid = null } = wanted
-  const { invites_per_user, invites: most } = t.config.limits
-  if (invites.count() >= most) throw new StanzaError('resource-constraint', 'There are too many invitations.')
-  if (inviter && !isAdmin(t.world, inviter.jid) && invites.countOf(inviter.id, t.now) >= invites_per_user)
-    throw new StanzaError('resource-constraint', 'You have too many invitations that nobody has used.')
+  if (invites.count() >= t.config.limits.invites)
+    throw new StanzaError('resource-constraint', 'There are too many invitations.')
   if (jid !== null && (accounts.find(jid) || invites.reserving(jid, t.now)))
     throw new StanzaError('conflict', `${jid} is taken.`)
   const expiresAt = t.now + (wanted.lifetime ?? t.config.invites.lifetime)

@@ -90,7 +90,7 @@ export class Invites {
     return this.#select().orderBy(asc(invites.id)).limit(limit).all()
   }
 
-  /** How many of an account's invitations, or of the operator's, still hold. */
+  /** How many of an account's invitations still hold. */
   countOf(accountId: number, now: number): number {
     const holds = and(gt(invites.expiresAt, now), lt(invites.used, invites.uses))
     const where = and(eq(invites.accountId, accountId), holds)
