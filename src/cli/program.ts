@@ -10,6 +10,7 @@ import { addApp } from './app.ts'
 import { addConfig } from './config.ts'
 import { addDevice } from './device.ts'
 import { addHealth } from './health.ts'
+import { addInvite } from './invite.ts'
 import { addPush } from './push.ts'
 import { addServe } from './serve.ts'
 import { addStatus } from './status.ts'
@@ -21,6 +22,7 @@ import { addVersion } from './version.ts'
 const NOUNS = [
   addServe,
   addUser,
+  addInvite,
   addStatus,
   addHealth,
   addVersion,

@@ -82,6 +82,13 @@ export const limits = z
     tokens_per_user: countLimit(50).describe('API tokens of one account.'),
     later_pending: countLimit(4).describe('Requests of one session that may wait for slow work at a time.'),
     later_queue: countLimit(1000).describe('Requests that may wait for slow work in all.'),
+    invites_per_user: countLimit(20).describe('Invitations of one account that may hold at a time.'),
+    invites: countLimit(10_000).describe('Invitations in all.'),
+    commands_per_session: countLimit(5).describe(
+      'Ad-hoc commands that one session may have under way (XEP-0050); the oldest gives way.',
+    ),
+    command_timeout: durationLimit('10m').describe('How long an ad-hoc command waits for its next form.'),
+    command_accounts: countLimit(50).describe('Accounts that one ad-hoc command may change at a time.'),
     origin_id_keep: durationLimit('24h').describe(
       'How long a repeated message is recognised by its origin-id.',
     ),

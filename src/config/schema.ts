@@ -76,8 +76,14 @@ const auth = z.strictObject({
 })
 
 const registration = z.strictObject({
-  in_band: z.boolean().default(false).describe('Accounts made by the app itself (XEP-0077).'),
-  http: z.boolean().default(false).describe('Accounts made by POST /v1/register.'),
+  in_band: z
+    .boolean()
+    .default(false)
+    .describe('Accounts made by the app itself (XEP-0077); with an invitation in any case.'),
+  http: z
+    .boolean()
+    .default(false)
+    .describe('Accounts made by POST /v1/register; with an invitation in any case.'),
   ip_access: z
     .array(network)
     .default(['127.0.0.0/8', '::1/128'])
@@ -88,6 +94,16 @@ const registration = z.strictObject({
     'One account per address and interval; "0s" or "infinity" = no such limit.',
   ),
   min_password: count(8).describe('Shortest password that a person may choose.'),
+})
+
+const invites = z.strictObject({
+  users: z
+    .boolean()
+    .default(false)
+    .describe('Accounts may invite people who have none yet, not only make contacts by a link (XEP-0401).'),
+  lifetime: duration('7d')
+    .refine((ms) => ms > 0 && ms !== Infinity, { error: 'an invitation must end some time' })
+    .describe('How long an invitation holds unless its maker says otherwise.'),
 })
 
 const sm = z.strictObject({
@@ -240,6 +256,7 @@ export const configSchema = z
     http: http.prefault({}),
     auth: auth.prefault({}),
     registration: registration.prefault({}),
+    invites: invites.prefault({}),
     sm: sm.prefault({}),
     archive: archive.prefault({}),
     limits,

@@ -20,7 +20,7 @@ export const disco: Feature = {
   },
   iq: {
     [`server get {${NS.discoInfo}}query`]: (t, query) => info(t, query, 'server'),
-    [`server get {${NS.discoItems}}query`]: (_t, query) => items(query),
+    [`server get {${NS.discoItems}}query`]: (t, query) => serverItems(t, query),
     [`user get {${NS.discoInfo}}query`]: (t, query) => {
       const account = asked(t)
       const content = ofNode(t, account, query.attrs.node)
@@ -41,6 +41,8 @@ export const disco: Feature = {
 function info(t: Transit, query: Element, of: 'server' | 'account'): Element {
   const { disco: index } = t.world
   const { node } = query.attrs
+  const content = of === 'server' ? ofServerNode(t, node, 'info') : undefined
+  if (content) return xml('query', { xmlns: NS.discoInfo, node }, ...content)
   // XEP-0115 §6.2: our own caps node is the same answer under another name.
   if (node !== undefined && !node.startsWith(`${index.capsNode}#`)) throw new StanzaError('item-not-found')
   return xml('query', { xmlns: NS.discoInfo, node }, ...discoContent(index, of))
@@ -55,6 +57,21 @@ export function discoContent(index: DiscoIndex, of: 'server' | 'account'): Eleme
     ...index[of].map((feature) => xml('feature', { var: feature })),
     ...(of === 'server' ? index.forms.map(clone) : []),
   ]
+}
+
+function serverItems(t: Transit, query: Element): Element {
+  const { node } = query.attrs
+  const found = ofServerNode(t, node, 'items')
+  return found ? xml('query', { xmlns: NS.discoItems, node }, ...found) : items(query)
+}
+
+function ofServerNode(t: Transit, node: string | undefined, what: 'info' | 'items'): Element[] | undefined {
+  if (node === undefined) return undefined
+  for (const nodes of t.world.disco.serverNodes ?? []) {
+    const found = nodes[what](t, node)
+    if (found) return found
+  }
+  return undefined
 }
 
 function items(query: Element, found: readonly Element[] = []): Element {

@@ -1,14 +1,17 @@
 /** THE ORDER. Hooks run from top to bottom; nothing else decides who comes first. */
 import type { Config } from '../config.ts'
 import type { Feature } from '../routing/feature.ts'
+import { adminCommands } from './admin-commands.ts'
 import { archive } from './archive.ts'
 import { blocking } from './blocking.ts'
 import { caps } from './caps.ts'
 import { carbons } from './carbons.ts'
+import { commands } from './commands.ts'
 import { contact } from './contact.ts'
 import { csi } from './csi.ts'
 import { disco } from './disco.ts'
 import { externalServices } from './external-services.ts'
+import { invites } from './invites.ts'
 import { last } from './last.ts'
 import { mam } from './mam.ts'
 import { offline } from './offline.ts'
@@ -31,6 +34,7 @@ import { version } from './version.ts'
 export const features = (config: Config): Feature[] => [
   blocking, // first: who is blocked leaves no trace
   origin, // before the rest: what was taken before goes no further
+  invites, // before subscriptions: a request with a token of ours is granted
   subscriptions, // before presence: it decides who may see what
   presence, // before offline: a phone is available before it catches up
   pep, // after presence: a client that appears hears what is new
@@ -50,6 +54,8 @@ export const features = (config: Config): Feature[] => [
   vcard,
   privateStorage,
   register,
+  commands,
+  adminCommands,
   ping,
   time,
   version,

@@ -2,8 +2,10 @@
 import type { Feature, Guest, Later } from '../routing/feature.ts'
 import { later } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
+import { checkName, redeem, shownInvite } from '../routing/invites.ts'
+import { keysFor } from '../routing/users.ts'
 import { limitsHit, registrations } from '../metrics.ts'
-import { type Credentials, deriveCredentials } from '../store/credentials.ts'
+import type { Invite } from '../store/invites.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { formValue, readForm, writeForm } from '../xmpp/forms.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
@@ -11,7 +13,6 @@ import { NS } from '../xmpp/namespaces.ts'
 import { child, childText, type Element, elements, xml } from '../xmpp/xml.ts'
 
 const INSTRUCTIONS = 'Choose a user name and a password.'
-const SALT_BYTES = 16
 
 export const register: Feature = {
   name: 'register',
@@ -37,17 +38,19 @@ export const register: Feature = {
   },
 }
 
-function allowed(t: Transit): Guest {
+/** Who has shown an invitation may register from anywhere (XEP-0445), else it is as the operator says. */
+function allowed(t: Transit): { guest: Guest; invite: Invite | undefined } {
   const { guest } = t
-  if (!guest || !t.config.registration.in_band) throw new StanzaError('service-unavailable')
-  if (!t.world.registrations.mayRegister(guest.ip)) {
+  const invite = guest && shownInvite(t, guest)
+  if (!guest || !(t.config.registration.in_band || invite)) throw new StanzaError('service-unavailable')
+  if (!invite && !t.world.registrations.mayRegister(guest.ip)) {
     throw new StanzaError('forbidden', 'Accounts cannot be made from this address.')
   }
-  return guest
+  return { guest, invite }
 }
 
 function create(t: Transit, query: Element): Later {
-  const guest = allowed(t)
+  const { guest, invite } = allowed(t)
   if (t.world.registrations.waitFor(guest.ip) > 0) {
     limitsHit.inc({ limit: 'registration.timeout' })
     throw new StanzaError(
@@ -60,14 +63,16 @@ function create(t: Transit, query: Element): Later {
   // §3.1.1 and §5.1: both are required; a taken name is a conflict.
   checkPassword(t, password)
   if (t.store.accounts.find(jid.bare)) throw new StanzaError('conflict', 'The name is taken.')
+  checkName(t, jid, invite)
   return later(
-    () => derive(t, password),
+    () => keysFor(t.world, password),
     (next, keys) => {
       // Another door may have let the same address or name in while the keys were made.
       if (next.world.registrations.waitFor(guest.ip) > 0) throw new StanzaError('resource-constraint')
-      if (!next.store.accounts.create(jid.bare, jid.domain, keys, next.now)) {
-        throw new StanzaError('conflict', 'The name is taken.')
-      }
+      const account = next.store.accounts.create(jid.bare, jid.domain, keys, next.now)
+      if (!account) throw new StanzaError('conflict', 'The name is taken.')
+      checkName(next, jid, invite)
+      if (invite) redeem(next, invite, account)
       next.undo(next.world.registrations.take(guest.ip))
       next.after(() => registrations.inc({ door: 'in-band', result: 'created' }))
       return undefined
@@ -99,7 +104,7 @@ function change(t: Transit, query: Element): Later | undefined {
   }
   checkPassword(t, password)
   return later(
-    () => derive(t, password),
+    () => keysFor(t.world, password),
     (next, keys) => {
       const current = next.store.accounts.find(account.jid)
       if (!current) throw new StanzaError('item-not-found')
@@ -112,11 +117,6 @@ function change(t: Transit, query: Element): Later | undefined {
 /** Another host of this server has nothing to say about the account. */
 function ownHost({ stanza: { from, to } }: Transit): void {
   if (to && to.domain !== from.domain) throw new StanzaError('service-unavailable')
-}
-
-function derive(t: Transit, password: string): Promise<Credentials> {
-  const { config, random } = t.world
-  return deriveCredentials(password, config.auth.scram_iterations, () => random.bytes(SALT_BYTES))
 }
 
 function checkPassword(t: Transit, password: string): void {

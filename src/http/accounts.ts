@@ -1,17 +1,14 @@
 /** What the API and the web admin do with accounts, written once for both. */
 import type { Account } from '../store/accounts.ts'
-import { deriveCredentials } from '../store/credentials.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
-import { StanzaError, StreamError } from '../xmpp/errors.ts'
+import * as users from '../routing/users.ts'
+import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { childText } from '../xmpp/xml.ts'
 import type { HttpDeps } from './deps.ts'
 import { HttpError } from './problem.ts'
 import { iso } from './schemas.ts'
-
-/** Below this the operator is warned, never refused. */
-const WEAK = 8
 
 export const noUser = (jid: string): HttpError =>
   new HttpError(404, 'no-such-user', `There is no account ${jid}.`)
@@ -48,18 +45,12 @@ export function sessionView(session: Session) {
 const showOf = (session: Session): string =>
   (session.presence && childText(session.presence, 'show')) ?? 'available'
 
-const warningsFor = (password: string): string[] =>
-  [...password].length < WEAK ? [`the password has fewer than ${WEAK} characters`] : []
-
-const keysFor = (deps: HttpDeps, password: string) =>
-  deriveCredentials(password, deps.world.config.auth.scram_iterations, () => deps.world.random.bytes(16))
-
 /** `within` joins the same trip, for a limiter that counts the account. */
 export async function createUser(
   deps: HttpDeps,
   jid: string,
   password: string,
-  within: (t: Trip) => void = () => {},
+  within: (t: Trip, account: Account) => void = () => {},
 ): Promise<{ jid: string; warnings: string[] }> {
   const host = Jid.parse(jid).domain
   if (!deps.world.hosts.has(host)) {
@@ -71,29 +62,28 @@ export async function createUser(
   }
   // Asked before the slow part, and by `create` again after it.
   if (deps.world.store.accounts.find(jid)) throw taken(jid)
-  const keys = await keysFor(deps, password)
+  const keys = await users.keysFor(deps.world, password)
   const made = await deps.router.run((t) => {
     const account = t.store.accounts.create(jid, host, keys, t.now)
     if (!account) throw new StanzaError('conflict', `${jid} is taken.`)
-    within(t)
+    within(t, account)
     return account
   })
-  return { jid: made.jid, warnings: warningsFor(password) }
+  return { jid: made.jid, warnings: users.warningsFor(password) }
 }
 
 const taken = (jid: string): HttpError => new HttpError(409, 'conflict', `${jid} is taken.`)
 
 export async function setPassword(deps: HttpDeps, jid: string, password: string) {
   accountOf(deps, jid)
-  const keys = await keysFor(deps, password)
+  const keys = await users.keysFor(deps.world, password)
   await deps.router.run((t) => t.store.accounts.setPassword(accountOf(deps, jid), keys))
-  return { jid, warnings: warningsFor(password) }
+  return { jid, warnings: users.warningsFor(password) }
 }
 
 export async function setDisabled(deps: HttpDeps, jid: string, disabled: boolean): Promise<Account> {
   await deps.router.run((t) => {
-    t.store.accounts.setDisabled(accountOf(deps, jid), disabled)
-    if (disabled) closeSessions(t, t.sessions.of(jid), 'The account was disabled.')
+    users.setDisabled(t, accountOf(deps, jid), disabled)
   })
   return accountOf(deps, jid)
 }
@@ -106,19 +96,7 @@ export async function deleteUser(deps: HttpDeps, jid: string): Promise<void> {
 /** Closes all sessions of an account, or one; returns how many. */
 export async function kick(deps: HttpDeps, jid: string, resource?: string): Promise<number> {
   accountOf(deps, jid)
-  return deps.router.run((t) => {
-    const chosen = [...t.sessions.of(jid)].filter(
-      (session) => resource === undefined || session.jid.resource === resource,
-    )
-    return closeSessions(t, chosen, 'Closed by the operator.')
-  })
-}
-
-/** RFC 6120 §4.9.3: after the commit, so that nothing is closed for a change that did not happen. */
-function closeSessions(t: Trip, sessions: Iterable<Session>, reason: string): number {
-  const list = [...sessions]
-  for (const session of list) t.after(() => session.outlet.close(new StreamError('policy-violation', reason)))
-  return list.length
+  return deps.router.run((t) => users.kick(t, jid, resource))
 }
 
 export interface Page {

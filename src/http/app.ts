@@ -3,6 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import type { AppEnv } from './context.ts'
 import type { HttpDeps } from './deps.ts'
 import { bodies, headers, hostCheck, identify, measure, sameSite } from './guards.ts'
+import { addInvites } from './invites.ts'
 import { addMe } from './me.ts'
 import { addMessages } from './messages.ts'
 import { type App, authorize, routeOf } from './policy.ts'
@@ -12,6 +13,7 @@ import { addRegistration } from './registration.ts'
 import { addSystem } from './system.ts'
 import { addTokens } from './tokens.ts'
 import { addUsers } from './users.ts'
+import { addInvitePage } from './web/invite.ts'
 import { addWeb, errorPage, isPage } from './web/web.ts'
 
 export function createApp(deps: HttpDeps): App {
@@ -46,6 +48,8 @@ export function createApp(deps: HttpDeps): App {
   addMessages(app)
   addRegistration(app)
   addTokens(app)
+  addInvites(app)
   addWeb(app, deps)
+  addInvitePage(app)
   return app
 }

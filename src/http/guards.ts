@@ -141,7 +141,8 @@ async function checkBody(c: Ctx): Promise<void> {
   const bytes = await c.req.arrayBuffer()
   if (bytes.byteLength === 0) return
   const type = (c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
-  if (c.req.path.startsWith('/admin/') && type === 'application/x-www-form-urlencoded') return
+  const isForm = /^\/(admin|invite)\//.test(c.req.path)
+  if (isForm && type === 'application/x-www-form-urlencoded') return
   if (type !== 'application/json') {
     throw new HttpError(415, 'not-json', 'Send the body as application/json.')
   }

@@ -1,48 +1,85 @@
-/** /v1/register: an account made by the app itself, within the limits that in-band registration has too. */
-import { createUser } from './accounts.ts'
-import { longEnough } from './me.ts'
+/** Accounts that people make themselves over HTTP, within the limits that in-band registration has too. */
+import { checkName, findInvite, redeem } from '../routing/invites.ts'
+import type { Invite } from '../store/invites.ts'
+import { Jid } from '../xmpp/jid.ts'
 import * as metrics from '../metrics.ts'
+import { createUser } from './accounts.ts'
+import type { Ctx } from './context.ts'
+import { longEnough } from './me.ts'
 import { type App, open, route } from './policy.ts'
 import { HttpError } from './problem.ts'
 import { body, jidSchema, json, passwordSchema, z } from './schemas.ts'
 
+export interface Applicant {
+  readonly jid: string
+  readonly password: string
+  /** Of an invitation. */
+  readonly token?: string | undefined
+}
+
 export function addRegistration(app: App): void {
+  const token = z.string().max(100).optional().openapi({ description: 'Of an invitation.' })
   app.openapi(
     route(open, {
       method: 'post',
       path: '/v1/register',
       summary: 'Make an account for oneself',
-      request: { body: body(z.strictObject({ jid: jidSchema, password: passwordSchema })) },
+      request: { body: body(z.strictObject({ jid: jidSchema, password: passwordSchema, token })) },
       responses: { 201: json('Made', z.object({ jid: z.string() })) },
     }),
-    async (c) => {
-      const { deps, ip } = c.var
-      const { config, registrations } = deps.world
-      // The operator's socket has no address; it stands for this machine.
-      const address = ip === 'socket' ? '127.0.0.1' : ip
-      const refuse = (status: 403 | 429, code: string, detail: string, wait?: number): never => {
-        metrics.registrations.labels('http', 'refused').inc()
-        throw new HttpError(status, code, detail, wait ? { headers: { 'retry-after': String(wait) } } : {})
-      }
-      if (!config.registration.http)
-        refuse(403, 'registration-closed', 'Accounts are made by the operator here.')
-      if (!c.var.secure) refuse(403, 'insecure-transport', 'Register over TLS.')
-      if (!registrations.mayRegister(address)) {
-        refuse(403, 'address-not-allowed', 'Registration is not open to your address.')
-      }
-      const { jid, password } = c.req.valid('json')
-      longEnough(config.registration.min_password, password)
-      const waitNow = () => Math.ceil(registrations.waitFor(address) / 1000)
-      const limited = (wait: number) =>
-        refuse(429, 'too-soon', `One account per address and interval; try again in ${wait} s.`, wait)
-      if (waitNow() > 0) limited(waitNow())
-      const made = await createUser(deps, jid, password, (t) => {
-        // Again inside the trip: two requests may have derived their keys side by side.
-        if (waitNow() > 0) limited(waitNow())
-        t.undo(registrations.take(address))
-      })
-      metrics.registrations.labels('http', 'ok').inc()
-      return c.json({ jid: made.jid }, 201)
-    },
+    async (c) => c.json(await register(c, c.req.valid('json')), 201),
   )
+}
+
+export const noInvite = (): HttpError =>
+  new HttpError(404, 'no-such-invite', 'The invitation does not exist, has ended or was used.')
+
+/** The invitation of a token, if an account may be made with it now. */
+export function usableInvite(c: Ctx, token: string): Invite | undefined {
+  const { world } = c.get('deps')
+  const invite = findInvite({ store: world.store, now: world.now() }, token)
+  return invite?.register === true ? invite : undefined
+}
+
+/** @throws HttpError for whatever stands against it. */
+export async function register(c: Ctx, { jid, password, token }: Applicant): Promise<{ jid: string }> {
+  const deps = c.get('deps')
+  const { registrations, config } = deps.world
+  // The operator's socket has no address; it stands for this machine.
+  const address = c.get('ip') === 'socket' ? '127.0.0.1' : c.get('ip')
+  const refuse = (error: HttpError): never => {
+    metrics.registrations.labels('http', 'refused').inc()
+    throw error
+  }
+  const invite = token === undefined ? undefined : usableInvite(c, token)
+  if (token !== undefined && !invite) return refuse(noInvite())
+  const closed = closedTo(c, address, invite)
+  if (closed) return refuse(closed)
+  longEnough(config.registration.min_password, password)
+  const limited = (): void => {
+    const wait = Math.ceil(registrations.waitFor(address) / 1000)
+    if (wait === 0) return
+    const detail = `One account per address and interval; try again in ${wait} s.`
+    refuse(new HttpError(429, 'too-soon', detail, { headers: { 'retry-after': String(wait) } }))
+  }
+  limited()
+  const made = await createUser(deps, jid, password, (t, account) => {
+    checkName(t, Jid.parse(jid), invite)
+    // Again inside the trip: two requests may have derived their keys side by side.
+    limited()
+    if (invite) redeem(t, invite, account)
+    t.undo(registrations.take(address))
+  })
+  metrics.registrations.labels('http', 'ok').inc()
+  return { jid: made.jid }
+}
+
+/** XEP-0445: an invitation opens the door that is closed to others, from any address, but never without TLS. */
+function closedTo(c: Ctx, address: string, invite: Invite | undefined): HttpError | undefined {
+  const { registrations, config } = c.get('deps').world
+  if (!invite && !config.registration.http)
+    return new HttpError(403, 'registration-closed', 'Accounts are made by the operator here.')
+  if (!c.get('secure')) return new HttpError(403, 'insecure-transport', 'Register over TLS.')
+  if (invite || registrations.mayRegister(address)) return undefined
+  return new HttpError(403, 'address-not-allowed', 'Registration is not open to your address.')
 }

@@ -91,6 +91,20 @@ export const tokenSchema = z
   })
   .openapi('Token')
 
+export const inviteSchema = z
+  .object({
+    id: z.number().int(),
+    host: z.string(),
+    jid: z.string().nullable(),
+    inviter: z.string().nullable(),
+    register: z.boolean(),
+    uses: z.number().int(),
+    used: z.number().int(),
+    created: time,
+    expires: time,
+  })
+  .openapi('Invite')
+
 export const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
 
 export const json = <T extends z.ZodType>(description: string, schema: T) => ({

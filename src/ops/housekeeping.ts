@@ -11,6 +11,8 @@ const FIGURES_MS = 15_000
 const PURGE_MS = 10 * 60_000
 /** Rows per trip, so that no trip holds the loop. */
 const BATCH = 500
+/** Invitations stay in the list for a while after their end; also for who was let in just before it. */
+const INVITES_KEPT = 24 * 3_600_000
 
 export interface Household {
   readonly store: Store
@@ -59,13 +61,14 @@ export function startHousekeeping(household: Household): () => void {
 /** Deletes one batch of each kind; true when there may be more. */
 export async function purgeOnce({ store, limits, archiveKeep, clock, run }: Household): Promise<boolean> {
   const { origin_id_keep, offline_keep } = limits
-  const { accounts, messages } = store
+  const { accounts, invites, messages } = store
   const deleted = await run(() => {
     const now = clock.now()
     const origins = keeps(origin_id_keep) ? messages.purgeOrigins(now - origin_id_keep, BATCH) : 0
     const offline = keeps(offline_keep) ? messages.purgeOffline(now - offline_keep, BATCH) : 0
     const archived = keeps(archiveKeep) ? messages.purgeArchive(now - archiveKeep, BATCH) : 0
-    return Math.max(origins, offline, archived, accounts.purgeDeparted(BATCH))
+    const invited = invites.purge(now - INVITES_KEPT, BATCH)
+    return Math.max(origins, offline, archived, invited, accounts.purgeDeparted(BATCH))
   })
   return deleted === BATCH
 }

@@ -5,7 +5,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Given, Guest, Outcome, ParseStored } from './outcome.ts'
 import type { Session } from './session.ts'
-import type { AccountNodes, Transit, Trip, World } from './transit.ts'
+import type { AccountNodes, Command, ServerNodes, Transit, Trip, World } from './transit.ts'
 
 export type { AccountNodes, Given, Guest, Outcome, ParseStored }
 
@@ -33,6 +33,8 @@ export interface Disco {
   }[]
   /** Nodes below an account; each function looks at who asks. */
   readonly nodes?: AccountNodes
+  /** Nodes of the server itself. */
+  readonly serverNodes?: ServerNodes
 }
 
 /** The answer to an IQ that must wait for `work`; `then` makes the result in a new trip. */
@@ -115,6 +117,8 @@ export interface Feature {
   readonly preauth?: IqTable
   readonly nonza?: NonzaTable
   readonly inline?: Inline
+  /** Ad-hoc commands of the server (XEP-0050). */
+  readonly commands?: readonly Command[]
   /** A local account sent it. May stop it or throw StanzaError. */
   sent?(t: Transit): Verdict
   /** It reached a local account. */

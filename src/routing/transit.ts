@@ -4,6 +4,7 @@ import type { Account } from '../store/accounts.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import type { FormValues } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
@@ -31,6 +32,8 @@ export interface World {
   soon(f: (t: Trip) => void): void
   /** The IQ answers that features give on behalf of the server: filled from the features at start. */
   readonly disco: DiscoIndex
+  /** Ad-hoc commands of all features by their node. */
+  readonly commands: ReadonlyMap<string, Command>
   /** When this server started, ms since the epoch. */
   readonly startedAt: number
   /** Ends a session for good: its client has gone. */
@@ -55,6 +58,49 @@ export interface AccountNodes {
   info(t: Transit, account: Account, node: string): Element[] | undefined
 }
 
+/** What a server has below it, as far as the sender of `t` may know; undefined where there is no such node. */
+export interface ServerNodes {
+  items(t: Transit, node: string): Element[] | undefined
+  info(t: Transit, node: string): Element[] | undefined
+}
+
+/** An ad-hoc command of the server (XEP-0050); commands.ts beside this file has what builds its steps. */
+export interface Command {
+  /** Unique within the server. */
+  readonly node: string
+  /** What a menu shows. */
+  readonly name: string
+  /** Left out of the list, although it answers: for what is always refused. */
+  readonly hidden?: boolean
+  /** Who sees and runs it; everybody else is told `forbidden`. */
+  may(t: Transit): boolean
+  /** The first step. Throws StanzaError to refuse. */
+  start(t: Transit): Step
+}
+
+/** A form for the requester. The form before it is kept by the session, for `prev`. */
+export interface Ask {
+  readonly kind: 'ask'
+  readonly form: Element
+  /** Whether the answer ends the command; else another form follows. */
+  readonly last: boolean
+  submit(t: Transit, values: FormValues): Step | SlowStep
+}
+
+export interface Done {
+  readonly kind: 'done'
+  readonly payload: readonly Element[]
+}
+
+export type Step = Ask | Done
+
+/** A step that needs slow work first (key derivation): it runs outside the road, after the trip's commit. */
+export interface SlowStep<T = unknown> {
+  readonly kind: 'slow'
+  readonly work: () => Promise<T>
+  readonly then: (t: Transit, result: T) => Step
+}
+
 /** Advertised features, by who advertises them. */
 export interface DiscoIndex {
   /** The node of our own capabilities (XEP-0115 §4). */
@@ -65,6 +111,7 @@ export interface DiscoIndex {
   readonly account: readonly string[]
   readonly identities: readonly { of: 'server' | 'account'; category: string; type: string; name?: string }[]
   readonly nodes?: readonly AccountNodes[]
+  readonly serverNodes?: readonly ServerNodes[]
 }
 
 /** A trip without a stanza: a timer, an HTTP request, a session that opens or closes. */

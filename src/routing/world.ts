@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { getLogger } from '../log.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
+import { commandTable } from './commands.ts'
 import { deleteAccount } from './delete-account.ts'
 import type { Feature } from './feature.ts'
 import { ipAccess } from './ip-access.ts'
@@ -71,6 +72,7 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
       }
     },
     disco: indexDisco(features),
+    commands: commandTable(features),
     deleteAccount: (t, account) => deleteAccount(t, features, account),
   }
   const router = new Router(world, features)
@@ -84,9 +86,10 @@ function indexDisco(features: readonly Feature[]): DiscoIndex {
   const forms = features.flatMap(({ disco }) => disco?.forms ?? [])
   const identities = features.flatMap(({ disco }) => disco?.identities ?? [])
   const nodes = features.flatMap(({ disco }) => disco?.nodes ?? [])
+  const serverNodes = features.flatMap(({ disco }) => disco?.serverNodes ?? [])
   for (const list of [server, account]) {
     const twice = list.find((name, i) => list.indexOf(name) !== i)
     if (twice) throw new Error(`${twice} is advertised by two features`)
   }
-  return { capsNode: CAPS_NODE, server, account, forms, identities, nodes }
+  return { capsNode: CAPS_NODE, server, account, forms, identities, nodes, serverNodes }
 }

@@ -38,7 +38,7 @@ export type Account = typeof accounts.$inferSelect
 /** An account that is gone but for rows that wait to be deleted has no host, and a JID that nobody can have. */
 const DEPARTED = ''
 /** Tables whose rows go with the account at once, since a limit bounds each. See tablesOfAccounts. */
-const AT_ONCE = ['vcards', 'tokens', 'devices', 'outbox']
+const AT_ONCE = ['vcards', 'tokens', 'devices', 'invites', 'outbox']
 /** Rows that one trip may delete. */
 const BATCH = 500
 
@@ -285,8 +285,9 @@ export class Accounts {
       .all()
   }
 
-  count(): number {
-    const here = ne(accounts.host, DEPARTED)
+  /** Of one host, or of all. */
+  count(host?: string): number {
+    const here = host === undefined ? ne(accounts.host, DEPARTED) : eq(accounts.host, host)
     return this.#db.orm.select({ n: count() }).from(accounts).where(here).get()?.n ?? 0
   }
 

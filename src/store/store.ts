@@ -6,6 +6,7 @@ import { Clients } from './clients.ts'
 import { Contacts } from './contacts.ts'
 import { closeDb, type Db, openDb } from './db.ts'
 import { History } from './history.ts'
+import { Invites } from './invites.ts'
 import { Messages } from './messages.ts'
 import { Pep } from './pep.ts'
 import { PrivateXml } from './private.ts'
@@ -28,6 +29,7 @@ export class Store {
   readonly sm: Sm
   readonly tokens: Tokens
   readonly clients: Clients
+  readonly invites: Invites
 
   constructor(
     readonly db: Db,
@@ -46,6 +48,7 @@ export class Store {
     this.sm = new Sm(db)
     this.tokens = new Tokens(db, random)
     this.clients = new Clients(db, random)
+    this.invites = new Invites(db, random)
   }
 
   get turn(): Turn {

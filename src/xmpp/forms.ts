@@ -22,6 +22,8 @@ export interface Field {
   readonly type?: string
   readonly label?: string
   readonly values?: readonly string[]
+  /** What a list field offers. */
+  readonly options?: readonly string[]
   readonly required?: boolean
 }
 
@@ -37,6 +39,7 @@ export function writeForm(type: string, formType: string, fields: readonly Field
         'field',
         { var: field.name, type: field.type, label: field.label },
         ...(field.values ?? []).map((value) => xml('value', {}, value)),
+        ...(field.options ?? []).map((value) => xml('option', { label: value }, xml('value', {}, value))),
         field.required ? xml('required') : undefined,
       ),
     ),

@@ -58,6 +58,7 @@ describe('usage', () => {
     ['version --config /nowhere', 0, ''],
     ['user list --config /nowhere.toml', 2, '/nowhere.toml does not exist'],
     ['token create x --scope admin --expires soon', 2, 'not a duration'],
+    ['invite create --expires infinity', 2, 'not a duration'],
   ])('belfry %s → %i', async (args, code, message) => {
     const run = await belfry(args)
     expect(`${run.code} ${run.err}`).toStartWith(`${code} `)
@@ -94,6 +95,25 @@ test('config init writes a file that config check accepts, and never over anothe
   expect((await belfry('config init --config new.toml')).code).toBe(1)
   const schema = JSON.parse((await belfry('config schema')).out) as { properties: object }
   expect(Object.keys(schema.properties)).toContain('limits')
+})
+
+test('invitations: made, listed, revoked', async () => {
+  const made = JSON.parse((await belfry('invite create --uses 3 --expires 2d -o json')).out) as {
+    id: number
+    uri: string
+  }
+  expect(made.uri).toStartWith('xmpp:')
+  expect((await belfry('invite create --jid paris@bix.org')).out).toMatch(
+    /^xmpp:paris@bix\.org\?register;preauth=[0-9a-f]{32}\n$/,
+  )
+  const listed = (await belfry('invite list')).out
+  expect(listed).toContain('paris@bix.org')
+  expect(listed).not.toContain('preauth')
+  expect((await belfry('invite create --uses many')).code).toBe(2)
+  expect((await belfry('invite create --contact-only')).code).toBe(2)
+  expect((await belfry('invite create --from nobody@bix.org')).code).toBe(4)
+  expect((await belfry(`invite revoke ${made.id}`)).code).toBe(0)
+  expect((await belfry(`invite revoke ${made.id}`)).code).toBe(4)
 })
 
 test('accounts of a stopped server, then of the same server running', async () => {

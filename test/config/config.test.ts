@@ -131,6 +131,15 @@ describe('meaning', () => {
     expect(accepted('[registration]\ntimeout = "0s"').registration.timeout).toBe(0)
   })
 
+  test.each([['infinity'], ['0s']])(
+    'invites.lifetime = %p: an invitation ends, and not at once',
+    (lifetime) => {
+      const { config, errors } = parseConfig(`[invites]\nlifetime = "${lifetime}"\n`, 'belfry.toml')
+      expect(config).toBeUndefined()
+      expect(errors?.[0]?.message).toContain('an invitation must end some time')
+    },
+  )
+
   test('relative files belong to the directory of the configuration', () => {
     const config = accepted('[tls]\ncert = "c.pem"\nkey = "/k.pem"')
     expect([config.tls.cert, config.tls.key]).toEqual(['/etc/belfry/c.pem', '/k.pem'])

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'bun:test'
 import { child } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
-import { play } from '../support/world.ts'
+import { commandOf, commandText, type Fields } from '../support/commands.ts'
+import { BASE, play } from '../support/world.ts'
 
 type P = ReturnType<typeof play>
 const TOKEN = 'ab'.repeat(32)
@@ -97,9 +98,32 @@ const WRITES: [what: string, xml: string, done: (p: P) => unknown][] = [
     ],
   ].map(([what = '', payload = '']): [string, string, (p: P) => unknown] => [what, iq(payload), () => true]),
   [
+    'an invitation',
+    `<iq type='set' id='w' to='bix.org'><command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:invite#invite'/></iq>`,
+    (p) => p.store.invites.count() === 1,
+  ],
+  [
     'a new password',
     iq(`<query xmlns='jabber:iq:register'><username>romeo</username><password>new one</password></query>`),
     () => true,
+  ],
+]
+
+const ADMIN_WRITES: [name: string, fields: Fields, done: (p: P) => boolean][] = [
+  [
+    'add-user',
+    { accountjid: 'balthasar@bix.org', password: 'a good password' },
+    (p) => p.store.accounts.find('balthasar@bix.org') !== undefined,
+  ],
+  [
+    'delete-user',
+    { accountjids: 'juliet@bix.org' },
+    (p) => p.store.accounts.find('juliet@bix.org') === undefined,
+  ],
+  [
+    'disable-user',
+    { accountjids: 'juliet@bix.org' },
+    (p) => p.store.accounts.find('juliet@bix.org')?.disabled === true,
   ],
 ]
 
@@ -170,6 +194,24 @@ describe('a COMMIT that fails', () => {
     romeo.sends('</stream:stream>')
     await nurse.hearsNothing()
   })
+
+  for (const [name, fields, done] of ADMIN_WRITES)
+    test(`the command ${name}: nothing has changed, and its form waits to be sent again`, async () => {
+      using p = play({ config: `admins = ["nurse@bix.org"]\n${BASE}` })
+      const nurse = await p.online('nurse@bix.org/hall')
+      await p.account('juliet@bix.org')
+      const node = `http://jabber.org/protocol/admin#${name}`
+      const { sessionid = '' } = commandOf(await nurse.asks('set', commandText(node), 'bix.org')).attrs
+      const before = known(p)
+      const mend = p.commitsFail()
+      const form = commandText(node, { sessionid }, fields)
+      await nurse.isRefused('resource-constraint', 'set', form, 'bix.org')
+      expect(known(p)).toEqual(before)
+      mend()
+      expect(commandOf(await nurse.asks('set', form, 'bix.org')).attrs.status).toBe('completed')
+      expect(done(p)).toBe(true)
+      expect(known(p)).toEqual(known(p, p.reloaded()))
+    })
 
   test('presence alone writes nothing and does not notice', async () => {
     using p = play()

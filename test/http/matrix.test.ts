@@ -118,6 +118,23 @@ const ROWS: readonly Row[] = [
   { route: 'GET /v1/tokens', status: [401, 403, 403, 200, 200], hasNot: 'bfy_secret' },
   { route: 'POST /v1/tokens', body: { name: 'x', scopes: ['metrics'] }, status: [401, 403, 403, 201, 201] },
   { route: 'DELETE /v1/tokens/:id', path: '/v1/tokens/999', status: [401, 403, 403, 404, 404] },
+  { route: 'GET /v1/invites', status: [401, 403, 200, 200, 200], has: 'items', hasNot: 'preauth' },
+  {
+    route: 'POST /v1/invites',
+    body: { inviter: JULIET },
+    status: [401, 403, 403, 201, 201],
+    has: '?roster;preauth=',
+  },
+  { route: 'DELETE /v1/invites/:id', path: '/v1/invites/999', status: [401, 403, 403, 404, 404] },
+  { route: 'GET /invite/style.css', status: [200, 200, 200, 200, 200] },
+  { route: 'GET /invite/bell.svg', status: [200, 200, 200, 200, 200] },
+  { route: 'GET /invite/:token', path: '/invite/x', status: [404, 404, 404, 404, 404], hasNot: PRIVATE },
+  {
+    route: 'POST /invite/:token',
+    path: '/invite/x',
+    form: 'name=a&password=b',
+    status: [403, 403, 403, 403, 403],
+  },
   { route: 'GET /admin', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/login', status: [200, 200, 200, 200, 200], has: 'Password', hasNot: PRIVATE },
@@ -167,7 +184,7 @@ test.each(ROWS.map((row) => [row.route, row] as const))('%s', async (_name, row)
     const good = answer.status < 300
     if (good && row.has !== undefined) expect(text).toContain(row.has)
     if (row.hasNot !== undefined) expect(text).not.toContain(row.hasNot)
-    if (!good && answer.status !== 303 && !pattern.startsWith('/admin')) {
+    if (!good && answer.status !== 303 && !/^\/(admin|invite)/.test(pattern)) {
       expect(answer.headers.get('content-type')).toContain('application/problem+json')
       expect(JSON.parse(text)).toMatchObject({
         status: answer.status,

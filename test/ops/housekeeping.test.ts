@@ -1,8 +1,18 @@
 import { expect, test } from 'bun:test'
 import { purgeOnce } from '../../src/ops/housekeeping.ts'
-import { play } from '../support/world.ts'
+import { makeInvite } from '../../src/routing/invites.ts'
+import { play, type Play } from '../support/world.ts'
 
 const DAY = 24 * 3_600_000
+
+const householdOf = (p: Play) => ({
+  store: p.store,
+  limits: p.config.limits,
+  archiveKeep: 30 * DAY,
+  clock: p.clock,
+  run: <T>(f: () => T) => p.router.run(f),
+  figures: () => {},
+})
 
 test('the archive, waiting messages and origin-ids go when their time is over', async () => {
   using p = play()
@@ -12,14 +22,7 @@ test('the archive, waiting messages and origin-ids go when their time is over', 
     `<message to='juliet@bix.org' type='chat'><body>old</body><origin-id xmlns='urn:xmpp:sid:0' id='o'/></message>`,
   )
   await romeo.settles()
-  const household = {
-    store: p.store,
-    limits: p.config.limits,
-    archiveKeep: 30 * DAY,
-    clock: p.clock,
-    run: <T>(f: () => T) => p.router.run(f),
-    figures: () => {},
-  }
+  const household = householdOf(p)
   const rows = (table: string) =>
     p.store.db.raw.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n
   await purgeOnce(household)
@@ -33,4 +36,20 @@ test('the archive, waiting messages and origin-ids go when their time is over', 
   p.clock.advance(60 * DAY)
   await purgeOnce(household)
   expect([rows('archive'), rows('offline'), rows('origins')]).toEqual([0, 0, 0])
+})
+
+test('an invitation stays in the list for a day after its end', async () => {
+  using p = play()
+  const wanted = { host: 'bix.org', register: true, contact: false }
+  await p.router.run((t) => makeInvite(t, { ...wanted, lifetime: DAY }))
+  await p.router.run((t) => makeInvite(t, { ...wanted, lifetime: 3 * DAY }))
+  const left = async () => {
+    await purgeOnce(householdOf(p))
+    return p.store.invites.count()
+  }
+  p.clock.advance(2 * DAY)
+  expect(await left()).toBe(2)
+  p.clock.advance(1)
+  expect(await left()).toBe(1)
+  expect(p.store.invites.list(10)[0]?.expiresAt).toBe(p.clock.now() + DAY - 1)
 })

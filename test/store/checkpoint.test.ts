@@ -8,14 +8,20 @@ import { open, tempDir, trip } from './support.ts'
 
 const KIB = 1024
 /** Small enough for a test: restart at 1 MiB, alarm at 8 MiB. */
-const LIMITS = { everyTurns: 4, everyBytes: 256 * KIB, restartFrames: 256, alarmBytes: 8 * KIB * KIB }
+const LIMITS = {
+  askFrames: 64,
+  leisure: 5_000,
+  restartFrames: 256,
+  leftFrames: 1_000,
+  alarmBytes: 8 * KIB * KIB,
+}
 const KEPT = 2 * KIB * KIB
 
 afterEach(() => stopLogging())
 
-function checkpointed(store: Store, clock: ConstructorParameters<typeof Checkpointer>[1]) {
+function checkpointed(store: Store, clock: ConstructorParameters<typeof Checkpointer>[1], limits = LIMITS) {
   const alarms: number[] = []
-  const checkpointer = new Checkpointer(store.db, clock, (bytes) => alarms.push(bytes), LIMITS)
+  const checkpointer = new Checkpointer(store.db, clock, (bytes) => alarms.push(bytes), limits)
   let waiting: (() => void) | undefined
   let last: CheckpointReport | undefined
   checkpointer.reported = (report) => {
@@ -31,7 +37,7 @@ function checkpointed(store: Store, clock: ConstructorParameters<typeof Checkpoi
   }
 }
 
-/** Rows of 64 KiB, one turn each, as fast as the Worker answers: it is asked every fourth turn. */
+/** Rows of 64 KiB, one turn each, as fast as the Worker answers: every fourth turn passes `askFrames`. */
 async function load(store: Store, worker: ReturnType<typeof checkpointed>, turns: number) {
   let largest = 0
   for (let i = 0; i < turns; i++) {
@@ -80,6 +86,41 @@ test('a reader that keeps its snapshot holds the WAL, which shrinks in use once 
   await load(w.store, worker, 160)
   expect(worker.checkpointer.walBytes()).toBeLessThan(before + KEPT)
   expect(worker.last()?.frames).toBeLessThan(1_024)
+})
+
+test('a small rest is copied at leisure: once nothing was written for a while, and not again without need', async () => {
+  using dir = tempDir()
+  using w = open(dir.file)
+  using worker = checkpointed(w.store, w.clock)
+  await worker.next()
+  let reports = 0
+  const { reported } = worker.checkpointer
+  worker.checkpointer.reported = (report) => {
+    reports++
+    reported?.(report)
+  }
+  const write = (i: number) => trip(w.store, () => w.store.settings.set('n', Buffer.alloc(4 * KIB, i)))
+  write(1)
+  w.clock.advance(LIMITS.leisure - 1)
+  write(2)
+  w.clock.advance(LIMITS.leisure - 1)
+  // One of these two would have come before the answer of a Worker that was asked too early.
+  expect(reports).toBe(0)
+  w.clock.advance(1)
+  await worker.next()
+  expect(reports).toBe(1)
+  expect(worker.last()?.frames).toBeGreaterThan(0)
+  expect(worker.last()?.copied).toBe(worker.last()?.frames)
+  expect(w.clock.pending).toBe(0)
+})
+
+test('the Worker goes again while it leaves much to the loop, a few times: the WAL is restarted in any case', async () => {
+  using dir = tempDir()
+  using w = open(dir.file)
+  using worker = checkpointed(w.store, w.clock, { ...LIMITS, leftFrames: 0 })
+  await worker.next()
+  expect(await load(w.store, worker, 256)).toBeLessThan(4 * KEPT)
+  expect(worker.alarms).toEqual([])
 })
 
 test('a checkpoint that fails is logged, and the next is tried', async () => {

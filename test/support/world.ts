@@ -3,6 +3,7 @@ import { copyFileSync } from 'node:fs'
 import { type Config, parseConfig } from '../../src/config.ts'
 import { features } from '../../src/features/index.ts'
 import { AuthLimiter } from '../../src/routing/auth-limiter.ts'
+import type { Feature } from '../../src/routing/feature.ts'
 import type { Router } from '../../src/routing/router.ts'
 import type { World } from '../../src/routing/transit.ts'
 import { createWorld } from '../../src/routing/world.ts'
@@ -17,7 +18,7 @@ import { FakeClock, seededRandom } from './clock.ts'
 import { MemoryTransport, TEST_IDENTITY } from './memory-transport.ts'
 
 /** What every play runs with unless it says otherwise: TLS is pretended, PLAIN makes logins quick. */
-const BASE = `
+export const BASE = `
 hosts = ["bix.org", "other.example"]
 [auth]
 plain = true
@@ -33,6 +34,8 @@ export interface PlayOptions {
   readonly toml?: string
   readonly config?: string
   readonly file?: string
+  /** Features beside the server's own. */
+  readonly extra?: readonly Feature[]
 }
 
 export class Play {
@@ -51,6 +54,7 @@ export class Play {
   constructor(
     readonly config: Config,
     file = ':memory:',
+    extra: readonly Feature[] = [],
   ) {
     const { clock, random } = this
     this.store = openStore(
@@ -59,7 +63,7 @@ export class Play {
       clock,
       random,
     )
-    const list = features(config)
+    const list = [...features(config), ...extra]
     const { world, router } = createWorld({ config, store: this.store, features: list, clock, random })
     this.world = world
     this.router = router
@@ -187,7 +191,7 @@ export class Play {
 export function play(options: PlayOptions = {}): Play {
   const parsed = parseConfig(options.config ?? merged(options.toml ?? ''), 'play.toml')
   if (!parsed.config) throw new Error(parsed.errors.map((error) => error.message).join('\n'))
-  return new Play(parsed.config, options.file)
+  return new Play(parsed.config, options.file, options.extra)
 }
 
 /** The base without the tables that `toml` names itself. */

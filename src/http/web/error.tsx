@@ -1,14 +1,16 @@
 /** @jsxImportSource hono/jsx */
 import { Layout } from './layout.tsx'
 
-export const ErrorPage = ({ title, detail }: { title: string; detail: string }) => (
-  <Layout title={title}>
+export const ErrorPage = ({ title, detail, admin }: { title: string; detail: string; admin: boolean }) => (
+  <Layout title={title} assets={admin ? '/admin' : '/invite'}>
     <section class="card stack">
       <h1>{title}</h1>
       <p class="break">{detail}</p>
-      <p>
-        <a href="/admin/">Back to the dashboard</a>
-      </p>
+      {admin && (
+        <p>
+          <a href="/admin/">Back to the dashboard</a>
+        </p>
+      )}
     </section>
   </Layout>
 )

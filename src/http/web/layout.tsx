@@ -7,6 +7,8 @@ export interface Frame {
   readonly title: string
   /** The signed-in administrator; none on the login page. */
   readonly admin?: string | undefined
+  /** Where style and bell are. */
+  readonly assets?: '/admin' | '/invite'
   readonly here?: 'dashboard' | 'users'
   readonly notice?: string | undefined
   readonly error?: string | undefined
@@ -21,8 +23,8 @@ export const Layout = (frame: Frame) => (
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="color-scheme" content="light dark" />
       <title>{frame.title} · Belfry</title>
-      <link rel="stylesheet" href={`/admin/style.css?v=${VERSION}`} />
-      <link rel="icon" href="/admin/bell.svg" type="image/svg+xml" />
+      <link rel="stylesheet" href={`${frame.assets ?? '/admin'}/style.css?v=${VERSION}`} />
+      <link rel="icon" href={`${frame.assets ?? '/admin'}/bell.svg`} type="image/svg+xml" />
     </head>
     <body>
       <a class="skip" href="#main">
@@ -34,7 +36,7 @@ export const Layout = (frame: Frame) => (
           Pushes go to the simulator: no phone rings.
         </p>
       )}
-      <main id="main" class={frame.admin === undefined ? 'narrow' : ''}>
+      <main id="main" class={widthOf(frame)}>
         {frame.notice !== undefined && (
           <p class="note good" role="status">
             {frame.notice}
@@ -50,6 +52,10 @@ export const Layout = (frame: Frame) => (
     </body>
   </html>
 )
+
+/** A visitor of an invitation reads; who signs in fills in two fields. */
+const widthOf = ({ admin, assets }: Frame): string =>
+  admin !== undefined ? '' : assets === '/invite' ? 'middle' : 'narrow'
 
 const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
   <header>

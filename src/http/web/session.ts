@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { Account } from '../../store/accounts.ts'
-import { Jid, JidError } from '../../xmpp/jid.ts'
 import type { Ctx } from '../context.ts'
+import { isAdmin } from '../../routing/users.ts'
 import type { HttpDeps } from '../deps.ts'
 import { HttpError } from '../problem.ts'
 
@@ -60,7 +60,7 @@ export class WebSessions {
       now - session.used < IDLE &&
       now - session.started < LONGEST &&
       account?.disabled === false &&
-      isAdmin(this.deps, account.jid) &&
+      isAdmin(this.deps.world, account.jid) &&
       this.#keysOf(account) === session.keys
     if (!valid) {
       this.#sessions.delete(key)
@@ -82,17 +82,6 @@ function cookieOf(c: Ctx): { name: string; secure: boolean } {
   const { peer } = c.env
   const secure = (peer.kind === 'tcp' && peer.tls) || c.req.header('x-forwarded-proto') === 'https'
   return { name: secure ? '__Host-belfry' : 'belfry', secure }
-}
-
-export function isAdmin(deps: HttpDeps, jid: string): boolean {
-  return deps.world.config.admins.some((admin) => {
-    try {
-      return Jid.parse(admin).bare === jid
-    } catch (error) {
-      if (error instanceof JidError) return false
-      throw error
-    }
-  })
 }
 
 /** A form must come from one of our own pages, and say so: every browser sends one of the two headers. */

@@ -1,7 +1,7 @@
 /** The routes of the web admin. Pages are rendered here and work without any script. */
-import type { HtmlEscapedString } from 'hono/utils/html'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { accountOf, createUser, deleteUser, listUsers, setDisabled, setPassword } from '../accounts.ts'
+import { isAdmin } from '../../routing/users.ts'
 import { checkPassword } from '../auth.ts'
 import type { Ctx } from '../context.ts'
 import type { HttpDeps } from '../deps.ts'
@@ -9,12 +9,11 @@ import { type App, declare, open, page } from '../policy.ts'
 import { failureOf, HttpError, titleOf } from '../problem.ts'
 import { jidSchema, passwordSchema } from '../schemas.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
-import bell from './bell.svg' with { type: 'text' }
+import { addAssets, field, html } from './answers.ts'
 import { DashboardPage } from './dashboard.tsx'
 import { ErrorPage } from './error.tsx'
 import { LoginPage } from './login.tsx'
-import { fromOwnPage, isAdmin, WebSessions } from './session.ts'
-import style from './style.css' with { type: 'text' }
+import { fromOwnPage, WebSessions } from './session.ts'
 import { UserPage, UsersPage } from './users.tsx'
 
 type Handler = (c: Ctx, admin: string) => Response | Promise<Response>
@@ -31,21 +30,16 @@ const DONE: Readonly<Record<string, string>> = {
 
 const notice = (c: Ctx): string | undefined => DONE[c.req.query('done') ?? '']
 
-async function html(
-  c: Ctx,
-  view: HtmlEscapedString | Promise<HtmlEscapedString>,
-  status: ContentfulStatusCode = 200,
-): Promise<Response> {
-  const text = await view
-  return c.body(`<!doctype html>${text}`, status, { 'content-type': 'text/html; charset=utf-8' })
-}
-
-export const isPage = (path: string): boolean => path.startsWith('/admin/')
+export const isPage = (path: string): boolean => /^\/(admin|invite)\//.test(path)
 
 /** The same failure that the API would tell, for people. */
 export function errorPage(c: Ctx, error: unknown): Promise<Response> {
   const failure = failureOf(c, error)
-  return html(c, ErrorPage({ title: titleOf(failure), detail: failure.message }), failure.status)
+  return html(
+    c,
+    ErrorPage({ title: titleOf(failure), detail: failure.message, admin: c.req.path.startsWith('/admin/') }),
+    failure.status,
+  )
 }
 
 export function addWeb(app: App, deps: HttpDeps): void {
@@ -65,7 +59,7 @@ export function addWeb(app: App, deps: HttpDeps): void {
       return admin ? handler(c, admin.jid) : c.redirect('/admin/login', 303)
     })
   }
-  addAssets(app)
+  addAssets(app, '/admin')
   addLogin(app, deps, sessions)
   get('/admin', (c) => c.redirect('/admin/', 301))
   get('/admin/', async (c, admin) => {
@@ -75,15 +69,6 @@ export function addWeb(app: App, deps: HttpDeps): void {
   get('/admin/users', (c, admin) => usersPage(c, deps, admin))
   get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
   addUserForms(post, deps)
-}
-
-function addAssets(app: App): void {
-  const asset = (path: string, type: string, text: string) => {
-    declare('get', path, open)
-    app.get(path, (c) => c.body(text, 200, { 'content-type': type, 'cache-control': 'public, max-age=3600' }))
-  }
-  asset('/admin/style.css', 'text/css; charset=utf-8', style)
-  asset('/admin/bell.svg', 'image/svg+xml', bell)
 }
 
 function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
@@ -97,7 +82,7 @@ function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
     if (!c.get('secure')) return again('Sign in over https, or from this machine itself.', 403)
     try {
       const account = await checkPassword(deps, jid, await field(c, 'password'), c.get('ip'))
-      if (!isAdmin(deps, account.jid)) return again('This account is not listed under admins.', 403)
+      if (!isAdmin(deps.world, account.jid)) return again('This account is not listed under admins.', 403)
       sessions.start(c, account)
       return c.redirect('/admin/', 303)
     } catch (error) {
@@ -113,11 +98,6 @@ function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
     sessions.end(c)
     return c.redirect('/admin/login', 303)
   })
-}
-
-async function field(c: Ctx, name: string): Promise<string> {
-  const value = (await c.req.parseBody())[name]
-  return typeof value === 'string' ? value : ''
 }
 
 function usersPage(

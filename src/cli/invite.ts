@@ -1,0 +1,71 @@
+import type { Command } from 'commander'
+import { parseDuration } from '../config/values.ts'
+import type { ContextOf } from './context.ts'
+import { CliError, EXIT } from './exit.ts'
+import type { Row } from './output.ts'
+
+interface CreateOptions {
+  readonly jid?: string
+  readonly host?: string
+  readonly from?: string
+  readonly contactOnly?: boolean
+  readonly uses: string
+  readonly expires?: string
+}
+
+export function addInvite(program: Command, context: ContextOf): void {
+  const invite = program.command('invite').description('links by which people get an account or a contact')
+  invite
+    .command('create')
+    .description('make an invitation; its link is shown once')
+    .option('--jid <address>', 'the one account that may be made with it; the name is kept')
+    .option('--host <domain>', 'where the account is made (default: the first host)')
+    .option('--from <address>', 'an account that becomes a contact of whoever uses it')
+    .option('--contact-only', 'with --from: no account can be made with it')
+    .option('--uses <number>', 'how often it may be used', '1')
+    .option('--expires <duration>', 'when it ends, for example 7d')
+    .action(async (options: CreateOptions) => {
+      const ctx = context()
+      const request = {
+        jid: options.jid,
+        host: options.host,
+        inviter: options.from,
+        register: options.contactOnly !== true,
+        uses: Number(options.uses),
+        expires_in: options.expires === undefined ? undefined : seconds(options.expires),
+      }
+      await ctx.withDoor(async (door) => {
+        const made = await door.call<Row>('POST', '/v1/invites', request)
+        if (ctx.out.json) return ctx.out.document(made)
+        ctx.out.text([made.url, made.uri].filter((link) => typeof link === 'string').join('\n'))
+      })
+    })
+  invite
+    .command('list')
+    .description('list invitations, without their links')
+    .action(async () => {
+      const ctx = context()
+      await ctx.withDoor(async (door) => {
+        const { items } = await door.call<{ items: Row[] }>('GET', '/v1/invites')
+        ctx.out.table(items, ['id', 'host', 'jid', 'inviter', 'register', 'used', 'uses', 'expires'])
+      })
+    })
+  invite
+    .command('revoke <id>')
+    .description('take an invitation back')
+    .action(async (id: string) => {
+      const ctx = context()
+      await ctx.withDoor(async (door) => {
+        await door.call('DELETE', `/v1/invites/${encodeURIComponent(id)}`)
+        ctx.out.done(`invitation ${id} revoked`, { id })
+      })
+    })
+}
+
+/** @throws CliError for what is no duration, or has no end: an invitation must have one (XEP-0379 §5.2). */
+function seconds(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined || !Number.isFinite(ms))
+    throw new CliError(`"${text}" is not a duration such as 7d`, EXIT.usage)
+  return Math.floor(ms / 1000)
+}

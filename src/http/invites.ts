@@ -1,0 +1,99 @@
+/** /v1/invites: invitations (XEP-0401) as the operator makes them. */
+import { makeInvite } from '../routing/invites.ts'
+import type { Invite } from '../store/invites.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { accountOf } from './accounts.ts'
+import { type App, route, scope } from './policy.ts'
+import { HttpError } from './problem.ts'
+import { body, inviteSchema, iso, jidSchema, json, z } from './schemas.ts'
+
+const read = scope('users:read')
+const write = scope('users:write')
+const LONGEST_LIFE = 366 * 24 * 3600
+/** Rows that one answer holds; `limits.invites` is the most that there are. */
+const LISTED = 10_000
+
+const inviteView = (invite: Invite) => ({
+  id: invite.id,
+  host: invite.host,
+  jid: invite.jid,
+  inviter: invite.inviter,
+  register: invite.register,
+  uses: invite.uses,
+  used: invite.used,
+  created: iso(invite.createdAt),
+  expires: iso(invite.expiresAt),
+})
+
+const newInvite = z.strictObject({
+  host: z.string().max(1023).optional().openapi({ description: 'Where; else the first of `hosts`.' }),
+  jid: jidSchema.optional().openapi({ description: 'The one account that may be made, kept until the end.' }),
+  inviter: jidSchema.optional().openapi({ description: 'Becomes a contact of whoever uses it.' }),
+  register: z.boolean().default(true).openapi({ description: 'Whether an account may be made with it.' }),
+  uses: z.number().int().min(1).max(1000).default(1),
+  expires_in: z.number().int().min(60).max(LONGEST_LIFE).optional().openapi({ description: 'Seconds.' }),
+})
+
+const madeSchema = inviteSchema.extend({
+  uri: z.string().openapi({ description: 'The xmpp: link; shown this once.' }),
+  url: z.string().nullable().openapi({ description: 'Its page, where [http] public_url is set.' }),
+})
+
+export function addInvites(app: App): void {
+  app.openapi(
+    route(read, {
+      method: 'get',
+      path: '/v1/invites',
+      summary: 'List invitations, without their links',
+      responses: { 200: json('Invitations', z.object({ items: z.array(inviteSchema) })) },
+    }),
+    (c) => c.json({ items: c.var.deps.world.store.invites.list(LISTED).map(inviteView) }, 200),
+  )
+  app.openapi(
+    route(write, {
+      method: 'post',
+      path: '/v1/invites',
+      summary: 'Make an invitation',
+      request: { body: body(newInvite) },
+      responses: { 201: json('Made; its link is shown this once', madeSchema) },
+    }),
+    async (c) => {
+      const { deps } = c.var
+      const { jid, register, uses, expires_in, ...asked } = c.req.valid('json')
+      const inviter = asked.inviter === undefined ? undefined : accountOf(deps, asked.inviter)
+      const { world } = deps
+      const host = jid === undefined ? (asked.host ?? world.config.hosts[0] ?? '') : Jid.parse(jid).domain
+      if (!world.hosts.has(host) || (asked.host !== undefined && asked.host !== host))
+        throw new HttpError(
+          422,
+          'unknown-host',
+          `${host} is not one of this server's hosts, or not the same.`,
+        )
+      if (!register && !inviter)
+        throw new HttpError(422, 'nothing-to-do', 'An invitation is to an account, to a contact, or to both.')
+      const lifetime = expires_in === undefined ? undefined : expires_in * 1000
+      const wanted = { host, jid, inviter, register, contact: inviter !== undefined, uses, lifetime }
+      const { made, invite } = await deps.router.run((t) => {
+        const made = makeInvite(t, wanted)
+        return { made, invite: t.store.invites.get(made.id) }
+      })
+      if (!invite) throw new Error('an invitation just made is not there')
+      return c.json({ ...inviteView(invite), uri: made.uri, url: made.url }, 201)
+    },
+  )
+  app.openapi(
+    route(write, {
+      method: 'delete',
+      path: '/v1/invites/{id}',
+      summary: 'Take an invitation back',
+      request: { params: z.strictObject({ id: z.coerce.number().int().positive() }) },
+      responses: { 204: { description: 'Done' } },
+    }),
+    async (c) => {
+      const { deps } = c.var
+      const gone = await deps.router.run((t) => t.store.invites.delete(c.req.valid('param').id))
+      if (!gone) throw new HttpError(404, 'no-such-invite', 'There is no such invitation.')
+      return c.body(null, 204)
+    },
+  )
+}

@@ -1,0 +1,32 @@
+/** What every page of the web needs: HTML as an answer, fields of a form, the style and the bell. */
+import type { HtmlEscapedString } from 'hono/utils/html'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { Ctx } from '../context.ts'
+import { type App, declare, open } from '../policy.ts'
+import bell from './bell.svg' with { type: 'text' }
+import style from './style.css' with { type: 'text' }
+
+export async function html(
+  c: Ctx,
+  view: HtmlEscapedString | Promise<HtmlEscapedString>,
+  status: ContentfulStatusCode = 200,
+): Promise<Response> {
+  const text = await view
+  return c.body(`<!doctype html>${text}`, status, { 'content-type': 'text/html; charset=utf-8' })
+}
+
+/** A field of the form that was sent; empty where it is missing or a file. */
+export async function field(c: Ctx, name: string): Promise<string> {
+  const value = (await c.req.parseBody())[name]
+  return typeof value === 'string' ? value : ''
+}
+
+/** Below each of the web's paths, so that a proxy may show one of them and hide the other. */
+export function addAssets(app: App, base: '/admin' | '/invite'): void {
+  const asset = (path: string, type: string, text: string) => {
+    declare('get', path, open)
+    app.get(path, (c) => c.body(text, 200, { 'content-type': type, 'cache-control': 'public, max-age=3600' }))
+  }
+  asset(`${base}/style.css`, 'text/css; charset=utf-8', style)
+  asset(`${base}/bell.svg`, 'image/svg+xml', bell)
+}
