@@ -138,7 +138,7 @@ export function newsOf(node: string, config: NodeConfig, item: Pick<PepItem, 'id
 /** XEP-0163 §4.3.1: from the account's bare JID, as a headline, so that it is neither archived nor kept nor pushed. */
 function teller(t: Trip, owner: Account, ...content: Element[]): (to: Jid) => boolean {
   const from = Jid.parse(owner.jid)
-  const id = t.world.random.bytes(6).toString('base64url')
+  const id = t.freshId()
   const blocked = t.store.blocked.of(owner)
   return (to) => {
     // XEP-0163 §4.3.3: nobody whom the owner has blocked.

@@ -102,6 +102,11 @@ export class Trip {
     this.after(() => this.world.soon(f))
   }
 
+  /** An id that nobody guesses, for a stanza of our own making. */
+  freshId(): string {
+    return this.world.random.bytes(9).toString('base64url')
+  }
+
   /** Whether a domain is served here. */
   isLocal(domain: string): boolean {
     return this.world.hosts.has(domain)
