@@ -34,7 +34,7 @@ export const limits = z
     blocked_jids: countLimit(1000).describe('Addresses that one account may block.'),
     private_xml_bytes: sizeLimit(65_536).describe('Size of one piece of private XML (XEP-0049).'),
     private_xml_documents: countLimit(100).describe('Pieces of private XML of one account.'),
-    vcard_bytes: sizeLimit(65_536).describe('Size of one vCard.'),
+    vcard_bytes: sizeLimit('128KB').describe('Size of one vCard with its picture.'),
     pep_nodes: countLimit(100).describe('Nodes that one account may publish to (XEP-0163).'),
     pep_items: countLimit(256).describe('Items that one node may keep.'),
     pep_item_bytes: sizeLimit(65_536).describe('Size of one published item.'),

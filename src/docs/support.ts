@@ -15,8 +15,10 @@ const TITLES: Readonly<Record<number, string>> = {
   59: 'Result Set Management',
   60: 'Publish-Subscribe',
   77: 'In-Band Registration',
+  84: 'User Avatar',
   92: 'Software Version',
   115: 'Entity Capabilities',
+  153: 'vCard-Based Avatars',
   157: 'Contact Addresses for XMPP Services',
   160: 'Best Practices for Handling Offline Messages',
   163: 'Personal Eventing Protocol',
@@ -34,6 +36,7 @@ const TITLES: Readonly<Record<number, string>> = {
   359: 'Unique and Stable Stanza IDs',
   377: 'Spam Reporting',
   368: 'SRV records for XMPP over TLS',
+  398: 'User Avatar to vCard-Based Avatars Conversion',
   440: 'SASL Channel-Binding Type Capability',
 }
 

@@ -2,6 +2,7 @@
 import type { Config } from '../config.ts'
 import type { Feature } from '../routing/feature.ts'
 import { archive } from './archive.ts'
+import { avatars } from './avatars.ts'
 import { blocking } from './blocking.ts'
 import { caps } from './caps.ts'
 import { carbons } from './carbons.ts'
@@ -22,12 +23,14 @@ import { roster } from './roster.ts'
 import { session } from './session.ts'
 import { subscriptions } from './subscriptions.ts'
 import { time } from './time.ts'
+import { vcardAvatars } from './vcard-avatars.ts'
 import { vcard } from './vcard.ts'
 import { version } from './version.ts'
 
 export const features = (config: Config): Feature[] => [
   blocking, // first: who is blocked leaves no trace
   origin, // before the rest: what was taken before goes no further
+  vcardAvatars, // before presence: what is remembered and told has the hash
   subscriptions, // before presence: it decides who may see what
   presence, // before offline: a phone is available before it catches up
   pep, // after presence: a client that appears hears what is new
@@ -43,6 +46,7 @@ export const features = (config: Config): Feature[] => [
   externalServices(config),
   caps,
   vcard,
+  avatars,
   privateStorage,
   register,
   ping,

@@ -3,9 +3,10 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Guest, Outcome } from './outcome.ts'
 import type { Session } from './session.ts'
-import type { AccountNodes, Transit, Trip, World } from './transit.ts'
+import type { Account } from '../store/accounts.ts'
+import type { AccountNodes, Publication, Transit, Trip, VcardChange, World } from './transit.ts'
 
-export type { AccountNodes, Guest, Outcome }
+export type { AccountNodes, Guest, Outcome, Publication, VcardChange }
 
 export interface Xep {
   readonly number: number
@@ -85,6 +86,10 @@ export interface Feature {
   writing?(session: Session, el: Element): Verdict
   opened?(t: Trip, session: Session): void
   closed?(t: Trip, session: Session): void
+  /** A client has changed what its account publishes. What a feature publishes in turn is not told. */
+  published?(t: Trip, owner: Account, change: Publication): void
+  /** An account's vCard was stored, by a client or by a feature. */
+  vcardChanged?(t: Trip, owner: Account, change: VcardChange): void
   /** An account is about to be deleted with everything that belongs to it. */
   deleted?(t: Trip, account: Jid): void
 }

@@ -2,7 +2,9 @@
 import type { Config } from '../config.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Random } from '../store/clock.ts'
+import type { PepNode } from '../store/pep.ts'
 import type { Store } from '../store/store.ts'
+import type { Photo } from '../xmpp/avatar.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
@@ -30,6 +32,10 @@ export interface World {
   soon(f: (t: Trip) => void): void
   /** The IQ answers that features give on behalf of the server: filled from the features at start. */
   readonly disco: DiscoIndex
+  /** Tells the features what an account's client has published or taken back. */
+  published(t: Trip, owner: Account, change: Publication): void
+  /** Tells the features that an account's vCard was stored. */
+  vcardChanged(t: Trip, owner: Account, change: VcardChange): void
   /** When this server started, ms since the epoch. */
   readonly startedAt: number
   /** Removes an account and everything that belongs to it, within the trip. */
@@ -41,6 +47,22 @@ export interface AccountNodes {
   items(t: Transit, account: Account): Element[]
   /** Identity, features and forms of one node; undefined where there is none. */
   info(t: Transit, account: Account, node: string): Element[] | undefined
+}
+
+/** A change of what an account publishes (XEP-0060 §7, §8) that its own client asked for. */
+export interface Publication extends PepNode {
+  /** What was published; undefined where items went: retracted, purged, or deleted with their node. */
+  readonly item?: { readonly id: string; readonly payload: Element }
+}
+
+/** A vCard that was stored. */
+export interface VcardChange {
+  readonly card: Element
+  readonly photo: Photo | undefined
+  /** Hash of the picture before; empty where there was none. */
+  readonly before: string
+  /** Name of the feature that made the vCard of another representation; undefined for the owner's own. */
+  readonly by: string | undefined
 }
 
 /** Advertised features, by who advertises them. */

@@ -45,6 +45,12 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
       router.run(f).catch((error: unknown) => log.error('work put off to a later turn failed', { error }))
     },
     disco: indexDisco(features),
+    published(t, owner, change) {
+      for (const feature of features) feature.published?.(t, owner, change)
+    },
+    vcardChanged(t, owner, change) {
+      for (const feature of features) feature.vcardChanged?.(t, owner, change)
+    },
     deleteAccount: (t, account) => deleteAccount(t, features, account),
   }
   const router = new Router(world, features)

@@ -4,8 +4,9 @@ import core from '../../migrations/0001-core.sql' with { type: 'text' }
 import push from '../../migrations/0002-push.sql' with { type: 'text' }
 import history from '../../migrations/0003-history.sql' with { type: 'text' }
 import pep from '../../migrations/0004-pep.sql' with { type: 'text' }
+import avatars from '../../migrations/0005-avatars.sql' with { type: 'text' }
 
-const MIGRATIONS: readonly string[] = [core, push, history, pep]
+const MIGRATIONS: readonly string[] = [core, push, history, pep, avatars]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */
 export class NewerSchema extends Error {}

@@ -78,6 +78,11 @@ const WRITES: [what: string, xml: string, done: (p: P) => unknown][] = [
     (p) => p.store.accounts.vcard(romeoOf(p)) !== undefined,
   ],
   [
+    'a vCard with a picture',
+    iq(`<vCard xmlns='vcard-temp'><PHOTO><BINVAL>iVBORw0KGgo=</BINVAL></PHOTO></vCard>`),
+    (p) => p.store.pep.last(romeoOf(p), 'urn:xmpp:avatar:metadata') !== undefined,
+  ],
+  [
     'a device',
     iq(`<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${TOKEN}'/>`),
     (p) => p.store.push.devices.of(romeoOf(p).id).length === 2,
