@@ -30,6 +30,7 @@ const TITLES: Readonly<Record<number, string>> = {
   223: 'Persistent Storage of Private Data via PubSub',
   237: 'Roster Versioning',
   280: 'Message Carbons',
+  292: 'vCard4 Over XMPP',
   297: 'Stanza Forwarding',
   313: 'Message Archive Management',
   357: 'Push Notifications',

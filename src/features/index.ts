@@ -25,6 +25,7 @@ import { subscriptions } from './subscriptions.ts'
 import { time } from './time.ts'
 import { vcardAvatars } from './vcard-avatars.ts'
 import { vcard } from './vcard.ts'
+import { vcard4 } from './vcard4.ts'
 import { version } from './version.ts'
 
 export const features = (config: Config): Feature[] => [
@@ -47,6 +48,7 @@ export const features = (config: Config): Feature[] => [
   caps,
   vcard,
   avatars,
+  vcard4,
   privateStorage,
   register,
   ping,
