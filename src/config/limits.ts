@@ -40,6 +40,9 @@ export const limits = z
     pep_item_bytes: sizeLimit(65_536).describe('Size of one published item.'),
     pep_bytes: sizeLimit('10MB').describe('Size of all that one account has published.'),
     pep_subscribers: countLimit(1000).describe('Addresses that may subscribe to one node.'),
+    bookmarks_bytes: sizeLimit('128KB').describe(
+      'Size of the bookmarks of one account as one list (XEP-0048).',
+    ),
     caps: countLimit(10_000).describe('Kinds of clients whose capabilities are remembered (XEP-0115).'),
     auth_tries: countLimit(5).describe('Failed logins on one connection before it is closed.'),
     auth_failures: countLimit(5).describe(

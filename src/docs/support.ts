@@ -10,6 +10,7 @@ const OF_THE_STREAM: readonly Xep[] = [
 const TITLES: Readonly<Record<number, string>> = {
   12: 'Last Activity',
   30: 'Service Discovery',
+  48: 'Bookmarks',
   49: 'Private XML Storage',
   54: 'vcard-temp',
   59: 'Result Set Management',
@@ -38,6 +39,8 @@ const TITLES: Readonly<Record<number, string>> = {
   377: 'Spam Reporting',
   368: 'SRV records for XMPP over TLS',
   398: 'User Avatar to vCard-Based Avatars Conversion',
+  402: 'PEP Native Bookmarks',
+  411: 'Bookmarks Conversion',
   440: 'SASL Channel-Binding Type Capability',
 }
 

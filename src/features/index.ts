@@ -4,6 +4,7 @@ import type { Feature } from '../routing/feature.ts'
 import { archive } from './archive.ts'
 import { avatars } from './avatars.ts'
 import { blocking } from './blocking.ts'
+import { bookmarks } from './bookmarks.ts'
 import { caps } from './caps.ts'
 import { carbons } from './carbons.ts'
 import { contact } from './contact.ts'
@@ -50,6 +51,7 @@ export const features = (config: Config): Feature[] => [
   avatars,
   vcard4,
   privateStorage,
+  bookmarks,
   register,
   ping,
   time,

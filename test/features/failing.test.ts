@@ -94,6 +94,10 @@ const WRITES: [what: string, xml: string, done: (p: P) => unknown][] = [
   ],
   ...[
     ['private data', `<query xmlns='jabber:iq:private'><x xmlns='u:x'>y</x></query>`],
+    [
+      'bookmarks of an old client',
+      `<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference jid='a@b.c'/></storage></query>`,
+    ],
     ['a block', `<block xmlns='urn:xmpp:blocking'><item jid='tybalt@bix.org'/></block>`],
     ['archive preferences', `<prefs xmlns='urn:xmpp:mam:2' default='never'><always/><never/></prefs>`],
     [
