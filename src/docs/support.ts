@@ -42,6 +42,8 @@ const TITLES: Readonly<Record<number, string>> = {
   402: 'PEP Native Bookmarks',
   411: 'Bookmarks Conversion',
   440: 'SASL Channel-Binding Type Capability',
+  492: 'Chat Notification Settings',
+  490: 'Message Displayed Synchronization',
 }
 
 export function supportTable(features: readonly Feature[]): string {

@@ -10,6 +10,7 @@ export const bookmarks: Feature = {
     { number: 48, version: '1.2' },
     { number: 402, version: '1.2.0' },
     { number: 411, version: '1.1.0' },
+    { number: 492, version: '0.2.0', note: 'kept with the bookmark' },
   ],
   disco: {
     account: [`${NS.bookmarks}#compat`, `${NS.bookmarks}#compat-pep`, 'urn:xmpp:bookmarks-conversion:0'],

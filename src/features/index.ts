@@ -9,6 +9,7 @@ import { caps } from './caps.ts'
 import { carbons } from './carbons.ts'
 import { contact } from './contact.ts'
 import { disco } from './disco.ts'
+import { displayed } from './displayed.ts'
 import { externalServices } from './external-services.ts'
 import { last } from './last.ts'
 import { mam } from './mam.ts'
@@ -36,6 +37,7 @@ export const features = (config: Config): Feature[] => [
   subscriptions, // before presence: it decides who may see what
   presence, // before offline: a phone is available before it catches up
   pep, // after presence: a client that appears hears what is new
+  displayed, // before carbons and archive: what it takes out of a message is for the server only
   carbons, // before archive: the private mark is for the server only
   archive, // before delivery: the recipient's copy carries its id
   offline, // what nobody took
