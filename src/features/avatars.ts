@@ -37,7 +37,7 @@ export const avatars: Feature = {
   /** XEP-0398 §3.1 */
   published(t, owner, { node, config, item }) {
     if (node !== AVATAR_METADATA) return
-    // §6: what only contacts may see must not enter the vCard.
+    // §7: what only contacts may see must not enter the vCard.
     const data = t.store.pep.node(owner, AVATAR_DATA)?.config ?? config
     if (option(data, 'access_model') !== 'open') return
     const metadata = item?.payload ?? lastMetadata(t, owner)

@@ -1,6 +1,6 @@
 /**
  * Message Displayed Synchronization (XEP-0490): how far each chat was read lies in a node of the account. The server
- * helps (§4): a client may put its mark into the message that it sends anyway.
+ * helps (§4.5): a client may put its mark into the message that it sends anyway.
  */
 import type { Feature, Verdict } from '../routing/feature.ts'
 import { publishFor } from '../routing/pep-publish.ts'
@@ -24,7 +24,7 @@ export const displayed: Feature = {
     t.stanza = stanza.with(el)
     const { to } = stanza.el.attrs
     if (!origin || to === undefined || stanza.type === 'error') return
-    // §4.2: the id is the address as the client wrote it.
+    // §4.5.3: the id is the address as the client wrote it.
     publishFor(t, origin.account, NS.displayed, {}, { id: checkName(to), payload: mark })
   },
 }

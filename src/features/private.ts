@@ -14,7 +14,7 @@ export const privateStorage: Feature = {
     [`account get {${XMLNS}}query`]: (t, query) => {
       const wanted = only(query)
       const key = keyOf(wanted)
-      // XEP-0402 §5: bookmarks have one truth, and it lies elsewhere.
+      // XEP-0402 §5.3: bookmarks have one truth, and it lies elsewhere.
       if (key === LIST_KEY) return xml('query', { xmlns: XMLNS }, readOldList(t, t.account) ?? bare(wanted))
       const stored = t.store.privateXml.get(t.account, key)
       // §3.2: what was never stored comes back empty.

@@ -24,7 +24,7 @@ import type { Trip } from './transit.ts'
 
 /** Key of the list in private storage. */
 export const LIST_KEY = `{${NS.oldBookmarks}}storage`
-/** Id of the list's only item (XEP-0048 §4.1). */
+/** Id of the list's only item (XEP-0048 §3.1). */
 const CURRENT = 'current'
 
 interface Room extends Entry {
@@ -50,7 +50,7 @@ export function writeOldList(t: Trip, owner: Account, storage: Element): void {
   publishFor(t, owner, NS.oldBookmarks, {}, { id: before?.id ?? CURRENT, payload })
 }
 
-/** XEP-0402 §5.2: brings the items to what a list says; of what stays as it is nothing is told. */
+/** XEP-0402 §5.3.2: brings the items to what a list says; of what stays as it is nothing is told. */
 export function splitList(t: Trip, owner: Account, storage: Element): void {
   const entries = readList(storage)
   if (entries.length > t.config.limits.pep_items) throw tooMany()
@@ -66,7 +66,7 @@ export function splitList(t: Trip, owner: Account, storage: Element): void {
   for (const { id } of gone.values()) retractFor(t, owner, NS.bookmarks, id)
 }
 
-/** XEP-0402 §5.1: makes the list anew of all items. */
+/** XEP-0402 §5.3.1: makes the list anew of all items. */
 export function joinList(t: Trip, owner: Account): void {
   const last = t.store.pep.last(owner, NS.oldBookmarks)
   const old = last && parseStored(last.xml)

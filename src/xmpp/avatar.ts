@@ -1,4 +1,4 @@
-/** The picture of a person as vcard-temp (XEP-0153 §3.4) and personal eventing (XEP-0084 §5) write it. */
+/** The picture of a person as vcard-temp (XEP-0153 §4.5) and personal eventing (XEP-0084 §4) write it. */
 import { createHash } from 'node:crypto'
 import { NS } from './namespaces.ts'
 import { child, childText, children, type Element, elements, withAttrs, xml } from './xml.ts'
@@ -12,7 +12,7 @@ export interface Photo {
   /** The bytes as Base64 without line feeds. */
   readonly base64: string
   readonly bytes: number
-  /** What the bytes are, whatever was said of them (XEP-0153 §6); undefined for no picture that is known here. */
+  /** What the bytes are, whatever was said of them (XEP-0153 §5); undefined for no picture that is known here. */
   readonly type: string | undefined
 }
 
@@ -26,7 +26,7 @@ const TYPES: readonly (readonly [type: string, magic: RegExp])[] = [
   ['image/heic', /^[^]{4}ftyp(hei[cx]|mif1)/],
 ]
 
-/** Undefined for what is empty or no Base64. Line feeds must be accepted (XEP-0084 §5.1, XEP-0153 §3.5). */
+/** Undefined for what is empty or no Base64. Line feeds must be accepted (XEP-0084 §4.1, XEP-0153 §4.6). */
 export function readImage(text: string): Photo | undefined {
   const base64 = text.replace(/[ \t\r\n]+/g, '')
   if (base64 === '' || base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined
@@ -40,7 +40,7 @@ export function readImage(text: string): Photo | undefined {
   }
 }
 
-/** The picture in a vCard; one that is only linked to is none (XEP-0153 §3.4). */
+/** The picture in a vCard; one that is only linked to is none (XEP-0153 §4.5). */
 export function readPhoto(card: Element): Photo | undefined {
   const photo = child(card, 'PHOTO')
   return photo && readImage(childText(photo, 'BINVAL') ?? '')
@@ -62,18 +62,18 @@ export function emptyCard(): Element {
   return xml('vCard', { xmlns: NS.vcard })
 }
 
-/** XEP-0084 §5.1 */
+/** XEP-0084 §4.1 */
 export function dataElement({ base64 }: Photo): Element {
   return xml('data', { xmlns: AVATAR_DATA }, base64)
 }
 
-/** XEP-0084 §5.2; without a picture it says that there is none (§4.5). */
+/** XEP-0084 §4.2; without a picture it says that there is none (§3.5). */
 export function metadataElement(photo?: Photo): Element {
   const info = photo && xml('info', { bytes: String(photo.bytes), id: photo.hash, type: photo.type })
   return xml('metadata', { xmlns: AVATAR_METADATA }, info)
 }
 
-/** Whether nothing is shown any more (XEP-0084 §4.5); once that was said by `stop`. */
+/** Whether nothing is shown any more (XEP-0084 §3.5); once that was said by `stop`. */
 export function isDisabled(metadata: Element): boolean {
   return elements(metadata).every(({ name }) => name === 'stop')
 }

@@ -43,7 +43,7 @@ export function readList(storage: Element): Entry[] {
   return [...found.values()]
 }
 
-/** XEP-0402 §5.1: the list of all items, before what in `old` was no room, such as addresses of web pages. */
+/** XEP-0402 §5.3.1: the list of all items, before what in `old` was no room, such as addresses of web pages. */
 export function writeList(entries: readonly Entry[], old: Element | undefined): Element {
   const rest = old ? elements(old).filter((el) => roomOf(el) === undefined) : []
   const rooms = entries.map(({ room, bookmark }) =>

@@ -18,7 +18,7 @@ export const NS = {
   forms: 'jabber:x:data',
   push: 'urn:xmpp:push:0',
   vcard: 'vcard-temp',
-  /** Names of nodes as well (XEP-0402 §3, XEP-0048 §4, XEP-0490 §3.1). */
+  /** Names of nodes as well (XEP-0402 §2, XEP-0048 §3, XEP-0490 §4.1). */
   bookmarks: 'urn:xmpp:bookmarks:1',
   oldBookmarks: 'storage:bookmarks',
   displayed: 'urn:xmpp:mds:displayed:0',

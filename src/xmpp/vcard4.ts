@@ -1,5 +1,5 @@
 /**
- * vcard-temp (XEP-0054) and vCard4 (RFC 6351) as forms of one card (XEP-0292 §9). What has no counterpart stays as it
+ * vcard-temp (XEP-0054) and vCard4 (RFC 6351) as forms of one card (XEP-0292 §11). What has no counterpart stays as it
  * was in the card that is written anew.
  */
 import { photoElement, readImage, readPhoto } from './avatar.ts'
@@ -35,7 +35,7 @@ const ADDRESS: readonly Part[] = [
   ['PCODE', 'code'],
   ['CTRY', 'country'],
 ]
-/** Kinds of addresses and numbers that both forms know (§9.3). */
+/** Kinds of addresses and numbers that both forms know (§11.3). */
 const KINDS = ['home', 'work', 'voice', 'fax', 'pager', 'cell', 'video']
 
 const PROPERTIES: readonly Property[] = [
@@ -44,7 +44,7 @@ const PROPERTIES: readonly Property[] = [
   plain('NICKNAME', 'nickname'),
   plain('BDAY', 'bday', (text) => (/^\d{4}-\d\d-\d\d$/.test(text) ? 'date' : 'text')),
   structured('ADR', 'adr', ADDRESS),
-  // §9.3.5: a number is a URI where it can be one.
+  // §11.3.5: a number is a URI where it can be one.
   valued('TEL', 'NUMBER', 'tel', (text) => /^[+\d.()-]+$/.test(text)),
   valued('EMAIL', 'USERID', 'email', () => false),
   {
@@ -74,7 +74,7 @@ const PROPERTIES: readonly Property[] = [
     },
   },
   plain('URL', 'url', () => 'uri'),
-  // §9.1.1: both are notes. What comes back is a DESC, since that is what clients of vcard-temp show.
+  // §11.1.1: both are notes. What comes back is a DESC, since that is what clients of vcard-temp show.
   plain('DESC', 'note'),
   plain('NOTE', 'note'),
 ]

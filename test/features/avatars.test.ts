@@ -80,7 +80,7 @@ test('XEP-0398 §3.1, case 62: data that are missing, no picture, a program or n
   expect(await photoOf(juliet)).toBeUndefined()
 })
 
-test('XEP-0084 §5.1: line feeds in the data are accepted', async () => {
+test('XEP-0084 §4.1: line feeds in the data are accepted', async () => {
   using p = play()
   const juliet = await p.bound('juliet@bix.org/balcony')
   const broken = rose.base64.replace(/.{4}/g, '$&\n  ')
@@ -91,7 +91,7 @@ test('XEP-0084 §5.1: line feeds in the data are accepted', async () => {
   expect(await photoOf(juliet)).toBe(rose.base64)
 })
 
-test('XEP-0398 §6: an avatar that is not for everyone does not enter the vCard', async () => {
+test('XEP-0398 §7: an avatar that is not for everyone does not enter the vCard', async () => {
   using p = play()
   const juliet = await p.bound('juliet@bix.org/balcony')
   await shows(juliet, rose, 'presence')
@@ -101,7 +101,7 @@ test('XEP-0398 §6: an avatar that is not for everyone does not enter the vCard'
   expect(await photoOf(juliet)).toBe(rose.base64)
 })
 
-test('XEP-0084 §4.5: an avatar that is switched off, retracted or deleted leaves the vCard too', async () => {
+test('XEP-0084 §3.5: an avatar that is switched off, retracted or deleted leaves the vCard too', async () => {
   using p = play()
   const juliet = await p.bound('juliet@bix.org/balcony')
   const ways = [

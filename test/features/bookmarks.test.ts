@@ -73,7 +73,7 @@ test('XEP-0402 §3.3: bookmarks are private even if the client forgets to say so
   expect(await fetches(juliet, `<items node='${NODE}'/>`)).toEqual([PLAY])
 })
 
-test('XEP-0402 §5.1: items are the list of old clients, in private storage and in PEP', async () => {
+test('XEP-0402 §5.3.1: items are the list of old clients, in private storage and in PEP', async () => {
   using p = play()
   const juliet = await p.bound('juliet@bix.org/balcony')
   const extension = '<state xmlns="u:x" minimized="1"/>'
@@ -100,7 +100,7 @@ for (const [way, write] of [
   ['private storage', (inner: string) => query(storage(inner))],
   ['PEP', (inner: string) => publication(OLD, `<item id='current'>${storage(inner)}</item>`)],
 ] as const) {
-  test(`XEP-0402 §5.2: a list that is written to ${way} changes the items that it changes, and no other`, async () => {
+  test(`XEP-0402 §5.3.2: a list that is written to ${way} changes the items that it changes, and no other`, async () => {
     using p = play()
     const { juliet } = await friends(p)
     const phone = await p.online('juliet@bix.org/phone')

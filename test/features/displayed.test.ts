@@ -11,7 +11,7 @@ const mark = (id: string) =>
 const marker = `<displayed xmlns="urn:xmpp:chat-markers:0" id="m1"/>`
 const told = (chat: string, id: string) =>
   `<items node="${NODE}"><item id="${chat}">${mark(id)}</item></items>`
-/** XEP-0490 §3.2 */
+/** XEP-0490 §4.2 */
 const OPTIONS = {
   persist_items: 'true',
   max_items: 'max',
@@ -19,14 +19,14 @@ const OPTIONS = {
   access_model: 'whitelist',
 }
 
-test('XEP-0490 §4.1: the help is advertised on the account', async () => {
+test('XEP-0490 §4.5.2: the help is advertised on the account', async () => {
   using p = play()
   const juliet = await p.bound('juliet@bix.org/balcony')
   const answer = await juliet.asks('get', `<query xmlns='http://jabber.org/protocol/disco#info'/>`, JULIET)
   expect(answer.toString()).toContain('<feature var="urn:xmpp:mds:server-assist:0"/>')
 })
 
-test('XEP-0490 §4.2: the mark is taken out of the message and published for the chat', async () => {
+test('XEP-0490 §4.5.3: the mark is taken out of the message and published for the chat', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   const phone = await p.online('juliet@bix.org/phone')
@@ -74,7 +74,7 @@ test('XEP-0490 §5.2, §7: the node that is made for it is private, and fits wha
   await romeo.isRefused('not-allowed', 'get', pubsub(`<items node='${NODE}'/>`), JULIET)
 })
 
-test('XEP-0490 §4.2: without an address, or in an error, there is nothing to publish, and nothing passes', async () => {
+test('XEP-0490 §4.5.3: without an address, or in an error, there is nothing to publish, and nothing passes', async () => {
   using p = play()
   const juliet = await p.online('juliet@bix.org/balcony')
   const romeo = await p.online('romeo@bix.org/orchard')
@@ -85,7 +85,7 @@ test('XEP-0490 §4.2: without an address, or in an error, there is nothing to pu
   await juliet.isRefused('item-not-found', 'get', pubsub(`<items node='${NODE}'/>`))
 })
 
-test('XEP-0490 §3.3: the state of every chat is there for a client that comes back', async () => {
+test('XEP-0490 §4.4: the state of every chat is there for a client that comes back', async () => {
   using p = play()
   const { juliet } = await friends(p)
   for (const [chat, id] of [

@@ -42,7 +42,7 @@ test('XEP-0292 §4.1: a vCard that is set can be fetched as vCard4, by everyone'
   expect(await card4Of(tybalt, JULIET)).toBe(fn('Jules'))
 })
 
-test('XEP-0292 §4.1.1: a vCard4 that is published for everyone is the vCard of old clients', async () => {
+test('XEP-0292 §4.1.2: a vCard4 that is published for everyone is the vCard of old clients', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   await juliet.asks('set', card(`<FN>Juliet</FN><MAILER>pigeon</MAILER>${photo(rose)}`))

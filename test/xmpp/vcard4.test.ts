@@ -51,17 +51,17 @@ const PAIRS: readonly [temp: string, vcard4: string][] = [
 ]
 
 for (const [one, other] of PAIRS) {
-  test(`XEP-0292 §9: ${one.slice(0, 40)} there and back`, () => {
+  test(`XEP-0292 §11: ${one.slice(0, 40)} there and back`, () => {
     expect(toVcard4(temp(one)).toString()).toBe(four(other).toString())
     expect(toVcardTemp(four(other)).toString()).toBe(temp(one).toString())
   })
 }
 
-test('XEP-0292 §9.1: NOTE is a note as DESC is', () => {
+test('XEP-0292 §11.1: NOTE is a note as DESC is', () => {
   expect(toVcard4(temp('<NOTE>n</NOTE>')).toString()).toBe(four(`<note>${text('n')}</note>`).toString())
 })
 
-test('XEP-0292 §9.5: what has no counterpart is left alone in the card that has it', () => {
+test('XEP-0292 §11.5: what has no counterpart is left alone in the card that has it', () => {
   const old4 = four(
     `<fn>${text('Old')}</fn><gender><sex><text>F</text></sex></gender><impp><uri>sip:j</uri></impp>` +
       `<photo><uri>https://bix.org/j.png</uri></photo><photo><uri>data:image/png;base64,AAAA</uri></photo>`,
