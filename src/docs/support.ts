@@ -9,6 +9,7 @@ const OF_THE_STREAM: readonly Xep[] = [
 
 const TITLES: Readonly<Record<number, string>> = {
   12: 'Last Activity',
+  16: 'Privacy Lists',
   30: 'Service Discovery',
   48: 'Bookmarks',
   49: 'Private XML Storage',
@@ -43,6 +44,7 @@ const TITLES: Readonly<Record<number, string>> = {
   411: 'Bookmarks Conversion',
   440: 'SASL Channel-Binding Type Capability',
   492: 'Chat Notification Settings',
+  478: 'Stream Limits Advertisement',
   490: 'Message Displayed Synchronization',
 }
 

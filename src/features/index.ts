@@ -18,11 +18,13 @@ import { origin } from './origin.ts'
 import { pep } from './pep.ts'
 import { ping } from './ping.ts'
 import { presence } from './presence.ts'
+import { privacy } from './privacy.ts'
 import { privateStorage } from './private.ts'
 import { push } from './push.ts'
 import { register } from './register.ts'
 import { roster } from './roster.ts'
 import { session } from './session.ts'
+import { streamLimits } from './stream-limits.ts'
 import { subscriptions } from './subscriptions.ts'
 import { time } from './time.ts'
 import { vcardAvatars } from './vcard-avatars.ts'
@@ -54,9 +56,11 @@ export const features = (config: Config): Feature[] => [
   vcard4,
   privateStorage,
   bookmarks,
+  privacy,
   register,
   ping,
   time,
   version,
   session,
+  streamLimits,
 ]
