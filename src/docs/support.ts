@@ -42,6 +42,7 @@ const TITLES: Readonly<Record<number, string>> = {
   398: 'User Avatar to vCard-Based Avatars Conversion',
   402: 'PEP Native Bookmarks',
   411: 'Bookmarks Conversion',
+  424: 'Message Retraction',
   440: 'SASL Channel-Binding Type Capability',
   492: 'Chat Notification Settings',
   478: 'Stream Limits Advertisement',
