@@ -9,7 +9,6 @@ const OF_THE_STREAM: readonly Xep[] = [
 
 const TITLES: Readonly<Record<number, string>> = {
   12: 'Last Activity',
-  16: 'Privacy Lists',
   30: 'Service Discovery',
   48: 'Bookmarks',
   49: 'Private XML Storage',

@@ -23,7 +23,7 @@ import { option } from '../xmpp/pubsub.ts'
 import { parseStored } from '../xmpp/stored.ts'
 import type { Element } from '../xmpp/xml.ts'
 
-/** A vCard is there for everyone (XEP-0054 §3.2), so what is made of it may be as well. */
+/** A vCard is there for everyone (XEP-0054 §3.3), so what is made of it may be as well. */
 const OPEN = { access_model: ['open'] }
 
 export const avatars: Feature = {

@@ -10,7 +10,8 @@ const XMLNS = 'jabber:iq:privacy'
 
 export const privacy: Feature = {
   name: 'privacy',
-  xeps: [{ number: 16, version: '1.7', note: 'answers that there are no lists: block by XEP-0191' }],
+  // Not claimed: §3 would have it advertised.
+  xeps: [],
   iq: {
     // COMPAT(XMPPFramework, 4.x): XMPPPrivacy asks for the names at login.
     [`account get {${XMLNS}}query`]: (_t, query) => {

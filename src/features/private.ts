@@ -17,7 +17,7 @@ export const privateStorage: Feature = {
       // XEP-0402 §5.3: bookmarks have one truth, and it lies elsewhere.
       if (key === LIST_KEY) return xml('query', { xmlns: XMLNS }, readOldList(t, t.account) ?? bare(wanted))
       const stored = t.store.privateXml.get(t.account, key)
-      // §3.2: what was never stored comes back empty.
+      // §2.2: what was never stored comes back empty.
       const found = stored === undefined ? bare(wanted) : new StoredElement(wanted.name, stored)
       return xml('query', { xmlns: XMLNS }, found)
     },
@@ -43,7 +43,7 @@ export const privateStorage: Feature = {
   },
 }
 
-/** §3.1: exactly one element, in a namespace of its own. */
+/** §2.3: exactly one element, in a namespace of its own. */
 function only(query: Element): Element {
   const [item, second] = elements(query)
   if (!item || second) throw new StanzaError('bad-request', 'Exactly one element can be asked for or stored.')

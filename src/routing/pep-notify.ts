@@ -61,7 +61,7 @@ export function notify(t: Trip, owner: Account, { node, config }: PepNode, conte
   const told = new Set<string>()
   for (const text of t.store.pep.subscribers(owner, node)) {
     const to = Jid.parse(text)
-    // XEP-0163 §8.1: who lost the right to read loses the subscription.
+    // XEP-0163 §7.1: who lost the right to read loses the subscription.
     if (!mayRead(t, owner, config, to.bare)) t.store.pep.unsubscribe(owner, node, text)
     else if (tell(to)) told.add(text)
   }

@@ -122,7 +122,7 @@ test('XEP-0084 §3.5: an avatar that is switched off, retracted or deleted leave
   }
 })
 
-test('XEP-0398 §3.2: the picture of a vCard is published, data first, and told', async () => {
+test('XEP-0398 §3.2, XEP-0153 §5: the picture of a vCard is published as what it is, data first, and told', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   await announces(romeo, `${METADATA}+notify`, `${DATA}+notify`)
@@ -155,6 +155,27 @@ test('a vCard whose picture goes switches the avatar off, unless another one is 
   await news(romeo)
   await juliet.asks('set', card('<FN>J</FN>'))
   expect(await news(romeo)).toEqual([])
+})
+
+test('XEP-0153 §4.6: line feeds in the Base64 of a vCard mean nothing', async () => {
+  using p = play()
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  const broken = rose.base64.replace(/.{4}/g, '$&\r\n\t ')
+  await juliet.asks('set', card(photo({ ...rose, base64: broken })))
+  const answer = await juliet.asks('get', pubsub(items(DATA)))
+  expect(answer.toString()).toContain(
+    `<item id="${rose.hash}"><data xmlns="${DATA}">${rose.base64}</data></item>`,
+  )
+})
+
+test('XEP-0084 §6.1: who may see an avatar finds it among the items of the account', async () => {
+  using p = play()
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  const tybalt = await p.bound('tybalt@bix.org/street')
+  await shows(juliet, rose)
+  const answer = await tybalt.asks('get', `<query xmlns='http://jabber.org/protocol/disco#items'/>`, JULIET)
+  for (const node of [DATA, METADATA])
+    expect(answer.toString()).toContain(`<item jid="${JULIET}" node="${node}"/>`)
 })
 
 test('case 62: a picture of no known kind stays in the vCard alone', async () => {

@@ -59,7 +59,7 @@ test('XEP-0402 §6, XEP-0411 §2: the account says that it keeps all forms the s
     expect(answer.toString()).toContain(`<feature var="${name}"/>`)
 })
 
-test('XEP-0402 §3.3: bookmarks are private even if the client forgets to say so, and its options fit', async () => {
+test('XEP-0402 §3.3, §3.4, §5.2: bookmarks are private even if the client forgets to say so, and its options fit', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   await publishes(juliet, NODE, bookmark(PLAY))

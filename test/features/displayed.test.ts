@@ -60,7 +60,7 @@ test('XEP-0490 §5.2: it is gone before the archive and before carbons', async (
   expect(archived).not.toContain(NODE)
 })
 
-test('XEP-0490 §5.2, §7: the node that is made for it is private, and fits what clients demand', async () => {
+test('XEP-0490 §4.2, §5.2, §7: the node that is made for it is private, and fits what clients demand', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   juliet.sends(`<message to='${ROMEO}'>${marker}${mark('1')}</message>`)

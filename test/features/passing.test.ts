@@ -176,7 +176,7 @@ test('XEP-0223 §5: the server says that private data can be kept', async () => 
   expect(answer.toString()).toContain('<feature var="http://jabber.org/protocol/pubsub#publish-options"/>')
 })
 
-test('XEP-0223 §2: a node that is private says so to nobody else, and keeps what it is given', async () => {
+test('XEP-0223 §2, §3: a node that is private says so to nobody else, and keeps what it is given', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   await publishes(juliet, 'u:secret', `<item id='a'><x xmlns='u:x'/></item>`, {

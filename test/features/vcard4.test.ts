@@ -31,7 +31,7 @@ test('XEP-0292 §7: the format is advertised by the server and by the account', 
   }
 })
 
-test('XEP-0292 §4.1: a vCard that is set can be fetched as vCard4, by everyone', async () => {
+test('XEP-0292 §4.1.1: a vCard that is set can be fetched as vCard4, by everyone', async () => {
   using p = play()
   const juliet = await p.bound('juliet@bix.org/balcony')
   const tybalt = await p.bound('tybalt@bix.org/street')
@@ -92,6 +92,20 @@ test('a picture goes all the way: vCard4, vcard-temp, avatar', async () => {
   expect(await photoOf(juliet)).toBe(moon.base64)
   await shows(juliet, rose)
   expect(await card4Of(juliet)).toBe(fn('J'))
+})
+
+test('XEP-0292 §5.2: cards of contacts are private and many, even if the client does not say so', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  for (const id of ['romeo@bix.org', 'nurse@bix.org'])
+    await publishes(
+      juliet,
+      'urn:xmpp:contacts',
+      `<item id='${id}'><vcard xmlns='${NS4}'>${fn('x')}</vcard></item>`,
+    )
+  const items = `<items node='urn:xmpp:contacts'/>`
+  expect(await fetches(juliet, items)).toEqual(['romeo@bix.org', 'nurse@bix.org'])
+  await romeo.isRefused('not-allowed', 'get', pubsub(items), JULIET)
 })
 
 test('what is published there and is no vCard4 changes nothing', async () => {
