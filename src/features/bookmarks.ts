@@ -17,7 +17,7 @@ export const bookmarks: Feature = {
   },
 
   published(t, owner, { node, item }) {
-    if (node === NS.bookmarks) joinList(t, owner)
+    if (node === NS.bookmarks) joinList(t, owner, item !== undefined)
     else if (node !== NS.oldBookmarks) return
     else if (item?.payload.name === 'storage' && item.payload.attrs.xmlns === node)
       splitList(t, owner, item.payload)

@@ -13,6 +13,9 @@ const UPDATE = 'vcard-temp:x:update'
 /** Broadcast presence as the client said it: what the server added must not be taken for the client's wish. */
 const said = new WeakMap<Session, Element>()
 
+/** Who is about to say it again: however often the picture changes meanwhile, once is enough. */
+const waiting = new WeakSet<Session>()
+
 export const vcardAvatars: Feature = {
   name: 'vcard-avatars',
   xeps: [{ number: 153, version: '1.1.1' }],
@@ -31,8 +34,15 @@ export const vcardAvatars: Feature = {
   vcardChanged(t, owner, { photo, before }) {
     if ((photo?.hash ?? '') === before) return
     // One turn for each: twenty sessions with a thousand contacts would be too much for one.
-    for (const session of t.sessions.of(owner.jid))
-      if (session.available) t.soon((later) => sayAgain(later, session))
+    for (const session of t.sessions.of(owner.jid)) {
+      if (!session.available || waiting.has(session)) continue
+      waiting.add(session)
+      t.undo(() => waiting.delete(session))
+      t.soon((later) => {
+        waiting.delete(session)
+        sayAgain(later, session)
+      })
+    }
   },
 }
 

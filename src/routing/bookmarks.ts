@@ -55,26 +55,29 @@ export function splitList(t: Trip, owner: Account, storage: Element): void {
   const entries = readList(storage)
   if (entries.length > t.config.limits.pep_items) throw tooMany()
   makePrivate(t, owner, NS.bookmarks)
-  const gone = new Map(rooms(t, owner).map((room) => [room.room, room]))
+  const there = new Map(rooms(t, owner).map((room) => [room.room, room]))
+  const wanted = new Set(entries.map(({ room }) => room))
+  // First, so that what comes pushes nothing out that stays.
+  for (const { id, room } of there.values()) if (!wanted.has(room)) retractFor(t, owner, NS.bookmarks, id)
   for (const { room, bookmark } of entries) {
-    const before = gone.get(room)
-    gone.delete(room)
+    const before = there.get(room)
     const payload = writeBookmark(merge(bookmark, before?.bookmark))
     if (before && payload.toString() === writeBookmark(before.bookmark).toString()) continue
     publishFor(t, owner, NS.bookmarks, {}, { id: before?.id ?? room, payload })
   }
-  for (const { id } of gone.values()) retractFor(t, owner, NS.bookmarks, id)
 }
 
-/** XEP-0402 §5.3.1: makes the list anew of all items. */
-export function joinList(t: Trip, owner: Account): void {
+/** XEP-0402 §5.3.1: makes the list anew of all items; `added` says whether they have become more. */
+export function joinList(t: Trip, owner: Account, added: boolean): void {
+  const most = t.config.limits.bookmarks_bytes
   const last = t.store.pep.last(owner, NS.oldBookmarks)
   const old = last && parseStored(last.xml)
+  // What is no bookmark is not in the list, but has to be read as well.
+  if (added && sizeOf(itemsOf(t, owner)) > 2 * most) throw tooMany()
   const payload = writeList(rooms(t, owner), old)
   const text = payload.toString()
   if (text === last?.xml) return
-  const grows = text.length > (last?.xml.length ?? 0)
-  if (grows && Buffer.byteLength(text) > t.config.limits.bookmarks_bytes) throw tooMany()
+  if (added && Buffer.byteLength(text) > most) throw tooMany()
   makePrivate(t, owner, NS.oldBookmarks)
   publishFor(t, owner, NS.oldBookmarks, {}, { id: last?.id ?? CURRENT, payload })
 }
@@ -88,14 +91,23 @@ function makePrivate(t: Trip, owner: Account, node: string): void {
 
 /** The items that are rooms, each once, in the order of their publication. */
 function rooms(t: Trip, owner: Account): Room[] {
-  const range = { fromEnd: false, limit: Number.MAX_SAFE_INTEGER, bytes: Infinity }
   const found = new Map<string, Room>()
-  for (const item of t.store.pep.items(owner, NS.bookmarks, range)) {
+  for (const item of itemsOf(t, owner)) {
     const room = roomJid(item.id)
     const bookmark = bookmarkOf(item)
     if (room !== undefined && bookmark && !found.has(room)) found.set(room, { id: item.id, room, bookmark })
   }
   return [...found.values()]
+}
+
+/** All of them: a publication beyond twice the limit is refused, and an old list adds less than as much again. */
+function itemsOf(t: Trip, owner: Account): PepItem[] {
+  const bytes = 4 * t.config.limits.bookmarks_bytes
+  return t.store.pep.items(owner, NS.bookmarks, { fromEnd: false, limit: Number.MAX_SAFE_INTEGER, bytes })
+}
+
+function sizeOf(items: readonly PepItem[]): number {
+  return items.reduce((sum, { xml }) => sum + Buffer.byteLength(xml), 0)
 }
 
 function bookmarkOf(item: PepItem): Bookmark | undefined {

@@ -123,9 +123,9 @@ for (const [way, write] of [
       address
     expect((await juliet.asks('set', write(written))).attrs.type).toBe('result')
     expect(await news(phone)).toEqual([
+      `<items node="${NODE}"><retract id="gone@conference.bix.org"/></items>`,
       one(bookmark(PLAY, ' name="The Play"', `<extensions>${extension}</extensions>`)),
       one(bookmark('new@conference.bix.org', '', '<nick>J</nick>')),
-      `<items node="${NODE}"><retract id="gone@conference.bix.org"/></items>`,
     ])
     expect(await oldOf(juliet)).toBe(storage(written))
     // What is no room outlives what new clients do.
@@ -220,6 +220,9 @@ test('limits.bookmarks_bytes and pep_items: too many bookmarks are refused, fewe
   expect(await fetches(juliet, `<items node='${NODE}'/>`)).toEqual([PLAY])
   const three = ['a', 'b', 'c'].map((name) => room(`${name}@c.bix.org`)).join('')
   await juliet.isRefused('resource-constraint', 'set', query(storage(three)))
+  // What is no bookmark counts as well.
+  const junk = (n: number) => `<item id='x'><x xmlns='u:x'>${'x'.repeat(n)}</x></item>`
+  await juliet.isRefused('resource-constraint', 'set', publication(NODE, junk(400)))
   // A list from an old client may be larger; taking from it goes on working.
   await juliet.asks('set', query(storage(room(PLAY, ` name="${'x'.repeat(300)}"`) + room(ORCHARD))))
   expect(

@@ -58,6 +58,11 @@ const WRITES: [what: string, xml: string, done: (p: P) => unknown][] = [
     (p) => p.store.messages.totalOffline() === 1,
   ],
   [
+    'a mark that rides along',
+    `<message to='juliet@bix.org' type='chat'><body>x</body><displayed xmlns='urn:xmpp:mds:displayed:0'/></message>`,
+    (p) => p.store.pep.last(romeoOf(p), 'urn:xmpp:mds:displayed:0') !== undefined,
+  ],
+  [
     'a roster item',
     iq(`<query xmlns='jabber:iq:roster'><item jid='nurse@bix.org'/></query>`),
     (p) => row(p) !== undefined,

@@ -82,6 +82,16 @@ test('XEP-0153 §4.1: a new picture is told at once, to contacts and to the own 
   expect((await hashes(late)).slice(-2)).toEqual(['', ''])
 })
 
+test('a picture that changes often is told as it is in the end', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  await hashes(romeo)
+  const sets = [rose, moon, rose, moon].map((it, i) => `<iq type='set' id='v${i}'>${card(photo(it))}</iq>`)
+  juliet.sends(sets.join(''))
+  await juliet.answer('v3')
+  expect(await hashes(romeo)).toEqual([moon.hash])
+})
+
 test('XEP-0153 §4.1: who has no vCard says what the client says', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
