@@ -49,7 +49,7 @@ export const vcardAvatars: Feature = {
 function sayAgain(t: Trip, session: Session): void {
   const { presence } = session
   const original = said.get(session)
-  if (!presence || !original || session.closed) return
+  if (!presence || !original) return
   const el = withHash(original, t.store.accounts.photo(session.account))
   if (hashIn(el) === hashIn(presence)) return
   t.undo(() => (session.presence = presence))

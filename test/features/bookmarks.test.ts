@@ -174,6 +174,11 @@ test('XEP-0411 §4: a list that lay in private storage before is shared at the n
   const juliet = await p.bound('juliet@bix.org/balcony')
   await juliet.settles()
   expect(await fetches(juliet, `<items node='${NODE}'/>`)).toEqual([PLAY])
+  await juliet.asks('set', pubsub(`<retract node='${NODE}'><item id='${PLAY}'/></retract>`))
+  const phone = await p.bound('juliet@bix.org/phone')
+  await phone.settles()
+  // Once: what was taken away since does not come back.
+  expect(await fetches(phone, `<items node='${NODE}'/>`)).toEqual([])
 })
 
 test('rooms are the same however their address is written, and what is no address is kept as it is', async () => {
