@@ -28,7 +28,6 @@ import { type Clock, systemClock, systemRandom } from './store/clock.ts'
 import { takeLock } from './store/lock.ts'
 import { openStore } from './store/store.ts'
 import { ClientStreams } from './stream/listener.ts'
-import { parseStored } from './stream/stored.ts'
 import { Batch } from './stream/transport.ts'
 import { VERSION } from './version.ts'
 
@@ -96,7 +95,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   const streams = new ClientStreams(context, mostConnections(config))
   late.streams = streams
   opened.defer(() => streams.stop())
-  router.start(parseStored)
+  router.start()
 
   const writes = new StoreCheck(
     store,

@@ -34,12 +34,15 @@ export const limits = z
     blocked_jids: countLimit(1000).describe('Addresses that one account may block.'),
     private_xml_bytes: sizeLimit(65_536).describe('Size of one piece of private XML (XEP-0049).'),
     private_xml_documents: countLimit(100).describe('Pieces of private XML of one account.'),
-    vcard_bytes: sizeLimit(65_536).describe('Size of one vCard.'),
+    vcard_bytes: sizeLimit('128KB').describe('Size of one vCard with its picture.'),
     pep_nodes: countLimit(100).describe('Nodes that one account may publish to (XEP-0163).'),
     pep_items: countLimit(256).describe('Items that one node may keep.'),
     pep_item_bytes: sizeLimit(65_536).describe('Size of one published item.'),
     pep_bytes: sizeLimit('10MB').describe('Size of all that one account has published.'),
     pep_subscribers: countLimit(1000).describe('Addresses that may subscribe to one node.'),
+    bookmarks_bytes: sizeLimit('128KB').describe(
+      'Size of the bookmarks of one account as one list (XEP-0048).',
+    ),
     caps: countLimit(10_000).describe('Kinds of clients whose capabilities are remembered (XEP-0115).'),
     auth_tries: countLimit(5).describe('Failed logins on one connection before it is closed.'),
     auth_failures: countLimit(5).describe(

@@ -11,9 +11,13 @@ import { NS } from '../xmpp/namespaces.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { clone, elements, StoredElement, xml } from '../xmpp/xml.ts'
 
+const RETRACT = 'urn:xmpp:message-retract:1'
+
 export const archive: Feature = {
   name: 'archive',
-  xeps: [],
+  xeps: [{ number: 424, version: '0.4.2', note: 'retractions are archived as they are' }],
+  // XEP-0424 §2
+  disco: { server: [RETRACT], account: [RETRACT] },
 
   sent(t): Verdict {
     const { stanza, sender } = t

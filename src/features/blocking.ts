@@ -7,8 +7,8 @@ import type { Session } from '../routing/session.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
-import { Stanza } from '../xmpp/stanza.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { readJid, Stanza } from '../xmpp/stanza.ts'
 import { child, children, type Element, withAttrs, xml } from '../xmpp/xml.ts'
 
 const BLOCKING = 'urn:xmpp:blocking'
@@ -90,12 +90,7 @@ function unblock(t: Transit, el: Element): undefined {
 }
 
 function readItems(el: Element): string[] {
-  try {
-    return [...new Set(children(el, 'item').map((item) => Jid.parse(item.attrs.jid ?? '').toString()))]
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
-    throw error
-  }
+  return [...new Set(children(el, 'item').map((item) => readJid(item.attrs.jid ?? '').toString()))]
 }
 
 function items(jids: Iterable<string>): Element[] {
@@ -105,8 +100,7 @@ function items(jids: Iterable<string>): Element[] {
 function push(t: Transit, account: Account, payload: Element): void {
   for (const session of t.sessions.of(account.jid)) {
     if (!interested.has(session)) continue
-    const id = t.world.random.bytes(6).toString('base64url')
-    t.write(session, xml('iq', { type: 'set', id, to: session.jid.toString() }, payload))
+    t.write(session, xml('iq', { type: 'set', id: t.freshId(), to: session.jid.toString() }, payload))
   }
 }
 

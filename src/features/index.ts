@@ -3,13 +3,16 @@ import type { Config } from '../config.ts'
 import type { Feature } from '../routing/feature.ts'
 import { adminCommands } from './admin-commands.ts'
 import { archive } from './archive.ts'
+import { avatars } from './avatars.ts'
 import { blocking } from './blocking.ts'
+import { bookmarks } from './bookmarks.ts'
 import { caps } from './caps.ts'
 import { carbons } from './carbons.ts'
 import { commands } from './commands.ts'
 import { contact } from './contact.ts'
 import { csi } from './csi.ts'
 import { disco } from './disco.ts'
+import { displayed } from './displayed.ts'
 import { externalServices } from './external-services.ts'
 import { invites } from './invites.ts'
 import { last } from './last.ts'
@@ -19,25 +22,31 @@ import { origin } from './origin.ts'
 import { pep } from './pep.ts'
 import { ping } from './ping.ts'
 import { presence } from './presence.ts'
+import { privacy } from './privacy.ts'
 import { privateStorage } from './private.ts'
 import { push } from './push.ts'
 import { register } from './register.ts'
 import { roster } from './roster.ts'
 import { session } from './session.ts'
 import { sm } from './sm.ts'
+import { streamLimits } from './stream-limits.ts'
 import { subscriptions } from './subscriptions.ts'
 import { time } from './time.ts'
 import { unacked } from './unacked.ts'
+import { vcardAvatars } from './vcard-avatars.ts'
 import { vcard } from './vcard.ts'
+import { vcard4 } from './vcard4.ts'
 import { version } from './version.ts'
 
 export const features = (config: Config): Feature[] => [
   blocking, // first: who is blocked leaves no trace
   origin, // before the rest: what was taken before goes no further
   invites, // before subscriptions: a request with a token of ours is granted
+  vcardAvatars, // before presence: what is remembered and told has the hash
   subscriptions, // before presence: it decides who may see what
   presence, // before offline: a phone is available before it catches up
   pep, // after presence: a client that appears hears what is new
+  displayed, // before carbons and archive: what it takes out of a message is for the server only
   carbons, // before archive: the private mark is for the server only
   archive, // before delivery: the recipient's copy carries its id
   csi, // before what counts as written: what it holds is not
@@ -52,7 +61,11 @@ export const features = (config: Config): Feature[] => [
   externalServices(config),
   caps,
   vcard,
+  avatars,
+  vcard4,
   privateStorage,
+  bookmarks,
+  privacy,
   register,
   commands,
   adminCommands,
@@ -60,5 +73,6 @@ export const features = (config: Config): Feature[] => [
   time,
   version,
   session,
+  streamLimits,
   sm, // last: what it sends is counted
 ]

@@ -6,7 +6,8 @@ import type { ArchiveFilter, ArchiveMode } from '../store/history.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { forwardedText } from '../xmpp/forward.ts'
 import { type FormValues, formValue, readForm, writeForm } from '../xmpp/forms.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { readJid } from '../xmpp/stanza.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { type PageRequest, readPage, writePage } from '../xmpp/rsm.ts'
 import { child, children, type Element, escapeXML, xml } from '../xmpp/xml.ts'
@@ -110,13 +111,7 @@ function withPage(t: Transit, filter: ArchiveFilter, page: PageRequest): Archive
 
 function readWith(form: FormValues): Jid | undefined {
   const text = formValue(form, 'with')
-  if (text === undefined) return undefined
-  try {
-    return Jid.parse(text)
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', `with: ${error.message}`)
-    throw error
-  }
+  return text === undefined ? undefined : readJid(text, 'with')
 }
 
 /** XEP-0082 §3.2 */
@@ -175,12 +170,7 @@ function readJids(el: Element, name: string): string[] {
   const list = child(el, name)
   const items = list ? children(list, 'jid') : []
   if (items.length > LIST) throw new StanzaError('resource-constraint', `${name}: too many addresses.`)
-  try {
-    return [...new Set(items.map((item) => Jid.parse(item.getText()).bare))]
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
-    throw error
-  }
+  return [...new Set(items.map((item) => readJid(item.getText()).bare))]
 }
 
 function isMode(text: string | undefined): text is ArchiveMode {

@@ -65,8 +65,13 @@ export const pep: Feature = {
     { number: 223, version: '1.1.1' },
   ],
   disco: {
+    // XEP-0223 §5: whether private data can be kept is asked of the server.
+    server: [`${PUBSUB}#publish-options`],
     account: [PUBSUB, ...ABILITIES.map((name) => `${PUBSUB}#${name}`)],
-    identities: [{ of: 'account', category: 'pubsub', type: 'pep' }],
+    identities: [
+      { of: 'server', category: 'pubsub', type: 'pep' },
+      { of: 'account', category: 'pubsub', type: 'pep' },
+    ],
     nodes: { items, info },
   },
   iq: {

@@ -1,14 +1,16 @@
 /** Presence (RFC 6121 §4): broadcast, probes, directed presence and leaving. */
 import { z } from 'zod'
 import type { Feature, Verdict } from '../routing/feature.ts'
+import { announce, broadcast, emitCopy } from '../routing/presence.ts'
 import { maySee, subscriptionOf } from '../routing/roster.ts'
 import type { Session } from '../routing/session.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { Stanza } from '../xmpp/stanza.ts'
+import { readStored } from '../xmpp/stored.ts'
 import { isSubscriptionType } from '../xmpp/subscription.ts'
-import { childText, type Element, StoredElement, withAttrs, xml } from '../xmpp/xml.ts'
+import { childText, type Element, StoredElement, xml } from '../xmpp/xml.ts'
 
 /** Who got directed presence from a session and must hear of its end (§4.6.3). */
 const directed = new WeakMap<Session, Map<string, Jid>>()
@@ -48,9 +50,9 @@ export const presence: Feature = {
     priority: session.priority,
     directed: [...(directed.get(session)?.keys() ?? [])],
   }),
-  restore(session, saved, parse) {
+  restore(session, saved) {
     const { said, priority, directed: to } = SAVED.parse(saved)
-    session.presence = said === undefined ? undefined : parse(said)
+    session.presence = said === undefined ? undefined : readStored('presence', said)
     session.priority = session.presence ? priority : 0
     directed.set(session, new Map(to.map((jid) => [jid, Jid.parse(jid)])))
   },
@@ -100,9 +102,7 @@ function available(t: Transit, session: Session): void {
   })
   session.presence = el
   session.priority = priority
-  broadcast(t, session, el)
-  for (const other of t.sessions.of(session.jid.bare))
-    if (other.available) emitCopy(t, session, el, other.jid)
+  announce(t, session, el)
   if (before) return
   for (const other of t.sessions.of(session.jid.bare)) {
     if (other !== session && other.presence) emitCopy(t, other, other.presence, session.jid)
@@ -143,18 +143,6 @@ function sayGoodbye(t: Trip, session: Session, el: Element): void {
   directed.delete(session)
   t.undo(() => directed.set(session, table))
   for (const to of table.values()) if (!maySee(t, session.account, to.bare)) emitCopy(t, session, el, to)
-}
-
-function broadcast(t: Trip, session: Session, el: Element): void {
-  for (const contact of t.store.contacts.all(session.account)) {
-    const { subscription } = subscriptionOf(contact)
-    if (subscription === 'from' || subscription === 'both')
-      emitCopy(t, session, el, Jid.parse(contact.jid).toBare())
-  }
-}
-
-function emitCopy(t: Trip, from: Session, el: Element, to: Jid): void {
-  t.emit(new Stanza('presence', withAttrs(el, { to: to.toString() }), from.jid, to))
 }
 
 /** §4.7.2.3: an integer from -128 to 127; absent means zero. */

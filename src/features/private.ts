@@ -1,5 +1,6 @@
 /** Private XML Storage (XEP-0049): what a client wants to find again on its next device. */
 import type { Feature } from '../routing/feature.ts'
+import { LIST_KEY, readOldList, writeOldList } from '../routing/bookmarks.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Element, elements, StoredElement, xml } from '../xmpp/xml.ts'
 
@@ -12,14 +13,13 @@ export const privateStorage: Feature = {
   iq: {
     [`account get {${XMLNS}}query`]: (t, query) => {
       const wanted = only(query)
-      const stored = t.store.privateXml.get(t.account, keyOf(wanted))
-      // §3.2: what was never stored comes back empty.
-      const { xmlns } = wanted.attrs
-      return xml(
-        'query',
-        { xmlns: XMLNS },
-        stored === undefined ? xml(wanted.name, { xmlns }) : new StoredElement(wanted.name, stored),
-      )
+      const key = keyOf(wanted)
+      // XEP-0402 §5.3: bookmarks have one truth, and it lies elsewhere.
+      if (key === LIST_KEY) return xml('query', { xmlns: XMLNS }, readOldList(t, t.account) ?? bare(wanted))
+      const stored = t.store.privateXml.get(t.account, key)
+      // §2.2: what was never stored comes back empty.
+      const found = stored === undefined ? bare(wanted) : new StoredElement(wanted.name, stored)
+      return xml('query', { xmlns: XMLNS }, found)
     },
     [`account set {${XMLNS}}query`]: (t, query) => {
       const item = only(query)
@@ -32,6 +32,7 @@ export const privateStorage: Feature = {
         )
       }
       const key = keyOf(item)
+      if (key === LIST_KEY) return void writeOldList(t, t.account, item)
       const isNew = t.store.privateXml.get(t.account, key) === undefined
       if (isNew && t.store.privateXml.count(t.account) >= private_xml_documents) {
         throw new StanzaError('resource-constraint', 'The private storage is full.')
@@ -42,7 +43,7 @@ export const privateStorage: Feature = {
   },
 }
 
-/** §3.1: exactly one element, in a namespace of its own. */
+/** §2.3: exactly one element, in a namespace of its own. */
 function only(query: Element): Element {
   const [item, second] = elements(query)
   if (!item || second) throw new StanzaError('bad-request', 'Exactly one element can be asked for or stored.')
@@ -51,6 +52,11 @@ function only(query: Element): Element {
     throw new StanzaError('not-acceptable', 'The element needs a namespace that is not the protocol’s own.')
   }
   return item
+}
+
+/** The element as it was asked for, without content. */
+function bare({ name, attrs }: Element): Element {
+  return xml(name, { xmlns: attrs.xmlns })
 }
 
 function keyOf({ name, attrs }: Element): string {

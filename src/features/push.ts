@@ -9,7 +9,8 @@ import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type FormValues, formValue, readForm } from '../xmpp/forms.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { readJid } from '../xmpp/stanza.ts'
 import { hasBody } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { child, childText, type Element } from '../xmpp/xml.ts'
@@ -57,26 +58,17 @@ function enable(t: Transit, el: Element): undefined {
 function disable(t: Transit, el: Element): undefined {
   const { jid, node } = el.attrs
   if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
-  t.store.push.devices.disable(t.account.id, { service: parseService(jid).toString(), node })
+  t.store.push.devices.disable(t.account.id, { service: readJid(jid).toString(), node })
 }
 
 /** The built-in service under one of its names: the host, push.<host> or an alias of an app. */
 function ownService(t: Transit, text: string): { jid: string; topic: string | undefined } {
-  const jid = parseService(text).toString()
+  const jid = readJid(text).toString()
   const app = t.config.push.apps.find(({ aliases }) => aliases.includes(jid))
   if (app) return { jid, topic: app.topic }
   for (const host of t.world.hosts)
     if (jid === host || jid === `push.${host}`) return { jid, topic: undefined }
   throw new StanzaError('remote-server-not-found', `jid: ${jid} is not a push service of this server.`)
-}
-
-function parseService(text: string): Jid {
-  try {
-    return Jid.parse(text)
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
-    throw error
-  }
 }
 
 /** What MongooseIM's apps call `mode`. Anything else leaves the environment open. */

@@ -8,7 +8,8 @@ import { limitsHit, registrations } from '../metrics.ts'
 import type { Invite } from '../store/invites.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { formValue, readForm, writeForm } from '../xmpp/forms.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { orMalformed } from '../xmpp/stanza.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { child, childText, type Element, elements, xml } from '../xmpp/xml.ts'
 
@@ -152,10 +153,5 @@ function form(): Element {
 }
 
 function accountJid(username: string, host: string): Jid {
-  try {
-    return Jid.of(username, host)
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
-    throw error
-  }
+  return orMalformed(() => Jid.of(username, host))
 }

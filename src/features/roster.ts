@@ -4,9 +4,9 @@ import { pushRoster, rosterItem, subscriptionOf } from '../routing/roster.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Contact } from '../store/contacts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { Stanza } from '../xmpp/stanza.ts'
+import { readJid, Stanza } from '../xmpp/stanza.ts'
 import { children, type Element, xml } from '../xmpp/xml.ts'
 
 /** Longest name of a contact or a group, and most groups of one contact (§2.3.3 leaves the figures to us). */
@@ -53,8 +53,7 @@ function get(t: Transit, query: Element): Element | undefined {
   function pushTo(next: Parameters<typeof pushRoster>[0], contact: Contact): void {
     if (!origin || origin.closed) return
     const item = xml('query', { xmlns: NS.roster, ver: String(contact.version) }, rosterItem(contact))
-    const id = next.world.random.bytes(6).toString('base64url')
-    next.write(origin, xml('iq', { type: 'set', id, to: origin.jid.toString() }, item))
+    next.write(origin, xml('iq', { type: 'set', id: next.freshId(), to: origin.jid.toString() }, item))
   }
 }
 
@@ -106,12 +105,7 @@ function remove(t: Transit, contact: Contact | undefined): undefined {
 
 function parseContact(text: string | undefined): Jid {
   if (text === undefined) throw new StanzaError('bad-request', 'The item has no jid.')
-  try {
-    return Jid.parse(text)
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
-    throw error
-  }
+  return readJid(text)
 }
 
 /** §2.3.3: no empty group, none twice. */

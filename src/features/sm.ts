@@ -90,8 +90,8 @@ export const sm: Feature = {
     }
   },
 
-  started(t, parse) {
-    for (const { session, queue, id, until } of load(t, parse)) {
+  started(t) {
+    for (const { session, queue, id, until } of load(t)) {
       queues.set(session, queue)
       queue.counting = true
       knownTo(t.world).sessions.set(id, session)

@@ -3,13 +3,14 @@
  * (XEP-0198) acknowledge, and a row keeps what they did not; of others any stanza after the message is the sign, a ping
  * (XEP-0199) asks for one, and memory keeps the message. Who shows nothing is suspect, and the phone is rung meanwhile.
  */
-import type { Feature, Given, ParseStored, Verdict } from '../routing/feature.ts'
+import type { Feature, Given, Verdict } from '../routing/feature.ts'
 import { serverPing } from '../routing/ping.ts'
 import type { Session } from '../routing/session.ts'
 import type { Transit, Trip, World } from '../routing/transit.ts'
 import { abandon, becomeOverdue, confirm, give, oldest, trim, written } from '../routing/unacked.ts'
 import { delay } from '../xmpp/forward.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
+import { readStored } from '../xmpp/stored.ts'
 import { type Element, StoredElement } from '../xmpp/xml.ts'
 
 /** A client without stream management is asked after this part of `sm.ack_timeout`: most say something by themselves. */
@@ -68,8 +69,8 @@ export const unacked: Feature = {
   },
 
   /** What was in flight when the server crashed waits for its recipients like any other message. */
-  started(t, parse) {
-    t.soon((next) => recover(next, 0, parse))
+  started(t) {
+    t.soon((next) => recover(next, 0))
   },
 }
 
@@ -144,7 +145,7 @@ function land(t: Trip, lost: readonly Given[]): void {
   if (lost.length > BATCH) t.soon((next) => land(next, lost.slice(BATCH)))
 }
 
-function recover(t: Trip, after: number, parse: ParseStored): void {
+function recover(t: Trip, after: number): void {
   const known = new Set<number>()
   for (const session of t.sessions.all())
     for (const { given } of session.unacked.values()) known.add(given.id)
@@ -155,10 +156,10 @@ function recover(t: Trip, after: number, parse: ParseStored): void {
       const account = t.store.accounts.byId(accountId)
       // Deleted with its account.
       if (!account) return []
-      const el = parse(text) ?? new StoredElement('message', text)
+      const el = readStored('message', text)
       return [{ id, account, el, live: true, stored: true, holders: 0, arrived: false }]
     })
   land(t, lost)
   const last = rows.at(-1)
-  if (last) t.soon((next) => recover(next, last.id, parse))
+  if (last) t.soon((next) => recover(next, last.id))
 }

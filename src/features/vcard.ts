@@ -1,10 +1,12 @@
 /** vcard-temp (XEP-0054): one per account, readable by everyone, written by its owner. */
 import type { Feature } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
+import { putVcard } from '../routing/vcard.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import { NS } from '../xmpp/namespaces.ts'
 import { type Element, StoredElement, xml } from '../xmpp/xml.ts'
 
-const XMLNS = 'vcard-temp'
+const XMLNS = NS.vcard
 
 export const vcard: Feature = {
   name: 'vcard',
@@ -21,7 +23,8 @@ export const vcard: Feature = {
           `A vCard may have at most ${t.config.limits.vcard_bytes} bytes.`,
         )
       }
-      t.store.accounts.setVcard(t.account, text)
+      // It will stand in another element: its namespace must not depend on the parent's.
+      putVcard(t, t.account, payload)
       return undefined
     },
     [`user get {${XMLNS}}vCard`]: (t) => {

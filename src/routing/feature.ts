@@ -3,11 +3,20 @@ import type { Account } from '../store/accounts.ts'
 import type { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
-import type { Given, Guest, Outcome, ParseStored } from './outcome.ts'
+import type { Given, Guest, Outcome } from './outcome.ts'
 import type { Session } from './session.ts'
-import type { AccountNodes, Command, ServerNodes, Transit, Trip, World } from './transit.ts'
+import type {
+  AccountNodes,
+  Command,
+  Publication,
+  ServerNodes,
+  Transit,
+  Trip,
+  VcardChange,
+  World,
+} from './transit.ts'
 
-export type { AccountNodes, Given, Guest, Outcome, ParseStored }
+export type { AccountNodes, Given, Guest, Outcome, Publication, VcardChange }
 
 export interface Xep {
   readonly number: number
@@ -148,11 +157,15 @@ export interface Feature {
   /** What is remembered of a session beyond the store, as JSON for the next start; undefined for nothing. */
   save?(session: Session): unknown
   /** The other way round, at the start. */
-  restore?(session: Session, saved: unknown, parse: ParseStored): void
-  /** Once, before anybody can connect. `parse` reads stored XML. */
-  started?(t: Trip, parse: ParseStored): void
+  restore?(session: Session, saved: unknown): void
+  /** Once, before anybody can connect. */
+  started?(t: Trip): void
   /** Once, after the last stream has ended. */
   stopping?(t: Trip): void
+  /** A client has changed what its account publishes. What a feature publishes in turn is not told. */
+  published?(t: Trip, owner: Account, change: Publication): void
+  /** An account's vCard was stored, by a client or by a feature. */
+  vcardChanged?(t: Trip, owner: Account, change: VcardChange): void
   /** An account is about to be deleted with everything that belongs to it. */
   deleted?(t: Trip, account: Jid): void
 }

@@ -1,6 +1,6 @@
 /** The beginning and the end of a session on the road: trips that rest on no row, so a failing disk must not undo them. */
 import { getLogger } from '../log.ts'
-import type { Feature, ParseStored } from './feature.ts'
+import type { Feature } from './feature.ts'
 import { Hibernation, type Outlet, type Session } from './session.ts'
 import { Trip, type World } from './transit.ts'
 
@@ -54,8 +54,8 @@ export class Lifetime {
   }
 
   /** Before anybody can connect: what the last run left to do. */
-  start(parse: ParseStored): void {
-    this.#once((feature, t) => feature.started?.(t, parse))
+  start(): void {
+    this.#once((feature, t) => feature.started?.(t))
   }
 
   /** After the last stream has ended: what the next run must know. */

@@ -35,6 +35,3 @@ export interface Unacked {
   at: number | undefined
   overdue: boolean
 }
-
-/** Reads a stanza that was stored as text; undefined where it cannot be read any more. */
-export type ParseStored = (text: string) => Element | undefined

@@ -63,7 +63,7 @@ export function readCaps(t: Transit, session: Session, presence: Element): Reado
     put(t, session, { caps, hash, ver, names: known, question: undefined })
     return added(known, before)
   }
-  const question = t.world.random.bytes(9).toString('base64url')
+  const question = t.freshId()
   put(t, session, { caps, hash, ver, names: before?.names ?? NONE, question })
   const { bare } = session.jid
   const query = xml('query', { xmlns: NS.discoInfo, node: `${node}#${ver}` })

@@ -61,7 +61,7 @@ export function notify(t: Trip, owner: Account, { node, config }: PepNode, conte
   const told = new Set<string>()
   for (const text of t.store.pep.subscribers(owner, node)) {
     const to = Jid.parse(text)
-    // XEP-0163 §8.1: who lost the right to read loses the subscription.
+    // XEP-0163 §7.1: who lost the right to read loses the subscription.
     if (!mayRead(t, owner, config, to.bare)) t.store.pep.unsubscribe(owner, node, text)
     else if (tell(to)) told.add(text)
   }
@@ -138,7 +138,7 @@ export function newsOf(node: string, config: NodeConfig, item: Pick<PepItem, 'id
 /** XEP-0163 §4.3.1: from the account's bare JID, as a headline, so that it is neither archived nor kept nor pushed. */
 function teller(t: Trip, owner: Account, ...content: Element[]): (to: Jid) => boolean {
   const from = Jid.parse(owner.jid)
-  const id = t.world.random.bytes(6).toString('base64url')
+  const id = t.freshId()
   const blocked = t.store.blocked.of(owner)
   return (to) => {
     // XEP-0163 §4.3.3: nobody whom the owner has blocked.

@@ -82,6 +82,7 @@ function remove(t: Trip, owner: Account, action: Element): undefined {
   // Before it is gone: its subscribers must hear of it.
   if (isSet(config, 'notify_delete')) notify(t, owner, found, xml('delete', { node }))
   t.store.pep.deleteNode(owner, node)
+  t.world.published(t, owner, found)
 }
 
 /** §8.5 */
@@ -92,4 +93,5 @@ function purge(t: Trip, owner: Account, action: Element): undefined {
     throw refusal('feature-not-implemented', 'unsupported', undefined, 'persistent-items')
   t.store.pep.purge(owner, node)
   if (isSet(config, 'notify_retract')) notify(t, owner, found, xml('purge', { node }))
+  t.world.published(t, owner, found)
 }

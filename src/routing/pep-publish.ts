@@ -7,7 +7,7 @@ import { NS } from '../xmpp/namespaces.ts'
 import {
   applyForm,
   checkName,
-  DEFAULT_CONFIG,
+  defaultsOf,
   isSet,
   maxItems,
   meets,
@@ -29,7 +29,8 @@ export function createNode(t: Trip, owner: Account, action: Element, pubsub: Ele
   if (t.store.pep.node(owner, node)) throw new StanzaError('conflict', 'There is such a node already.')
   const configure = child(pubsub, 'configure')
   const x = configure && child(configure, 'x', NS.forms)
-  add(t, owner, node, x ? applyForm(DEFAULT_CONFIG, x, t.config.limits.pep_items) : DEFAULT_CONFIG)
+  const defaults = defaultsOf(node)
+  add(t, owner, node, x ? applyForm(defaults, x, t.config.limits.pep_items) : defaults)
   return action.attrs.node ? undefined : xml('pubsub', { xmlns: PUBSUB }, xml('create', { node }))
 }
 
@@ -40,18 +41,44 @@ export function publish(t: Trip, owner: Account, action: Element, pubsub: Elemen
   const [item, second] = children(action, 'item')
   if (second) throw new StanzaError('bad-request', 'One item at a time.')
   const found = nodeFor(t, owner, name, options)
-  const { config } = found
-  const payload = readPayload(t, config, item)
-  const seq = t.store.messages.nextId()
+  const payload = readPayload(t, found.config, item)
   const id = checkName(item?.attrs.id || t.world.random.uuid())
-  const news = { seq, id, xml: payload?.toString() ?? '' }
+  put(t, owner, found, id, payload)
+  if (payload) t.world.published(t, owner, { ...found, item: { id, payload } })
+  return xml('pubsub', { xmlns: PUBSUB }, xml('publish', { node: name }, xml('item', { id })))
+}
+
+/**
+ * Publishes what the server makes of something that the owner has stored in another form; `config` is what a node
+ * that must be made for it has beside its defaults. Features are not told: one of them is asking.
+ */
+export function publishFor(
+  t: Trip,
+  owner: Account,
+  node: string,
+  config: Partial<NodeConfig>,
+  item: { readonly id: string; readonly payload: Element },
+): void {
+  const found = t.store.pep.node(owner, node) ?? add(t, owner, node, { ...defaultsOf(node), ...config })
+  put(t, owner, found, item.id, item.payload)
+}
+
+/** Takes back, on the same terms; what is not there is left out. */
+export function retractFor(t: Trip, owner: Account, node: string, id: string): void {
+  const found = t.store.pep.node(owner, node)
+  if (found && t.store.pep.retract(owner, node, id) && isSet(found.config, 'notify_retract'))
+    notify(t, owner, found, xml('items', { node }, xml('retract', { id })))
+}
+
+function put(t: Trip, owner: Account, found: PepNode, id: string, payload: Element | undefined): void {
+  const { node, config } = found
+  const news = { seq: t.store.messages.nextId(), id, xml: payload?.toString() ?? '' }
   if (isSet(config, 'persist_items')) {
-    t.store.pep.putItem(owner, name, news, maxItems(config, t.config.limits.pep_items))
+    t.store.pep.putItem(owner, node, news, maxItems(config, t.config.limits.pep_items))
     if (t.store.pep.bytes(owner) > t.config.limits.pep_bytes)
       throw new StanzaError('resource-constraint', 'The account has published all that it may.')
   }
-  notify(t, owner, found, newsOf(name, config, news))
-  return xml('pubsub', { xmlns: PUBSUB }, xml('publish', { node: name }, xml('item', { id })))
+  notify(t, owner, found, newsOf(node, config, news))
 }
 
 /** §7.1.4, §7.1.5: a node that is missing is made as the preconditions say; one that is there must meet them. */
@@ -62,7 +89,7 @@ function nodeFor(t: Trip, owner: Account, node: string, options: FormValues | un
     if (options && !meets(found.config, options, most)) throw refusal('conflict', 'precondition-not-met')
     return found
   }
-  return add(t, owner, node, options ? merge(DEFAULT_CONFIG, options, most) : DEFAULT_CONFIG)
+  return add(t, owner, node, options ? merge(defaultsOf(node), options, most) : defaultsOf(node))
 }
 
 function add(t: Trip, owner: Account, node: string, config: NodeConfig): PepNode {
@@ -105,6 +132,7 @@ export function retract(t: Trip, owner: Account, action: Element): undefined {
   const { notify: asked } = action.attrs
   if (asked === 'true' || asked === '1' || isSet(found.config, 'notify_retract'))
     notify(t, owner, found, xml('items', { node }, xml('retract', { id })))
+  t.world.published(t, owner, found)
 }
 
 /** The node that a request names. */

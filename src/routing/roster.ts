@@ -25,8 +25,7 @@ export function pushRoster(t: Trip, account: Account, contact: Contact): void {
   for (const session of t.sessions.of(account.jid)) {
     if (!session.interested) continue
     const query = xml('query', { xmlns: NS.roster, ver: String(contact.version) }, rosterItem(contact))
-    const id = t.world.random.bytes(6).toString('base64url')
-    t.write(session, xml('iq', { type: 'set', id, to: session.jid.toString() }, query))
+    t.write(session, xml('iq', { type: 'set', id: t.freshId(), to: session.jid.toString() }, query))
   }
 }
 

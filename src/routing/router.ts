@@ -5,7 +5,7 @@ import { mayBounce, Stanza } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { TurnFailed } from '../store/turn.ts'
 import { deliverMessage, deliverPresence } from './deliver.ts'
-import type { Feature, Guest, NonzaStream, Outcome, ParseStored } from './feature.ts'
+import type { Feature, Guest, NonzaStream, Outcome } from './feature.ts'
 import { bounce, guarded, toError } from './guard.ts'
 import { IqHandlers, isLater, type IqTarget } from './iq.ts'
 import { Nonzas, type StreamPhase } from './nonza.ts'
@@ -94,8 +94,8 @@ export class Router {
   }
 
   /** Once, before anybody can connect. */
-  start(parse: ParseStored): void {
-    this.#lifetime.start(parse)
+  start(): void {
+    this.#lifetime.start()
   }
 
   /** Once, after the last stream has ended. */

@@ -1,8 +1,7 @@
 /** Resumable sessions across an orderly restart (XEP-0198 §5): everything that the server remembers of them. */
 import type { SavedStanza } from '../store/sm.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { StoredElement } from '../xmpp/xml.ts'
-import type { ParseStored } from './feature.ts'
+import { readStored } from '../xmpp/stored.ts'
 import { Hibernation, Session } from './session.ts'
 import { SmQueue } from './sm-queue.ts'
 import type { Trip } from './transit.ts'
@@ -44,7 +43,7 @@ export function save(t: Trip, id: string, session: Session, queue: SmQueue): voi
 }
 
 /** Sessions as they were, without their streams. From here on the rows are gone: what follows lives in memory. */
-export function load(t: Trip, parse: ParseStored): Loaded[] {
+export function load(t: Trip): Loaded[] {
   const loaded: Loaded[] = []
   const saved = t.store.sm.sessions()
   for (const row of saved) {
@@ -58,14 +57,14 @@ export function load(t: Trip, parse: ParseStored): Loaded[] {
     session.acknowledges = true
     for (const { offlineId, live, xml } of t.store.sm.stanzas(row.id)) {
       // What cannot be read any more still has its place in the count.
-      const el = parse(xml) ?? new StoredElement('message', xml)
+      const el = readStored('message', xml)
       queue.waiting.push(el)
       if (offlineId === null) continue
       give(t, session, { id: offlineId, account, el, live, stored: true, holders: 0, arrived: false })
       written(session, el, t.world.clock.monotonic())
     }
     // JSON of our own making, by the names of the features that made it.
-    t.world.restore(session, JSON.parse(row.state) as Record<string, unknown>, parse)
+    t.world.restore(session, JSON.parse(row.state) as Record<string, unknown>)
     t.sessions.add(session)
     loaded.push({ id: row.id, session, queue, until: row.until })
   }

@@ -2,21 +2,36 @@
 import type { Config } from '../config.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock, Random } from '../store/clock.ts'
+import type { PepNode } from '../store/pep.ts'
 import type { Store } from '../store/store.ts'
+import type { Photo } from '../xmpp/avatar.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { FormValues } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
-import type { Given, Guest, Outcome, ParseStored } from './outcome.ts'
+import type { Given, Guest, Outcome } from './outcome.ts'
 import type { RegistrationLimiter } from './registration-limiter.ts'
 import type { Session, Sessions } from './session.ts'
 
 /** A trip may set off this many further stanzas; a roster's broadcast stays below it (limits.roster_items). */
 const EMITTED = 20_000
 
+/** These run the features' hooks of the same name. */
+export interface Hooks {
+  queued(t: Transit, session: Session, el: Element): void
+  acked(t: Trip, session: Session, els: readonly Element[]): void
+  overdue(t: Trip, session: Session, messages: readonly Given[]): void
+  lost(t: Trip, account: Account, messages: readonly Given[]): void
+  published(t: Trip, owner: Account, change: Publication): void
+  vcardChanged(t: Trip, owner: Account, change: VcardChange): void
+  /** What the features remember of a session, by their names. */
+  save(session: Session): Record<string, unknown>
+  restore(session: Session, saved: Readonly<Record<string, unknown>>): void
+}
+
 /** What every trip can reach. Built once per server. */
-export interface World {
+export interface World extends Hooks {
   readonly config: Config
   readonly store: Store
   readonly sessions: Sessions
@@ -38,15 +53,8 @@ export interface World {
   readonly startedAt: number
   /** Ends a session for good: its client has gone. */
   end(session: Session): void
-  /** These run the hooks of that name. */
+  /** The session has a stream again. */
   resumed(session: Session): void
-  queued(t: Transit, session: Session, el: Element): void
-  acked(t: Trip, session: Session, els: readonly Element[]): void
-  overdue(t: Trip, session: Session, messages: readonly Given[]): void
-  lost(t: Trip, account: Account, messages: readonly Given[]): void
-  /** What the features remember of a session, by their names. */
-  save(session: Session): Record<string, unknown>
-  restore(session: Session, saved: Readonly<Record<string, unknown>>, parse: ParseStored): void
   /** Removes an account and everything that belongs to it, within the trip. */
   deleteAccount(t: Trip, account: Jid): void
 }
@@ -99,6 +107,22 @@ export interface SlowStep<T = unknown> {
   readonly kind: 'slow'
   readonly work: () => Promise<T>
   readonly then: (t: Transit, result: T) => Step
+}
+
+/** A change of what an account publishes (XEP-0060 §7, §8) that its own client asked for. */
+export interface Publication extends PepNode {
+  /** What was published; undefined where items went: retracted, purged, or deleted with their node. */
+  readonly item?: { readonly id: string; readonly payload: Element }
+}
+
+/** A vCard that was stored. */
+export interface VcardChange {
+  readonly card: Element
+  readonly photo: Photo | undefined
+  /** Hash of the picture before; empty where there was none. */
+  readonly before: string
+  /** Name of the feature that made the vCard of another representation; undefined for the owner's own. */
+  readonly by: string | undefined
 }
 
 /** Advertised features, by who advertises them. */
@@ -159,6 +183,11 @@ export class Trip {
   /** Goes on in a trip of a later turn, so that long work never holds the loop. */
   soon(f: (t: Trip) => void): void {
     this.after(() => this.world.soon(f))
+  }
+
+  /** An id that nobody guesses, for a stanza of our own making. */
+  freshId(): string {
+    return this.world.random.bytes(9).toString('base64url')
   }
 
   /** Whether a domain is served here. */

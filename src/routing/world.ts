@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts'
 import { commandTable } from './commands.ts'
 import { deleteAccount } from './delete-account.ts'
 import type { Feature } from './feature.ts'
+import { hooksOf } from './hooks.ts'
 import { ipAccess } from './ip-access.ts'
 import { RegistrationLimiter } from './registration-limiter.ts'
 import { Router } from './router.ts'
@@ -28,8 +29,6 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
   router: Router
 } {
   const writers = features.filter((feature) => feature.writing !== undefined)
-  const queuers = features.filter((feature) => feature.queued !== undefined)
-  const keepers = features.filter((feature) => feature.save !== undefined)
   const { ip_access, timeout } = config.registration
   const world: World = {
     config,
@@ -52,25 +51,7 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
     resumed(session) {
       for (const feature of features) feature.resumed?.(session, world)
     },
-    queued(t, session, el) {
-      for (const feature of queuers) feature.queued?.(t, session, el)
-    },
-    acked(t, session, els) {
-      for (const feature of features) feature.acked?.(t, session, els)
-    },
-    overdue(t, session, messages) {
-      for (const feature of features) feature.overdue?.(t, session, messages)
-    },
-    lost(t, account, messages) {
-      for (const feature of features) feature.lost?.(t, account, messages)
-    },
-    save: (session) => Object.fromEntries(keepers.map((feature) => [feature.name, feature.save?.(session)])),
-    restore(session, saved, parse) {
-      for (const feature of keepers) {
-        const mine = saved[feature.name]
-        if (mine !== undefined) feature.restore?.(session, mine, parse)
-      }
-    },
+    ...hooksOf(features),
     disco: indexDisco(features),
     commands: commandTable(features),
     deleteAccount: (t, account) => deleteAccount(t, features, account),

@@ -31,6 +31,7 @@ export const credentials = sqliteTable(
 export const vcards = sqliteTable('vcards', {
   accountId: integer('account_id').primaryKey(),
   xml: text('xml').notNull(),
+  photo: text('photo').notNull(),
 })
 
 export type Account = typeof accounts.$inferSelect
@@ -52,6 +53,7 @@ export class Accounts {
   readonly #departed
   readonly #scram
   readonly #vcard
+  readonly #photo
   readonly #insert: Write<{ jid: string; host: string; createdAt: number }>
   readonly #putKeys: Write<{ accountId: number; hash: string } & ScramKeys>
   readonly #erase: readonly Write<{ id: number }>[]
@@ -62,7 +64,7 @@ export class Accounts {
   readonly #disable: Write<{ id: number; disabled: boolean }>
   readonly #seen: Write<{ id: number; lastSeen: number; lastStatus: string | null }>
   readonly #bump: Write<{ id: number }>
-  readonly #putVcard: Write<{ accountId: number; xml: string }>
+  readonly #putVcard: Write<{ accountId: number; xml: string; photo: string }>
 
   constructor(db: Db) {
     this.#db = db
@@ -86,6 +88,11 @@ export class Accounts {
       .prepare()
     this.#vcard = orm
       .select()
+      .from(vcards)
+      .where(eq(vcards.accountId, p('accountId')))
+      .prepare()
+    this.#photo = orm
+      .select({ photo: vcards.photo })
       .from(vcards)
       .where(eq(vcards.accountId, p('accountId')))
       .prepare()
@@ -180,8 +187,11 @@ export class Accounts {
       db,
       orm
         .insert(vcards)
-        .values({ accountId: p('accountId'), xml: p('xml') })
-        .onConflictDoUpdate({ target: vcards.accountId, set: { xml: sql`excluded.xml` } })
+        .values({ accountId: p('accountId'), xml: p('xml'), photo: p('photo') })
+        .onConflictDoUpdate({
+          target: vcards.accountId,
+          set: { xml: sql`excluded.xml`, photo: sql`excluded.photo` },
+        })
         .prepare(),
     )
   }
@@ -263,8 +273,13 @@ export class Accounts {
     return this.#vcard.get({ accountId: account.id })?.xml
   }
 
-  setVcard(account: Account, xml: string): void {
-    this.#putVcard({ accountId: account.id, xml })
+  /** SHA-1 in hex of the vCard's picture; empty for a vCard without one, undefined where there is no vCard. */
+  photo(account: Account): string | undefined {
+    return this.#photo.get({ accountId: account.id })?.photo
+  }
+
+  setVcard(account: Account, xml: string, photo: string): void {
+    this.#putVcard({ accountId: account.id, xml, photo })
   }
 
   /** A page of accounts in the order of their JIDs, after `after`; `search` matches anywhere in the JID. */

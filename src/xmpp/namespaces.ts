@@ -18,4 +18,9 @@ export const NS = {
   hints: 'urn:xmpp:hints',
   forms: 'jabber:x:data',
   push: 'urn:xmpp:push:0',
+  vcard: 'vcard-temp',
+  /** Names of nodes as well (XEP-0402 §2, XEP-0048 §3, XEP-0490 §4.1). */
+  bookmarks: 'urn:xmpp:bookmarks:1',
+  oldBookmarks: 'storage:bookmarks',
+  displayed: 'urn:xmpp:mds:displayed:0',
 } as const

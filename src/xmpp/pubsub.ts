@@ -102,6 +102,22 @@ export const DEFAULT_CONFIG = Object.fromEntries(
   NAMES.map((name) => [name, rules[name].normal]),
 ) as unknown as NodeConfig
 
+const PRIVATE = { access_model: ['whitelist'] }
+const PRIVATE_LIST = { ...PRIVATE, max_items: ['max'], send_last_published_item: ['never'] }
+/** What a node is for, said by its XEP: it holds even where the client that makes the node says nothing. */
+const KNOWN: Readonly<Record<string, Partial<NodeConfig>>> = {
+  [NS.bookmarks]: PRIVATE_LIST, // XEP-0402 §3.3
+  [NS.displayed]: PRIVATE_LIST, // XEP-0490 §4.2, §5.2
+  [NS.oldBookmarks]: PRIVATE, // XEP-0223 §2
+  'urn:xmpp:contacts': { ...PRIVATE, max_items: ['max'] }, // XEP-0292 §5.2
+  'urn:xmpp:vcard4': { deliver_payloads: ['0'] }, // XEP-0292 §4.2.2: the news, not the card with its picture
+}
+
+/** How a new node is configured before anyone says otherwise. */
+export function defaultsOf(node: string): NodeConfig {
+  return { ...DEFAULT_CONFIG, ...(Object.hasOwn(KNOWN, node) ? KNOWN[node] : undefined) }
+}
+
 export function isSet(config: NodeConfig, name: FieldName): boolean {
   return config[name][0] === '1'
 }

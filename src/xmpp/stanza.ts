@@ -33,7 +33,7 @@ export class Stanza {
     // RFC 6120 §8.1.2.1: a client may leave `from` out, or name its full or bare JID.
     if (from !== undefined && !isOwn(from, owner)) throw new StreamError('invalid-from')
     el.attrs.from = owner.toString()
-    return new Stanza(el.name, el, owner, to === undefined ? undefined : parseTo(to))
+    return new Stanza(el.name, el, owner, to === undefined ? undefined : readJid(to))
   }
 
   /** A stanza of our own making; its element carries the addresses already. */
@@ -99,11 +99,18 @@ function isOwn(from: string, owner: Jid): boolean {
   }
 }
 
-function parseTo(to: string): Jid {
+/** An address that a stanza names; throws `jid-malformed` with `where` before the reason (RFC 6120 §8.3.3.8). */
+export function readJid(text: string, where?: string): Jid {
+  return orMalformed(() => Jid.parse(text), where)
+}
+
+/** What `make` makes of addresses that a stanza names, on the same terms. */
+export function orMalformed<T>(make: () => T, where?: string): T {
   try {
-    return Jid.parse(to)
+    return make()
   } catch (cause) {
-    if (cause instanceof JidError) throw new StanzaError('jid-malformed', cause.message, { cause })
-    throw cause
+    if (!(cause instanceof JidError)) throw cause
+    const text = where === undefined ? cause.message : `${where}: ${cause.message}`
+    throw new StanzaError('jid-malformed', text, { cause })
   }
 }

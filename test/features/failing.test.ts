@@ -59,6 +59,11 @@ const WRITES: [what: string, xml: string, done: (p: P) => unknown][] = [
     (p) => p.store.messages.totalOffline() === 1,
   ],
   [
+    'a mark that rides along',
+    `<message to='juliet@bix.org' type='chat'><body>x</body><displayed xmlns='urn:xmpp:mds:displayed:0'/></message>`,
+    (p) => p.store.pep.last(romeoOf(p), 'urn:xmpp:mds:displayed:0') !== undefined,
+  ],
+  [
     'a roster item',
     iq(`<query xmlns='jabber:iq:roster'><item jid='nurse@bix.org'/></query>`),
     (p) => row(p) !== undefined,
@@ -79,6 +84,11 @@ const WRITES: [what: string, xml: string, done: (p: P) => unknown][] = [
     (p) => p.store.accounts.vcard(romeoOf(p)) !== undefined,
   ],
   [
+    'a vCard with a picture',
+    iq(`<vCard xmlns='vcard-temp'><PHOTO><BINVAL>iVBORw0KGgo=</BINVAL></PHOTO></vCard>`),
+    (p) => p.store.pep.last(romeoOf(p), 'urn:xmpp:avatar:metadata') !== undefined,
+  ],
+  [
     'a device',
     iq(`<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${TOKEN}'/>`),
     (p) => p.store.push.devices.of(romeoOf(p).id).length === 2,
@@ -90,6 +100,10 @@ const WRITES: [what: string, xml: string, done: (p: P) => unknown][] = [
   ],
   ...[
     ['private data', `<query xmlns='jabber:iq:private'><x xmlns='u:x'>y</x></query>`],
+    [
+      'bookmarks of an old client',
+      `<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference jid='a@b.c'/></storage></query>`,
+    ],
     ['a block', `<block xmlns='urn:xmpp:blocking'><item jid='tybalt@bix.org'/></block>`],
     ['archive preferences', `<prefs xmlns='urn:xmpp:mam:2' default='never'><always/><never/></prefs>`],
     [

@@ -38,7 +38,7 @@ test('XEP-0163 §4.2: only the nodes that a client asks for, and only who asks',
   expect(await news(juliet)).toEqual([])
 })
 
-test('XEP-0163 §4 rule 3: the account’s own clients hear it too, the publishing one included', async () => {
+test('XEP-0163 §4.1: the account’s own clients hear it too, the publishing one included', async () => {
   using p = play()
   const { juliet } = await friends(p)
   const phone = await p.online('juliet@bix.org/phone')
@@ -69,7 +69,7 @@ test('XEP-0163 §4.3.3: whoever is blocked hears nothing', async () => {
   expect(await news(romeo)).toEqual([])
 })
 
-test('XEP-0163 §8.1: a lost presence subscription ends the news, and explicit subscriptions as well', async () => {
+test('XEP-0163 §7.1: a lost presence subscription ends the news, and explicit subscriptions as well', async () => {
   using p = play()
   const { romeo, juliet } = await listeners(p)
   await publishes(juliet, 'tune', item('a'))

@@ -3,7 +3,7 @@ import { play } from '../support/world.ts'
 
 const query = (inner: string) => `<query xmlns='jabber:iq:private'>${inner}</query>`
 
-test('XEP-0049 §3: what is stored comes back, what was not comes back empty', async () => {
+test('XEP-0049 §2.2: what is stored comes back, what was not comes back empty', async () => {
   using p = play()
   const juliet = await p.bound('juliet@bix.org/balcony')
   const prefs = `<exodus xmlns="exodus:prefs"><defaultnick>Juliet</defaultnick></exodus>`
@@ -14,7 +14,7 @@ test('XEP-0049 §3: what is stored comes back, what was not comes back empty', a
   expect((await juliet.asks('get', query(`<exodus xmlns='exodus:prefs'/>`))).toString()).toContain(prefs)
 })
 
-test('XEP-0049 §3.3: nobody reads or writes another one’s', async () => {
+test('XEP-0049 §2.3, §4: nobody reads or writes another one’s', async () => {
   using p = play()
   const juliet = await p.bound('juliet@bix.org')
   await p.account('romeo@bix.org')

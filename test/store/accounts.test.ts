@@ -37,7 +37,7 @@ describe('an account', () => {
     const other = { ...CREDENTIALS['SHA-1'], iterations: 10_000, storedKey: Buffer.alloc(32, 9) }
     trip(w.store, () => {
       accounts.setPassword(romeo, { 'SHA-1': other, 'SHA-256': other })
-      accounts.setVcard(romeo, '<vCard/>')
+      accounts.setVcard(romeo, '<vCard/>', '')
       accounts.setDisabled(romeo, true)
       accounts.setLastSeen(romeo, 7, 'gone')
     })
@@ -80,7 +80,7 @@ describe('a deleted account', () => {
     const romeo = trip(store, () => make(store, 'romeo'))
     const juliet = trip(store, () => make(store, 'juliet'))
     trip(store, () => {
-      accounts.setVcard(romeo, '<vCard/>')
+      accounts.setVcard(romeo, '<vCard/>', '')
       for (let i = 0; i < 1_100; i++) messages.archive(romeo, messages.nextId(), juliet.jid, '<message/>')
       for (let i = 0; i < 100; i++) messages.hold(romeo, messages.nextId(), '<message/>', true)
       messages.archive(juliet, messages.nextId(), romeo.jid, '<message/>')

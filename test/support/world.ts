@@ -11,7 +11,6 @@ import { deriveCredentials } from '../../src/store/credentials.ts'
 import type { Job } from '../../src/store/push.ts'
 import { openStore, Store } from '../../src/store/store.ts'
 import { ClientStreams } from '../../src/stream/listener.ts'
-import { parseStored } from '../../src/stream/stored.ts'
 import { Batch } from '../../src/stream/transport.ts'
 import { Actor, PASSWORD } from './actor.ts'
 import { FakeClock, seededRandom } from './clock.ts'
@@ -78,7 +77,7 @@ export class Play {
       identity: () => TEST_IDENTITY,
     }
     this.streams = new ClientStreams(context, 10_000)
-    router.start(parseStored)
+    router.start()
   }
 
   /** Makes an account with the password of all test accounts. */

@@ -1,0 +1,76 @@
+/**
+ * vCard-Based Avatars (XEP-0153): the hash of an account's picture stands in its clients' presence, put there by the
+ * server (XEP-0398 §4), so that no client has to fetch its own vCard to learn it.
+ */
+import type { Feature, Verdict } from '../routing/feature.ts'
+import { announce } from '../routing/presence.ts'
+import type { Session } from '../routing/session.ts'
+import type { Trip } from '../routing/transit.ts'
+import { child, type Element, withAttrs, xml } from '../xmpp/xml.ts'
+
+const UPDATE = 'vcard-temp:x:update'
+
+/** Broadcast presence as the client said it: what the server added must not be taken for the client's wish. */
+const said = new WeakMap<Session, Element>()
+
+/** Who is about to say it again: however often the picture changes meanwhile, once is enough. */
+const waiting = new WeakSet<Session>()
+
+export const vcardAvatars: Feature = {
+  name: 'vcard-avatars',
+  xeps: [{ number: 153, version: '1.1.1' }],
+
+  sent(t): Verdict {
+    const { stanza, origin } = t
+    if (stanza.kind !== 'presence' || stanza.type !== '' || !origin) return
+    // Directed presence as well, such as the one that enters a room (XEP-0398 §4).
+    t.stanza = stanza.with(withHash(stanza.el, t.store.accounts.photo(origin.account)))
+    if (stanza.to) return
+    const before = said.get(origin)
+    said.set(origin, stanza.el)
+    t.undo(() => (before ? said.set(origin, before) : said.delete(origin)))
+  },
+
+  vcardChanged(t, owner, { photo, before }) {
+    if ((photo?.hash ?? '') === before) return
+    // One turn for each: twenty sessions with a thousand contacts would be too much for one.
+    for (const session of t.sessions.of(owner.jid)) {
+      if (!session.available || waiting.has(session)) continue
+      waiting.add(session)
+      t.undo(() => waiting.delete(session))
+      t.soon((later) => {
+        waiting.delete(session)
+        sayAgain(later, session)
+      })
+    }
+  },
+}
+
+function sayAgain(t: Trip, session: Session): void {
+  const { presence } = session
+  const original = said.get(session)
+  if (!presence || !original) return
+  const el = withHash(original, t.store.accounts.photo(session.account))
+  if (hashIn(el) === hashIn(presence)) return
+  t.undo(() => (session.presence = presence))
+  session.presence = el
+  announce(t, session, el)
+}
+
+/**
+ * Presence with the account's hash, or with an empty one for a vCard without a picture (XEP-0153 §4.1). An account
+ * without a vCard says what its client says, and so does a client that wants to show nothing (XEP-0398 §4).
+ */
+function withHash(el: Element, hash: string | undefined): Element {
+  if (hash === undefined || hashIn(el) === '' || hashIn(el) === hash) return el
+  const copy = withAttrs(el, {})
+  copy.children = el.children.filter((node) => typeof node === 'string' || node.attrs.xmlns !== UPDATE)
+  copy.children.push(xml('x', { xmlns: UPDATE }, xml('photo', {}, hash === '' ? undefined : hash)))
+  return copy
+}
+
+/** What presence says of the picture; undefined where it says nothing. */
+function hashIn(presence: Element): string | undefined {
+  const x = child(presence, 'x', UPDATE)
+  return x && child(x, 'photo')?.getText().trim()
+}

@@ -1,0 +1,41 @@
+/**
+ * vCard4 over XMPP (XEP-0292): published under one node and kept the same as the vcard-temp of the account, so that
+ * either kind of client sees what the other has written.
+ */
+import type { Feature } from '../routing/feature.ts'
+import { publishFor } from '../routing/pep-publish.ts'
+import { putVcard, readVcard } from '../routing/vcard.ts'
+import { option } from '../xmpp/pubsub.ts'
+import { parseStored } from '../xmpp/stored.ts'
+import { hasPicture, toVcard4, toVcardTemp, VCARD4 } from '../xmpp/vcard4.ts'
+import { elements } from '../xmpp/xml.ts'
+
+const NODE = 'urn:xmpp:vcard4'
+
+export const vcard4: Feature = {
+  name: 'vcard4',
+  xeps: [{ number: 292, version: '0.12.0', note: 'kept the same as vcard-temp' }],
+  disco: { server: [VCARD4], account: [VCARD4] },
+
+  published(t, owner, { node, config, item }) {
+    if (node !== NODE || !item) return
+    // Everyone may read a vcard-temp: what is for some must not enter it.
+    if (option(config, 'access_model') !== 'open') return
+    if (item.payload.name !== 'vcard' || item.payload.attrs.xmlns !== VCARD4) return
+    const before = readVcard(t, owner)
+    const card = toVcardTemp(item.payload, before)
+    if (card.toString() !== before?.toString()) putVcard(t, owner, card, 'vcard4')
+  },
+
+  vcardChanged(t, owner, { card, by }) {
+    if (by === 'vcard4') return
+    const last = t.store.pep.last(owner, NODE)
+    const old = last && parseStored(last.xml)
+    // A new picture alone concerns only a card that holds one.
+    if (by === 'avatars' && !(old && hasPicture(old))) return
+    const payload = toVcard4(card, old)
+    if (payload.toString() === last?.xml || (!old && elements(payload).length === 0)) return
+    const id = last?.id ?? 'current'
+    publishFor(t, owner, NODE, { access_model: ['open'] }, { id, payload })
+  },
+}

@@ -1,0 +1,19 @@
+/** The one place that stores a vCard: every representation of the same person is told of it (XEP-0054, XEP-0398). */
+import type { Account } from '../store/accounts.ts'
+import { readPhoto } from '../xmpp/avatar.ts'
+import { parseStored } from '../xmpp/stored.ts'
+import type { Element } from '../xmpp/xml.ts'
+import type { Trip } from './transit.ts'
+
+export function readVcard(t: Trip, owner: Account): Element | undefined {
+  const text = t.store.accounts.vcard(owner)
+  return text === undefined ? undefined : parseStored(text)
+}
+
+/** `by` is the feature that made the vCard of another representation; undefined for the owner's own. */
+export function putVcard(t: Trip, owner: Account, card: Element, by?: string): void {
+  const before = t.store.accounts.photo(owner) ?? ''
+  const photo = readPhoto(card)
+  t.store.accounts.setVcard(owner, card.toString(), photo?.hash ?? '')
+  t.world.vcardChanged(t, owner, { card, photo, before, by })
+}
