@@ -29,6 +29,7 @@ import { takeLock } from './store/lock.ts'
 import { openStore } from './store/store.ts'
 import { ClientStreams } from './stream/listener.ts'
 import { Batch } from './stream/transport.ts'
+import { WebSocketTransport } from './stream/websocket.ts'
 import { VERSION } from './version.ts'
 
 const log = getLogger('server')
@@ -123,10 +124,19 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
       ]
     },
     pushTest: (account) => push.test(account),
+    web: {
+      webSocket: (client) =>
+        new WebSocketTransport(client, { batch, accept: (transport) => streams.accept(transport) }),
+    },
   }
   const http = lazily(async () => (await import('./http/app.ts')).createApp(deps))
   const listeners = new Listeners({ config, certificates, streams, batch, http })
-  opened.defer(() => listeners.close())
+  opened.defer(async () => {
+    // Streams over HTTP say goodbye on sockets that end with their listener.
+    streams.stop()
+    store.turn.end()
+    await listeners.close()
+  })
   await listeners.open()
   // After the listeners, since a simulator makes its certificate first: what is queued meanwhile waits in its table.
   await push.use(config)

@@ -12,6 +12,7 @@ import { addRegistration } from './registration.ts'
 import { addSystem } from './system.ts'
 import { addTokens } from './tokens.ts'
 import { addUsers } from './users.ts'
+import { addWebSocket } from './websocket.ts'
 import { addWeb, errorPage, isPage } from './web/web.ts'
 
 export function createApp(deps: HttpDeps): App {
@@ -46,6 +47,7 @@ export function createApp(deps: HttpDeps): App {
   addMessages(app)
   addRegistration(app)
   addTokens(app)
+  addWebSocket(app)
   addWeb(app, deps)
   return app
 }

@@ -6,6 +6,8 @@ import * as metrics from '../metrics.ts'
 import { clientOf, isLoopback, plainAddress, Proxies } from './client.ts'
 import type { AppEnv, Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
+import { isOwn } from './origins.ts'
+import { isStream } from './policy.ts'
 import { HttpError } from './problem.ts'
 
 type Guard = MiddlewareHandler<AppEnv>
@@ -29,8 +31,9 @@ export function identify(deps: HttpDeps): Guard {
     c.set('deps', deps)
     c.set('requestId', deps.world.random.bytes(9).toString('base64url'))
     c.set('principal', { kind: 'guest' })
-    const { ip, secure } = clientOf(c.env.peer, c.req.raw.headers, proxies, deps.world.config)
+    const { ip, encrypted, secure } = clientOf(c.env.peer, c.req.raw.headers, proxies, deps.world.config)
     c.set('ip', ip)
+    c.set('encrypted', encrypted)
     c.set('secure', secure)
     await next()
   }
@@ -97,24 +100,17 @@ const hostName = (host: string): string => plainAddress(host.replace(/:\d+$/, ''
  * Programs send neither header and pass; the web's own forms must show one of them (web/session.ts).
  */
 export const sameSite: Guard = async (c, next) => {
-  if (!SAFE.has(c.req.method)) {
+  if (!SAFE.has(c.req.method) && !isStream(c)) {
     const site = c.req.header('sec-fetch-site')
     const origin = c.req.header('origin')
     if (
       (site !== undefined && site !== 'same-origin' && site !== 'none') ||
-      (origin !== undefined && !own(c, origin))
+      (origin !== undefined && !isOwn(c, origin))
     ) {
       throw new HttpError(403, 'cross-site', 'A page of another site may not do this.')
     }
   }
   await next()
-}
-
-function own(c: Ctx, origin: string): boolean {
-  const { public_url } = c.get('deps').world.config.http
-  if (public_url !== undefined && origin === new URL(public_url).origin) return true
-  const url = URL.parse(origin)
-  return url !== null && url.host !== '' && url.host === c.req.header('host')?.toLowerCase()
 }
 
 export function bodies(deps: HttpDeps): Guard {
@@ -124,7 +120,7 @@ export function bodies(deps: HttpDeps): Guard {
   }
   const cap = Number.isFinite(max) ? bodyLimit({ maxSize: max, onError: tooLarge }) : undefined
   return async (c, next) => {
-    if (SAFE.has(c.req.method)) return next()
+    if (SAFE.has(c.req.method) || isStream(c)) return next()
     // Nothing is unpacked: a small packed body could become an endless one.
     const encoding = c.req.header('content-encoding')
     if (encoding !== undefined && encoding !== 'identity') {

@@ -19,6 +19,7 @@ const TITLES: Readonly<Record<number, string>> = {
   415: 'Unsupported media type',
   421: 'Misdirected request',
   422: 'Not acceptable content',
+  426: 'Upgrade required',
   429: 'Too many requests',
   500: 'Internal error',
   501: 'Not built in',

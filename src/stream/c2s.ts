@@ -181,7 +181,7 @@ export class ClientStream extends Stream implements Outlet {
     const state = this.#state
     const list: Element[] = []
     if (this.#jid) list.push(xml('bind', { xmlns: NS.bind }))
-    if (!state.secure) {
+    if (!state.secure && this.transport.startTls) {
       const required = world.config.c2s.require_tls ? xml('required') : undefined
       list.push(xml('starttls', { xmlns: NS.tls }, required))
     }
@@ -205,7 +205,7 @@ export class ClientStream extends Stream implements Outlet {
   }
 
   #startTls(el: Element): void {
-    if (el.name !== 'starttls' || this.transport.tls || this.#jid)
+    if (el.name !== 'starttls' || !this.transport.startTls || this.transport.tls || this.#jid)
       throw new StreamError('unsupported-stanza-type')
     // What followed in the clear was not protected by what comes now (CVE-2011-0411 and its kin).
     if (this.reader.discard() > 0) throw new StreamError('policy-violation', 'Data after starttls.')
@@ -218,7 +218,7 @@ export class ClientStream extends Stream implements Outlet {
       this.sendRaw(`<proceed xmlns='${NS.tls}'/>`)
       this.transport.flush()
       this.restart(this.limits)
-      this.transport.startTls(this.#context.identity(this.#host))
+      this.transport.startTls?.(this.#context.identity(this.#host))
       const { tls_handshake_timeout } = this.#context.world.config.limits
       this.#cancelHandshake = this.clock.after(tls_handshake_timeout, () => this.transport.destroy())
     })
