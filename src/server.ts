@@ -27,6 +27,8 @@ import { Checkpointer } from './store/checkpoint.ts'
 import { type Clock, systemClock, systemRandom } from './store/clock.ts'
 import { takeLock } from './store/lock.ts'
 import { openStore } from './store/store.ts'
+import { BoshSessions } from './stream/bosh.ts'
+import { preauthLimits } from './stream/c2s.ts'
 import { ClientStreams } from './stream/listener.ts'
 import { Batch } from './stream/transport.ts'
 import { WebSocketTransport } from './stream/websocket.ts'
@@ -100,6 +102,17 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     store.turn.end()
   })
 
+  const accept = streams.accept.bind(streams)
+  const bosh = new BoshSessions({
+    config,
+    hosts: world.hosts,
+    clock,
+    random,
+    batch,
+    after: (f) => store.turn.after(f),
+    accept,
+    limits: preauthLimits(config).reader,
+  })
   const writes = new StoreCheck(
     store,
     (f) => router.run(f),
@@ -125,8 +138,8 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     },
     pushTest: (account) => push.test(account),
     web: {
-      webSocket: (client) =>
-        new WebSocketTransport(client, { batch, accept: (transport) => streams.accept(transport) }),
+      bosh: (body, client, gone) => bosh.serve(body, client, gone),
+      webSocket: (client) => new WebSocketTransport(client, { batch, accept }),
     },
   }
   const http = lazily(async () => (await import('./http/app.ts')).createApp(deps))

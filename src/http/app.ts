@@ -1,5 +1,6 @@
 /** The HTTP application: guards, then routes. It knows no sockets; see serve.ts for those. */
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { addBosh } from './bosh.ts'
 import type { AppEnv } from './context.ts'
 import type { HttpDeps } from './deps.ts'
 import { bodies, headers, hostCheck, identify, measure, sameSite } from './guards.ts'
@@ -48,6 +49,7 @@ export function createApp(deps: HttpDeps): App {
   addRegistration(app)
   addTokens(app)
   addWebSocket(app)
+  addBosh(app)
   addWeb(app, deps)
   return app
 }

@@ -28,5 +28,11 @@ export interface WebClient {
 
 /** Where such streams come from. */
 export interface WebStreams {
+  /** One request to /http-bind; `gone` fires when nobody waits for its answer any more. */
+  bosh(
+    body: Uint8Array,
+    client: WebClient,
+    gone: AbortSignal,
+  ): Promise<{ readonly type: string; readonly text: string }>
   webSocket(client: WebClient): WebSocketPeer
 }

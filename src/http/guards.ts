@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { isIP } from 'node:net'
 import * as metrics from '../metrics.ts'
+import { inTime } from './body.ts'
 import { clientOf, isLoopback, plainAddress, Proxies } from './client.ts'
 import type { AppEnv, Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
@@ -126,8 +127,7 @@ export function bodies(deps: HttpDeps): Guard {
     if (encoding !== undefined && encoding !== 'identity') {
       throw new HttpError(415, 'encoded-body', 'Send the body without Content-Encoding.')
     }
-    if (cap) await cap(c, async () => checkBody(c))
-    else await checkBody(c)
+    await inTime(c, async () => (cap ? void (await cap(c, async () => checkBody(c))) : checkBody(c)))
     await next()
   }
 }

@@ -128,7 +128,8 @@ const bodyCap = ({ maxBody }: ServeOptions) =>
 const doorOf = (request: Request, server: Bun.Server<WebSocketPeer>): Door => ({
   upgrade: (peer, protocol) =>
     server.upgrade(request, { data: peer, headers: { 'sec-websocket-protocol': protocol } }),
-  patience: (seconds) => server.timeout(request, seconds),
+  // The runtime counts in one byte; 0 is for ever.
+  patience: (seconds) => server.timeout(request, seconds > 255 ? 0 : seconds),
 })
 
 /** Who is on the far side of a socket knows what its frames mean. The runtime pings shortly before it gives up. */

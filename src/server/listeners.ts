@@ -67,7 +67,11 @@ export class Listeners {
   get #httpOptions() {
     const { http_body_bytes, stanza_bytes, idle_ping } = this.#parts.config.limits
     // A stanza that is too large is answered by the stream; what is far larger never gets there.
-    return { maxBody: http_body_bytes, maxFrame: 2 * stanza_bytes, webSocketIdle: idle_ping }
+    return {
+      maxBody: Math.max(http_body_bytes, stanza_bytes),
+      maxFrame: 2 * stanza_bytes,
+      webSocketIdle: idle_ping,
+    }
   }
 
   get #minTls() {

@@ -328,7 +328,7 @@ export class ClientStream extends Stream implements Outlet {
   }
 }
 
-function preauthLimits({ limits }: Config): StreamLimits {
+export function preauthLimits({ limits }: Config): StreamLimits {
   const { depth, attributes, namespaces } = limits
   const reader = {
     bytes: limits.preauth_stanza_bytes,
