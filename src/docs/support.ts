@@ -4,6 +4,7 @@ import type { Feature, Xep } from '../routing/feature.ts'
 /** What is not a feature of the road but of the stream below it. */
 const OF_THE_STREAM: readonly Xep[] = [
   { number: 124, version: '1.11.2', note: 'one stream a session' },
+  { number: 156, version: '1.4.0' },
   { number: 206, version: '1.4' },
   { number: 368, version: '1.1.0', note: 'direct TLS on port 5223' },
   { number: 440, version: '0.4.2', note: 'tls-exporter, tls-server-end-point' },
@@ -20,6 +21,7 @@ const TITLES: Readonly<Record<number, string>> = {
   92: 'Software Version',
   115: 'Entity Capabilities',
   124: 'Bidirectional-streams Over Synchronous HTTP (BOSH)',
+  156: 'Discovering Alternative XMPP Connection Methods',
   157: 'Contact Addresses for XMPP Services',
   160: 'Best Practices for Handling Offline Messages',
   163: 'Personal Eventing Protocol',

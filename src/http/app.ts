@@ -3,6 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { addBosh } from './bosh.ts'
 import type { AppEnv } from './context.ts'
 import type { HttpDeps } from './deps.ts'
+import { addHostMeta } from './host-meta.ts'
 import { bodies, headers, hostCheck, identify, measure, sameSite } from './guards.ts'
 import { addMe } from './me.ts'
 import { addMessages } from './messages.ts'
@@ -50,6 +51,7 @@ export function createApp(deps: HttpDeps): App {
   addTokens(app)
   addWebSocket(app)
   addBosh(app)
+  addHostMeta(app)
   addWeb(app, deps)
   return app
 }

@@ -14,6 +14,9 @@ export function plainAddress(text: string): string {
   return mapped?.[1] ?? address
 }
 
+/** The name in a Host header: without the port and the root's dot. */
+export const hostName = (host: string): string => plainAddress(host.replace(/:\d+$/, '').replace(/\.$/, ''))
+
 export const isLoopback = (address: string): boolean => /^127\./.test(address) || address === '::1'
 
 export class Proxies {

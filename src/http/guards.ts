@@ -4,7 +4,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { isIP } from 'node:net'
 import * as metrics from '../metrics.ts'
 import { inTime } from './body.ts'
-import { clientOf, isLoopback, plainAddress, Proxies } from './client.ts'
+import { clientOf, hostName, isLoopback, plainAddress, Proxies } from './client.ts'
 import type { AppEnv, Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
 import { isOwn } from './origins.ts'
@@ -93,8 +93,6 @@ function knownHost(c: Ctx): boolean {
   if (name === 'localhost' || isIP(name) !== 0 || config.hosts.includes(name)) return true
   return config.http.public_url !== undefined && name === new URL(config.http.public_url).hostname
 }
-
-const hostName = (host: string): string => plainAddress(host.replace(/:\d+$/, '').replace(/\.$/, ''))
 
 /**
  * Cases 76 and 77: a browser may not be made to act here by another site's page, whatever it is logged in with.

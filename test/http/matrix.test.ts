@@ -119,6 +119,8 @@ const ROWS: readonly Row[] = [
   { route: 'POST /v1/tokens', body: { name: 'x', scopes: ['metrics'] }, status: [401, 403, 403, 201, 201] },
   { route: 'DELETE /v1/tokens/:id', path: '/v1/tokens/999', status: [401, 403, 403, 404, 404] },
   { route: 'GET /xmpp-websocket', status: [426, 426, 426, 426, 426], hasNot: PRIVATE },
+  { route: 'GET /.well-known/host-meta', status: [404, 404, 404, 404, 404], hasNot: PRIVATE },
+  { route: 'GET /.well-known/host-meta.json', status: [404, 404, 404, 404, 404], hasNot: PRIVATE },
   { route: 'POST /http-bind', status: [503, 503, 503, 503, 503], hasNot: PRIVATE },
   { route: 'OPTIONS /http-bind', status: [204, 204, 204, 204, 204], hasNot: PRIVATE },
   { route: 'GET /admin', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
