@@ -1,4 +1,5 @@
 /** A WebSocket client of our own: frame by frame, and no kinder than it must be. */
+import { connect, type Socket } from 'node:net'
 import { Reader } from '../../src/stream/reader.ts'
 import { child, childText, type Element } from '../../src/xmpp/xml.ts'
 import { PASSWORD } from './support.ts'
@@ -151,5 +152,63 @@ export class WebClient {
         resolve()
       })
     })
+  }
+}
+
+/** A WebSocket by hand, for frames that no library makes. Its mask is zero, so that they are written as they are. */
+export class RawWeb {
+  closed = false
+  #text = ''
+  #wake: () => void = () => {}
+
+  private constructor(readonly socket: Socket) {
+    socket.on('data', (bytes: Buffer) => {
+      this.#text += bytes.toString('latin1')
+      this.#wake()
+    })
+    socket.on('error', () => undefined)
+    socket.on('close', () => {
+      this.closed = true
+      this.#wake()
+    })
+  }
+
+  /** Settles when the server has upgraded the connection. */
+  static async connect(port: number): Promise<RawWeb> {
+    const raw = new RawWeb(connect(port, '127.0.0.1'))
+    raw.socket.write(
+      'GET /xmpp-websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n' +
+        'Sec-WebSocket-Protocol: xmpp\r\n\r\n',
+    )
+    await raw.hears('\r\n\r\n')
+    return raw
+  }
+
+  /** One frame; `first` is its first byte: FIN and opcode (RFC 6455 §5.2). */
+  frame(payload: string | Uint8Array, first = 0x81, masked = true): void {
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+    const bit = masked ? 0x80 : 0
+    const size = bytes.length
+    const length = size < 126 ? [bit | size] : [bit | 126, size >> 8, size & 255]
+    this.socket.write(
+      Buffer.concat([Buffer.from([first, ...length, ...(masked ? [0, 0, 0, 0] : [])]), bytes]),
+    )
+  }
+
+  /** Settles with what has come since it last did, once this is part of it. */
+  async hears(part: string): Promise<string> {
+    while (!this.#text.includes(part)) {
+      if (this.closed) throw new Error(`closed before ${part}: ${this.#text}`)
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+    const text = this.#text
+    this.#text = ''
+    return text
+  }
+
+  /** Settles when the server has closed the connection. */
+  async end(): Promise<void> {
+    while (!this.closed) await new Promise<void>((resolve) => (this.#wake = resolve))
   }
 }

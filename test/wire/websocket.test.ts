@@ -1,9 +1,8 @@
 /** RFC 7395 on real sockets. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { connect, type Socket } from 'node:net'
 import { child, children } from '../../src/xmpp/xml.ts'
 import { PASSWORD, wire, type Wire, WireClient } from './support.ts'
-import { FRAMING, WebClient } from './web-support.ts'
+import { FRAMING, RawWeb, WebClient } from './web-support.ts'
 
 const PLAIN = 'plain = true'
 const TRUSTED = { 'x-forwarded-for': '192.0.2.7', 'x-forwarded-proto': 'https' }
@@ -312,38 +311,26 @@ describe('limits', () => {
     }
     expect(bounced).toBe(true)
     romeo.close()
-    juliet.destroy()
+    juliet.socket.destroy()
   })
 })
 
-/** A client that logs in as Juliet and then reads no more. Its mask is zero, so that frames are written as they are. */
-async function stalled(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1')
-  let text = ''
-  let wake: () => void = () => {}
-  socket.on('data', (bytes: Buffer) => {
-    text += bytes.toString('latin1')
-    wake()
-  })
-  const says = async (frame: string, until: string): Promise<void> => {
-    text = ''
-    const size = Buffer.byteLength(frame)
-    const length = size < 126 ? [0x80 | size] : [0x80 | 126, size >> 8, size & 255]
-    socket.write(Buffer.concat([Buffer.from([0x81, ...length, 0, 0, 0, 0]), Buffer.from(frame)]))
-    while (!text.includes(until)) await new Promise<void>((resolve) => (wake = resolve))
-  }
-  socket.write(
-    'GET /xmpp-websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n',
-  )
-  while (!text.includes('\r\n\r\n')) await new Promise<void>((resolve) => (wake = resolve))
+/** A client that logs in as Juliet and then reads no more. */
+async function stalled(port: number): Promise<RawWeb> {
+  const raw = await RawWeb.connect(port)
   const open = `<open xmlns='${FRAMING}' to='bix.org' version='1.0'/>`
   const plain = Buffer.from(`\0juliet\0${PASSWORD}`).toString('base64')
-  await says(open, '</stream:features>')
-  await says(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`, '<success')
-  await says(open, '</stream:features>')
   const bind = `<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>web</resource></bind>`
-  await says(`<iq xmlns='jabber:client' type='set' id='b'>${bind}</iq>`, '</iq>')
-  socket.pause()
-  return socket
+  const steps = [
+    [open, '</stream:features>'],
+    [`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`, '<success'],
+    [open, '</stream:features>'],
+    [`<iq xmlns='jabber:client' type='set' id='b'>${bind}</iq>`, '</iq>'],
+  ] as const
+  for (const [frame, answer] of steps) {
+    raw.frame(frame)
+    await raw.hears(answer)
+  }
+  raw.socket.pause()
+  return raw
 }
