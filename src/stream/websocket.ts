@@ -99,6 +99,9 @@ interface Socket {
   resume(): void
 }
 
+/** Whether a frame is the peer's last (§3.6); what stands in it is the reader's business. */
+const isClose = (frame: string): boolean => /^<close[\s/>]/.test(frame)
+
 export interface WebSocketOptions {
   readonly batch: Batch
   accept(transport: Transport): TransportEvents | undefined
@@ -137,10 +140,10 @@ export class WebSocketTransport implements Transport {
     if (typeof data !== 'string') return this.#leave(CODE.notText)
     // §3.6: we have closed our side; what is awaited is the other's.
     if (this.#ending) {
-      if (/^<close[\s/>]/.test(data)) this.#leave(CODE.normal)
+      if (isClose(data)) this.#leave(CODE.normal)
       return
     }
-    this.#peerClosed = /^<close[\s/>]/.test(data)
+    this.#peerClosed ||= isClose(data)
     this.events.data(Buffer.from(data))
   }
   #peerClosed = false

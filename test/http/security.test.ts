@@ -333,6 +333,12 @@ test('requests per address and minute', async () => {
   expect((await w.call('GET', '/livez')).status).toBe(200)
 })
 
+test('streams over HTTP have rates of their own and are not counted there', async () => {
+  using w = await startHttp((config) => (config.limits.http_requests_per_ip = 2))
+  for (let i = 0; i < 4; i++)
+    expect((await w.call('POST', '/http-bind', { raw: '<body/>' })).status).toBe(503)
+})
+
 test('a bug is answered without its insides', async () => {
   using w = await startHttp()
   w.deps.world.store.accounts.list = () => {
