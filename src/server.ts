@@ -27,8 +27,11 @@ import { Checkpointer } from './store/checkpoint.ts'
 import { type Clock, systemClock, systemRandom } from './store/clock.ts'
 import { takeLock } from './store/lock.ts'
 import { openStore } from './store/store.ts'
+import { BoshSessions } from './stream/bosh.ts'
+import { preauthLimits } from './stream/stream-limits.ts'
 import { ClientStreams } from './stream/listener.ts'
 import { Batch } from './stream/transport.ts'
+import { WebSocketTransport } from './stream/websocket.ts'
 import { VERSION } from './version.ts'
 
 const log = getLogger('server')
@@ -97,6 +100,17 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   opened.defer(() => streams.stop())
   router.start()
 
+  const accept = streams.accept.bind(streams)
+  const bosh = new BoshSessions({
+    config,
+    hosts: world.hosts,
+    clock,
+    random,
+    batch,
+    after: (f) => store.turn.after(f),
+    accept,
+    limits: preauthLimits(config).reader,
+  })
   const writes = new StoreCheck(
     store,
     (f) => router.run(f),
@@ -121,10 +135,19 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
       ]
     },
     pushTest: (account) => push.test(account),
+    web: {
+      bosh: (body, client, gone) => bosh.serve(body, client, gone),
+      webSocket: (client) => new WebSocketTransport(client, { batch, accept }),
+    },
   }
   const http = lazily(async () => (await import('./http/app.ts')).createApp(deps))
   const listeners = new Listeners({ config, certificates, streams, batch, http })
-  opened.defer(() => listeners.close())
+  opened.defer(async () => {
+    // Streams over HTTP say goodbye on sockets that end with their listener.
+    streams.stop()
+    store.turn.end()
+    await listeners.close()
+  })
   await listeners.open()
   // After the listeners, since a simulator makes its certificate first: what is queued meanwhile waits in its table.
   await push.use(config)

@@ -12,7 +12,9 @@ export const limits = z
           'logins, registration.timeout, registration.min_password, connections_per_ip, push.burst. ' +
           'Caps per account and on sizes stay.',
       ),
-    stanza_bytes: sizeLimit(262_144).describe('Largest stanza after login, in raw bytes (XEP-0478).'),
+    stanza_bytes: sizeLimit(262_144).describe(
+      'Largest stanza after login, in raw bytes (XEP-0478); over BOSH with all of its <body/>.',
+    ),
     preauth_stanza_bytes: sizeLimit(8192).describe('Largest element before login.'),
     depth: countLimit(64).describe('Nesting of elements in one stanza.'),
     elements: countLimit(2000).describe('Elements in one stanza.'),
@@ -64,6 +66,19 @@ export const limits = z
     ),
     bytes_burst: sizeLimit('512KB').describe('Bytes that a session may send at once on top of that.'),
     send_buffer_bytes: sizeLimit('1MB').describe('Unsent bytes of one connection before it is dropped.'),
+    bosh_wait: duration('55s').describe(
+      'Longest time that a BOSH request is held (XEP-0124); shorter than what a proxy in front waits for.',
+    ),
+    bosh_hold: z
+      .number()
+      .int()
+      .min(0)
+      .max(10)
+      .default(1)
+      .describe('Requests of one BOSH session that are held at a time; one more may be made.'),
+    bosh_inactivity: duration('60s').describe('A BOSH session without a request for this long has ended.'),
+    bosh_polling: duration('2s').describe('Empty BOSH requests may not follow each other faster.'),
+    bosh_pause: duration('2m').describe('Longest pause that a BOSH client may ask for.'),
     sm_queue: countLimit(1000).describe('Un-acked stanzas of one session (XEP-0198).'),
     csi_queue: countLimit(200).describe('Stanzas kept back for a client in the background (XEP-0352).'),
     // A message rings all of them in its own transaction, and a trip writes at most 256 rows of the outbox.
@@ -76,6 +91,9 @@ export const limits = z
       .describe('Push registrations of one account, at most 250; the oldest gives way.'),
     push_queue: countLimit(100_000).describe('Push requests waiting in all.'),
     http_body_bytes: sizeLimit('1MB').describe('Largest body of an API request.'),
+    http_body_timeout: durationLimit('20s').describe(
+      'From the end of a request’s headers to the end of its body. Headers get some 12 s, which is not ours to set.',
+    ),
     http_requests_per_ip: countLimit(600).describe(
       'API requests per minute and address; the Unix socket is exempt.',
     ),

@@ -42,7 +42,7 @@ const c2s = z.strictObject({
 })
 
 const http = z.strictObject({
-  listen: listen(['127.0.0.1:5280']).describe('API, /admin/, health and metrics.'),
+  listen: listen(['127.0.0.1:5280']).describe('API, /admin/, web clients, health and metrics.'),
   tls_listen: listen([]).describe('The same over TLS.'),
   public_url: httpUrl.optional().describe('Address under which people reach this server.'),
   trusted_proxies: z
@@ -52,7 +52,9 @@ const http = z.strictObject({
   origins: z
     .array(z.string())
     .default([])
-    .describe('Web origins that may open a WebSocket or BOSH; [] = same origin and loopback pages.'),
+    .describe(
+      'Web origins whose pages may connect by WebSocket or BOSH; [] = same origin and loopback pages, ["*"] = all.',
+    ),
 })
 
 const auth = z.strictObject({

@@ -3,6 +3,9 @@ import type { Feature, Xep } from '../routing/feature.ts'
 
 /** What is not a feature of the road but of the stream below it. */
 const OF_THE_STREAM: readonly Xep[] = [
+  { number: 124, version: '1.11.2', note: 'one stream a session' },
+  { number: 156, version: '1.4.0' },
+  { number: 206, version: '1.4' },
   { number: 368, version: '1.1.0', note: 'direct TLS on port 5223' },
   { number: 386, version: '1.1.0' },
   { number: 388, version: '1.0.4', note: 'no tasks: no mechanism here needs a second step' },
@@ -26,6 +29,8 @@ const TITLES: Readonly<Record<number, string>> = {
   115: 'Entity Capabilities',
   133: 'Service Administration',
   153: 'vCard-Based Avatars',
+  124: 'Bidirectional-streams Over Synchronous HTTP (BOSH)',
+  156: 'Discovering Alternative XMPP Connection Methods',
   157: 'Contact Addresses for XMPP Services',
   160: 'Best Practices for Handling Offline Messages',
   163: 'Personal Eventing Protocol',
@@ -34,6 +39,7 @@ const TITLES: Readonly<Record<number, string>> = {
   199: 'XMPP Ping',
   202: 'Entity Time',
   203: 'Delayed Delivery',
+  206: 'XMPP Over BOSH',
   215: 'External Service Discovery',
   223: 'Persistent Storage of Private Data via PubSub',
   237: 'Roster Versioning',

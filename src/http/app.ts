@@ -1,7 +1,9 @@
 /** The HTTP application: guards, then routes. It knows no sockets; see serve.ts for those. */
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { addBosh } from './bosh.ts'
 import type { AppEnv } from './context.ts'
 import type { HttpDeps } from './deps.ts'
+import { addHostMeta } from './host-meta.ts'
 import { bodies, headers, hostCheck, identify, measure, sameSite } from './guards.ts'
 import { addInvites } from './invites.ts'
 import { addMe } from './me.ts'
@@ -14,6 +16,7 @@ import { addSystem } from './system.ts'
 import { addTokens } from './tokens.ts'
 import { addUsers } from './users.ts'
 import { addInvitePage } from './web/invite.ts'
+import { addWebSocket } from './websocket.ts'
 import { addWeb, errorPage, isPage } from './web/web.ts'
 
 export function createApp(deps: HttpDeps): App {
@@ -49,6 +52,9 @@ export function createApp(deps: HttpDeps): App {
   addRegistration(app)
   addTokens(app)
   addInvites(app)
+  addWebSocket(app)
+  addBosh(app)
+  addHostMeta(app)
   addWeb(app, deps)
   addInvitePage(app)
   return app

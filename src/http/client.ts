@@ -14,6 +14,9 @@ export function plainAddress(text: string): string {
   return mapped?.[1] ?? address
 }
 
+/** The name in a Host header: without the port and the root's dot. */
+export const hostName = (host: string): string => plainAddress(host.replace(/:\d+$/, '').replace(/\.$/, ''))
+
 export const isLoopback = (address: string): boolean => /^127\./.test(address) || address === '::1'
 
 export class Proxies {
@@ -36,6 +39,9 @@ export class Proxies {
 
 export interface Client {
   readonly ip: string
+  /** TLS, loopback, or a trusted proxy that says https. */
+  readonly encrypted: boolean
+  /** The same, or c2s.require_tls is off. */
   readonly secure: boolean
 }
 
@@ -44,16 +50,20 @@ export interface Client {
  * not one of ours. Anything else in it was sent by a stranger.
  */
 export function clientOf(peer: Peer, headers: Headers, proxies: Proxies, config: Config): Client {
-  if (peer.kind === 'socket') return { ip: 'socket', secure: true }
+  if (peer.kind === 'socket') return { ip: 'socket', encrypted: true, secure: true }
   let ip = plainAddress(peer.address)
   const proxied = proxies.trusts(ip) && (headers.has('x-forwarded-for') || headers.has('x-forwarded-proto'))
-  if (!proxied) return { ip, secure: peer.tls || isLoopback(ip) || !config.c2s.require_tls }
+  const made = (encrypted: boolean): Client => ({
+    ip,
+    encrypted,
+    secure: encrypted || !config.c2s.require_tls,
+  })
+  if (!proxied) return made(peer.tls || isLoopback(ip))
   const hops = (headers.get('x-forwarded-for') ?? '').split(',').map(plainAddress).filter(Boolean)
   for (const hop of hops.reverse()) {
     if (!isIP(hop)) break
     ip = hop
     if (!proxies.trusts(hop)) break
   }
-  const https = headers.get('x-forwarded-proto')?.trim().toLowerCase() === 'https'
-  return { ip, secure: https || !config.c2s.require_tls }
+  return made(headers.get('x-forwarded-proto')?.trim().toLowerCase() === 'https')
 }

@@ -1,6 +1,7 @@
 /** What each request carries through the application. */
 import type { Context } from 'hono'
 import type { HttpDeps } from './deps.ts'
+import type { Door } from './door.ts'
 
 /** Which door a request came through; filled by whoever calls `app.fetch`. */
 export type Peer =
@@ -14,13 +15,15 @@ export type Principal =
   | { readonly kind: 'account'; readonly jid: string; readonly proof: 'password' | 'token' }
 
 export type AppEnv = {
-  Bindings: { peer: Peer }
+  Bindings: { peer: Peer; door?: Door }
   Variables: {
     deps: HttpDeps
     requestId: string
     /** The client's address, behind trusted proxies too; "socket" for the Unix socket. */
     ip: string
     /** TLS, loopback, or a trusted proxy that says https. */
+    encrypted: boolean
+    /** The same, or the operator does without. */
     secure: boolean
     principal: Principal
   }

@@ -6,6 +6,7 @@ import type { Router } from '../routing/router.ts'
 import type { World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock } from '../store/clock.ts'
+import type { WebStreams } from './door.ts'
 
 export interface HttpDeps {
   readonly world: World
@@ -18,5 +19,7 @@ export interface HttpDeps {
   /** False: a stopped server's data, held by a command. */
   readonly online: boolean
   readonly readiness: () => Promise<readonly Check[]>
+  /** Absent where no server runs. */
+  readonly web?: WebStreams
   readonly pushTest?: (account: Account) => Promise<readonly TestResult[]>
 }

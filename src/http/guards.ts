@@ -3,9 +3,12 @@ import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { isIP } from 'node:net'
 import * as metrics from '../metrics.ts'
-import { clientOf, isLoopback, plainAddress, Proxies } from './client.ts'
+import { inTime } from './body.ts'
+import { clientOf, hostName, isLoopback, plainAddress, Proxies } from './client.ts'
 import type { AppEnv, Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
+import { isOwn } from './origins.ts'
+import { isStream } from './policy.ts'
 import { HttpError } from './problem.ts'
 
 type Guard = MiddlewareHandler<AppEnv>
@@ -29,8 +32,9 @@ export function identify(deps: HttpDeps): Guard {
     c.set('deps', deps)
     c.set('requestId', deps.world.random.bytes(9).toString('base64url'))
     c.set('principal', { kind: 'guest' })
-    const { ip, secure } = clientOf(c.env.peer, c.req.raw.headers, proxies, deps.world.config)
+    const { ip, encrypted, secure } = clientOf(c.env.peer, c.req.raw.headers, proxies, deps.world.config)
     c.set('ip', ip)
+    c.set('encrypted', encrypted)
     c.set('secure', secure)
     await next()
   }
@@ -90,31 +94,22 @@ function knownHost(c: Ctx): boolean {
   return config.http.public_url !== undefined && name === new URL(config.http.public_url).hostname
 }
 
-const hostName = (host: string): string => plainAddress(host.replace(/:\d+$/, '').replace(/\.$/, ''))
-
 /**
  * Cases 76 and 77: a browser may not be made to act here by another site's page, whatever it is logged in with.
  * Programs send neither header and pass; the web's own forms must show one of them (web/session.ts).
  */
 export const sameSite: Guard = async (c, next) => {
-  if (!SAFE.has(c.req.method)) {
+  if (!SAFE.has(c.req.method) && !isStream(c)) {
     const site = c.req.header('sec-fetch-site')
     const origin = c.req.header('origin')
     if (
       (site !== undefined && site !== 'same-origin' && site !== 'none') ||
-      (origin !== undefined && !own(c, origin))
+      (origin !== undefined && !isOwn(c, origin))
     ) {
       throw new HttpError(403, 'cross-site', 'A page of another site may not do this.')
     }
   }
   await next()
-}
-
-function own(c: Ctx, origin: string): boolean {
-  const { public_url } = c.get('deps').world.config.http
-  if (public_url !== undefined && origin === new URL(public_url).origin) return true
-  const url = URL.parse(origin)
-  return url !== null && url.host !== '' && url.host === c.req.header('host')?.toLowerCase()
 }
 
 export function bodies(deps: HttpDeps): Guard {
@@ -124,14 +119,13 @@ export function bodies(deps: HttpDeps): Guard {
   }
   const cap = Number.isFinite(max) ? bodyLimit({ maxSize: max, onError: tooLarge }) : undefined
   return async (c, next) => {
-    if (SAFE.has(c.req.method)) return next()
+    if (SAFE.has(c.req.method) || isStream(c)) return next()
     // Nothing is unpacked: a small packed body could become an endless one.
     const encoding = c.req.header('content-encoding')
     if (encoding !== undefined && encoding !== 'identity') {
       throw new HttpError(415, 'encoded-body', 'Send the body without Content-Encoding.')
     }
-    if (cap) await cap(c, async () => checkBody(c))
-    else await checkBody(c)
+    await inTime(c, async () => (cap ? void (await cap(c, async () => checkBody(c))) : checkBody(c)))
     await next()
   }
 }

@@ -7,6 +7,7 @@ import type { MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { authenticate } from './auth.ts'
 import type { AppEnv, Ctx, Principal } from './context.ts'
+import { mayOpenStream } from './origins.ts'
 import { HttpError, notFound } from './problem.ts'
 import { problemSchema } from './schemas.ts'
 
@@ -30,11 +31,14 @@ export type Policy =
   | { readonly kind: 'scope'; readonly scope: Scope }
   /** An account, for itself. */
   | { readonly kind: 'self' }
+  /** Anybody, but no page that [http] origins does not name; what is sent is for a stream to judge. */
+  | { readonly kind: 'stream' }
   /** A page of the web admin; its own middleware asks for the session. */
   | { readonly kind: 'page' }
 
 export const open: Policy = { kind: 'public' }
 export const self: Policy = { kind: 'self' }
+export const stream: Policy = { kind: 'stream' }
 export const page: Policy = { kind: 'page' }
 export const scope = (name: Scope): Policy => ({ kind: 'scope', scope: name })
 
@@ -53,6 +57,7 @@ export function policyOf(method: string, path: string): Policy | undefined {
 
 const SECURITY = {
   public: [],
+  stream: [],
   page: [],
   scope: [{ bearer: [] }],
   self: [{ basic: [] }, { bearer: [] }],
@@ -94,10 +99,15 @@ function declared(c: Ctx): { path: string; policy: Policy } | undefined {
   return undefined
 }
 
+/** Whether the request goes to a route for XMPP streams. */
+export const isStream = (c: Ctx): boolean => declared(c)?.policy.kind === 'stream'
+
 /** The one gate before every route. */
 export const authorize: MiddlewareHandler<AppEnv> = async (c, next) => {
   const found = declared(c)
   if (!found) throw notFound()
+  if (found.policy.kind === 'stream' && !mayOpenStream(c))
+    throw new HttpError(403, 'cross-site', 'Pages of that origin may not connect. Set [http] origins.')
   if (found.policy.kind === 'scope' || found.policy.kind === 'self') {
     const principal = await authenticate(c)
     if (!permits(found.policy, principal)) throw refusal(found.policy, principal)

@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from 'hono'
 import * as metrics from '../metrics.ts'
 import { networkOf } from '../routing/registration-limiter.ts'
 import type { AppEnv } from './context.ts'
+import { isStream } from './policy.ts'
 import { HttpError } from './problem.ts'
 
 const MINUTE = 60_000
@@ -14,7 +15,8 @@ export function requestRate(perMinute: number, now: () => number): MiddlewareHan
   let seen = new Map<string, number>()
   return async (c, next) => {
     const ip = c.get('ip')
-    if (ip === 'socket' || perMinute === Infinity) return next()
+    // A stream has rates of its own, and a client by BOSH asks often.
+    if (ip === 'socket' || perMinute === Infinity || isStream(c)) return next()
     const current = Math.floor(now() / MINUTE)
     if (current !== window || seen.size >= ADDRESSES) {
       window = current

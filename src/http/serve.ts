@@ -4,6 +4,7 @@ import type { ListenAddress } from '../config/values.ts'
 import { getLogger } from '../log.ts'
 import { bindError } from '../ops/bind-error.ts'
 import type { Peer } from './context.ts'
+import type { Door, WebSocketPeer } from './door.ts'
 
 const log = getLogger('http')
 
@@ -22,7 +23,7 @@ export interface HttpListener {
 
 /** What answers a request: the application. */
 export interface Handler {
-  fetch(request: Request, env: { peer: Peer }): Response | Promise<Response>
+  fetch(request: Request, env: { peer: Peer; door?: Door }): Response | Promise<Response>
 }
 
 /** The application, built by the first request: a server that nobody asks needs none of it. */
@@ -42,12 +43,12 @@ export interface TlsPair {
   readonly serverName?: string
 }
 
-/** A second handler sees each TCP request first; it answers, or returns undefined (WebSocket upgrades). */
-export type Upgrade = (request: Request, server: Bun.Server<undefined>) => Response | undefined
-
 export interface ServeOptions {
   readonly maxBody: number
-  readonly upgrade?: Upgrade
+  /** Largest frame of a WebSocket, bytes; Infinity: as large as the runtime takes. */
+  readonly maxFrame: number
+  /** Milliseconds without a frame, a pong included, after which a WebSocket is closed. */
+  readonly webSocketIdle: number
 }
 
 const FALLBACK: Bun.SocketAddress = { address: '0.0.0.0', port: 0, family: 'IPv4' }
@@ -60,22 +61,21 @@ export function listenTcp(
   tls?: readonly TlsPair[],
 ): HttpListener {
   const name = tls ? 'https' : 'http'
-  let server: Bun.Server<undefined>
+  let server: Bun.Server<WebSocketPeer>
   try {
-    server = Bun.serve({
+    server = Bun.serve<WebSocketPeer>({
       hostname: host,
       port,
       idleTimeout: IDLE,
       ...bodyCap(options),
       ...(tls ? { tls: [...tls], reusePort: true } : {}),
       fetch(request, self) {
-        const answer = options.upgrade?.(request, self)
-        if (answer) return answer
         // Nothing is known of a peer that has gone; it gets no rights from that.
         const { address } = self.requestIP(request) ?? FALLBACK
         const peer: Peer = { kind: 'tcp', address, tls: tls !== undefined }
-        return app.fetch(request, { peer })
+        return app.fetch(request, { peer, door: doorOf(request, self) })
       },
+      websocket: webSockets(options),
       error: failed,
     })
   } catch (error) {
@@ -124,6 +124,30 @@ export async function listenSocket(app: Handler, path: string, options: ServeOpt
 /** The runtime's own cap stands a little above ours, so that ours answers with a problem document. */
 const bodyCap = ({ maxBody }: ServeOptions) =>
   Number.isFinite(maxBody) ? { maxRequestBodySize: maxBody + 65_536 } : {}
+
+const doorOf = (request: Request, server: Bun.Server<WebSocketPeer>): Door => ({
+  upgrade: (peer, protocol) =>
+    server.upgrade(request, { data: peer, headers: { 'sec-websocket-protocol': protocol } }),
+  // The runtime counts in one byte; 0 is for ever.
+  patience: (seconds) => server.timeout(request, seconds > 255 ? 0 : seconds),
+})
+
+/** Who is on the far side of a socket knows what its frames mean. The runtime pings shortly before it gives up. */
+function webSockets({ maxFrame, webSocketIdle }: ServeOptions): Bun.WebSocketHandler<WebSocketPeer> {
+  return {
+    ...(Number.isFinite(maxFrame) ? { maxPayloadLength: maxFrame } : {}),
+    // The runtime takes 8 s to 16 min; 0 switches it off.
+    idleTimeout: Number.isFinite(webSocketIdle)
+      ? Math.min(Math.max(Math.ceil(webSocketIdle / 1000), 8), 960)
+      : 0,
+    sendPings: true,
+    perMessageDeflate: false,
+    open: (socket) => socket.data.opened(socket),
+    message: (socket, data) => socket.data.message(data),
+    drain: (socket) => socket.data.flush(),
+    close: (socket) => socket.data.gone(),
+  }
+}
 
 function failed(error: Error): Response {
   log.error('a request failed outside the application', { error })

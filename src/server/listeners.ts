@@ -65,7 +65,13 @@ export class Listeners {
   }
 
   get #httpOptions() {
-    return { maxBody: this.#parts.config.limits.http_body_bytes }
+    const { http_body_bytes, stanza_bytes, idle_ping } = this.#parts.config.limits
+    // A stanza that is too large is answered by the stream; what is far larger never gets there.
+    return {
+      maxBody: Math.max(http_body_bytes, stanza_bytes),
+      maxFrame: 2 * stanza_bytes,
+      webSocketIdle: idle_ping,
+    }
   }
 
   get #minTls() {

@@ -223,12 +223,13 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
 
   #offer(): void {
     const { world, features, inlines } = this.#context
-    const { tls } = this
-    this.say(offers({ world, features, inlines, state: this.#state, tls, mustSecure: this.#mustSecure }))
+    const canStartTls = this.transport.startTls !== undefined
+    const mustSecure = this.#mustSecure
+    this.say(offers({ world, features, inlines, state: this.#state, tls: this.tls, mustSecure, canStartTls }))
   }
 
   #startTls(el: Element): void {
-    if (el.name !== 'starttls' || this.transport.tls || this.#jid)
+    if (el.name !== 'starttls' || !this.transport.startTls || this.transport.tls || this.#jid)
       throw new StreamError('unsupported-stanza-type')
     // What followed in the clear was not protected by what comes now (CVE-2011-0411 and its kin).
     if (this.reader.discard() > 0) throw new StreamError('policy-violation', 'Data after starttls.')
@@ -241,7 +242,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
       this.sendRaw(`<proceed xmlns='${NS.tls}'/>`)
       this.transport.flush()
       this.restart(this.limits)
-      this.transport.startTls(this.#context.identity(this.#host))
+      this.transport.startTls?.(this.#context.identity(this.#host))
       const { tls_handshake_timeout } = this.#context.world.config.limits
       this.#cancelHandshake = this.clock.after(tls_handshake_timeout, () => this.transport.destroy())
     })

@@ -101,10 +101,6 @@ class DirectTlsTransport implements Transport {
     this.#socket.write(text)
   }
 
-  startTls(): void {
-    throw new Error('this connection is encrypted already')
-  }
-
   pause(): void {
     this.#socket.pause()
   }

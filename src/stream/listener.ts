@@ -17,6 +17,7 @@ export class ClientStreams {
   readonly #context: C2sContext
   readonly #streams = new Set<ClientStream>()
   readonly #byNetwork = new Map<string, number>()
+  readonly #byKind = new Map<string, number>()
   readonly #most: number
   #stopping = false
   #cancel: () => void
@@ -52,7 +53,7 @@ export class ClientStreams {
     this.#byNetwork.set(network, mine + 1)
     const stream = new ClientStream(transport, this.#context)
     this.#streams.add(stream)
-    sessions.set({ transport: transport.kind, state: 'open' }, this.#streams.size)
+    this.#count(transport.kind, 1)
     return {
       data: (bytes) => stream.received(bytes),
       secured: () => stream.secured(),
@@ -63,6 +64,7 @@ export class ClientStreams {
   /** Says goodbye to every stream (RFC 6120 §4.9.3.19), takes no new ones, and writes down what can be resumed. */
   stop(): void {
     const { router, world } = this.#context
+    if (this.#stopping) return
     this.#stopping = true
     this.#cancel()
     for (const stream of this.#streams) stream.close(new StreamError('system-shutdown'))
@@ -80,11 +82,17 @@ export class ClientStreams {
 
   #closed(stream: ClientStream): void {
     if (!this.#streams.delete(stream)) return
-    sessions.set({ transport: stream.kind, state: 'open' }, this.#streams.size)
+    this.#count(stream.kind, -1)
     const network = networkOf(stream.ip)
     const left = (this.#byNetwork.get(network) ?? 1) - 1
     if (left === 0) this.#byNetwork.delete(network)
     else this.#byNetwork.set(network, left)
+  }
+
+  #count(kind: string, change: number): void {
+    const now = (this.#byKind.get(kind) ?? 0) + change
+    this.#byKind.set(kind, now)
+    sessions.set({ transport: kind, state: 'open' }, now)
   }
 
   /** One timer for all: who was silent is asked, who stays silent is gone. */

@@ -14,13 +14,15 @@ export interface Offering {
   readonly tls: TlsFacts | undefined
   /** Nothing but TLS will do. */
   readonly mustSecure: boolean
+  /** The transport knows how. */
+  readonly canStartTls: boolean
   readonly inlines: Inlines
 }
 
-export function offers({ world, features, state, tls, mustSecure, inlines }: Offering): Element {
+export function offers({ world, features, state, tls, mustSecure, canStartTls, inlines }: Offering): Element {
   const list: Element[] = []
   if (state.authenticated && !state.session) list.push(xml('bind', { xmlns: NS.bind }))
-  if (!state.secure) {
+  if (!state.secure && canStartTls) {
     const required = world.config.c2s.require_tls ? xml('required') : undefined
     list.push(xml('starttls', { xmlns: NS.tls }, required))
   }

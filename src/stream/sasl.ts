@@ -40,8 +40,10 @@ export type SaslStep =
 export function channelBindings(tls: TlsFacts | undefined, auth: Config['auth']): ChannelBindings {
   const bindings = new Map<string, () => Uint8Array>()
   if (!tls || !auth.channel_binding) return bindings
-  if (tls.version === 'TLSv1.3') bindings.set('tls-exporter', () => tls.exporter())
-  bindings.set('tls-server-end-point', () => tls.endPointHash)
+  const { endPointHash } = tls
+  const exported = tls.exporter?.bind(tls)
+  if (tls.version === 'TLSv1.3' && exported) bindings.set('tls-exporter', exported)
+  if (endPointHash) bindings.set('tls-server-end-point', () => endPointHash)
   return bindings
 }
 

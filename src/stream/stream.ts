@@ -7,9 +7,9 @@ import { limitsHit, streamErrors } from '../metrics.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Turn } from '../store/turn.ts'
 import { StreamError } from '../xmpp/errors.ts'
-import { NS } from '../xmpp/namespaces.ts'
-import { type Element, escapeXML } from '../xmpp/xml.ts'
-import { Reader, type ReaderEvent, type ReaderLimits } from './reader.ts'
+import type { Element } from '../xmpp/xml.ts'
+import { type ElementSource, type Framing, oneDocument } from './framing.ts'
+import type { ReaderEvent, ReaderLimits } from './reader.ts'
 import type { Transport } from './transport.ts'
 
 const log = getLogger('stream')
@@ -27,7 +27,8 @@ export interface StreamLimits {
 export type StreamEvent = Extract<ReaderEvent, { kind: 'open' }>
 
 export abstract class Stream {
-  protected reader: Reader
+  protected reader: ElementSource
+  readonly #framing: Framing
   #headerSent = false
   #closing = false
   #closed = false
@@ -43,7 +44,8 @@ export abstract class Stream {
     readonly clock: Clock,
     protected limits: StreamLimits,
   ) {
-    this.reader = new Reader(limits.reader)
+    this.#framing = transport.framing ?? oneDocument
+    this.reader = this.#framing.source(limits.reader)
     this.lastHeard = clock.monotonic()
   }
 
@@ -86,7 +88,7 @@ export abstract class Stream {
 
   /** Writes an element that is committed; the bytes leave at the end of the flush. */
   send(el: Element): void {
-    this.sendRaw(el.toString())
+    this.sendRaw(this.#framing.element(el))
   }
 
   protected sendRaw(text: string): void {
@@ -109,7 +111,8 @@ export abstract class Stream {
     this.turn.after(() => {
       // §4.9.1.2: an error before our header still needs one in front of it.
       if (!this.#headerSent) this.sendHeader()
-      this.sendRaw(`${error ? error.toElement().toString() : ''}</stream:stream>`)
+      if (error) this.sendRaw(this.#framing.element(error.toElement()))
+      this.sendRaw(this.#framing.footer)
       this.transport.end()
       this.clock.after(LINGER_MS, () => this.transport.destroy())
     })
@@ -117,15 +120,7 @@ export abstract class Stream {
 
   protected sendHeader(): void {
     this.#headerSent = true
-    const attrs = Object.entries({
-      ...this.headerAttrs(),
-      version: '1.0',
-      'xml:lang': 'en',
-      xmlns: NS.client,
-      'xmlns:stream': NS.streams,
-    })
-    const text = attrs.map(([name, value]) => ` ${name}='${escapeXML(value)}'`).join('')
-    this.sendRaw(`<?xml version='1.0'?><stream:stream${text}>`)
+    this.sendRaw(this.#framing.header({ ...this.headerAttrs(), version: '1.0', 'xml:lang': 'en' }))
   }
 
   /** A new stream on the same transport, after STARTTLS or SASL (RFC 6120 §5.4.3.3, §6.4.6). */

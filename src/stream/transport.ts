@@ -1,14 +1,18 @@
 /** What carries a stream: a socket that can be paused, batched and, once, turned into TLS. */
+import type { Framing } from './framing.ts'
 
-/** Facts of a finished TLS handshake that channel binding needs. */
+/** Facts of a finished TLS handshake that channel binding needs. Where TLS is another's, there is nothing to bind to. */
 export interface TlsFacts {
-  /** 'TLSv1.2' | 'TLSv1.3' */
+  /** 'TLSv1.2' | 'TLSv1.3' | 'elsewhere' */
   readonly version: string
   /** RFC 9266 `tls-exporter`; 32 bytes. */
-  exporter(): Buffer
+  exporter?(): Buffer
   /** RFC 5929 §4 `tls-server-end-point`: the hash of the certificate that this connection was given. */
-  readonly endPointHash: Uint8Array
+  readonly endPointHash?: Uint8Array
 }
+
+/** The way is safe for passwords, but its TLS ends in a proxy or in the HTTP server, or it never leaves the machine. */
+export const TLS_ELSEWHERE: TlsFacts = { version: 'elsewhere' }
 
 export interface TransportEvents {
   data(bytes: Uint8Array): void
@@ -30,6 +34,8 @@ export interface Transport {
   /** 'starttls' | 'tls' | 'websocket' | … for logs and metrics. */
   readonly kind: string
   readonly tls: TlsFacts | undefined
+  /** How elements are carried; absent: one XML document. */
+  readonly framing?: Framing
   /** Bytes not yet taken by the kernel. */
   readonly buffered: number
   events: TransportEvents
@@ -37,8 +43,8 @@ export interface Transport {
   write(text: string): void
   /** One write to the socket for all that was batched. */
   flush(): void
-  /** Starts the server's side of a handshake; `secured` tells its end. */
-  startTls(identity: Identity): void
+  /** Starts the server's side of a handshake; `secured` tells its end. Absent: no STARTTLS here. */
+  startTls?(identity: Identity): void
   pause(): void
   resume(): void
   /** Flushes, then closes. */

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
+import { sessions } from '../../src/metrics.ts'
 import type { Actor } from '../support/actor.ts'
+import { bosh, BoshActor } from '../support/bosh.ts'
 import { play } from '../support/world.ts'
 
 const RATES = '[limits]\nrates = true\n'
@@ -110,4 +112,17 @@ describe('RFC 6120 §4.9.3.19: the server stops', () => {
     expect(romeo.heard).toEqual([])
     expect(romeo.ended).toBe(false)
   })
+})
+
+test('open streams are counted by what carries them', async () => {
+  using p = play()
+  const count = async (kind: string): Promise<number | undefined> =>
+    (await sessions.get()).values.find(({ labels }) => labels.transport === kind && labels.state === 'open')
+      ?.value
+  const first = p.connect()
+  p.connect()
+  await new BoshActor(bosh(p)).opens()
+  expect([await count('memory'), await count('bosh')]).toEqual([2, 1])
+  first.transport.destroy()
+  expect([await count('memory'), await count('bosh')]).toEqual([1, 1])
 })

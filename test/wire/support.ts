@@ -34,6 +34,8 @@ export interface Wire extends AsyncDisposable {
 export interface WireOptions {
   /** Further lines under [limits]. */
   readonly limits?: string
+  /** The same under [auth]. */
+  readonly auth?: string
   readonly toml?: string
   readonly clock?: Clock
   /** Writes further files before the configuration is read. */
@@ -41,7 +43,13 @@ export interface WireOptions {
 }
 
 /** Two hosts, each with a certificate of its own, on ports that are free. */
-export async function wire({ limits = '', toml = '', clock, prepare }: WireOptions = {}): Promise<Wire> {
+export async function wire({
+  limits = '',
+  auth = '',
+  toml = '',
+  clock,
+  prepare,
+}: WireOptions = {}): Promise<Wire> {
   const directory = mkdtempSync(join(tmpdir(), 'belfry-wire-'))
   const renew = (host: string): string => {
     const pair = createSelfSigned([host], Date.now())
@@ -70,6 +78,7 @@ listen = ["127.0.0.1:0"]
 tls_listen = ["127.0.0.1:0"]
 [auth]
 scram_iterations = 4096
+${auth}
 [limits]
 rates = false
 ${limits}

@@ -6,12 +6,14 @@ declare module '@xmpp/client' {
     readonly attrs: Record<string, string>
     is(name: string): boolean
     getChild(name: string, xmlns?: string): Xml | undefined
+    getChildren(name: string): Xml[]
     getChildText(name: string): string | null
   }
   export interface Client extends EventEmitter {
     start(): Promise<unknown>
     stop(): Promise<unknown>
     send(el: Xml): Promise<void>
+    readonly iqCaller: { request(iq: Xml): Promise<Xml> }
   }
   export function client(options: {
     service: string

@@ -1,0 +1,128 @@
+/** Web clients in a real browser, on a page of another port: its origin counts, and so does its XMLHttpRequest. */
+import { expect } from 'bun:test'
+import type { Page } from 'playwright-core'
+import { CHROMIUM, launch, openPage, servePage } from '../support/browser.ts'
+import { testWith } from '../support/programs.ts'
+import { byXmppJs } from '../wire/stock-clients.ts'
+import { PASSWORD, wire } from '../wire/support.ts'
+
+const PATIENCE_MS = 60_000
+const browserTest = testWith([CHROMIUM])
+
+/** In the page: strophe.js over BOSH; what it hears becomes `window.heard`. */
+const STROPHE_PAGE = (
+  bosh: string,
+) => `<!doctype html><link rel="icon" href="data:,"><script src="/strophe.js/dist/strophe.umd.min.js"></script><script>
+window.heard = []; window.statuses = []
+const { Strophe, $pres, $msg, $iq } = window.strophe ?? window
+const connection = new Strophe.Connection(${JSON.stringify(bosh)})
+connection.connect('romeo@bix.org/web', ${JSON.stringify(PASSWORD)}, (status) => {
+  window.statuses.push(status)
+  if (status !== Strophe.Status.CONNECTED) return
+  connection.addHandler((el) => {
+    window.heard.push(el.querySelector('body')?.textContent ?? '')
+    return true
+  }, null, 'message')
+  connection.send($pres())
+})
+window.says = (to, body) => connection.send($msg({ to, type: 'chat' }).c('body').t(body))
+window.asks = () => new Promise((resolve) =>
+  connection.sendIQ($iq({ type: 'get' }).c('query', { xmlns: 'jabber:iq:roster' }), (el) => resolve(el.getAttribute('type'))))
+window.leaves = () => connection.disconnect()
+</script>`
+
+browserTest(
+  'strophe.js over BOSH: log in, roster, chat, log out',
+  async () => {
+    await using own = await wire()
+    for (const jid of ['romeo@bix.org', 'juliet@bix.org']) await own.account(jid)
+    const port = own.port('http')
+    const page = servePage(STROPHE_PAGE(`http://127.0.0.1:${port}/http-bind`))
+    const browser = await launch()
+    try {
+      const juliet = byXmppJs('juliet', 'balcony', `ws://127.0.0.1:${port}/xmpp-websocket`)
+      await juliet.starts()
+      const log: string[] = []
+      const tab = await openPage(browser, page.url, log)
+      await tab.waitForFunction('window.statuses.includes(5)', undefined, { timeout: PATIENCE_MS })
+      expect(await tab.evaluate('window.asks()')).toBe('result')
+      juliet.says('romeo@bix.org', 'Ay me')
+      await tab.waitForFunction('window.heard.length > 0')
+      expect(await tab.evaluate('window.heard')).toEqual(['Ay me'])
+      await tab.evaluate(`window.says('juliet@bix.org', 'She speaks <&>')`)
+      while (juliet.heard.length === 0) await juliet.roster()
+      expect(juliet.heard).toEqual(['She speaks <&>'])
+      await tab.evaluate('window.leaves()')
+      await tab.waitForFunction('window.statuses.includes(6)')
+      await juliet.stops()
+      expect(log).toEqual([])
+    } finally {
+      await browser.close()
+      page.stop()
+    }
+  },
+  PATIENCE_MS,
+)
+
+const CONVERSE_PAGE = (socket: string) => `<!doctype html><html><head><meta charset="utf-8">
+<link rel="stylesheet" href="/converse.js/dist/converse.min.css"><link rel="icon" href="data:,"></head>
+<body class="converse-fullscreen"><script type="module">
+import '/converse.js/dist/converse.min.js'
+converse.initialize({
+  websocket_url: ${JSON.stringify(socket)}, jid: 'romeo@bix.org', password: ${JSON.stringify(PASSWORD)}, auto_login: true,
+  view_mode: 'fullscreen', discover_connection_methods: false, assets_path: '/converse.js/dist/', i18n: 'en',
+  allow_registration: false, enable_smacks: false, archived_messages_page_size: 50, clear_cache_on_logout: false,
+  play_sounds: false, blacklisted_plugins: ['converse-omemo'], loglevel: 'error', persistent_store: 'sessionStorage', notification_icon: '',
+})
+</script></body></html>`
+
+browserTest(
+  'converse.js over WebSocket: log in, chat both ways, history after a reload',
+  async () => {
+    await using own = await wire()
+    for (const jid of ['romeo@bix.org', 'juliet@bix.org']) await own.account(jid)
+    const socket = `ws://127.0.0.1:${own.port('http')}/xmpp-websocket`
+    const page = servePage(CONVERSE_PAGE(socket))
+    const browser = await launch()
+    try {
+      const juliet = byXmppJs('juliet', 'balcony', socket)
+      const desk = byXmppJs('romeo', 'desk', socket)
+      for (const person of [juliet, desk]) await person.starts()
+      await desk.adds('juliet@bix.org')
+      await desk.stops()
+      const tab = await openChat(await openPage(browser, page.url, []))
+      juliet.says('romeo@bix.org', 'Ay me')
+      await tab.waitForFunction(SHOWN, ['Ay me'], { timeout: PATIENCE_MS })
+      await tab.fill('textarea.chat-textarea', 'She speaks <&>')
+      await tab.press('textarea.chat-textarea', 'Enter')
+      while (juliet.heard.length === 0) await juliet.roster()
+      expect(juliet.heard).toEqual(['She speaks <&>'])
+      await tab.reload()
+      await openChat(tab)
+      await tab.waitForFunction(SHOWN, ['Ay me', 'She speaks <&>'], { timeout: PATIENCE_MS })
+      // A browser that remembers nothing can only have it from the archive.
+      const fresh = await openChat(await openPage(browser, page.url, []))
+      await fresh.waitForFunction(SHOWN, ['Ay me', 'She speaks <&>'], { timeout: PATIENCE_MS })
+      await juliet.stops()
+    } finally {
+      await browser.close()
+      page.stop()
+    }
+  },
+  PATIENCE_MS,
+)
+
+/** In the page: whether exactly these messages stand in the open chat. */
+const SHOWN = `(bodies) => {
+  const shown = [...document.querySelectorAll('.chat-msg__text')].map((el) => el.textContent.trim())
+  return JSON.stringify(shown) === JSON.stringify(bodies)
+}`
+
+/** Opens the chat with Juliet unless it is open already. */
+async function openChat(tab: Page): Promise<Page> {
+  await tab.waitForSelector('converse-roster-contact, textarea.chat-textarea', { timeout: PATIENCE_MS })
+  if ((await tab.locator('textarea.chat-textarea').count()) === 0)
+    await tab.locator('converse-roster-contact', { hasText: 'juliet@bix.org' }).locator('a').first().click()
+  await tab.waitForSelector('textarea.chat-textarea', { timeout: PATIENCE_MS })
+  return tab
+}
