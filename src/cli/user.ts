@@ -121,6 +121,21 @@ function addSessionVerbs(user: Command, context: ContextOf): void {
       }, true)
     })
   user
+    .command('apps <jid>')
+    .description('the apps that have logged in, and which of them may do so without the password')
+    .option('--revoke <id>', 'log this one out: its token ends, and its session')
+    .action(async (jid: string, options: { revoke?: string }) => {
+      const ctx = context()
+      await ctx.withDoor(async (door) => {
+        if (options.revoke !== undefined) {
+          await door.call('DELETE', path(jid, `/apps/${encodeURIComponent(options.revoke)}`))
+          return ctx.out.done(`app ${options.revoke} logged out`, { revoked: options.revoke })
+        }
+        const { items } = await door.call<{ items: Row[] }>('GET', path(jid, '/apps'))
+        ctx.out.table(items, ['id', 'software', 'device', 'last_login', 'connected', 'token_expires'])
+      })
+    })
+  user
     .command('kick <jid>')
     .description('close the sessions of user@host, or the one of user@host/resource')
     .action(async (jid: string) => {

@@ -89,6 +89,9 @@ export const limits = z
       .max(250)
       .default(10)
       .describe('Push registrations of one account, at most 250; the oldest gives way.'),
+    unread_per_user: countLimit(10_000).describe(
+      'Unread messages of one account that are counted for its badge.',
+    ),
     push_queue: countLimit(100_000).describe('Push requests waiting in all.'),
     http_body_bytes: sizeLimit('1MB').describe('Largest body of an API request.'),
     http_body_timeout: durationLimit('20s').describe(

@@ -168,6 +168,12 @@ const push = z.strictObject({
   burst: count(10).describe(
     'Pushes per device and minute before messages of one chat are merged; 0 = never.',
   ),
+  hold: duration('30s').describe(
+    'How long a push waits while another device of the account is in use; "0s" = not at all.',
+  ),
+  inactive_wait: duration('3s').describe(
+    'How long a push waits for the ack of an app in the background; "0s" = not at all.',
+  ),
   expiration: duration('7d').describe(
     'How long a push is tried and kept for a phone that is off; Apple keeps 30 days.',
   ),
@@ -289,8 +295,6 @@ export const LATER: readonly (readonly string[])[] = [
   ['muc'],
   ['upload'],
   ['backup'],
-  ['push', 'burst'],
-  ['push', 'hold'],
   ['push', 'proxy'],
 ]
 

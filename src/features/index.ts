@@ -25,6 +25,7 @@ import { presence } from './presence.ts'
 import { privacy } from './privacy.ts'
 import { privateStorage } from './private.ts'
 import { push } from './push.ts'
+import { readState } from './read-state.ts'
 import { register } from './register.ts'
 import { roster } from './roster.ts'
 import { session } from './session.ts'
@@ -52,6 +53,7 @@ export const features = (config: Config): Feature[] => [
   csi, // before what counts as written: what it holds is not
   unacked, // before offline: a sign of life makes room for the next page
   offline, // what nobody took
+  readState, // before push: what was read is not rung for
   push(config), // after offline: the badge counts the message that rings
   last, // after presence: a session that closes has said its last status
   roster,

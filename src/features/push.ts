@@ -1,10 +1,17 @@
 /** Push Notifications (XEP-0357): registration in the form that XMPPFramework sends, and the decision after delivery. */
+import { createHash } from 'node:crypto'
 import type { Config } from '../config.ts'
 import { classify } from '../push/classify.ts'
-import { decide } from '../push/decide.ts'
+import { coalesce, holdPush, resumeHolds, sessionOf } from '../routing/holds.ts'
+import { notifyRule } from '../routing/notify-rule.ts'
+import { isQuiet } from '../routing/quiet.ts'
+import type { Session } from '../routing/session.ts'
+import type { Proposal } from '../push/classify.ts'
+import { type AccountState, type Connection, decide, type DeviceState } from '../push/decide.ts'
+import type { NewPush } from '../store/push.ts'
 import { pushIsOn, readToken, registerDevice } from '../routing/devices.ts'
 import type { Feature, Given, Outcome } from '../routing/feature.ts'
-import type { Transit, Trip } from '../routing/transit.ts'
+import type { Transit, Trip, World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -16,8 +23,14 @@ import { NS } from '../xmpp/namespaces.ts'
 import { child, childText, type Element } from '../xmpp/xml.ts'
 
 const PUBLISH_OPTIONS = 'http://jabber.org/protocol/pubsub#publish-options'
+
 /** Characters of a body that are kept for a payload of 4096 bytes. */
 const KEPT_TEXT = 4096
+const MINUTE = 60_000
+/** Messages of one chat that come within this time after a burst are one push: the last. */
+const BURST_WAIT_MS = 5_000
+/** Devices whose pushes of the last minute are counted. */
+const COUNTED = 10_000
 
 export const push = (config: Config): Feature => ({
   name: 'push',
@@ -28,6 +41,7 @@ export const push = (config: Config): Feature => ({
     [`account set {${NS.push}}enable`]: enable,
     [`account set {${NS.push}}disable`]: disable,
   },
+  started: resumeHolds,
   settled,
   overdue: (t, _session, messages) => unseen(t, messages),
   lost: (t, _account, messages) => unseen(t, messages),
@@ -79,28 +93,30 @@ function readEnvironment(text: string | undefined): 'production' | 'sandbox' | u
 }
 
 function settled(t: Transit, to: Jid, outcome: Outcome): void {
+  const proposal = classify(t.stanza.el)
+  if (proposal.kind === 'nothing' || !matters(t)) return
   const account = t.store.accounts.find(to.bare)
   if (!account) return
-  const { el, from } = t.stanza
-  const kind = classify(el)
-  if (kind.kind === 'nothing' || isSeen(t, outcome)) return
-  const messageId = String(t.storedId ?? t.store.messages.nextId())
-  ring(t, { account, el, from, messageId, outcome: outcome === 'took' ? 'held' : outcome })
+  const { el, from, kind } = t.stanza
+  const id = t.storedId ?? t.given?.id ?? t.store.messages.nextId()
+  const takers = kind === 'presence' && outcome === 'took' ? [...t.sessions.of(to.bare)] : t.takers
+  consider(t, { account, el, from, id, proposal, outcome, takers })
 }
 
-/** Whether somebody is there to read it: a session whose client is gone or shows no sign of life is nobody. */
-function isSeen(t: Transit, outcome: Outcome): boolean {
-  if (outcome !== 'took') return false
-  const { takers } = t
-  return takers.length === 0 || takers.some((session) => !session.hibernating && !session.suspect)
+/** Whether anybody could be told at all: most servers' messages end here. */
+function matters({ config: { push, webhook } }: Trip): boolean {
+  return push.apps.length > 0 || push.simulator || webhook.url !== undefined
 }
 
 /** What was thought to be seen and was not rings after all, unless it did before. */
 function unseen(t: Trip, messages: readonly Given[]): void {
+  if (!matters(t)) return
   for (const { id, account, el, live } of messages) {
-    const from = el.attrs.from
-    if (!live || from === undefined || t.store.push.rang(account.id, String(id))) continue
-    ring(t, { account, el, from: Jid.parse(from), messageId: String(id), outcome: 'held' })
+    const { from } = el.attrs
+    const proposal = classify(el)
+    if (!live || from === undefined || proposal.kind === 'nothing') continue
+    if (t.store.push.rang(account.id, String(id))) continue
+    consider(t, { account, el, from: Jid.parse(from), id, proposal, outcome: 'held', takers: [] })
   }
 }
 
@@ -108,53 +124,134 @@ interface Ring {
   readonly account: Account
   readonly el: Element
   readonly from: Jid
-  readonly messageId: string
+  /** Microseconds since the epoch; the message's id wherever it is stored. */
+  readonly id: number
+  readonly proposal: Proposal
   readonly outcome: Outcome
+  /** Sessions that it was written to. */
+  readonly takers: readonly Session[]
 }
 
-function ring(t: Trip, message: Ring): void {
-  const { account, el, from, messageId, outcome } = message
+function consider(t: Trip, ring: Ring): void {
+  const { account, from, el, id, proposal, outcome } = ring
   // What one sends to oneself is no news.
   if (from.bare === account.jid) return
-  const proposal = classify(el)
-  if (proposal.kind === 'nothing') return
-  const waiting = t.store.messages.offlineSize(account).unread
-  for (const device of t.store.push.devices.of(account.id)) {
-    const state = { proposal, outcome, disabled: account.disabled }
-    const decision = decide({ sessionKey: device.sessionKey ?? undefined }, state, t.now)
-    if (decision.verdict === 'send') queue(t, message, device, proposal.rule, waiting)
-    else {
-      const { rule } = decision
-      const entry = {
-        account: account.id,
-        device: device.id,
-        messageId,
-        verdict: 'suppressed',
-        rule,
-      } as const
-      t.store.push.record({ ...entry, at: t.now })
+  const seen = ring.takers.some((session) => !session.hibernating && !session.suspect)
+  const devices = t.store.push.devices.of(account.id)
+  if (devices.length > 0) {
+    const state = stateOf(t, ring)
+    const counts = proposal.kind === 'ring' && state.notify !== 'never'
+    if (counts) {
+      const { unread_per_user } = t.config.limits
+      t.store.unread.add(account.id, { id, peer: from.bare, ref: el.attrs.id }, unread_per_user)
     }
+    const badge = t.store.unread.count(account.id)
+    for (const device of devices) decideFor(t, ring, device, state, badge)
   }
-  if (t.config.webhook.url !== undefined && outcome === 'held' && hasBody(el)) {
-    queue(t, message, undefined, proposal.rule, waiting)
+  if (t.config.webhook.url !== undefined && !seen && outcome !== 'none' && hasBody(el))
+    t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))
+}
+
+function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, badge: number): void {
+  const { account, id } = ring
+  const own = sessionOf(t, account.jid, device.sessionKey)
+  const deviceState: DeviceState = {
+    connection: connectionOf(own),
+    took: own !== undefined && ring.takers.includes(own),
+  }
+  const elsewhere = ring.takers.some((session) => session !== own && connectionOf(session) === 'active')
+  const { hold, inactive_wait } = t.config.push
+  const waits = { elsewhere: hold, inactive: inactive_wait }
+  const { verdict, rule, until } = decide(deviceState, { ...state, elsewhere }, waits, t.now)
+  if (verdict === 'suppress') {
+    const entry = { account: account.id, device: device.id, messageId: String(id), rule, at: t.now }
+    return t.store.push.record({ ...entry, verdict: 'suppressed' })
+  }
+  const push = pushOf(t, ring, device, badge)
+  if (verdict === 'hold') return holdPush(t, { ...push, device }, rule, until ?? t.now)
+  const wait = burstEnd(t, ring, device)
+  if (wait !== undefined) {
+    const collapseId = `chat-${createHash('sha256').update(ring.from.bare).digest('hex').slice(0, 32)}`
+    return holdPush(t, { ...push, device, collapseId }, 'burst', wait)
+  }
+  t.store.unread.tell(device.id, badge)
+  t.store.push.queue(push)
+}
+
+function connectionOf(session: Session | undefined): Connection {
+  if (!session || !session.available) return 'none'
+  if (session.hibernating) return 'hibernating'
+  if (session.suspect) return 'suspect'
+  return session.inactive ? 'inactive' : 'active'
+}
+
+function stateOf(t: Trip, { account, from, el, proposal }: Ring): AccountState {
+  const { quiet, unknownSenders } = t.store.unread.settings(account.id)
+  const known = t.store.contacts.find(account, from.bare)?.listed === true
+  return {
+    proposal,
+    disabled: account.disabled,
+    elsewhere: false,
+    notify: notifyRule(t.store, account, from.bare),
+    mention: mentions(el, account.jid),
+    // Who asks to become a contact is none yet.
+    stranger: !known && proposal.rule !== 'subscription-request',
+    unknownSenders,
+    quiet: isQuiet(quiet, t.now),
   }
 }
 
-/** The row in the message's own transaction; what the app's policy hides is not even written down. */
-function queue(t: Trip, message: Ring, device: Device | undefined, kind: string, badge: number): void {
-  const { account, el, from, messageId } = message
+/** By name, or by a reference (XEP-0372). */
+function mentions(el: Element, jid: string): boolean {
+  const body = childText(el, 'body')?.toLowerCase() ?? ''
+  const name = jid.slice(0, jid.indexOf('@'))
+  return (
+    body.includes(name) ||
+    el.children.some(
+      (node) =>
+        typeof node !== 'string' &&
+        node.attrs.xmlns === 'urn:xmpp:reference:0' &&
+        node.attrs.type === 'mention' &&
+        node.attrs.uri?.startsWith(`xmpp:${jid}`),
+    )
+  )
+}
+
+/** The outbox row; what the app's policy hides is not even written down. */
+function pushOf(t: Trip, ring: Ring, device: Device | undefined, badge: number): NewPush {
+  const { account, el, from, id, proposal } = ring
   const policy = device ? t.config.push.apps.find((app) => app.topic === device.topic)?.body : 'full'
   const body = policy === 'full' ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
-  t.store.push.queue({
+  return {
     account,
     device,
-    messageId,
-    collapseId: messageId,
-    kind,
+    messageId: String(id),
+    collapseId: String(id),
+    kind: proposal.rule,
     sender: from.bare,
     body,
     badge,
     now: t.now,
     expiresAt: t.now + t.config.push.expiration,
-  })
+  }
+}
+
+const recent = new WeakMap<World, Map<number, number[]>>()
+
+/** Until when a push waits because its device has had too many within a minute; undefined: it goes now. */
+function burstEnd(t: Trip, ring: Ring, device: Device): number | undefined {
+  const { burst } = t.config.push
+  if (burst === 0 || !t.config.limits.rates || ring.proposal.rule === 'call') return undefined
+  let devices = recent.get(t.world)
+  if (!devices) recent.set(t.world, (devices = new Map<number, number[]>()))
+  const before = devices.get(device.id) ?? []
+  const times = before.filter((at) => at > t.now - MINUTE)
+  const full = times.length >= burst
+  if (!full) times.push(t.now)
+  if (devices.size >= COUNTED) devices.clear()
+  devices.set(device.id, times)
+  const table = devices
+  t.undo(() => table.set(device.id, before))
+  if (!full) return undefined
+  return coalesce(t, ring.account, device.id, ring.from.bare, String(ring.id)) ?? t.now + BURST_WAIT_MS
 }

@@ -11,6 +11,7 @@ import { addMessages } from './messages.ts'
 import { type App, authorize, routeOf } from './policy.ts'
 import { HttpError, notFound, problemResponse } from './problem.ts'
 import { requestRate } from './rate.ts'
+import { addPreferences } from './preferences.ts'
 import { addRegistration } from './registration.ts'
 import { addSystem } from './system.ts'
 import { addTokens } from './tokens.ts'
@@ -48,6 +49,7 @@ export function createApp(deps: HttpDeps): App {
   addSystem(app)
   addUsers(app)
   addMe(app)
+  addPreferences(app)
   addMessages(app)
   addRegistration(app)
   addTokens(app)

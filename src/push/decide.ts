@@ -1,21 +1,52 @@
 /**
  * Whether one device is rung for one message. Pure: what is known goes in, a verdict with its rule's name comes out;
- * every verdict is recorded. First match wins.
+ * every verdict is recorded. First match wins; `belfry push rules` and the documentation print `what`.
  */
 import type { Proposal } from './classify.ts'
 
+/** How the device itself is connected, by the session that registered it. */
+export type Connection =
+  /** Not at all. */
+  | 'none'
+  /** Its stream is gone and may come back (XEP-0198). */
+  | 'hibernating'
+  /** It has not shown for `sm.ack_timeout` that it gets what is written. */
+  | 'suspect'
+  /** The app is in the background (XEP-0352). */
+  | 'inactive'
+  | 'active'
+
 /** What matters of a device. */
 export interface DeviceState {
-  /** The session that registered it: user-agent id or resource. */
-  readonly sessionKey: string | undefined
+  readonly connection: Connection
+  /** The message was written to that session. */
+  readonly took: boolean
+  /** A rule of the device's own (what its client asked for) that keeps it quiet. */
+  readonly filter?: string | undefined
 }
 
 /** What matters of the account, at the moment when delivery is known. */
 export interface AccountState {
   readonly proposal: Proposal
-  /** took: an available session has it; held: stored for later; none: nobody has it and nothing stored it. */
-  readonly outcome: 'took' | 'held' | 'none'
   readonly disabled: boolean
+  /** Another device took it, and the app there is in the foreground. */
+  readonly elsewhere: boolean
+  /** The chat's own rule (XEP-0492). */
+  readonly notify: 'always' | 'on-mention' | 'never' | undefined
+  readonly mention: boolean
+  /** The sender is no contact. */
+  readonly stranger: boolean
+  readonly unknownSenders: boolean
+  /** The person does not want to be disturbed now. */
+  readonly quiet: boolean
+}
+
+/** Waiting times in ms; 0 switches a wait off. */
+export interface Waits {
+  /** While another device is in use. */
+  readonly elsewhere: number
+  /** For the ack of an app in the background. */
+  readonly inactive: number
 }
 
 export interface Decision {
@@ -25,22 +56,92 @@ export interface Decision {
   readonly until?: number
 }
 
-type DecisionRule = (device: DeviceState, state: AccountState, now: number) => Decision | undefined
+export interface DecisionRule {
+  readonly rule: string
+  readonly verdict: Decision['verdict']
+  /** For people. */
+  readonly what: string
+  readonly applies: (device: DeviceState, state: AccountState, waits: Waits) => boolean
+  readonly wait?: (waits: Waits) => number
+}
 
-const RULES: readonly DecisionRule[] = [
-  (_, { proposal }) =>
-    proposal.kind === 'nothing' ? { verdict: 'suppress', rule: proposal.rule } : undefined,
-  (_, { disabled }) => (disabled ? { verdict: 'suppress', rule: 'account-disabled' } : undefined),
-  (_, { outcome }) => (outcome === 'took' ? { verdict: 'suppress', rule: 'session-active' } : undefined),
-  // Badge and silent pushes need the unread count and settings of later rules; until then they are not worth a wake-up.
-  (_, { proposal }) =>
-    proposal.kind === 'ring' ? undefined : { verdict: 'suppress', rule: `${proposal.kind}-only` },
+/** Calls cannot wait: who is called is called now. */
+const isCall = ({ proposal }: AccountState): boolean => proposal.rule === 'call'
+
+export const DECISION_RULES: readonly DecisionRule[] = [
+  {
+    rule: 'account-disabled',
+    verdict: 'suppress',
+    what: 'The account is disabled',
+    applies: (_, { disabled }) => disabled,
+  },
+  {
+    rule: 'not-for-ringing',
+    verdict: 'suppress',
+    what: 'The message only changes the badge or nothing that is seen',
+    applies: (_, { proposal }) => proposal.kind !== 'ring',
+  },
+  {
+    rule: 'muted',
+    verdict: 'suppress',
+    what: 'The chat is muted (XEP-0492)',
+    applies: (_, { notify }) => notify === 'never',
+  },
+  {
+    rule: 'not-mentioned',
+    verdict: 'suppress',
+    what: 'The chat rings for mentions alone (XEP-0492)',
+    applies: (_, { notify, mention }) => notify === 'on-mention' && !mention,
+  },
+  {
+    rule: 'unknown-sender',
+    verdict: 'suppress',
+    what: 'The sender is no contact, and only contacts may ring',
+    applies: (_, { stranger, unknownSenders }) => stranger && !unknownSenders,
+  },
+  {
+    rule: 'quiet-hours',
+    verdict: 'suppress',
+    what: 'The person’s quiet hours',
+    applies: (_, { quiet }) => quiet,
+  },
+  {
+    rule: 'filter',
+    verdict: 'suppress',
+    what: 'What the device’s app asked to be spared',
+    applies: ({ filter }) => filter !== undefined,
+  },
+  {
+    rule: 'session-active',
+    verdict: 'suppress',
+    what: 'The app is open on this device and has the message',
+    applies: ({ connection, took }) => connection === 'active' && took,
+  },
+  {
+    rule: 'inactive-unacked',
+    verdict: 'hold',
+    what: 'The app is in the background: it rings unless it shows soon that it has the message',
+    applies: ({ connection, took }, _, { inactive }) => connection === 'inactive' && took && inactive > 0,
+    wait: ({ inactive }) => inactive,
+  },
+  {
+    rule: 'other-device-active',
+    verdict: 'hold',
+    what: 'Another device is in use: it rings unless the message is read there soon',
+    applies: (_, state, { elsewhere }) => state.elsewhere && !isCall(state) && elsewhere > 0,
+    wait: ({ elsewhere }) => elsewhere,
+  },
 ]
 
-export function decide(device: DeviceState, state: AccountState, now: number): Decision {
-  for (const rule of RULES) {
-    const decision = rule(device, state, now)
-    if (decision) return decision
+/** Where no rule applies the device is rung. */
+export const AWAY = { verdict: 'send', rule: 'away' } as const
+
+export function decide(device: DeviceState, state: AccountState, waits: Waits, now: number): Decision {
+  for (const { rule, verdict, applies, wait } of DECISION_RULES) {
+    if (!applies(device, state, waits)) continue
+    const name = rule === 'filter' ? (device.filter ?? rule) : rule
+    if (rule === 'not-for-ringing') return { verdict, rule: state.proposal.rule }
+    return wait ? { verdict, rule: name, until: now + wait(waits) } : { verdict, rule: name }
   }
-  return { verdict: 'send', rule: 'away' }
+  return AWAY
 }

@@ -10,7 +10,7 @@ const outbox = sqliteTable('outbox', {
   id: integer('id').primaryKey({ autoIncrement: true }),
   accountId: integer('account_id').notNull(),
   deviceId: integer('device_id'),
-  state: text('state').$type<'queued' | 'dead'>().notNull().default('queued'),
+  state: text('state').$type<'queued' | 'held' | 'dead'>().notNull().default('queued'),
   messageId: text('message_id').notNull(),
   apnsId: text('apns_id').notNull(),
   collapseId: text('collapse_id').notNull(),
@@ -23,6 +23,7 @@ const outbox = sqliteTable('outbox', {
   expiresAt: integer('expires_at').notNull(),
   attempts: integer('attempts').notNull().default(0),
   nextAt: integer('next_at').notNull(),
+  hold: text('hold'),
 })
 
 const verdicts = sqliteTable('verdicts', {
@@ -47,11 +48,11 @@ const providerTokens = sqliteTable(
   (t) => [primaryKey({ columns: [t.teamId, t.keyId] })],
 )
 
-export type VerdictName = 'sent' | 'held' | 'suppressed' | 'dropped' | 'forgotten'
+export type VerdictName = 'sent' | 'held' | 'suppressed' | 'withdrawn' | 'coalesced' | 'dropped' | 'forgotten'
 export type PushVerdict = typeof verdicts.$inferSelect
 
 /** A row of the outbox with what its sender needs to know; `device` is undefined for the webhook. */
-export type Job = Omit<typeof outbox.$inferSelect, 'state' | 'deviceId'> & {
+export type Job = Omit<typeof outbox.$inferSelect, 'state' | 'deviceId' | 'hold'> & {
   readonly account: string
   device: Device | undefined
 }
@@ -82,7 +83,7 @@ export class Push {
   readonly #page
   readonly #token
   readonly #explained
-  readonly #insert: Write<Omit<typeof outbox.$inferSelect, 'id' | 'state' | 'attempts'>>
+  readonly #insert: Write<Omit<typeof outbox.$inferSelect, 'id' | 'state' | 'attempts' | 'hold'>>
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
   readonly #again: Write<{ id: number; attempts: number; nextAt: number }>
@@ -208,7 +209,7 @@ export class Push {
   /** Up to `limit` rows that still wait, in the order of their ids, after `after`. */
   waiting(after: number, limit: number): Job[] {
     return this.#page.all({ after, limit }).map(({ row, account, device }) => {
-      const { state: _state, deviceId: _deviceId, ...rest } = row
+      const { state: _state, deviceId: _deviceId, hold: _hold, ...rest } = row
       return { ...rest, account, device: device ?? undefined }
     })
   }

@@ -5,6 +5,7 @@ import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import { Clients } from './clients.ts'
 import { Contacts } from './contacts.ts'
 import { closeDb, type Db, openDb } from './db.ts'
+import { Held } from './held.ts'
 import { History } from './history.ts'
 import { Invites } from './invites.ts'
 import { Messages } from './messages.ts'
@@ -15,6 +16,7 @@ import { Settings } from './settings.ts'
 import { Sm } from './sm.ts'
 import { Tokens } from './tokens.ts'
 import type { Turn, TurnHost } from './turn.ts'
+import { Unread } from './unread.ts'
 
 export class Store {
   readonly accounts: Accounts
@@ -25,6 +27,8 @@ export class Store {
   readonly privateXml: PrivateXml
   readonly pep: Pep
   readonly push: Push
+  readonly held: Held
+  readonly unread: Unread
   readonly settings: Settings
   readonly sm: Sm
   readonly tokens: Tokens
@@ -44,6 +48,8 @@ export class Store {
     this.privateXml = new PrivateXml(db)
     this.pep = new Pep(db)
     this.push = new Push(db, random)
+    this.held = new Held(db, this.push)
+    this.unread = new Unread(db)
     this.settings = new Settings(db, random)
     this.sm = new Sm(db)
     this.tokens = new Tokens(db, random)

@@ -146,10 +146,10 @@ describe('meaning', () => {
   })
 
   test('what a later version will read is named, not refused', () => {
-    const config = accepted('[muc]\nhost = "rooms.example.org"\n[push]\nhold = "30s"')
+    const config = accepted('[muc]\nhost = "rooms.example.org"\n[backup]\nkeep = 7')
     expect(config.source.warnings).toEqual([
       '[muc] is not in this version of Belfry and has no effect',
-      '[push.hold] is not in this version of Belfry and has no effect',
+      '[backup] is not in this version of Belfry and has no effect',
     ])
   })
 })

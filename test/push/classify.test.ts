@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
 import { classify, type Proposal, PUSH_RULES } from '../../src/push/classify.ts'
-import { decide } from '../../src/push/decide.ts'
 import { type Attrs, type Element, xml } from '../../src/xmpp/xml.ts'
 
 const message = (attrs: Attrs, ...children: Element[]): Element =>
@@ -149,34 +148,5 @@ describe('classify', () => {
   test('every rule of the table has a row here', () => {
     expect(PUSH_RULES.map((r) => r.rule).filter((name) => !rows.some((row) => row[3] === name))).toEqual([])
     expect(new Set(PUSH_RULES.map((r) => r.rule)).size).toBe(PUSH_RULES.length)
-  })
-})
-
-describe('decide', () => {
-  const ring: Proposal = { kind: 'ring', rule: 'body' }
-  const device = { sessionKey: 'phone' }
-  const base = { proposal: ring, outcome: 'held' as const, disabled: false }
-
-  test('rings a device of an account that nobody attends', () => {
-    expect(decide(device, base, 0)).toEqual({ verdict: 'send', rule: 'away' })
-    expect(decide(device, { ...base, outcome: 'none' }, 0)).toEqual({ verdict: 'send', rule: 'away' })
-  })
-
-  test('suppresses with the name of the rule', () => {
-    expect(decide(device, { ...base, outcome: 'took' }, 0)).toEqual({
-      verdict: 'suppress',
-      rule: 'session-active',
-    })
-    expect(decide(device, { ...base, disabled: true }, 0)).toEqual({
-      verdict: 'suppress',
-      rule: 'account-disabled',
-    })
-    const marker: Proposal = { kind: 'nothing', rule: 'marker' }
-    expect(decide(device, { ...base, proposal: marker }, 0)).toEqual({ verdict: 'suppress', rule: 'marker' })
-    const reaction: Proposal = { kind: 'silent', rule: 'reaction' }
-    expect(decide(device, { ...base, proposal: reaction }, 0)).toEqual({
-      verdict: 'suppress',
-      rule: 'silent-only',
-    })
   })
 })

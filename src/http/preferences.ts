@@ -1,0 +1,152 @@
+/** What a person sets for the own account over HTTP: when phones ring, and which apps may log in without the password. */
+import type { Account } from '../store/accounts.ts'
+import { isZone } from '../routing/quiet.ts'
+import { accountOf } from './accounts.ts'
+import type { HttpDeps } from './deps.ts'
+import { type App, ownJid, route, scope, self } from './policy.ts'
+import { notFound } from './problem.ts'
+import { body, jidParam, json, z } from './schemas.ts'
+
+const gone = { 204: { description: 'Done' } } as const
+const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'a time such as "22:30"' })
+const settings = z
+  .strictObject({
+    quiet: z
+      .strictObject({
+        from: time,
+        to: time,
+        zone: z.string().max(64).refine(isZone, { error: 'a time zone such as "Europe/Rome"' }),
+      })
+      .nullable()
+      .openapi({ description: 'When nothing rings, each day; null: never.' }),
+    unknown_senders: z
+      .boolean()
+      .openapi({ description: 'Whether messages of people who are no contacts ring.' }),
+  })
+  .openapi('PushSettings')
+
+const app = z
+  .object({
+    id: z.number().int(),
+    software: z.string().nullable(),
+    device: z.string().nullable(),
+    first_login: z.string(),
+    last_login: z.string(),
+    connected: z.boolean(),
+    token_expires: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Until when it may log in without the password (XEP-0484).' }),
+  })
+  .openapi('App')
+const appParam = z.strictObject({ id: z.coerce.number().int().positive() })
+const list = json('Apps', z.object({ items: z.array(app) }))
+
+function settingsOf(deps: HttpDeps, account: Account) {
+  const { quiet, unknownSenders } = deps.world.store.unread.settings(account.id)
+  return { quiet, unknown_senders: unknownSenders }
+}
+
+/** The apps that have logged in by XEP-0388, the last first. */
+function appsOf({ world }: HttpDeps, account: Account) {
+  const there = new Set([...world.sessions.of(account.jid)].map((session) => session.agent?.id))
+  return world.store.clients.list(account).map((client) => {
+    const [token] = world.store.clients.tokens(client)
+    return {
+      id: client.id,
+      software: client.software,
+      device: client.device,
+      first_login: new Date(client.createdAt).toISOString(),
+      last_login: new Date(client.lastLogin).toISOString(),
+      connected: there.has(client.agent),
+      token_expires: token ? new Date(token.expiresAt).toISOString() : null,
+    }
+  })
+}
+
+/** Its token is worth nothing from here on, and its session ends. */
+async function revoke({ world, router }: HttpDeps, account: Account, id: number): Promise<void> {
+  const client = world.store.clients.list(account).find((one) => one.id === id)
+  const known = await router.run((t) => t.store.clients.delete(account, id))
+  if (!client || !known) throw notFound()
+  for (const session of world.sessions.of(account.jid))
+    if (session.agent?.id === client.agent) session.outlet.close()
+}
+
+export function addPreferences(http: App): void {
+  http.openapi(
+    route(self, {
+      method: 'get',
+      path: '/v1/me/push-settings',
+      summary: 'When the account’s phones ring',
+      responses: { 200: json('Settings', settings) },
+    }),
+    (c) => c.json(settingsOf(c.var.deps, accountOf(c.var.deps, ownJid(c))), 200),
+  )
+  http.openapi(
+    route(self, {
+      method: 'put',
+      path: '/v1/me/push-settings',
+      summary: 'Set when the account’s phones ring',
+      request: { body: body(settings) },
+      responses: { 200: json('Settings', settings) },
+    }),
+    async (c) => {
+      const { deps } = c.var
+      const { quiet, unknown_senders: unknownSenders } = c.req.valid('json')
+      const account = accountOf(deps, ownJid(c))
+      await deps.router.run((t) => t.store.unread.setSettings(account.id, { quiet, unknownSenders }))
+      return c.json(settingsOf(deps, account), 200)
+    },
+  )
+  addApps(http)
+}
+
+function addApps(http: App): void {
+  http.openapi(
+    route(self, {
+      method: 'get',
+      path: '/v1/me/apps',
+      summary: 'Apps of the account',
+      responses: { 200: list },
+    }),
+    (c) => c.json({ items: appsOf(c.var.deps, accountOf(c.var.deps, ownJid(c))) }, 200),
+  )
+  http.openapi(
+    route(self, {
+      method: 'delete',
+      path: '/v1/me/apps/{id}',
+      summary: 'Log an app out: its token ends, and its session',
+      request: { params: appParam },
+      responses: gone,
+    }),
+    async (c) => {
+      await revoke(c.var.deps, accountOf(c.var.deps, ownJid(c)), c.req.valid('param').id)
+      return c.body(null, 204)
+    },
+  )
+  http.openapi(
+    route(scope('users:read'), {
+      method: 'get',
+      path: '/v1/users/{jid}/apps',
+      summary: 'Apps of an account',
+      request: { params: jidParam },
+      responses: { 200: list },
+    }),
+    (c) => c.json({ items: appsOf(c.var.deps, accountOf(c.var.deps, c.req.valid('param').jid)) }, 200),
+  )
+  http.openapi(
+    route(scope('users:write'), {
+      method: 'delete',
+      path: '/v1/users/{jid}/apps/{id}',
+      summary: 'Log an app out: its token ends, and its session',
+      request: { params: jidParam.extend(appParam.shape) },
+      responses: gone,
+    }),
+    async (c) => {
+      const { jid, id } = c.req.valid('param')
+      await revoke(c.var.deps, accountOf(c.var.deps, jid), id)
+      return c.body(null, 204)
+    },
+  )
+}

@@ -1,0 +1,110 @@
+/** Pushes that are held back: their clocks, and what becomes of them when their time is over. */
+import type { HeldPush } from '../store/held.ts'
+import type { NewPush } from '../store/push.ts'
+import type { Account } from '../store/accounts.ts'
+import type { Trip } from './transit.ts'
+
+/** An app whose session has this key: what it registered under (XEP-0388's user-agent id, else the resource). */
+export function sessionOf(t: Trip, account: string, key: string | null | undefined) {
+  if (key === null || key === undefined) return undefined
+  for (const session of t.sessions.of(account))
+    if ((session.agent?.id ?? session.jid.resource) === key) return session
+  return undefined
+}
+
+/** Holds a push for a device and records why. Within a trip. */
+export function holdPush(
+  t: Trip,
+  push: NewPush & { device: NonNullable<NewPush['device']> },
+  rule: string,
+  until: number,
+): void {
+  const id = t.store.held.hold(push, rule, until)
+  record(t, push.account.id, push.device.id, push.messageId, 'held', rule, new Date(until).toISOString())
+  watch(t, id, until)
+}
+
+/** After a restart: the rows are there, their clocks are not. */
+export function resumeHolds(t: Trip): void {
+  for (const { id, next_at } of t.store.held.all()) watch(t, id, next_at)
+}
+
+/** Takes back what is held for a chat, up to a message; `rule` says why. Within a trip. */
+export function withdraw(t: Trip, account: Account, sender: string, upTo: number, rule: string): void {
+  for (const held of t.store.held.ofChat(account.id, sender))
+    if (held.kind !== 'badge' && Number(held.message_id) <= upTo) drop(t, held, 'withdrawn', rule)
+}
+
+/** A newer one of the same chat takes the place of those that wait for the end of a burst. */
+export function coalesce(
+  t: Trip,
+  account: Account,
+  device: number,
+  sender: string,
+  into: string,
+): number | undefined {
+  let until: number | undefined
+  for (const held of t.store.held.ofChat(account.id, sender)) {
+    if (held.device_id !== device || held.hold !== 'burst') continue
+    until = Math.min(until ?? held.next_at, held.next_at)
+    drop(t, held, 'coalesced', 'burst', `into ${into}`)
+  }
+  return until
+}
+
+function watch({ world }: Trip, id: number, until: number): void {
+  world.store.turn.after(() => {
+    world.clock.after(Math.max(0, until - world.now()), () => world.soon((next) => expire(next, id)))
+  })
+}
+
+function expire(t: Trip, id: number): void {
+  const held = t.store.held.find(id)
+  const account = held && t.store.accounts.byId(held.account_id)
+  if (!held || !account) return
+  const { unread } = t.store
+  const badge = unread.count(account.id)
+  if (held.hold === 'badge') {
+    if (unread.told(held.device_id) <= badge) return void t.store.held.drop(held)
+  } else {
+    const reason = reasonToStay(t, account, held)
+    if (reason) return drop(t, held, 'withdrawn', reason)
+  }
+  unread.tell(held.device_id, badge)
+  t.store.held.release(held, account, badge, t.now)
+}
+
+/** Why a push whose time is over need not go after all. */
+function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undefined {
+  if (held.hold === 'other-device-active')
+    return t.store.unread.has(Number(held.message_id)) ? undefined : 'read-elsewhere'
+  if (held.hold !== 'inactive-unacked') return undefined
+  const device = t.store.push.devices.of(account.id).find(({ id }) => id === held.device_id)
+  const session = sessionOf(t, account.jid, device?.sessionKey)
+  if (!session || session.hibernating || session.suspect) return undefined
+  for (const { given } of session.unacked.values()) if (String(given.id) === held.message_id) return undefined
+  return 'acked'
+}
+
+function drop(
+  t: Trip,
+  held: HeldPush,
+  verdict: 'withdrawn' | 'coalesced',
+  rule: string,
+  reason?: string,
+): void {
+  if (t.store.held.drop(held))
+    record(t, held.account_id, held.device_id, held.message_id, verdict, rule, reason)
+}
+
+function record(
+  t: Trip,
+  account: number,
+  device: number,
+  messageId: string,
+  verdict: 'held' | 'withdrawn' | 'coalesced',
+  rule: string,
+  reason?: string,
+): void {
+  t.store.push.record({ account, device, messageId, verdict, rule, reason, at: t.now })
+}

@@ -1,0 +1,110 @@
+/** Pushes that wait for a reason before they may go: rows of the outbox that the dispatcher does not see yet. */
+import type { Account } from './accounts.ts'
+import { type Db, rawWriter, type Write } from './db.ts'
+import type { NewPush, Push } from './push.ts'
+
+export interface HeldPush {
+  readonly id: number
+  readonly account_id: number
+  readonly device_id: number
+  readonly message_id: string
+  readonly collapse_id: string
+  readonly kind: string
+  readonly sender: string
+  readonly title: string | null
+  readonly body: string | null
+  readonly badge: number | null
+  readonly expires_at: number
+  /** ms since the epoch at which it is decided anew. */
+  readonly next_at: number
+  /** The rule that holds it. */
+  readonly hold: string
+}
+
+export class Held {
+  readonly #db: Db
+  readonly #push: Push
+  readonly #insert: Write<Record<string, string | number | null>>
+  readonly #delete: Write<{ id: number }>
+
+  constructor(db: Db, push: Push) {
+    this.#db = db
+    this.#push = push
+    this.#insert = rawWriter(
+      db,
+      `INSERT INTO outbox (account_id, device_id, state, message_id, apns_id, collapse_id, kind, sender, title, body,
+         badge, created_at, expires_at, next_at, hold)
+       VALUES ($account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
+         $badge, $now, $expires, $until, $hold)`,
+    )
+    this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = 'held'`)
+  }
+
+  /** Keeps a push back until `until` (ms) and returns its id. Within a trip. */
+  hold(push: NewPush & { device: NonNullable<NewPush['device']> }, rule: string, until: number): number {
+    this.#insert({
+      account: push.account.id,
+      device: push.device.id,
+      message: push.messageId,
+      collapse: push.collapseId,
+      kind: push.kind,
+      sender: push.sender,
+      title: push.title ?? null,
+      body: push.body ?? null,
+      badge: push.badge ?? null,
+      now: push.now,
+      expires: push.expiresAt,
+      until,
+      hold: rule,
+    })
+    return this.#db.raw.query<{ id: number }, []>('SELECT last_insert_rowid() AS id').get()?.id ?? 0
+  }
+
+  find(id: number): HeldPush | undefined {
+    return (
+      this.#db.raw
+        .query<HeldPush, [number]>(`SELECT * FROM outbox WHERE id = ? AND state = 'held'`)
+        .get(id) ?? undefined
+    )
+  }
+
+  /** All of them, for the start. */
+  all(): { id: number; next_at: number }[] {
+    return this.#db.raw
+      .query<{ id: number; next_at: number }, []>(`SELECT id, next_at FROM outbox WHERE state = 'held'`)
+      .all()
+  }
+
+  /** Those of one chat. */
+  ofChat(accountId: number, sender: string): HeldPush[] {
+    return this.#db.raw
+      .query<HeldPush, [number, string]>(
+        `SELECT * FROM outbox WHERE account_id = ? AND sender = ? AND state = 'held'`,
+      )
+      .all(accountId, sender)
+  }
+
+  /** It goes now, as a row of its own: what is new is what the dispatcher looks for. Within a trip. */
+  release(held: HeldPush, account: Account, badge: number, now: number): void {
+    const device = this.#push.devices.of(account.id).find(({ id }) => id === held.device_id)
+    if (!this.drop(held) || !device) return
+    this.#push.queue({
+      account,
+      device,
+      messageId: held.message_id,
+      collapseId: held.collapse_id,
+      kind: held.kind,
+      sender: held.sender,
+      title: held.title ?? undefined,
+      body: held.body ?? undefined,
+      badge,
+      now,
+      expiresAt: held.expires_at,
+    })
+  }
+
+  /** It never goes; false where it is gone already. Within a trip. */
+  drop({ id }: HeldPush): boolean {
+    return this.#delete({ id }) > 0
+  }
+}

@@ -1,0 +1,163 @@
+/** What accounts have not read, what they want of their phones, and the number that each phone was told. */
+import { count, eq, sql } from 'drizzle-orm'
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { type Db, rawWriter, type Write } from './db.ts'
+
+export const unread = sqliteTable('unread', {
+  id: integer('id').primaryKey(),
+  accountId: integer('account_id').notNull(),
+  peer: text('peer').notNull(),
+  ref: text('ref'),
+})
+
+/** Daily, from one time of day to another, in the person's own time zone. */
+export interface Quiet {
+  /** "HH:MM" */
+  readonly from: string
+  readonly to: string
+  /** IANA name. */
+  readonly zone: string
+}
+
+export const pushSettings = sqliteTable('push_settings', {
+  accountId: integer('account_id').primaryKey(),
+  marks: integer('marks', { mode: 'boolean' }).notNull(),
+  quiet: text('quiet', { mode: 'json' }).$type<Quiet>(),
+  unknownSenders: integer('unknown_senders', { mode: 'boolean' }).notNull(),
+})
+
+export const deviceBadges = sqliteTable('device_badges', {
+  deviceId: integer('device_id').primaryKey(),
+  badge: integer('badge').notNull(),
+})
+
+export interface PushSettings {
+  /** Its apps tell what was read. */
+  readonly marks: boolean
+  readonly quiet: Quiet | null
+  /** Whether who is no contact rings. */
+  readonly unknownSenders: boolean
+}
+
+const DEFAULTS: PushSettings = { marks: false, quiet: null, unknownSenders: true }
+
+export class Unread {
+  readonly #count
+  readonly #settings
+  readonly #told
+  readonly #idOf
+  readonly #has
+  readonly #add: Write<{ id: number; accountId: number; peer: string; ref: string | null }>
+  readonly #trim: Write<{ accountId: number; most: number }>
+  readonly #read: Write<{ accountId: number; peer: string; upTo: number }>
+  readonly #clear: Write<{ accountId: number }>
+  readonly #marks: Write<{ accountId: number }>
+  readonly #put: Write<{ accountId: number; quiet: string | null; unknownSenders: boolean }>
+  readonly #tell: Write<{ deviceId: number; badge: number }>
+
+  constructor(db: Db) {
+    const { orm, raw } = db
+    const p = sql.placeholder
+    this.#count = orm
+      .select({ n: count() })
+      .from(unread)
+      .where(eq(unread.accountId, p('accountId')))
+      .prepare()
+    this.#settings = orm
+      .select()
+      .from(pushSettings)
+      .where(eq(pushSettings.accountId, p('accountId')))
+      .prepare()
+    this.#told = orm
+      .select({ badge: deviceBadges.badge })
+      .from(deviceBadges)
+      .where(eq(deviceBadges.deviceId, p('deviceId')))
+      .prepare()
+    this.#idOf = raw.prepare<{ id: number }, [number, string, string]>(
+      'SELECT id FROM unread WHERE account_id = ? AND peer = ? AND ref = ? ORDER BY id DESC LIMIT 1',
+    )
+    this.#has = raw.prepare<unknown, [number]>('SELECT 1 FROM unread WHERE id = ?')
+    this.#add = rawWriter(
+      db,
+      'INSERT OR IGNORE INTO unread (id, account_id, peer, ref) VALUES ($id, $accountId, $peer, $ref)',
+    )
+    this.#trim = rawWriter(
+      db,
+      `DELETE FROM unread WHERE id IN
+       (SELECT id FROM unread WHERE account_id = $accountId ORDER BY id DESC LIMIT -1 OFFSET $most)`,
+    )
+    this.#read = rawWriter(
+      db,
+      'DELETE FROM unread WHERE account_id = $accountId AND peer = $peer AND id <= $upTo',
+    )
+    this.#clear = rawWriter(db, 'DELETE FROM unread WHERE account_id = $accountId')
+    this.#marks = rawWriter(
+      db,
+      `INSERT INTO push_settings (account_id, marks) VALUES ($accountId, 1)
+       ON CONFLICT DO UPDATE SET marks = 1`,
+    )
+    this.#put = rawWriter(
+      db,
+      `INSERT INTO push_settings (account_id, quiet, unknown_senders) VALUES ($accountId, $quiet, $unknownSenders)
+       ON CONFLICT DO UPDATE SET quiet = excluded.quiet, unknown_senders = excluded.unknown_senders`,
+    )
+    this.#tell = rawWriter(
+      db,
+      `INSERT INTO device_badges (device_id, badge) VALUES ($deviceId, $badge)
+       ON CONFLICT DO UPDATE SET badge = excluded.badge`,
+    )
+  }
+
+  /** Counts one more; above `most` the oldest are forgotten. Within a trip. */
+  add(accountId: number, message: { id: number; peer: string; ref: string | undefined }, most: number): void {
+    this.#add({ accountId, id: message.id, peer: message.peer, ref: message.ref ?? null })
+    if (this.count(accountId) > most) this.#trim({ accountId, most })
+  }
+
+  /** Unread messages of all chats. */
+  count(accountId: number): number {
+    return this.#count.get({ accountId })?.n ?? 0
+  }
+
+  /** The message that a marker names; undefined where it is not among the unread. */
+  idOf(accountId: number, peer: string, ref: string): number | undefined {
+    return this.#idOf.get(accountId, peer, ref)?.id
+  }
+
+  /** Whether a message is still unread. */
+  has(id: number): boolean {
+    return this.#has.get(id) !== null
+  }
+
+  /** Everything in a chat up to that id has been read; returns how many were not before. Within a trip. */
+  read(accountId: number, peer: string, upTo: number): number {
+    return this.#read({ accountId, peer, upTo })
+  }
+
+  /** Everything has been read. Within a trip. */
+  clear(accountId: number): number {
+    return this.count(accountId) === 0 ? 0 : this.#clear({ accountId })
+  }
+
+  settings(accountId: number): PushSettings {
+    return this.#settings.get({ accountId }) ?? DEFAULTS
+  }
+
+  setSettings(accountId: number, { quiet, unknownSenders }: Omit<PushSettings, 'marks'>): void {
+    this.#put({ accountId, quiet: quiet && JSON.stringify(quiet), unknownSenders })
+  }
+
+  /** The account's apps tell what was read: from now on only that counts as read. Within a trip. */
+  hasMarked(accountId: number): void {
+    if (!this.settings(accountId).marks) this.#marks({ accountId })
+  }
+
+  /** The number that a phone shows, as far as we told it. */
+  told(deviceId: number): number {
+    return this.#told.get({ deviceId })?.badge ?? 0
+  }
+
+  tell(deviceId: number, badge: number): void {
+    if (this.told(deviceId) !== badge) this.#tell({ deviceId, badge })
+  }
+}

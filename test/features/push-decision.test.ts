@@ -1,0 +1,392 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Actor } from '../support/actor.ts'
+import { type Play, play } from '../support/world.ts'
+
+const PUSH =
+  '[push]\nburst = 3\n[[push.apps]]\ntopic = "org.bix.chat"\n' +
+  'team_id = "ABCDE12345"\nkey_id = "ABC123DEFG"\nkey_file = "AuthKey.p8"'
+const RATES = `${PUSH}\n[limits]\nstanzas_per_second = 0\nbytes_per_second = 0`
+const chat = (body: string, id = body) =>
+  `<message to='juliet@bix.org' type='chat' id='${id}'><body>${body}</body></message>`
+
+const settle = async (p: Play) => {
+  for (let i = 0; i < 3; i++) await p.router.run(() => {})
+}
+
+interface Cast {
+  readonly romeo: Actor
+  readonly phone: Actor
+}
+
+/** Juliet's phone is registered and gone; romeo writes. */
+async function cast(p: Play, devices = ['phone']): Promise<Cast> {
+  const romeo = await p.online('romeo@bix.org/orchard')
+  let phone: Actor | undefined
+  for (const [i, resource] of devices.entries()) {
+    phone = await p.online(`juliet@bix.org/${resource}`)
+    const token = String(i + 1).repeat(64)
+    await phone.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${token}'/>`)
+    phone.sends('</stream:stream>')
+  }
+  if (!phone) throw new Error('no phone')
+  await settle(p)
+  return { romeo, phone }
+}
+
+/** Verdicts of juliet's devices, oldest first: "verdict rule". */
+function verdicts(p: Play): string[] {
+  const account = p.store.accounts.find('juliet@bix.org')
+  const all = account ? p.store.push.explain(account.id, 100) : []
+  return all.map(({ verdict, rule }) => `${verdict} ${rule}`).reverse()
+}
+
+const rung = (p: Play) => p.pushed.map(({ kind, badge, messageId }) => ({ kind, badge, messageId }))
+const kinds = (p: Play) => p.pushed.map(({ kind }) => kind)
+
+/** Juliet's desk is open, answers by itself and can mark. */
+async function atDesk(p: Play): Promise<Actor> {
+  const desk = await p.online('juliet@bix.org/desk')
+  await desk.settles()
+  desk.forget()
+  return desk
+}
+
+async function says(romeo: Actor, xml: string, desk?: Actor): Promise<void> {
+  romeo.sends(xml)
+  await romeo.settles()
+  await desk?.settles()
+}
+
+describe('another device is in use', () => {
+  test('the phone waits, and rings when the time is over', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const desk = await atDesk(p)
+    await says(romeo, chat('hist!'), desk)
+    expect(p.pushed).toEqual([])
+    p.clock.advance(29_999)
+    await settle(p)
+    expect(p.pushed).toEqual([])
+    p.clock.advance(1)
+    await settle(p)
+    expect(kinds(p)).toEqual(['body'])
+    expect(verdicts(p)).toEqual(['held other-device-active'])
+  })
+
+  const readings: [string, (id: string) => string][] = [
+    ['a displayed marker (XEP-0333)', (id) => `<displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/>`],
+    ['an own answer', () => '<body>I hear</body>'],
+  ]
+  for (const [what, payload] of readings)
+    test(`${what} there: it does not ring`, async () => {
+      using p = play({ toml: PUSH })
+      const { romeo } = await cast(p)
+      const desk = await atDesk(p)
+      await says(romeo, chat('hist!', 'm1'), desk)
+      desk.sends(`<message to='romeo@bix.org' type='chat'>${payload('m1')}</message>`)
+      await desk.settles()
+      p.clock.advance(60_000)
+      await settle(p)
+      expect(p.pushed).toEqual([])
+      expect(verdicts(p)).toEqual(['held other-device-active', 'withdrawn read-elsewhere'])
+    })
+
+  test('a displayed mark (XEP-0490) there: it does not ring', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const desk = await atDesk(p)
+    romeo.sends(chat('hist!'))
+    const id = (await desk.next()).children
+      .flatMap((node) => (typeof node !== 'string' && node.name === 'stanza-id' ? [node.attrs.id] : []))
+      .join()
+    const mark = `<displayed xmlns='urn:xmpp:mds:displayed:0'><stanza-id xmlns='urn:xmpp:sid:0' by='juliet@bix.org' id='${id}'/></displayed>`
+    await desk.asks(
+      'set',
+      `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:mds:displayed:0'><item id='romeo@bix.org'>${mark}</item></publish></pubsub>`,
+    )
+    p.clock.advance(60_000)
+    await settle(p)
+    expect(p.pushed).toEqual([])
+  })
+
+  test('a mark of an older message leaves the newer one to ring', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const desk = await atDesk(p)
+    await says(romeo, chat('one', 'm1'), desk)
+    await says(romeo, chat('two', 'm2'), desk)
+    desk.sends(
+      `<message to='romeo@bix.org' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='m1'/></message>`,
+    )
+    await desk.settles()
+    p.clock.advance(30_000)
+    await settle(p)
+    expect(rung(p)).toMatchObject([{ kind: 'body', badge: 1 }])
+  })
+
+  test('a desk in the background holds nothing back', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const desk = await atDesk(p)
+    desk.sends(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+    await desk.settles()
+    await says(romeo, chat('hist!'), desk)
+    expect(kinds(p)).toEqual(['body'])
+  })
+
+  test('a call does not wait', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const desk = await atDesk(p)
+    await says(
+      romeo,
+      `<message to='juliet@bix.org' type='chat' id='c'><propose xmlns='urn:xmpp:jingle-message:0' id='c'/><store xmlns='urn:xmpp:hints'/></message>`,
+      desk,
+    )
+    expect(kinds(p)).toEqual(['call'])
+  })
+
+  test('what is held survives a crash, and rings at its time', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'belfry-held-'))
+    try {
+      let crashed = ''
+      {
+        using p = play({ toml: PUSH, file: join(dir, 'belfry.db') })
+        const { romeo } = await cast(p)
+        const desk = await atDesk(p)
+        await says(romeo, chat('hist!'), desk)
+        crashed = p.crash()
+      }
+      using p = play({ toml: PUSH, file: crashed })
+      await settle(p)
+      expect(p.pushed).toEqual([])
+      p.clock.advance(30_000)
+      await settle(p)
+      expect(kinds(p)).toEqual(['body'])
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
+})
+
+describe('the own app is in the background', () => {
+  async function background(p: Play): Promise<Cast> {
+    const { romeo } = await cast(p)
+    const phone = await p.online('juliet@bix.org/phone')
+    phone.sends(`<enable xmlns='urn:xmpp:sm:3' resume='true'/><inactive xmlns='urn:xmpp:csi:0'/>`)
+    await phone.settles()
+    phone.forget()
+    return { romeo, phone }
+  }
+
+  test('it rings when no ack comes soon', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await background(p)
+    await says(romeo, chat('hist!'))
+    expect(p.pushed).toEqual([])
+    p.clock.advance(3_000)
+    await settle(p)
+    expect(kinds(p)).toEqual(['body'])
+    p.clock.advance(60_000)
+    await settle(p)
+    expect(kinds(p)).toEqual(['body'])
+  })
+
+  test('an ack in time: the app shows it itself', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, phone } = await background(p)
+    await says(romeo, chat('hist!'))
+    phone.sends(`<a xmlns='urn:xmpp:sm:3' h='2'/>`)
+    await phone.settles()
+    p.clock.advance(60_000)
+    await settle(p)
+    expect(p.pushed).toEqual([])
+    expect(verdicts(p)).toEqual(['held inactive-unacked', 'withdrawn acked'])
+  })
+})
+
+describe('the badge', () => {
+  test('counts what is unread in all chats, up', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const nurse = await p.online('nurse@bix.org/home')
+    await says(romeo, chat('one'))
+    await says(nurse, chat('two'))
+    await says(romeo, chat('three'))
+    expect(p.pushed.map(({ badge }) => badge)).toEqual([1, 2, 3])
+  })
+
+  test('and down, by one push that only changes it, when another device reads', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const nurse = await p.online('nurse@bix.org/home')
+    await says(romeo, chat('one', 'm1'))
+    await says(romeo, chat('two', 'm2'))
+    await says(nurse, chat('three', 'm3'))
+    const desk = await p.bound('juliet@bix.org/desk')
+    const marker = (to: string, id: string) =>
+      `<message to='${to}@bix.org' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/></message>`
+    desk.sends(marker('romeo', 'm1') + marker('romeo', 'm2'))
+    await desk.settles()
+    p.clock.advance(2_000)
+    await settle(p)
+    expect(rung(p).slice(3)).toEqual([{ kind: 'badge', badge: 1, messageId: 'badge' }])
+  })
+
+  test('a phone that was told nothing is told nothing', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const desk = await atDesk(p)
+    await says(romeo, chat('one', 'm1'), desk)
+    desk.sends(
+      `<message to='romeo@bix.org' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='m1'/></message>`,
+    )
+    await desk.settles()
+    p.clock.advance(60_000)
+    await settle(p)
+    expect(p.pushed).toEqual([])
+  })
+
+  test('an app that never marks has read everything once it was open', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    await says(romeo, chat('one'))
+    await says(romeo, chat('two'))
+    const phone = await p.online('juliet@bix.org/phone')
+    await phone.settles()
+    phone.sends('</stream:stream>')
+    await settle(p)
+    await says(romeo, chat('three'))
+    expect(p.pushed.map(({ badge }) => badge)).toEqual([1, 2, 1])
+  })
+
+  test('limits.unread_per_user bounds the count', async () => {
+    using p = play({ toml: `${PUSH}\n[limits]\nrates = false\nunread_per_user = 2` })
+    const { romeo } = await cast(p)
+    for (const body of ['1', '2', '3', '4']) await says(romeo, chat(body))
+    expect(p.pushed.map(({ badge }) => badge)).toEqual([1, 2, 2, 2])
+  })
+})
+
+describe('what a person wants', () => {
+  const bookmark = (rule: string) =>
+    `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:bookmarks:1'><item id='romeo@bix.org'>` +
+    `<conference xmlns='urn:xmpp:bookmarks:1'><extensions><notify xmlns='urn:xmpp:notification-settings:1'><${rule}/></notify></extensions></conference></item></publish></pubsub>`
+
+  const rules: [string, string, string[]][] = [
+    ['never', 'romeo loves juliet', []],
+    ['on-mention', 'but soft', []],
+    ['on-mention', 'juliet is the sun', ['body']],
+    ['always', 'but soft', ['body']],
+  ]
+  for (const [rule, body, expected] of rules)
+    test(`XEP-0492 §3: ${rule}, and “${body}”: ${expected.length > 0 ? 'rings' : 'does not ring'}`, async () => {
+      using p = play({ toml: PUSH })
+      const { romeo } = await cast(p)
+      const desk = await p.bound('juliet@bix.org/desk')
+      expect((await desk.asks('set', bookmark(rule))).attrs.type).toBe('result')
+      desk.sends('</stream:stream>')
+      await says(romeo, chat(body))
+      expect(kinds(p)).toEqual(expected)
+    })
+
+  test('a muted chat does not count', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const desk = await p.bound('juliet@bix.org/desk')
+    await desk.asks('set', bookmark('never'))
+    desk.sends('</stream:stream>')
+    await says(romeo, chat('muted'))
+    const nurse = await p.online('nurse@bix.org/home')
+    await says(nurse, chat('heard'))
+    expect(rung(p)).toMatchObject([{ kind: 'body', badge: 1 }])
+  })
+
+  test('quiet hours: nothing rings, and the number grows on', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const account = p.store.accounts.find('juliet@bix.org')
+    if (!account) throw new Error('no account')
+    const quiet = { from: '22:00', to: '07:00', zone: 'Europe/Rome' }
+    // The plays begin at midnight UTC, one o'clock in Verona.
+    await p.router.run((t) => t.store.unread.setSettings(account.id, { quiet, unknownSenders: true }))
+    await says(romeo, chat('at night'))
+    expect(verdicts(p)).toEqual(['suppressed quiet-hours'])
+    p.clock.advance(7 * 3_600_000)
+    await romeo.transport.closed
+    const later = await p.online('romeo@bix.org/later')
+    await says(later, chat('in the morning'))
+    expect(rung(p)).toMatchObject([{ kind: 'body', badge: 2 }])
+  })
+
+  test('only contacts may ring', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const account = p.store.accounts.find('juliet@bix.org')
+    if (!account) throw new Error('no account')
+    await p.router.run((t) => t.store.unread.setSettings(account.id, { quiet: null, unknownSenders: false }))
+    await says(romeo, chat('who?'))
+    expect(verdicts(p)).toEqual(['suppressed unknown-sender'])
+    const desk = await p.bound('juliet@bix.org/desk')
+    await desk.asks('set', `<query xmlns='jabber:iq:roster'><item jid='romeo@bix.org'/></query>`)
+    desk.sends('</stream:stream>')
+    await says(romeo, chat('it is me'))
+    expect(kinds(p)).toEqual(['body'])
+  })
+})
+
+describe('a burst', () => {
+  test('above push.burst in a minute the messages of a chat are one push, and the last rings', async () => {
+    using p = play({ toml: RATES })
+    const { romeo } = await cast(p)
+    for (const body of ['1', '2', '3', '4', '5', '6']) await says(romeo, chat(body))
+    expect(p.pushed).toHaveLength(3)
+    p.clock.advance(5_000)
+    await settle(p)
+    expect(p.pushed).toHaveLength(4)
+    const last = p.pushed[3]
+    expect(last?.badge).toBe(6)
+    expect(last?.collapseId).toMatch(/^chat-/)
+    expect(verdicts(p).filter((verdict) => verdict === 'coalesced burst')).toHaveLength(2)
+    const account = p.store.accounts.find('juliet@bix.org')
+    const reasons = account
+      ? p.store.push.explain(account.id, 100).filter(({ verdict }) => verdict === 'coalesced')
+      : []
+    expect(reasons[0]?.reason).toBe(`into ${last?.messageId}`)
+  })
+
+  test('two chats are two pushes', async () => {
+    using p = play({ toml: RATES })
+    const { romeo } = await cast(p)
+    const nurse = await p.online('nurse@bix.org/home')
+    for (const body of ['1', '2', '3', '4', '5']) await says(romeo, chat(body))
+    await says(nurse, chat('6'))
+    await says(nurse, chat('7'))
+    p.clock.advance(5_000)
+    await settle(p)
+    expect(p.pushed).toHaveLength(5)
+  })
+
+  test('a minute later it rings as ever', async () => {
+    using p = play({ toml: RATES })
+    const { romeo } = await cast(p)
+    for (const body of ['1', '2', '3']) await says(romeo, chat(body))
+    p.clock.advance(60_000)
+    await says(romeo, chat('4'))
+    expect(p.pushed).toHaveLength(4)
+  })
+})
+
+test('two phones: the one that is open is spared, the other waits for it', async () => {
+  using p = play({ toml: PUSH })
+  const { romeo } = await cast(p, ['phone', 'pad'])
+  const pad = await p.online('juliet@bix.org/pad')
+  await says(romeo, chat('hist!'), pad)
+  expect(verdicts(p).sort()).toEqual(['held other-device-active', 'suppressed session-active'])
+  p.clock.advance(30_000)
+  await settle(p)
+  expect(p.pushed).toHaveLength(1)
+})
