@@ -29,10 +29,19 @@ export function resumeHolds(t: Trip): void {
   for (const { id, next_at } of t.store.held.all()) watch(t, id, next_at)
 }
 
-/** Takes back what is held for a chat, up to a message; `rule` says why. Within a trip. */
-export function withdraw(t: Trip, account: Account, sender: string, upTo: number, rule: string): void {
-  for (const held of t.store.held.ofChat(account.id, sender))
-    if (held.kind !== 'badge' && Number(held.message_id) <= upTo) drop(t, held, 'withdrawn', rule)
+/** Takes back what is held for a chat, up to a message and from one on; `rule` says why. Within a trip. */
+export function withdraw(
+  t: Trip,
+  account: Account,
+  sender: string,
+  upTo: number,
+  rule: string,
+  from = 0,
+): void {
+  for (const held of t.store.held.ofChat(account.id, sender)) {
+    const id = Number(held.message_id)
+    if (held.kind !== 'badge' && id <= upTo && id >= from) drop(t, held, 'withdrawn', rule)
+  }
 }
 
 /** A newer one of the same chat takes the place of those that wait for the end of a burst. */

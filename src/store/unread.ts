@@ -50,6 +50,7 @@ export class Unread {
   readonly #add: Write<{ id: number; accountId: number; peer: string; ref: string | null }>
   readonly #trim: Write<{ accountId: number; most: number }>
   readonly #read: Write<{ accountId: number; peer: string; upTo: number }>
+  readonly #forget: Write<{ accountId: number; id: number }>
   readonly #clear: Write<{ accountId: number }>
   readonly #marks: Write<{ accountId: number }>
   readonly #put: Write<{ accountId: number; quiet: string | null; unknownSenders: boolean }>
@@ -90,6 +91,7 @@ export class Unread {
       db,
       'DELETE FROM unread WHERE account_id = $accountId AND peer = $peer AND id <= $upTo',
     )
+    this.#forget = rawWriter(db, 'DELETE FROM unread WHERE account_id = $accountId AND id = $id')
     this.#clear = rawWriter(db, 'DELETE FROM unread WHERE account_id = $accountId')
     this.#marks = rawWriter(
       db,
@@ -132,6 +134,11 @@ export class Unread {
   /** Everything in a chat up to that id has been read; returns how many were not before. Within a trip. */
   read(accountId: number, peer: string, upTo: number): number {
     return this.#read({ accountId, peer, upTo })
+  }
+
+  /** One message does not count any more; false where it did not before. Within a trip. */
+  forget(accountId: number, id: number): boolean {
+    return this.#forget({ accountId, id }) > 0
   }
 
   /** Everything has been read. Within a trip. */

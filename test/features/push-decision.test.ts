@@ -236,6 +236,37 @@ describe('the badge', () => {
     expect(rung(p).slice(3)).toEqual([{ kind: 'badge', badge: 1, messageId: 'badge' }])
   })
 
+  test('XEP-0424 §5: what is taken back before it was read does not count', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    await says(romeo, chat('one', 'm1'))
+    await says(romeo, chat('two', 'm2'))
+    await says(
+      romeo,
+      `<message to='juliet@bix.org' type='chat' id='r'><retract xmlns='urn:xmpp:message-retract:1' id='m1'/></message>`,
+    )
+    p.clock.advance(2_000)
+    await settle(p)
+    expect(rung(p).slice(2)).toEqual([{ kind: 'badge', badge: 1, messageId: 'badge' }])
+  })
+
+  test('XEP-0424 §5: taken back while it waits, it does not ring', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const desk = await atDesk(p)
+    await says(romeo, chat('one', 'm1'), desk)
+    await says(romeo, chat('two', 'm2'), desk)
+    await says(
+      romeo,
+      `<message to='juliet@bix.org' type='chat' id='r'><retract xmlns='urn:xmpp:message-retract:1' id='m1'/></message>`,
+      desk,
+    )
+    p.clock.advance(30_000)
+    await settle(p)
+    expect(rung(p)).toMatchObject([{ kind: 'body', badge: 1 }])
+    expect(verdicts(p)).toContain('withdrawn retracted')
+  })
+
   test('a phone that was told nothing is told nothing', async () => {
     using p = play({ toml: PUSH })
     const { romeo } = await cast(p)
@@ -316,7 +347,6 @@ describe('what a person wants', () => {
     await says(romeo, chat('at night'))
     expect(verdicts(p)).toEqual(['suppressed quiet-hours'])
     p.clock.advance(7 * 3_600_000)
-    await romeo.transport.closed
     const later = await p.online('romeo@bix.org/later')
     await says(later, chat('in the morning'))
     expect(rung(p)).toMatchObject([{ kind: 'body', badge: 2 }])

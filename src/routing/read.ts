@@ -1,0 +1,44 @@
+/** What an account has read: nothing of it rings any more, and the numbers on its phones go down. */
+import type { Account } from '../store/accounts.ts'
+import { holdPush, sessionOf, withdraw } from './holds.ts'
+import type { Trip } from './transit.ts'
+
+/** Several chats read at once are one push. */
+const BADGE_WAIT_MS = 2_000
+
+/** A chat was read up to a message. Within a trip. */
+export function read(t: Trip, account: Account, peer: string, upTo: number): void {
+  if (t.store.unread.read(account.id, peer, upTo) === 0) return
+  withdraw(t, account, peer, upTo, 'read-elsewhere')
+  lower(t, account)
+}
+
+/** A message was taken back before it was read. Within a trip. */
+export function takeBack(t: Trip, account: Account, peer: string, id: number): void {
+  if (!t.store.unread.forget(account.id, id)) return
+  withdraw(t, account, peer, id, 'retracted', id)
+  lower(t, account)
+}
+
+/** A push that only changes the number, for every phone that shows a higher one and cannot change it by itself. */
+export function lower(t: Trip, account: Account): void {
+  const { unread, push } = t.store
+  const badge = unread.count(account.id)
+  for (const device of push.devices.of(account.id)) {
+    const session = sessionOf(t, account.jid, device.sessionKey)
+    if (session && !session.hibernating && !session.suspect && !session.inactive) {
+      // The app is open: it shows the number itself.
+      unread.tell(device.id, badge)
+      continue
+    }
+    if (unread.told(device.id) <= badge || waits(t, account, device.id)) continue
+    const until = t.now + BADGE_WAIT_MS
+    const expiresAt = t.now + t.config.push.expiration
+    const what = { messageId: 'badge', collapseId: 'badge', kind: 'badge', sender: account.jid }
+    holdPush(t, { account, device, ...what, badge, now: t.now, expiresAt }, 'badge', until)
+  }
+}
+
+function waits(t: Trip, account: Account, device: number): boolean {
+  return t.store.held.ofChat(account.id, account.jid).some((held) => held.device_id === device)
+}
