@@ -2,7 +2,7 @@
  * Stream Management (XEP-0198): both sides count and acknowledge stanzas, and a session outlives its connection. What a
  * lost session was not seen to have goes back to offline storage (features/unacked.ts); nothing of it is bounced.
  */
-import { limitsHit } from '../metrics.ts'
+import { limitsHit, sessions } from '../metrics.ts'
 import type { Feature, NonzaStream, Resumption, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { readCount, SmQueue } from '../routing/sm-queue.ts'
@@ -18,6 +18,8 @@ const SM = 'urn:xmpp:sm:3'
 const ASK_EVERY = 20
 /** Ended sessions of which `h` is still told (§5). */
 const REMEMBERED = 1_000
+
+const DETACHED = { transport: 'none', state: 'detached' }
 
 const queues = new WeakMap<Session, SmQueue>()
 
@@ -75,10 +77,14 @@ export const sm: Feature = {
     return 'stop'
   },
 
+  resumed(session) {
+    wake(queues.get(session))
+  },
+
   closed(t, session) {
     const queue = queues.get(session)
     if (!queue) return
-    queue.cancel()
+    wake(queue)
     if (queue.id === undefined) return
     const known = knownTo(t.world)
     known.sessions.delete(queue.id)
@@ -110,7 +116,16 @@ export const sm: Feature = {
 /** Not undone by a turn that fails: the stream is gone whatever the disk does. */
 function hibernate(world: World, session: Session, queue: SmQueue, until: number): void {
   queue.until = until
+  sessions.inc(DETACHED)
   queue.cancel = world.clock.after(Math.max(0, until - world.now()), () => world.end(session))
+}
+
+/** Its clock stops: the session has a stream again, or is over. */
+function wake(queue: SmQueue | undefined): void {
+  if (!queue || queue.until === Number.POSITIVE_INFINITY) return
+  queue.cancel()
+  queue.until = Number.POSITIVE_INFINITY
+  sessions.dec(DETACHED)
 }
 
 function knownTo(world: World): Known {
@@ -182,7 +197,6 @@ function resumption(t: Trip, stream: NonzaStream, el: Element): Resumption | Ele
     session,
     answer: () => xml('resumed', { xmlns: SM, previd, h: String(queue.handled(session.handled)) }),
     then() {
-      queue.cancel()
       for (const waiting of queue.waiting) stream.send(waiting)
       if (queue.waiting.length > 0) ask(session, queue)
     },
