@@ -1,4 +1,4 @@
-/** From a login by XEP-0388 to a session in one step: tokens (XEP-0484), resumption (XEP-0198 §8), binding (XEP-0386). */
+/** From a login by XEP-0388 to a session in one step: tokens (XEP-0484), resumption (XEP-0198 §9), binding (XEP-0386). */
 import { createHmac } from 'node:crypto'
 import { getLogger } from '../log.ts'
 import type { Inlines } from '../routing/inline.ts'

@@ -120,6 +120,15 @@ describe('in the background', () => {
   })
 })
 
+test('XEP-0352 §6: nobody else learns of it', async () => {
+  using p = play()
+  const { romeo, juliet } = await stage(p)
+  romeo.forget()
+  juliet.sends(`<active xmlns='${CSI}'/><inactive xmlns='${CSI}'/>`)
+  await juliet.settles()
+  await romeo.hearsNothing()
+})
+
 test('XEP-0352 §5.1: a resumed session is active, and gets what waited while it was away', async () => {
   using p = play()
   const { romeo, juliet } = await stage(p)

@@ -82,6 +82,19 @@ describe('negotiation', () => {
     await juliet.receives(`<a xmlns='${SM}' h='0'/>`)
   })
 
+  test('XEP-0198 §10: before login nothing is resumed', async () => {
+    using p = play()
+    const { juliet, id } = await stage(p)
+    cut(juliet)
+    const thief = p.connect()
+    await thief.opens()
+    thief.sends(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+    await thief.receives(
+      `<failed xmlns='${SM}'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>`,
+    )
+    expect(p.world.sessions.countOf('juliet@bix.org')).toBe(1)
+  })
+
   test('XEP-0198 §3: a second attempt ends the stream', async () => {
     using p = play()
     const { juliet } = await stage(p)
