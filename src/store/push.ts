@@ -6,6 +6,16 @@ import type { Random } from './clock.ts'
 import { type Db, type Write, writer } from './db.ts'
 import { type Device, Devices, devices } from './devices.ts'
 
+/** What a push says of a call (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
+export interface CallFacts {
+  /** The session's id. */
+  readonly sid: string
+  /** Full JID of who calls. */
+  readonly from: string
+  /** 'audio', 'video'; empty once it has ended. */
+  readonly media: readonly string[]
+}
+
 const outbox = sqliteTable('outbox', {
   id: integer('id').primaryKey({ autoIncrement: true }),
   accountId: integer('account_id').notNull(),
@@ -19,6 +29,8 @@ const outbox = sqliteTable('outbox', {
   title: text('title'),
   body: text('body'),
   badge: integer('badge'),
+  nick: text('nick'),
+  call: text('call', { mode: 'json' }).$type<CallFacts>(),
   createdAt: integer('created_at').notNull(),
   expiresAt: integer('expires_at').notNull(),
   attempts: integer('attempts').notNull().default(0),
@@ -68,6 +80,9 @@ export interface NewPush {
   readonly title?: string | undefined
   readonly body?: string | undefined
   readonly badge?: number | undefined
+  /** Who speaks in the room; `sender` is the room. */
+  readonly nick?: string | undefined
+  readonly call?: CallFacts | undefined
   readonly now: number
   readonly expiresAt: number
 }
@@ -82,7 +97,9 @@ export class Push {
   readonly #page
   readonly #token
   readonly #explained
-  readonly #insert: Write<Omit<typeof outbox.$inferSelect, 'id' | 'state' | 'attempts'>>
+  readonly #insert: Write<
+    Omit<typeof outbox.$inferSelect, 'id' | 'state' | 'attempts' | 'call'> & { call: string | null }
+  >
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
   readonly #again: Write<{ id: number; attempts: number; nextAt: number }>
@@ -131,6 +148,9 @@ export class Push {
           title: p('title'),
           body: p('body'),
           badge: p('badge'),
+          nick: p('nick'),
+          // As it is: the column's own way would write a missing one as the text null.
+          call: sql`${p('call')}`,
           createdAt: p('createdAt'),
           expiresAt: p('expiresAt'),
           nextAt: p('nextAt'),
@@ -196,11 +216,14 @@ export class Push {
       title: push.title ?? null,
       body: push.body ?? null,
       badge: push.badge ?? null,
+      nick: push.nick ?? null,
+      call: push.call ?? null,
       createdAt: now,
       expiresAt: push.expiresAt,
       nextAt: now,
     }
-    this.#insert({ ...values, deviceId: device?.id ?? null })
+    const call = values.call && JSON.stringify(values.call)
+    this.#insert({ ...values, call, deviceId: device?.id ?? null })
     const id = this.#lastId()
     this.#db.turn.after(() => this.queued?.({ ...values, id, attempts: 0, account: account.jid, device }))
   }
