@@ -89,6 +89,9 @@ export const limits = z
       .max(250)
       .default(10)
       .describe('Push registrations of one account, at most 250; the oldest gives way.'),
+    device_filters: countLimit(500).describe(
+      'Muted contacts and chosen rooms of one push registration (the filters of Siskin and Snikket).',
+    ),
     push_queue: countLimit(100_000).describe('Push requests waiting in all.'),
     http_body_bytes: sizeLimit('1MB').describe('Largest body of an API request.'),
     http_body_timeout: durationLimit('20s').describe(

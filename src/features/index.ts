@@ -25,6 +25,7 @@ import { presence } from './presence.ts'
 import { privacy } from './privacy.ts'
 import { privateStorage } from './private.ts'
 import { push } from './push.ts'
+import { pushRegistration } from './push-registration.ts'
 import { register } from './register.ts'
 import { roster } from './roster.ts'
 import { session } from './session.ts'
@@ -52,8 +53,9 @@ export const features = (config: Config): Feature[] => [
   csi, // before what counts as written: what it holds is not
   unacked, // before offline: a sign of life makes room for the next page
   offline, // what nobody took
-  push(config), // after offline: the badge counts the message that rings
+  push, // after offline: the badge counts the message that rings
   last, // after presence: a session that closes has said its last status
+  pushRegistration(config),
   roster,
   mam,
   disco,

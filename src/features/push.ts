@@ -1,81 +1,25 @@
-/** Push Notifications (XEP-0357): registration in the form that XMPPFramework sends, and the decision after delivery. */
-import type { Config } from '../config.ts'
+/** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
+import { callNews } from '../push/calls.ts'
 import { classify } from '../push/classify.ts'
 import { decide } from '../push/decide.ts'
-import { pushIsOn, readToken, registerDevice } from '../routing/devices.ts'
+import { keeps } from '../push/policy.ts'
 import type { Feature, Given, Outcome } from '../routing/feature.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
-import { StanzaError } from '../xmpp/errors.ts'
-import { type FormValues, formValue, readForm } from '../xmpp/forms.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { readJid } from '../xmpp/stanza.ts'
 import { hasBody } from '../xmpp/message.ts'
-import { NS } from '../xmpp/namespaces.ts'
-import { child, childText, type Element } from '../xmpp/xml.ts'
+import { childText, type Element } from '../xmpp/xml.ts'
 
-const PUBLISH_OPTIONS = 'http://jabber.org/protocol/pubsub#publish-options'
 /** Characters of a body that are kept for a payload of 4096 bytes. */
 const KEPT_TEXT = 4096
 
-export const push = (config: Config): Feature => ({
+export const push: Feature = {
   name: 'push',
-  xeps: [{ number: 357, version: '0.4.1' }],
-  disco: pushIsOn(config) ? { server: [NS.push], account: [NS.push] } : {},
-  iq: {
-    // COMPAT(XMPPFramework, 4.x): sent without `to`, which means the own account.
-    [`account set {${NS.push}}enable`]: enable,
-    [`account set {${NS.push}}disable`]: disable,
-  },
+  xeps: [],
   settled,
   overdue: (t, _session, messages) => unseen(t, messages),
   lost: (t, _account, messages) => unseen(t, messages),
-})
-
-function enable(t: Transit, el: Element): undefined {
-  const { jid, node } = el.attrs
-  if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
-  const x = child(el, 'x', NS.forms)
-  const form: FormValues = (x && readForm(x, PUBLISH_OPTIONS)) ?? new Map()
-  const value = (name: string) => formValue(form, name)
-  const service = ownService(t, jid)
-  // §5: the token is in the form, or the node is the token.
-  const field = ['token', 'device_id'].find((name) => value(name))
-  const text = field === undefined ? node : value(field)
-  if (!text)
-    throw new StanzaError('bad-request', 'token: neither the form nor the node holds a device token.')
-  registerDevice(t, t.account, {
-    token: readToken(text, field ?? 'node'),
-    topic: value('topic') ?? service.topic,
-    environment: readEnvironment(value('mode') ?? value('environment')),
-    node,
-    service: service.jid,
-    sessionKey: t.origin?.agent?.id ?? t.origin?.jid.resource,
-  })
-}
-
-function disable(t: Transit, el: Element): undefined {
-  const { jid, node } = el.attrs
-  if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
-  t.store.push.devices.disable(t.account.id, { service: readJid(jid).toString(), node })
-}
-
-/** The built-in service under one of its names: the host, push.<host> or an alias of an app. */
-function ownService(t: Transit, text: string): { jid: string; topic: string | undefined } {
-  const jid = readJid(text).toString()
-  const app = t.config.push.apps.find(({ aliases }) => aliases.includes(jid))
-  if (app) return { jid, topic: app.topic }
-  for (const host of t.world.hosts)
-    if (jid === host || jid === `push.${host}`) return { jid, topic: undefined }
-  throw new StanzaError('remote-server-not-found', `jid: ${jid} is not a push service of this server.`)
-}
-
-/** What MongooseIM's apps call `mode`. Anything else leaves the environment open. */
-function readEnvironment(text: string | undefined): 'production' | 'sandbox' | undefined {
-  if (text === 'prod' || text === 'production') return 'production'
-  if (text === 'dev' || text === 'development' || text === 'sandbox') return 'sandbox'
-  return undefined
 }
 
 function settled(t: Transit, to: Jid, outcome: Outcome): void {
@@ -143,8 +87,9 @@ function ring(t: Trip, message: Ring): void {
 /** The row in the message's own transaction; what the app's policy hides is not even written down. */
 function queue(t: Trip, message: Ring, device: Device | undefined, kind: string, badge: number): void {
   const { account, el, from, messageId } = message
-  const policy = device ? t.config.push.apps.find((app) => app.topic === device.topic)?.body : 'full'
-  const body = policy === 'full' ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
+  const policy = t.config.push.apps.find((app) => app.topic === device?.topic)?.body ?? 'sender'
+  const kept = !device || keeps(policy, device.options).body
+  const body = kept ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
   t.store.push.queue({
     account,
     device,
@@ -154,6 +99,7 @@ function queue(t: Trip, message: Ring, device: Device | undefined, kind: string,
     sender: from.bare,
     body,
     badge,
+    call: callNews(el, from.toString())?.call,
     now: t.now,
     expiresAt: t.now + t.config.push.expiration,
   })
