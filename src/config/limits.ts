@@ -92,6 +92,9 @@ export const limits = z
     unread_per_user: countLimit(10_000).describe(
       'Unread messages of one account that are counted for its badge.',
     ),
+    device_filters: countLimit(500).describe(
+      'Muted contacts and chosen rooms of one push registration (the filters of Siskin and Snikket).',
+    ),
     push_queue: countLimit(100_000).describe('Push requests waiting in all.'),
     http_body_bytes: sizeLimit('1MB').describe('Largest body of an API request.'),
     http_body_timeout: durationLimit('20s').describe(

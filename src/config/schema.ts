@@ -143,10 +143,35 @@ const app = z
     endpoint: httpUrl.optional().describe('Only to replace Apple’s address.'),
     ca_file: file().optional().describe('Only for an endpoint with a private certificate authority.'),
     aliases: z.array(jid).default([]).describe('Push service addresses that old app builds name.'),
+    providers: z
+      .array(z.string().min(1).max(100))
+      .default(['tigase:messenger:apns:1', 'snikket:apns:1'])
+      .describe('What builds of Siskin or Snikket of this topic call their push provider.'),
     body: z
       .enum(['none', 'sender', 'full', 'encrypted'])
       .default('sender')
       .describe('How much of a message is shown to Apple.'),
+    localized: z
+      .boolean()
+      .default(false)
+      .describe('Send loc-key names that the app translates instead of English sentences.'),
+    sound: z.string().max(100).default('default').describe('Sound of an alert; "" for none.'),
+    category: z.string().max(100).optional().describe('Category of an alert, for the app’s own actions.'),
+    mutable_content: z
+      .boolean()
+      .default(false)
+      .describe('The app’s notification extension may change every alert.'),
+    interruption_level: z
+      .enum(['passive', 'active', 'time-sensitive'])
+      .optional()
+      .describe('How much an alert may disturb; calls are time-sensitive in any case.'),
+    custom: z
+      .record(
+        z.string().regex(/^(?!aps$)/, { error: 'aps is Apple’s' }),
+        z.union([z.string().max(500), z.number(), z.boolean()]),
+      )
+      .default({})
+      .describe('Keys that are added to every payload, for the app.'),
   })
   .superRefine((value, ctx) => {
     const ways = [['team_id', 'key_id', 'key_file'], ['cert_file', 'cert_key_file'], ['p12_file']] as const
@@ -177,6 +202,7 @@ const push = z.strictObject({
   expiration: duration('7d').describe(
     'How long a push is tried and kept for a phone that is off; Apple keeps 30 days.',
   ),
+  ring_time: duration('1m').describe('How long a call rings; a push about it is worth nothing later.'),
   apps: z.array(app).default([]).describe('The apps that this server may ring.'),
 })
 

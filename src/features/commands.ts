@@ -5,7 +5,7 @@ import { later } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Ask, Command, SlowStep, Step, Transit } from '../routing/transit.ts'
 import { StanzaError, type StanzaCondition } from '../xmpp/errors.ts'
-import { readForm } from '../xmpp/forms.ts'
+import { type FormValues, readForm } from '../xmpp/forms.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { child, clone, type Element, xml } from '../xmpp/xml.ts'
 
@@ -70,7 +70,7 @@ function execute(t: Transit, el: Element): Element | Later {
   if (sessionid !== undefined) return goOn(t, el, find(t, command, sessionid), action)
   // A first request can only begin.
   if (action === 'cancel' || action === 'prev') throw refusal('bad-request', 'bad-action')
-  const step = command.start(t)
+  const step = command.start(t, submitted(el))
   const begun: Running = {
     id: t.world.random.bytes(ID_BYTES).toString('base64url'),
     command,
@@ -92,12 +92,16 @@ function goOn(t: Transit, el: Element, run: Running, action: string): Element | 
   // §3.4: `next` and `complete` only where the step offers them; `execute` is whichever it offers.
   if ((action === 'next' && step.last) || (action === 'complete' && !step.last))
     throw refusal('bad-request', 'bad-action')
-  const x = child(el, 'x', NS.forms)
-  // §3.5.1: a type of cancel counts as submit; every other type is no answer to a form.
-  const values = x && (x.attrs.type === 'submit' || x.attrs.type === 'cancel') ? readForm(x) : undefined
+  const values = submitted(el)
   if (!values) throw badPayload('The form is missing.')
   const next = step.submit(t, values)
   return next.kind === 'slow' ? wait(run, next) : answer(t, run, next)
+}
+
+/** §3.5.1: a type of cancel counts as submit; every other type is no answer to a form. */
+function submitted(el: Element): FormValues | undefined {
+  const x = child(el, 'x', NS.forms)
+  return x && (x.attrs.type === 'submit' || x.attrs.type === 'cancel') ? readForm(x) : undefined
 }
 
 /** The form waits as it is until the work is done: should that fail, it may be sent again. */

@@ -61,6 +61,10 @@ export function discoContent(index: DiscoIndex, of: 'server' | 'account'): Eleme
 
 function serverItems(t: Transit, query: Element): Element {
   const { node } = query.attrs
+  if (node === undefined) {
+    const below = t.world.disco.serverNodes?.flatMap((nodes) => nodes.items(t, undefined) ?? [])
+    return items(query, below)
+  }
   const found = ofServerNode(t, node, 'items')
   return found ? xml('query', { xmlns: NS.discoItems, node }, ...found) : items(query)
 }

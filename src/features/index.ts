@@ -6,6 +6,7 @@ import { archive } from './archive.ts'
 import { avatars } from './avatars.ts'
 import { blocking } from './blocking.ts'
 import { bookmarks } from './bookmarks.ts'
+import { calls } from './calls.ts'
 import { caps } from './caps.ts'
 import { carbons } from './carbons.ts'
 import { commands } from './commands.ts'
@@ -25,6 +26,7 @@ import { presence } from './presence.ts'
 import { privacy } from './privacy.ts'
 import { privateStorage } from './private.ts'
 import { push } from './push.ts'
+import { pushRegistration } from './push-registration.ts'
 import { readState } from './read-state.ts'
 import { register } from './register.ts'
 import { roster } from './roster.ts'
@@ -54,8 +56,10 @@ export const features = (config: Config): Feature[] => [
   unacked, // before offline: a sign of life makes room for the next page
   offline, // what nobody took
   readState, // before push: what was read is not rung for
-  push(config), // after offline: the badge counts the message that rings
+  push, // after offline: the badge counts the message that rings
   last, // after presence: a session that closes has said its last status
+  calls, // after push: what has rung is known
+  pushRegistration(config),
   roster,
   mam,
   disco,

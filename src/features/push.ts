@@ -1,28 +1,22 @@
-/** Push Notifications (XEP-0357): registration in the form that XMPPFramework sends, and the decision after delivery. */
+/** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
 import { createHash } from 'node:crypto'
-import type { Config } from '../config.ts'
-import { classify } from '../push/classify.ts'
+import { callNews } from '../push/calls.ts'
+import { classify, type Proposal } from '../push/classify.ts'
 import { coalesce, holdPush, resumeHolds, sessionOf } from '../routing/holds.ts'
 import { notifyRule } from '../routing/notify-rule.ts'
 import { isQuiet } from '../routing/quiet.ts'
 import type { Session } from '../routing/session.ts'
-import type { Proposal } from '../push/classify.ts'
 import { type AccountState, type Connection, decide, type DeviceState } from '../push/decide.ts'
+import { filtered, type StanzaFacts } from '../push/filters.ts'
+import { keeps } from '../push/policy.ts'
 import type { NewPush } from '../store/push.ts'
-import { pushIsOn, readToken, registerDevice } from '../routing/devices.ts'
 import type { Feature, Given, Outcome } from '../routing/feature.ts'
 import type { Transit, Trip, World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
-import { StanzaError } from '../xmpp/errors.ts'
-import { type FormValues, formValue, readForm } from '../xmpp/forms.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { readJid } from '../xmpp/stanza.ts'
 import { hasBody } from '../xmpp/message.ts'
-import { NS } from '../xmpp/namespaces.ts'
-import { child, childText, type Element } from '../xmpp/xml.ts'
-
-const PUBLISH_OPTIONS = 'http://jabber.org/protocol/pubsub#publish-options'
+import { childText, type Element } from '../xmpp/xml.ts'
 
 /** Characters of a body that are kept for a payload of 4096 bytes. */
 const KEPT_TEXT = 4096
@@ -32,64 +26,13 @@ const BURST_WAIT_MS = 5_000
 /** Devices whose pushes of the last minute are counted. */
 const COUNTED = 10_000
 
-export const push = (config: Config): Feature => ({
+export const push: Feature = {
   name: 'push',
-  xeps: [{ number: 357, version: '0.4.1' }],
-  disco: pushIsOn(config) ? { server: [NS.push], account: [NS.push] } : {},
-  iq: {
-    // COMPAT(XMPPFramework, 4.x): sent without `to`, which means the own account.
-    [`account set {${NS.push}}enable`]: enable,
-    [`account set {${NS.push}}disable`]: disable,
-  },
+  xeps: [],
   started: resumeHolds,
   settled,
   overdue: (t, _session, messages) => unseen(t, messages),
   lost: (t, _account, messages) => unseen(t, messages),
-})
-
-function enable(t: Transit, el: Element): undefined {
-  const { jid, node } = el.attrs
-  if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
-  const x = child(el, 'x', NS.forms)
-  const form: FormValues = (x && readForm(x, PUBLISH_OPTIONS)) ?? new Map()
-  const value = (name: string) => formValue(form, name)
-  const service = ownService(t, jid)
-  // §5: the token is in the form, or the node is the token.
-  const field = ['token', 'device_id'].find((name) => value(name))
-  const text = field === undefined ? node : value(field)
-  if (!text)
-    throw new StanzaError('bad-request', 'token: neither the form nor the node holds a device token.')
-  registerDevice(t, t.account, {
-    token: readToken(text, field ?? 'node'),
-    topic: value('topic') ?? service.topic,
-    environment: readEnvironment(value('mode') ?? value('environment')),
-    node,
-    service: service.jid,
-    sessionKey: t.origin?.agent?.id ?? t.origin?.jid.resource,
-  })
-}
-
-function disable(t: Transit, el: Element): undefined {
-  const { jid, node } = el.attrs
-  if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
-  t.store.push.devices.disable(t.account.id, { service: readJid(jid).toString(), node })
-}
-
-/** The built-in service under one of its names: the host, push.<host> or an alias of an app. */
-function ownService(t: Transit, text: string): { jid: string; topic: string | undefined } {
-  const jid = readJid(text).toString()
-  const app = t.config.push.apps.find(({ aliases }) => aliases.includes(jid))
-  if (app) return { jid, topic: app.topic }
-  for (const host of t.world.hosts)
-    if (jid === host || jid === `push.${host}`) return { jid, topic: undefined }
-  throw new StanzaError('remote-server-not-found', `jid: ${jid} is not a push service of this server.`)
-}
-
-/** What MongooseIM's apps call `mode`. Anything else leaves the environment open. */
-function readEnvironment(text: string | undefined): 'production' | 'sandbox' | undefined {
-  if (text === 'prod' || text === 'production') return 'production'
-  if (text === 'dev' || text === 'development' || text === 'sandbox') return 'sandbox'
-  return undefined
 }
 
 function settled(t: Transit, to: Jid, outcome: Outcome): void {
@@ -158,6 +101,7 @@ function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, bad
   const deviceState: DeviceState = {
     connection: connectionOf(own),
     took: own !== undefined && ring.takers.includes(own),
+    filter: filtered(device.options, factsOf(t, ring)),
   }
   const elsewhere = ring.takers.some((session) => session !== own && connectionOf(session) === 'active')
   const { hold, inactive_wait } = t.config.push
@@ -201,6 +145,16 @@ function stateOf(t: Trip, { account, from, el, proposal }: Ring): AccountState {
   }
 }
 
+function factsOf(t: Trip, { account, from, el }: Ring): StanzaFacts {
+  return {
+    from: from.bare,
+    groupchat: el.attrs.type === 'groupchat',
+    known: t.store.contacts.find(account, from.bare)?.listed === true,
+    text: childText(el, 'body'),
+    mentioned: mentions(el, account.jid),
+  }
+}
+
 /** By name, or by a reference (XEP-0372). */
 function mentions(el: Element, jid: string): boolean {
   const body = childText(el, 'body')?.toLowerCase() ?? ''
@@ -220,8 +174,9 @@ function mentions(el: Element, jid: string): boolean {
 /** The outbox row; what the app's policy hides is not even written down. */
 function pushOf(t: Trip, ring: Ring, device: Device | undefined, badge: number): NewPush {
   const { account, el, from, id, proposal } = ring
-  const policy = device ? t.config.push.apps.find((app) => app.topic === device.topic)?.body : 'full'
-  const body = policy === 'full' ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
+  const policy = t.config.push.apps.find((app) => app.topic === device?.topic)?.body ?? 'sender'
+  const kept = !device || keeps(policy, device.options).body
+  const body = kept ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
   return {
     account,
     device,
@@ -231,6 +186,7 @@ function pushOf(t: Trip, ring: Ring, device: Device | undefined, badge: number):
     sender: from.bare,
     body,
     badge,
+    call: callNews(el, from.toString())?.call,
     now: t.now,
     expiresAt: t.now + t.config.push.expiration,
   }

@@ -1,21 +1,26 @@
 /** Apple as a provider: an outbox row becomes a request, and Apple's verdict a result. */
 import type { Clock } from '../store/clock.ts'
-import type { PushEnvironment } from '../store/devices.ts'
+import type { Device, PushEnvironment } from '../store/devices.ts'
 import type { Job } from '../store/push.ts'
 import type { ApnsRequest, ApnsSender, Verdict } from './apns.ts'
-import { type BodyPolicy, composePayload } from './payload.ts'
+import { goesToPushKit, hasRungOut, type RequestOptions, requestFor } from './apns-request.ts'
+import type { AppStyle } from './payload.ts'
 import type { Provider, Result } from './provider.ts'
 
 export interface ApnsProviderOptions {
   readonly sender: Pick<ApnsSender, 'send' | 'reaches' | 'lane' | 'stop'>
-  /** The body policy of an app. */
-  readonly policy: (topic: string) => BodyPolicy
+  /** How an app's payloads look. */
+  readonly style: (topic: string) => AppStyle
+  readonly bytes: (n: number) => Buffer
+  /** How long a call rings. */
+  readonly ringMs?: number | undefined
   readonly clock: Clock
   /** 'simulator' where that is the target, so that no figure is mistaken for Apple's. */
   readonly name?: 'apns' | 'simulator'
   readonly concurrency?: number
 }
 
+const RING_MS = 60_000
 /** DeviceTokenNotForTopic from this many devices, and more than this part of a topic's answers, is a wrong bundle id. */
 const WRONG_TOPIC_LEAST = 5
 const WRONG_TOPIC_PART = 0.2
@@ -47,13 +52,30 @@ export class ApnsProvider implements Provider {
   async send(job: Job): Promise<Result> {
     const { device } = job
     if (!device) return { is: 'drop', reason: 'DeviceGone' }
+    const { clock, ringMs = RING_MS } = this.#options
+    if (hasRungOut(job, clock.now(), ringMs)) return { is: 'drop', reason: 'CallOver' }
+    if (!goesToPushKit(job)) return this.#deliver(job, device, false)
+    const result = await this.#deliver(job, device, true)
+    if (result.is !== 'forget') return result
+    // Only the token for calls is dead: the phone hears of the call as an alert.
+    const alert = await this.#deliver(job, device, false)
+    return alert.is === 'sent' ? { ...alert, voipGone: true } : alert
+  }
+
+  stop(ms: number): Promise<void> {
+    return this.#options.sender.stop(ms)
+  }
+
+  async #deliver(job: Job, device: Device, voip: boolean): Promise<Result> {
     const sentAt = this.#options.clock.now()
-    let verdict = await this.#try(job, device.environment, false)
-    if (verdict.outcome === 'shorten') verdict = await this.#try(job, device.environment, true)
+    const attempt = (environment: PushEnvironment, short = false) =>
+      this.#options.sender.send(this.#request(job, device, { environment, short, voip }))
+    let verdict = await attempt(device.environment)
+    if (verdict.outcome === 'shorten') verdict = await attempt(device.environment, true)
     if (verdict.outcome === 'environment' && !device.environmentPinned) {
       const other: PushEnvironment = device.environment === 'production' ? 'sandbox' : 'production'
       if (this.#options.sender.reaches(device.topic, other)) {
-        const second = await this.#try(job, other, false)
+        const second = await attempt(other)
         if (second.outcome === 'accepted') return { is: 'sent', environment: other }
         // Unless the other side says clearly that it does not know the token either, nothing is settled.
         if (!['environment', 'delete', 'config'].includes(second.outcome))
@@ -63,25 +85,13 @@ export class ApnsProvider implements Provider {
     return this.#result(device.topic, verdict, sentAt)
   }
 
-  stop(ms: number): Promise<void> {
-    return this.#options.sender.stop(ms)
-  }
-
-  #try(job: Job, environment: PushEnvironment, short: boolean): Promise<Verdict> {
-    const { device } = job
-    const topic = device?.topic ?? ''
-    const request: ApnsRequest = {
-      topic,
-      environment,
-      token: device?.token ?? '',
-      apnsId: job.apnsId,
-      collapseId: job.collapseId,
-      pushType: 'alert',
-      priority: 10,
-      expiration: Math.floor(job.expiresAt / 1000),
-      payload: composePayload(job, this.#options.policy(topic), short),
-    }
-    return this.#options.sender.send(request)
+  #request(
+    job: Job,
+    { topic }: Device,
+    how: Pick<RequestOptions, 'environment' | 'short' | 'voip'>,
+  ): ApnsRequest {
+    const { style, ringMs = RING_MS, bytes } = this.#options
+    return requestFor(job, { ...how, style: style(topic), ringMs, bytes })
   }
 
   #result(topic: string, verdict: Verdict, sentAt: number): Result {

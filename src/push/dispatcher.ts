@@ -348,6 +348,7 @@ export class Dispatcher {
         push.done(job, 'sent', job.kind, undefined, now)
         if (device) push.devices.succeeded(device.id, now)
         if (device && result.environment) push.devices.learned(device.id, result.environment)
+        if (device?.voipToken && result.voipGone) push.devices.forgetVoip(device.id, device.voipToken)
         return
       case 'retry':
         return push.again(job)

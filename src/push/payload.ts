@@ -1,22 +1,48 @@
 /**
- * The JSON that a phone gets, by the app's policy on how much Apple may see and never above Apple's limit. Text is
- * cut between graphemes, so that no emoji falls apart.
+ * The JSON that a phone gets, by the app's policy on how much Apple may see and never above Apple's limit.
  */
-
-/** [[push.apps]] body: how much of a message is shown to Apple. */
-export type BodyPolicy = 'none' | 'sender' | 'full' | 'encrypted'
+import { createHash } from 'node:crypto'
+import type { DeviceOptions } from '../store/devices.ts'
+import type { CallFacts } from '../store/push.ts'
+import { type BodyPolicy, policyFor } from './policy.ts'
+import { type Content, IV_BYTES, seal } from './sealed.ts'
+import { cut, encodedSize, fitted } from './text.ts'
 
 export interface PayloadInput {
-  /** Rule of classify.ts that proposed the push. */
+  /** Rule of classify.ts that proposed the push, or `call-missed`. */
   readonly kind: string
   readonly account: string
-  /** Bare JID of the other side. */
+  /** Bare JID of the other side, or of the room. */
   readonly sender: string
   /** A name to show instead of the JID. */
   readonly title?: string | null
+  /** Who speaks in the room. */
+  readonly nick?: string | null
   readonly body?: string | null
   readonly badge?: number | null
   readonly messageId: string
+  readonly call?: CallFacts | null
+}
+
+/** What an app's table in the configuration says of its payloads. */
+export interface AppStyle {
+  readonly body: BodyPolicy
+  readonly localized?: boolean
+  readonly sound?: string
+  readonly category?: string | undefined
+  readonly mutable_content?: boolean
+  readonly interruption_level?: 'passive' | 'active' | 'time-sensitive' | undefined
+  readonly custom?: Readonly<Record<string, string | number | boolean>>
+}
+
+/** For one device. */
+export interface PayloadOptions {
+  readonly style: AppStyle
+  readonly options: DeviceOptions
+  /** The form without any text of the message: for when the long one was refused as too large. */
+  readonly short?: boolean
+  /** Random bytes, for what is encrypted. */
+  readonly bytes: (n: number) => Buffer
 }
 
 export interface Payload {
@@ -24,81 +50,177 @@ export interface Payload {
   readonly [key: string]: unknown
 }
 
-const LIMIT = 4096
-/** What is said instead of a text that we do not have or must not show. */
-const SENTENCES: Readonly<Record<string, string>> = {
-  'subscription-request': 'wants to add you as a contact',
-  invitation: 'invites you to a room',
-  call: 'is calling you',
-  attention: 'asks for your attention',
-  encrypted: 'Encrypted message',
-}
-const GENERIC = 'New message'
+/** Apple's limits, in bytes of JSON. */
+export const ALERT_BYTES = 4096
+export const VOIP_BYTES = 5120
+const TITLE_BYTES = 200
+const THREAD_BYTES = 100
+const CATEGORY_BYTES = 100
 
-/** The text that may be kept for a push under this policy: nothing that the policy hides is even written down. */
-export function keptText(
-  policy: BodyPolicy,
-  text: { title?: string | undefined; body?: string | undefined },
-): {
-  title?: string
-  body?: string
-} {
-  if (policy === 'none' || policy === 'encrypted') return {}
-  const title = text.title === undefined ? {} : { title: cut(text.title, 200) }
-  if (policy === 'sender' || text.body === undefined) return title
-  return { ...title, body: cut(text.body, LIMIT) }
+/** What is said instead of a text that we do not have or must not show, and the key under which an app may say it. */
+const SENTENCES: Readonly<Record<string, readonly [english: string, key: string]>> = {
+  'subscription-request': ['wants to add you as a contact', 'BELFRY_SUBSCRIPTION'],
+  invitation: ['invites you to a room', 'BELFRY_INVITATION'],
+  call: ['is calling you', 'BELFRY_CALL'],
+  'call-ended': ['Call ended', 'BELFRY_CALL_ENDED'],
+  'call-missed': ['Missed call', 'BELFRY_MISSED_CALL'],
+  attention: ['asks for your attention', 'BELFRY_ATTENTION'],
+  encrypted: ['Encrypted message', 'BELFRY_ENCRYPTED'],
 }
+const GENERIC = ['New message', 'BELFRY_MESSAGE'] as const
 
-/** `short` is the form without any text of the message: for when the long one was refused as too large. */
-export function composePayload(input: PayloadInput, policy: BodyPolicy, short = false): Payload {
-  const shown = policy === 'sender' || policy === 'full'
-  const sentence = SENTENCES[input.kind] ?? GENERIC
-  const title = shown ? input.title || input.sender : undefined
-  const text = policy === 'full' && !short && input.body ? input.body : sentence
-  const build = (body: string): Payload => ({
-    aps: {
-      alert: { ...(title === undefined ? {} : { title }), body },
-      ...(input.badge === null || input.badge === undefined ? {} : { badge: input.badge }),
-      sound: 'default',
-      ...(shown ? { 'thread-id': input.sender } : {}),
-      // The app's extension fetches and decrypts, then writes the text itself.
-      ...(policy === 'encrypted' || input.kind === 'encrypted' ? { 'mutable-content': 1 } : {}),
-    },
+/** An alert, or with `silent` its data alone. */
+export function composePayload(input: PayloadInput, how: PayloadOptions): Payload {
+  const { style, options } = how
+  // Nothing is said: only the number on the icon changes.
+  if (input.kind === 'badge') return { aps: { badge: input.badge ?? 0 }, account: input.account }
+  if (options.encryption)
+    return sealedPayload(input, how, alertOf(input, how, 'none', undefined), ALERT_BYTES)
+  const policy = policyFor(style.body, options)
+  const text = policy === 'full' && !how.short && input.kind !== 'encrypted' ? input.body : undefined
+  const build = (body: string | undefined, lean = false): Payload => ({
+    ...(lean ? {} : style.custom),
+    aps: alertOf(input, how, policy, body, lean),
     account: input.account,
-    ...(shown ? { from: input.sender } : {}),
+    ...(lean ? {} : dataOf(input, how, policy, body)),
     ...(input.messageId === '' ? {} : { 'stanza-id': input.messageId }),
   })
-  const payload = build(text)
-  const over = encodedSize(payload) - LIMIT
-  if (over <= 0) return payload
-  // Escapes and multi-byte text count as they are encoded, so the room for the text is found from the encoded size.
-  const room = encodedSize(text) - 2 - over
-  return build(room > 3 ? cutEncoded(text, room) : sentence)
+  // Text that stands twice in the payload takes its room twice, so what is built once may have to be cut again.
+  const payload = text ? (fitted(text, ALERT_BYTES, build) ?? build(undefined)) : build(undefined)
+  return encodedSize(payload) <= ALERT_BYTES ? payload : build(undefined, true)
 }
 
-export const encodedSize = (value: unknown): number => Buffer.byteLength(JSON.stringify(value))
-
-const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
-
-/** The longest beginning of whole graphemes that fits `bytes` of UTF-8, with an ellipsis where something is left out. */
-export function cut(text: string, bytes: number): string {
-  return Buffer.byteLength(text) <= bytes ? text : shorten(text, bytes, (part) => Buffer.byteLength(part))
-}
-
-/** The same, counted as it stands in JSON. */
-function cutEncoded(text: string, bytes: number): string {
-  return shorten(text, bytes, (part) => encodedSize(part) - 2)
-}
-
-function shorten(text: string, bytes: number, size: (part: string) => number): string {
-  const ellipsis = '…'
-  let left = bytes - Buffer.byteLength(ellipsis)
-  let kept = ''
-  // A grapheme may be endless (combining marks): no more of the text is segmented than could fit at all.
-  for (const { segment } of segmenter.segment(text.slice(0, bytes + 1))) {
-    left -= size(segment)
-    if (left < 0) break
-    kept += segment
+/** For PushKit: what CallKit shows. `aps` says nothing. */
+export function composeCall(input: PayloadInput, how: PayloadOptions): Payload {
+  const { call } = input
+  if (how.options.encryption) return sealedPayload(input, how, {}, VOIP_BYTES)
+  const shown = showsSender(policyFor(how.style.body, how.options))
+  const ringing = input.kind === 'call'
+  return {
+    ...how.style.custom,
+    aps: {},
+    account: input.account,
+    call: ringing ? 'proposed' : 'ended',
+    ...(call ? { sid: call.sid } : {}),
+    ...(shown ? { from: input.sender, ...(call ? { sender: call.from } : {}) } : {}),
+    ...(ringing ? { media: call?.media ?? [] } : {}),
   }
-  return kept.trimEnd() + ellipsis
+}
+
+const showsSender = (policy: BodyPolicy): boolean => policy === 'sender' || policy === 'full'
+
+function alertOf(
+  input: PayloadInput,
+  { style, options }: PayloadOptions,
+  policy: BodyPolicy,
+  body: string | undefined,
+  lean = false,
+): Payload['aps'] {
+  const badge = input.badge === null || input.badge === undefined ? {} : { badge: input.badge }
+  if (options.silent) return { 'content-available': 1, ...badge }
+  const quiet = input.kind === 'call-ended'
+  const sound = options.sound ?? style.sound ?? 'default'
+  const category = options.category ?? style.category
+  const level = levelOf(input.kind, style)
+  const shown = showsSender(policy) && !lean
+  return {
+    alert: { ...(shown ? { title: titleOf(input) } : {}), ...wordsOf(input.kind, style, body) },
+    ...badge,
+    ...(sound === '' || quiet ? {} : { sound }),
+    ...(shown ? { 'thread-id': threadOf(input.sender) } : {}),
+    ...(category === undefined ? {} : { category: cut(category, CATEGORY_BYTES) }),
+    // The app's extension fetches or decrypts, then writes the text itself.
+    ...(isMutable(input.kind, policy, style, options) ? { 'mutable-content': 1 } : {}),
+    ...(level === undefined ? {} : { 'interruption-level': level }),
+  }
+}
+
+function titleOf({ title, sender, nick }: PayloadInput): string {
+  const name = cut(title || sender, TITLE_BYTES)
+  return nick ? `${cut(nick, TITLE_BYTES)} (${name})` : name
+}
+
+function wordsOf(kind: string, style: AppStyle, body: string | undefined): Record<string, string> {
+  if (body !== undefined) return { body }
+  const [english, key] = SENTENCES[kind] ?? GENERIC
+  return style.localized ? { 'loc-key': key } : { body: english }
+}
+
+/** A JID may be longer than what groups notifications has to be. */
+function threadOf(sender: string): string {
+  if (Buffer.byteLength(sender) <= THREAD_BYTES) return sender
+  return createHash('sha256').update(sender).digest('base64url')
+}
+
+function levelOf(kind: string, style: AppStyle): string | undefined {
+  if (kind === 'call') return 'time-sensitive'
+  return kind === 'call-ended' ? 'passive' : style.interruption_level
+}
+
+function isMutable(kind: string, policy: BodyPolicy, style: AppStyle, options: DeviceOptions): boolean {
+  if (policy === 'encrypted' || kind === 'encrypted' || style.mutable_content === true) return true
+  return options.mutableContent === true || options.dialect === 'tigase'
+}
+
+/** Beside `aps`: for the app, in the words of its dialect. */
+function dataOf(
+  input: PayloadInput,
+  { options }: PayloadOptions,
+  policy: BodyPolicy,
+  body: string | undefined,
+): Record<string, unknown> {
+  const shown = showsSender(policy)
+  const nick = shown && input.nick ? cut(input.nick, TITLE_BYTES) : undefined
+  return {
+    ...(shown ? { from: input.sender } : {}),
+    ...(nick === undefined ? {} : { nick }),
+    ...(input.call ? { sid: input.call.sid } : {}),
+    // XEP-0357 §6: the summary, for what is woken to write its own notice.
+    ...(options.silent
+      ? {
+          'message-count': input.badge ?? 0,
+          ...(shown ? { 'last-message-sender': input.sender } : {}),
+          ...(body === undefined ? {} : { 'last-message-body': body }),
+        }
+      : {}),
+    ...(options.dialect === 'tigase'
+      ? {
+          'unread-messages': input.badge ?? 0,
+          ...(shown ? { sender: input.sender } : {}),
+          ...(nick === undefined ? {} : { nickname: nick }),
+        }
+      : {}),
+  }
+}
+
+function sealedPayload(
+  input: PayloadInput,
+  how: PayloadOptions,
+  aps: Payload['aps'],
+  limit: number,
+): Payload {
+  const { encryption } = how.options
+  if (!encryption) throw new Error('a payload without a key cannot be sealed')
+  const rest = { aps, account: input.account }
+  const iv = how.bytes(IV_BYTES)
+  const room = limit - encodedSize({ ...rest, encrypted: '', iv: iv.toString('base64') })
+  return { ...rest, ...seal(contentOf(input, how.short === true), encryption, iv, room) }
+}
+
+function contentOf({ kind, sender, nick, body, badge, call }: PayloadInput, short: boolean): Content {
+  const unread = badge ?? 0
+  if (call) {
+    // No media at all is how the app is told that the call is over.
+    const media = kind === 'call' ? { media: call.media } : {}
+    return { unread, sender: call.from, type: 'call', sid: call.sid, ...media }
+  }
+  const [english] = SENTENCES[kind] ?? GENERIC
+  const text = kind === 'encrypted' || short ? undefined : body
+  return {
+    unread,
+    sender,
+    type: nick ? 'groupchat' : 'chat',
+    ...(nick ? { nickname: cut(nick, TITLE_BYTES) } : {}),
+    message: text || english,
+  }
 }

@@ -4,8 +4,8 @@ import type { Job } from '../store/push.ts'
 
 /** What became of one try. The dispatcher acts on this and knows no provider's own words. */
 export type Result =
-  /** Taken. `environment`: it worked only there, the device learns it. */
-  | { readonly is: 'sent'; readonly environment?: PushEnvironment }
+  /** Taken. `environment`: it worked only there, the device learns it. `voipGone`: the token for calls is dead. */
+  | { readonly is: 'sent'; readonly environment?: PushEnvironment; readonly voipGone?: boolean }
   /** Again later. `untouched`: surely not processed, so no attempt was spent. `whole`: everything for this device waits. */
   | {
       readonly is: 'retry'

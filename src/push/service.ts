@@ -10,7 +10,7 @@ import { ApnsProvider } from './apns-provider.ts'
 import type { TokenStore } from './apns-token.ts'
 import type { TransportTimes } from './apns-transport.ts'
 import { Dispatcher } from './dispatcher.ts'
-import type { BodyPolicy } from './payload.ts'
+import type { AppStyle } from './payload.ts'
 import { Webhook } from './webhook.ts'
 
 const log = getLogger('push')
@@ -20,7 +20,9 @@ export interface PushServiceOptions {
   readonly run: <T>(f: () => T) => Promise<T>
   readonly clock: Clock
   readonly random: Random
-  readonly apps: readonly (AppFiles & { readonly body: BodyPolicy })[]
+  readonly apps: readonly (AppFiles & AppStyle)[]
+  /** push.ring_time (ms) */
+  readonly ringMs?: number | undefined
   /** Where the simulator listens, if it is the target instead of Apple. */
   readonly simulator?: { readonly url: string; readonly ca: string } | undefined
   readonly webhook: {
@@ -64,10 +66,19 @@ export class PushService {
     const simulated = simulator && simulatorApp(simulator)
     if (simulated) this.apns = new ApnsSender({ ...transport, apps: [], anyTopic: simulated })
     else if (apps.length > 0) this.apns = new ApnsSender({ ...transport, apps: apps.map(loadApp) })
-    const policies = new Map(apps.map((app) => [app.topic, app.body]))
-    const policy = (topic: string): BodyPolicy => policies.get(topic) ?? 'sender'
+    const styles = new Map(apps.map((app) => [app.topic, app]))
+    const style = (topic: string): AppStyle => styles.get(topic) ?? { body: 'sender' }
     const name = simulated ? 'simulator' : 'apns'
-    const apns = this.apns && new ApnsProvider({ sender: this.apns, policy, clock, name })
+    const apns =
+      this.apns &&
+      new ApnsProvider({
+        sender: this.apns,
+        style,
+        clock,
+        name,
+        ringMs: options.ringMs,
+        bytes: (n) => random.bytes(n),
+      })
     const webhook = makeWebhook(options)
     this.dispatcher = new Dispatcher({
       push,

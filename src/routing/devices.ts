@@ -1,8 +1,9 @@
 /** One way for every dialect into the device table: XEP-0357, the HTTP API and what comes later. */
 import type { Config } from '../config.ts'
 import type { Account } from '../store/accounts.ts'
-import type { Device, PushEnvironment } from '../store/devices.ts'
+import type { Device, DeviceOptions, PushEnvironment } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import { readJid } from '../xmpp/stanza.ts'
 import type { Trip } from './transit.ts'
 
 /** Topic of every registration while the simulator stands in for Apple and no app is configured. */
@@ -10,17 +11,26 @@ export const SIMULATOR_TOPIC = 'org.example.chat'
 
 export interface DeviceWish {
   readonly token: string
+  /** How the token's field is called where it came from, for the error's text. */
+  readonly tokenField?: string | undefined
+  /** PushKit's token: calls go there. */
+  readonly voipToken?: string | undefined
+  readonly voipField?: string | undefined
   readonly topic?: string | undefined
   readonly environment?: PushEnvironment | undefined
   readonly node?: string | undefined
   readonly service?: string | undefined
   readonly sessionKey?: string | undefined
+  /** What a registration before asked for is replaced; undefined leaves it. */
+  readonly options?: DeviceOptions | undefined
 }
 
 /** Registers or refreshes. Throws `bad-request` naming the field that does not fit the configuration. */
 export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Device {
   const topic = chooseTopic(t.config, wish.topic)
-  const token = readToken(wish.token)
+  const token = readToken(wish.token, wish.tokenField)
+  const voipToken =
+    wish.voipToken === undefined ? undefined : readToken(wish.voipToken, wish.voipField ?? 'voip_token')
   const apps = t.config.push.apps.filter((app) => app.topic === topic)
   const { environment } = wish
   // What the app pins must be there; what it leaves open starts as configured and is learned from Apple.
@@ -29,9 +39,32 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
       throw new StanzaError('bad-request', `environment: ${topic} is not in ${environment}.`)
   }
   const assumed = apps[0]?.environment ?? 'production'
-  const { node, service, sessionKey } = wish
-  const registration = { topic, environment, assumed, token, node, service, sessionKey }
+  const { node, service, sessionKey, options } = wish
+  const registration = {
+    topic,
+    environment,
+    assumed,
+    token,
+    node,
+    service,
+    sessionKey,
+    voipToken,
+    options,
+  }
   return t.store.push.devices.enable(account.id, registration, t.now, t.config.limits.devices_per_user)
+}
+
+/**
+ * The built-in push service under one of its names: the host, push.<host> or an alias of an app.
+ * @throws StanzaError remote-server-not-found for any other: the services of others come with federation.
+ */
+export function ownService(t: Trip, text: string): { jid: string; topic: string | undefined } {
+  const jid = readJid(text).toString()
+  const app = t.config.push.apps.find(({ aliases }) => aliases.includes(jid))
+  if (app) return { jid, topic: app.topic }
+  for (const host of t.world.hosts)
+    if (jid === host || jid === `push.${host}`) return { jid, topic: undefined }
+  throw new StanzaError('remote-server-not-found', `jid: ${jid} is not a push service of this server.`)
 }
 
 /** Whether pushes go anywhere at all. */

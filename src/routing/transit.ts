@@ -68,7 +68,8 @@ export interface AccountNodes {
 
 /** What a server has below it, as far as the sender of `t` may know; undefined where there is no such node. */
 export interface ServerNodes {
-  items(t: Transit, node: string): Element[] | undefined
+  /** Without a node: what stands below the server itself. */
+  items(t: Transit, node: string | undefined): Element[] | undefined
   info(t: Transit, node: string): Element[] | undefined
 }
 
@@ -82,8 +83,11 @@ export interface Command {
   readonly hidden?: boolean
   /** Who sees and runs it; everybody else is told `forbidden`. */
   may(t: Transit): boolean
-  /** The first step. Throws StanzaError to refuse. */
-  start(t: Transit): Step
+  /**
+   * The first step. Throws StanzaError to refuse. `values`: what programs send that know the form beforehand and do
+   * not ask for it.
+   */
+  start(t: Transit, values: FormValues | undefined): Step
 }
 
 /** A form for the requester. The form before it is kept by the session, for `prev`. */

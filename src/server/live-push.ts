@@ -31,7 +31,13 @@ export class LivePush {
    */
   async use(config: Config): Promise<void> {
     const { push, webhook } = config
-    const making = JSON.stringify([push.simulator, push.apps, webhook, fingerprint(keyFiles(config))])
+    const making = JSON.stringify([
+      push.simulator,
+      push.apps,
+      push.ring_time,
+      webhook,
+      fingerprint(keyFiles(config)),
+    ])
     if (this.#service && making === this.#made) return this.#service.dispatcher.resume()
     if (push.simulator) this.#simulator ??= await startSimulator()
     const sim = this.#simulator
@@ -40,6 +46,7 @@ export class LivePush {
     const fresh = new PushService({
       ...this.#parts,
       apps: push.apps,
+      ringMs: push.ring_time,
       simulator: sim && { url: sim.url, ca: sim.ca },
       webhook,
       capacity: config.limits.push_queue,

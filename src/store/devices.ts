@@ -5,6 +5,45 @@ import { type Db, type Write, writer } from './db.ts'
 
 export type PushEnvironment = 'production' | 'sandbox'
 
+/** Which messages of one room ring (tigase:push:filter:groupchat:0). */
+export interface RoomFilter {
+  /** Bare JID. */
+  readonly jid: string
+  readonly allow: 'always' | 'mentioned'
+  /** With 'mentioned': the name that counts. */
+  readonly nick?: string
+}
+
+/** What an app asked for when it registered. Whatever is absent was not asked for, and the server's own rules hold. */
+export interface DeviceOptions {
+  /** Ring also while sessions are there but all of them say `away` (tigase:push:away:0). */
+  readonly away?: true
+  /** The app wants a push's importance to follow its content (tigase:push:priority:0). */
+  readonly byContent?: true
+  /** The app takes calls (tigase:push:jingle:0). */
+  readonly calls?: true
+  /** Woken unseen instead of alerted: the app says itself what there is. */
+  readonly silent?: true
+  /** 'normal' lets the phone save power (apns-priority 5). */
+  readonly importance?: 'high' | 'normal'
+  /** Instead of the app's. */
+  readonly sound?: string
+  readonly category?: string
+  readonly mutableContent?: true
+  /** Nothing of those who are no contacts. */
+  readonly ignoreUnknown?: true
+  /** Bare JIDs that do not ring. */
+  readonly muted?: readonly string[]
+  /** Rooms that ring; absent: the server's rules hold for every room. */
+  readonly rooms?: readonly RoomFilter[]
+  /** Less than the app's policy lets Apple see. */
+  readonly hides?: 'body' | 'sender'
+  /** Content is readable with this key only, base64 of 16 bytes. Never shown to anybody. */
+  readonly encryption?: { readonly scheme: 'aes-128-gcm'; readonly key: string; readonly maxSize?: number }
+  /** The app reads the keys that Tigase's push service writes. */
+  readonly dialect?: 'tigase'
+}
+
 export const devices = sqliteTable('devices', {
   id: integer('id').primaryKey(),
   accountId: integer('account_id').notNull(),
@@ -20,6 +59,8 @@ export const devices = sqliteTable('devices', {
   refreshedAt: integer('refreshed_at').notNull(),
   lastSuccess: integer('last_success'),
   lastReason: text('last_reason'),
+  voipToken: text('voip_token'),
+  options: text('options', { mode: 'json' }).$type<DeviceOptions>().notNull(),
 })
 
 export type Device = typeof devices.$inferSelect
@@ -33,6 +74,9 @@ export interface Registration {
   readonly sessionKey?: string | undefined
   readonly node?: string | undefined
   readonly service?: string | undefined
+  readonly voipToken?: string | undefined
+  /** They replace those of the registration before; undefined leaves them as they are. */
+  readonly options?: DeviceOptions | undefined
 }
 
 /** What disables a registration: all fields that are given must match. */
@@ -41,6 +85,7 @@ export interface DeviceMatch {
   readonly token?: string | undefined
   readonly node?: string | undefined
   readonly service?: string | undefined
+  readonly sessionKey?: string | undefined
 }
 
 /** A success is noted at most this often: it is for people who look, not for the sender. */
@@ -59,10 +104,13 @@ export class Devices {
     sessionKey: string | null
     node: string | null
     service: string | null
+    voipToken: string | null
+    options: string
     now: number
   }>
   readonly #delete: Write<{ id: number }>
   readonly #deleteStale: Write<{ id: number; before: number }>
+  readonly #forgetVoip: Write<{ id: number; token: string }>
   readonly #succeeded: Write<{ id: number; at: number; before: number }>
   readonly #failed: Write<{ id: number; reason: string }>
   readonly #learned: Write<{ id: number; environment: PushEnvironment }>
@@ -100,6 +148,8 @@ export class Devices {
           service: p('service'),
           createdAt: p('createdAt'),
           refreshedAt: p('refreshedAt'),
+          voipToken: p('voipToken'),
+          options: p('options'),
         })
         .prepare(),
     )
@@ -113,6 +163,8 @@ export class Devices {
           sessionKey: sql`${p('sessionKey')}`,
           node: sql`${p('node')}`,
           service: sql`${p('service')}`,
+          voipToken: sql`${p('voipToken')}`,
+          options: sql`${p('options')}`,
           refreshedAt: sql`${p('now')}`,
         })
         .where(byId)
@@ -124,6 +176,14 @@ export class Devices {
       orm
         .delete(devices)
         .where(and(byId, sql`${devices.refreshedAt} <= ${p('before')}`))
+        .prepare(),
+    )
+    this.#forgetVoip = writer(
+      db,
+      orm
+        .update(devices)
+        .set({ voipToken: null })
+        .where(and(byId, eq(devices.voipToken, p('token'))))
         .prepare(),
     )
     this.#succeeded = writer(
@@ -168,14 +228,20 @@ export class Devices {
     const node = registration.node ?? null
     const service = registration.service ?? null
     const known = this.find(topic, token)
-    if (known?.accountId === accountId) {
+    const own = known?.accountId === accountId ? known : undefined
+    // An app that names no token for calls may have named it by another door; a new set of options is whole.
+    const voipToken = registration.voipToken ?? own?.voipToken ?? null
+    const options = registration.options ?? own?.options ?? {}
+    if (own) {
       this.#refresh({
-        id: known.id,
-        environment: environment ?? known.environment,
-        pinned: environment !== undefined || known.environmentPinned,
+        id: own.id,
+        environment: environment ?? own.environment,
+        pinned: environment !== undefined || own.environmentPinned,
         sessionKey,
         node,
         service,
+        voipToken,
+        options: JSON.stringify(options),
         now,
       })
     } else {
@@ -193,6 +259,8 @@ export class Devices {
         service,
         createdAt: now,
         refreshedAt: now,
+        voipToken,
+        options,
       })
     }
     const device = this.find(topic, token)
@@ -208,6 +276,7 @@ export class Devices {
       if (match.token !== undefined && device.token !== match.token) continue
       if (match.node !== undefined && device.node !== match.node) continue
       if (match.service !== undefined && device.service !== match.service) continue
+      if (match.sessionKey !== undefined && device.sessionKey !== match.sessionKey) continue
       removed += this.#delete({ id: device.id })
     }
     return removed
@@ -240,6 +309,11 @@ export class Devices {
    */
   forget(id: number, before: number): boolean {
     return this.#deleteStale({ id, before }) > 0
+  }
+
+  /** Apple called the token for calls dead; one that came since stays. */
+  forgetVoip(id: number, token: string): void {
+    this.#forgetVoip({ id, token })
   }
 
   succeeded(id: number, at: number): void {

@@ -9,8 +9,20 @@ import clients from '../../migrations/0006-clients.sql' with { type: 'text' }
 import invites from '../../migrations/0007-invites.sql' with { type: 'text' }
 import avatars from '../../migrations/0008-avatars.sql' with { type: 'text' }
 import unread from '../../migrations/0009-unread.sql' with { type: 'text' }
+import deviceOptions from '../../migrations/0010-device-options.sql' with { type: 'text' }
 
-const MIGRATIONS: readonly string[] = [core, push, history, pep, sm, clients, invites, avatars, unread]
+const MIGRATIONS: readonly string[] = [
+  core,
+  push,
+  history,
+  pep,
+  sm,
+  clients,
+  invites,
+  avatars,
+  unread,
+  deviceOptions,
+]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */
 export class NewerSchema extends Error {}

@@ -6,6 +6,16 @@ import type { Random } from './clock.ts'
 import { type Db, type Write, writer } from './db.ts'
 import { type Device, Devices, devices } from './devices.ts'
 
+/** What a push says of a call (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
+export interface CallFacts {
+  /** The session's id. */
+  readonly sid: string
+  /** Full JID of who calls. */
+  readonly from: string
+  /** 'audio', 'video'; empty once it has ended. */
+  readonly media: readonly string[]
+}
+
 const outbox = sqliteTable('outbox', {
   id: integer('id').primaryKey({ autoIncrement: true }),
   accountId: integer('account_id').notNull(),
@@ -19,6 +29,8 @@ const outbox = sqliteTable('outbox', {
   title: text('title'),
   body: text('body'),
   badge: integer('badge'),
+  nick: text('nick'),
+  call: text('call', { mode: 'json' }).$type<CallFacts>(),
   createdAt: integer('created_at').notNull(),
   expiresAt: integer('expires_at').notNull(),
   attempts: integer('attempts').notNull().default(0),
@@ -69,6 +81,9 @@ export interface NewPush {
   readonly title?: string | undefined
   readonly body?: string | undefined
   readonly badge?: number | undefined
+  /** Who speaks in the room; `sender` is the room. */
+  readonly nick?: string | undefined
+  readonly call?: CallFacts | undefined
   readonly now: number
   readonly expiresAt: number
 }
@@ -83,7 +98,9 @@ export class Push {
   readonly #page
   readonly #token
   readonly #explained
-  readonly #insert: Write<Omit<typeof outbox.$inferSelect, 'id' | 'state' | 'attempts' | 'hold'>>
+  readonly #insert: Write<
+    Omit<typeof outbox.$inferSelect, 'id' | 'state' | 'attempts' | 'call' | 'hold'> & { call: string | null }
+  >
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
   readonly #again: Write<{ id: number; attempts: number; nextAt: number }>
@@ -132,6 +149,9 @@ export class Push {
           title: p('title'),
           body: p('body'),
           badge: p('badge'),
+          nick: p('nick'),
+          // As it is: the column's own way would write a missing one as the text null.
+          call: sql`${p('call')}`,
           createdAt: p('createdAt'),
           expiresAt: p('expiresAt'),
           nextAt: p('nextAt'),
@@ -197,11 +217,14 @@ export class Push {
       title: push.title ?? null,
       body: push.body ?? null,
       badge: push.badge ?? null,
+      nick: push.nick ?? null,
+      call: push.call ?? null,
       createdAt: now,
       expiresAt: push.expiresAt,
       nextAt: now,
     }
-    this.#insert({ ...values, deviceId: device?.id ?? null })
+    const call = values.call && JSON.stringify(values.call)
+    this.#insert({ ...values, call, deviceId: device?.id ?? null })
     const id = this.#lastId()
     this.#db.turn.after(() => this.queued?.({ ...values, id, attempts: 0, account: account.jid, device }))
   }
@@ -269,6 +292,17 @@ export class Push {
        SELECT 1 FROM verdicts WHERE account_id = ?1 AND message_id = ?2 AND verdict <> 'suppressed' LIMIT 1`,
     )
     return mine.get(accountId, messageId) !== null
+  }
+
+  /** Devices that a message has rung, or is about to. */
+  rung(accountId: number, messageId: string): number[] {
+    const mine = this.#db.raw.query<{ id: number }, [number, string]>(
+      `SELECT device_id AS id FROM outbox
+         WHERE account_id = ?1 AND message_id = ?2 AND state = 'queued' AND device_id IS NOT NULL UNION
+       SELECT device_id FROM verdicts
+         WHERE account_id = ?1 AND message_id = ?2 AND verdict = 'sent' AND device_id IS NOT NULL`,
+    )
+    return mine.all(accountId, messageId).map(({ id }) => id)
   }
 
   /** The account's last verdicts, newest first. */

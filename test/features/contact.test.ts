@@ -20,7 +20,9 @@ test('XEP-0157 §3: addresses are a form in the server’s disco#info, and part 
   expect(form?.get('abuse-addresses')).toEqual(['mailto:abuse@bix.org', 'xmpp:abuse@bix.org'])
   expect(form && formValue(form, 'support-addresses')).toBe('https://bix.org/help')
   const parts = [
-    'pubsub/pep//', 'server/im//Belfry',
+    ...children(query, 'identity')
+      .map(({ attrs }) => `${attrs.category}/${attrs.type}//${attrs.name ?? ''}`)
+      .sort(),
     ...children(query, 'feature').map((el) => el.attrs.var ?? '').sort(),
     'http://jabber.org/network/serverinfo',
     'abuse-addresses', 'mailto:abuse@bix.org', 'xmpp:abuse@bix.org',

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { APP_DEFAULTS } from '../support/apns.ts'
 import { basic, JULIET, PASSWORD, ROMEO, startHttp } from './support.ts'
 
 const of = async <T>(answer: Response | Promise<Response>): Promise<T> => (await (await answer).json()) as T
@@ -191,7 +192,7 @@ test('the OpenAPI document describes each API route with its security and its pr
 })
 
 test('devices: registered as often as the app likes, one owner at a time, the topic chosen or asked for', async () => {
-  const app = { aliases: [] as string[], body: 'sender' as const }
+  const app = APP_DEFAULTS
   using w = await startHttp(({ push }) => {
     push.simulator = false
     push.apps = [{ ...app, topic: 'org.bix.chat', environment: 'sandbox' }]

@@ -1,17 +1,17 @@
 import { expect, test } from 'bun:test'
 import { type Config, defaults } from '../../src/config.ts'
 import { needsRestart, takeOver } from '../../src/ops/live-keys.ts'
+import { APP_DEFAULTS } from '../support/apns.ts'
 
 const APP = {
+  ...APP_DEFAULTS,
   topic: 'org.bix.chat',
   environment: 'production',
   team_id: 'TEAM123456',
   key_id: 'KEY1234567',
   key_file: 'one.p8',
-  aliases: [],
-  body: 'sender',
 } as const
-const app = (change: { key_file?: string } = {}) => ({ ...APP, ...change, aliases: [] })
+const app = (change: { key_file?: string } = {}) => ({ ...APP, ...change })
 
 function changed(change: (config: Config) => void): { waiting: string[]; running: Config } {
   const running = defaults()

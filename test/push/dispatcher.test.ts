@@ -72,7 +72,12 @@ function dispatcher(options: Partial<DispatcherOptions> = {}): Dispatcher {
 }
 
 const apns = (options: Parameters<typeof senderTo>[1] = {}): Provider =>
-  new ApnsProvider({ sender: senderTo(sim, options), policy: () => 'full', clock: systemClock })
+  new ApnsProvider({
+    sender: senderTo(sim, options),
+    style: () => ({ body: 'full' }),
+    clock: systemClock,
+    bytes: (n) => systemRandom.bytes(n),
+  })
 
 const device = (n: number, more: Partial<Registration> = {}): Promise<Device> =>
   run(() =>

@@ -1,5 +1,20 @@
+import { createDecipheriv } from 'node:crypto'
 import { describe, expect, test } from 'bun:test'
-import { type BodyPolicy, composePayload, cut, encodedSize, keptText } from '../../src/push/payload.ts'
+import { type AppStyle, composeCall, composePayload, type PayloadInput } from '../../src/push/payload.ts'
+import { type BodyPolicy, keeps } from '../../src/push/policy.ts'
+import { cut, encodedSize } from '../../src/push/text.ts'
+import type { DeviceOptions } from '../../src/store/devices.ts'
+import { seededRandom } from '../support/clock.ts'
+
+const random = seededRandom(1)
+const bytes = (n: number) => random.bytes(n)
+const compose = (
+  what: PayloadInput,
+  style: BodyPolicy | AppStyle,
+  options: DeviceOptions = {},
+  short = false,
+) =>
+  composePayload(what, { style: typeof style === 'string' ? { body: style } : style, options, short, bytes })
 
 const input = {
   kind: 'body',
@@ -14,7 +29,7 @@ const GENERIC = 'New message'
 
 describe('a payload', () => {
   test('shows what the policy allows and nothing else', () => {
-    expect(composePayload(input, 'full')).toEqual({
+    expect(compose(input, 'full')).toEqual({
       aps: {
         alert: { title: 'Romeo', body: input.body },
         badge: 3,
@@ -25,46 +40,47 @@ describe('a payload', () => {
       from: 'romeo@bix.org',
       'stanza-id': '17',
     })
-    expect(composePayload(input, 'sender').aps.alert).toEqual({ title: 'Romeo', body: GENERIC })
-    expect(composePayload(input, 'none')).toEqual({
+    expect(compose(input, 'sender').aps.alert).toEqual({ title: 'Romeo', body: GENERIC })
+    expect(compose(input, 'none')).toEqual({
       aps: { alert: { body: GENERIC }, badge: 3, sound: 'default' },
       account: 'juliet@bix.org',
       'stanza-id': '17',
     })
-    const hidden = JSON.stringify(composePayload(input, 'encrypted'))
+    const hidden = JSON.stringify(compose(input, 'encrypted'))
     expect(hidden).toContain('"mutable-content":1')
     expect(hidden).not.toMatch(/romeo|saint/i)
   })
 
   test('of an encrypted message never shows the fallback text', () => {
-    const { aps } = composePayload({ ...input, kind: 'encrypted', body: null }, 'full')
+    const { aps } = compose({ ...input, kind: 'encrypted', body: null }, 'full')
     expect(aps).toMatchObject({ alert: { title: 'Romeo', body: 'Encrypted message' }, 'mutable-content': 1 })
   })
 
   test('says what a call, an invitation and a subscription request are', () => {
     for (const kind of ['call', 'invitation', 'subscription-request']) {
-      expect(composePayload({ ...input, kind, body: null }, 'sender').aps.alert).not.toMatchObject({
+      expect(compose({ ...input, kind, body: null }, 'sender').aps.alert).not.toMatchObject({
         body: GENERIC,
       })
     }
   })
 
   test('keeps no text in the outbox that the policy hides', () => {
-    const text = { title: 'Romeo', body: 'saint' }
-    const kept: Record<BodyPolicy, object> = {
-      none: {},
-      encrypted: {},
-      sender: { title: 'Romeo' },
-      full: text,
-    }
-    for (const policy of ['none', 'encrypted', 'sender', 'full'] as const)
-      expect(keptText(policy, text)).toEqual(kept[policy])
+    const kept: [BodyPolicy, DeviceOptions, names: boolean, body: boolean][] = [
+      ['none', {}, false, false],
+      ['encrypted', {}, false, false],
+      ['sender', {}, true, false],
+      ['full', {}, true, true],
+      ['full', { hides: 'body' }, true, false],
+      ['full', { hides: 'sender' }, false, false],
+      ['none', { encryption: { scheme: 'aes-128-gcm', key: KEY } }, true, true],
+    ]
+    for (const [policy, options, names, body] of kept) expect(keeps(policy, options)).toEqual({ names, body })
   })
 
   const hard = ['a', 'é', '"\\', '\u0001\n', '漢', '👩‍👩‍👧‍👦', '🇫🇷', 'e\u0301\u0302', '\ud800', 'שלום ']
   for (const unit of hard) {
     test(`of ${JSON.stringify(unit)} × 6000 is trimmed to at most 4096 encoded bytes, close to it`, () => {
-      const payload = composePayload({ ...input, body: unit.repeat(6000) }, 'full')
+      const payload = compose({ ...input, body: unit.repeat(6000) }, 'full')
       expect(encodedSize(payload)).toBeLessThanOrEqual(4096)
       expect(encodedSize(payload)).toBeGreaterThan(4000)
     })
@@ -75,5 +91,192 @@ describe('a payload', () => {
     expect(cut(family.repeat(3), 60)).toBe(`${family.repeat(2)}…`)
     expect(cut('short', 60)).toBe('short')
     expect(cut('a\u0301'.repeat(10), 10)).toBe('a\u0301a\u0301…')
+  })
+
+  test('names the room and who speaks in it', () => {
+    const room = { ...input, sender: 'garden@conference.bix.org', title: 'The Garden', nick: 'Romeo' }
+    const payload = compose(room, 'full')
+    expect(payload.aps).toMatchObject({
+      alert: { title: 'Romeo (The Garden)', body: input.body },
+      'thread-id': 'garden@conference.bix.org',
+    })
+    expect(payload).toMatchObject({ nick: 'Romeo', from: 'garden@conference.bix.org' })
+    expect(JSON.stringify(compose(room, 'none'))).not.toMatch(/Romeo|arden/)
+  })
+
+  test('looks as the app’s table says', () => {
+    const style: AppStyle = {
+      body: 'sender',
+      localized: true,
+      sound: 'bell.caf',
+      category: 'CHAT',
+      mutable_content: true,
+      interruption_level: 'passive',
+      custom: { tenant: 'verona', beta: true },
+    }
+    expect(compose(input, style)).toEqual({
+      tenant: 'verona',
+      beta: true,
+      aps: {
+        alert: { title: 'Romeo', 'loc-key': 'BELFRY_MESSAGE' },
+        badge: 3,
+        sound: 'bell.caf',
+        'thread-id': 'romeo@bix.org',
+        category: 'CHAT',
+        'mutable-content': 1,
+        'interruption-level': 'passive',
+      },
+      account: 'juliet@bix.org',
+      from: 'romeo@bix.org',
+      'stanza-id': '17',
+    })
+    expect(compose(input, { body: 'full', sound: '' }).aps).not.toHaveProperty('sound')
+    expect(compose(input, style, { sound: 'own.caf', category: 'OWN' }).aps).toMatchObject({
+      sound: 'own.caf',
+      category: 'OWN',
+    })
+  })
+
+  test('of a call: an alert that disturbs, one that replaces it in silence, one that is missed', () => {
+    const of = (kind: string) => compose({ ...input, kind, body: null, call: CALL }, 'sender').aps
+    expect(of('call')).toMatchObject({ 'interruption-level': 'time-sensitive', sound: 'default' })
+    expect(of('call-ended')).toMatchObject({
+      alert: { body: 'Call ended' },
+      'interruption-level': 'passive',
+    })
+    expect(of('call-ended')).not.toHaveProperty('sound')
+    expect(of('call-missed')).toMatchObject({ alert: { body: 'Missed call' }, sound: 'default' })
+  })
+
+  test('silent: nothing is shown, the summary is there for the app', () => {
+    expect(compose(input, 'full', { silent: true })).toEqual({
+      aps: { 'content-available': 1, badge: 3 },
+      account: 'juliet@bix.org',
+      from: 'romeo@bix.org',
+      'message-count': 3,
+      'last-message-sender': 'romeo@bix.org',
+      'last-message-body': input.body,
+      'stanza-id': '17',
+    })
+    for (const unit of hard) {
+      const long = compose({ ...input, body: unit.repeat(6000) }, 'full', { silent: true })
+      expect(encodedSize(long)).toBeLessThanOrEqual(4096)
+    }
+  })
+
+  test('stays below the limit whatever the names are', () => {
+    const long = '漢'.repeat(680)
+    for (const policy of ['sender', 'full'] as const) {
+      const names = { account: `${long}@bix.org`, sender: `${long}@other.example`, title: long, nick: long }
+      const payload = compose({ ...input, ...names }, { body: policy, custom: { k: 'x'.repeat(500) } })
+      expect(encodedSize(payload)).toBeLessThanOrEqual(4096)
+      expect(payload.account).toBe(names.account)
+    }
+  })
+})
+
+const KEY = Buffer.from('0123456789abcdef').toString('base64')
+const CALL = { sid: 'ca3cf894', from: 'romeo@bix.org/orchard', media: ['audio', 'video'] }
+const sealing: DeviceOptions = {
+  dialect: 'tigase',
+  encryption: { scheme: 'aes-128-gcm', key: KEY },
+}
+
+/**
+ * What Siskin's notification extension does with it: NotificationService.swift:53 and Cipher+AES.swift:125 of
+ * tigase/siskin-im (d77818f), where the last 16 bytes are the tag and a wrong one ends it.
+ */
+function unseal(payload: object, key = KEY): unknown {
+  const { encrypted, iv } = payload as { encrypted: string; iv: string }
+  const data = Buffer.from(encrypted, 'base64')
+  const decipher = createDecipheriv('aes-128-gcm', Buffer.from(key, 'base64'), Buffer.from(iv, 'base64'))
+  decipher.setAuthTag(data.subarray(-16))
+  const text = Buffer.concat([decipher.update(data.subarray(0, -16)), decipher.final()])
+  return JSON.parse(text.toString())
+}
+
+describe('tigase:push:encrypt:0: a sealed payload', () => {
+  test('shows Apple nothing, and its reader all, under a tag that holds', () => {
+    const payload = compose(input, 'none', sealing)
+    expect(JSON.stringify(payload)).not.toMatch(/romeo|saint/i)
+    expect(payload.aps).toMatchObject({ alert: { body: 'New message' }, 'mutable-content': 1, badge: 3 })
+    expect(unseal(payload)).toEqual({
+      unread: 3,
+      sender: 'romeo@bix.org',
+      type: 'chat',
+      message: input.body,
+    })
+    const { encrypted } = payload as unknown as { encrypted: string }
+    const forged = Buffer.from(encrypted, 'base64')
+    forged.writeUInt8(forged.readUInt8(0) ^ 1, 0)
+    expect(() => unseal({ ...payload, encrypted: forged.toString('base64') })).toThrow()
+    expect(() => unseal(payload, Buffer.from('another key 1234').toString('base64'))).toThrow()
+  })
+
+  test('never has the same IV twice', () => {
+    const ivs = Array.from({ length: 50 }, () => compose(input, 'none', sealing).iv)
+    expect(new Set(ivs).size).toBe(50)
+  })
+
+  test('has the words that end no extension: type and media are known ones', () => {
+    expect(unseal(compose({ ...input, nick: 'Romeo' }, 'none', sealing))).toMatchObject({
+      type: 'groupchat',
+      nickname: 'Romeo',
+    })
+    const call = { style: { body: 'none' }, options: sealing, bytes } as const
+    expect(unseal(composeCall({ ...input, kind: 'call', call: CALL }, call))).toEqual({
+      unread: 3,
+      sender: 'romeo@bix.org/orchard',
+      type: 'call',
+      sid: 'ca3cf894',
+      media: ['audio', 'video'],
+    })
+    // CallManager.swift:1047: no media is the end of the call.
+    expect(unseal(composeCall({ ...input, kind: 'call-ended', call: CALL }, call))).not.toHaveProperty(
+      'media',
+    )
+  })
+
+  for (const unit of ['a', '"\\', '漢', '👩‍👩‍👧‍👦', '\ud800'])
+    test(`of ${JSON.stringify(unit)} × 6000 fits, with max-size and without`, () => {
+      const long = { ...input, body: unit.repeat(6000) }
+      const payload = compose(long, 'none', sealing)
+      expect(encodedSize(payload)).toBeLessThanOrEqual(4096)
+      expect(encodedSize(payload)).toBeGreaterThan(3900)
+      const small = compose(long, 'none', {
+        ...sealing,
+        encryption: { scheme: 'aes-128-gcm', key: KEY, maxSize: 1000 },
+      })
+      const content = JSON.stringify(unseal(small))
+      expect(Buffer.byteLength(content)).toBeLessThanOrEqual(1000)
+      expect(Buffer.byteLength(content)).toBeGreaterThan(900)
+    })
+
+  test('says nothing of an encrypted message but that it is one', () => {
+    expect(unseal(compose({ ...input, kind: 'encrypted' }, 'full', sealing))).toMatchObject({
+      message: 'Encrypted message',
+    })
+  })
+})
+
+describe('a call for PushKit', () => {
+  const how = (body: BodyPolicy) => ({ style: { body }, options: {}, bytes })
+  test('names who calls, which call and with what; its end names the same call', () => {
+    const call = { ...input, call: CALL }
+    expect(composeCall({ ...call, kind: 'call' }, how('sender'))).toEqual({
+      aps: {},
+      account: 'juliet@bix.org',
+      call: 'proposed',
+      sid: 'ca3cf894',
+      from: 'romeo@bix.org',
+      sender: 'romeo@bix.org/orchard',
+      media: ['audio', 'video'],
+    })
+    expect(composeCall({ ...call, kind: 'call-ended' }, how('none'))).toEqual({
+      aps: {},
+      account: 'juliet@bix.org',
+      call: 'ended',
+      sid: 'ca3cf894',
+    })
   })
 })

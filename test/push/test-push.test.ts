@@ -19,6 +19,8 @@ const device = (id: number, topic = TOPIC): Device => ({
   refreshedAt: 0,
   lastSuccess: null,
   lastReason: null,
+  voipToken: null,
+  options: {},
 })
 const tools = { clock: systemClock, random: systemRandom }
 

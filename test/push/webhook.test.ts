@@ -58,6 +58,8 @@ const job: Job = {
   title: null,
   body: 'a&b=c + ü 👍\n"',
   badge: 2,
+  nick: null,
+  call: null,
   createdAt: 1_700_000_000_000,
   expiresAt: 2_000_000_000_000,
   attempts: 0,

@@ -69,3 +69,14 @@ export function request(n: number, change: Partial<ApnsRequest> = {}): ApnsReque
     ...change,
   }
 }
+
+/** The keys of [[push.apps]] that have defaults. */
+export const APP_DEFAULTS = {
+  aliases: [] as string[],
+  providers: [] as string[],
+  body: 'sender' as const,
+  localized: false,
+  sound: 'default',
+  mutable_content: false,
+  custom: {},
+}

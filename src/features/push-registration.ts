@@ -1,0 +1,215 @@
+/**
+ * Push Notifications (XEP-0357 §5, §6): every dialect in which apps register ends in the one device table. What each
+ * of them says is read in push/dialects; here is who may, and what is kept.
+ */
+import type { Config } from '../config.ts'
+import { PUSH_COMMANDS, readRegisterPush, readUnregisterPush } from '../push/dialects/conversations.ts'
+import { readEnable, type Wanted } from '../push/dialects/enable.ts'
+import { readNode, writeNode } from '../push/dialects/node.ts'
+import { P1_PUSH, readP1Push } from '../push/dialects/p1.ts'
+import {
+  readTigaseDevice,
+  TIGASE_FEATURES,
+  TIGASE_PAYLOAD,
+  TIGASE_SERVICE_FEATURES,
+} from '../push/dialects/tigase.ts'
+import { ask, COMMANDS, done, note } from '../routing/commands.ts'
+import { ownService, pushIsOn, readToken, registerDevice } from '../routing/devices.ts'
+import type { Feature } from '../routing/feature.ts'
+import type { Command, Done, Transit } from '../routing/transit.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { type Field, type FormValues, writeForm } from '../xmpp/forms.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { readJid } from '../xmpp/stanza.ts'
+import { type Element, xml } from '../xmpp/xml.ts'
+
+/** The push service as an item below the server, for apps that look for one. */
+const SERVICE_NODE = 'push'
+const SECRET_BYTES = 12
+
+export function pushRegistration(config: Config): Feature {
+  const base = { name: 'push-registration', xeps: [{ number: 357, version: '0.4.1' }] } as const
+  const iq = {
+    // COMPAT(XMPPFramework, 4.x): sent without `to`, which means the own account.
+    [`account set {${NS.push}}enable`]: enable,
+    [`account set {${NS.push}}disable`]: disable,
+    [`account set {${P1_PUSH}}push`]: enableP1,
+    [`account set {${P1_PUSH}}disable`]: disableP1,
+  }
+  if (!pushIsOn(config)) return { ...base, iq }
+  const providers = providersOf(config)
+  return {
+    ...base,
+    iq,
+    // COMPAT(XMPPFramework, XMPPProcessOne): looks for this before it says that push is supported.
+    streamFeatures: (s) => (s.authenticated ? [xml('push', { xmlns: P1_PUSH })] : []),
+    commands,
+    disco: {
+      server: [NS.push, ...providers],
+      account: [NS.push, ...TIGASE_FEATURES],
+      identities: [{ of: 'server', category: 'pubsub', type: 'push', name: 'Push' }],
+      serverNodes: {
+        items: (t, node) => (node === undefined ? [serviceItem(t)] : undefined),
+        info: (_, node) => (node === SERVICE_NODE ? serviceInfo(providers) : undefined),
+      },
+    },
+  }
+}
+
+/** What the apps of the configuration, or those that try the simulator, call their provider. */
+function providersOf({ push }: Config): string[] {
+  const named = push.apps.flatMap(({ providers }) => providers)
+  return [...new Set(push.apps.length > 0 ? named : ['tigase:messenger:apns:1', 'snikket:apns:1'])]
+}
+
+const serviceItem = (t: Transit): Element =>
+  xml('item', { jid: t.stanza.to?.domain, node: SERVICE_NODE, name: 'Push' })
+
+const serviceInfo = (providers: readonly string[]): Element[] => [
+  xml('identity', { category: 'pubsub', type: 'push', name: 'Push' }),
+  ...[NS.push, COMMANDS, ...providers].map((name) => xml('feature', { var: name })),
+]
+
+function enable(t: Transit, el: Element): undefined {
+  const { jid, node } = el.attrs
+  if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
+  const service = ownService(t, jid)
+  const wanted = readEnable(el)
+  register(t, { ...wanted, topic: wanted.topic ?? service.topic }, service.jid, node)
+}
+
+function disable(t: Transit, el: Element): undefined {
+  const { jid, node } = el.attrs
+  if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
+  t.store.push.devices.disable(t.account.id, { service: readJid(jid).toString(), node })
+}
+
+/** The name of the application may be a topic; else it is the old server's own. */
+function enableP1(t: Transit, el: Element): undefined {
+  const { appId, ...wanted } = readP1Push(el)
+  const topic = t.config.push.apps.find((app) => app.topic === appId)?.topic
+  register(t, { ...wanted, topic }, P1_PUSH, undefined)
+}
+
+/** Without a word which device is meant: that of this session, or the only one that there is. */
+function disableP1(t: Transit): undefined {
+  const { devices } = t.store.push
+  const { id } = t.account
+  if (devices.disable(id, { service: P1_PUSH, sessionKey: sessionKey(t) ?? '' }) > 0) return
+  const [only, second] = devices.of(id).filter(({ service }) => service === P1_PUSH)
+  if (only && !second) devices.delete(only.id)
+}
+
+function register(t: Transit, wanted: Wanted, service: string, node: string | undefined): void {
+  const { muted, rooms } = wanted.options
+  const limit = t.config.limits.device_filters
+  if ((muted?.length ?? 0) + (rooms?.length ?? 0) > limit)
+    throw new StanzaError('policy-violation', `At most ${limit} muted contacts and rooms are kept.`)
+  registerDevice(t, t.account, { ...wanted, node, service, sessionKey: sessionKey(t) })
+}
+
+const sessionKey = (t: Transit): string | undefined => t.origin?.agent?.id ?? t.origin?.jid.resource
+
+const textField = (name: string, label: string, required = true): Field => ({
+  name,
+  type: 'text-single',
+  label,
+  ...(required ? { required } : {}),
+})
+
+const PROVIDER = textField('provider', 'Provider')
+const TOKEN = textField('device-token', 'Device token')
+const DEVICE_ID = textField('device-id', 'Device id', false)
+
+const commands: readonly Command[] = [
+  command(
+    'register-device',
+    'Register a device for push',
+    [PROVIDER, TOKEN, textField('device-second-token', 'PushKit token', false)],
+    registerTigase,
+  ),
+  command('unregister-device', 'Unregister a device', [PROVIDER, TOKEN], unregisterTigase),
+  command(
+    PUSH_COMMANDS.register,
+    'Register for Apple push',
+    [textField('token', 'Device token'), DEVICE_ID, textField('topic', 'App', false)],
+    registerPush,
+  ),
+  command(PUSH_COMMANDS.unregister, 'Unregister from Apple push', [DEVICE_ID], unregisterPush),
+]
+
+/** Apps send the form with their first request; whoever does not is shown it. */
+function command(
+  node: string,
+  name: string,
+  fields: readonly Field[],
+  submit: (t: Transit, values: FormValues) => Done,
+): Command {
+  return {
+    node,
+    name,
+    may: (t) => t.origin !== undefined,
+    start: (t, values) => (values ? submit(t, values) : ask(writeForm('form', node, fields, name), submit)),
+  }
+}
+
+/** COMPAT(Siskin, Snikket for iOS): nothing rings before the node is enabled with its filters and its key. */
+function registerTigase(t: Transit, values: FormValues): Done {
+  const { provider, ...device } = readTigaseDevice(values)
+  const token = readToken(device.token, 'device-token')
+  const voipToken =
+    device.voipToken === undefined ? undefined : readToken(device.voipToken, 'device-second-token')
+  const node = writeNode({ token, voipToken, topic: topicOf(t, provider) })
+  const fields: Field[] = [
+    { name: 'node', type: 'text-single', values: [node] },
+    { name: 'features', type: 'text-multi', values: TIGASE_SERVICE_FEATURES },
+    { name: 'max-payload-size', type: 'text-single', values: [String(TIGASE_PAYLOAD)] },
+  ]
+  return done(writeForm('result', 'register-device', fields))
+}
+
+/** The topic of the one app with this provider; undefined leaves it to the service's name. */
+function topicOf(t: Transit, provider: string | undefined): string | undefined {
+  if (provider === undefined) return undefined
+  const { apps } = t.config.push
+  const topics = apps
+    .filter((app) => app.topic === provider || app.providers.includes(provider))
+    .map(({ topic }) => topic)
+  const [only, second] = new Set(topics)
+  return second === undefined ? only : undefined
+}
+
+function unregisterTigase(t: Transit, values: FormValues): Done {
+  const token = readToken(readTigaseDevice(values).token, 'device-token')
+  t.store.push.devices.disable(t.account.id, { token })
+  return done(note('info', 'The device is not rung any more.'))
+}
+
+function registerPush(t: Transit, values: FormValues): Done {
+  const { deviceId, ...wanted } = readRegisterPush(values)
+  const token = readToken(wanted.token)
+  const node = writeNode({ token, topic: wanted.topic, device: deviceId })
+  const jid = (t.stanza.to ?? t.stanza.from).domain
+  register(t, wanted, jid, node)
+  const fields: Field[] = [
+    { name: 'jid', values: [jid] },
+    { name: 'node', values: [node] },
+    // Apps insist on one. The built-in service needs none: nobody else can publish to it.
+    { name: 'secret', values: [t.world.random.bytes(SECRET_BYTES).toString('base64url')] },
+  ]
+  return done(writeForm('result', PUSH_COMMANDS.register, fields))
+}
+
+function unregisterPush(t: Transit, values: FormValues): Done {
+  const { token, deviceId } = readUnregisterPush(values)
+  const { devices } = t.store.push
+  const own = devices.of(t.account.id)
+  const gone = own.filter((device) =>
+    token === undefined
+      ? readNode(device.node ?? '')?.device === deviceId
+      : device.token === readToken(token),
+  )
+  if (gone.length === 0) throw new StanzaError('item-not-found', 'There is no such registration.')
+  for (const { id } of gone) devices.delete(id)
+  return done(note('info', 'The device is not rung any more.'))
+}

@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'bun:test'
+import { hasRungOut, goesToPushKit, requestFor } from '../../src/push/apns-request.ts'
+import { callNews } from '../../src/push/calls.ts'
+import type { Device, DeviceOptions } from '../../src/store/devices.ts'
+import type { Job } from '../../src/store/push.ts'
+import { seededRandom } from '../support/clock.ts'
+import { parse } from '../support/xml.ts'
+
+const random = seededRandom(1)
+const FROM = 'romeo@bix.org/orchard'
+const news = (inner: string) => callNews(parse(`<message>${inner}</message>`), FROM)
+const jmi = (name: string, inner = '') =>
+  `<${name} xmlns='urn:xmpp:jingle-message:0' id='c1'>${inner}</${name}>`
+const rtp = (media: string) => `<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='${media}'/>`
+
+describe('XEP-0353', () => {
+  test('§3.1: a proposal, with the media that phones know', () => {
+    expect(news(jmi('propose', rtp('audio') + rtp('video') + rtp('smell') + rtp('audio')))).toEqual({
+      is: 'proposed',
+      call: { sid: 'c1', from: FROM, media: ['audio', 'video'] },
+    })
+  })
+
+  test('§3.2–3.7: what ends the ringing; only what the caller takes back was missed', () => {
+    for (const name of ['accept', 'proceed', 'reject', 'finish', 'retract'])
+      expect(news(jmi(name))).toMatchObject({ is: 'ended', missed: name === 'retract', call: { sid: 'c1' } })
+    expect(news(jmi('ringing'))).toBeUndefined()
+  })
+
+  test('what is no call, or has no id that can be kept', () => {
+    expect(news('<body>hist!</body>')).toBeUndefined()
+    expect(news(`<propose xmlns='urn:xmpp:jingle-message:0'/>`)).toBeUndefined()
+    expect(news(jmi('propose').replace('c1', 'x'.repeat(201)))).toBeUndefined()
+  })
+})
+
+describe('what Apple is asked', () => {
+  const device = (more: Partial<Device> = {}): Device => ({
+    id: 1,
+    accountId: 1,
+    kind: 'apns',
+    topic: 'org.bix.chat',
+    environment: 'production',
+    environmentPinned: true,
+    token: 'aa'.repeat(32),
+    voipToken: 'bb'.repeat(32),
+    options: {},
+    sessionKey: null,
+    node: null,
+    service: null,
+    createdAt: 0,
+    refreshedAt: 0,
+    lastSuccess: null,
+    lastReason: null,
+    ...more,
+  })
+  const job = (kind: string, more: Partial<Job> = {}): Job => ({
+    id: 1,
+    accountId: 1,
+    account: 'juliet@bix.org',
+    device: device(),
+    messageId: '17',
+    apnsId: '6b1cd1b0-0000-4000-8000-000000000001',
+    collapseId: '17',
+    kind,
+    sender: 'romeo@bix.org',
+    title: null,
+    body: null,
+    badge: 1,
+    nick: null,
+    call: kind.startsWith('call') ? { sid: 'c1', from: FROM, media: ['audio'] } : null,
+    createdAt: 1_000_000,
+    expiresAt: 900_000_000,
+    attempts: 0,
+    nextAt: 0,
+    ...more,
+  })
+  const request = (what: Job) =>
+    requestFor(what, {
+      environment: 'production',
+      style: { body: 'sender' },
+      ringMs: 60_000,
+      short: false,
+      voip: goesToPushKit(what),
+      bytes: (n) => random.bytes(n),
+    })
+
+  test('a call goes to PushKit for as long as it rings', () => {
+    const { token, pushType, expiration, collapseId, priority } = request(job('call'))
+    expect({ token, pushType, expiration, collapseId, priority }).toEqual({
+      token: 'bb'.repeat(32),
+      pushType: 'voip',
+      expiration: 1_060,
+      collapseId: undefined,
+      priority: 10,
+    })
+    expect(hasRungOut(job('call'), 1_059_999, 60_000)).toBe(false)
+    expect(hasRungOut(job('call'), 1_060_000, 60_000)).toBe(true)
+  })
+
+  test('nothing but a call goes there: iOS would end the app', () => {
+    for (const kind of ['body', 'encrypted', 'invitation', 'attention', 'call-missed', 'reaction'])
+      expect(request(job(kind))).toMatchObject({ pushType: 'alert', token: 'aa'.repeat(32) })
+    expect(request(job('call', { call: null }))).toMatchObject({ pushType: 'alert' })
+    expect(hasRungOut(job('call-missed'), 5_000_000, 60_000)).toBe(false)
+  })
+
+  test('without PushKit’s token: alerts of one call, each in the other’s place', () => {
+    const alone = { device: device({ voipToken: null }) }
+    const ids = ['call', 'call-ended', 'call-missed'].map((kind) => request(job(kind, alone)).collapseId)
+    expect(new Set(ids).size).toBe(1)
+    expect(ids[0]?.length).toBeLessThanOrEqual(64)
+    expect(request(job('call', alone))).toMatchObject({ pushType: 'alert', priority: 10, expiration: 1_060 })
+    expect(request(job('call-missed', alone)).expiration).toBe(900_000)
+  })
+
+  test('silent and thrifty apps', () => {
+    const asks = (options: DeviceOptions, kind = 'body') =>
+      request(job(kind, { device: device({ options, voipToken: null }) }))
+    expect(asks({ silent: true })).toMatchObject({ pushType: 'background', priority: 5 })
+    expect(asks({ importance: 'normal' })).toMatchObject({ pushType: 'alert', priority: 5 })
+    expect(asks({ importance: 'normal' }, 'call')).toMatchObject({ priority: 10 })
+    expect(asks({ importance: 'high' })).toMatchObject({ priority: 10, collapseId: '17' })
+  })
+})
