@@ -170,6 +170,7 @@ const app = z
         z.string().regex(/^(?!aps$)/, { error: 'aps is Apple’s' }),
         z.union([z.string().max(500), z.number(), z.boolean()]),
       )
+      .refine((keys) => JSON.stringify(keys).length <= 1024, { error: 'more than 1024 characters in all' })
       .default({})
       .describe('Keys that are added to every payload, for the app.'),
   })

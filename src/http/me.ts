@@ -28,6 +28,12 @@ const deviceBody = z.strictObject({
     .optional()
     .openapi({ description: 'Needed if the server has several apps.' }),
   environment: z.enum(['production', 'sandbox']).optional(),
+  voip_token: z
+    .string()
+    .min(1)
+    .max(400)
+    .optional()
+    .openapi({ description: 'PushKit’s token: calls go there. Left out, the one before stays.' }),
 })
 
 export function addMe(app: App): void {
@@ -119,7 +125,8 @@ function addDevices(app: App): void {
     }),
     async (c) => {
       const { deps } = c.var
-      return c.json(await addDevice(deps, accountOf(deps, ownJid(c)), c.req.valid('json')), 200)
+      const { voip_token: voipToken, ...wish } = c.req.valid('json')
+      return c.json(await addDevice(deps, accountOf(deps, ownJid(c)), { ...wish, voipToken }), 200)
     },
   )
   app.openapi(

@@ -23,25 +23,33 @@ export interface Content {
 }
 
 export const IV_BYTES = 12
+const TAG_BYTES = 16
 /** The least that is left of `max-size`: who calls, and the call's id. */
 const LEAST = 300
 
-/** `room` is what the rest of the payload leaves, in bytes; the message is cut to what fits. */
+/**
+ * `room` is what the rest of the payload leaves, in bytes; the message is cut to what fits, then the nickname goes.
+ * Undefined where not even the names have room.
+ */
 export function seal(
   content: Content,
   encryption: NonNullable<DeviceOptions['encryption']>,
   iv: Buffer,
   room: number,
-): Sealed {
+): Sealed | undefined {
   // Base64 makes 4 bytes of 3, the tag is 16.
-  const fits = Math.floor(room / 4) * 3 - 16
+  const fits = Math.floor(room / 4) * 3 - TAG_BYTES
   const limit = Math.min(Math.max(encryption.maxSize ?? fits, LEAST), fits)
-  const { message, ...rest } = content
-  const small = message === undefined ? rest : fitted(message, limit, (text) => ({ ...rest, message: text }))
-  const text = JSON.stringify(
-    encodedSize(small ?? rest) <= limit ? (small ?? rest) : { ...rest, nickname: undefined },
-  )
+  const small = smaller(content, limit)
+  if (!small) return undefined
   const cipher = createCipheriv('aes-128-gcm', Buffer.from(encryption.key, 'base64'), iv)
-  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
-  return { encrypted: sealed.toString('base64'), iv: iv.toString('base64') }
+  const sealed = [cipher.update(JSON.stringify(small), 'utf8'), cipher.final(), cipher.getAuthTag()]
+  return { encrypted: Buffer.concat(sealed).toString('base64'), iv: iv.toString('base64') }
+}
+
+function smaller(content: Content, limit: number): Content | undefined {
+  const { message, ...rest } = content
+  const whole = message === undefined ? rest : fitted(message, limit, (text) => ({ ...rest, message: text }))
+  const { nickname: _, ...least } = rest
+  return [whole, rest, least].find((part) => part !== undefined && encodedSize(part) <= limit)
 }

@@ -191,6 +191,14 @@ describe('refusals', () => {
       '1:19 "hosts": this host is listed twice',
       '2:2 "tls": cert and key go together: name both or neither',
     ])
+    const app =
+      '[[push.apps]]\ntopic = "a"\nteam_id = "ABCDE12345"\nkey_id = "ABCDE12345"\nkey_file = "k.p8"\n'
+    expect(refused(`${app}custom = { aps = 1 }`)[0]).toContain('aps')
+    expect(
+      refused(
+        `${app}custom = { a = "${'x'.repeat(500)}", b = "${'x'.repeat(500)}", c = "${'x'.repeat(99)}" }`,
+      )[0],
+    ).toContain('1024')
     expect(refused('[[push.apps]]\ntopic = "a.b"')[0]).toStartWith(
       '1:3 "apps": needs exactly one way to sign in',
     )

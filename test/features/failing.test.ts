@@ -94,6 +94,16 @@ const WRITES: [what: string, xml: string, done: (p: P) => unknown][] = [
     (p) => p.store.push.devices.of(romeoOf(p).id).length === 2,
   ],
   [
+    'a device of an old app',
+    iq(`<push xmlns='p1:push'><notification><type>applepush</type><id>${TOKEN}</id></notification></push>`),
+    (p) => p.store.push.devices.of(romeoOf(p).id).length === 2,
+  ],
+  [
+    'a device by command',
+    `<iq type='set' id='w' to='bix.org'>${commandText('register-push-apns', {}, { token: TOKEN })}</iq>`,
+    (p) => p.store.push.devices.of(romeoOf(p).id).length === 2,
+  ],
+  [
     'a device that goes',
     iq(`<disable xmlns='urn:xmpp:push:0' jid='bix.org'/>`),
     (p) => p.store.push.devices.of(romeoOf(p).id).length === 0,

@@ -205,11 +205,15 @@ test('devices: registered as often as the app likes, one owner at a time, the to
   const first = await add(basic(ROMEO), { token })
   expect(first.json).toMatchObject({ topic: 'org.bix.chat', environment: 'sandbox', token: 'ababab' })
   expect((await add(basic(ROMEO), { token: `<${token}>` })).json.id).toBe(first.json.id)
+  const calls = await add(basic(ROMEO), { token, voip_token: 'CD'.repeat(32) })
+  expect(calls.json.id).toBe(first.json.id)
+  expect(w.world.store.push.devices.get(Number(first.json.id))?.voipToken).toBe('cd'.repeat(32))
   const bad: [object, string][] = [
     [{ token: 'xyz' }, 'token'],
     [{ token: 'ab'.repeat(300) }, 'token'],
     [{ token, topic: 'org.other' }, 'topic'],
     [{ token, environment: 'production' }, 'environment'],
+    [{ token, voip_token: 'xyz' }, 'voip_token'],
   ]
   for (const [device, field] of bad) {
     const { status, json } = await add(basic(ROMEO), device)

@@ -252,6 +252,19 @@ describe('tigase:push:encrypt:0: a sealed payload', () => {
       expect(Buffer.byteLength(content)).toBeGreaterThan(900)
     })
 
+  test('is left out where the names alone are too long', () => {
+    const long = '漢'.repeat(680)
+    const names = { account: `${long}@bix.org`, sender: `${long}@other.example`, nick: long }
+    const payload = compose({ ...input, ...names }, 'none', sealing)
+    expect(Object.keys(payload)).toEqual(['aps', 'account'])
+    const room = compose({ ...input, nick: long }, 'none', {
+      ...sealing,
+      encryption: { scheme: 'aes-128-gcm', key: KEY, maxSize: 300 },
+    })
+    expect(unseal(room)).toMatchObject({ sender: 'romeo@bix.org', type: 'groupchat' })
+    expect(Buffer.byteLength(JSON.stringify(unseal(room)))).toBeLessThanOrEqual(300)
+  })
+
   test('says nothing of an encrypted message but that it is one', () => {
     expect(unseal(compose({ ...input, kind: 'encrypted' }, 'full', sealing))).toMatchObject({
       message: 'Encrypted message',
