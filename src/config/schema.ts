@@ -171,6 +171,8 @@ const push = z.strictObject({
   expiration: duration('7d').describe(
     'How long a push is tried and kept for a phone that is off; Apple keeps 30 days.',
   ),
+  alarm_after: duration('5m').describe('A push that waits longer than this raises an alarm.'),
+  certificate_alarm: duration('30d').describe('A push certificate that ends within this raises an alarm.'),
   apps: z.array(app).default([]).describe('The apps that this server may ring.'),
 })
 

@@ -11,6 +11,7 @@ import { addMessages } from './messages.ts'
 import { type App, authorize, routeOf } from './policy.ts'
 import { HttpError, notFound, problemResponse } from './problem.ts'
 import { requestRate } from './rate.ts'
+import { addPush } from './push.ts'
 import { addRegistration } from './registration.ts'
 import { addSystem } from './system.ts'
 import { addTokens } from './tokens.ts'
@@ -49,6 +50,7 @@ export function createApp(deps: HttpDeps): App {
   addUsers(app)
   addMe(app)
   addMessages(app)
+  addPush(app)
   addRegistration(app)
   addTokens(app)
   addInvites(app)

@@ -40,6 +40,8 @@ export interface Answer {
   readonly apnsId: string | undefined
   readonly uniqueId: string | undefined
   readonly body: string
+  /** The other side's clock (ms), where it told the time. */
+  readonly date?: number | undefined
 }
 
 /** No answer came. `processed` is 'no' only where HTTP/2 guarantees it. */
@@ -214,6 +216,7 @@ export class Link {
     let status = 0
     let apnsId: string | undefined
     let uniqueId: string | undefined
+    let date: number | undefined
     let body = ''
     let ended = false
     stream.setEncoding('utf8')
@@ -221,6 +224,8 @@ export class Link {
       status = headers[':status'] ?? 0
       apnsId = single(headers['apns-id'])
       uniqueId = single(headers['apns-unique-id'])
+      const told = Date.parse(headers.date ?? '')
+      if (Number.isFinite(told)) date = told
       this.#alive()
     })
     stream.on('data', (chunk: string) => {
@@ -235,7 +240,7 @@ export class Link {
     })
     stream.on('close', () => {
       if (status === 0 || (!ended && stream.rstCode !== 0)) this.#fail(exchange, failure)
-      else this.#finish(exchange, { status, apnsId, uniqueId, body })
+      else this.#finish(exchange, { status, apnsId, uniqueId, body, date })
     })
   }
 

@@ -7,7 +7,7 @@ import { getLogger } from '../log.ts'
 import { pushes, pushLatency, pushQueue } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Job, Push } from '../store/push.ts'
-import { Lane } from './lane.ts'
+import { Lane, type LaneState } from './lane.ts'
 import { backoff, type Provider, type Result } from './provider.ts'
 
 const log = getLogger('push')
@@ -52,7 +52,7 @@ export class Dispatcher {
   readonly #lanes = new Map<string, Lane>()
   readonly #inFlight = new Map<Provider, number>()
   /** Rows in memory by id: waiting, delayed or under way. */
-  readonly #held = new Map<number, () => void>()
+  readonly #held = new Map<number, { readonly due: number; cancel: () => void }>()
   #refilling = false
   #missed = false
   readonly #deviceUntil = new Map<number, number>()
@@ -99,6 +99,18 @@ export class Dispatcher {
     return [...this.#lanes.values()].filter((lane) => lane.pausedUntil > 0).map((lane) => lane.describe())
   }
 
+  /** Every lane that has something to do or to wait for, for people. */
+  lanes(): LaneState[] {
+    return [...this.#lanes.values()].map((lane) => lane.state())
+  }
+
+  /** Since when the push is due that waits longest (ms); undefined while nothing waits. */
+  oldest(): number | undefined {
+    // Rows come in order and keep their place until they are answered.
+    for (const { due } of this.#held.values()) return due
+    return undefined
+  }
+
   /** The operator changed something (a reload): paused lanes are tried at once. */
   resume(): void {
     for (const lane of this.#lanes.values()) lane.resume()
@@ -109,7 +121,7 @@ export class Dispatcher {
   async stop(drainMs: number): Promise<void> {
     this.#running = false
     this.#options.push.queued = undefined
-    for (const cancel of this.#held.values()) cancel()
+    for (const held of this.#held.values()) held.cancel()
     for (const lane of this.#lanes.values()) lane.stop()
     const { apns, webhook } = this.#options
     await Promise.all([apns?.stop(drainMs), webhook?.stop(drainMs)])
@@ -169,7 +181,7 @@ export class Dispatcher {
   }
 
   #hold(job: Job): void {
-    this.#held.set(job.id, () => undefined)
+    this.#held.set(job.id, { due: dueOf(job), cancel: () => undefined })
     this.#lane(job)?.push(job)
   }
 
@@ -250,11 +262,15 @@ export class Dispatcher {
       reason: result.is === 'sent' ? 'Accepted' : this.#label(result.reason),
     })
     if (result.is === 'sent')
-      pushLatency.observe({ provider }, Math.max(0, this.#options.clock.now() - job.createdAt) / 1000)
+      pushLatency.observe({ provider }, Math.max(0, this.#options.clock.now() - this.#due(job)) / 1000)
     // An untouched row is as it was: there is nothing to record.
     if (result.is === 'pause' || (result.is === 'retry' && result.untouched)) return this.#settleIdle()
     this.#answers.push(answer)
     this.#record()
+  }
+
+  #due(job: Job): number {
+    return this.#held.get(job.id)?.due ?? job.createdAt
   }
 
   /** A metric's label is memory for ever, and reasons are another side's words: their number is bounded. */
@@ -287,11 +303,11 @@ export class Dispatcher {
     // Never sleep past the end: an expired row is dropped on time.
     const cancel = clock.after(Math.min(wait, Math.max(0, job.expiresAt - clock.now())), () => {
       if (!this.#held.has(job.id)) return
-      this.#held.set(job.id, () => undefined)
       this.#lane(job)?.push(job)
       this.notify()
     })
-    this.#held.set(job.id, cancel)
+    const held = this.#held.get(job.id)
+    if (held) held.cancel = cancel
   }
 
   #pause(job: Job, lane: Lane, result: Result & { is: 'pause' }): void {
@@ -371,3 +387,6 @@ export class Dispatcher {
     this.#idle()
   }
 }
+
+/** A row that was held back or is sent again is due from then on, not since its message came. */
+const dueOf = (job: Job): number => (job.attempts === 0 ? Math.max(job.createdAt, job.nextAt) : job.createdAt)

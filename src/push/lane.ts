@@ -3,6 +3,16 @@ import type { Clock } from '../store/clock.ts'
 import type { Job } from '../store/push.ts'
 import type { Provider } from './provider.ts'
 
+/** For people; times in ms. */
+export interface LaneState {
+  readonly lane: string
+  readonly waiting: number
+  readonly under_way: number
+  /** Why it rests, and until when; null while it works. */
+  readonly paused: string | null
+  readonly until: number | null
+}
+
 export class Lane {
   readonly #queue: Job[] = []
   #head = 0
@@ -98,6 +108,17 @@ export class Lane {
 
   stop(): void {
     this.#cancel?.()
+  }
+
+  state(): LaneState {
+    const rests = this.pausedUntil > 0
+    return {
+      lane: this.name,
+      waiting: this.length,
+      under_way: this.#open,
+      paused: rests ? this.#reason : null,
+      until: rests ? this.pausedUntil : null,
+    }
   }
 
   describe(): { lane: string; reason: string; until: number } {

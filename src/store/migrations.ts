@@ -8,8 +8,9 @@ import sm from '../../migrations/0005-sm.sql' with { type: 'text' }
 import clients from '../../migrations/0006-clients.sql' with { type: 'text' }
 import invites from '../../migrations/0007-invites.sql' with { type: 'text' }
 import avatars from '../../migrations/0008-avatars.sql' with { type: 'text' }
+import pushReports from '../../migrations/0030-push-reports.sql' with { type: 'text' }
 
-const MIGRATIONS: readonly string[] = [core, push, history, pep, sm, clients, invites, avatars]
+const MIGRATIONS: readonly string[] = [core, push, history, pep, sm, clients, invites, avatars, pushReports]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */
 export class NewerSchema extends Error {}

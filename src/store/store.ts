@@ -5,12 +5,14 @@ import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import { Clients } from './clients.ts'
 import { Contacts } from './contacts.ts'
 import { closeDb, type Db, openDb } from './db.ts'
+import { DeadLetters } from './dead-letters.ts'
 import { History } from './history.ts'
 import { Invites } from './invites.ts'
 import { Messages } from './messages.ts'
 import { Pep } from './pep.ts'
 import { PrivateXml } from './private.ts'
 import { Push } from './push.ts'
+import { PushReports } from './push-reports.ts'
 import { Settings } from './settings.ts'
 import { Sm } from './sm.ts'
 import { Tokens } from './tokens.ts'
@@ -25,6 +27,8 @@ export class Store {
   readonly privateXml: PrivateXml
   readonly pep: Pep
   readonly push: Push
+  readonly pushReports: PushReports
+  readonly deadLetters: DeadLetters
   readonly settings: Settings
   readonly sm: Sm
   readonly tokens: Tokens
@@ -44,6 +48,8 @@ export class Store {
     this.privateXml = new PrivateXml(db)
     this.pep = new Pep(db)
     this.push = new Push(db, random)
+    this.pushReports = new PushReports(db)
+    this.deadLetters = new DeadLetters(db, this.push)
     this.settings = new Settings(db, random)
     this.sm = new Sm(db)
     this.tokens = new Tokens(db, random)

@@ -110,6 +110,17 @@ const ROWS: readonly Row[] = [
   },
   { route: 'POST /v1/push/test', body: { jid: JULIET }, status: [401, 403, 403, 200, 200], has: 'sent' },
   {
+    route: 'GET /v1/push/explain',
+    path: `/v1/push/explain?jid=${encodeURIComponent(JULIET)}`,
+    status: [401, 403, 403, 200, 200],
+    has: '"findings":',
+    hasNot: 'wherefore',
+  },
+  { route: 'GET /v1/push/queue', status: [401, 403, 403, 200, 200], has: '"queued":', hasNot: 'wherefore' },
+  { route: 'GET /v1/apps', status: [401, 403, 403, 200, 200], has: 'org.bix.chat' },
+  { route: 'POST /v1/apps/check', status: [401, 403, 403, 200, 200], has: 'BadDeviceToken' },
+  { route: 'POST /v1/webhook/replay', status: [401, 403, 403, 200, 200], has: '"replayed":0' },
+  {
     route: 'POST /v1/register',
     body: { jid: 'paris@bix.org', password: 'long enough' },
     status: [403, 403, 403, 403, 403],
