@@ -158,15 +158,23 @@ const ROWS: readonly Row[] = [
   { route: 'GET /admin/bell.svg', status: [200, 200, 200, 200, 200] },
   { route: 'GET /admin/users', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/users/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/push', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'POST /admin/login', form: 'jid=a&password=b', status: [403, 403, 403, 403, 403] },
-  ...['users', 'users/disable', 'users/enable', 'users/password', 'users/delete', 'logout'].map(
-    (name): Row => ({
-      route: `POST /admin/${name}`,
-      form: `jid=${encodeURIComponent(JULIET)}&password=x&sure=yes`,
-      status: [403, 403, 403, 403, 403],
-      hasNot: PRIVATE,
-    }),
-  ),
+  ...[
+    'users',
+    'users/disable',
+    'users/enable',
+    'users/password',
+    'users/delete',
+    'push/check',
+    'push/replay',
+    'logout',
+  ].map((name): Row => ({
+    route: `POST /admin/${name}`,
+    form: `jid=${encodeURIComponent(JULIET)}&password=x&sure=yes`,
+    status: [403, 403, 403, 403, 403],
+    hasNot: PRIVATE,
+  })),
   { route: 'DELETE /v1/users/:jid', path: user, status: [401, 403, 403, 204, 404] },
   { route: 'DELETE /v1/me', status: [401, 204, 403, 403, 403] },
 ]
