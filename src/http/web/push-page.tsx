@@ -50,8 +50,8 @@ export const PushPage = ({ deps, admin, notice, devices, answers, probes }: Prop
       <Ways lanes={queue.lanes} />
       {queue.dead > 0 && <Replay dead={queue.dead} />}
       <Answers answers={answers} />
-      <section class="card flush">
-        <h2 class="head">Last decisions</h2>
+      <section class="card">
+        <h2>Last decisions</h2>
         <Verdicts rows={deps.world.store.pushReports.lastVerdicts(LAST)} accounts={true} />
       </section>
     </Layout>
@@ -181,42 +181,24 @@ const Answers = ({ answers }: { answers: readonly Count[] }) => (
 
 type Row = ReturnType<HttpDeps['world']['store']['pushReports']['lastVerdicts']>[number]
 
+/** A list and no table: on a phone the reasons need the whole width. */
 export const Verdicts = ({ rows, accounts }: { rows: readonly Row[]; accounts: boolean }) =>
   rows.length === 0 ? (
-    <p class="empty">No push was decided yet.</p>
+    <p class="dim">No push was decided yet.</p>
   ) : (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">When</th>
-          {accounts && <th scope="col">Account</th>}
-          <th scope="col" class="wide">
-            Device
-          </th>
-          <th scope="col">What and why</th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => {
-          const view = verdictView(row)
-          return (
-            <tr>
-              <td>
-                <Time at={row.at} />
-              </td>
-              {accounts && (
-                <td>
-                  <a href={`/admin/users/show?jid=${encodeURIComponent(row.jid)}`}>{row.jid}</a>
-                </td>
-              )}
-              <td class="wide">{view.device}</td>
-              <td>
-                <State good={GOOD.has(row.verdict)}>{row.verdict}</State>{' '}
-                <span class="dim small">{view.meaning.replace(/^[^:]*: /, '')}</span>
-              </td>
-            </tr>
-          )
-        })}
-      </tbody>
-    </table>
+    <ul class="decisions">
+      {rows.map((row) => {
+        const view = verdictView(row)
+        return (
+          <li>
+            <State good={GOOD.has(row.verdict)}>{row.verdict}</State> {view.meaning.replace(/^[^:]*: /, '')}
+            <div class="dim small break">
+              <Time at={row.at} />{' '}
+              {accounts && <a href={`/admin/users/show?jid=${encodeURIComponent(row.jid)}`}>{row.jid}</a>}{' '}
+              {`device ${view.device}, message ${row.message}`}
+            </div>
+          </li>
+        )
+      })}
+    </ul>
   )

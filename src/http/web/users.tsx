@@ -187,15 +187,13 @@ const Facts = ({ deps, account }: { deps: HttpDeps; account: Account }) => (
 )
 
 const Pushes = ({ deps, account }: { deps: HttpDeps; account: Account }) => (
-  <section class="card flush">
-    <div class="head">
-      <h2>Does the phone ring?</h2>
-      <ul class="findings">
-        {explainAccount(deps, account, SHOWN).findings.map((finding) => (
-          <li>{finding}</li>
-        ))}
-      </ul>
-    </div>
+  <section class="card">
+    <h2>Does the phone ring?</h2>
+    <ul class="findings">
+      {explainAccount(deps, account, SHOWN).findings.map((finding) => (
+        <li>{finding}</li>
+      ))}
+    </ul>
     <Verdicts rows={deps.world.store.pushReports.verdictsOf(account.id, SHOWN)} accounts={false} />
   </section>
 )
