@@ -196,7 +196,11 @@ export class Dispatcher {
     const name = `${provider.name} ${provider.lane(job)}`
     let lane = this.#lanes.get(name)
     if (!lane) {
-      lane = new Lane(name, provider, this.#options.clock, () => this.notify())
+      const group = provider.group ? `${provider.name} ${provider.group(job)}` : name
+      lane = new Lane(name, provider, this.#options.clock, () => this.notify(), group)
+      // Where the others rest a new one does not try anew.
+      const resting = provider.group && this.#sharing(lane).find((other) => other.restsShared)
+      if (resting) lane.restWith(resting)
       this.#lanes.set(name, lane)
     }
     return lane
@@ -297,7 +301,7 @@ export class Dispatcher {
     // The provider is ill: a few requests find out when it is well again, not each new message.
     if (!result.whole && lane.failed() >= ILL) {
       const rest = backoff(lane.pauses + 1, firstMs, 60_000, random.bytes(2).readUInt16BE() / 65_536)
-      if (lane.pause(result.reason, clock.now() + rest))
+      if (this.#rest(lane, result.reason, clock.now() + rest, true))
         log.warn('push rests: the provider fails', { lane: lane.name, reason: result.reason })
     }
     // Never sleep past the end: an expired row is dropped on time.
@@ -312,7 +316,8 @@ export class Dispatcher {
 
   #pause(job: Job, lane: Lane, result: Result & { is: 'pause' }): void {
     const wait = result.afterMs ?? Math.min(PAUSE_CAP_MS, PAUSE_MS * 2 ** Math.min(lane.pauses, 10))
-    const fresh = lane.pause(result.reason, this.#options.clock.now() + wait)
+    const until = this.#options.clock.now() + wait
+    const fresh = this.#rest(lane, result.reason, until, result.shared === true)
     lane.unshift(job)
     if (!fresh) return
     const fields = {
@@ -323,6 +328,17 @@ export class Dispatcher {
     }
     if (result.operator) log.error('push paused: the configuration needs the operator', fields)
     else log.warn('push paused', fields)
+  }
+
+  /** False where it rests already. */
+  #rest(lane: Lane, reason: string, until: number, shared: boolean): boolean {
+    const fresh = lane.pause(reason, until, shared)
+    if (fresh && shared) for (const other of this.#sharing(lane)) other.restWith(lane)
+    return fresh
+  }
+
+  #sharing(lane: Lane): Lane[] {
+    return [...this.#lanes.values()].filter((other) => other !== lane && other.group === lane.group)
   }
 
   /** All answers that came meanwhile are written in one trip; a failed write keeps them, and nothing is sent twice. */
