@@ -68,8 +68,16 @@ async function checkApps(
   ])
   const random = systemRandom
   const run = <T>(f: () => T): Promise<T> => router.run(f)
-  const { apps } = config.push
-  const service = new PushService({ push: store.push, run, clock, random, apps, webhook: config.webhook })
+  const { apps, proxy } = config.push
+  const service = new PushService({
+    push: store.push,
+    run,
+    clock,
+    random,
+    apps,
+    proxy,
+    webhook: config.webhook,
+  })
   try {
     return await probeApps(service.apns, { clock, random })
   } finally {

@@ -171,6 +171,9 @@ const push = z.strictObject({
   expiration: duration('7d').describe(
     'How long a push is tried and kept for a phone that is off; Apple keeps 30 days.',
   ),
+  proxy: httpUrl
+    .optional()
+    .describe('HTTP proxy for connections to Apple (CONNECT), with user:password@ where it asks for them.'),
   alarm_after: duration('5m').describe('A push that waits longer than this raises an alarm.'),
   certificate_alarm: duration('30d').describe('A push certificate that ends within this raises an alarm.'),
   apps: z.array(app).default([]).describe('The apps that this server may ring.'),
@@ -293,7 +296,6 @@ export const LATER: readonly (readonly string[])[] = [
   ['backup'],
   ['push', 'burst'],
   ['push', 'hold'],
-  ['push', 'proxy'],
 ]
 
 /** Keys whose value is a path, for the check that each file is there and not open to everyone. */

@@ -4,6 +4,8 @@
  * it. Every timer is our own: Bun's stream timeouts fire late, and a dead peer never fires anything.
  */
 import http2 from 'node:http2'
+import { isIP, type Socket } from 'node:net'
+import { connect, type TLSSocket } from 'node:tls'
 import type { Clock } from '../store/clock.ts'
 import { parseAnswer } from './apns-reasons.ts'
 
@@ -101,13 +103,15 @@ export class Link {
   constructor(
     origin: string,
     tls: LinkTls,
-    private readonly options: { clock: Clock; times: LinkTimes; firstAlone: boolean },
+    private readonly options: { clock: Clock; times: LinkTimes; firstAlone: boolean; tunnel?: Socket },
     private readonly events: LinkEvents,
   ) {
     this.#proven = !options.firstAlone
     this.#heard = options.clock.monotonic()
+    const { tunnel } = options
     this.#session = http2.connect(origin, {
       ...tls,
+      ...(tunnel ? { createConnection: () => secured(tunnel, origin, tls) } : {}),
       ...PATIENCE,
       settings: { enablePush: false },
     })
@@ -308,6 +312,14 @@ export class Link {
       this.destroy(error)
     }
   }
+}
+
+/** TLS to the far end, through a proxy's tunnel. */
+function secured(tunnel: Socket, origin: string, tls: LinkTls): TLSSocket {
+  const { hostname } = new URL(origin)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const name = isIP(host) ? {} : { servername: host }
+  return connect({ ...tls, ...name, socket: tunnel, host, ALPNProtocols: ['h2'], minVersion: 'TLSv1.2' })
 }
 
 const single = (value: string | string[] | undefined): string | undefined =>

@@ -34,6 +34,8 @@ export interface ApnsOptions {
   /** Any topic without an app of its own goes through this one: for the simulator, which knows all. */
   readonly anyTopic?: ApnsApp | undefined
   readonly tokens: TokenStore
+  /** [push] proxy */
+  readonly proxy?: string | undefined
   readonly clock: Clock
   readonly random: Random
   readonly times?: Partial<TransportTimes>
@@ -200,7 +202,7 @@ export class ApnsSender {
   }
 
   #add(app: ApnsApp, environment: Environment): void {
-    const { clock, random, times, log } = this.#options
+    const { clock, random, times, log, proxy } = this.#options
     const origin = app.endpoint ?? HOSTS[environment]
     const { credential } = app
     const who =
@@ -217,6 +219,7 @@ export class ApnsSender {
         origin,
         tls,
         firstAlone,
+        proxy,
         clock,
         random,
         times: times ?? {},

@@ -31,6 +31,8 @@ export interface PushServiceOptions {
     readonly allow_private: boolean
     readonly timeout?: number | undefined
   }
+  /** [push] proxy; never used for the simulator. */
+  readonly proxy?: string | undefined
   /** limits.push_queue */
   readonly capacity?: number
   readonly times?: Partial<TransportTimes>
@@ -63,7 +65,8 @@ export class PushService {
     }
     const simulated = simulator && simulatorApp(simulator)
     if (simulated) this.apns = new ApnsSender({ ...transport, apps: [], anyTopic: simulated })
-    else if (apps.length > 0) this.apns = new ApnsSender({ ...transport, apps: apps.map(loadApp) })
+    else if (apps.length > 0)
+      this.apns = new ApnsSender({ ...transport, proxy: options.proxy, apps: apps.map(loadApp) })
     const policies = new Map(apps.map((app) => [app.topic, app.body]))
     const policy = (topic: string): BodyPolicy => policies.get(topic) ?? 'sender'
     const name = simulated ? 'simulator' : 'apns'

@@ -49,7 +49,13 @@ export class LivePush {
    */
   async use(config: Config): Promise<void> {
     const { push, webhook } = config
-    const making = JSON.stringify([push.simulator, push.apps, webhook, fingerprint(keyFiles(config))])
+    const making = JSON.stringify([
+      push.simulator,
+      push.apps,
+      push.proxy,
+      webhook,
+      fingerprint(keyFiles(config)),
+    ])
     this.#config = push
     if (this.#service && making === this.#made) return this.#service.dispatcher.resume()
     if (push.simulator) this.#simulator ??= await startSimulator()
@@ -61,6 +67,7 @@ export class LivePush {
       apps: push.apps,
       simulator: sim && { url: sim.url, ca: sim.ca },
       webhook,
+      proxy: push.proxy,
       capacity: config.limits.push_queue,
     })
     if (this.#service) log.info('push changes over to new settings')
