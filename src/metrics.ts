@@ -76,7 +76,30 @@ export const pushLatency = histogram('push_latency_seconds', 'From commit to the
   'provider',
 ])
 export const pushQueue = gauge('push_queue', 'Push requests without an answer yet.')
+export const pushOldest = gauge(
+  'push_oldest_seconds',
+  'Age of the push that waits longest; 0 while none waits.',
+)
+export const pushDead = gauge('push_dead', 'Webhook rows that were given up and wait for a replay.')
+export const pushPaused = gauge('push_paused_lanes', 'Ways to a provider that rest after a fault.')
 export const pushDevices = gauge('push_devices', 'Registered devices.')
+/** age: day, week, month, older, never */
+export const pushDevicesBySuccess = gauge(
+  'push_devices_by_success',
+  'Registered devices by the age of their last success.',
+  ['age'],
+)
+/** topic and environment are those of the configuration. */
+export const pushKeyAge = gauge('push_key_age_seconds', 'Age of the provider token in use.', [
+  'topic',
+  'environment',
+])
+export const pushCertificateExpiry = gauge(
+  'push_cert_expiry_timestamp_seconds',
+  'When a push certificate ends.',
+  ['topic', 'environment'],
+)
+export const pushAlarms = gauge('push_alarms', 'Alarms about push that are raised now.')
 
 /** route is the pattern of the route, not the path of the request. */
 export const httpRequests = counter('http_requests_total', 'HTTP requests.', ['method', 'route', 'status'])

@@ -88,7 +88,13 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   const list = features(config)
   const { world, router } = createWorld({ config, store, features: list, clock, random })
   const certificates = await Certificates.load(config)
-  const push = new LivePush({ push: store.push, run: (f) => router.run(f), clock, random })
+  const push = new LivePush({
+    push: store.push,
+    reports: store.pushReports,
+    run: (f) => router.run(f),
+    clock,
+    random,
+  })
   opened.defer(() => push.stop())
 
   const logins = new AuthLimiter(clock, config.limits)
@@ -135,6 +141,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
       ]
     },
     pushTest: (account) => push.test(account),
+    push,
     web: {
       bosh: (body, client, gone) => bosh.serve(body, client, gone),
       webSocket: (client) => new WebSocketTransport(client, { batch, accept }),
@@ -173,7 +180,10 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
       archiveKeep: config.archive.keep,
       clock,
       run: (f) => router.run(f),
-      figures: () => walBytes.set(checkpointer.walBytes()),
+      figures() {
+        walBytes.set(checkpointer.walBytes())
+        push.measure()
+      },
     }),
   )
 

@@ -41,6 +41,10 @@ test('no family is labelled by who or where', async () => {
     'host',
     'door',
     'cause',
+    'age',
+    // As many as the configuration has apps.
+    'topic',
+    'environment',
   ]
   const own = ['le', 'quantile', 'type', 'space', 'major', 'minor', 'patch', 'kind']
   expect(labels.filter((label) => ![...closed, ...others, ...own].includes(label))).toEqual([])

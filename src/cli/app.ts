@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
 import { CliError, EXIT } from './exit.ts'
-import type { ContextOf } from './context.ts'
+import type { Context, ContextOf } from './context.ts'
+import type { Row } from './output.ts'
 
 type App = Config['push']['apps'][number]
 
@@ -60,8 +61,9 @@ export function addApp(program: Command, context: ContextOf): void {
     })
   app
     .command('check')
-    .description('read the keys and certificates of every app')
-    .action(() => {
+    .description('read the keys and certificates of every app, and ask Apple about them')
+    .option('--offline', 'only read the files')
+    .action(async ({ offline }: { offline?: boolean }) => {
       const ctx = context()
       const { push } = loadConfig({ file: ctx.options.config, checkFiles: true })
       if (push.apps.length === 0 && !push.simulator) throw new CliError('no app is configured: push is off')
@@ -74,13 +76,24 @@ export function addApp(program: Command, context: ContextOf): void {
           problems,
         }
       })
-      ctx.out.table(rows, ['topic', 'environment', 'result'])
-      const bad = rows.filter((row) => row.problems.length > 0).length
-      if (bad > 0) {
-        throw new CliError(
-          `${bad} of ${rows.length} apps cannot sign in`,
-          bad < rows.length ? EXIT.partial : EXIT.failed,
-        )
+      const wrong = rows.filter((row) => row.problems.length > 0).length
+      if (wrong > 0 || offline) {
+        ctx.out.table(rows, ['topic', 'environment', 'result'])
+        return refused(wrong, rows.length, 'cannot sign in')
       }
+      await ask(ctx)
     })
+}
+
+/** A push to a token that is none: Apple answers BadDeviceToken once key, team and topic are right. */
+async function ask(ctx: Context): Promise<void> {
+  await ctx.withDoor(async (door) => {
+    const { items } = await door.call<{ items: Row[] }>('POST', '/v1/apps/check')
+    ctx.out.table(items, ['topic', 'environment', 'sign_in', 'result', 'reason', 'ms', 'meaning'])
+    refused(items.filter((item) => item.result !== 'ok').length, items.length, 'are not accepted')
+  })
+}
+
+function refused(bad: number, all: number, how: string): void {
+  if (bad > 0) throw new CliError(`${bad} of ${all} apps ${how}`, bad < all ? EXIT.partial : EXIT.failed)
 }

@@ -4,11 +4,13 @@ import type { Config } from '../config.ts'
 import { features } from '../features/index.ts'
 import { createApp } from '../http/app.ts'
 import { databaseFile, prepareDataDir } from '../ops/data-dir.ts'
+import type { ProbeResult } from '../push/probe.ts'
 import { AuthLimiter } from '../routing/auth-limiter.ts'
+import type { Router } from '../routing/router.ts'
 import { createWorld } from '../routing/world.ts'
-import { systemClock, systemRandom } from '../store/clock.ts'
+import { type Clock, systemClock, systemRandom } from '../store/clock.ts'
 import { takeLock } from '../store/lock.ts'
-import { openStore } from '../store/store.ts'
+import { openStore, type Store } from '../store/store.ts'
 import { CliError } from './exit.ts'
 
 export interface Offline {
@@ -36,6 +38,7 @@ export async function openOffline(config: Config): Promise<Offline> {
     clock,
     pushTarget: () => 'off: the server is stopped',
     online: false,
+    push: { ...NOTHING_RUNS, check: () => checkApps(config, store, router, clock) },
     readiness: async () => [{ name: 'server', ok: false, detail: 'stopped' }],
   })
   return {
@@ -46,6 +49,39 @@ export async function openOffline(config: Config): Promise<Offline> {
       store.close()
       lock.release()
     },
+  }
+}
+
+/** Nothing is sent by a command but probes. */
+const NOTHING_RUNS = { lanes: () => [], apps: () => [], alarms: () => [] }
+
+/** With the provider token of the last run, since Apple punishes those who sign anew at every start. */
+async function checkApps(
+  config: Config,
+  store: Store,
+  router: Pick<Router, 'run'>,
+  clock: Clock,
+): Promise<ProbeResult[]> {
+  const [{ PushService }, { probeApps }] = await Promise.all([
+    import('../push/service.ts'),
+    import('../push/probe.ts'),
+  ])
+  const random = systemRandom
+  const run = <T>(f: () => T): Promise<T> => router.run(f)
+  const { apps, proxy } = config.push
+  const service = new PushService({
+    push: store.push,
+    run,
+    clock,
+    random,
+    apps,
+    proxy,
+    webhook: config.webhook,
+  })
+  try {
+    return await probeApps(service.apns, { clock, random })
+  } finally {
+    await service.apns?.stop(0)
   }
 }
 

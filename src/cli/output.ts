@@ -46,7 +46,12 @@ export class Output {
   /** One sentence for people; for scripts the facts behind it. */
   done(sentence: string, facts: Row = {}): void {
     if (this.json) this.document({ ok: true, ...facts })
-    else this.#line(printable(sentence))
+    else this.line(sentence)
+  }
+
+  /** One line for people. */
+  line(text: string): void {
+    this.#line(printable(text))
   }
 
   document(value: unknown): void {

@@ -18,6 +18,7 @@ import { addSystemd } from './systemd.ts'
 import { addToken } from './token.ts'
 import { addUser } from './user.ts'
 import { addVersion } from './version.ts'
+import { addWebhook } from './webhook.ts'
 
 const NOUNS = [
   addServe,
@@ -32,6 +33,7 @@ const NOUNS = [
   addDevice,
   addApp,
   addPush,
+  addWebhook,
   addToken,
 ]
 

@@ -1,28 +1,101 @@
 import type { Command } from 'commander'
+import { PUSH_RULES } from '../push/classify.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Row } from './output.ts'
-import type { ContextOf } from './context.ts'
+import type { Context, ContextOf } from './context.ts'
+
+interface Explanation extends Row {
+  readonly jid: string
+  readonly findings: readonly string[]
+  readonly devices: readonly Row[]
+  readonly waiting: readonly Row[]
+  readonly verdicts: readonly Row[]
+}
+
+interface Queue extends Row {
+  readonly queued: number
+  readonly dead: number
+  readonly oldest: string | null
+  readonly lanes: readonly Row[]
+  readonly items: readonly Row[]
+}
 
 export function addPush(program: Command, context: ContextOf): void {
   const push = program.command('push').description('notifications to phones')
   push
     .command('test <jid>')
     .description('ring every device of an account and tell what the provider answered')
-    .action(async (jid: string) => {
-      const ctx = context()
-      await ctx.withDoor(async (door) => {
-        const { items } = await door.call<{ items: Row[] }>('POST', '/v1/push/test', { jid })
-        // For people one device after the other, all that is known of its push; for scripts one list.
-        if (ctx.out.json) ctx.out.document(items)
-        else items.forEach((item) => ctx.out.record(item))
-        if (items.length === 0) throw new CliError(`${jid} has no device`, EXIT.notFound)
-        const bad = items.filter((item) => item.result !== 'sent').length
-        if (bad > 0) {
-          throw new CliError(
-            `${bad} of ${items.length} not sent`,
-            bad === items.length ? EXIT.failed : EXIT.partial,
-          )
-        }
-      }, true)
+    .action(async (jid: string) => test(context(), jid))
+  push
+    .command('explain <what>')
+    .description('why an account was rung or not (its address), or why for one message (its stanza-id)')
+    .action(async (what: string) => explain(context(), what))
+  push
+    .command('queue')
+    .description('what waits to be sent, and what holds it up')
+    .action(async () => queue(context()))
+  push
+    .command('rules')
+    .description('which messages ring; the first rule that fits counts')
+    .action(() => {
+      const rows = PUSH_RULES.map(({ rule, kind, what }) => ({ rule, does: kind, what }))
+      context().out.table(rows, ['rule', 'does', 'what'])
     })
+  push
+    .command('selftest')
+    .description('send a message through a server of its own to the simulator; needs no Apple account')
+    .action(async () => {
+      const { selftest } = await import('./selftest.ts')
+      await selftest(context().out)
+    })
+}
+
+async function test(ctx: Context, jid: string): Promise<void> {
+  await ctx.withDoor(async (door) => {
+    const { items } = await door.call<{ items: Row[] }>('POST', '/v1/push/test', { jid })
+    // For people one device after the other, all that is known of its push; for scripts one list.
+    if (ctx.out.json) ctx.out.document(items)
+    else items.forEach((item) => ctx.out.record(item))
+    if (items.length === 0) throw new CliError(`${jid} has no device`, EXIT.notFound)
+    const bad = items.filter((item) => item.result !== 'sent').length
+    if (bad > 0) {
+      throw new CliError(
+        `${bad} of ${items.length} not sent`,
+        bad === items.length ? EXIT.failed : EXIT.partial,
+      )
+    }
+  }, true)
+}
+
+async function explain(ctx: Context, what: string): Promise<void> {
+  const query = new URLSearchParams(what.includes('@') ? { jid: what } : { message: what })
+  await ctx.withDoor(async (door) => {
+    const { out } = ctx
+    const found = await door.call<Explanation>('GET', `/v1/push/explain?${query.toString()}`)
+    if (out.json) return out.document(found)
+    out.line(found.jid)
+    for (const finding of found.findings) out.line(`  ${finding}`)
+    section(ctx, 'Devices', found.devices, ['id', 'topic', 'environment', 'token', 'state', 'updated'])
+    section(ctx, 'Waiting', found.waiting, ['created', 'message', 'device', 'state', 'attempts', 'next'])
+    section(ctx, 'Decided', found.verdicts, ['at', 'message', 'device', 'verdict', 'rule', 'reason'])
+  })
+}
+
+async function queue(ctx: Context): Promise<void> {
+  await ctx.withDoor(async (door) => {
+    const { out } = ctx
+    const found = await door.call<Queue>('GET', '/v1/push/queue')
+    if (out.json) return out.document(found)
+    const { queued, dead, oldest } = found
+    out.record({ queued, dead, oldest })
+    section(ctx, 'Lanes', found.lanes, ['lane', 'waiting', 'under_way', 'paused', 'until'])
+    section(ctx, 'Oldest', found.items, ['created', 'jid', 'message', 'device', 'state', 'attempts', 'next'])
+  })
+}
+
+function section({ out }: Context, name: string, rows: readonly Row[], columns: readonly string[]): void {
+  if (rows.length === 0) return
+  out.line('')
+  out.line(name)
+  out.table(rows, columns)
 }

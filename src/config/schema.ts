@@ -204,6 +204,11 @@ const push = z.strictObject({
     'How long a push is tried and kept for a phone that is off; Apple keeps 30 days.',
   ),
   ring_time: duration('1m').describe('How long a call rings; a push about it is worth nothing later.'),
+  proxy: httpUrl
+    .optional()
+    .describe('HTTP proxy for connections to Apple (CONNECT), with user:password@ where it asks for them.'),
+  alarm_after: duration('5m').describe('A push that waits longer than this raises an alarm.'),
+  certificate_alarm: duration('30d').describe('A push certificate that ends within this raises an alarm.'),
   apps: z.array(app).default([]).describe('The apps that this server may ring.'),
 })
 
@@ -317,13 +322,7 @@ function duplicates(list: readonly string[]): number[] {
 }
 
 /** Sections of the design whose feature is not in this version: accepted with a warning, so that no file breaks. */
-export const LATER: readonly (readonly string[])[] = [
-  ['acme'],
-  ['muc'],
-  ['upload'],
-  ['backup'],
-  ['push', 'proxy'],
-]
+export const LATER: readonly (readonly string[])[] = [['acme'], ['muc'], ['upload'], ['backup']]
 
 /** Keys whose value is a path, for the check that each file is there and not open to everyone. */
 export const FILE_KEYS: readonly { readonly key: string; readonly secret: boolean }[] = [

@@ -12,6 +12,7 @@ import { type App, authorize, routeOf } from './policy.ts'
 import { HttpError, notFound, problemResponse } from './problem.ts'
 import { requestRate } from './rate.ts'
 import { addPreferences } from './preferences.ts'
+import { addPush } from './push.ts'
 import { addRegistration } from './registration.ts'
 import { addSystem } from './system.ts'
 import { addTokens } from './tokens.ts'
@@ -51,6 +52,7 @@ export function createApp(deps: HttpDeps): App {
   addMe(app)
   addPreferences(app)
   addMessages(app)
+  addPush(app)
   addRegistration(app)
   addTokens(app)
   addInvites(app)

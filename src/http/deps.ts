@@ -1,5 +1,9 @@
 /** What the HTTP layer is given: by the server when it runs, by a command that opened the data of a stopped one. */
 import type { Check } from '../ops/readiness.ts'
+import type { Alarm } from '../push/alarms.ts'
+import type { AppState } from '../push/apns.ts'
+import type { LaneState } from '../push/lane.ts'
+import type { ProbeResult } from '../push/probe.ts'
 import type { TestResult } from '../push/test-push.ts'
 import type { AuthLimiter } from '../routing/auth-limiter.ts'
 import type { Router } from '../routing/router.ts'
@@ -7,6 +11,15 @@ import type { World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock } from '../store/clock.ts'
 import type { WebStreams } from './door.ts'
+
+/** The push service at work. */
+export interface PushDoor {
+  /** A probe of each app's key or certificate at Apple. */
+  check(): Promise<readonly ProbeResult[]>
+  lanes(): readonly LaneState[]
+  apps(): readonly AppState[]
+  alarms(): readonly Alarm[]
+}
 
 export interface HttpDeps {
   readonly world: World
@@ -21,5 +34,7 @@ export interface HttpDeps {
   readonly readiness: () => Promise<readonly Check[]>
   /** Absent where no server runs. */
   readonly web?: WebStreams
+  /** Absent where no server runs. */
+  readonly push?: PushDoor
   readonly pushTest?: (account: Account) => Promise<readonly TestResult[]>
 }

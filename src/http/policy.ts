@@ -19,6 +19,8 @@ export const SCOPES = [
   'devices:write',
   'messages:send',
   'push:test',
+  'push:read',
+  'push:write',
   'status',
   'metrics',
 ] as const

@@ -1,12 +1,10 @@
 /** Health, status, metrics and the description of the API itself. */
 import { exposition } from '../metrics.ts'
 import { VERSION } from '../version.ts'
-import { accountOf } from './accounts.ts'
 import { authenticate } from './auth.ts'
 import type { Ctx } from './context.ts'
 import { type App, open, route, scope } from './policy.ts'
-import { HttpError } from './problem.ts'
-import { body, jidSchema, json, z } from './schemas.ts'
+import { json, z } from './schemas.ts'
 
 const text = (description: string) => ({ description, content: { 'text/plain': { schema: z.string() } } })
 
@@ -34,7 +32,6 @@ export function addSystem(app: App): void {
     },
   )
   addStatus(app)
-  addPushTest(app)
   app.openapi(
     route(open, {
       method: 'get',
@@ -123,37 +120,6 @@ function addStatus(app: App): void {
         },
         200,
       )
-    },
-  )
-}
-
-function addPushTest(app: App): void {
-  const result = z.object({
-    device: z.string(),
-    topic: z.string(),
-    environment: z.string(),
-    token: z.string().openapi({ description: 'Its end.' }),
-    result: z.enum(['sent', 'failed']),
-    status: z.number().int().nullable(),
-    reason: z.string().nullable(),
-    apns_id: z.string(),
-    sent_through: z.string().nullable(),
-    ms: z.number().int().nullable(),
-    outcome: z.string().nullable().openapi({ description: 'What the server does after such an answer.' }),
-  })
-  app.openapi(
-    route(scope('push:test'), {
-      method: 'post',
-      path: '/v1/push/test',
-      summary: 'Ring every device of an account and tell what the provider answered',
-      request: { body: body(z.strictObject({ jid: jidSchema })) },
-      responses: { 200: json('One entry per device', z.object({ items: z.array(result) })) },
-    }),
-    async (c) => {
-      const { deps } = c.var
-      const account = accountOf(deps, c.req.valid('json').jid)
-      if (!deps.pushTest) throw new HttpError(503, 'server-needed', 'Start the server first: belfry serve')
-      return c.json({ items: [...(await deps.pushTest(account))] }, 200)
     },
   )
 }

@@ -45,8 +45,8 @@ const SUFFIX: Readonly<Record<string, string>> = {
 }
 const HOUR = 3_600
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-/** Apple's tokens are 32 bytes today and may grow. */
-const TOKEN = /^([0-9a-f]{2}){32,100}$/i
+/** Apple's tokens are 32 bytes today and may grow; none is all ones. */
+const TOKEN = /^(?!f+$)([0-9a-f]{2}){32,100}$/i
 
 const refuse = (status: number, reason: string): Refusal => ({ status, reason })
 

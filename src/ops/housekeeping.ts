@@ -1,6 +1,6 @@
 /** What must be done now and then: old rows deleted in small batches, figures for the metrics. */
 import { getLogger } from '../log.ts'
-import { offlineMessages, pushDevices } from '../metrics.ts'
+import { offlineMessages } from '../metrics.ts'
 import type { Config } from '../config.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
@@ -34,7 +34,6 @@ export function startHousekeeping(household: Household): () => void {
 
   const measure = (): void => {
     offlineMessages.set(store.messages.totalOffline())
-    pushDevices.set(store.push.devices.count())
     figures()
     cancelFigures = clock.after(FIGURES_MS, measure)
   }

@@ -4,6 +4,8 @@
  * it. Every timer is our own: Bun's stream timeouts fire late, and a dead peer never fires anything.
  */
 import http2 from 'node:http2'
+import { isIP, type Socket } from 'node:net'
+import { connect, type TLSSocket } from 'node:tls'
 import type { Clock } from '../store/clock.ts'
 import { parseAnswer } from './apns-reasons.ts'
 
@@ -40,6 +42,8 @@ export interface Answer {
   readonly apnsId: string | undefined
   readonly uniqueId: string | undefined
   readonly body: string
+  /** The other side's clock (ms), where it told the time. */
+  readonly date?: number | undefined
 }
 
 /** No answer came. `processed` is 'no' only where HTTP/2 guarantees it. */
@@ -99,13 +103,15 @@ export class Link {
   constructor(
     origin: string,
     tls: LinkTls,
-    private readonly options: { clock: Clock; times: LinkTimes; firstAlone: boolean },
+    private readonly options: { clock: Clock; times: LinkTimes; firstAlone: boolean; tunnel?: Socket },
     private readonly events: LinkEvents,
   ) {
     this.#proven = !options.firstAlone
     this.#heard = options.clock.monotonic()
+    const { tunnel } = options
     this.#session = http2.connect(origin, {
       ...tls,
+      ...(tunnel ? { createConnection: () => secured(tunnel, origin, tls) } : {}),
       ...PATIENCE,
       settings: { enablePush: false },
     })
@@ -214,6 +220,7 @@ export class Link {
     let status = 0
     let apnsId: string | undefined
     let uniqueId: string | undefined
+    let date: number | undefined
     let body = ''
     let ended = false
     stream.setEncoding('utf8')
@@ -221,6 +228,8 @@ export class Link {
       status = headers[':status'] ?? 0
       apnsId = single(headers['apns-id'])
       uniqueId = single(headers['apns-unique-id'])
+      const told = Date.parse(headers.date ?? '')
+      if (Number.isFinite(told)) date = told
       this.#alive()
     })
     stream.on('data', (chunk: string) => {
@@ -235,7 +244,7 @@ export class Link {
     })
     stream.on('close', () => {
       if (status === 0 || (!ended && stream.rstCode !== 0)) this.#fail(exchange, failure)
-      else this.#finish(exchange, { status, apnsId, uniqueId, body })
+      else this.#finish(exchange, { status, apnsId, uniqueId, body, date })
     })
   }
 
@@ -303,6 +312,14 @@ export class Link {
       this.destroy(error)
     }
   }
+}
+
+/** TLS to the far end, through a proxy's tunnel. */
+function secured(tunnel: Socket, origin: string, tls: LinkTls): TLSSocket {
+  const { hostname } = new URL(origin)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const name = isIP(host) ? {} : { servername: host }
+  return connect({ ...tls, ...name, socket: tunnel, host, ALPNProtocols: ['h2'], minVersion: 'TLSv1.2' })
 }
 
 const single = (value: string | string[] | undefined): string | undefined =>

@@ -24,6 +24,8 @@ const RING_MS = 60_000
 /** DeviceTokenNotForTopic from this many devices, and more than this part of a topic's answers, is a wrong bundle id. */
 const WRONG_TOPIC_LEAST = 5
 const WRONG_TOPIC_PART = 0.2
+/** Faults of one topic; every other is one of the key or certificate, and of all that it signs. */
+const OF_TOPIC = new Set(['AppNotConfigured', 'BadTopic', 'MissingTopic', 'TopicDisallowed'])
 /** Answers per topic after which the tally is halved, so that it follows the present. */
 const TALLY = 1_000
 
@@ -47,6 +49,11 @@ export class ApnsProvider implements Provider {
   lane(job: Job): string {
     const { topic, environment } = job.device ?? { topic: '', environment: 'production' as const }
     return `${this.#options.sender.lane(topic, environment)} ${topic}`
+  }
+
+  group(job: Job): string {
+    const { topic, environment } = job.device ?? { topic: '', environment: 'production' as const }
+    return this.#options.sender.lane(topic, environment)
   }
 
   async send(job: Job): Promise<Result> {
@@ -106,9 +113,9 @@ export class ApnsProvider implements Provider {
       case 'later':
         return { is: 'retry', reason, afterMs, whole: true }
       case 'pause':
-        return { is: 'pause', reason, afterMs, operator: reason === 'ExpiredProviderToken' }
+        return { is: 'pause', reason, afterMs, operator: reason === 'ExpiredProviderToken', shared: true }
       case 'config':
-        return { is: 'pause', reason, operator: true }
+        return { is: 'pause', reason, operator: true, shared: !OF_TOPIC.has(reason) }
       case 'delete':
         if (reason === 'DeviceTokenNotForTopic' && this.#wrongTopic(topic))
           return { is: 'pause', reason: 'DeviceTokenNotForTopic', operator: true }

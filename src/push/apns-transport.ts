@@ -3,6 +3,7 @@
  * those that Apple told us to leave and that still finish. Requests that were surely not processed are sent again at
  * once and unseen; everything else is told to the caller, who knows about expirations.
  */
+import type { Socket } from 'node:net'
 import type { Clock, Random } from '../store/clock.ts'
 import {
   type Answer,
@@ -14,10 +15,13 @@ import {
   type LinkTls,
   TransportError,
 } from './apns-link.ts'
+import { openTunnel } from './proxy.ts'
 
 export interface TransportOptions {
   readonly origin: string
   readonly tls: LinkTls
+  /** http:// or https:// address of a proxy that knows CONNECT. */
+  readonly proxy?: string | undefined
   /** Token authentication: the first request on a connection goes alone. */
   readonly firstAlone: boolean
   readonly clock: Clock
@@ -55,6 +59,7 @@ export class ApnsTransport {
   #head = 0
   #current: Link | undefined
   #failures = 0
+  #tunnelling = false
   #cancelBackoff: (() => void) | undefined
   #lastFailure: unknown
   #stopped = false
@@ -155,7 +160,24 @@ export class ApnsTransport {
   }
 
   #connect(): void {
-    if (this.#cancelBackoff || this.#stopped) return
+    if (this.#cancelBackoff || this.#stopped || this.#tunnelling) return
+    const { proxy, origin, clock } = this.#options
+    if (proxy === undefined) return this.#open()
+    this.#tunnelling = true
+    openTunnel(proxy, origin, this.#times.connectMs, clock).then(
+      (tunnel) => {
+        this.#tunnelling = false
+        if (this.#stopped) tunnel.destroy()
+        else this.#open(tunnel)
+      },
+      (error: unknown) => {
+        this.#tunnelling = false
+        this.#failed(error)
+      },
+    )
+  }
+
+  #open(tunnel?: Socket): void {
     const { clock, origin, tls, firstAlone, log } = this.#options
     let wasReady = false
     const events: LinkEvents = {
@@ -176,7 +198,12 @@ export class ApnsTransport {
       },
     }
     try {
-      this.#current = new Link(origin, tls, { clock, times: this.#times, firstAlone }, events)
+      this.#current = new Link(
+        origin,
+        tls,
+        { clock, times: this.#times, firstAlone, ...(tunnel ? { tunnel } : {}) },
+        events,
+      )
       this.#links.add(this.#current)
     } catch (error) {
       // A certificate or key that OpenSSL cannot read throws here.

@@ -34,10 +34,27 @@ export interface ApnsOptions {
   /** Any topic without an app of its own goes through this one: for the simulator, which knows all. */
   readonly anyTopic?: ApnsApp | undefined
   readonly tokens: TokenStore
+  /** [push] proxy */
+  readonly proxy?: string | undefined
   readonly clock: Clock
   readonly random: Random
   readonly times?: Partial<TransportTimes>
   readonly log?: (event: string, fields: Record<string, unknown>) => void
+}
+
+/** An app and its way to Apple, for people. Times in ms. */
+export interface AppState {
+  readonly topic: string
+  readonly environment: Environment
+  /** "key ABC123DEFG of team …" or the certificate's file. */
+  readonly signIn: string
+  readonly lane: string
+  /** Of the provider token; undefined before the first push and for certificates. */
+  readonly tokenAgeMs: number | undefined
+  /** When the certificate ends; undefined for keys and where it is not known. */
+  readonly expires: number | undefined
+  /** Not in the configuration, but reached by the same key. */
+  readonly derived: boolean
 }
 
 interface Route {
@@ -62,6 +79,7 @@ export class ApnsSender {
   readonly #routes = new Map<string, Route>()
   /** Answers 500 in a row. */
   readonly #bad = new Map<ApnsTransport, number>()
+  #clockOffset: number | undefined
 
   constructor(options: ApnsOptions) {
     this.#options = options
@@ -114,6 +132,31 @@ export class ApnsSender {
     }
   }
 
+  /** How far the other side's clock is ahead of ours (ms), as far as its last answer told. */
+  get clockOffsetMs(): number | undefined {
+    return this.#clockOffset
+  }
+
+  apps(): AppState[] {
+    return [...this.#routes].map(([name, { app, lane }]) => {
+      const [environment = ''] = name.split(' ')
+      const { credential, topic } = app
+      const key = credential.kind === 'key' ? credential.signing : undefined
+      return {
+        topic,
+        environment: environment === 'sandbox' ? 'sandbox' : 'production',
+        signIn:
+          credential.kind === 'key'
+            ? `key ${credential.signing.keyId} of team ${credential.signing.teamId}`
+            : `certificate ${credential.name}`,
+        lane,
+        tokenAgeMs: key && this.#tokens.ageMs(key),
+        expires: credential.kind === 'certificate' ? credential.expires : undefined,
+        derived: environment !== app.environment,
+      }
+    })
+  }
+
   /** Lets what is on the wire finish for up to `ms`. */
   async stop(ms: number): Promise<void> {
     await Promise.all([...this.#transports.values()].map((transport) => transport.stop(ms)))
@@ -135,6 +178,7 @@ export class ApnsSender {
 
   #judge(transport: ApnsTransport, sentId: string, answer: Answer): Verdict {
     const apnsId = answer.apnsId ?? sentId
+    if (answer.date !== undefined) this.#clockOffset = answer.date - this.#options.clock.now()
     if (answer.status === 200) {
       this.#bad.delete(transport)
       return { outcome: 'accepted', status: 200, apnsId }
@@ -158,7 +202,7 @@ export class ApnsSender {
   }
 
   #add(app: ApnsApp, environment: Environment): void {
-    const { clock, random, times, log } = this.#options
+    const { clock, random, times, log, proxy } = this.#options
     const origin = app.endpoint ?? HOSTS[environment]
     const { credential } = app
     const who =
@@ -175,6 +219,7 @@ export class ApnsSender {
         origin,
         tls,
         firstAlone,
+        proxy,
         clock,
         random,
         times: times ?? {},

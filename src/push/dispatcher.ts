@@ -7,7 +7,8 @@ import { getLogger } from '../log.ts'
 import { pushes, pushLatency, pushQueue } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Job, Push } from '../store/push.ts'
-import { Lane } from './lane.ts'
+import { type Answer, recordAnswer } from './answer.ts'
+import { Lane, type LaneState } from './lane.ts'
 import { backoff, type Provider, type Result } from './provider.ts'
 
 const log = getLogger('push')
@@ -40,19 +41,13 @@ const LABELS = 100
 /** Failures of a provider in a row after which its lane rests. */
 const ILL = 10
 
-interface Answer {
-  readonly job: Job
-  readonly lane: Lane
-  readonly result: Result
-}
-
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #capacity: number
   readonly #lanes = new Map<string, Lane>()
   readonly #inFlight = new Map<Provider, number>()
   /** Rows in memory by id: waiting, delayed or under way. */
-  readonly #held = new Map<number, () => void>()
+  readonly #held = new Map<number, { readonly due: number; cancel: () => void }>()
   #refilling = false
   #missed = false
   readonly #deviceUntil = new Map<number, number>()
@@ -99,6 +94,18 @@ export class Dispatcher {
     return [...this.#lanes.values()].filter((lane) => lane.pausedUntil > 0).map((lane) => lane.describe())
   }
 
+  /** Every lane that has something to do or to wait for, for people. */
+  lanes(): LaneState[] {
+    return [...this.#lanes.values()].map((lane) => lane.state())
+  }
+
+  /** Since when the push is due that waits longest (ms); undefined while nothing waits. */
+  oldest(): number | undefined {
+    // Rows come in order and keep their place until they are answered.
+    for (const { due } of this.#held.values()) return due
+    return undefined
+  }
+
   /** The operator changed something (a reload): paused lanes are tried at once. */
   resume(): void {
     for (const lane of this.#lanes.values()) lane.resume()
@@ -109,7 +116,7 @@ export class Dispatcher {
   async stop(drainMs: number): Promise<void> {
     this.#running = false
     this.#options.push.queued = undefined
-    for (const cancel of this.#held.values()) cancel()
+    for (const held of this.#held.values()) held.cancel()
     for (const lane of this.#lanes.values()) lane.stop()
     const { apns, webhook } = this.#options
     await Promise.all([apns?.stop(drainMs), webhook?.stop(drainMs)])
@@ -169,7 +176,7 @@ export class Dispatcher {
   }
 
   #hold(job: Job): void {
-    this.#held.set(job.id, () => undefined)
+    this.#held.set(job.id, { due: dueOf(job), cancel: () => undefined })
     this.#lane(job)?.push(job)
   }
 
@@ -184,7 +191,11 @@ export class Dispatcher {
     const name = `${provider.name} ${provider.lane(job)}`
     let lane = this.#lanes.get(name)
     if (!lane) {
-      lane = new Lane(name, provider, this.#options.clock, () => this.notify())
+      const group = provider.group ? `${provider.name} ${provider.group(job)}` : name
+      lane = new Lane(name, provider, this.#options.clock, () => this.notify(), group)
+      // Where the others rest a new one does not try anew.
+      const resting = provider.group && this.#sharing(lane).find((other) => other.restsShared)
+      if (resting) lane.restWith(resting)
       this.#lanes.set(name, lane)
     }
     return lane
@@ -250,11 +261,15 @@ export class Dispatcher {
       reason: result.is === 'sent' ? 'Accepted' : this.#label(result.reason),
     })
     if (result.is === 'sent')
-      pushLatency.observe({ provider }, Math.max(0, this.#options.clock.now() - job.createdAt) / 1000)
+      pushLatency.observe({ provider }, Math.max(0, this.#options.clock.now() - this.#due(job)) / 1000)
     // An untouched row is as it was: there is nothing to record.
     if (result.is === 'pause' || (result.is === 'retry' && result.untouched)) return this.#settleIdle()
     this.#answers.push(answer)
     this.#record()
+  }
+
+  #due(job: Job): number {
+    return this.#held.get(job.id)?.due ?? job.createdAt
   }
 
   /** A metric's label is memory for ever, and reasons are another side's words: their number is bounded. */
@@ -281,22 +296,23 @@ export class Dispatcher {
     // The provider is ill: a few requests find out when it is well again, not each new message.
     if (!result.whole && lane.failed() >= ILL) {
       const rest = backoff(lane.pauses + 1, firstMs, 60_000, random.bytes(2).readUInt16BE() / 65_536)
-      if (lane.pause(result.reason, clock.now() + rest))
+      if (this.#rest(lane, result.reason, clock.now() + rest, true))
         log.warn('push rests: the provider fails', { lane: lane.name, reason: result.reason })
     }
     // Never sleep past the end: an expired row is dropped on time.
     const cancel = clock.after(Math.min(wait, Math.max(0, job.expiresAt - clock.now())), () => {
       if (!this.#held.has(job.id)) return
-      this.#held.set(job.id, () => undefined)
       this.#lane(job)?.push(job)
       this.notify()
     })
-    this.#held.set(job.id, cancel)
+    const held = this.#held.get(job.id)
+    if (held) held.cancel = cancel
   }
 
   #pause(job: Job, lane: Lane, result: Result & { is: 'pause' }): void {
     const wait = result.afterMs ?? Math.min(PAUSE_CAP_MS, PAUSE_MS * 2 ** Math.min(lane.pauses, 10))
-    const fresh = lane.pause(result.reason, this.#options.clock.now() + wait)
+    const until = this.#options.clock.now() + wait
+    const fresh = this.#rest(lane, result.reason, until, result.shared === true)
     lane.unshift(job)
     if (!fresh) return
     const fields = {
@@ -309,6 +325,17 @@ export class Dispatcher {
     else log.warn('push paused', fields)
   }
 
+  /** False where it rests already. */
+  #rest(lane: Lane, reason: string, until: number, shared: boolean): boolean {
+    const fresh = lane.pause(reason, until, shared)
+    if (fresh && shared) for (const other of this.#sharing(lane)) other.restWith(lane)
+    return fresh
+  }
+
+  #sharing(lane: Lane): Lane[] {
+    return [...this.#lanes.values()].filter((other) => other !== lane && other.group === lane.group)
+  }
+
   /** All answers that came meanwhile are written in one trip; a failed write keeps them, and nothing is sent twice. */
   #record(): void {
     if (this.#recording || this.#answers.length === 0) return
@@ -317,7 +344,8 @@ export class Dispatcher {
       const batch = this.#answers.splice(0, BATCH)
       this.#options
         .run(() => {
-          for (const answer of batch) this.#write(answer)
+          const { push, clock } = this.#options
+          for (const answer of batch) recordAnswer(push, answer, clock.now())
         })
         .then(
           () => {
@@ -339,36 +367,12 @@ export class Dispatcher {
     })
   }
 
-  #write({ job, result, lane }: Answer): void {
-    const { push, clock } = this.#options
-    const now = clock.now()
-    const { device } = job
-    switch (result.is) {
-      case 'sent':
-        push.done(job, 'sent', job.kind, undefined, now)
-        if (device) push.devices.succeeded(device.id, now)
-        if (device && result.environment) push.devices.learned(device.id, result.environment)
-        if (device?.voipToken && result.voipGone) push.devices.forgetVoip(device.id, device.voipToken)
-        return
-      case 'retry':
-        return push.again(job)
-      case 'drop':
-        if (lane.provider?.replayable) return push.bury(job, job.kind, result.reason, now)
-        push.done(job, 'dropped', job.kind, result.reason, now)
-        if (device) push.devices.failed(device.id, result.reason)
-        return
-      case 'forget':
-        push.done(job, 'forgotten', job.kind, result.reason, now)
-        if (device && !push.devices.forget(device.id, result.since))
-          push.devices.failed(device.id, result.reason)
-        return
-      case 'pause':
-    }
-  }
-
   #settleIdle(): void {
     if (!this.#idle || this.#recording || this.#answers.length > 0) return
     if ([...this.#inFlight.values()].some((n) => n > 0)) return
     this.#idle()
   }
 }
+
+/** A row that was held back or is sent again is due from then on, not since its message came. */
+const dueOf = (job: Job): number => (job.attempts === 0 ? Math.max(job.createdAt, job.nextAt) : job.createdAt)

@@ -3,6 +3,16 @@ import type { Clock } from '../store/clock.ts'
 import type { Job } from '../store/push.ts'
 import type { Provider } from './provider.ts'
 
+/** For people; times in ms. */
+export interface LaneState {
+  readonly lane: string
+  readonly waiting: number
+  readonly under_way: number
+  /** Why it rests, and until when; null while it works. */
+  readonly paused: string | null
+  readonly until: number | null
+}
+
 export class Lane {
   readonly #queue: Job[] = []
   #head = 0
@@ -12,6 +22,8 @@ export class Lane {
   #cancel: (() => void) | undefined
   #reason = ''
   pausedUntil = 0
+  /** It rests for a fault of what its group shares. */
+  restsShared = false
   /** Pauses in a row. */
   pauses = 0
 
@@ -20,6 +32,8 @@ export class Lane {
     readonly provider: Provider | undefined,
     private readonly clock: Clock,
     private readonly wake: () => void,
+    /** Lanes that rest together when what they share is at fault. */
+    readonly group = name,
   ) {}
 
   get length(): number {
@@ -76,12 +90,22 @@ export class Lane {
   }
 
   /** Returns false when it rests already: the rest of a burst that met the same fault. */
-  pause(reason: string, until: number): boolean {
+  pause(reason: string, until: number, shared = false): boolean {
     if (this.pausedUntil > 0) return false
+    this.restsShared = shared
     this.pauses++
     this.#probing = true
     this.#rest(reason, until)
     return true
+  }
+
+  /** Another lane met a fault of what both share. */
+  restWith(other: Lane): void {
+    if (this.pausedUntil > 0) return
+    this.restsShared = true
+    this.pauses = other.pauses
+    this.#probing = true
+    this.#rest(other.#reason, other.pausedUntil)
   }
 
   /** The row must go before all others, and not before `until`. */
@@ -91,6 +115,7 @@ export class Lane {
   }
 
   resume(): void {
+    this.restsShared = false
     this.#cancel?.()
     this.#cancel = undefined
     this.pausedUntil = 0
@@ -98,6 +123,17 @@ export class Lane {
 
   stop(): void {
     this.#cancel?.()
+  }
+
+  state(): LaneState {
+    const rests = this.pausedUntil > 0
+    return {
+      lane: this.name,
+      waiting: this.length,
+      under_way: this.#open,
+      paused: rests ? this.#reason : null,
+      until: rests ? this.pausedUntil : null,
+    }
   }
 
   describe(): { lane: string; reason: string; until: number } {

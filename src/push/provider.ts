@@ -24,6 +24,8 @@ export type Result =
       readonly reason: string
       readonly afterMs?: number | undefined
       readonly operator: boolean
+      /** Not only this lane: all that share its credential and connection. */
+      readonly shared?: boolean
     }
 
 export interface Provider {
@@ -38,6 +40,8 @@ export interface Provider {
   readonly replayable: boolean
   /** Pushes of one lane share their fate: a pause stops them all. */
   lane(job: Job): string
+  /** Lanes of one credential and connection: they rest together when that is at fault. */
+  group?(job: Job): string
   /** Never rejects. */
   send(job: Job): Promise<Result>
   stop(ms: number): Promise<void>

@@ -33,6 +33,8 @@ export interface PushServiceOptions {
     readonly allow_private: boolean
     readonly timeout?: number | undefined
   }
+  /** [push] proxy; never used for the simulator. */
+  readonly proxy?: string | undefined
   /** limits.push_queue */
   readonly capacity?: number
   readonly times?: Partial<TransportTimes>
@@ -65,7 +67,8 @@ export class PushService {
     }
     const simulated = simulator && simulatorApp(simulator)
     if (simulated) this.apns = new ApnsSender({ ...transport, apps: [], anyTopic: simulated })
-    else if (apps.length > 0) this.apns = new ApnsSender({ ...transport, apps: apps.map(loadApp) })
+    else if (apps.length > 0)
+      this.apns = new ApnsSender({ ...transport, proxy: options.proxy, apps: apps.map(loadApp) })
     const styles = new Map(apps.map((app) => [app.topic, app]))
     const style = (topic: string): AppStyle => styles.get(topic) ?? { body: 'sender' }
     const name = simulated ? 'simulator' : 'apns'

@@ -1,18 +1,32 @@
 /** The push service of the moment. A reload puts a new one in its place once the new keys have been read. */
 import type { Config } from '../config.ts'
 import { getLogger } from '../log.ts'
+import {
+  pushAlarms,
+  pushCertificateExpiry,
+  pushDead,
+  pushKeyAge,
+  pushOldest,
+  pushPaused,
+} from '../metrics.ts'
 import type { ApnsSim } from '../ops/apns-sim.ts'
 import { fingerprint } from '../ops/watch-files.ts'
+import { type Alarm, AlarmLog, alarmsOf } from '../push/alarms.ts'
+import type { AppState } from '../push/apns.ts'
+import { startCensus } from '../push/census.ts'
+import type { LaneState } from '../push/lane.ts'
+import { probeApps, type ProbeResult } from '../push/probe.ts'
 import type { PushService, PushServiceOptions } from '../push/service.ts'
 import { testPush, type TestResult } from '../push/test-push.ts'
 import type { Account } from '../store/accounts.ts'
+import type { PushReports } from '../store/push-reports.ts'
 
 const log = getLogger('push')
 
 /** Pushes under way get this long at a stop; the rest is in the outbox and goes out at the next start. */
 const DRAIN_MS = 5_000
 
-type Parts = Pick<PushServiceOptions, 'push' | 'run' | 'clock' | 'random'>
+type Parts = Pick<PushServiceOptions, 'push' | 'run' | 'clock' | 'random'> & { readonly reports: PushReports }
 
 export class LivePush {
   readonly #parts: Parts
@@ -20,9 +34,13 @@ export class LivePush {
   #simulator: ApnsSim | undefined
   /** What the service was made of. */
   #made = ''
+  #config: Config['push'] | undefined
+  readonly #alarms = new AlarmLog()
+  #stopCensus: () => void = () => undefined
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#stopCensus = startCensus(parts.reports, parts.clock)
   }
 
   /**
@@ -35,9 +53,11 @@ export class LivePush {
       push.simulator,
       push.apps,
       push.ring_time,
+      push.proxy,
       webhook,
       fingerprint(keyFiles(config)),
     ])
+    this.#config = push
     if (this.#service && making === this.#made) return this.#service.dispatcher.resume()
     if (push.simulator) this.#simulator ??= await startSimulator()
     const sim = this.#simulator
@@ -49,6 +69,7 @@ export class LivePush {
       ringMs: push.ring_time,
       simulator: sim && { url: sim.url, ca: sim.ca },
       webhook,
+      proxy: push.proxy,
       capacity: config.limits.push_queue,
     })
     if (this.#service) log.info('push changes over to new settings')
@@ -59,6 +80,7 @@ export class LivePush {
   }
 
   async stop(): Promise<void> {
+    this.#stopCensus()
     await this.#service?.stop(DRAIN_MS)
     await this.#simulator?.close()
   }
@@ -66,6 +88,51 @@ export class LivePush {
   /** Rings every device of an account now and tells what came back. */
   test(account: Account): Promise<TestResult[]> {
     return testPush(this.#service?.apns, this.#parts.push.devices.of(account.id), this.#parts)
+  }
+
+  /** Asks Apple about every app's key or certificate. */
+  check(): Promise<ProbeResult[]> {
+    return probeApps(this.#service?.apns, this.#parts)
+  }
+
+  lanes(): LaneState[] {
+    return this.#service?.dispatcher.lanes() ?? []
+  }
+
+  apps(): AppState[] {
+    return this.#service?.apns?.apps() ?? []
+  }
+
+  alarms(): Alarm[] {
+    const { clock, reports } = this.#parts
+    if (!this.#service || !this.#config) return []
+    const { dispatcher, apns } = this.#service
+    return alarmsOf({
+      now: clock.now(),
+      oldest: dispatcher.oldest(),
+      lanes: dispatcher.lanes(),
+      apps: this.apps(),
+      clockOffset: apns?.clockOffsetMs,
+      dead: reports.deadCount(),
+      alarmAfter: this.#config.alarm_after,
+      certificateAlarm: this.#config.certificate_alarm,
+    })
+  }
+
+  /** Figures for the metrics, and alarms for the log. */
+  measure(): void {
+    const { clock, reports } = this.#parts
+    const oldest = this.#service?.dispatcher.oldest()
+    pushOldest.set(oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000)
+    pushDead.set(reports.deadCount())
+    pushPaused.set(this.lanes().filter(({ paused }) => paused !== null).length)
+    for (const { topic, environment, tokenAgeMs, expires } of this.apps()) {
+      if (tokenAgeMs !== undefined) pushKeyAge.set({ topic, environment }, tokenAgeMs / 1000)
+      if (expires !== undefined) pushCertificateExpiry.set({ topic, environment }, expires / 1000)
+    }
+    const alarms = this.alarms()
+    pushAlarms.set(alarms.length)
+    this.#alarms.update(alarms)
   }
 
   /** Where pushes go and how it goes there, in one line for people. */

@@ -10,6 +10,7 @@ import invites from '../../migrations/0007-invites.sql' with { type: 'text' }
 import avatars from '../../migrations/0008-avatars.sql' with { type: 'text' }
 import unread from '../../migrations/0009-unread.sql' with { type: 'text' }
 import deviceOptions from '../../migrations/0010-device-options.sql' with { type: 'text' }
+import pushReports from '../../migrations/0011-push-reports.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -22,6 +23,7 @@ const MIGRATIONS: readonly string[] = [
   avatars,
   unread,
   deviceOptions,
+  pushReports,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

@@ -6,12 +6,14 @@ import { Clients } from './clients.ts'
 import { Contacts } from './contacts.ts'
 import { closeDb, type Db, openDb } from './db.ts'
 import { Held } from './held.ts'
+import { DeadLetters } from './dead-letters.ts'
 import { History } from './history.ts'
 import { Invites } from './invites.ts'
 import { Messages } from './messages.ts'
 import { Pep } from './pep.ts'
 import { PrivateXml } from './private.ts'
 import { Push } from './push.ts'
+import { PushReports } from './push-reports.ts'
 import { Settings } from './settings.ts'
 import { Sm } from './sm.ts'
 import { Tokens } from './tokens.ts'
@@ -29,6 +31,8 @@ export class Store {
   readonly push: Push
   readonly held: Held
   readonly unread: Unread
+  readonly pushReports: PushReports
+  readonly deadLetters: DeadLetters
   readonly settings: Settings
   readonly sm: Sm
   readonly tokens: Tokens
@@ -50,6 +54,8 @@ export class Store {
     this.push = new Push(db, random)
     this.held = new Held(db, this.push)
     this.unread = new Unread(db)
+    this.pushReports = new PushReports(db)
+    this.deadLetters = new DeadLetters(db, this.push)
     this.settings = new Settings(db, random)
     this.sm = new Sm(db)
     this.tokens = new Tokens(db, random)

@@ -6,6 +6,8 @@ export interface Figure {
   readonly samples: readonly number[]
   /** The figure must not be above this. */
   readonly limit?: number
+  /** The figure must not be below this. */
+  readonly least?: number
 }
 
 export interface Bench {

@@ -10,8 +10,8 @@ import { pairs, sendPaced } from './paced.ts'
 import { type ServerUnderTest, startServerUnderTest } from './server.ts'
 import { quantile } from './slow-disk.ts'
 
-const TOPIC = 'org.example.bench'
-const RATE = 200
+export const TOPIC = 'org.example.bench'
+const RATE = 500
 const SECONDS = 20
 const PAIRS = 20
 
@@ -48,7 +48,7 @@ export const pushBench: Bench = {
       const cold = await latencies(1000, 0.001)
       const warm = await latencies(RATE, SECONDS)
       return [
-        { figure: 'message to request p99', unit: 'ms', samples: [percentile(warm, 0.99)], limit: 50 },
+        { figure: 'message to request p99', unit: 'ms', samples: [percentile(warm, 0.99)], limit: 20 },
         { figure: 'the first push, connection included', unit: 'ms', samples: cold },
         // One slow fsync of a shared disk delays all that waits for it, so the figure above is read beside this one.
         { figure: 'slowest COMMIT, upper bound', unit: 'ms', samples: [await slowestCommit(server)] },
@@ -66,7 +66,7 @@ async function slowestCommit(server: ServerUnderTest): Promise<number> {
   return quantile('', await server.metrics(), 'belfry_db_commit_seconds', 1) * 1000
 }
 
-async function register(port: number, i: number): Promise<void> {
+export async function register(port: number, i: number): Promise<void> {
   const client = await BenchClient.login(port, `u${i}`, 'phone')
   const token = i.toString(16).padStart(64, '0')
   await client.ask(

@@ -2,14 +2,24 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { type Bench, median } from './bench.ts'
+import { millionBench } from './million.ts'
 import { pushBench } from './push.ts'
+import { pushRateBench } from './push-rate.ts'
 import { relayBench } from './relay.ts'
 import { COMMAND } from './server.ts'
 import { slowDiskBench } from './slow-disk.ts'
 import { startBench } from './start.ts'
 import { walBench } from './wal.ts'
 
-const BENCHES: readonly Bench[] = [startBench, relayBench, pushBench, slowDiskBench, walBench]
+const BENCHES: readonly Bench[] = [
+  startBench,
+  relayBench,
+  pushBench,
+  pushRateBench,
+  millionBench,
+  slowDiskBench,
+  walBench,
+]
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !BENCHES.some((bench) => bench.name === name))
@@ -45,10 +55,14 @@ for (const bench of BENCHES) {
     figures,
   }
   writeFileSync(`bench-results/${bench.name}.json`, `${JSON.stringify(result, null, 2)}\n`)
-  for (const { figure, value, unit, limit } of figures) {
-    const reached = limit === undefined || value <= limit
+  for (const { figure, value, unit, limit, least } of figures) {
+    const reached = (limit === undefined || value <= limit) && (least === undefined || value >= least)
     if (!reached) missed++
-    const goal = limit === undefined ? '' : ` (must be ≤ ${limit}: ${reached ? 'reached' : 'NOT REACHED'})`
+    const bound = limit === undefined ? `≥ ${least}` : `≤ ${limit}`
+    const goal =
+      limit === undefined && least === undefined
+        ? ''
+        : ` (must be ${bound}: ${reached ? 'reached' : 'NOT REACHED'})`
     console.log(`  ${figure}: ${value.toFixed(2)} ${unit}${goal}`)
   }
 }

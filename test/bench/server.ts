@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly toml?: string
   /** Accounts u0 … u(n-1)@localhost. */
   readonly accounts?: number
+  /** Fills the data directory before the first start. */
+  readonly prepare?: (data: string) => void
   /** Runs in front of the server's command (strace …). */
   readonly wrap?: readonly string[]
 }
@@ -51,6 +53,7 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
       options.toml ?? '',
     ].join('\n'),
   )
+  options.prepare?.(join(dir, 'data'))
   const from = performance.now()
   const child = Bun.spawn([...(options.wrap ?? []), ...COMMAND, 'serve', '--config', config], {
     stdout: Bun.file(join(dir, 'out.log')),

@@ -3,6 +3,7 @@ import { defaults, type Config } from '../../src/config.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { Peer } from '../../src/http/context.ts'
 import type { HttpDeps } from '../../src/http/deps.ts'
+import type { Alarm } from '../../src/push/alarms.ts'
 import type { Check } from '../../src/ops/readiness.ts'
 import type { Feature } from '../../src/routing/feature.ts'
 import { AuthLimiter } from '../../src/routing/auth-limiter.ts'
@@ -66,6 +67,7 @@ export async function startHttp(
   })
   world.deliver = (session, el) => void delivered.push(`${session.jid.toString()} ${el.toString()}`)
   const checks: Check[] = [{ name: 'store', ok: true, detail: 'wal 0 MB' }]
+  const alarms: Alarm[] = []
   const deps: HttpDeps = {
     world,
     router,
@@ -74,6 +76,35 @@ export async function startHttp(
     pushTarget: () => 'simulator',
     online: true,
     readiness: async () => checks,
+    push: {
+      lanes: () => [{ lane: 'apns T/K', waiting: 2, under_way: 1, paused: null, until: null }],
+      apps: () => [
+        {
+          topic: 'org.bix.chat',
+          environment: 'production',
+          signIn: 'key K of team T',
+          lane: 'T/K',
+          tokenAgeMs: 60_000,
+          expires: undefined,
+          derived: false,
+        },
+      ],
+      alarms: () => alarms,
+      check: async () => [
+        {
+          topic: 'org.bix.chat',
+          environment: 'production',
+          sign_in: 'key K of team T',
+          result: 'ok',
+          status: 400,
+          reason: 'BadDeviceToken',
+          meaning: 'key, team and topic are accepted',
+          ms: 3,
+          certificate_ends: null,
+          clock_offset_seconds: 0,
+        },
+      ],
+    },
     pushTest: async () => [
       {
         device: '1',
@@ -118,6 +149,7 @@ export async function startHttp(
     delivered,
     waits,
     checks,
+    alarms,
     connect: (jid: string) => connect(world, jid),
     pass: (ms: number) => void (time += ms),
     [Symbol.dispose]: () => store.close(),

@@ -171,3 +171,40 @@ test('the pages need no script and no inline style, so the strict policy costs n
     expect(text).not.toMatch(/<script|\sstyle=|\son\w+=|https?:\/\//)
   }
 })
+
+test('push: alarms, apps, what waits and what was decided; Apple is asked on demand', async () => {
+  using w = await startHttp()
+  const cookie = await signIn(w)
+  const account = w.world.store.accounts.find(JULIET)
+  if (!account) throw new Error('no Juliet')
+  await w.router.run((t) =>
+    t.store.push.record({
+      account: account.id,
+      device: 3,
+      messageId: 'm1',
+      verdict: 'suppressed',
+      rule: 'session-active',
+      at: t.now,
+    }),
+  )
+  const calm = await page(w, '/admin/push', cookie)
+  expect(calm.status).toBe(200)
+  for (const words of [
+    'works',
+    'org.bix.chat',
+    'key K of team T',
+    JULIET,
+    'a connected app took the message',
+  ])
+    expect(calm.text).toContain(words)
+  const asked = await post(w, '/admin/push/check', {}, cookie)
+  expect(await asked.text()).toContain('key, team and topic are accepted')
+  w.alarms.push({ name: 'x', text: 'Push rests at <b>T</b>.' })
+  for (const path of ['/admin/push', '/admin/'])
+    expect((await page(w, path, cookie)).text).toContain('Push rests at &lt;b&gt;T&lt;/b&gt;.')
+  const user = await page(w, `/admin/users/show?jid=${encodeURIComponent(JULIET)}`, cookie)
+  expect(user.text).toContain('No device is registered')
+  expect(user.text).toContain('suppressed')
+  const replayed = await post(w, '/admin/push/replay', {}, cookie)
+  expect([replayed.status, replayed.headers.get('location')]).toEqual([303, '/admin/push?done=replayed'])
+})

@@ -389,6 +389,51 @@ describe('a fault of the configuration', () => {
   })
 })
 
+describe('the breaker is of one team and environment', () => {
+  const OTHER = 'org.example.other'
+  const both = () => [keyApp(sim.url, sim.ca), keyApp(sim.url, sim.ca, { topic: OTHER })]
+
+  test('a key that Apple refuses rests all its apps, also one that is pushed to later', async () => {
+    const sending = dispatcher({ apns: apns({ apps: both() }) })
+    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+    await queue(await device(1), 'm1')
+    await until(() => sending.paused().length > 0)
+    await queue(await device(2, { topic: OTHER }), 'm2')
+    await until(() => sending.paused().length === 2)
+    expect(sending.paused().map(({ reason }) => reason)).toEqual([
+      'InvalidProviderToken',
+      'InvalidProviderToken',
+    ])
+    expect(sim.received).toHaveLength(1)
+    sending.resume()
+    await verdicts(2)
+    expect(sim.received.filter((r) => r.status === 200)).toHaveLength(2)
+  })
+
+  test('a topic that is refused rests alone', async () => {
+    const sending = dispatcher({ apns: apns({ apps: both() }) })
+    sim.script({ token: deviceToken(1), status: 400, reason: 'TopicDisallowed', times: 1 })
+    await queue(await device(1), 'm1')
+    await until(() => sending.paused().length > 0)
+    await queue(await device(2, { topic: OTHER }), 'm2')
+    expect(await verdicts(1)).toMatchObject([{ messageId: 'm2', verdict: 'sent' }])
+    expect(sending.paused()).toHaveLength(1)
+    expect(sending.lanes().find(({ paused }) => paused !== null)?.paused).toBe('TopicDisallowed')
+  })
+
+  test('sandbox goes on while production rests', async () => {
+    const sandbox = await startApple()
+    open.push(() => sandbox.close())
+    const apps = [keyApp(sim.url, sim.ca), keyApp(sandbox.url, sandbox.ca, { environment: 'sandbox' })]
+    const sending = dispatcher({ apns: apns({ apps }) })
+    sim.script({ status: 403, reason: 'Forbidden', times: 1 })
+    await queue(await device(1), 'm1')
+    await until(() => sending.paused().length > 0)
+    await queue(await device(2, { environment: 'sandbox' }), 'm2')
+    expect(await verdicts(1)).toMatchObject([{ messageId: 'm2', verdict: 'sent' }])
+  })
+})
+
 describe('a provider that fails', () => {
   test('is left in peace but for a few requests, until it is well again', async () => {
     let requests = 0

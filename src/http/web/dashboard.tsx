@@ -3,6 +3,7 @@ import { VERSION } from '../../version.ts'
 import type { Check } from '../../ops/readiness.ts'
 import type { HttpDeps } from '../deps.ts'
 import { Layout, State } from './layout.tsx'
+import { Alarms } from './push-page.tsx'
 
 const megabytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(0)} MB`
 
@@ -44,6 +45,7 @@ export function DashboardPage({
       <h1>
         Dashboard <State good={ready}>{ready ? 'ready' : 'not ready'}</State>
       </h1>
+      <Alarms deps={deps} />
       <dl class="tiles">
         <Tile name="Accounts" value={String(store.accounts.count())} />
         <Tile name="Sessions" value={String(sessions.count)} />

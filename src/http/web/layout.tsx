@@ -9,7 +9,7 @@ export interface Frame {
   readonly admin?: string | undefined
   /** Where style and bell are. */
   readonly assets?: '/admin' | '/invite'
-  readonly here?: 'dashboard' | 'users'
+  readonly here?: 'dashboard' | 'users' | 'push'
   readonly notice?: string | undefined
   readonly error?: string | undefined
   readonly simulator?: boolean
@@ -69,6 +69,9 @@ const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
       </a>
       <a href="/admin/users" aria-current={frame.here === 'users' ? 'page' : undefined}>
         Users
+      </a>
+      <a href="/admin/push" aria-current={frame.here === 'push' ? 'page' : undefined}>
+        Push
       </a>
     </nav>
     <form method="post" action="/admin/logout" class="who">

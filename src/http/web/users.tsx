@@ -3,7 +3,12 @@ import type { Account } from '../../store/accounts.ts'
 import type { Page } from '../accounts.ts'
 import type { HttpDeps } from '../deps.ts'
 import { listDevices } from '../devices.ts'
+import { explainAccount } from '../explain.ts'
 import { Layout, State, Time } from './layout.tsx'
+import { Verdicts } from './push-page.tsx'
+
+/** Decisions on a user's page. */
+const SHOWN = 10
 
 interface Props {
   readonly deps: HttpDeps
@@ -131,6 +136,7 @@ export const UserPage = ({ deps, admin, notice, error, account }: Props & { acco
       {account.jid} {stateOf(deps, account)}
     </h1>
     <Facts deps={deps} account={account} />
+    <Pushes deps={deps} account={account} />
     <section class="card">
       <h2>New password</h2>
       <form method="post" action="/admin/users/password" class="row">
@@ -177,6 +183,18 @@ const Facts = ({ deps, account }: { deps: HttpDeps; account: Account }) => (
         {listDevices(deps, account).length === 0 && <span class="dim">none</span>}
       </dd>
     </dl>
+  </section>
+)
+
+const Pushes = ({ deps, account }: { deps: HttpDeps; account: Account }) => (
+  <section class="card">
+    <h2>Does the phone ring?</h2>
+    <ul class="findings">
+      {explainAccount(deps, account, SHOWN).findings.map((finding) => (
+        <li>{finding}</li>
+      ))}
+    </ul>
+    <Verdicts rows={deps.world.store.pushReports.verdictsOf(account.id, SHOWN)} accounts={false} />
   </section>
 )
 

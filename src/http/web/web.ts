@@ -13,6 +13,7 @@ import { addAssets, field, html } from './answers.ts'
 import { DashboardPage } from './dashboard.tsx'
 import { ErrorPage } from './error.tsx'
 import { LoginPage } from './login.tsx'
+import { addPushPages } from './push.ts'
 import { fromOwnPage, WebSessions } from './session.ts'
 import { UserPage, UsersPage } from './users.tsx'
 
@@ -26,6 +27,7 @@ const DONE: Readonly<Record<string, string>> = {
   disabled: 'The account is disabled; its sessions were closed.',
   enabled: 'The account may log in again.',
   removed: 'The account was removed.',
+  replayed: 'What the webhook refused is sent again.',
 }
 
 const notice = (c: Ctx): string | undefined => DONE[c.req.query('done') ?? '']
@@ -69,6 +71,7 @@ export function addWeb(app: App, deps: HttpDeps): void {
   get('/admin/users', (c, admin) => usersPage(c, deps, admin))
   get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
   addUserForms(post, deps)
+  addPushPages(deps, { get, post, notice })
 }
 
 function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {

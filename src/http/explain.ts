@@ -1,0 +1,100 @@
+/** Why pushes went or did not, as the API, the command line and the web admin show it. */
+import { findings } from '../push/findings.ts'
+import { inWords } from '../push/words.ts'
+import type { Account } from '../store/accounts.ts'
+import type { VerdictRow, WaitingRow } from '../store/push-reports.ts'
+import type { HttpDeps } from './deps.ts'
+import { listDevices } from './devices.ts'
+import { HttpError } from './problem.ts'
+import { iso } from './schemas.ts'
+
+/** Devices of one message are few; rows of an account are read newest first. */
+const ROWS = 500
+
+export function explainAccount(deps: HttpDeps, account: Account, limit: number) {
+  const { pushReports } = deps.world.store
+  const verdicts = pushReports.verdictsOf(account.id, limit)
+  const waiting = pushReports.waitingFor(account.id, limit)
+  return explanation(deps, account, undefined, verdicts, waiting)
+}
+
+/** `message` is the id under which it is archived (XEP-0359 stanza-id). */
+export function explainMessage(deps: HttpDeps, message: string) {
+  const { pushReports, accounts } = deps.world.store
+  const verdicts = pushReports.verdictsAbout(message, ROWS)
+  const waiting = pushReports.waitingAbout(message, ROWS)
+  const jid = verdicts[0]?.jid ?? waiting[0]?.jid
+  const account = jid === undefined ? undefined : accounts.find(jid)
+  if (!account) {
+    const why = 'nothing was decided about it, or it is over 14 days ago. Try the address of the account.'
+    throw new HttpError(404, 'no-such-push', `No push for message ${message}: ${why}`)
+  }
+  return explanation(deps, account, message, verdicts, waiting)
+}
+
+function explanation(
+  deps: HttpDeps,
+  account: Account,
+  message: string | undefined,
+  verdicts: readonly VerdictRow[],
+  waiting: readonly WaitingRow[],
+) {
+  return {
+    jid: account.jid,
+    message: message ?? null,
+    findings: findings({
+      target: targetOf(deps),
+      running: deps.online,
+      disabled: account.disabled,
+      devices: deps.world.store.push.devices.of(account.id),
+      awake: [...deps.world.sessions.of(account.jid)]
+        .filter(({ available, hibernating, suspect }) => available && !hibernating && !suspect)
+        .map(({ jid, outlet }) => `${jid.resource} (${outlet.kind})`),
+      paused: pausedLanes(deps),
+      waiting: waiting.filter(({ state }) => state !== 'dead').length,
+      verdicts: message === undefined ? verdicts : verdicts.toReversed(),
+    }),
+    devices: listDevices(deps, account),
+    waiting: waiting.map(waitingView),
+    verdicts: verdicts.map(verdictView),
+  }
+}
+
+function targetOf({ world }: HttpDeps): 'off' | 'simulator' | 'apple' {
+  const { simulator, apps } = world.config.push
+  if (simulator) return 'simulator'
+  return apps.length === 0 ? 'off' : 'apple'
+}
+
+const pausedLanes = (deps: HttpDeps): { lane: string; reason: string }[] =>
+  (deps.push?.lanes() ?? []).flatMap(({ lane, paused }) =>
+    paused === null ? [] : [{ lane, reason: paused }],
+  )
+
+/** Of a token only its end is shown. */
+export const verdictView = ({ at, device, token, message, verdict, rule, reason }: VerdictRow) => ({
+  at: iso(at),
+  message,
+  device:
+    device === null ? 'webhook' : token === null ? `${device} (removed)` : `${device} …${token.slice(-6)}`,
+  verdict,
+  rule,
+  reason,
+  meaning: inWords({ verdict, rule, reason }),
+})
+
+export const waitingView = (row: WaitingRow) => ({
+  jid: row.jid,
+  message: row.message,
+  apns_id: row.apnsId,
+  device: row.device === null ? 'webhook' : String(row.device),
+  topic: row.topic,
+  environment: row.environment,
+  state: row.state,
+  kind: row.kind,
+  from: row.sender,
+  attempts: row.attempts,
+  created: iso(row.created),
+  next: iso(row.next),
+  expires: iso(row.expires),
+})

@@ -1,0 +1,42 @@
+/** The push pages of the web admin. */
+import { pushDevices, pushes } from '../../metrics.ts'
+import type { ProbeResult } from '../../push/probe.ts'
+import type { Ctx } from '../context.ts'
+import type { HttpDeps } from '../deps.ts'
+import { replayDead } from '../push.ts'
+import { html } from './answers.ts'
+import { type Count, PushPage } from './push-page.tsx'
+
+type Handler = (c: Ctx, admin: string) => Response | Promise<Response>
+type Add = (path: string, handler: Handler) => void
+
+/** `notice`: what the page says after a form. */
+export function addPushPages(
+  deps: HttpDeps,
+  routes: { readonly get: Add; readonly post: Add; readonly notice: (c: Ctx) => string | undefined },
+): void {
+  const show = async (c: Ctx, admin: string, probes?: readonly ProbeResult[]): Promise<Response> => {
+    const devices = (await pushDevices.get()).values[0]?.value ?? 0
+    const answers = await countAnswers()
+    return html(c, PushPage({ deps, admin, notice: routes.notice(c), devices, answers, probes }))
+  }
+  routes.get('/admin/push', (c, admin) => show(c, admin))
+  routes.post('/admin/push/check', async (c, admin) => show(c, admin, await deps.push?.check()))
+  routes.post('/admin/push/replay', async (c) => {
+    await replayDead(deps)
+    return c.redirect('/admin/push?done=replayed', 303)
+  })
+}
+
+/** The most frequent first. */
+async function countAnswers(): Promise<Count[]> {
+  const { values } = await pushes.get()
+  return values
+    .map(({ labels: { provider, result, reason }, value }) => ({
+      provider: String(provider),
+      result: String(result),
+      reason: String(reason),
+      n: value,
+    }))
+    .sort((a, b) => b.n - a.n)
+}

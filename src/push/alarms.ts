@@ -1,0 +1,79 @@
+/** What an operator must hear about without asking: raised once in the log, shown on the dashboard until it is over. */
+import { getLogger } from '../log.ts'
+import type { AppState } from './apns.ts'
+import type { LaneState } from './lane.ts'
+import { offBy } from './probe.ts'
+import { reasonInWords } from './words.ts'
+
+const log = getLogger('push')
+
+export interface Alarm {
+  /** The same for as long as it lasts. */
+  readonly name: string
+  /** One sentence. */
+  readonly text: string
+}
+
+export interface AlarmFacts {
+  readonly now: number
+  /** When the push was queued that waits longest (ms). */
+  readonly oldest: number | undefined
+  readonly lanes: readonly LaneState[]
+  readonly apps: readonly Pick<AppState, 'topic' | 'environment' | 'expires'>[]
+  /** Of Apple ahead of ours (ms). */
+  readonly clockOffset: number | undefined
+  /** Webhook rows that were given up. */
+  readonly dead: number
+  /** [push] alarm_after and certificate_alarm, ms. */
+  readonly alarmAfter: number
+  readonly certificateAlarm: number
+}
+
+const DAY = 86_400_000
+
+export function alarmsOf(facts: AlarmFacts): Alarm[] {
+  const { now, oldest, lanes, apps, clockOffset, dead } = facts
+  const found: Alarm[] = []
+  const age = oldest === undefined ? 0 : now - oldest
+  if (age > facts.alarmAfter)
+    found.push({ name: 'outbox-age', text: `A push waits since ${minutes(age)}: see belfry push queue.` })
+  for (const { lane, paused } of lanes) {
+    if (paused === null || paused === 'retry') continue
+    // A bad clock is why Apple refuses good keys, so it is named where keys are refused.
+    const clock = paused.endsWith('ProviderToken') ? offBy(clockOffset) : ''
+    const text = `Push rests at ${lane}: ${paused}, ${reasonInWords(paused)}${clock}.`
+    found.push({ name: `paused ${lane}`, text })
+  }
+  for (const { topic, environment, expires } of apps) {
+    if (expires === undefined || expires - now > facts.certificateAlarm) continue
+    const left = Math.ceil((expires - now) / DAY)
+    const text =
+      left > 0
+        ? `The push certificate of ${topic} (${environment}) ends in ${left} days.`
+        : `The push certificate of ${topic} (${environment}) has ended: no phone rings.`
+    found.push({ name: `certificate ${environment} ${topic}`, text })
+  }
+  if (dead > 0)
+    found.push({
+      name: 'dead-letters',
+      text: `The webhook refused ${dead} messages: send them again with belfry webhook replay.`,
+    })
+  return found
+}
+
+function minutes(ms: number): string {
+  const whole = Math.floor(ms / 60_000)
+  return whole >= 120 ? `${Math.floor(whole / 60)} hours` : `${whole} minutes`
+}
+
+/** Remembers what was said, so that each alarm is one line at its beginning and one at its end. */
+export class AlarmLog {
+  #raised = new Map<string, string>()
+
+  update(alarms: readonly Alarm[]): void {
+    const next = new Map(alarms.map(({ name, text }) => [name, text]))
+    for (const [alarm, text] of next) if (!this.#raised.has(alarm)) log.error('alarm', { alarm, text })
+    for (const alarm of this.#raised.keys()) if (!next.has(alarm)) log.info('alarm is over', { alarm })
+    this.#raised = next
+  }
+}

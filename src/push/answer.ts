@@ -1,0 +1,36 @@
+/** What an answer of a provider leaves behind: the end of the row, its verdict, and what was learned of the device. */
+import type { Job, Push } from '../store/push.ts'
+import type { Lane } from './lane.ts'
+import type { Result } from './provider.ts'
+
+export interface Answer {
+  readonly job: Job
+  readonly lane: Lane
+  readonly result: Result
+}
+
+/** Within a trip. */
+export function recordAnswer(push: Push, { job, result, lane }: Answer, now: number): void {
+  const { device } = job
+  switch (result.is) {
+    case 'sent':
+      push.done(job, 'sent', job.kind, undefined, now)
+      if (device) push.devices.succeeded(device.id, now)
+      if (device && result.environment) push.devices.learned(device.id, result.environment)
+      if (device?.voipToken && result.voipGone) push.devices.forgetVoip(device.id, device.voipToken)
+      return
+    case 'retry':
+      return push.again(job)
+    case 'drop':
+      if (lane.provider?.replayable) return push.bury(job, job.kind, result.reason, now)
+      push.done(job, 'dropped', job.kind, result.reason, now)
+      if (device) push.devices.failed(device.id, result.reason)
+      return
+    case 'forget':
+      push.done(job, 'forgotten', job.kind, result.reason, now)
+      if (device && !push.devices.forget(device.id, result.since))
+        push.devices.failed(device.id, result.reason)
+      return
+    case 'pause':
+  }
+}
