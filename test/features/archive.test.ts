@@ -42,7 +42,7 @@ test('XEP-0313 §5: both sides keep a copy, the recipient’s with the id that i
   expect(his?.xml).not.toContain('stanza-id')
 })
 
-test('XEP-0359 §5: an id that claims to be ours is removed, in any spelling; others stay', async () => {
+test('XEP-0359 §5, case 56: an id that claims to be ours is removed, in any spelling; others stay', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')
   const juliet = await p.online('juliet@bix.org/balcony')

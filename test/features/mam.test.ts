@@ -146,6 +146,9 @@ test('case 55: nonsense is refused, another one’s archive and ids stay closed'
   expect(await error(set(`<after>' OR 1=1--</after>`))).toBe('item-not-found')
   expect(await error(form(field('ids', foreign)))).toBe('item-not-found')
   expect(await error(set('<max>-1</max>'))).toBe('bad-request')
+  expect((await asks(juliet, set('<max>1000000000</max>'))).bodies).toEqual(['0', '1'])
+  const backwards = form(field('start', '2030-01-01T00:00:00Z'), field('end', '2001-01-01T00:00:00Z'))
+  expect((await asks(juliet, backwards)).bodies).toEqual([])
 })
 
 test('XEP-0313 §5: metadata tells the bounds, and nothing of an empty archive', async () => {
