@@ -1,7 +1,8 @@
 /** What web apps are made with, over WebSocket: log in, roster, chat, carbons, archive. */
 import { expect, test } from 'bun:test'
 import { byStanza, byStrophe, byXmppJs, type Person } from './stock-clients.ts'
-import { wire } from './support.ts'
+import { Cable } from '../support/cable.ts'
+import { type Wire, wire, WireClient } from './support.ts'
 
 /** A round trip, after which everything that was under way has been heard. */
 async function hears(person: Person, ...bodies: string[]): Promise<void> {
@@ -30,4 +31,87 @@ test.each([
   await hears(phone, 'But soft <&> what light', 'carbon: Ay me')
   expect(await phone.history()).toEqual(['But soft <&> what light', 'Ay me'])
   for (const person of [romeo, juliet, phone]) await person.stops()
+})
+
+/** Juliet's contact, on a socket of its own: what Romeo sees of her, and whether he sees her go. */
+async function watches(own: Wire): Promise<WireClient> {
+  const romeo = await WireClient.direct(own.port('c2s-tls'))
+  await romeo.logsIn('romeo@bix.org', 'orchard')
+  romeo.send('<presence/>')
+  await romeo.ping()
+  return romeo
+}
+
+async function befriend(own: Wire): Promise<void> {
+  for (const [one, other] of [
+    ['juliet', 'romeo'],
+    ['romeo', 'juliet'],
+    ['juliet', 'romeo'],
+  ]) {
+    const client = await WireClient.direct(own.port('c2s-tls'))
+    await client.logsIn(`${one}@bix.org`, 'once')
+    for (const type of ['subscribed', 'subscribe'])
+      client.send(`<presence type='${type}' to='${other}@bix.org'/>`)
+    await client.ping()
+    client.close()
+  }
+}
+
+const says = (body: string) => `<message to='juliet@bix.org' type='chat'><body>${body}</body></message>`
+/** How often a body stands in what was heard. */
+const times = (client: WireClient, body: string) => client.text.split(`<body>${body}</body>`).length - 1
+
+// strophe.js has no stream management of its own; what it says into a dead connection is lost.
+test.each([
+  ['stanza', byStanza, 'resumed'],
+  ['@xmpp/client', byXmppJs, 'resumed'],
+  ['strophe.js', byStrophe, 'anew'],
+] as const)('%s over a cut network and a restart: each message once', async (_name, make, how) => {
+  await using own = await wire()
+  for (const jid of ['romeo@bix.org', 'juliet@bix.org']) await own.account(jid)
+  await befriend(own)
+  await using cable = await Cable.to(own.port('http'))
+  const juliet = make('juliet', 'balcony', `ws://127.0.0.1:${cable.port}/xmpp-websocket`)
+  let romeo = await watches(own)
+  await juliet.starts()
+  await romeo.until(
+    ({ name, attrs }) => name === 'presence' && !!attrs.from?.startsWith('juliet@bix.org/balcony'),
+  )
+  romeo.send(says('before'))
+  await hears(juliet, 'before')
+
+  const back = juliet.returns()
+  cable.cut()
+  if (how === 'resumed') juliet.says('romeo@bix.org', 'out of it')
+  romeo.send(says('into the dark'))
+  await romeo.ping()
+  cable.mend()
+  expect(await back).toBe(how)
+  await hears(juliet, 'before', 'into the dark')
+  if (how === 'resumed') expect(await romeo.body()).toBe('out of it')
+  await romeo.ping()
+  // Whoever resumes was never gone.
+  expect(romeo.text.includes('unavailable')).toBe(how !== 'resumed')
+
+  const again = juliet.returns()
+  romeo.send(says('just before the end'))
+  await romeo.ping()
+  await own.restart()
+  romeo = await watches(own)
+  expect(await again).toBe(how)
+  romeo.send(says('after it'))
+  await hears(juliet, 'before', 'into the dark', 'just before the end', 'after it')
+  juliet.says('romeo@bix.org', 'at last')
+  expect(await romeo.body()).toBe('at last')
+  await romeo.ping()
+  expect(times(romeo, 'at last')).toBe(1)
+  const history = [
+    'before',
+    'into the dark',
+    ...(how === 'resumed' ? ['out of it'] : []),
+    'just before the end',
+  ]
+  expect(await juliet.history()).toEqual([...history, 'after it', 'at last'])
+  await juliet.stops()
+  romeo.close()
 })
