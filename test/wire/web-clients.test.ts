@@ -2,7 +2,8 @@
 import { expect, test } from 'bun:test'
 import { byStanza, byStrophe, byXmppJs, type Person } from './stock-clients.ts'
 import { Cable } from '../support/cable.ts'
-import { type Wire, wire, WireClient } from './support.ts'
+import { befriend, says, times, watches } from './contact.ts'
+import { wire } from './support.ts'
 
 /** A round trip, after which everything that was under way has been heard. */
 async function hears(person: Person, ...bodies: string[]): Promise<void> {
@@ -32,34 +33,6 @@ test.each([
   expect(await phone.history()).toEqual(['But soft <&> what light', 'Ay me'])
   for (const person of [romeo, juliet, phone]) await person.stops()
 })
-
-/** Juliet's contact, on a socket of its own: what Romeo sees of her, and whether he sees her go. */
-async function watches(own: Wire): Promise<WireClient> {
-  const romeo = await WireClient.direct(own.port('c2s-tls'))
-  await romeo.logsIn('romeo@bix.org', 'orchard')
-  romeo.send('<presence/>')
-  await romeo.ping()
-  return romeo
-}
-
-async function befriend(own: Wire): Promise<void> {
-  for (const [one, other] of [
-    ['juliet', 'romeo'],
-    ['romeo', 'juliet'],
-    ['juliet', 'romeo'],
-  ]) {
-    const client = await WireClient.direct(own.port('c2s-tls'))
-    await client.logsIn(`${one}@bix.org`, 'once')
-    for (const type of ['subscribed', 'subscribe'])
-      client.send(`<presence type='${type}' to='${other}@bix.org'/>`)
-    await client.ping()
-    client.close()
-  }
-}
-
-const says = (body: string) => `<message to='juliet@bix.org' type='chat'><body>${body}</body></message>`
-/** How often a body stands in what was heard. */
-const times = (client: WireClient, body: string) => client.text.split(`<body>${body}</body>`).length - 1
 
 // strophe.js has no stream management of its own; what it says into a dead connection is lost.
 test.each([
