@@ -2,9 +2,9 @@
 import { type Wire, WireClient } from './support.ts'
 
 /** Juliet's contact on a socket of its own: what Romeo sees of her, and whether he sees her go. */
-export async function watches(own: Wire): Promise<WireClient> {
+export async function watches(own: Wire, jid = 'romeo@bix.org'): Promise<WireClient> {
   const romeo = await WireClient.direct(own.port('c2s-tls'))
-  await romeo.logsIn('romeo@bix.org', 'orchard')
+  await romeo.logsIn(jid, 'orchard')
   romeo.send('<presence/>')
   await romeo.ping()
   return romeo
@@ -26,8 +26,8 @@ export async function befriend(own: Wire): Promise<void> {
   }
 }
 
-export const says = (body: string) =>
-  `<message to='juliet@bix.org' type='chat'><body>${body}</body></message>`
+export const says = (body: string, to = 'juliet@bix.org') =>
+  `<message to='${to}' type='chat'><body>${body}</body></message>`
 /** How often a body stands in what was heard. */
 export const times = (client: WireClient, body: string) =>
   client.text.split(`<body>${body}</body>`).length - 1
