@@ -41,7 +41,7 @@ class Slixmpp {
   }
 
   does(command: string): void {
-    this.#child.stdin.write(`${command}\n`)
+    void this.#child.stdin.write(`${command}\n`)
     void this.#child.stdin.flush()
   }
 
