@@ -127,7 +127,10 @@ test('XEP-0313 §4.3, case 55: no page is longer than a hundred, whatever is ask
   using p = play()
   const { juliet } = await withHistory(p, 103)
   expect((await asks(juliet, set('<max>10000000000</max>'))).error).toBe('bad-request')
-  expect(await asks(juliet, set('<max>2147483647</max>'))).toMatchObject({ complete: false, error: undefined })
+  expect(await asks(juliet, set('<max>2147483647</max>'))).toMatchObject({
+    complete: false,
+    error: undefined,
+  })
   expect((await asks(juliet, set('<max>500</max>'))).bodies).toHaveLength(100)
   expect((await asks(juliet)).bodies).toHaveLength(50)
 })
