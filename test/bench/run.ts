@@ -1,15 +1,27 @@
 /** `npm run bench [-- NAME …]`: runs the benchmarks and writes each as JSON to bench-results/. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
+import { archiveBench, mamBench } from './archive.ts'
 import { type Bench, median } from './bench.ts'
 import { pushBench } from './push.ts'
 import { relayBench } from './relay.ts'
 import { COMMAND } from './server.ts'
+import { resumeBench, sessionsBench } from './sessions.ts'
 import { slowDiskBench } from './slow-disk.ts'
 import { startBench } from './start.ts'
 import { walBench } from './wal.ts'
 
-const BENCHES: readonly Bench[] = [startBench, relayBench, pushBench, slowDiskBench, walBench]
+const BENCHES: readonly Bench[] = [
+  startBench,
+  relayBench,
+  archiveBench,
+  mamBench,
+  sessionsBench,
+  resumeBench,
+  pushBench,
+  slowDiskBench,
+  walBench,
+]
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !BENCHES.some((bench) => bench.name === name))
