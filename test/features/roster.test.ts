@@ -160,7 +160,7 @@ describe('RFC 6121 §2.6: versions', () => {
     return { p, romeo }
   }
 
-  test('§2.6.1: the feature is announced', async () => {
+  test('XEP-0237 §2.1, RFC 6121 §2.6.1: the feature is announced', async () => {
     using p = play()
     await p.account('romeo@bix.org')
     const romeo = p.connect()
@@ -189,7 +189,7 @@ describe('RFC 6121 §2.6: versions', () => {
     await romeo.hearsNothing()
   })
 
-  test('§2.6.3: what changed comes as pushes behind the empty result, removals included', async () => {
+  test('XEP-0237 §2.4, RFC 6121 §2.6.3: what changed comes as pushes behind the empty result, removals included', async () => {
     const { p, romeo } = await versioned()
     using _ = p
     romeo.sends(`<iq type='get' id='r'>${get('1')}</iq>`)

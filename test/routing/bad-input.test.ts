@@ -151,7 +151,7 @@ describe('case 57: stream management', () => {
     expect(p.world.sessions.countOf('juliet@bix.org')).toBe(1)
   })
 
-  test('a session cannot be resumed without a login, and a new password is needed for it', async () => {
+  test('XEP-0198 §10: a session cannot be resumed without a login, and a new password is needed for it', async () => {
     using p = play()
     const { juliet } = await pair(p)
     const { id = '' } = (await enabled(juliet)).attrs
@@ -369,7 +369,7 @@ describe('case 65: small questions with large answers', () => {
 })
 
 describe('case 66: whether somebody is there', () => {
-  test('a stranger hears the same of a message, a receipt and a question, whoever is there or not', async () => {
+  test('XEP-0012 §8, XEP-0199 §7: a stranger hears the same of a message, a receipt and a question, whoever is there or not', async () => {
     using p = play()
     const romeo = await p.online('romeo@bix.org/orchard')
     const juliet = await p.online('juliet@bix.org/balcony')

@@ -253,7 +253,7 @@ describe('XEP-0386: binding along with it', () => {
 })
 
 describe('XEP-0198 §8: resuming along with it', () => {
-  test('XEP-0198 §8: the session goes on, nothing is bound and no features are sent', async () => {
+  test('XEP-0198 §9.2: the session goes on, nothing is bound and no features are sent', async () => {
     using p = await stage()
     const romeo = await p.online('romeo@bix.org/orchard')
     const actor = await opened(p)
@@ -279,7 +279,7 @@ describe('XEP-0198 §8: resuming along with it', () => {
     expect(p.world.sessions.countOf('juliet@bix.org')).toBe(1)
   })
 
-  test('XEP-0198 §8: what cannot be resumed says so, and a new session is bound', async () => {
+  test('XEP-0198 §9.2.1: what cannot be resumed says so, and a new session is bound', async () => {
     using p = await stage()
     const actor = await opened(p)
     const xml = `<resume xmlns='${SM}' previd='gone' h='0'/><bind xmlns='${BIND}'/>`
