@@ -9,7 +9,7 @@ import { Jid, JidError } from '../xmpp/jid.ts'
 import { isForArchive } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
-import { clone, elements, StoredElement, xml } from '../xmpp/xml.ts'
+import { clone, type Element, elements, StoredElement, xml } from '../xmpp/xml.ts'
 
 const RETRACT = 'urn:xmpp:message-retract:1'
 
@@ -36,7 +36,7 @@ export const archive: Feature = {
   received(t, to): Verdict {
     const { stanza } = t
     if (stanza.kind !== 'message') return
-    if (claimsId(stanza, to)) t.stanza = withoutIdsBy(stanza, to)
+    if (claimsOurs(stanza, to)) t.stanza = withoutOurs(stanza, to)
     if (!isForArchive(stanza.el)) return
     const account = t.store.accounts.find(to.bare)
     if (!account || !wants(t, account, stanza.from.bare)) return
@@ -62,14 +62,20 @@ function wants(t: Transit, account: Account, peer: string): boolean {
   return mode === 'always'
 }
 
-/** XEP-0359 §6: an id that claims to be ours and is not must not reach the client. */
-function claimsId(stanza: Stanza, to: Jid): boolean {
-  return elements(stanza.el).some((el) => isIdBy(el.name, el.attrs.xmlns, el.attrs.by, to))
+/** XEP-0359 §6, XEP-0203 §6: an id or a time that claims to be ours and is not must not reach the client. */
+function claimsOurs(stanza: Stanza, to: Jid): boolean {
+  return elements(stanza.el).some((el) => isOurs(el, to))
 }
 
-function isIdBy(name: string, xmlns: string | undefined, by: string | undefined, to: Jid): boolean {
-  if (name !== 'stanza-id' || xmlns !== NS.stanzaId) return false
-  if (by === undefined) return true
+function isOurs({ name, attrs }: Element, to: Jid): boolean {
+  if (name === 'delay' && attrs.xmlns === NS.delay)
+    return attrs.from !== undefined && speaksFor(attrs.from, to)
+  if (name !== 'stanza-id' || attrs.xmlns !== NS.stanzaId) return false
+  return attrs.by === undefined || speaksFor(attrs.by, to)
+}
+
+/** Whether this address is the recipient's account or server. */
+function speaksFor(by: string, to: Jid): boolean {
   try {
     // Compared as prepared: a client that prepares it as well must not be fooled by "JULIET@bix.org".
     const { bare } = Jid.parse(by)
@@ -80,10 +86,8 @@ function isIdBy(name: string, xmlns: string | undefined, by: string | undefined,
   }
 }
 
-function withoutIdsBy(stanza: Stanza, to: Jid): Stanza {
+function withoutOurs(stanza: Stanza, to: Jid): Stanza {
   const el = clone(stanza.el)
-  el.children = el.children.filter(
-    (node) => typeof node === 'string' || !isIdBy(node.name, node.attrs.xmlns, node.attrs.by, to),
-  )
+  el.children = el.children.filter((node) => typeof node === 'string' || !isOurs(node, to))
   return stanza.with(el)
 }

@@ -44,7 +44,8 @@ export const blocking: Feature = {
   /** §3.4: to write to somebody whom one has blocked is a mistake worth telling. */
   sent(t): Verdict {
     const { to, type } = t.stanza
-    if (!to || !t.origin) return
+    // §5: never between the resources of one account.
+    if (!to || !t.origin || t.isOwn(to)) return
     if (!covers(t.store.blocked.of(t.origin.account), to)) return
     if (t.stanza.kind === 'presence' && (type === 'unavailable' || type.startsWith('unsubscri'))) return
     const app = xml('blocked', { xmlns: `${BLOCKING}:errors` })

@@ -48,7 +48,8 @@ export const carbons: Feature = {
     if (stanza.kind !== 'message' || !origin) return
     // §11: a copy that a client makes up must never reach another client.
     if (elements(stanza.el).some(isCopy)) throw new StanzaError('not-allowed', 'Only a server sends carbons.')
-    if (!isEligible(stanza.el)) return
+    // What an account sends to itself arrives at the others as it is, or as a copy of what arrived.
+    if (!stanza.to || t.isOwn(stanza.to) || !isEligible(stanza.el)) return
     for (const session of others(t, origin.jid, [origin])) copy(t, session, 'sent')
   },
 
@@ -62,11 +63,12 @@ export const carbons: Feature = {
     t.stanza = stanza.with(el)
   },
 
-  settled(t, to) {
+  settled(t, to, outcome) {
     const { stanza } = t
+    // What nobody took waits for all of them.
+    if (outcome !== 'took') return
     if (stanza.kind !== 'message' || privates.has(t) || !isEligible(stanza.el)) return
-    // A message to oneself was copied on its way out.
-    const had = t.origin && stanza.from.bare === to.bare ? [...t.sessions.of(to.bare)] : t.takers
+    const had = t.origin ? [...t.takers, t.origin] : t.takers
     for (const session of others(t, to, had)) copy(t, session, 'received')
   },
 }

@@ -1,5 +1,5 @@
 /** Message Archive Management (XEP-0313): an account reads its own archive and says what it takes. */
-import type { Feature } from '../routing/feature.ts'
+import type { Feature, Verdict } from '../routing/feature.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { ArchiveFilter, ArchiveMode } from '../store/history.ts'
@@ -10,7 +10,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { readJid } from '../xmpp/stanza.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { type PageRequest, readPage, writePage } from '../xmpp/rsm.ts'
-import { child, children, type Element, escapeXML, xml } from '../xmpp/xml.ts'
+import { child, children, type Element, elements, escapeXML, xml } from '../xmpp/xml.ts'
 
 const MAM = 'urn:xmpp:mam:2'
 /** Messages of a page when the client does not say, and at most: no trip may hold the loop. */
@@ -43,8 +43,20 @@ export const mam: Feature = {
     [`account get {${MAM}}prefs`]: (t) => prefs(t),
     [`account set {${MAM}}prefs`]: setPrefs,
   },
+
+  /** §8.2: results that a client makes up must never reach another one. */
+  sent(t): Verdict {
+    if (t.stanza.kind === 'message' && elements(t.stanza.el).some(isResult))
+      throw new StanzaError('not-allowed', 'Only an archive sends results.')
+  },
+
   /** XEP-0386 §4.4: so that the client knows what to fetch. */
   bound: (t, session) => metadata(t, session.account),
+}
+
+/** Of whatever version: clients know older ones. */
+function isResult({ name, attrs }: Element): boolean {
+  return (name === 'result' || name === 'fin') && (attrs.xmlns?.startsWith('urn:xmpp:mam:') ?? false)
 }
 
 function query(t: Transit, el: Element): Element {

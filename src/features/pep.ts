@@ -11,8 +11,8 @@ import { affiliations, retrieve, subscribe, subscriptions, unsubscribe } from '.
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
-import { metaData, PUBSUB, PUBSUB_OWNER, refusal } from '../xmpp/pubsub.ts'
-import { type Element, firstElement, xml } from '../xmpp/xml.ts'
+import { metaData, PUBSUB, PUBSUB_EVENT, PUBSUB_OWNER, refusal } from '../xmpp/pubsub.ts'
+import { child, type Element, firstElement, xml } from '../xmpp/xml.ts'
 
 /** Feature names of XEP-0060 §10, as far as an account has them. */
 const ABILITIES = [
@@ -87,6 +87,9 @@ export const pep: Feature = {
   sent(t): Verdict {
     const { stanza, origin } = t
     if (!origin) return
+    // Accounts publish through their server; what a client calls an event is none, and must not pass for one.
+    if (stanza.kind === 'message' && child(stanza.el, 'event', PUBSUB_EVENT))
+      throw new StanzaError('not-allowed', 'Only a service sends events.')
     if (stanza.kind === 'iq') {
       if (stanza.to && !t.isOwn(stanza.to)) return
       const fresh = readAnswer(t, origin)

@@ -1,5 +1,5 @@
 /** The roster (RFC 6121 §2) with versioning (§2.6). */
-import type { Feature } from '../routing/feature.ts'
+import type { Feature, Verdict } from '../routing/feature.ts'
 import { pushRoster, rosterItem, subscriptionOf } from '../routing/roster.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Contact } from '../store/contacts.ts'
@@ -7,7 +7,7 @@ import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { readJid, Stanza } from '../xmpp/stanza.ts'
-import { children, type Element, xml } from '../xmpp/xml.ts'
+import { child, children, type Element, xml } from '../xmpp/xml.ts'
 
 /** Longest name of a contact or a group, and most groups of one contact (§2.3.3 leaves the figures to us). */
 const NAME_LENGTH = 1023
@@ -21,6 +21,12 @@ export const roster: Feature = {
   iq: {
     [`account get {${NS.roster}}query`]: get,
     [`account set {${NS.roster}}query`]: set,
+  },
+  /** §2.1.6: a push comes from the server; one that a client makes up must never reach another one. */
+  sent(t): Verdict {
+    const { kind, to, type, el } = t.stanza
+    if (kind === 'iq' && type === 'set' && to && !to.isBare && child(el, 'query', NS.roster))
+      throw new StanzaError('service-unavailable')
   },
   save: (session) => session.interested || undefined,
   restore: (session) => void (session.interested = true),

@@ -2,16 +2,19 @@
 import { Jid } from '../xmpp/jid.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { type Element, withAttrs } from '../xmpp/xml.ts'
+import { covers } from './blocklist.ts'
 import { subscriptionOf } from './roster.ts'
 import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
 
-/** To every contact that sees the account's presence. */
+/** To every contact that sees the account's presence and is not blocked (XEP-0191 §3.2). */
 export function broadcast(t: Trip, session: Session, el: Element): void {
+  const blocked = t.store.blocked.of(session.account)
   for (const contact of t.store.contacts.all(session.account)) {
     const { subscription } = subscriptionOf(contact)
-    if (subscription === 'from' || subscription === 'both')
-      emitCopy(t, session, el, Jid.parse(contact.jid).toBare())
+    if (subscription !== 'from' && subscription !== 'both') continue
+    const to = Jid.parse(contact.jid).toBare()
+    if (!covers(blocked, to)) emitCopy(t, session, el, to)
   }
 }
 

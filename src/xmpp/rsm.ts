@@ -18,7 +18,7 @@ export function readPage(parent: Element): PageRequest {
   if (!set) return { max: undefined, before: undefined, after: undefined }
   if (child(set, 'index')) throw new StanzaError('feature-not-implemented', 'Pages by index are not offered.')
   const max = childText(set, 'max')?.trim()
-  if (max !== undefined && !/^\d{1,9}$/.test(max)) throw new StanzaError('bad-request', 'max: not a number.')
+  if (max !== undefined && !/^\d{1,10}$/.test(max)) throw new StanzaError('bad-request', 'max: not a number.')
   const before = childText(set, 'before')
   const after = childText(set, 'after')
   return { max: max === undefined ? undefined : Number(max), before, after: after === '' ? undefined : after }

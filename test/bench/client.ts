@@ -10,13 +10,7 @@ export class BenchClient {
   #text = ''
 
   static async login(port: number, user: string, resource = 'bench'): Promise<BenchClient> {
-    const client = new BenchClient()
-    await client.#connect(port)
-    await client.#open('</stream:features>')
-    client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-    await client.#until('<proceed')
-    await client.#secure()
-    await client.#open('</stream:features>')
+    const client = await BenchClient.secured(port)
     const plain = Buffer.from(`\0${user}\0${PASSWORD}`).toString('base64')
     client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`)
     await client.#until('<success')
@@ -25,6 +19,18 @@ export class BenchClient {
       `<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
     )
     await client.#until('</iq>')
+    return client
+  }
+
+  /** Inside TLS, with the features heard and nobody logged in. */
+  static async secured(port: number): Promise<BenchClient> {
+    const client = new BenchClient()
+    await client.#connect(port)
+    await client.#open('</stream:features>')
+    client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+    await client.#until('<proceed')
+    await client.#secure()
+    await client.#open('</stream:features>')
     return client
   }
 
@@ -41,6 +47,11 @@ export class BenchClient {
 
   close(): void {
     this.#socket?.end()
+  }
+
+  /** No goodbye. */
+  cut(): void {
+    this.#socket?.terminate()
   }
 
   async #connect(port: number): Promise<void> {

@@ -1,12 +1,14 @@
 /** `npm run bench [-- NAME …]`: runs the benchmarks and writes each as JSON to bench-results/. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
+import { archiveBench, mamBench } from './archive.ts'
 import { type Bench, median } from './bench.ts'
 import { millionBench } from './million.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
 import { relayBench } from './relay.ts'
 import { COMMAND } from './server.ts'
+import { resumeBench, sessionsBench } from './sessions.ts'
 import { slowDiskBench } from './slow-disk.ts'
 import { startBench } from './start.ts'
 import { walBench } from './wal.ts'
@@ -17,6 +19,10 @@ const BENCHES: readonly Bench[] = [
   pushBench,
   pushRateBench,
   millionBench,
+  archiveBench,
+  mamBench,
+  sessionsBench,
+  resumeBench,
   slowDiskBench,
   walBench,
 ]

@@ -1,4 +1,5 @@
 /** A server process to be measured: the built binary if it is there, else the source; its data in a directory of its own. */
+import { Database } from 'bun:sqlite'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -34,6 +35,8 @@ export interface ServerOptions {
   readonly accounts?: number
   /** Fills the data directory before the first start. */
   readonly prepare?: (data: string) => void
+  /** Fills the database, while the server is stopped, with what it shall have had for long. */
+  readonly seed?: (db: Database) => void
   /** Runs in front of the server's command (strace …). */
   readonly wrap?: readonly string[]
 }
@@ -54,15 +57,27 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
     ].join('\n'),
   )
   options.prepare?.(join(dir, 'data'))
-  const from = performance.now()
-  const child = Bun.spawn([...(options.wrap ?? []), ...COMMAND, 'serve', '--config', config], {
-    stdout: Bun.file(join(dir, 'out.log')),
-    stderr: Bun.file(join(dir, 'err.log')),
-  })
+  const spawn = () =>
+    Bun.spawn([...(options.wrap ?? []), ...COMMAND, 'serve', '--config', config], {
+      stdout: Bun.file(join(dir, 'out.log')),
+      stderr: Bun.file(join(dir, 'err.log')),
+    })
+  let from = performance.now()
+  let child = spawn()
   await listening(c2s, dir)
-  const startMs = performance.now() - from
-  const pid = options.wrap ? childOf(child.pid) : child.pid
+  let startMs = performance.now() - from
   await makeAccounts(join(dir, 'data', 'admin.sock'), options.accounts ?? 0)
+  if (options.seed) {
+    child.kill('SIGTERM')
+    await child.exited
+    using db = new Database(join(dir, 'data', 'belfry.db'))
+    options.seed(db)
+    from = performance.now()
+    child = spawn()
+    await listening(c2s, dir)
+    startMs = performance.now() - from
+  }
+  const pid = options.wrap ? childOf(child.pid) : child.pid
   return {
     pid,
     dir,

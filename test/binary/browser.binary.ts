@@ -2,8 +2,10 @@
 import { expect } from 'bun:test'
 import type { Page } from 'playwright-core'
 import { CHROMIUM, launch, openPage, servePage } from '../support/browser.ts'
+import { Cable } from '../support/cable.ts'
 import { testWith } from '../support/programs.ts'
 import { byXmppJs } from '../wire/stock-clients.ts'
+import { befriend, says, times, watches } from '../wire/contact.ts'
 import { PASSWORD, wire } from '../wire/support.ts'
 
 const PATIENCE_MS = 60_000
@@ -64,14 +66,14 @@ browserTest(
   PATIENCE_MS,
 )
 
-const CONVERSE_PAGE = (socket: string) => `<!doctype html><html><head><meta charset="utf-8">
+const CONVERSE_PAGE = (socket: string, smacks = false) => `<!doctype html><html><head><meta charset="utf-8">
 <link rel="stylesheet" href="/converse.js/dist/converse.min.css"><link rel="icon" href="data:,"></head>
 <body class="converse-fullscreen"><script type="module">
 import '/converse.js/dist/converse.min.js'
 converse.initialize({
   websocket_url: ${JSON.stringify(socket)}, jid: 'romeo@bix.org', password: ${JSON.stringify(PASSWORD)}, auto_login: true,
   view_mode: 'fullscreen', discover_connection_methods: false, assets_path: '/converse.js/dist/', i18n: 'en',
-  allow_registration: false, enable_smacks: false, archived_messages_page_size: 50, clear_cache_on_logout: false,
+  allow_registration: false, enable_smacks: ${smacks}, archived_messages_page_size: 50, clear_cache_on_logout: false,
   play_sounds: false, blacklisted_plugins: ['converse-omemo'], loglevel: 'error', persistent_store: 'sessionStorage', notification_icon: '',
 })
 </script></body></html>`
@@ -104,6 +106,62 @@ browserTest(
       const fresh = await openChat(await openPage(browser, page.url, []))
       await fresh.waitForFunction(SHOWN, ['Ay me', 'She speaks <&>'], { timeout: PATIENCE_MS })
       await juliet.stops()
+    } finally {
+      await browser.close()
+      page.stop()
+    }
+  },
+  PATIENCE_MS,
+)
+
+browserTest(
+  'converse.js over a cut network and a restart: each message once, and carbons',
+  async () => {
+    await using own = await wire()
+    for (const jid of ['romeo@bix.org', 'juliet@bix.org']) await own.account(jid)
+    await befriend(own)
+    const socket = (port: number) => `ws://127.0.0.1:${port}/xmpp-websocket`
+    await using cable = await Cable.to(own.port('http'))
+    const page = servePage(CONVERSE_PAGE(socket(cable.port), true))
+    const browser = await launch()
+    try {
+      let juliet = await watches(own, 'juliet@bix.org')
+      const tab = await openChat(await openPage(browser, page.url, []))
+      const shows = (...bodies: string[]) => tab.waitForFunction(SHOWN, bodies, { timeout: PATIENCE_MS })
+      const ROMEO = 'romeo@bix.org'
+      juliet.send(says('before', ROMEO))
+      await shows('before')
+      const desk = byXmppJs('romeo', 'desk', socket(own.port('http')))
+      await desk.starts()
+      desk.says('juliet@bix.org', 'from the desk')
+      await shows('before', 'from the desk')
+      await desk.stops()
+      await juliet.ping()
+      const before = juliet.text.length
+
+      cable.cut()
+      juliet.send(says('into the dark', ROMEO))
+      await juliet.ping()
+      cable.mend()
+      await shows('before', 'from the desk', 'into the dark')
+      await juliet.ping()
+      // Whoever resumes was never gone.
+      expect(juliet.text.slice(before)).not.toContain(`unavailable" from="romeo@bix.org/conv`)
+      await tab.fill('textarea.chat-textarea', 'again')
+      await tab.press('textarea.chat-textarea', 'Enter')
+      expect(await juliet.body()).toBe('again')
+      await juliet.ping()
+      expect(times(juliet, 'again')).toBe(1)
+
+      // COMPAT(converse.js, 14.0.0): back a second time it hears everything, and takes itself for offline when it sends.
+      juliet.send(says('just before the end', ROMEO))
+      await juliet.ping()
+      await own.restart()
+      juliet = await watches(own, 'juliet@bix.org')
+      juliet.send(says('after it', ROMEO))
+      const all = ['before', 'from the desk', 'into the dark', 'again', 'just before the end', 'after it']
+      await shows(...all)
+      juliet.close()
     } finally {
       await browser.close()
       page.stop()

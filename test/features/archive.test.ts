@@ -21,7 +21,7 @@ function archive(p: ReturnType<typeof play>): Row[] {
 
 const owners = (p: ReturnType<typeof play>) => archive(p).map(({ owner, peer }) => `${owner} ${peer}`)
 
-test('XEP-0313 §5: both sides keep a copy, the recipient’s with the id that it was delivered under', async () => {
+test('XEP-0313 §3.5, §5, §6.1.1, XEP-0359 §2.1: both sides keep a copy, the recipient’s with the id that it was delivered under', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')
   const juliet = await p.online('juliet@bix.org/balcony')
@@ -42,7 +42,7 @@ test('XEP-0313 §5: both sides keep a copy, the recipient’s with the id that i
   expect(his?.xml).not.toContain('stanza-id')
 })
 
-test('XEP-0359 §5: an id that claims to be ours is removed, in any spelling; others stay', async () => {
+test('XEP-0359 §3, §5, case 56: an id that claims to be ours is removed, in any spelling; others stay', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')
   const juliet = await p.online('juliet@bix.org/balcony')
@@ -127,7 +127,7 @@ test('what is refused is kept by nobody', async () => {
   expect(archive(p)).toEqual([])
 })
 
-test('ids rise although the clock is set back', async () => {
+test('XEP-0313 §6.2: ids rise although the clock is set back', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')
   await p.account('juliet@bix.org')

@@ -85,6 +85,19 @@ test('XEP-0280 §11, case 54: a forged carbon is refused', async () => {
   await romeo.hearsNothing()
 })
 
+test('what waits for everybody is not copied: a client that is not available yet gets it once it is', async () => {
+  using p = play()
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const phone = await p.bound('romeo@bix.org/phone')
+  await phone.asks('set', ENABLE)
+  juliet.sends(`<message to='romeo@bix.org' type='chat'><body>soft</body></message>`)
+  await juliet.settles()
+  await phone.hearsNothing()
+  phone.sends('<presence/>')
+  await phone.settles()
+  expect(phone.heard.filter(({ name }) => name === 'message')).toHaveLength(1)
+})
+
 test('XEP-0280 §5: after disable nothing is copied', async () => {
   using p = play({ toml: '[archive]\ndefault = "never"' })
   await p.account('juliet@bix.org')

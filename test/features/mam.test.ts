@@ -107,7 +107,7 @@ test('XEP-0313 §4.1: with, start, end, before-id, after-id and ids narrow the r
   expect(await bodies(field('ids', all.ids[3] ?? '', all.ids[0] ?? ''))).toEqual(['0', '3'])
 })
 
-test('XEP-0059 §2: pages forwards, backwards, the last one, flipped, and the count', async () => {
+test('XEP-0059 §2, §2.2, §2.3, §2.7: pages forwards, backwards, the last one, flipped, and the count', async () => {
   using p = play()
   const { juliet } = await withHistory(p, 5)
   const first = await asks(juliet, set('<max>2</max>'))
@@ -123,16 +123,19 @@ test('XEP-0059 §2: pages forwards, backwards, the last one, flipped, and the co
   expect(await asks(juliet, set('<max>0</max>'))).toMatchObject({ bodies: [], count: '5' })
 })
 
-test('XEP-0313 §4.3: no page is longer than a hundred, whatever is asked for', async () => {
+test('XEP-0313 §4.3, §4.3.1, case 55: no page is longer than a hundred, whatever is asked for', async () => {
   using p = play()
   const { juliet } = await withHistory(p, 103)
-  expect((await asks(juliet, set('<max>1000000000</max>'))).error).toBe('bad-request')
-  expect(await asks(juliet, set('<max>999999999</max>'))).toMatchObject({ complete: false, error: undefined })
+  expect((await asks(juliet, set('<max>10000000000</max>'))).error).toBe('bad-request')
+  expect(await asks(juliet, set('<max>2147483647</max>'))).toMatchObject({
+    complete: false,
+    error: undefined,
+  })
   expect((await asks(juliet, set('<max>500</max>'))).bodies).toHaveLength(100)
   expect((await asks(juliet)).bodies).toHaveLength(50)
 })
 
-test('case 55: nonsense is refused, another one’s archive and ids stay closed', async () => {
+test('XEP-0313 §4.1.2, §4.1.3, XEP-0059 §2.4, case 55: nonsense is refused, another one’s archive and ids stay closed', async () => {
   using p = play()
   const { romeo, juliet } = await withHistory(p, 2)
   const foreign = (await asks(romeo)).ids[0] ?? ''
@@ -146,6 +149,9 @@ test('case 55: nonsense is refused, another one’s archive and ids stay closed'
   expect(await error(set(`<after>' OR 1=1--</after>`))).toBe('item-not-found')
   expect(await error(form(field('ids', foreign)))).toBe('item-not-found')
   expect(await error(set('<max>-1</max>'))).toBe('bad-request')
+  expect((await asks(juliet, set('<max>1000000000</max>'))).bodies).toEqual(['0', '1'])
+  const backwards = form(field('start', '2030-01-01T00:00:00Z'), field('end', '2001-01-01T00:00:00Z'))
+  expect((await asks(juliet, backwards)).bodies).toEqual([])
 })
 
 test('XEP-0313 §5: metadata tells the bounds, and nothing of an empty archive', async () => {
@@ -176,7 +182,7 @@ test('XEP-0313 §6: preferences decide what is archived, per side', async () => 
   expect((await juliet.asks('set', `<prefs xmlns='${MAM}' default='sometimes'/>`)).attrs.type).toBe('error')
 })
 
-test('XEP-0313 §4.1.1: the form names the fields', async () => {
+test('XEP-0313 §4.1.1, §4.1.5: the form names the fields', async () => {
   using p = play()
   const romeo = await p.bound('romeo@bix.org')
   const answer = await romeo.asks('get', `<query xmlns='${MAM}'/>`)

@@ -129,7 +129,7 @@ describe('XEP-0160 §3: what waits and what does not', () => {
     })
 })
 
-describe('XEP-0160 §3: a full box is told to the sender, who keeps no copy of it either', () => {
+describe('XEP-0160 §3, case 59: a full box is told to the sender, who keeps no copy of it either', () => {
   for (const limit of ['offline_messages = 2', 'offline_bytes = 600'])
     test(limit, async () => {
       using p = play({ toml: `[limits]\nrates = false\n${limit}\n` })

@@ -225,13 +225,16 @@ test('case 61: news are neither archived nor kept for later nor pushed', async (
   expect(p.pushed).toEqual([])
 })
 
-test('case 61: an event that a client makes up carries the client’s own address', async () => {
+test('case 61: an event that a client makes up never reaches another', async () => {
   using p = play()
   const { romeo } = await friends(p)
   const tybalt = await p.online('tybalt@bix.org/phone')
   const fake = `<event xmlns='${EVENT}'><items node='tune'><item id='x'/></items></event>`
   tybalt.sends(`<message to='romeo@bix.org/orchard' type='headline'>${fake}</message>`)
-  expect((await romeo.next()).attrs.from).toBe('tybalt@bix.org/phone')
+  await tybalt.hearsError('not-allowed')
+  tybalt.sends(`<message to='romeo@bix.org/orchard' type='error'>${fake}</message>`)
+  await tybalt.hearsNothing()
+  await romeo.hearsNothing()
   tybalt.sends(`<message from='juliet@bix.org' to='romeo@bix.org/orchard' type='headline'>${fake}</message>`)
   await tybalt.isCutOff('invalid-from')
   await romeo.hearsNothing()

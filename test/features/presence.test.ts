@@ -111,7 +111,7 @@ describe('RFC 6121 §4.5.2: a stream that ends says goodbye for its session', ()
   })
 })
 
-test('RFC 6121 §4.3.1: probes are the server’s affair', async () => {
+test('RFC 6121 §4.3.1, case 64: probes are the server’s affair', async () => {
   using p = play()
   await friends(p)
   const juliet = await p.online('juliet@bix.org/balcony')
@@ -184,7 +184,7 @@ test('RFC 6121 §4.6.3: a contact that got directed presence hears of the end on
   await juliet.hearsNothing()
 })
 
-test('limits.directed_presence: more recipients are refused, known ones are not', async () => {
+test('case 64, limits.directed_presence: more recipients are refused, known ones are not', async () => {
   using p = play({ toml: '[limits]\nrates = false\ndirected_presence = 2\n' })
   const nurse = await p.online('nurse@bix.org/hall')
   const romeo = await p.bound('romeo@bix.org/orchard')

@@ -90,7 +90,7 @@ describe('XEP-0077 §3.1: an account is made and can log in', () => {
   })
 })
 
-describe('XEP-0077 §3.1.1, §5.1: what is refused', () => {
+describe('XEP-0077 §3.1.1, §5.1, case 67: what is refused', () => {
   const cases: [condition: string, query: string][] = [
     ['conflict', fields('romeo', GOOD)],
     ['conflict', fields('ROMEO', GOOD)],
@@ -132,7 +132,7 @@ describe('XEP-0077 §3.1.1, §5.1: what is refused', () => {
   })
 })
 
-test('registration.timeout: one account per address and interval, counted with every other door', async () => {
+test('case 67, registration.timeout: one account per address and interval, counted with every other door', async () => {
   using p = play({ toml: PACED })
   const actor = await guest(p)
   expect((await actor.asks('set', fields('one', GOOD))).attrs.type).toBe('result')
@@ -188,7 +188,7 @@ describe('XEP-0077 §3.3: changing the password', () => {
     expect((await old.next()).name).toBe('failure')
   })
 
-  test('never of another one, nor with a weak one', async () => {
+  test('case 67: never of another one, nor with a weak one', async () => {
     using p = play({ toml: '[registration]\nmin_password = 8\n[limits]\nrates = true\n' })
     await p.account('juliet@bix.org')
     const romeo = await p.bound('romeo@bix.org/orchard')
@@ -212,7 +212,7 @@ test('XEP-0077 §3.1: who is logged in learns the own name', async () => {
 describe('XEP-0077 §3.2: removing the account', () => {
   const remove = `<query xmlns='${NS}'><remove/></query>`
 
-  test('nothing is left, contacts are told, every stream ends', async () => {
+  test('case 67: nothing is left, contacts are told, every stream ends', async () => {
     using p = play()
     const juliet = await p.online('juliet@bix.org/balcony')
     const romeo = await p.online('romeo@bix.org/orchard')
@@ -254,7 +254,7 @@ describe('XEP-0077 §3.2: removing the account', () => {
     expect(child(roster, 'query', 'jabber:iq:roster')?.children).toEqual([])
   })
 
-  test('only one’s own, and with nothing beside it', async () => {
+  test('case 67: only one’s own, and with nothing beside it', async () => {
     using p = play()
     await p.account('juliet@bix.org')
     const romeo = await p.bound('romeo@bix.org/orchard')

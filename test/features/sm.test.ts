@@ -95,7 +95,7 @@ describe('negotiation', () => {
     expect(p.world.sessions.countOf('juliet@bix.org')).toBe(1)
   })
 
-  test('XEP-0198 §3: a second attempt ends the stream', async () => {
+  test('XEP-0198 §3, case 57: a second attempt ends the stream', async () => {
     using p = play()
     const { juliet } = await stage(p)
     juliet.sends(`<enable xmlns='${SM}'/>`)
@@ -141,7 +141,7 @@ describe('acks', () => {
     mend()
   })
 
-  test('XEP-0198 §6: a client that claims more than it was sent is told so and cut off', async () => {
+  test('XEP-0198 §6, case 57: a client that claims more than it was sent is told so and cut off', async () => {
     for (const h of ['1', '4294967295']) {
       using p = play()
       const { juliet } = await stage(p)
@@ -153,7 +153,7 @@ describe('acks', () => {
   })
 
   for (const h of ['', 'x', '-1', '4294967296', '1.5'])
-    test(`XEP-0198 §4: h='${h}' is no count`, async () => {
+    test(`XEP-0198 §4, case 57: h='${h}' is no count`, async () => {
       using p = play()
       const { juliet } = await stage(p)
       juliet.sends(`<a xmlns='${SM}' h='${h}'/>`)
@@ -237,7 +237,7 @@ describe('resumption', () => {
     await romeo.hearsNothing()
   })
 
-  test('XEP-0198 §5: an old stream that is still there ends with a conflict', async () => {
+  test('XEP-0198 §5, case 57: an old stream that is still there ends with a conflict', async () => {
     using p = play()
     const { juliet, id } = await stage(p)
     const back = await p.returns('juliet@bix.org')
@@ -248,7 +248,7 @@ describe('resumption', () => {
     expect(p.world.sessions.countOf('juliet@bix.org')).toBe(1)
   })
 
-  test('XEP-0198 §5: nobody resumes another’s session, and what cannot be resumed lets the client bind', async () => {
+  test('XEP-0198 §5, case 57: nobody resumes another’s session, and what cannot be resumed lets the client bind', async () => {
     using p = play()
     const { juliet, id } = await stage(p)
     await p.account('tybalt@bix.org')
@@ -309,7 +309,7 @@ describe('resumption', () => {
     expect(bodies(back)).toEqual(['two'])
   })
 
-  test('the queue of a session without a client is bounded, and its overflow loses nothing', async () => {
+  test('case 58: the queue of a session without a client is bounded, and its overflow loses nothing', async () => {
     using p = play({ toml: '[limits]\nrates = false\nsm_queue = 3' })
     const { romeo, juliet } = await stage(p)
     cut(juliet)

@@ -135,7 +135,7 @@ describe('a client without stream management', () => {
     expect(held(p)).toBe(0)
   })
 
-  test('that never says anything keeps no more than limits.sm_queue', async () => {
+  test('case 58: that never says anything keeps no more than limits.sm_queue', async () => {
     using p = play({ toml: `${PUSH}\n[limits]\nrates = false\nsm_queue = 5` })
     const { romeo } = await cast(p, false)
     for (let i = 0; i < 12; i++) romeo.sends(CHAT)

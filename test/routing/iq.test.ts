@@ -17,7 +17,7 @@ describe('RFC 6120 §8.2.3: what every IQ must have', () => {
     ['no id, to another domain', `<iq type='get' to='elsewhere.example'>${PING}</iq>`],
   ]
   for (const [what, xml] of bad)
-    test(`${what}: bad-request, and nobody else hears of it`, async () => {
+    test(`case 50: ${what}: bad-request, and nobody else hears of it`, async () => {
       using p = play()
       const juliet = await p.bound('juliet@bix.org/balcony')
       const romeo = await p.bound('romeo@bix.org/orchard')
@@ -38,7 +38,7 @@ describe('RFC 6120 §8.2.3: what every IQ must have', () => {
     `<iq id='x' type='error' to='juliet@bix.org/nowhere'/>`,
     `<iq id='x' type='result' to='bix.org'/>`,
   ])
-    test(`an answer that nobody asked for or that is none gets no answer: ${xml}`, async () => {
+    test(`case 50: an answer that nobody asked for or that is none gets no answer: ${xml}`, async () => {
       using p = play()
       const juliet = await p.bound('juliet@bix.org/balcony')
       const romeo = await p.bound('romeo@bix.org/orchard')
@@ -105,7 +105,7 @@ const PROBES = [
 
 describe('RFC 6121 §8.5.1, §8.5.2.1.3: strangers learn nothing', () => {
   for (const [type, payload] of PROBES)
-    test(`${type} ${payload}: the same answer for an account and for none`, async () => {
+    test(`XEP-0030 §8, case 51: ${type} ${payload}: the same answer for an account and for none`, async () => {
       using p = play()
       const romeo = await p.bound('romeo@bix.org/orchard')
       const juliet = await p.online('juliet@bix.org/balcony')

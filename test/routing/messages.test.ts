@@ -241,7 +241,7 @@ test('RFC 7622 §3: addresses that look different and are the same reach the sam
 
 describe('RFC 6120 §8.1.2.1: `from` is stamped by the server', () => {
   for (const from of ['juliet@bix.org', 'romeo@bix.org/street', 'bix.org', 'not a jid@@', ''])
-    test(`"${from}" ends the stream with invalid-from`, async () => {
+    test(`case 49: "${from}" ends the stream with invalid-from`, async () => {
       using p = play()
       await p.account('juliet@bix.org')
       const romeo = await p.online('romeo@bix.org/orchard')
@@ -250,7 +250,7 @@ describe('RFC 6120 §8.1.2.1: `from` is stamped by the server', () => {
       expect(await waiting(p)).toBe(0)
     })
 
-  test('the own full or bare JID may be named', async () => {
+  test('case 49: the own full or bare JID may be named', async () => {
     using p = play()
     const romeo = await p.online('romeo@bix.org/orchard')
     const juliet = await p.online('juliet@bix.org/balcony')

@@ -143,7 +143,7 @@ describe('RFC 6120 §5: STARTTLS', () => {
 })
 
 describe('RFC 6120 §6.4.6, §4.3.3: the stream after the login', () => {
-  test('CVE-2018-10847: it cannot move to another host, nor to another account', async () => {
+  test('case 44, CVE-2018-10847: it cannot move to another host, nor to another account', async () => {
     using p = play()
     for (const [attrs, condition] of [
       [`to='other.example'`, 'not-authorized'],
@@ -215,7 +215,7 @@ describe('RFC 6120 §7: resource binding', () => {
   })
 
   for (const resource of ['x'.repeat(1024), ' x', '\u0085', 'é'.repeat(512)])
-    test(`§7.7.2.1: "${resource.slice(0, 10)}" is none: bad-request, and another may be tried`, async () => {
+    test(`§7.7.2.1, case 52: "${resource.slice(0, 10)}" is none: bad-request, and another may be tried`, async () => {
       using p = play()
       const actor = await authenticated(p)
       actor.sends(bind(resource))
@@ -224,7 +224,7 @@ describe('RFC 6120 §7: resource binding', () => {
       expect((await actor.answer('again')).attrs.type).toBe('result')
     })
 
-  test('§7.7.2.2: a new one under the same name replaces the old', async () => {
+  test('§7.7.2.2, case 52: a new one under the same name replaces the old', async () => {
     using p = play()
     const old = await p.online('romeo@bix.org/orchard')
     const juliet = await p.online('juliet@bix.org/balcony')
@@ -237,7 +237,7 @@ describe('RFC 6120 §7: resource binding', () => {
     expect(p.world.sessions.countOf('romeo@bix.org')).toBe(1)
   })
 
-  test('§7.7.2.3, limits.sessions_per_user: one more is told to wait; a replacement is none more', async () => {
+  test('§7.7.2.3, case 52, limits.sessions_per_user: one more is told to wait; a replacement is none more', async () => {
     using p = play({ toml: '[limits]\nrates = false\nsessions_per_user = 2\n' })
     await p.bound('romeo@bix.org/a')
     const b = await p.bound('romeo@bix.org/b')

@@ -146,7 +146,7 @@ describe('XEP-0388: login', () => {
     await actor.isCutOff('not-authorized')
   })
 
-  test('XEP-0474 §5.1: the exchange holds a hash of what was offered', async () => {
+  test('XEP-0474 §5.1, case 43: the exchange holds a hash of what was offered', async () => {
     expect(
       createHash('sha1')
         .update(offerText(['SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1'], ['tls-server-end-point', 'tls-exporter']))
@@ -336,13 +336,13 @@ describe('XEP-0484: tokens', () => {
     await succeeds(await opened(p), byToken(token, 'HT-SHA-256-EXPR', EXPORTED))
   })
 
-  test('XEP-0484 §3.4: a token is bound to its mechanism', async () => {
+  test('XEP-0484 §3.4, case 42: a token is bound to its mechanism', async () => {
     using p = await stage()
     const token = await granted(p, 'HT-SHA-256-EXPR')
     expect(await fails(await opened(p), byToken(token))).toBe('not-authorized')
   })
 
-  test('XEP-0484 §3.4: it is worth nothing for another app, another account or after its end', async () => {
+  test('XEP-0484 §3.4, case 42: it is worth nothing for another app, another account or after its end', async () => {
     using p = await stage()
     await p.account('nurse@bix.org')
     const token = await granted(p)
@@ -372,7 +372,7 @@ describe('XEP-0484: tokens', () => {
     expect(await fails(await opened(p), byToken(token))).toBe('not-authorized')
   })
 
-  test('XEP-0484 §3.6: invalidate ends it', async () => {
+  test('XEP-0484 §3.6, case 42: invalidate ends it', async () => {
     using p = await stage()
     const token = await granted(p)
     const success = await succeeds(await opened(p), byToken(token, undefined, undefined, `invalidate='true'`))
@@ -380,7 +380,7 @@ describe('XEP-0484: tokens', () => {
     expect(await fails(await opened(p), byToken(token))).toBe('not-authorized')
   })
 
-  test('a change of the password ends all of them', async () => {
+  test('case 42: a change of the password ends all of them', async () => {
     using p = await stage()
     const token = await granted(p)
     const actor = await p.bound('juliet@bix.org/home')

@@ -15,6 +15,8 @@ export interface Person {
   readonly heard: string[]
   /** Bodies of the archive, oldest first. */
   history(): Promise<string[]>
+  /** How the client comes back by itself after its connection was lost: as the session that it was, or anew. */
+  returns(): Promise<'resumed' | 'anew'>
   stops(): Promise<void>
 }
 
@@ -30,8 +32,8 @@ export const byStanza: Make = (name, resource, url) => {
     resource,
     password: PASSWORD,
     transports: { websocket: url, bosh: false },
-    autoReconnect: false,
-    allowResumption: false,
+    autoReconnect: true,
+    maxReconnectBackoff: 0.05,
   })
   const heard: string[] = []
   client.on('chat', ({ body = '' }) => void heard.push(body))
@@ -53,6 +55,11 @@ export const byStanza: Make = (name, resource, url) => {
       ((await client.searchHistory({ paging: { max: 50 } })).results ?? []).map(
         ({ item }) => item.message?.body ?? '',
       ),
+    returns: () =>
+      new Promise((resolve) => {
+        client.once('stream:management:resumed', () => resolve('resumed'))
+        client.once('session:bound', () => resolve('anew'))
+      }),
     async stops() {
       const gone = new Promise((resolve) => client.once('disconnected', resolve))
       client.disconnect()
@@ -63,9 +70,13 @@ export const byStanza: Make = (name, resource, url) => {
 
 export const byXmppJs: Make = (username, resource, service) => {
   const entity = xmppClient({ service, domain: 'bix.org', username, password: PASSWORD, resource })
+  entity.reconnect.delay = 50
   const heard: string[] = []
   const found: string[] = []
-  entity.on('error', (error: Error) => void heard.push(`error: ${error.message}`))
+  // A network that is down and a server that says goodbye are no faults.
+  entity.on('error', ({ message }: Error) => {
+    if (!/^WebSocket|^system-shutdown/.test(message)) heard.push(`error: ${message}`)
+  })
   const forwarded = (el: Xml | undefined): string =>
     el?.getChild('forwarded', 'urn:xmpp:forward:0')?.getChild('message')?.getChildText('body') ?? ''
   entity.on('stanza', (el: Xml) => {
@@ -76,7 +87,12 @@ export const byXmppJs: Make = (username, resource, service) => {
     else if (sent) heard.push(`carbon: ${forwarded(sent)}`)
     else if (el.getChildText('body') !== null) heard.push(el.getChildText('body') ?? '')
   })
-  const ask = (type: string, payload: Xml) => entity.iqCaller.request(xml('iq', { type }, payload))
+  const ask = async (type: string, payload: Xml): Promise<Xml> => {
+    const answer = await entity.iqCaller.request(xml('iq', { type }, payload))
+    // COMPAT(@xmpp/client, 0.14.0): it does not count answers to IQs (XEP-0198 §4), and would get old stanzas again.
+    entity.streamManagement.inbound++
+    return answer
+  }
   return {
     heard,
     async starts() {
@@ -100,6 +116,11 @@ export const byXmppJs: Make = (username, resource, service) => {
       await ask('set', xml('query', { xmlns: MAM }))
       return [...found]
     },
+    returns: () =>
+      new Promise((resolve) => {
+        entity.streamManagement.once('resumed', () => resolve('resumed'))
+        entity.once('online', () => resolve('anew'))
+      }),
     stops: async () => void (await entity.stop()),
   }
 }
@@ -114,13 +135,20 @@ interface Dom {
 Strophe.setLogLevel(Strophe.LogLevel.FATAL)
 
 export const byStrophe: Make = (name, resource, url) => {
-  const connection = new Strophe.Connection(url)
+  let connection = new Strophe.Connection(url)
   const heard: string[] = []
   const found: string[] = []
+  const seen = new Set<string>()
   const textOf = (el: Dom, tag: string): string | undefined =>
     el.getElementsByTagName(tag)[0]?.textContent ?? undefined
   const listen = (el: Dom): boolean => {
     const body = textOf(el, 'body')
+    // Without stream management what a client has not shown to have got comes again, under the same id.
+    const id = el.getElementsByTagName('stanza-id')[0]?.getAttribute('id')
+    if (id && el.getElementsByTagName('result').length === 0) {
+      if (seen.has(id)) return true
+      seen.add(id)
+    }
     if (el.getElementsByTagName('result').length > 0) found.push(body ?? '')
     else if (el.getElementsByTagName('sent').length > 0) heard.push(`carbon: ${body}`)
     else if (body !== undefined) heard.push(body)
@@ -130,22 +158,32 @@ export const byStrophe: Make = (name, resource, url) => {
     new Promise((resolve, reject) =>
       connection.sendIQ(iq, resolve, (el: Dom | null) => reject(new Error(el?.textContent ?? 'timeout'))),
     )
-  const until = (wanted: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      connection.connect(`${name}@bix.org/${resource}`, PASSWORD, (status: number, reason: string | null) => {
-        if (status === wanted) resolve()
-        else if (status === Strophe.Status.AUTHFAIL || status === Strophe.Status.CONNFAIL)
-          reject(new Error(`status ${status}: ${reason}`))
-      })
+  let stopping = false
+  let connected: () => void = () => {}
+  const connect = (): void => {
+    const mine = (connection = new Strophe.Connection(url))
+    mine.connect(`${name}@bix.org/${resource}`, PASSWORD, (status: number) => {
+      if (connection !== mine || stopping) return
+      if (status === Strophe.Status.CONNECTED) greet()
+      // strophe.js knows neither XEP-0198 nor how to come back: that is up to the app.
+      else if (status === Strophe.Status.DISCONNECTED) setTimeout(() => connection === mine && connect(), 50)
     })
+  }
+  const greet = (): void => {
+    connection.addHandler(listen, '', 'message', '')
+    void ask($iq({ type: 'set' }).c('enable', { xmlns: CARBONS })).then(() => {
+      connection.send($pres())
+      connected()
+    })
+  }
   return {
     heard,
-    async starts() {
-      await until(Strophe.Status.CONNECTED)
-      connection.addHandler(listen, '', 'message', '')
-      await ask($iq({ type: 'set' }).c('enable', { xmlns: CARBONS }))
-      connection.send($pres())
-    },
+    starts: () =>
+      new Promise((resolve) => {
+        connected = resolve
+        connect()
+      }),
+    returns: () => new Promise((resolve) => (connected = () => resolve('anew'))),
     adds: async (jid) =>
       void (await ask($iq({ type: 'set' }).c('query', { xmlns: ROSTER }).c('item', { jid }))),
     async roster() {
@@ -158,6 +196,9 @@ export const byStrophe: Make = (name, resource, url) => {
       await ask($iq({ type: 'set' }).c('query', { xmlns: MAM }))
       return [...found]
     },
-    stops: async () => connection.disconnect('bye'),
+    async stops() {
+      stopping = true
+      connection.disconnect('bye')
+    },
   }
 }

@@ -27,6 +27,8 @@ export interface Wire extends AsyncDisposable {
   account(jid: string): Promise<void>
   /** The account's credentials for HTTP. */
   basic(jid: string): string
+  /** An orderly stop, and a start on the same data and ports. */
+  restart(): Promise<void>
   /** Writes a new pair for a host over the old one; returns its certificate. */
   renew(host: string): string
 }
@@ -85,7 +87,7 @@ ${limits}
 ${toml}`,
   )
   const config = loadConfig({ file, checkFiles: true })
-  const server = await startServer(config, clock)
+  let server = await startServer(config, clock)
   const ask = (method: string, path: string, body?: unknown) =>
     fetch(`http://localhost${path}`, {
       unix: join(config.data_dir, 'admin.sock'),
@@ -95,7 +97,9 @@ ${toml}`,
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     })
   return {
-    server,
+    get server() {
+      return server
+    },
     config,
     directory,
     renew,
@@ -104,6 +108,20 @@ ${toml}`,
       const found = server.addresses.find((address) => address.name === name)
       if (!found) throw new Error(`nothing listens as ${name}`)
       return found.port
+    },
+    async restart() {
+      const at = (name: string) =>
+        server.addresses.filter((address) => address.name === name).map(({ host, port }) => ({ host, port }))
+      const { c2s, http } = config
+      for (const [table, key, name] of [
+        [c2s, 'listen', 'c2s'],
+        [c2s, 'direct_tls_listen', 'c2s-tls'],
+        [http, 'listen', 'http'],
+        [http, 'tls_listen', 'https'],
+      ] as const)
+        Object.assign(table, { [key]: at(name) })
+      await server.stop()
+      server = await startServer(config, clock)
     },
     basic: (jid) => `Basic ${Buffer.from(`${jid}:${PASSWORD}`).toString('base64')}`,
     async account(jid) {

@@ -14,6 +14,8 @@ declare module '@xmpp/client' {
     stop(): Promise<unknown>
     send(el: Xml): Promise<void>
     readonly iqCaller: { request(iq: Xml): Promise<Xml> }
+    readonly reconnect: { delay: number }
+    readonly streamManagement: EventEmitter & { inbound: number }
   }
   export function client(options: {
     service: string

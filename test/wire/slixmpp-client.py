@@ -1,0 +1,76 @@
+"""A stock client that lives as long as it is told to: commands on standard input, events as JSON on standard output.
+
+usage: slixmpp-client.py PORT JID PASSWORD
+commands: say JID TEXT | history | quit
+It comes back by itself when its connection is lost, and says whether it resumed its session or began anew.
+"""
+import asyncio, json, ssl, sys
+import slixmpp
+
+port, jid, password = sys.argv[1:]
+
+
+def tell(event, **more):
+    print(json.dumps({'event': event, **more}), flush=True)
+
+
+class Client(slixmpp.ClientXMPP):
+    def __init__(self):
+        super().__init__(jid, password)
+        for plugin in ('xep_0198', 'xep_0199', 'xep_0203', 'xep_0280', 'xep_0313'):
+            self.register_plugin(plugin)
+        # The server signs its own certificate.
+        self.ssl_context.check_hostname = False
+        self.ssl_context.verify_mode = ssl.CERT_NONE
+        # Its session may outlive its connection.
+        self.end_session_on_disconnect = False
+        self.leaving = False
+        self.add_event_handler('session_start', self.begin)
+        self.add_event_handler('session_resumed', lambda _: tell('resumed'))
+        self.add_event_handler('message', self.on_message)
+        self.add_event_handler('carbon_sent', self.on_carbon)
+        self.add_event_handler('disconnected', self.again)
+
+    def dial(self):
+        self.connect(address=('127.0.0.1', int(port)))
+
+    def again(self, _):
+        if not self.leaving:
+            self.loop.call_later(0.05, self.dial)
+
+    def on_message(self, message):
+        if message['body']:
+            tell('message', body=message['body'])
+
+    def on_carbon(self, message):
+        tell('carbon', body=message['carbon_sent']['body'])
+
+    async def begin(self, _):
+        await self.get_roster()
+        await self['xep_0280'].enable()
+        self.send_presence()
+        await self['xep_0199'].ping(self.boundjid.host)
+        tell('started')
+
+    async def listen(self):
+        reader = asyncio.StreamReader()
+        await self.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := (await reader.readline()).decode().strip():
+            verb, _, rest = line.partition(' ')
+            if verb == 'say':
+                to, _, text = rest.partition(' ')
+                self.send_message(mto=to, mbody=text, mtype='chat')
+            elif verb == 'history':
+                bodies = []
+                async for found in self['xep_0313'].iterate():
+                    bodies.append(found['mam_result']['forwarded']['stanza']['body'])
+                tell('history', bodies=bodies)
+            elif verb == 'quit':
+                break
+        self.leaving = True
+        await self.disconnect()
+
+
+client = Client()
+client.dial()
+client.loop.run_until_complete(client.listen())
