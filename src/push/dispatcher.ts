@@ -241,7 +241,9 @@ export class Dispatcher {
     if (!job.device) return undefined
     if (now - job.createdAt > STALE_MS || job.attempts > 0) {
       const fresh = this.#options.push.devices.get(job.device.id)
-      if (!fresh) return { is: 'drop', reason: 'DeviceGone' }
+      // SQLite gives ids out again: the row of this id may be somebody else's phone by now.
+      if (fresh?.token !== job.device.token || fresh.accountId !== job.accountId)
+        return { is: 'drop', reason: 'DeviceGone' }
       job.device = fresh
     }
     const until = this.#deviceUntil.get(job.device.id) ?? 0
