@@ -10,6 +10,7 @@ import { addApp } from './app.ts'
 import { addConfig } from './config.ts'
 import { addDevice } from './device.ts'
 import { addHealth } from './health.ts'
+import { addHelp } from './help.ts'
 import { addInvite } from './invite.ts'
 import { addPush } from './push.ts'
 import { addServe } from './serve.ts'
@@ -35,6 +36,7 @@ const NOUNS = [
   addPush,
   addWebhook,
   addToken,
+  addHelp,
 ]
 
 export function buildProgram(): { program: Command; context: ContextOf } {

@@ -4,12 +4,13 @@
  * when the process ends is due again at the next start, with the same ids: at least once, shown once.
  */
 import { getLogger } from '../log.ts'
-import { pushes, pushLatency, pushQueue } from '../metrics.ts'
+import { pushQueue } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Job, Push } from '../store/push.ts'
 import { type Answer, recordAnswer } from './answer.ts'
 import { Lane, type LaneState } from './lane.ts'
 import { backoff, type Provider, type Result } from './provider.ts'
+import { tally } from './tally.ts'
 
 const log = getLogger('push')
 
@@ -37,7 +38,6 @@ const BATCH = 100
 const STALE_MS = 1_000
 /** Pause before answers that could not be recorded are recorded again. */
 const RECORD_AGAIN_MS = 1_000
-const LABELS = 100
 /** Failures of a provider in a row after which its lane rests. */
 const ILL = 10
 
@@ -236,7 +236,9 @@ export class Dispatcher {
     if (!job.device) return undefined
     if (now - job.createdAt > STALE_MS || job.attempts > 0) {
       const fresh = this.#options.push.devices.get(job.device.id)
-      if (!fresh) return { is: 'drop', reason: 'DeviceGone' }
+      // SQLite gives ids out again: the row of this id may be somebody else's phone by now.
+      if (fresh?.token !== job.device.token || fresh.accountId !== job.accountId)
+        return { is: 'drop', reason: 'DeviceGone' }
       job.device = fresh
     }
     const until = this.#deviceUntil.get(job.device.id) ?? 0
@@ -253,15 +255,7 @@ export class Dispatcher {
     if (result.is === 'retry') this.#delay(job, lane, result)
     if (result.is === 'pause') this.#pause(job, lane, result)
     const provider = lane.provider?.name ?? 'none'
-    const word =
-      result.is === 'sent' ? 'sent' : result.is === 'retry' || result.is === 'pause' ? 'retried' : 'dropped'
-    pushes.inc({
-      provider,
-      result: word,
-      reason: result.is === 'sent' ? 'Accepted' : this.#label(result.reason),
-    })
-    if (result.is === 'sent')
-      pushLatency.observe({ provider }, Math.max(0, this.#options.clock.now() - this.#due(job)) / 1000)
+    tally(provider, result, this.#options.clock.now() - this.#due(job))
     // An untouched row is as it was: there is nothing to record.
     if (result.is === 'pause' || (result.is === 'retry' && result.untouched)) return this.#settleIdle()
     this.#answers.push(answer)
@@ -270,14 +264,6 @@ export class Dispatcher {
 
   #due(job: Job): number {
     return this.#held.get(job.id)?.due ?? job.createdAt
-  }
-
-  /** A metric's label is memory for ever, and reasons are another side's words: their number is bounded. */
-  readonly #labels = new Set<string>()
-  #label(reason: string): string {
-    if (this.#labels.size >= LABELS && !this.#labels.has(reason)) return 'other'
-    this.#labels.add(reason)
-    return reason
   }
 
   #delay(job: Job, lane: Lane, result: Result & { is: 'retry' }): void {

@@ -172,7 +172,7 @@ describe('the provider token', () => {
 })
 
 describe('a fault', () => {
-  test('GOAWAY under load loses nothing and changes no apns-id', async () => {
+  test('case 70: GOAWAY under load loses nothing and changes no apns-id', async () => {
     const sim = await apple({ streams: 20 })
     const from = sender(sim)
     await from.send(request(0))
@@ -225,7 +225,7 @@ describe('a fault', () => {
     expect(sim.connections).toBe(1)
   })
 
-  test('reset stream is reported as not answered', async () => {
+  test('case 70: reset stream is reported as not answered', async () => {
     const sim = await apple()
     const from = sender(sim)
     sim.script({ reset: 2 })
@@ -275,7 +275,7 @@ describe('a fault', () => {
     expect(sim.received).toEqual([])
   })
 
-  test('peer that falls silent is noticed by PING, and pushes go on over a new connection', async () => {
+  test('case 70: peer that falls silent is noticed by PING, and pushes go on over a new connection', async () => {
     const sim = await apple()
     const hole = await blackHole(Number(new URL(sim.url).port))
     open.push(() => hole.close())

@@ -434,6 +434,22 @@ describe('the breaker is of one team and environment', () => {
   })
 })
 
+test('case 72: a device that is removed while its push waits is not rung', async () => {
+  let later = 0
+  const clock = { ...systemClock, now: () => Date.now() + later }
+  const sending = dispatcher({ apns: apns(), clock })
+  sim.script({ status: 403, reason: 'Forbidden', times: 1 })
+  const phone = await device(1)
+  await queue(phone, 'm1')
+  await until(() => sending.paused().length > 0)
+  await run(() => store.push.devices.delete(phone.id))
+  later = 60_000
+  sending.resume()
+  await queue(await device(2), 'm2')
+  expect(await verdicts(1)).toMatchObject([{ messageId: 'm2', verdict: 'sent' }])
+  expect(sim.received.filter((r) => r.status === 200).map(({ token }) => token)).toEqual([deviceToken(2)])
+})
+
 describe('a provider that fails', () => {
   test('is left in peace but for a few requests, until it is well again', async () => {
     let requests = 0

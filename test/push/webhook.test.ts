@@ -124,7 +124,7 @@ describe('an answer', () => {
     })
   }
 
-  test('that is a redirect is not followed', async () => {
+  test('case 74: that is a redirect is not followed', async () => {
     const other = hook()
     const server = hook(() => Response.redirect(other.url, 307))
     expect(await webhook(server.url).send(job)).toEqual({ is: 'drop', reason: 'status 307' })
@@ -147,7 +147,7 @@ describe('an answer', () => {
 describe('addresses', () => {
   const refused = { is: 'pause', reason: 'PrivateAddress', operator: true } as const
 
-  test('of this machine and of private networks are refused', async () => {
+  test('case 74: of this machine and of private networks are refused', async () => {
     const server = hook()
     const strict = { allowPrivate: false }
     expect(await webhook(server.url, strict).send(job)).toEqual(refused)
@@ -157,7 +157,7 @@ describe('addresses', () => {
     expect(server.heard).toEqual([])
   })
 
-  test('are checked where the connection goes: a name that changes its mind gains nothing', async () => {
+  test('case 74: are checked where the connection goes: a name that changes its mind gains nothing', async () => {
     const server = hook()
     let asked = 0
     const resolve = (): Promise<string[]> => Promise.resolve(asked++ === 0 ? ['192.168.1.1'] : ['127.0.0.1'])

@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import whyNoPush from '../docs/why-no-push.md' with { type: 'text' }
+import { CliError, EXIT } from './exit.ts'
+import type { ContextOf } from './context.ts'
+
+/** Pages that are part of the program. */
+export const TOPICS: Readonly<Record<string, { readonly title: string; readonly text: string }>> = {
+  'why-no-push': { title: 'why did my phone not ring?', text: whyNoPush },
+}
+
+export function addHelp(program: Command, context: ContextOf): void {
+  program
+    .command('help [topic]')
+    .description('pages on how to do things; without a topic the list of them')
+    .action((topic: string | undefined) => {
+      const { out } = context()
+      if (topic === undefined) {
+        const rows = Object.entries(TOPICS).map(([name, { title }]) => ({ topic: name, title }))
+        return out.table(rows, ['topic', 'title'])
+      }
+      const page = TOPICS[topic]
+      if (!page) throw new CliError(`no page "${topic}"; see: belfry help`, EXIT.notFound)
+      out.text(page.text)
+    })
+}

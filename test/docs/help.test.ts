@@ -1,0 +1,44 @@
+import { expect, test } from 'bun:test'
+import { TOPICS } from '../../src/cli/help.ts'
+import { buildProgram } from '../../src/cli/program.ts'
+import { findings, type PushFacts } from '../../src/push/findings.ts'
+
+const page = TOPICS['why-no-push']?.text ?? ''
+
+test('the page shows the finding that the program prints', () => {
+  const sent = { verdict: 'sent', rule: 'body', reason: null }
+  const facts: PushFacts = {
+    target: 'apple',
+    running: true,
+    disabled: false,
+    devices: [{ id: 1, lastReason: null }],
+    awake: [],
+    paused: [],
+    waiting: 0,
+    verdicts: [sent],
+  }
+  expect(page).toContain(`  ${findings(facts)[0]}\n`)
+  const others: [Partial<PushFacts>, string][] = [
+    [{ target: 'off' }, 'Push is off'],
+    [{ target: 'simulator' }, 'Pushes go to the simulator'],
+    [{ paused: [{ lane: 'x', reason: 'Forbidden' }] }, 'Push rests at'],
+    [{ devices: [] }, 'No device is registered'],
+    [{ awake: ['desk'] }, 'is connected and takes messages'],
+    [{ devices: [{ id: 1, lastReason: 'BadDeviceToken' }] }, 'Device 1: BadDeviceToken'],
+    [{ waiting: 2 }, 'of its pushes wait for an answer'],
+  ]
+  for (const [change, words] of others) {
+    expect(findings({ ...facts, ...change }).join('\n')).toContain(words)
+    expect(page).toContain(words)
+  }
+})
+
+test('every command that a page names is there', () => {
+  const { program } = buildProgram()
+  const verbs = program.commands.flatMap((noun) =>
+    noun.commands.length === 0 ? [noun.name()] : noun.commands.map((verb) => `${noun.name()} ${verb.name()}`),
+  )
+  const named = [...page.matchAll(/`belfry ([a-z]+(?: [a-z]+)?)/g)].map((match) => match[1] ?? '')
+  expect(named.length).toBeGreaterThan(5)
+  expect(named.filter((name) => !verbs.includes(name))).toEqual([])
+})
