@@ -1,6 +1,6 @@
 -- Phones that may be rung, what waits to be sent, and why each push went or did not. Times in milliseconds.
 CREATE TABLE devices (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: what still waits for a device must not find another
   account_id INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
   kind TEXT NOT NULL,                -- 'apns'
   topic TEXT NOT NULL,               -- bundle id

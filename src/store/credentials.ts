@@ -3,7 +3,6 @@
  * Both hashes are always derived, since XMPPFramework knows only SHA-1 and newer clients want SHA-256.
  */
 import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto'
-import { saslprep } from '@mongodb-js/saslprep'
 import { StanzaError } from '../xmpp/errors.ts'
 
 export type HashName = 'SHA-1' | 'SHA-256'
@@ -29,18 +28,25 @@ const WAITING = 256
 let running = 0
 const queue: (() => void)[] = []
 
-/** RFC 5802 §2.2: SASLprep; throws `not-acceptable` for an empty, oversized or forbidden password. */
-export function preparePassword(password: string): string {
+/**
+ * RFC 5802 §2.2: SASLprep; rejects with `not-acceptable` for an empty, oversized or forbidden password. Its tables are
+ * large, and a start needs no password: they come with the first.
+ */
+export function preparePassword(password: string): Promise<string> {
   if (Buffer.byteLength(password) > PASSWORD_BYTES)
-    throw new StanzaError('not-acceptable', 'The password is too long.')
-  let prepared: string
-  try {
-    prepared = saslprep(password)
-  } catch (cause) {
-    throw new StanzaError('not-acceptable', 'The password holds characters that are not allowed.', { cause })
-  }
-  if (prepared === '') throw new StanzaError('not-acceptable', 'The password is empty.')
-  return prepared
+    return Promise.reject(new StanzaError('not-acceptable', 'The password is too long.'))
+  return import('@mongodb-js/saslprep').then(({ saslprep }) => {
+    let prepared: string
+    try {
+      prepared = saslprep(password)
+    } catch (cause) {
+      throw new StanzaError('not-acceptable', 'The password holds characters that are not allowed.', {
+        cause,
+      })
+    }
+    if (prepared === '') throw new StanzaError('not-acceptable', 'The password is empty.')
+    return prepared
+  })
 }
 
 /** Derives both key pairs from a password. About 2.4 ms of another thread's CPU at 10,000 iterations. */
@@ -49,8 +55,7 @@ export function deriveCredentials(
   iterations: number,
   salt: () => Buffer,
 ): Promise<Credentials> {
-  return Promise.resolve()
-    .then(() => preparePassword(password))
+  return preparePassword(password)
     .then((prepared) =>
       Promise.all([
         deriveKeys('SHA-1', prepared, salt(), iterations),
@@ -62,8 +67,7 @@ export function deriveCredentials(
 
 /** Whether `password` gives these keys. Costs the same for keys that belong to nobody. */
 export function verifyPassword(password: string, hash: HashName, keys: ScramKeys): Promise<boolean> {
-  return Promise.resolve()
-    .then(() => preparePassword(password))
+  return preparePassword(password)
     .then((prepared) => deriveKeys(hash, prepared, keys.salt, keys.iterations))
     .then((derived) => timingSafeEqual(derived.storedKey, keys.storedKey))
     .catch((error: unknown) => {

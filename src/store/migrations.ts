@@ -29,7 +29,8 @@ const MIGRATIONS: readonly string[] = [
 /** The schema is newer than this build: a downgrade would lose what it does not know. */
 export class NewerSchema extends Error {}
 
-/** Brings the schema to this build's version, each step in its own transaction. Foreign keys must be off. */
+/** Brings the schema to this build's version, each step in its own transaction (all of them in one where there
+ * is nothing yet). Foreign keys must be off. */
 export function migrate(db: Database, migrations = MIGRATIONS): void {
   const version = userVersion(db)
   if (version > migrations.length) {
@@ -38,13 +39,18 @@ export function migrate(db: Database, migrations = MIGRATIONS): void {
         'install the newer Belfry again, or restore a backup made before the upgrade',
     )
   }
-  for (let step = version; step < migrations.length; step++) {
-    db.transaction(() => {
-      db.run(migrations[step] ?? '')
-      const orphan = db.query('PRAGMA foreign_key_check').get()
-      if (orphan) throw new Error(`migration ${step + 1} leaves rows without their parent`, { cause: orphan })
-      db.run(`PRAGMA user_version = ${step + 1}`)
-    }).immediate()
+  // A fresh database has nothing to lose between two steps, and each commit is an fsync of a start.
+  if (version === 0) db.transaction(() => steps(db, migrations, 0, migrations.length)).immediate()
+  for (let step = version || migrations.length; step < migrations.length; step++)
+    db.transaction(() => steps(db, migrations, step, step + 1)).immediate()
+}
+
+function steps(db: Database, migrations: readonly string[], from: number, to: number): void {
+  for (let step = from; step < to; step++) {
+    db.run(migrations[step] ?? '')
+    const orphan = db.query('PRAGMA foreign_key_check').get()
+    if (orphan) throw new Error(`migration ${step + 1} leaves rows without their parent`, { cause: orphan })
+    db.run(`PRAGMA user_version = ${step + 1}`)
   }
 }
 
