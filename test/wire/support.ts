@@ -15,7 +15,7 @@ import { childText, type Element } from '../../src/xmpp/xml.ts'
 export const PASSWORD = 'wherefore art thou'
 const WIDE = { bytes: 10_000_000, depth: 1000, elements: 100_000, attributes: 1000, namespaces: 1000 }
 /** Real time after which a wait has failed; no test that passes gets near it. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 20_000
 
 export interface Wire extends AsyncDisposable {
   readonly server: Server
