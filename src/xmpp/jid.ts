@@ -118,9 +118,10 @@ export function prepareLocal(text: string): string {
 
 /** RFC 7622 §3.4 */
 export function prepareResource(text: string): string {
-  // RFC 7622 §3.5, example 18.
-  if (text.startsWith(' ')) throw new JidError('The resource begins with a space.')
-  return prepare('The resource', text, opaqueString)
+  const resource = prepare('The resource', text, opaqueString)
+  // RFC 7622 §3.5, example 18: also where another space has become this one.
+  if (resource.startsWith(' ')) throw new JidError('The resource begins with a space.')
+  return resource
 }
 
 const ASCII_DOMAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/

@@ -190,6 +190,14 @@ describe('the object', () => {
   })
 })
 
+test.each([' x', '\u2003x', '\u00A0', '\u3000x'])(
+  'a resource that begins with a space is none: %j',
+  (resource) => {
+    expect(() => Jid.parse(`a@a/${resource}`)).toThrow(JidError)
+    expect(() => Jid.of('a', 'a', resource)).toThrow(JidError)
+  },
+)
+
 test('an address reads back as itself, and fails by JidError alone', () => {
   const part = fc.oneof(
     fc.string({ unit: 'grapheme', maxLength: 6 }),
