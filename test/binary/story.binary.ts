@@ -170,7 +170,9 @@ test('push test and app check tell what the provider says', async () => {
   expect(rung.out).toMatch(/^topic: +org\.bix\.chat$/m)
   expect(rung.out).toMatch(/^status: +200$/m)
   expect(rung.out).toMatch(/^sent_through: +TEAM123456\/KEY1234567 production https:/m)
-  expect(home.run('app check').out).toMatch(/org\.bix\.chat +production +key KEY1234567 of team TEAM123456 +ok +BadDeviceToken/)
+  expect(home.run('app check').out).toMatch(
+    /org\.bix\.chat +production +key KEY1234567 of team TEAM123456 +ok +BadDeviceToken/,
+  )
   await simulator.script([{ status: 410, reason: 'Unregistered' }])
   const refused = home.run(`push test ${JULIET}`)
   expect([refused.code, refused.out.includes('Unregistered')]).toEqual([1, true])
