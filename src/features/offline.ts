@@ -13,7 +13,7 @@ import { limitsHit, offlineStored } from '../metrics.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { delay } from '../xmpp/forward.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
-import { clone, StoredElement } from '../xmpp/xml.ts'
+import { StoredElement } from '../xmpp/xml.ts'
 
 /**
  * Messages and bytes written before the client must show that it reads: a full box neither holds the loop nor
@@ -91,8 +91,8 @@ export const offline: Feature = {
       throw new StanzaError('service-unavailable', 'The recipient’s offline storage is full.')
     }
     const id = t.storedId ?? t.store.messages.nextId()
-    const stored = clone(el)
-    stored.append(delay(t.now, to.domain))
+    const text = el instanceof StoredElement ? el : StoredElement.of(el)
+    const stored = StoredElement.extended(text, delay(t.now, to.domain))
     t.store.messages.hold(account, id, stored.toString(), hasBody(el))
     t.storedId = id
     offlineStored.inc({ result: 'stored' })

@@ -133,7 +133,7 @@ function land(t: Trip, lost: readonly Given[]): void {
   const now = lost.slice(0, BATCH)
   const live = now.filter((message) => message.live)
   for (const given of live) {
-    if (given.stored) t.store.messages.land(given.id)
+    if (given.stored) t.store.messages.land(given.account, given.id)
     else hold(t, given, false)
   }
   for (const account of new Set(now.map((message) => message.account)))

@@ -15,7 +15,7 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
   switch (result.is) {
     case 'sent':
       push.done(job, 'sent', job.kind, undefined, now)
-      if (device) push.devices.succeeded(device.id, now)
+      if (device) push.devices.succeeded(device, now)
       if (device && result.environment) push.devices.learned(device.id, result.environment)
       if (device?.voipToken && result.voipGone) push.devices.forgetVoip(device.id, device.voipToken)
       return

@@ -2,6 +2,7 @@
 import { and, asc, count, eq, gt, like, ne, sql } from 'drizzle-orm'
 import { blob, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
+import { Remembered } from './remembered.ts'
 import type { Credentials, HashName, ScramKeys } from './credentials.ts'
 
 export const accounts = sqliteTable('accounts', {
@@ -43,12 +44,10 @@ const AT_ONCE = ['vcards', 'tokens', 'devices', 'invites', 'outbox']
 /** Rows that one trip may delete. */
 const BATCH = 500
 
-/** The account cache holds this many rows; it is dropped whole when full. */
-const CACHE = 20_000
-
 export class Accounts {
   readonly #db: Db
-  readonly #cache = new Map<string, Account | null>()
+  /** null: there is no such account. */
+  readonly #rows: Remembered<string, Account | null>
   readonly #byJid
   readonly #departed
   readonly #scram
@@ -68,6 +67,7 @@ export class Accounts {
 
   constructor(db: Db) {
     this.#db = db
+    this.#rows = new Remembered(db.turn)
     const { orm } = db
     const p = sql.placeholder
     this.#byJid = orm
@@ -198,13 +198,7 @@ export class Accounts {
 
   /** `jid` is a prepared bare JID. */
   find(jid: string): Account | undefined {
-    const known = this.#cache.get(jid)
-    if (known !== undefined) return known ?? undefined
-    const row = this.#byJid.get({ jid })
-    // A row read inside an open transaction may be rolled back with it: changed rows are forgotten by #touch's undo.
-    if (this.#cache.size >= CACHE) this.#cache.clear()
-    this.#cache.set(jid, row ?? null)
-    return row
+    return this.#rows.get(jid, () => this.#byJid.get({ jid }) ?? null) ?? undefined
   }
 
   /** For what remembers an account by its row; undefined once it was deleted. */
@@ -216,7 +210,7 @@ export class Accounts {
   /** Returns undefined when the name is taken. */
   create(jid: string, host: string, keys: Credentials, now: number): Account | undefined {
     if (this.find(jid)) return undefined
-    this.#touch(jid)
+    this.#rows.forget(jid)
     this.#insert({ jid, host, createdAt: now })
     const account = this.find(jid)
     if (!account) throw new Error('an account just inserted is not there')
@@ -235,7 +229,7 @@ export class Accounts {
    * (its archive) goes by `purgeDeparted` in later ones.
    */
   delete(account: Account): void {
-    this.#touch(account.jid)
+    this.#rows.forget(account.jid)
     this.#depart({ id: account.id })
     for (const erase of this.#erase) erase({ id: account.id })
     this.#eraseBatch(account.id, BATCH)
@@ -248,19 +242,19 @@ export class Accounts {
   }
 
   setDisabled(account: Account, disabled: boolean): void {
-    this.#touch(account.jid)
+    this.#rows.forget(account.jid)
     this.#disable({ id: account.id, disabled })
   }
 
   setLastSeen(account: Account, at: number, status: string | null): void {
-    this.#touch(account.jid)
+    this.#rows.forget(account.jid)
     this.#seen({ id: account.id, lastSeen: at, lastStatus: status })
   }
 
   /** The next roster version (RFC 6121 §2.6). */
   nextRosterVersion(account: Account): number {
     const current = this.find(account.jid)
-    this.#touch(account.jid)
+    this.#rows.forget(account.jid)
     this.#bump({ id: account.id })
     return (current?.rosterVersion ?? 0) + 1
   }
@@ -318,12 +312,6 @@ export class Accounts {
 
   #writeKeys(accountId: number, keys: Credentials): void {
     for (const hash of ['SHA-1', 'SHA-256'] as const) this.#putKeys({ accountId, hash, ...keys[hash] })
-  }
-
-  /** The cached row is about to change: forget it now, and again if the change is taken back. */
-  #touch(jid: string): void {
-    this.#cache.delete(jid)
-    this.#db.turn.undo(() => this.#cache.delete(jid))
   }
 }
 

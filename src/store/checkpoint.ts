@@ -14,7 +14,7 @@ import type { Db } from './db.ts'
 const log = getLogger('checkpoint')
 
 export interface CheckpointLimits {
-  /** Frames not copied yet (4 KiB each) at which the Worker is asked. */
+  /** Frames not copied yet (a page each, see db.ts) at which the Worker is asked. */
   askFrames: number
   /** Milliseconds without a commit after which whatever is not copied is copied. */
   leisure: number
@@ -26,12 +26,15 @@ export interface CheckpointLimits {
 
 const MIB = 1024 * 1024
 const LIMITS: CheckpointLimits = {
-  askFrames: 16_000,
+  askFrames: 32_000,
   leisure: 5_000,
-  restartFrames: 8_000,
-  leftFrames: 1_000,
+  restartFrames: 16_000,
+  leftFrames: 2_000,
   alarmBytes: 256 * MIB,
 }
+/** Bytes before each page in the WAL. */
+const FRAME_HEADER = 24
+const NOTHING = { log: 0, checkpointed: 0 }
 const ALARM_AGAIN_MS = 60_000
 const MORE_ROUNDS = 3
 
@@ -54,6 +57,7 @@ export class Checkpointer {
   #worker: Worker | undefined
   #stopped = false
   readonly #look
+  readonly #frameBytes: number
   #asked = false
   #cancelLeisure: (() => void) | undefined
   #committedAt = 0
@@ -70,6 +74,8 @@ export class Checkpointer {
     this.#alarm = alarm
     // Changes nothing and takes no lock: 2 µs (SQLite 3.52 and later).
     this.#look = db.raw.query<{ log: number; checkpointed: number }, []>('PRAGMA wal_checkpoint(NOOP)')
+    const page = db.raw.query<{ page_size: number }, []>('PRAGMA page_size').get()
+    this.#frameBytes = (page?.page_size ?? 0) + FRAME_HEADER
     if (db.file === ':memory:') return
     db.turn.between = () => this.#between()
     // At once: for what the last run left in the WAL, and so that a build without its Worker is noticed at start.
@@ -92,9 +98,10 @@ export class Checkpointer {
 
   #between(): void {
     if (this.#restart) this.#startAnew()
-    const bytes = this.walBytes()
+    const { log: frames, checkpointed } = this.#look.get() ?? NOTHING
+    const bytes = frames * this.#frameBytes
     if (bytes >= this.#limits.alarmBytes) this.#raise(bytes)
-    if (this.#waiting() >= this.#limits.askFrames) this.#ask()
+    if (frames - checkpointed >= this.#limits.askFrames) this.#ask()
     this.#committedAt = this.#clock.monotonic()
     this.#cancelLeisure ??= this.#clock.after(this.#limits.leisure, () => this.#quiet())
   }
@@ -110,8 +117,8 @@ export class Checkpointer {
 
   /** Frames of the WAL that the database file does not have yet. */
   #waiting(): number {
-    const found = this.#look.get()
-    return found ? found.log - found.checkpointed : 0
+    const { log: frames, checkpointed } = this.#look.get() ?? NOTHING
+    return frames - checkpointed
   }
 
   /** One timer for as long as there are commits: looks how long the last one is ago. */

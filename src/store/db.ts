@@ -15,6 +15,13 @@ export interface Db {
   readonly turn: Turn
 }
 
+/**
+ * Bytes. A message touches a page of each index that its account's rows stand in, here and there, and a commit writes
+ * whole pages: half of SQLite's own size halves what is written. A database of another size keeps it.
+ */
+export const PAGE_BYTES = 2048
+/** KiB of pages in memory: those indexes of an active server. Taken as they are used. */
+const CACHE_KIB = 8192
 /** Bytes of the WAL file that are kept for the next round. */
 const WAL_KEPT = 64 * 1024 * 1024
 
@@ -45,6 +52,8 @@ export function openDb(file: string, host: TurnHost, clock: Clock): Db {
 function configure(raw: Database, file: string): void {
   // One writer: whoever else holds the lock is a mistake that must show at once, not stall the loop.
   raw.run('PRAGMA busy_timeout = 0')
+  raw.run(`PRAGMA page_size = ${PAGE_BYTES}`)
+  raw.run(`PRAGMA cache_size = -${CACHE_KIB}`)
   const mode = raw.query<{ journal_mode: string }, []>('PRAGMA journal_mode = WAL').get()?.journal_mode
   if (file !== ':memory:' && mode !== 'wal') {
     throw new Error(

@@ -2,6 +2,7 @@
 import { and, asc, count, eq, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { type Db, type Write, writer } from './db.ts'
+import { Remembered } from './remembered.ts'
 
 export type PushEnvironment = 'production' | 'sandbox'
 
@@ -93,6 +94,7 @@ const NOTE_SUCCESS_EVERY = 60_000
 
 export class Devices {
   readonly #db: Db
+  readonly #accounts: Remembered<number, readonly Device[]>
   readonly #byToken
   readonly #byAccount
   readonly #byId
@@ -117,6 +119,7 @@ export class Devices {
 
   constructor(db: Db) {
     this.#db = db
+    this.#accounts = new Remembered(db.turn)
     const { orm } = db
     const p = sql.placeholder
     const byId = eq(devices.id, p('id'))
@@ -245,7 +248,7 @@ export class Devices {
         now,
       })
     } else {
-      if (known) this.#delete({ id: known.id })
+      if (known) this.delete(known.id)
       this.#makeRoom(accountId, max)
       this.#insert({
         accountId,
@@ -263,6 +266,7 @@ export class Devices {
         options,
       })
     }
+    this.#accounts.forget(accountId)
     const device = this.find(topic, token)
     if (!device) throw new Error('a device just registered is not there')
     return device
@@ -279,16 +283,18 @@ export class Devices {
       if (match.sessionKey !== undefined && device.sessionKey !== match.sessionKey) continue
       removed += this.#delete({ id: device.id })
     }
+    if (removed > 0) this.#accounts.forget(accountId)
     return removed
   }
 
   delete(id: number): boolean {
+    this.#changes(id)
     return this.#delete({ id }) > 0
   }
 
   /** The account's devices, the one not refreshed for longest first. */
-  of(accountId: number): Device[] {
-    return this.#byAccount.all({ accountId })
+  of(accountId: number): readonly Device[] {
+    return this.#accounts.get(accountId, () => this.#byAccount.all({ accountId }))
   }
 
   find(topic: string, token: string): Device | undefined {
@@ -308,28 +314,41 @@ export class Devices {
    * late by design.
    */
   forget(id: number, before: number): boolean {
+    this.#changes(id)
     return this.#deleteStale({ id, before }) > 0
   }
 
   /** Apple called the token for calls dead; one that came since stays. */
   forgetVoip(id: number, token: string): void {
+    this.#changes(id)
     this.#forgetVoip({ id, token })
   }
 
-  succeeded(id: number, at: number): void {
-    this.#succeeded({ id, at, before: at - NOTE_SUCCESS_EVERY })
+  succeeded({ id, accountId, lastSuccess, lastReason }: Device, at: number): void {
+    const before = at - NOTE_SUCCESS_EVERY
+    if (lastReason === null && lastSuccess !== null && lastSuccess >= before) return
+    this.#accounts.forget(accountId)
+    this.#succeeded({ id, at, before })
   }
 
   failed(id: number, reason: string): void {
+    this.#changes(id)
     this.#failed({ id, reason })
   }
 
   learned(id: number, environment: PushEnvironment): void {
+    this.#changes(id)
     this.#learned({ id, environment })
   }
 
   #makeRoom(accountId: number, max: number): void {
     const all = this.of(accountId)
     for (const device of all.slice(0, Math.max(0, all.length + 1 - max))) this.#delete({ id: device.id })
+  }
+
+  /** Whoever has this device will read it again. */
+  #changes(id: number): void {
+    const device = this.get(id)
+    if (device) this.#accounts.forget(device.accountId)
   }
 }

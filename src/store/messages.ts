@@ -4,6 +4,7 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account } from './accounts.ts'
 import type { Clock } from './clock.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
+import { Remembered } from './remembered.ts'
 
 export const archive = sqliteTable('archive', {
   id: integer('id').primaryKey(),
@@ -35,6 +36,14 @@ export interface Stored {
   xml: string
 }
 
+/** What waits for an account. */
+export interface OfflineSize {
+  readonly messages: number
+  readonly bytes: number
+  /** Messages that count for the badge. */
+  readonly unread: number
+}
+
 export class Messages {
   readonly #db: Db
   readonly #clock: Clock
@@ -42,6 +51,7 @@ export class Messages {
   readonly #known
   readonly #waiting
   readonly #size
+  readonly #sizes: Remembered<number, OfflineSize>
   readonly #archive: Write<{ id: number; accountId: number; peer: string; xml: string }>
   readonly #hold: Write<{
     id: number
@@ -62,6 +72,7 @@ export class Messages {
     const { orm } = db
     const p = sql.placeholder
     this.#lastId = highestId(db)
+    this.#sizes = new Remembered(db.turn)
     const mine = eq(offline.accountId, p('accountId'))
     const held = and(mine, eq(offline.inFlight, false))
     this.#waiting = orm
@@ -117,12 +128,20 @@ export class Messages {
    * that session is lost.
    */
   hold(account: Account, id: number, xml: string, unread: boolean, inFlight = false): void {
-    this.#hold({ id, accountId: account.id, bytes: Buffer.byteLength(xml), unread, xml, inFlight })
+    const bytes = Buffer.byteLength(xml)
+    this.#hold({ id, accountId: account.id, bytes, unread, xml, inFlight })
+    if (inFlight) return
+    this.#sizes.change(account.id, (size) => ({
+      messages: size.messages + 1,
+      bytes: size.bytes + bytes,
+      unread: size.unread + (unread ? 1 : 0),
+    }))
   }
 
   /** A message in flight did not arrive: from now on it waits for whoever comes next. */
-  land(id: number): void {
+  land(account: Account, id: number): void {
     this.#land({ id })
+    this.#sizes.forget(account.id)
   }
 
   /** Up to `limit` messages that are in flight, after the one with id `after`: for the start after a crash. */
@@ -141,18 +160,22 @@ export class Messages {
     return this.#waiting.all({ accountId: account.id, after, limit })
   }
 
-  /** How much waits for the account: messages, bytes, and messages that count for the badge. */
-  offlineSize(account: Account): { messages: number; bytes: number; unread: number } {
-    return this.#size.get({ accountId: account.id }) ?? { messages: 0, bytes: 0, unread: 0 }
+  offlineSize(account: Account): OfflineSize {
+    return this.#sizes.get(
+      account.id,
+      (accountId) => this.#size.get({ accountId }) ?? { messages: 0, bytes: 0, unread: 0 },
+    )
   }
 
   /** Removes what was delivered; ids that are gone already do no harm. */
   delivered(account: Account, ids: readonly number[]): void {
     for (const id of ids) this.#drop({ id, accountId: account.id })
+    if (ids.length > 0) this.#sizes.forget(account.id)
   }
 
   /** Removes what waits and stands in the account's archive too; true where there may be more. Within a trip. */
   dropArchived(account: Account): boolean {
+    this.#sizes.forget(account.id)
     return this.#dropArchived({ accountId: account.id, limit: BATCH }) === BATCH
   }
 
@@ -171,7 +194,9 @@ export class Messages {
   }
 
   purgeOffline(before: number, limit: number): number {
-    return this.#purge(offline, before, limit)
+    const purged = this.#purge(offline, before, limit)
+    if (purged > 0) this.#sizes.forgetAll()
+    return purged
   }
 
   purgeArchive(before: number, limit: number): number {

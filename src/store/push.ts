@@ -3,7 +3,7 @@ import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { accounts } from './accounts.ts'
 import type { Random } from './clock.ts'
-import { type Db, type Write, writer } from './db.ts'
+import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { type Device, Devices, devices } from './devices.ts'
 
 /** What a push says of a call (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
@@ -101,6 +101,7 @@ export class Push {
   readonly #insert: Write<
     Omit<typeof outbox.$inferSelect, 'id' | 'state' | 'attempts' | 'call' | 'hold'> & { call: string | null }
   >
+  readonly #inserted
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
   readonly #again: Write<{ id: number; attempts: number; nextAt: number }>
@@ -134,32 +135,22 @@ export class Push {
       .orderBy(desc(verdicts.id))
       .limit(p('limit'))
       .prepare()
-    this.#insert = writer(
+    // Twice a push, and once more when it ends: as in messages.ts, Drizzle's binding would cost as much as the row.
+    this.#insert = rawWriter(
       db,
-      orm
-        .insert(outbox)
-        .values({
-          accountId: p('accountId'),
-          deviceId: p('deviceId'),
-          messageId: p('messageId'),
-          apnsId: p('apnsId'),
-          collapseId: p('collapseId'),
-          kind: p('kind'),
-          sender: p('sender'),
-          title: p('title'),
-          body: p('body'),
-          badge: p('badge'),
-          nick: p('nick'),
-          // As it is: the column's own way would write a missing one as the text null.
-          call: sql`${p('call')}`,
-          createdAt: p('createdAt'),
-          expiresAt: p('expiresAt'),
-          nextAt: p('nextAt'),
-        })
-        .prepare(),
+      `INSERT INTO outbox (account_id, device_id, message_id, apns_id, collapse_id, kind, sender, title, body, badge,
+         nick, call, created_at, expires_at, next_at)
+       VALUES ($accountId, $deviceId, $messageId, $apnsId, $collapseId, $kind, $sender, $title, $body, $badge,
+         $nick, $call, $createdAt, $expiresAt, $nextAt)`,
+    )
+    this.#inserted = db.raw.prepare<{ id: number }, []>('SELECT last_insert_rowid() AS id')
+    this.#delete = rawWriter(db, 'DELETE FROM outbox WHERE id = $id')
+    this.#verdict = rawWriter(
+      db,
+      `INSERT INTO verdicts (account_id, device_id, message_id, verdict, rule, reason, at)
+       VALUES ($accountId, $deviceId, $messageId, $verdict, $rule, $reason, $at)`,
     )
     const byId = eq(outbox.id, p('id'))
-    this.#delete = writer(db, orm.delete(outbox).where(byId).prepare())
     this.#bury = writer(
       db,
       orm
@@ -174,21 +165,6 @@ export class Push {
         .update(outbox)
         .set({ attempts: sql`${p('attempts')}`, nextAt: sql`${p('nextAt')}` })
         .where(byId)
-        .prepare(),
-    )
-    this.#verdict = writer(
-      db,
-      orm
-        .insert(verdicts)
-        .values({
-          accountId: p('accountId'),
-          deviceId: p('deviceId'),
-          messageId: p('messageId'),
-          verdict: p('verdict'),
-          rule: p('rule'),
-          reason: p('reason'),
-          at: p('at'),
-        })
         .prepare(),
     )
     this.#putToken = writer(
@@ -363,7 +339,6 @@ export class Push {
   }
 
   #lastId(): number {
-    const row = this.#db.raw.query<{ id: number }, []>('SELECT last_insert_rowid() AS id').get()
-    return row?.id ?? 0
+    return this.#inserted.get()?.id ?? 0
   }
 }

@@ -2,6 +2,7 @@
 import { count, eq, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { type Db, rawWriter, type Write } from './db.ts'
+import { Remembered } from './remembered.ts'
 
 export const unread = sqliteTable('unread', {
   id: integer('id').primaryKey(),
@@ -42,6 +43,9 @@ export interface PushSettings {
 const DEFAULTS: PushSettings = { marks: false, quiet: null, unknownSenders: true }
 
 export class Unread {
+  readonly #counts: Remembered<number, number>
+  readonly #wishes: Remembered<number, PushSettings>
+  readonly #badges: Remembered<number, number>
   readonly #count
   readonly #settings
   readonly #told
@@ -59,6 +63,9 @@ export class Unread {
   constructor(db: Db) {
     const { orm, raw } = db
     const p = sql.placeholder
+    this.#counts = new Remembered(db.turn)
+    this.#wishes = new Remembered(db.turn)
+    this.#badges = new Remembered(db.turn)
     this.#count = orm
       .select({ n: count() })
       .from(unread)
@@ -112,13 +119,14 @@ export class Unread {
 
   /** Counts one more; above `most` the oldest are forgotten. Within a trip. */
   add(accountId: number, message: { id: number; peer: string; ref: string | undefined }, most: number): void {
-    this.#add({ accountId, id: message.id, peer: message.peer, ref: message.ref ?? null })
-    if (this.count(accountId) > most) this.#trim({ accountId, most })
+    const added = this.#add({ accountId, id: message.id, peer: message.peer, ref: message.ref ?? null })
+    this.#grow(accountId, added)
+    if (this.count(accountId) > most) this.#grow(accountId, -this.#trim({ accountId, most }))
   }
 
   /** Unread messages of all chats. */
   count(accountId: number): number {
-    return this.#count.get({ accountId })?.n ?? 0
+    return this.#counts.get(accountId, () => this.#count.get({ accountId })?.n ?? 0)
   }
 
   /** The message that a marker names; undefined where it is not among the unread. */
@@ -133,38 +141,55 @@ export class Unread {
 
   /** Everything in a chat up to that id has been read; returns how many were not before. Within a trip. */
   read(accountId: number, peer: string, upTo: number): number {
-    return this.#read({ accountId, peer, upTo })
+    if (this.count(accountId) === 0) return 0
+    const read = this.#read({ accountId, peer, upTo })
+    this.#grow(accountId, -read)
+    return read
   }
 
   /** One message does not count any more; false where it did not before. Within a trip. */
   forget(accountId: number, id: number): boolean {
-    return this.#forget({ accountId, id }) > 0
+    const forgotten = this.#forget({ accountId, id })
+    this.#grow(accountId, -forgotten)
+    return forgotten > 0
   }
 
   /** Everything has been read. Within a trip. */
   clear(accountId: number): number {
-    return this.count(accountId) === 0 ? 0 : this.#clear({ accountId })
+    if (this.count(accountId) === 0) return 0
+    const cleared = this.#clear({ accountId })
+    this.#grow(accountId, -cleared)
+    return cleared
   }
 
   settings(accountId: number): PushSettings {
-    return this.#settings.get({ accountId }) ?? DEFAULTS
+    return this.#wishes.get(accountId, () => this.#settings.get({ accountId }) ?? DEFAULTS)
   }
 
   setSettings(accountId: number, { quiet, unknownSenders }: Omit<PushSettings, 'marks'>): void {
     this.#put({ accountId, quiet: quiet && JSON.stringify(quiet), unknownSenders })
+    this.#wishes.forget(accountId)
   }
 
   /** The account's apps tell what was read: from now on only that counts as read. Within a trip. */
   hasMarked(accountId: number): void {
-    if (!this.settings(accountId).marks) this.#marks({ accountId })
+    if (this.settings(accountId).marks) return
+    this.#marks({ accountId })
+    this.#wishes.forget(accountId)
   }
 
   /** The number that a phone shows, as far as we told it. */
   told(deviceId: number): number {
-    return this.#told.get({ deviceId })?.badge ?? 0
+    return this.#badges.get(deviceId, () => this.#told.get({ deviceId })?.badge ?? 0)
   }
 
   tell(deviceId: number, badge: number): void {
-    if (this.told(deviceId) !== badge) this.#tell({ deviceId, badge })
+    if (this.told(deviceId) === badge) return
+    this.#tell({ deviceId, badge })
+    this.#badges.change(deviceId, () => badge)
+  }
+
+  #grow(accountId: number, by: number): void {
+    if (by !== 0) this.#counts.change(accountId, (n) => n + by)
   }
 }

@@ -9,6 +9,7 @@ import { openStore } from '../../src/store/store.ts'
 import { type Bench, type Figure, percentile } from './bench.ts'
 import { BenchClient } from './client.ts'
 import { pairs, sendPaced } from './paced.ts'
+import { addAccounts, addDevices } from './people.ts'
 import { register, TOPIC } from './push.ts'
 import { startServerUnderTest } from './server.ts'
 
@@ -102,26 +103,8 @@ function fill(data: string, devices: number): void {
   const { raw } = store.db
   raw.run('PRAGMA synchronous = OFF')
   raw.transaction(() => {
-    const columns = raw.query<{ name: string; type: string; notnull: number; dflt_value: string | null }, []>(
-      'PRAGMA table_info(accounts)',
-    )
-    // Whatever an account must have; none of these ever logs in.
-    const must = columns.all().filter((c) => c.notnull === 1 && c.dflt_value === null && c.name !== 'id')
-    const value = (c: { name: string; type: string }): string => {
-      if (c.name === 'jid') return `'filler' || n || '@localhost'`
-      if (c.name === 'host') return `'localhost'`
-      return c.type === 'BLOB' ? `x'00'` : c.type === 'TEXT' ? `''` : '0'
-    }
-    raw.run(
-      `WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${ACCOUNTS})
-       INSERT INTO accounts (id, ${must.map(({ name }) => name).join(', ')})
-       SELECT n, ${must.map(value).join(', ')} FROM c`,
-    )
-    raw.run(
-      `WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${devices})
-       INSERT INTO devices (account_id, kind, topic, environment, token, created_at, refreshed_at)
-       SELECT 1 + n % ${ACCOUNTS}, 'apns', '${TOPIC}', 'production', printf('%064x', n * 7919 % 1000003 + n * 1000003), n, n FROM c`,
-    )
+    addAccounts(raw, 'filler', ACCOUNTS)
+    addDevices(raw, 'filler', devices / ACCOUNTS, TOPIC)
   })()
   store.close()
 }

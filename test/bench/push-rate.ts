@@ -1,15 +1,21 @@
-/** Pushes per second through the whole server, and what each costs it; Apple is played by another process. */
+/** Pushes per second through the whole server, and what each costs it; nginx plays Apple. */
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Bench, Figure } from './bench.ts'
-import { pairs } from './paced.ts'
-import { register, TOPIC } from './push.ts'
-import { COMMAND, type ServerUnderTest, startServerUnderTest } from './server.ts'
+import { startTaker } from './nginx.ts'
+import { BenchClient } from './client.ts'
+import { addAccounts, addDevices } from './people.ts'
+import { TOPIC } from './push.ts'
+import { type ServerUnderTest, startServerUnderTest } from './server.ts'
 
-const PAIRS = 40
-const MESSAGES = 20_000
+const SENDERS = 40
+/** Accounts with one phone each, none of them here. */
+const SLEEPERS = 1_000
+/** Before the figures are taken: code is compiled, the connection is there. */
+const WARM_UP = 10_000
+const MESSAGES = 30_000
 const RUNS = 3
 /** Written before the answers so far are looked at: enough to keep the server busy, not enough to drown it. */
 const CHUNK = 200
@@ -25,7 +31,7 @@ type Apple = 'nobody' | 'nowhere' | number
 
 export const pushRateBench: Bench = {
   name: 'push-rate',
-  what: `${MESSAGES} messages for sleeping phones, as fast as the server takes them, on one connection to Apple`,
+  what: `${MESSAGES} messages for ${SLEEPERS} sleeping phones, as fast as the server takes them, on one connection to nginx in Apple’s place`,
   async run() {
     const at50 = await several(50)
     const at0 = await several(0)
@@ -53,79 +59,66 @@ async function several(apple: Apple): Promise<Run[]> {
   return runs
 }
 
-async function once(apple: Apple): Promise<Run> {
+/** One server, started anew. */
+export async function once(apple: Apple): Promise<Run> {
   const dir = mkdtempSync(join(tmpdir(), 'belfry-bench-rate-'))
-  const sim = await startSimulator(dir, typeof apple === 'number' ? apple : 0)
+  const taker = await startTaker(dir, typeof apple === 'number' ? apple : 0)
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   writeFileSync(join(dir, 'key.p8'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
   const server = await startServerUnderTest({
-    accounts: 2 * PAIRS,
+    accounts: SENDERS,
+    seed(db) {
+      addAccounts(db, 'sleeper', SLEEPERS)
+      if (apple !== 'nobody') addDevices(db, 'sleeper', 1, TOPIC)
+    },
     toml:
       `[[push.apps]]\ntopic = "${TOPIC}"\nteam_id = "TEAM123456"\nkey_id = "KEY1234567"\nkey_file = "${dir}/key.p8"\n` +
-      `endpoint = "${apple === 'nowhere' ? 'https://127.0.0.1:1' : sim.url}"\nca_file = "${dir}/ca.pem"\nbody = "full"\n`,
+      `endpoint = "${apple === 'nowhere' ? 'https://127.0.0.1:1' : taker.url}"\nca_file = "${taker.caFile}"\nbody = "full"\n`,
   })
   try {
-    if (apple !== 'nobody') for (let i = 0; i < PAIRS; i++) await register(server.c2s, 2 * i + 1)
-    const { senders } = await pairs(server.c2s, PAIRS, true)
+    const senders: BenchClient[] = []
+    for (let i = 0; i < SENDERS; i++) senders.push(await BenchClient.login(server.c2s, `u${i}`))
+    const answered = typeof apple === 'number'
+    await send(senders, 0, WARM_UP)
+    if (answered) await recorded(server, WARM_UP)
     const cpu = server.cpuMs()
     const from = performance.now()
-    for (let sent = 0; sent < MESSAGES; sent += CHUNK) {
-      for (let i = sent; i < sent + CHUNK; i++) {
-        const pair = i % PAIRS
-        senders[pair]?.send(
-          `<message to='u${2 * pair + 1}@localhost' type='chat' id='p${i}'><body>But, soft! what light through ` +
-            `yonder window breaks?</body></message>`,
-        )
-      }
-      await senders[sent % PAIRS]?.ask(
-        `<iq type='get' id='s${sent}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`,
-        `s${sent}`,
-      )
-    }
-    for (const [i, sender] of senders.entries())
-      await sender.ask(`<iq type='get' id='e${i}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`, `e${i}`)
-    if (typeof apple === 'number') await recorded(server)
+    await send(senders, WARM_UP, MESSAGES)
+    if (answered) await recorded(server, WARM_UP + MESSAGES)
     const seconds = (performance.now() - from) / 1000
     return { perSecond: MESSAGES / seconds, cpuUs: ((server.cpuMs() - cpu) * 1000) / MESSAGES }
   } finally {
     await server.stop()
-    sim.stop()
+    await taker.stop()
     rmSync(dir, { recursive: true, force: true })
   }
 }
 
+/** As fast as they are taken; settles when all of them were. */
+async function send(senders: readonly BenchClient[], first: number, n: number): Promise<void> {
+  const taken = (sender: BenchClient | undefined, id: string) =>
+    sender?.ask(`<iq type='get' id='${id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`, id)
+  for (let sent = first; sent < first + n; sent += CHUNK) {
+    for (let i = sent; i < sent + CHUNK; i++)
+      senders[i % SENDERS]?.send(
+        `<message to='sleeper${1 + ((i * 7919) % SLEEPERS)}@localhost' type='chat' id='p${i}'><body>But, soft! what ` +
+          `light through yonder window breaks?</body></message>`,
+      )
+    await taken(senders[(sent / CHUNK) % SENDERS], `s${sent}`)
+  }
+  for (const [i, sender] of senders.entries()) await taken(sender, `e${first}-${i}`)
+}
+
 /** Every push has its answer on disk: the queue is empty and as many were sent. */
-async function recorded(server: ServerUnderTest): Promise<void> {
+async function recorded(server: ServerUnderTest, pushes: number): Promise<void> {
   const until = performance.now() + PATIENCE_MS
   for (;;) {
     const metrics = await server.metrics()
     const sent = /^belfry_push_total\{[^}]*result="sent"[^}]*\} (\d+)/m.exec(metrics)?.[1]
     const waiting = /^belfry_push_queue (\d+)/m.exec(metrics)?.[1]
-    if (Number(sent ?? 0) >= MESSAGES && waiting === '0') return
-    if (performance.now() > until) throw new Error(`only ${sent ?? 0} pushes were answered`)
-    await Bun.sleep(50)
+    if (Number(sent ?? 0) >= pushes && waiting === '0') return
+    if (performance.now() > until) throw new Error(`only ${sent ?? 0} of ${pushes} pushes were answered`)
+    // A scrape costs the server some milliseconds.
+    await Bun.sleep(200)
   }
-}
-
-/** The built-in one, as a process of its own. */
-async function startSimulator(dir: string, delay: number): Promise<{ url: string; stop(): void }> {
-  const args = [
-    'apns-sim',
-    '--port',
-    '0',
-    '--quiet',
-    '--delay',
-    String(delay),
-    '--ca-file',
-    join(dir, 'ca.pem'),
-  ]
-  const child = Bun.spawn([...COMMAND, ...args], { stdout: 'ignore', stderr: 'pipe' })
-  let text = ''
-  for await (const chunk of child.stderr) {
-    text += Buffer.from(chunk).toString()
-    if (text.includes('no phone rings')) break
-  }
-  const url = /https:\S+?(?=;)/.exec(text)?.[0]
-  if (url === undefined) throw new Error(`the simulator does not start: ${text}`)
-  return { url, stop: () => child.kill('SIGTERM') }
 }

@@ -58,7 +58,7 @@ const PRIORITY = `<priority xmlns='tigase:push:priority:0'/>`
 const ENCRYPT = `<encrypt xmlns='tigase:push:encrypt:0' alg='aes-128-gcm' max-size='2700'>${KEY}</encrypt>`
 const JINGLE = `<jingle xmlns='tigase:push:jingle:0'/>`
 
-function devices(p: Play, jid = 'juliet@bix.org'): Device[] {
+function devices(p: Play, jid = 'juliet@bix.org'): readonly Device[] {
   const account = p.store.accounts.find(jid)
   return account ? p.store.push.devices.of(account.id) : []
 }

@@ -31,7 +31,7 @@ function enable(
 
 const disable = (attrs: string) => `<disable xmlns='urn:xmpp:push:0' ${attrs}/>`
 
-function devices(p: ReturnType<typeof play>, jid = 'juliet@bix.org'): Device[] {
+function devices(p: ReturnType<typeof play>, jid = 'juliet@bix.org'): readonly Device[] {
   const account = p.store.accounts.find(jid)
   return account ? p.store.push.devices.of(account.id) : []
 }

@@ -106,7 +106,7 @@ test('devices are counted by the age of their last success, in slices', async ()
       const token = i.toString(16).padStart(64, '0')
       const made = { topic: 'org.bix.chat', assumed: 'production', token } as const
       const phone = t.store.push.devices.enable(account.id, made, t.now, 10)
-      t.store.push.devices.succeeded(phone.id, t.now - age * day + 1)
+      t.store.push.devices.succeeded(phone, t.now - age * day + 1)
     }
   })
   const now = w.world.now()

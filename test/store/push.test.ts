@@ -71,7 +71,7 @@ describe('a registration', () => {
     const made = enable(juliet, phone('aa'), 1)
     trip(() => {
       store.push.devices.learned(made.id, 'sandbox')
-      store.push.devices.succeeded(made.id, 50)
+      store.push.devices.succeeded(made, 50)
     })
     const again = enable(juliet, phone('aa', { sessionKey: 'phone', node: 'n' }), 2)
     expect(again).toMatchObject({
