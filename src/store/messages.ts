@@ -61,7 +61,7 @@ export class Messages {
     xml: string
     inFlight: boolean
   }>
-  readonly #land: Write<{ id: number }>
+  readonly #land: Write<{ id: number; accountId: number }>
   readonly #dropArchived: Write<{ accountId: number; limit: number }>
   readonly #drop: Write<{ id: number; accountId: number }>
   readonly #origin: Write<{ id: number; origin: string }>
@@ -109,7 +109,10 @@ export class Messages {
       `DELETE FROM offline WHERE id IN (SELECT o.id FROM offline o JOIN archive a USING (id)
        WHERE o.account_id = $accountId AND o.in_flight = 0 AND a.account_id = $accountId LIMIT $limit)`,
     )
-    this.#land = rawWriter(db, 'UPDATE offline SET in_flight = 0 WHERE id = $id AND in_flight = 1')
+    this.#land = rawWriter(
+      db,
+      'UPDATE offline SET in_flight = 0 WHERE id = $id AND account_id = $accountId AND in_flight = 1',
+    )
   }
 
   /** Microseconds since the epoch, rising by at least one, so that ids sort by arrival even if the clock jumps back. */
@@ -140,7 +143,7 @@ export class Messages {
 
   /** A message in flight did not arrive: from now on it waits for whoever comes next. */
   land(account: Account, id: number): void {
-    this.#land({ id })
+    this.#land({ id, accountId: account.id })
     this.#sizes.forget(account.id)
   }
 
