@@ -8,7 +8,7 @@ import {
   isSet,
   maxItems,
   PUBSUB_OWNER,
-  refusal,
+  unsupported,
 } from '../xmpp/pubsub.ts'
 import { child, type Element, xml } from '../xmpp/xml.ts'
 import { notify } from './pep-notify.ts'
@@ -45,11 +45,13 @@ export const changeNode: Readonly<Record<string, Request>> = {
   configure,
   delete: remove,
   purge,
-  affiliations: () => {
-    throw refusal('feature-not-implemented', 'unsupported', undefined, 'modify-affiliations')
+  affiliations: (t, owner, action) => {
+    findNode(t, owner, needNode(action))
+    throw unsupported('modify-affiliations')
   },
-  subscriptions: () => {
-    throw refusal('feature-not-implemented', 'unsupported', undefined, 'manage-subscriptions')
+  subscriptions: (t, owner, action) => {
+    findNode(t, owner, needNode(action))
+    throw unsupported('manage-subscriptions')
   },
 }
 
@@ -89,8 +91,7 @@ function remove(t: Trip, owner: Account, action: Element): undefined {
 function purge(t: Trip, owner: Account, action: Element): undefined {
   const found = findNode(t, owner, needNode(action))
   const { node, config } = found
-  if (!isSet(config, 'persist_items'))
-    throw refusal('feature-not-implemented', 'unsupported', undefined, 'persistent-items')
+  if (!isSet(config, 'persist_items')) throw unsupported('persistent-items')
   t.store.pep.purge(owner, node)
   if (isSet(config, 'notify_retract')) notify(t, owner, found, xml('purge', { node }))
   t.world.published(t, owner, found)

@@ -17,6 +17,7 @@ import {
   PUBSUB,
   readPublishOptions,
   refusal,
+  unsupported,
 } from '../xmpp/pubsub.ts'
 import { child, children, type Element, elements, withAttrs, xml } from '../xmpp/xml.ts'
 import { newsOf, notify } from './pep-notify.ts'
@@ -28,6 +29,9 @@ export function createNode(t: Trip, owner: Account, action: Element, pubsub: Ele
   const node = checkName(action.attrs.node || t.world.random.uuid())
   if (t.store.pep.node(owner, node)) throw new StanzaError('conflict', 'There is such a node already.')
   const configure = child(pubsub, 'configure')
+  // §8.1.3
+  if (configure?.attrs.node !== undefined)
+    throw new StanzaError('bad-request', 'The node has been named already.')
   const x = configure && child(configure, 'x', NS.forms)
   const defaults = defaultsOf(node)
   add(t, owner, node, x ? applyForm(defaults, x, t.config.limits.pep_items) : defaults)
@@ -123,11 +127,12 @@ function readPayload(t: Trip, config: NodeConfig, item: Element | undefined): El
 /** §7.2 */
 export function retract(t: Trip, owner: Account, action: Element): undefined {
   const node = needNode(action)
-  const id = child(action, 'item')?.attrs.id
+  const [item, second] = children(action, 'item')
+  const id = item?.attrs.id
   if (!id) throw refusal('bad-request', 'item-required')
+  if (second) throw new StanzaError('bad-request', 'One item at a time.')
   const found = findNode(t, owner, node)
-  if (!isSet(found.config, 'persist_items'))
-    throw refusal('feature-not-implemented', 'unsupported', undefined, 'persistent-items')
+  if (!isSet(found.config, 'persist_items')) throw unsupported('persistent-items')
   if (!t.store.pep.retract(owner, node, id)) throw new StanzaError('item-not-found')
   const { notify: asked } = action.attrs
   if (asked === 'true' || asked === '1' || isSet(found.config, 'notify_retract'))

@@ -27,7 +27,7 @@ test('XEP-0163 §4.3.1: news come from the bare JID to the full one, as a headli
   await romeo.hearsNothing()
 })
 
-test('XEP-0163 §4.2: only the nodes that a client asks for, and only who asks', async () => {
+test('XEP-0163 §4.2, XEP-0060 §9.2: only the nodes that a client asks for, and only who asks', async () => {
   using p = play()
   const { romeo, juliet } = await listeners(p)
   const tablet = await p.online('romeo@bix.org/tablet')
@@ -38,7 +38,7 @@ test('XEP-0163 §4.2: only the nodes that a client asks for, and only who asks',
   expect(await news(juliet)).toEqual([])
 })
 
-test('XEP-0163 §4.1: the account’s own clients hear it too, the publishing one included', async () => {
+test('XEP-0163 §4.1, XEP-0060 §9.1.1: the account’s own clients hear it too, the publishing one included', async () => {
   using p = play()
   const { juliet } = await friends(p)
   const phone = await p.online('juliet@bix.org/phone')
@@ -48,7 +48,7 @@ test('XEP-0163 §4.1: the account’s own clients hear it too, the publishing on
   expect(await news(phone)).toEqual([told('secret', 'a')])
 })
 
-test('XEP-0163 §4: a contact hears only of what it may read, a stranger of nothing', async () => {
+test('XEP-0163 §4, XEP-0060 §9.1.2: a contact hears only of what it may read, a stranger of nothing', async () => {
   using p = play()
   const { romeo, juliet } = await listeners(p)
   const tybalt = await p.online('tybalt@bix.org/phone')
