@@ -54,6 +54,20 @@ export function hideFromStrangers(t: Trip, owner: Account, bare: string): void {
   if (!open) throw new StanzaError('service-unavailable')
 }
 
+/** XEP-0163 §7.1: subscriptions of those who may not read any more end; of one contact, or of all. */
+export function endLost(t: Trip, owner: Account, { node, config }: PepNode, contact?: string): void {
+  for (const text of t.store.pep.subscribers(owner, node)) {
+    const { bare } = Jid.parse(text)
+    if (contact !== undefined && bare !== contact) continue
+    if (!mayRead(t, owner, config, bare)) t.store.pep.unsubscribe(owner, node, text)
+  }
+}
+
+/** After whatever changed between the owner and a contact: its groups, its subscription to the presence. */
+export function contactChanged(t: Trip, owner: Account, contact: string): void {
+  for (const known of t.store.pep.nodes(owner)) endLost(t, owner, known, contact)
+}
+
 /** Tells everyone who should hear of it: subscribers, the account's own clients, contacts' clients. */
 export function notify(t: Trip, owner: Account, { node, config }: PepNode, content: Element): void {
   if (!isSet(config, 'deliver_notifications')) return
@@ -61,9 +75,7 @@ export function notify(t: Trip, owner: Account, { node, config }: PepNode, conte
   const told = new Set<string>()
   for (const text of t.store.pep.subscribers(owner, node)) {
     const to = Jid.parse(text)
-    // XEP-0163 §7.1: who lost the right to read loses the subscription.
-    if (!mayRead(t, owner, config, to.bare)) t.store.pep.unsubscribe(owner, node, text)
-    else if (tell(to)) told.add(text)
+    if (mayRead(t, owner, config, to.bare) && tell(to)) told.add(text)
   }
   const tellSessions = (bare: string) => {
     if (told.has(bare)) return

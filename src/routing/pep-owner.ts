@@ -11,7 +11,7 @@ import {
   unsupported,
 } from '../xmpp/pubsub.ts'
 import { child, type Element, xml } from '../xmpp/xml.ts'
-import { notify } from './pep-notify.ts'
+import { endLost, notify } from './pep-notify.ts'
 import { findNode, needNode } from './pep-publish.ts'
 import type { Trip } from './transit.ts'
 
@@ -64,6 +64,7 @@ function configure(t: Trip, owner: Account, action: Element): undefined {
   const { node } = found
   const config = applyForm(found.config, x, most)
   t.store.pep.putNode(owner, node, config)
+  endLost(t, owner, { node, config })
   if (isSet(config, 'persist_items')) t.store.pep.trim(owner, node, maxItems(config, most))
   else t.store.pep.purge(owner, node)
   if (isSet(config, 'notify_config')) {

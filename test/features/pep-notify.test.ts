@@ -83,6 +83,90 @@ test('XEP-0163 §7.1: a lost presence subscription ends the news, and explicit s
   expect(list.toString()).not.toContain('romeo')
 })
 
+const ROSTER = 'jabber:iq:roster'
+for (const [what, loses, regains] of [
+  [
+    'the owner takes it away',
+    { juliet: `<presence to='romeo@bix.org' type='unsubscribed'/>` },
+    {
+      romeo: `<presence to='${JULIET}' type='subscribe'/>`,
+      juliet: `<presence to='romeo@bix.org' type='subscribed'/>`,
+    },
+  ],
+  [
+    'the contact gives it up',
+    { romeo: `<presence to='${JULIET}' type='unsubscribe'/>` },
+    {
+      romeo: `<presence to='${JULIET}' type='subscribe'/>`,
+      juliet: `<presence to='romeo@bix.org' type='subscribed'/>`,
+    },
+  ],
+  [
+    'the contact leaves the roster',
+    {
+      juliet: `<iq type='set' id='r'><query xmlns='${ROSTER}'><item jid='romeo@bix.org' subscription='remove'/></query></iq>`,
+    },
+    {
+      romeo: `<presence to='${JULIET}' type='subscribe'/>`,
+      juliet: `<presence to='romeo@bix.org' type='subscribed'/>`,
+    },
+  ],
+] as const)
+  test(`XEP-0163 §7.1: a subscription ends with the right to read: ${what}`, async () => {
+    using p = play()
+    const { romeo, juliet } = await friends(p)
+    const says = async (lines: { readonly romeo?: string; readonly juliet?: string }) => {
+      for (const [who, xml] of [
+        [romeo, lines.romeo],
+        [juliet, lines.juliet],
+      ] as const)
+        if (xml !== undefined) {
+          who.sends(xml)
+          await who.settles()
+        }
+    }
+    for (const access_model of ['presence', 'open']) {
+      await publishes(juliet, access_model, item('a'), { access_model })
+      await romeo.asks('set', pubsub(`<subscribe node='${access_model}' jid='romeo@bix.org'/>`), JULIET)
+    }
+    const subscribers = async (node: string) =>
+      (await juliet.asks('get', owner(`<subscriptions node='${node}'/>`))).toString()
+    expect(await subscribers('presence')).toContain('romeo')
+    await says(loses)
+    expect(await subscribers('presence')).not.toContain('romeo')
+    await says(regains)
+    expect(await subscribers('presence')).not.toContain('romeo')
+    expect(await subscribers('open')).toContain('romeo')
+  })
+
+test('XEP-0163 §7.1: a subscription ends when its holder is moved to another group', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  const groups = (inner: string) =>
+    juliet.asks('set', `<query xmlns='${ROSTER}'><item jid='romeo@bix.org'>${inner}</item></query>`)
+  await groups('<group>Family</group>')
+  await publishes(juliet, 'tune', item('a'), { access_model: 'roster', roster_groups_allowed: 'Family' })
+  await romeo.asks('set', pubsub(`<subscribe node='tune' jid='romeo@bix.org/orchard'/>`), JULIET)
+  const subscribers = async () => (await juliet.asks('get', owner(`<subscriptions node='tune'/>`))).toString()
+  await groups('<group>Family</group><group>Friends</group>')
+  expect(await subscribers()).toContain('romeo')
+  await groups('<group>Friends</group>')
+  expect(await subscribers()).not.toContain('romeo')
+})
+
+test('XEP-0060 §8.2.5.1, XEP-0163 §7.1: options that close a node end the subscriptions of those who lose it', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  await publishes(juliet, 'tune', item('a'))
+  for (const actor of [romeo, juliet])
+    await actor.asks('set', pubsub(`<subscribe node='tune' jid='${actor.jid}'/>`), JULIET)
+  await juliet.asks('set', configuration('tune', { access_model: 'whitelist' }))
+  await juliet.asks('set', configuration('tune', { access_model: 'open' }))
+  const list = (await juliet.asks('get', owner(`<subscriptions node='tune'/>`))).toString()
+  expect(list).toContain('juliet@bix.org/balcony')
+  expect(list).not.toContain('romeo')
+})
+
 test('XEP-0060 §7.2.2.1, §8.4.2, §8.5.2: retraction, purge and deletion are told', async () => {
   using p = play()
   const { romeo, juliet } = await listeners(p)
