@@ -12,7 +12,7 @@ test('XEP-0012 §5: the server tells its uptime', async () => {
   expect(child(answer, 'query', 'jabber:iq:last')?.attrs.seconds).toBe('90')
 })
 
-test('XEP-0012 §4, case 66: a contact learns how long ago somebody left and with which words; others nothing', async () => {
+test('XEP-0012 §2, §4, case 66: a contact learns how long ago somebody left and with which words; others nothing', async () => {
   using p = play()
   const nurse = await p.bound('nurse@bix.org/hall')
   const romeo = await p.online('romeo@bix.org/orchard')
