@@ -50,11 +50,7 @@ export const PUBSUB_ANSWERS: readonly Answer[] = [
     'absent',
     'There are no collections: every node is published to, read and configured.',
   ],
-  [
-    '7.1.3.3',
-    'absent',
-    'A publication makes the node that is missing; the answer for a service that does not is not needed.',
-  ],
+  ['7.1.3.3', 'absent', 'A publication makes the node that is missing.'],
   [
     '7.1.3.4',
     'absent',

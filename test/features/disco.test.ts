@@ -42,12 +42,14 @@ test('XEP-0030 §3.1: the server says who it is and what it can', async () => {
     expect(features).toContain(feature)
 })
 
-test('XEP-0357 §4.1: push is announced where something rings, and nowhere else', async () => {
+test('XEP-0357 §4.1, §4.2: push is announced where something rings, and nowhere else', async () => {
   for (const rings of [true, false]) {
     using p = play({ toml: `[push]\nsimulator = ${rings}\n` })
     const romeo = await p.bound('romeo@bix.org/orchard')
     for (const to of ['bix.org', undefined])
       expect(names(await romeo.asks('get', info, to)).includes('urn:xmpp:push:0')).toBe(rings)
+    const service = (await romeo.asks('get', info, 'bix.org')).toString()
+    expect(service.includes('<identity category="pubsub" type="push"')).toBe(rings)
   }
 })
 
