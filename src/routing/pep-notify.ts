@@ -73,15 +73,17 @@ export function notify(t: Trip, owner: Account, { node, config }: PepNode, conte
   if (!isSet(config, 'deliver_notifications')) return
   const tell = teller(t, owner, event(content))
   const told = new Set<string>()
+  const tellSessions = (bare: string): boolean => {
+    const keen = [...t.sessions.of(bare)].filter((session) => session.available && wants(session, node))
+    for (const { jid } of keen) if (!told.has(jid.toString()) && tell(jid)) told.add(jid.toString())
+    return keen.length > 0
+  }
   for (const text of t.store.pep.subscribers(owner, node)) {
     const to = Jid.parse(text)
-    if (mayRead(t, owner, config, to.bare) && tell(to)) told.add(text)
-  }
-  const tellSessions = (bare: string) => {
-    if (told.has(bare)) return
-    for (const session of t.sessions.of(bare)) {
-      if (session.available && wants(session, node) && !told.has(session.jid.toString())) tell(session.jid)
-    }
+    if (!mayRead(t, owner, config, to.bare)) continue
+    // XEP-0163 §4.3.2: for a bare address each client that asks for it, and the address itself where none does.
+    if (to.isBare && tellSessions(to.bare)) continue
+    if (!told.has(text) && tell(to)) told.add(text)
   }
   tellSessions(owner.jid)
   if (option(config, 'access_model') === 'whitelist') return

@@ -46,7 +46,11 @@ export function publish(t: Trip, owner: Account, action: Element, pubsub: Elemen
   if (second) throw new StanzaError('bad-request', 'One item at a time.')
   const found = nodeFor(t, owner, name, options)
   const payload = readPayload(t, found.config, item)
-  const id = checkName(item?.attrs.id || t.world.random.uuid())
+  if (!item) {
+    notify(t, owner, found, xml('items', { node: name }))
+    return xml('pubsub', { xmlns: PUBSUB }, xml('publish', { node: name }))
+  }
+  const id = checkName(item.attrs.id || t.world.random.uuid())
   put(t, owner, found, id, payload)
   if (payload) t.world.published(t, owner, { ...found, item: { id, payload } })
   return xml('pubsub', { xmlns: PUBSUB }, xml('publish', { node: name }, xml('item', { id })))
@@ -103,9 +107,13 @@ function add(t: Trip, owner: Account, node: string, config: NodeConfig): PepNode
   return { node, config }
 }
 
-/** §7.1.3: exactly one payload, of the node's type, unless the node tells that something happened and not what. */
+/**
+ * §7.1.3: exactly one payload, of the node's type. §4.3: a node that tells that something happened and not what takes
+ * an item without one, and no item at all where it keeps none.
+ */
 function readPayload(t: Trip, config: NodeConfig, item: Element | undefined): Element | undefined {
-  const bare = !isSet(config, 'persist_items') && !isSet(config, 'deliver_payloads')
+  const tells = !isSet(config, 'deliver_payloads')
+  const bare = tells && !isSet(config, 'persist_items')
   if (!item) {
     if (bare) return undefined
     throw refusal('bad-request', 'item-required')
@@ -113,7 +121,10 @@ function readPayload(t: Trip, config: NodeConfig, item: Element | undefined): El
   // §7.1.3.6
   if (bare) throw refusal('bad-request', 'item-forbidden')
   const [payload, second] = elements(item)
-  if (!payload) throw refusal('bad-request', 'payload-required')
+  if (!payload) {
+    if (tells) return undefined
+    throw refusal('bad-request', 'payload-required')
+  }
   const xmlns = payload.attrs.xmlns ?? PUBSUB
   const type = option(config, 'type')
   if (second || (type !== '' && type !== xmlns)) throw refusal('bad-request', 'invalid-payload')

@@ -232,7 +232,8 @@ export function checkName(name: string): string {
 }
 
 export function itemElement(item: { readonly id: string; readonly xml: string }, payload = true): Element {
-  return xml('item', { id: item.id }, payload ? new StoredElement('payload', item.xml) : undefined)
+  const shown = payload && item.xml !== ''
+  return xml('item', { id: item.id }, shown ? new StoredElement('payload', item.xml) : undefined)
 }
 
 /** What a notification holds (XEP-0060 §7.1.2.1). */

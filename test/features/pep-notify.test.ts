@@ -374,3 +374,22 @@ test('XEP-0163 §4.3.2: a contact that subscribed as well hears it once, at the 
     await romeo.asks('set', pubsub(`<unsubscribe node='tune' jid='${jid}'/>`), JULIET)
   }
 })
+
+test('XEP-0163 §4.3.2: who subscribed by the bare address hears it where it is wanted, else wherever he is', async () => {
+  using p = play()
+  const { romeo, juliet } = await listeners(p)
+  const tablet = await p.online('romeo@bix.org/tablet')
+  await publishes(juliet, 'tune', item('a'))
+  await publishes(juliet, 'mood', item('a'))
+  for (const node of ['tune', 'mood'])
+    await romeo.asks('set', pubsub(`<subscribe node='${node}' jid='romeo@bix.org'/>`), JULIET)
+  for (const actor of [romeo, tablet]) await news(actor)
+  await publishes(juliet, 'tune', item('b'))
+  const heard = await romeo.next()
+  expect([heard.attrs.to, inner(heard)]).toEqual([romeo.jid, told('tune', 'b')])
+  expect(await news(tablet)).toEqual([])
+  // No client wants that one, and still he subscribed.
+  await publishes(juliet, 'mood', item('b'))
+  expect(await news(romeo)).toEqual([told('mood', 'b')])
+  expect(await news(tablet)).toEqual([told('mood', 'b')])
+})
