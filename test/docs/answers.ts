@@ -24,16 +24,24 @@ export type Answers = Readonly<Record<number, readonly Answer[]>>
 export const ANSWERS: Answers = {
   12: [
     [
-      '3',
+      '3, 4',
       'otherwise',
       'Who may not see the presence is told service-unavailable, not forbidden: that would tell strangers which ' +
-        'accounts exist (RFC 6120 §13.11, RFC 6121 §8.5.1). Nothing else is told, and 0 of whoever is online: §4.',
+        'accounts exist (RFC 6120 §13.11, RFC 6121 §8.5.1). Nothing else is told, no client is asked (§8), and ' +
+        'whoever is online has been away for 0 seconds (§2).',
     ],
     ['7', 'client', 'How the figures of different entities are shown to a person.'],
   ],
   30: [
     ['2', 'author', 'What the protocol itself must be able to do.'],
     ['4.3', 'absent', 'No identity of the category “hierarchy” is used.'],
+    [
+      '8',
+      'otherwise',
+      'Strangers are told service-unavailable of items as of information, whether the account exists or not, since ' +
+        'RFC 6121 §8.5.1 demands that for one that does not; a play compares all such answers. Who may ask gets an ' +
+        'empty list (§7).',
+    ],
   ],
   48: [['4', 'client', 'Whether passwords of rooms are stored.']],
   50: [

@@ -209,9 +209,35 @@ test('XEP-0313 §6: preferences decide what is archived, per side', async () => 
   expect((await juliet.asks('set', `<prefs xmlns='${MAM}' default='sometimes'/>`)).attrs.type).toBe('error')
 })
 
-test('XEP-0313 §4.1.1, §4.1.5: the form names the fields', async () => {
+test('XEP-0313 §4.1.1: with one’s own address finds the messages to oneself, and no others', async () => {
+  using p = play()
+  const { romeo } = await withHistory(p, 2)
+  for (const to of ['romeo@bix.org', 'romeo@bix.org/orchard'])
+    romeo.sends(`<message to='${to}' type='chat'><body>note to ${to}</body></message>`)
+  await romeo.settles()
+  const found = (await asks(romeo, form(field('with', 'romeo@bix.org')))).bodies
+  expect(found).toEqual(['note to romeo@bix.org', 'note to romeo@bix.org/orchard'])
+})
+
+test('XEP-0313 §4.1.5: the form names the fields', async () => {
   using p = play()
   const romeo = await p.bound('romeo@bix.org')
   const answer = await romeo.asks('get', `<query xmlns='${MAM}'/>`)
-  expect(answer.toString()).toContain('var="after-id"')
+  const query = child(answer, 'query', MAM)
+  const x = query && child(query, 'x', 'jabber:x:data')
+  const fields = x ? children(x, 'field') : []
+  expect(fields.map(({ attrs }) => [attrs.var, attrs.type])).toEqual([
+    ['FORM_TYPE', 'hidden'],
+    ['with', 'jid-single'],
+    ['start', 'text-single'],
+    ['end', 'text-single'],
+    ['before-id', 'text-single'],
+    ['after-id', 'text-single'],
+    ['ids', 'list-multi'],
+  ])
+  // Ids are not offered as a list; the client names what it likes.
+  expect(fields.at(-1)?.children.map(String)).toEqual([
+    '<validate xmlns="http://jabber.org/protocol/xdata-validate" datatype="xs:string"><open/></validate>',
+  ])
+  expect(answer.toString()).not.toContain('<required')
 })
