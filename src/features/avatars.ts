@@ -20,7 +20,7 @@ import {
   withPhoto,
 } from '../xmpp/avatar.ts'
 import { option } from '../xmpp/pubsub.ts'
-import { parseStored } from '../xmpp/stored.ts'
+import { payloadOf } from '../xmpp/stored.ts'
 import type { Element } from '../xmpp/xml.ts'
 
 /** A vCard is there for everyone (XEP-0054 §3.3), so what is made of it may be as well. */
@@ -63,14 +63,13 @@ export const avatars: Feature = {
 }
 
 function lastMetadata(t: Trip, owner: Account): Element | undefined {
-  const item = t.store.pep.last(owner, AVATAR_METADATA)
-  return item && parseStored(item.xml)
+  return payloadOf(t.store.pep.last(owner, AVATAR_METADATA))
 }
 
 /** The picture that the metadata name: only if it is one, and the one whose hash they say. */
 function pictureOf(t: Trip, owner: Account, metadata: Element): Photo | undefined {
   const id = ownPicture(metadata)
-  const item = id === undefined ? undefined : t.store.pep.item(owner, AVATAR_DATA, id)
-  const photo = item && readImage(parseStored(item.xml).getText())
+  const data = id === undefined ? undefined : payloadOf(t.store.pep.item(owner, AVATAR_DATA, id))
+  const photo = data && readImage(data.getText())
   return photo?.type !== undefined && photo.hash === id?.toLowerCase() ? photo : undefined
 }

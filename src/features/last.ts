@@ -5,7 +5,7 @@ import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { childText, type Element, xml } from '../xmpp/xml.ts'
+import { child, childText, type Element, xml } from '../xmpp/xml.ts'
 
 const XMLNS = 'jabber:iq:last'
 
@@ -23,6 +23,15 @@ export const last: Feature = {
       return seconds(t.now - (account.lastSeen ?? account.createdAt), account.lastStatus ?? undefined)
     },
   },
+  /** §4, §8: nor does a client answer strangers that have guessed its address: the answer tells that it is there. */
+  received(t, account) {
+    const { stanza } = t
+    if (stanza.kind !== 'iq' || !stanza.to?.isFull || !stanza.isRequest || !child(stanza.el, 'query', XMLNS))
+      return
+    const owner = t.store.accounts.find(account.bare)
+    if (owner && !maySee(t, owner, stanza.from.bare)) throw new StanzaError('service-unavailable')
+  },
+
   /** §4: the status of the last unavailable presence is what others are told. */
   sent(t) {
     const { stanza, origin } = t

@@ -13,6 +13,7 @@ import { type PageRequest, readPage, writePage } from '../xmpp/rsm.ts'
 import { child, children, type Element, elements, escapeXML, xml } from '../xmpp/xml.ts'
 
 const MAM = 'urn:xmpp:mam:2'
+const VALIDATE = 'http://jabber.org/protocol/xdata-validate'
 /** Messages of a page when the client does not say, and at most: no trip may hold the loop. */
 const PAGE = 50
 const LONGEST_PAGE = 100
@@ -37,7 +38,7 @@ export const mam: Feature = {
   ],
   disco: { account: [MAM, `${MAM}#extended`] },
   iq: {
-    [`account get {${MAM}}query`]: () => xml('query', { xmlns: MAM }, writeForm('form', MAM, FIELDS)),
+    [`account get {${MAM}}query`]: () => xml('query', { xmlns: MAM }, searchForm()),
     [`account set {${MAM}}query`]: query,
     [`account get {${MAM}}metadata`]: (t) => metadata(t, t.account),
     [`account get {${MAM}}prefs`]: (t) => prefs(t),
@@ -52,6 +53,14 @@ export const mam: Feature = {
 
   /** XEP-0386 §4.4: so that the client knows what to fetch. */
   bound: (t, session) => metadata(t, session.account),
+}
+
+/** §4.1.5: the ids are any, and not those of a list. */
+function searchForm(): Element {
+  const form = writeForm('form', MAM, FIELDS)
+  const ids = children(form, 'field').find(({ attrs }) => attrs.var === 'ids')
+  ids?.append(xml('validate', { xmlns: VALIDATE, datatype: 'xs:string' }, xml('open')))
+  return form
 }
 
 /** Of whatever version: clients know older ones. */

@@ -11,7 +11,7 @@ import { affiliations, retrieve, subscribe, subscriptions, unsubscribe } from '.
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
-import { metaData, PUBSUB, PUBSUB_EVENT, PUBSUB_OWNER, refusal } from '../xmpp/pubsub.ts'
+import { metaData, PUBSUB, PUBSUB_EVENT, PUBSUB_OWNER, unsupported } from '../xmpp/pubsub.ts'
 import { child, type Element, firstElement, xml } from '../xmpp/xml.ts'
 
 /** Feature names of XEP-0060 §10, as far as an account has them. */
@@ -39,6 +39,7 @@ const ABILITIES = [
   'presence-subscribe',
   'publish',
   'publish-options',
+  'pubsub-on-a-jid',
   'purge-nodes',
   'retract-items',
   'retrieve-affiliations',
@@ -52,10 +53,16 @@ const ABILITIES = [
 type Request = (t: Transit, owner: Account, action: Element, pubsub: Element) => Element | undefined
 
 /** Requests of the owner alone; anyone else is forbidden to ask (XEP-0060 §7.1.3.1, §8). */
-const OWN: Readonly<Record<string, Request>> = { create: createNode, publish, retract }
+const OWN: Readonly<Record<string, Request>> = { create: createNode, configure: misplaced, publish, retract }
 /** Requests of whoever may read. */
 const OPEN: Readonly<Record<string, Request>> = { subscribe, unsubscribe }
 const READ: Readonly<Record<string, Request>> = { items: retrieve, subscriptions, affiliations }
+
+/** Features of XEP-0060 §10 that are missed by requests of another name. */
+const MISSING = new Map([
+  ['options', 'subscription-options'],
+  ['default', 'subscription-options'],
+])
 
 export const pep: Feature = {
   name: 'pep',
@@ -119,10 +126,15 @@ function dispatch(
     if (!isOwner) hideFromStrangers(t, owner, from.bare)
     if (!action) throw new StanzaError('bad-request', 'The request is empty.')
     const request = forAll[action.name] ?? own[action.name]
-    if (!request) throw refusal('feature-not-implemented', 'unsupported', undefined, action.name)
+    if (!request) throw unsupported(MISSING.get(action.name) ?? action.name)
     if (!isOwner && request === own[action.name]) throw new StanzaError('forbidden')
     return request(t, owner, action, pubsub)
   }
+}
+
+/** XEP-0060 §8.1.3 */
+function misplaced(): undefined {
+  throw new StanzaError('bad-request', 'What configures a new node stands behind its creation.')
 }
 
 /** XEP-0163 §6.2: only what the one who asks may read. */

@@ -46,7 +46,8 @@ export const privateStorage: Feature = {
 /** §2.3: exactly one element, in a namespace of its own. */
 function only(query: Element): Element {
   const [item, second] = elements(query)
-  if (!item || second) throw new StanzaError('bad-request', 'Exactly one element can be asked for or stored.')
+  if (!item) throw new StanzaError('not-acceptable', 'An element is needed.')
+  if (second) throw new StanzaError('bad-request', 'One element at a time can be asked for or stored.')
   const { xmlns } = item.attrs
   if (xmlns === undefined || xmlns === '' || /^jabber:(client|server|iq:)/.test(xmlns)) {
     throw new StanzaError('not-acceptable', 'The element needs a namespace that is not the protocol’s own.')

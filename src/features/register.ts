@@ -60,8 +60,10 @@ function create(t: Transit, query: Element): Later {
     )
   }
   const { username, password } = readFields(query)
+  // §3.1: both are required; a taken name is a conflict.
+  if (username === undefined || password === undefined)
+    throw new StanzaError('not-acceptable', 'A user name and a password are needed.')
   const jid = accountJid(username, guest.host)
-  // §3.1.1 and §5.1: both are required; a taken name is a conflict.
   checkPassword(t, password)
   if (t.store.accounts.find(jid.bare)) throw new StanzaError('conflict', 'The name is taken.')
   checkName(t, jid, invite)
@@ -100,6 +102,8 @@ function change(t: Transit, query: Element): Later | undefined {
     return undefined
   }
   const { username, password } = readFields(query)
+  if (username === undefined || password === undefined)
+    throw new StanzaError('bad-request', 'A user name and a password are needed.')
   if (accountJid(username, t.stanza.from.domain).bare !== account.jid) {
     throw new StanzaError('not-allowed', 'Nobody may change the password of another account.')
   }
@@ -127,14 +131,12 @@ function checkPassword(t: Transit, password: string): void {
 }
 
 /** §4: bare elements or a data form; an old client sends the former. */
-function readFields(query: Element): { username: string; password: string } {
+function readFields(query: Element): { username: string | undefined; password: string | undefined } {
   const x = child(query, 'x', NS.forms)
   const values = x && readForm(x, NS.register)
   const username = values ? formValue(values, 'username') : childText(query, 'username')
   const password = values ? formValue(values, 'password') : childText(query, 'password')
-  if (!username || password === undefined)
-    throw new StanzaError('bad-request', 'A user name and a password are needed.')
-  return { username, password }
+  return { username: username === '' ? undefined : username, password }
 }
 
 function form(): Element {

@@ -1,5 +1,6 @@
 /** The roster (RFC 6121 §2) with versioning (§2.6). */
 import type { Feature, Verdict } from '../routing/feature.ts'
+import { contactChanged } from '../routing/pep-notify.ts'
 import { pushRoster, rosterItem, subscriptionOf } from '../routing/roster.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Contact } from '../store/contacts.ts'
@@ -84,6 +85,7 @@ function set(t: Transit, query: Element): undefined {
   const pending = known?.pending ?? null
   const contact = { jid: jid.toString(), name, groups, subscription, ask, approved, pending, listed: true }
   pushRoster(t, account, t.store.contacts.put(account, contact))
+  contactChanged(t, account, contact.jid)
 }
 
 /** §2.5: removal also ends the subscriptions in both directions. */
@@ -107,6 +109,7 @@ function remove(t: Transit, contact: Contact | undefined): undefined {
     }
   }
   pushRoster(t, account, t.store.contacts.remove(account, contact))
+  contactChanged(t, account, contact.jid)
 }
 
 function parseContact(text: string | undefined): Jid {

@@ -1,5 +1,6 @@
 /** Presence subscriptions (RFC 6121 §3) with pre-approval (§3.4). */
 import type { Feature, Verdict } from '../routing/feature.ts'
+import { contactChanged } from '../routing/pep-notify.ts'
 import { pushRoster, subscriptionOf } from '../routing/roster.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
@@ -106,6 +107,7 @@ function save(
   const listed = known?.listed === true || (lists && (subscription !== 'none' || ask || approved))
   if (!listed && !pendingIn && subscription === 'none') {
     if (known) t.store.contacts.remove(account, known)
+    contactChanged(t, account, jid)
     return
   }
   const contact = {
@@ -119,6 +121,7 @@ function save(
     listed,
   }
   const stored = t.store.contacts.put(account, contact)
+  contactChanged(t, account, jid)
   const visible = known?.listed !== listed || known.subscription !== subscription || known.ask !== ask
   if (listed && (visible || known.approved !== approved)) pushRoster(t, account, stored)
 }

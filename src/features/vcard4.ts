@@ -6,7 +6,7 @@ import type { Feature } from '../routing/feature.ts'
 import { publishFor } from '../routing/pep-publish.ts'
 import { putVcard, readVcard } from '../routing/vcard.ts'
 import { option } from '../xmpp/pubsub.ts'
-import { parseStored } from '../xmpp/stored.ts'
+import { payloadOf } from '../xmpp/stored.ts'
 import { hasPicture, toVcard4, toVcardTemp, VCARD4 } from '../xmpp/vcard4.ts'
 import { elements } from '../xmpp/xml.ts'
 
@@ -30,7 +30,7 @@ export const vcard4: Feature = {
   vcardChanged(t, owner, { card, by }) {
     if (by === 'vcard4') return
     const last = t.store.pep.last(owner, NODE)
-    const old = last && parseStored(last.xml)
+    const old = payloadOf(last)
     // A new picture alone concerns only a card that holds one.
     if (by === 'avatars' && !(old && hasPicture(old))) return
     const payload = toVcard4(card, old)

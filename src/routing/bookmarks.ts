@@ -17,7 +17,7 @@ import {
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { option } from '../xmpp/pubsub.ts'
-import { parseStored } from '../xmpp/stored.ts'
+import { payloadOf } from '../xmpp/stored.ts'
 import { type Element, StoredElement, withAttrs } from '../xmpp/xml.ts'
 import { publishFor, retractFor } from './pep-publish.ts'
 import type { Trip } from './transit.ts'
@@ -35,7 +35,7 @@ interface Room extends Entry {
 /** The list as private storage hands it out; undefined where no client has written bookmarks in any form. */
 export function readOldList(t: Trip, owner: Account): Element | undefined {
   const text = t.store.pep.last(owner, NS.oldBookmarks)?.xml
-  if (text !== undefined) return new StoredElement('storage', text)
+  if (text) return new StoredElement('storage', text)
   // The list can be taken away without its items.
   const items = rooms(t, owner)
   return items.length > 0 ? writeList(items, undefined) : undefined
@@ -71,7 +71,7 @@ export function splitList(t: Trip, owner: Account, storage: Element): void {
 export function joinList(t: Trip, owner: Account, added: boolean): void {
   const most = t.config.limits.bookmarks_bytes
   const last = t.store.pep.last(owner, NS.oldBookmarks)
-  const old = last && parseStored(last.xml)
+  const old = payloadOf(last)
   // What is no bookmark is not in the list, but has to be read as well.
   if (added && sizeOf(itemsOf(t, owner)) > 2 * most) throw tooMany()
   const payload = writeList(rooms(t, owner), old)
@@ -111,7 +111,8 @@ function sizeOf(items: readonly PepItem[]): number {
 }
 
 function bookmarkOf(item: PepItem): Bookmark | undefined {
-  return item.xml === '' ? undefined : readBookmark(parseStored(item.xml))
+  const payload = payloadOf(item)
+  return payload && readBookmark(payload)
 }
 
 function tooMany(): StanzaError {

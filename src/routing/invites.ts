@@ -152,6 +152,8 @@ function befriend(t: Trip, account: Account, jid: string): void {
 export function preapprove(t: Trip, account: Account, token: string | undefined, from: Jid): boolean {
   const invite = findInvite(t, token)
   if (invite?.accountId !== account.id || !invite.contact || from.bare === account.jid) return false
+  // §5.2: one that was made for a certain address is that address's alone.
+  if (invite.jid !== null && invite.jid !== from.bare) return false
   const known = t.store.contacts.find(account, from.bare)
   const state = subscriptionOf(known)
   if (!known && t.store.contacts.all(account).length >= t.config.limits.roster_items) return false

@@ -2,7 +2,7 @@
 import type { Account } from '../store/accounts.ts'
 import type { Store } from '../store/store.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { parseStored } from '../xmpp/stored.ts'
+import { payloadOf } from '../xmpp/stored.ts'
 import { child, type Element, elements } from '../xmpp/xml.ts'
 
 const SETTINGS = 'urn:xmpp:notification-settings:1'
@@ -15,8 +15,7 @@ export type NotifyRule = (typeof RULES)[number]
  * for a person and a private room, and `on-mention` for a public one (§3). `chat` is a prepared bare JID.
  */
 export function notifyRule(store: Store, account: Account, chat: string): NotifyRule | undefined {
-  const item = store.pep.item(account, NS.bookmarks, chat)
-  const conference = item && item.xml !== '' ? parseStored(item.xml) : undefined
+  const conference = payloadOf(store.pep.item(account, NS.bookmarks, chat))
   const extensions = conference && child(conference, 'extensions')
   const notify = extensions && child(extensions, 'notify', SETTINGS)
   return notify && readNotify(notify)

@@ -54,22 +54,36 @@ export function hideFromStrangers(t: Trip, owner: Account, bare: string): void {
   if (!open) throw new StanzaError('service-unavailable')
 }
 
+/** XEP-0163 §7.1: subscriptions of those who may not read any more end; of one contact, or of all. */
+export function endLost(t: Trip, owner: Account, { node, config }: PepNode, contact?: string): void {
+  for (const text of t.store.pep.subscribers(owner, node)) {
+    const { bare } = Jid.parse(text)
+    if (contact !== undefined && bare !== contact) continue
+    if (!mayRead(t, owner, config, bare)) t.store.pep.unsubscribe(owner, node, text)
+  }
+}
+
+/** After whatever changed between the owner and a contact: its groups, its subscription to the presence. */
+export function contactChanged(t: Trip, owner: Account, contact: string): void {
+  for (const known of t.store.pep.nodes(owner)) endLost(t, owner, known, contact)
+}
+
 /** Tells everyone who should hear of it: subscribers, the account's own clients, contacts' clients. */
 export function notify(t: Trip, owner: Account, { node, config }: PepNode, content: Element): void {
   if (!isSet(config, 'deliver_notifications')) return
   const tell = teller(t, owner, event(content))
   const told = new Set<string>()
+  const tellSessions = (bare: string): boolean => {
+    const keen = [...t.sessions.of(bare)].filter((session) => session.available && wants(session, node))
+    for (const { jid } of keen) if (!told.has(jid.toString()) && tell(jid)) told.add(jid.toString())
+    return keen.length > 0
+  }
   for (const text of t.store.pep.subscribers(owner, node)) {
     const to = Jid.parse(text)
-    // XEP-0163 §7.1: who lost the right to read loses the subscription.
-    if (!mayRead(t, owner, config, to.bare)) t.store.pep.unsubscribe(owner, node, text)
-    else if (tell(to)) told.add(text)
-  }
-  const tellSessions = (bare: string) => {
-    if (told.has(bare)) return
-    for (const session of t.sessions.of(bare)) {
-      if (session.available && wants(session, node) && !told.has(session.jid.toString())) tell(session.jid)
-    }
+    if (!mayRead(t, owner, config, to.bare)) continue
+    // XEP-0163 §4.3.2: for a bare address each client that asks for it, and the address itself where none does.
+    if (to.isBare && tellSessions(to.bare)) continue
+    if (!told.has(text) && tell(to)) told.add(text)
   }
   tellSessions(owner.jid)
   if (option(config, 'access_model') === 'whitelist') return

@@ -8,10 +8,10 @@ import {
   isSet,
   maxItems,
   PUBSUB_OWNER,
-  refusal,
+  unsupported,
 } from '../xmpp/pubsub.ts'
 import { child, type Element, xml } from '../xmpp/xml.ts'
-import { notify } from './pep-notify.ts'
+import { endLost, notify } from './pep-notify.ts'
 import { findNode, needNode } from './pep-publish.ts'
 import type { Trip } from './transit.ts'
 
@@ -45,11 +45,13 @@ export const changeNode: Readonly<Record<string, Request>> = {
   configure,
   delete: remove,
   purge,
-  affiliations: () => {
-    throw refusal('feature-not-implemented', 'unsupported', undefined, 'modify-affiliations')
+  affiliations: (t, owner, action) => {
+    findNode(t, owner, needNode(action))
+    throw unsupported('modify-affiliations')
   },
-  subscriptions: () => {
-    throw refusal('feature-not-implemented', 'unsupported', undefined, 'manage-subscriptions')
+  subscriptions: (t, owner, action) => {
+    findNode(t, owner, needNode(action))
+    throw unsupported('manage-subscriptions')
   },
 }
 
@@ -62,6 +64,7 @@ function configure(t: Trip, owner: Account, action: Element): undefined {
   const { node } = found
   const config = applyForm(found.config, x, most)
   t.store.pep.putNode(owner, node, config)
+  endLost(t, owner, { node, config })
   if (isSet(config, 'persist_items')) t.store.pep.trim(owner, node, maxItems(config, most))
   else t.store.pep.purge(owner, node)
   if (isSet(config, 'notify_config')) {
@@ -89,8 +92,7 @@ function remove(t: Trip, owner: Account, action: Element): undefined {
 function purge(t: Trip, owner: Account, action: Element): undefined {
   const found = findNode(t, owner, needNode(action))
   const { node, config } = found
-  if (!isSet(config, 'persist_items'))
-    throw refusal('feature-not-implemented', 'unsupported', undefined, 'persistent-items')
+  if (!isSet(config, 'persist_items')) throw unsupported('persistent-items')
   t.store.pep.purge(owner, node)
   if (isSet(config, 'notify_retract')) notify(t, owner, found, xml('purge', { node }))
   t.world.published(t, owner, found)

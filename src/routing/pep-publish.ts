@@ -17,6 +17,7 @@ import {
   PUBSUB,
   readPublishOptions,
   refusal,
+  unsupported,
 } from '../xmpp/pubsub.ts'
 import { child, children, type Element, elements, withAttrs, xml } from '../xmpp/xml.ts'
 import { newsOf, notify } from './pep-notify.ts'
@@ -28,6 +29,9 @@ export function createNode(t: Trip, owner: Account, action: Element, pubsub: Ele
   const node = checkName(action.attrs.node || t.world.random.uuid())
   if (t.store.pep.node(owner, node)) throw new StanzaError('conflict', 'There is such a node already.')
   const configure = child(pubsub, 'configure')
+  // §8.1.3
+  if (configure?.attrs.node !== undefined)
+    throw new StanzaError('bad-request', 'The node has been named already.')
   const x = configure && child(configure, 'x', NS.forms)
   const defaults = defaultsOf(node)
   add(t, owner, node, x ? applyForm(defaults, x, t.config.limits.pep_items) : defaults)
@@ -42,7 +46,11 @@ export function publish(t: Trip, owner: Account, action: Element, pubsub: Elemen
   if (second) throw new StanzaError('bad-request', 'One item at a time.')
   const found = nodeFor(t, owner, name, options)
   const payload = readPayload(t, found.config, item)
-  const id = checkName(item?.attrs.id || t.world.random.uuid())
+  if (!item) {
+    notify(t, owner, found, xml('items', { node: name }))
+    return xml('pubsub', { xmlns: PUBSUB }, xml('publish', { node: name }))
+  }
+  const id = checkName(item.attrs.id || t.world.random.uuid())
   put(t, owner, found, id, payload)
   if (payload) t.world.published(t, owner, { ...found, item: { id, payload } })
   return xml('pubsub', { xmlns: PUBSUB }, xml('publish', { node: name }, xml('item', { id })))
@@ -99,9 +107,13 @@ function add(t: Trip, owner: Account, node: string, config: NodeConfig): PepNode
   return { node, config }
 }
 
-/** §7.1.3: exactly one payload, of the node's type, unless the node tells that something happened and not what. */
+/**
+ * §7.1.3: exactly one payload, of the node's type. §4.3: a node that tells that something happened and not what takes
+ * an item without one, and no item at all where it keeps none.
+ */
 function readPayload(t: Trip, config: NodeConfig, item: Element | undefined): Element | undefined {
-  const bare = !isSet(config, 'persist_items') && !isSet(config, 'deliver_payloads')
+  const tells = !isSet(config, 'deliver_payloads')
+  const bare = tells && !isSet(config, 'persist_items')
   if (!item) {
     if (bare) return undefined
     throw refusal('bad-request', 'item-required')
@@ -109,7 +121,10 @@ function readPayload(t: Trip, config: NodeConfig, item: Element | undefined): El
   // §7.1.3.6
   if (bare) throw refusal('bad-request', 'item-forbidden')
   const [payload, second] = elements(item)
-  if (!payload) throw refusal('bad-request', 'payload-required')
+  if (!payload) {
+    if (tells) return undefined
+    throw refusal('bad-request', 'payload-required')
+  }
   const xmlns = payload.attrs.xmlns ?? PUBSUB
   const type = option(config, 'type')
   if (second || (type !== '' && type !== xmlns)) throw refusal('bad-request', 'invalid-payload')
@@ -123,11 +138,12 @@ function readPayload(t: Trip, config: NodeConfig, item: Element | undefined): El
 /** §7.2 */
 export function retract(t: Trip, owner: Account, action: Element): undefined {
   const node = needNode(action)
-  const id = child(action, 'item')?.attrs.id
+  const [item, second] = children(action, 'item')
+  const id = item?.attrs.id
   if (!id) throw refusal('bad-request', 'item-required')
+  if (second) throw new StanzaError('bad-request', 'One item at a time.')
   const found = findNode(t, owner, node)
-  if (!isSet(found.config, 'persist_items'))
-    throw refusal('feature-not-implemented', 'unsupported', undefined, 'persistent-items')
+  if (!isSet(found.config, 'persist_items')) throw unsupported('persistent-items')
   if (!t.store.pep.retract(owner, node, id)) throw new StanzaError('item-not-found')
   const { notify: asked } = action.attrs
   if (asked === 'true' || asked === '1' || isSet(found.config, 'notify_retract'))

@@ -3,9 +3,9 @@ import type { Account } from '../store/accounts.ts'
 import type { PepItem } from '../store/pep.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
-import { isSet, itemElement, option, PUBSUB, refusal } from '../xmpp/pubsub.ts'
+import { isSet, itemElement, option, PUBSUB, refusal, unsupported } from '../xmpp/pubsub.ts'
 import { readPage, writePage } from '../xmpp/rsm.ts'
-import { children, type Element, xml } from '../xmpp/xml.ts'
+import { child, children, type Element, xml } from '../xmpp/xml.ts'
 import { checkRead, sendLast } from './pep-notify.ts'
 import { findNode, needNode } from './pep-publish.ts'
 import type { Transit } from './transit.ts'
@@ -19,8 +19,7 @@ const answer = (...content: (Element | undefined)[]): Element => xml('pubsub', {
 export function retrieve(t: Transit, owner: Account, action: Element, pubsub: Element): Element {
   const { node, config } = findNode(t, owner, needNode(action))
   checkRead(t, owner, config, t.stanza.from.bare)
-  if (!isSet(config, 'persist_items'))
-    throw refusal('feature-not-implemented', 'unsupported', undefined, 'persistent-items')
+  if (!isSet(config, 'persist_items')) throw unsupported('persistent-items')
   const named = children(action, 'item')
   if (named.length > 0)
     return answer(xml('items', { node }, ...byId(t, owner, node, named).map((item) => itemElement(item))))
@@ -83,7 +82,9 @@ function readMax(text: string | undefined): number | undefined {
 }
 
 /** §6.1 */
-export function subscribe(t: Transit, owner: Account, action: Element): Element {
+export function subscribe(t: Transit, owner: Account, action: Element, pubsub: Element): Element {
+  // §6.3.7: to ignore them would deliver what was not wanted.
+  if (child(pubsub, 'options')) throw unsupported('subscription-options')
   const found = findNode(t, owner, needNode(action))
   const jid = ownJid(t, action.attrs.jid)
   if (!jid) throw refusal('bad-request', 'invalid-jid')

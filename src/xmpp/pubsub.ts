@@ -220,6 +220,11 @@ export function refusal(
   return new StanzaError(condition, text, { app: xml(app, { xmlns: ERRORS, feature }) })
 }
 
+/** What is not offered, by its name in XEP-0060 §10. */
+export function unsupported(feature: string): StanzaError {
+  return refusal('feature-not-implemented', 'unsupported', undefined, feature)
+}
+
 /** The name of a node or an item, short enough to be kept. */
 export function checkName(name: string): string {
   if (name.length > LONGEST_NAME) throw new StanzaError('not-acceptable', 'The name is too long.')
@@ -227,7 +232,8 @@ export function checkName(name: string): string {
 }
 
 export function itemElement(item: { readonly id: string; readonly xml: string }, payload = true): Element {
-  return xml('item', { id: item.id }, payload ? new StoredElement('payload', item.xml) : undefined)
+  const shown = payload && item.xml !== ''
+  return xml('item', { id: item.id }, shown ? new StoredElement('payload', item.xml) : undefined)
 }
 
 /** What a notification holds (XEP-0060 §7.1.2.1). */

@@ -47,6 +47,11 @@ export function parseStored(text: string): Element {
   return el
 }
 
+/** What a published item holds; undefined where there is none, or it was published without anything. */
+export function payloadOf(item: { readonly xml: string } | undefined): Element | undefined {
+  return item === undefined || item.xml === '' ? undefined : parseStored(item.xml)
+}
+
 function damaged(): Error {
   return new Error('stored XML is not one whole element')
 }

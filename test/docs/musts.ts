@@ -3,16 +3,17 @@
  *
  *     npm run docs:musts -- DIRECTORY [--missing] [--counts] [XEP…]
  *
- * DIRECTORY holds the XEPs as XML (xep-0030.xml …). --missing leaves out the sections that a play names, --counts
- * leaves out the sentences. A line starts with "yes" where a play names this very section, with "near" where one names
- * a section above or below it. Many demands are for clients: this shows where to look, not what is wrong.
+ * DIRECTORY holds the XEPs as XML (xep-0030.xml …). A line says "yes" where a play names this very section, else the
+ * answer that answers.ts gives, else "no". --missing leaves out what has a play or an answer, --counts the sentences.
+ * Ends with 1 where a demand has neither, or an answer answers nothing.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { defaults } from '../../src/config.ts'
 import { features } from '../../src/features/index.ts'
-import { demandsIn, sectionsNamed } from './demands.ts'
+import { type Answer, ANSWERS } from './answers.ts'
+import { answerTo, covers, demandsIn, sectionsWithPlays } from './demands.ts'
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -25,33 +26,34 @@ if (directory === undefined) {
   process.exit(2)
 }
 
-const TESTS = join(import.meta.dir, '..')
-const named = new Set(
-  readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.test.ts'))
-    .flatMap((path) => [...sectionsNamed(readFileSync(join(TESTS, path), 'utf8'))]),
-)
+const plays = sectionsWithPlays(join(import.meta.dir, '..'))
+const claimed = features(defaults())
+  .flatMap(({ name, xeps }) => xeps.map(({ number }) => ({ number, feature: name })))
+  .filter(({ number }) => wanted.length === 0 || wanted.map(Number).includes(number))
+  .toSorted((a, b) => a.number - b.number)
 
-function coverage(xep: number, section: string): 'yes' | 'near' | 'no' {
-  if (named.has(`${xep} ${section}`)) return 'yes'
-  const near = [...named].some((name) => {
-    const [number, other = ''] = name.split(' ')
-    return number === String(xep) && (section.startsWith(`${other}.`) || other.startsWith(`${section}.`))
-  })
-  return near ? 'near' : 'no'
-}
-
-const claimed = features(defaults()).flatMap(({ name, xeps }) =>
-  xeps.map((xep) => ({ ...xep, feature: name })),
-)
+const cell = ([, kind, why]: Answer) => `${kind}: ${why}`
 console.log('| XEP | § | Play | Demands | |\n|---|---|---|---|---|')
-for (const { number, feature } of claimed.toSorted((a, b) => a.number - b.number)) {
-  if (wanted.length > 0 && !wanted.map(Number).includes(number)) continue
+let owed = 0
+for (const { number, feature } of claimed) {
   const file = join(directory, `xep-${String(number).padStart(4, '0')}.xml`)
-  for (const { section, topic, sentences } of demandsIn(readFileSync(file, 'utf8'))) {
-    const play = coverage(number, section)
-    if (values.missing && play === 'yes') continue
-    const what = values.counts ? '' : `**${topic}** ${sentences.join('<br>')}`.replaceAll('|', '\\|')
-    console.log(`| ${number} (${feature}) | ${section} | ${play} | ${sentences.length} | ${what} |`)
+  const demands = demandsIn(readFileSync(file, 'utf8'))
+  const open = demands.filter(({ section }) => !plays.has(`${number} ${section}`))
+  for (const { section, topic, sentences } of demands) {
+    const answer = open.some((demand) => demand.section === section)
+      ? answerTo(ANSWERS, number, section)
+      : undefined
+    const done = plays.has(`${number} ${section}`) ? 'yes' : answer ? cell(answer) : 'no'
+    if (done === 'no') owed++
+    else if (values.missing) continue
+    const what = values.counts ? '' : `**${topic}** ${sentences.join('<br>')}`
+    const cells = [`${number} (${feature})`, section, done, String(sentences.length), what]
+    console.log(`| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`)
+  }
+  for (const pattern of (ANSWERS[number] ?? []).flatMap(([sections]) => sections.split(', '))) {
+    if (open.some(({ section }) => covers(pattern, section))) continue
+    console.error(`XEP-${String(number).padStart(4, '0')} §${pattern}: this answer answers nothing.`)
+    owed++
   }
 }
+process.exit(owed > 0 ? 1 : 0)

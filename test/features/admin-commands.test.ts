@@ -55,7 +55,7 @@ async function logsIn(p: Play, name: string, password: string): Promise<boolean>
 }
 
 describe('XEP-0133 §6: only for those whom the configuration names', () => {
-  test('nobody else sees a command or runs one', async () => {
+  test('§3, §6: administrators see the commands, nobody else sees or runs one', async () => {
     using h = await house()
     const romeo = await h.p.online('romeo@bix.org/orchard')
     const items = `<query xmlns='http://jabber.org/protocol/disco#items' node='${COMMANDS}'/>`
@@ -100,7 +100,7 @@ describe('XEP-0133 §4.1: add a user', () => {
     expect(h.p.store.accounts.find('sampson@other.example')).toBeDefined()
   })
 
-  test('what is refused: a taken name is a conflict', async () => {
+  test('§5: what is refused: a taken name is a conflict', async () => {
     using h = await house()
     const password = 'a good password'
     const cases: [condition: string, fields: Fields][] = [

@@ -27,7 +27,7 @@ test('XEP-0398 §2: the conversion is advertised on the account', async () => {
   expect(answer.toString()).toContain('<feature var="urn:xmpp:pep-vcard-conversion:0"/>')
 })
 
-test('XEP-0398 §3.1: a published avatar is the picture of the vCard, whose rest stays', async () => {
+test('XEP-0398 §3, §3.1: a published avatar is the picture of the vCard, whose rest stays', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   await juliet.asks('set', card('<FN>Juliet</FN>'))
@@ -122,7 +122,7 @@ test('XEP-0084 §3.5: an avatar that is switched off, retracted or deleted leave
   }
 })
 
-test('XEP-0398 §3.2, XEP-0153 §5: the picture of a vCard is published as what it is, data first, and told', async () => {
+test('XEP-0398 §3.2, XEP-0153 §5, XEP-0084 §3.1, §3.2: the picture of a vCard is published as what it is, data first, and told', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   await announces(romeo, `${METADATA}+notify`, `${DATA}+notify`)

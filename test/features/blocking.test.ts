@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { play, type Play } from '../support/world.ts'
 import type { Actor } from '../support/actor.ts'
 
@@ -88,6 +88,39 @@ test('XEP-0191 §3.3: after unblocking the presence comes back', async () => {
   romeo.forget()
   await juliet.asks('set', unblock('romeo@bix.org'))
   await romeo.receives(`<presence from='juliet@bix.org/balcony' to='romeo@bix.org'/>`)
+})
+
+describe('a report', () => {
+  const reported = (jid: string, report: string) =>
+    `<block xmlns='${BLOCKING}'><item jid='${jid}'>${report}</item></block>`
+  const spam = `<report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'><text>Pills.</text><third-party/></report>`
+
+  test('XEP-0377 §6: whoever is reported is blocked as without the report, and clients hear only of that', async () => {
+    using p = play()
+    const { romeo, juliet } = await friends(p)
+    const phone = await p.bound('juliet@bix.org/phone')
+    await phone.asks('get', `<blocklist xmlns='${BLOCKING}'/>`)
+    expect((await juliet.asks('set', reported('romeo@bix.org', spam))).attrs.type).toBe('result')
+    await phone.receives(
+      `<iq type='set' id='{any}' to='${phone.jid}'><block xmlns='${BLOCKING}'><item jid='romeo@bix.org'/></block></iq>`,
+    )
+    romeo.forget()
+    romeo.sends(`<message to='juliet@bix.org' type='chat'><body>x</body></message>`)
+    await romeo.hearsError('service-unavailable')
+    await juliet.isRefused('jid-malformed', 'set', reported('@', spam))
+  })
+
+  for (const [what, report] of [
+    ['without a reason', `<report xmlns='urn:xmpp:reporting:1'/>`],
+    ['of an older version', `<report xmlns='urn:xmpp:reporting:0'/>`],
+  ] as const)
+    test(`XEP-0377 §6: one ${what} blocks all the same`, async () => {
+      using p = play()
+      const juliet = await p.online('juliet@bix.org/balcony')
+      expect((await juliet.asks('set', reported('romeo@bix.org', report))).attrs.type).toBe('result')
+      const list = await juliet.asks('get', `<blocklist xmlns='${BLOCKING}'/>`)
+      expect(list.toString()).toContain('<item jid="romeo@bix.org"/>')
+    })
 })
 
 test('case 63: an empty block, a bad address and too many are refused', async () => {

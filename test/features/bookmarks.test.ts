@@ -59,7 +59,7 @@ test('XEP-0402 §6, XEP-0411 §2: the account says that it keeps all forms the s
     expect(answer.toString()).toContain(`<feature var="${name}"/>`)
 })
 
-test('XEP-0402 §3.3, §3.4, §5.2: bookmarks are private even if the client forgets to say so, and its options fit', async () => {
+test('XEP-0402 §3.3, §3.4, §5.1, §5.2: bookmarks are private even if the client forgets to say so, and its options fit', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   await publishes(juliet, NODE, bookmark(PLAY))
@@ -100,7 +100,7 @@ for (const [way, write] of [
   ['private storage', (inner: string) => query(storage(inner))],
   ['PEP', (inner: string) => publication(OLD, `<item id='current'>${storage(inner)}</item>`)],
 ] as const) {
-  test(`XEP-0402 §5.3.2: a list that is written to ${way} changes the items that it changes, and no other`, async () => {
+  test(`XEP-0402 §2, §5.3.2: a list that is written to ${way} changes the items that it changes, and no other`, async () => {
     using p = play()
     const { juliet } = await friends(p)
     const phone = await p.online('juliet@bix.org/phone')

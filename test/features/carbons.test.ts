@@ -33,7 +33,7 @@ test('XEP-0280 §8: what one device sends, the others see', async () => {
   await desk.hearsNothing()
 })
 
-test('XEP-0280 §7: a message to a full JID is copied to the others, one to the bare JID is not sent twice', async () => {
+test('XEP-0280 §7, XEP-0297 §3.2: a message to a full JID is copied to the others, one to the bare JID is not sent twice', async () => {
   using p = play({ toml: '[archive]\ndefault = "never"' })
   const juliet = await p.online('juliet@bix.org/balcony')
   const phone = await withCarbons(p, 'romeo@bix.org/phone')
@@ -51,7 +51,7 @@ test('XEP-0280 §7: a message to a full JID is copied to the others, one to the 
   await phone.hearsNothing()
 })
 
-test('XEP-0280 §6.1: private, no-copy and group chats are not copied; the private mark goes', async () => {
+test('XEP-0280 §6.1, §9: private, no-copy and group chats are not copied; the private mark goes', async () => {
   using p = play({ toml: '[archive]\ndefault = "never"' })
   const juliet = await p.online('juliet@bix.org/balcony')
   const phone = await withCarbons(p, 'romeo@bix.org/phone')
@@ -70,6 +70,33 @@ test('XEP-0280 §6.1: private, no-copy and group chats are not copied; the priva
   juliet.sends(`<message to='romeo@bix.org/desk' type='headline'><body>c</body></message>`)
   await juliet.settles()
   await phone.hearsNothing()
+  // Neither where it was sent.
+  desk.sends(
+    `<message to='juliet@bix.org' type='chat'><body>d</body><private xmlns='urn:xmpp:carbons:2'/></message>`,
+  )
+  await desk.settles()
+  await phone.hearsNothing()
+})
+
+test('XEP-0280 §2: a client that did not ask for copies hears none, and the others all the same', async () => {
+  using p = play({ toml: '[archive]\ndefault = "never"' })
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const phone = await withCarbons(p, 'romeo@bix.org/phone')
+  const old = await p.online('romeo@bix.org/old')
+  const desk = await p.online('romeo@bix.org/desk')
+  for (const actor of [phone, old, desk]) await actor.settles()
+  for (const actor of [phone, old, desk]) actor.forget()
+  old.sends(`<message to='juliet@bix.org' type='chat'><body>out</body></message>`)
+  await old.settles()
+  await juliet.next()
+  juliet.sends(`<message to='${old.jid}' type='chat'><body>in</body></message>`)
+  await juliet.settles()
+  expect((await old.next()).toString()).toContain('<body>in</body>')
+  const copies = [await phone.next(), await phone.next()].map(String)
+  expect(copies[0]).toContain('<sent xmlns="urn:xmpp:carbons:2">')
+  expect(copies[1]).toContain('<received xmlns="urn:xmpp:carbons:2">')
+  await desk.hearsNothing()
+  await old.hearsNothing()
 })
 
 test('XEP-0280 §11, case 54: a forged carbon is refused', async () => {

@@ -63,7 +63,7 @@ const items = `<query xmlns='http://jabber.org/protocol/disco#items' node='${COM
 const info = (node: string) => `<query xmlns='http://jabber.org/protocol/disco#info' node='${node}'/>`
 
 describe('XEP-0050 §2: finding and running', () => {
-  test('§2.1, §2.2: the server says that it has commands, lists those that one may run, and describes each', async () => {
+  test('§2.1, §2.2, §5, XEP-0030 §4.2: the server says that it has commands, lists those that one may run, and describes each', async () => {
     using p = staged()
     const romeo = await p.online('romeo@bix.org/orchard')
     const server = await romeo.asks(
@@ -77,6 +77,9 @@ describe('XEP-0050 §2: finding and running', () => {
     const ours = query ? elements(query).filter(({ attrs }) => attrs.node?.startsWith('u:')) : []
     expect(ours.map(({ attrs }) => attrs.node)).toEqual(['u:now', 'u:two', 'u:slow'])
     expect(ours[0]?.attrs).toEqual({ jid: 'bix.org', node: 'u:now', name: 'At once' })
+    expect(query?.children.map((el) => (typeof el === 'string' ? el : el.attrs.jid))).toEqual(
+      query?.children.map(() => 'bix.org'),
+    )
     expect((await romeo.asks('get', info(COMMANDS), 'bix.org')).toString()).toContain(
       '<identity category="automation" type="command-list"/>',
     )
@@ -87,17 +90,17 @@ describe('XEP-0050 §2: finding and running', () => {
     await romeo.isRefused('item-not-found', 'get', info('u:nowhere'), 'bix.org')
   })
 
-  test('§2.4.1: one that asks nothing is completed at once', async () => {
+  test('§2.4.1, §4.3: one that asks nothing is completed at once', async () => {
     using p = staged()
     const romeo = await p.online('romeo@bix.org/orchard')
     for (const attrs of [undefined, { action: 'execute' }]) {
       const el = await says(romeo, 'u:now', attrs)
       expect(el.attrs.status).toBe('completed')
-      expect(childText(el, 'note')).toBe('done')
+      expect(child(el, 'note')?.toString()).toBe('<note type="info">done</note>')
     }
   })
 
-  test('§2.4.2, §3.4: forms follow each other, back and forth, and offer what may be done', async () => {
+  test('§2.4.2, §3.4, §4.2: forms follow each other, back and forth, and offer what may be done', async () => {
     using p = staged()
     const romeo = await p.online('romeo@bix.org/orchard')
     const first = await says(romeo, 'u:two')
@@ -122,6 +125,22 @@ describe('XEP-0050 §2: finding and running', () => {
     const { sessionid = '' } = (await says(romeo, 'u:two')).attrs
     expect((await says(romeo, 'u:two', { sessionid, action: 'cancel' })).attrs.status).toBe('canceled')
     await refused(romeo, 'bad-request', 'bad-sessionid', commandText('u:two', { sessionid }, { n: '2' }))
+  })
+
+  test('§4.1: an answer names command, session and state; what a client says of the state is ignored', async () => {
+    using p = staged()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const first = await says(romeo, 'u:two', { status: 'completed' })
+    const { sessionid = '' } = first.attrs
+    expect(sessionid).not.toBe('')
+    expect(first.attrs).toMatchObject({ node: 'u:two', status: 'executing' })
+    const second = await says(romeo, 'u:two', { sessionid, status: 'canceled' }, '1')
+    expect(second.attrs).toMatchObject({ node: 'u:two', sessionid, status: 'executing' })
+    const last = await says(romeo, 'u:two', { sessionid, status: 'executing' }, '2')
+    expect(last.attrs).toMatchObject({ node: 'u:two', sessionid, status: 'completed' })
+    const now = await says(romeo, 'u:now')
+    expect(now.attrs).toMatchObject({ node: 'u:now', status: 'completed' })
+    expect(now.attrs.sessionid).toBeTruthy()
   })
 
   test('work that takes time is answered when it is done', async () => {

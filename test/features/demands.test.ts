@@ -1,7 +1,7 @@
 /** Single demands of the XEPs that no other play names, one line each where that is enough. */
 import { describe, expect, test } from 'bun:test'
 import { child, children, childText } from '../../src/xmpp/xml.ts'
-import { friends, item, owner, publication, pubsub, publishes } from '../support/pubsub.ts'
+import { friends } from '../support/pubsub.ts'
 import { play } from '../support/world.ts'
 
 const INFO = 'http://jabber.org/protocol/disco#info'
@@ -36,91 +36,6 @@ describe('support is advertised', () => {
     const query = child(await romeo.asks('get', `<query xmlns='${ITEMS}'/>`, 'romeo@bix.org'), 'query', ITEMS)
     expect(query?.children).toEqual([])
   })
-})
-
-describe('what a publish-subscribe service refuses', () => {
-  const NONE = 'nothing-here'
-  const JULIET = 'juliet@bix.org'
-  const cases: [
-    section: string,
-    who: 'owner' | 'contact',
-    condition: string,
-    type: 'get' | 'set',
-    xml: string,
-  ][] = [
-    [
-      'XEP-0060 §6.1.3.1',
-      'contact',
-      'bad-request',
-      'set',
-      pubsub(`<subscribe node='tune' jid='tybalt@bix.org'/>`),
-    ],
-    [
-      'XEP-0060 §6.1.3.4',
-      'contact',
-      'not-allowed',
-      'set',
-      pubsub(`<subscribe node='secret' jid='romeo@bix.org'/>`),
-    ],
-    [
-      'XEP-0060 §6.2.3.2',
-      'contact',
-      'unexpected-request',
-      'set',
-      pubsub(`<unsubscribe node='tune' jid='romeo@bix.org'/>`),
-    ],
-    [
-      'XEP-0060 §6.2.3.4',
-      'contact',
-      'item-not-found',
-      'set',
-      pubsub(`<unsubscribe node='${NONE}' jid='romeo@bix.org'/>`),
-    ],
-    [
-      'XEP-0060 §6.3.4.6',
-      'contact',
-      'feature-not-implemented',
-      'get',
-      pubsub(`<options node='tune' jid='romeo@bix.org'/>`),
-    ],
-    ['XEP-0060 §6.4.3.1', 'contact', 'feature-not-implemented', 'get', pubsub(`<default/>`)],
-    ['XEP-0060 §6.5.9.8', 'contact', 'not-allowed', 'get', pubsub(`<items node='secret'/>`)],
-    ['XEP-0060 §7.1.3.1', 'contact', 'forbidden', 'set', publication('tune', item('x'))],
-    [
-      'XEP-0060 §7.2.3.1',
-      'contact',
-      'forbidden',
-      'set',
-      pubsub(`<retract node='tune'><item id='a'/></retract>`),
-    ],
-    [
-      'XEP-0060 §7.2.3.2',
-      'owner',
-      'item-not-found',
-      'set',
-      pubsub(`<retract node='${NONE}'><item id='a'/></retract>`),
-    ],
-    ['XEP-0060 §7.2.3.3', 'owner', 'bad-request', 'set', pubsub(`<retract><item id='a'/></retract>`)],
-    ['XEP-0060 §7.2.3.4', 'owner', 'bad-request', 'set', pubsub(`<retract node='tune'/>`)],
-    ['XEP-0060 §8.2.3.2', 'contact', 'forbidden', 'get', owner(`<configure node='tune'/>`)],
-    ['XEP-0060 §8.2.3.5', 'owner', 'item-not-found', 'get', owner(`<configure node='${NONE}'/>`)],
-    ['XEP-0060 §8.4.3.1', 'contact', 'forbidden', 'set', owner(`<delete node='tune'/>`)],
-    ['XEP-0060 §8.4.3.2', 'owner', 'item-not-found', 'set', owner(`<delete node='${NONE}'/>`)],
-    ['XEP-0060 §8.5.3.2', 'contact', 'forbidden', 'set', owner(`<purge node='tune'/>`)],
-    ['XEP-0060 §8.5.3.4', 'owner', 'item-not-found', 'set', owner(`<purge node='${NONE}'/>`)],
-    ['XEP-0060 §8.8.1.3.2', 'contact', 'forbidden', 'get', owner(`<subscriptions node='tune'/>`)],
-    ['XEP-0060 §8.8.1.3.3', 'owner', 'item-not-found', 'get', owner(`<subscriptions node='${NONE}'/>`)],
-    ['XEP-0060 §8.9.1.3.2', 'contact', 'forbidden', 'get', owner(`<affiliations node='tune'/>`)],
-    ['XEP-0060 §8.9.1.3.3', 'owner', 'item-not-found', 'get', owner(`<affiliations node='${NONE}'/>`)],
-  ]
-  for (const [section, who, condition, type, xml] of cases)
-    test(`${section}: ${condition}`, async () => {
-      using p = play()
-      const { romeo, juliet } = await friends(p)
-      await publishes(juliet, 'tune', item('a'))
-      await publishes(juliet, 'secret', item('a'), { access_model: 'whitelist' })
-      await (who === 'owner' ? juliet : romeo).isRefused(condition, type, xml, JULIET)
-    })
 })
 
 describe('XEP-0191', () => {

@@ -42,11 +42,15 @@ test('XEP-0030 §3.1: the server says who it is and what it can', async () => {
     expect(features).toContain(feature)
 })
 
-test('XEP-0357 §3: push is announced only where something rings', async () => {
-  using p = play({ toml: '[push]\nsimulator = false\n' })
-  const romeo = await p.bound('romeo@bix.org/orchard')
-  expect(names(await romeo.asks('get', info, 'bix.org'))).not.toContain('urn:xmpp:push:0')
-  expect(names(await romeo.asks('get', info))).not.toContain('urn:xmpp:push:0')
+test('XEP-0357 §4.1, §4.2: push is announced where something rings, and nowhere else', async () => {
+  for (const rings of [true, false]) {
+    using p = play({ toml: `[push]\nsimulator = ${rings}\n` })
+    const romeo = await p.bound('romeo@bix.org/orchard')
+    for (const to of ['bix.org', undefined])
+      expect(names(await romeo.asks('get', info, to)).includes('urn:xmpp:push:0')).toBe(rings)
+    const service = (await romeo.asks('get', info, 'bix.org')).toString()
+    expect(service.includes('<identity category="pubsub" type="push"')).toBe(rings)
+  }
 })
 
 test('XEP-0030 §3.1: the own account, and a contact’s to whom it shows its presence', async () => {
@@ -66,14 +70,26 @@ test('XEP-0030 §3.1: the own account, and a contact’s to whom it shows its pr
   expect((await romeo.asks('get', info, 'juliet@bix.org')).attrs.type).toBe('result')
 })
 
-test('XEP-0030 §4: items of a server and of an account', async () => {
+test('XEP-0030 §4.1, §4.4: the server answers for itself and for its accounts, each with items of its own', async () => {
   using p = play()
   const romeo = await p.bound('romeo@bix.org/orchard')
-  for (const to of ['bix.org', 'romeo@bix.org']) {
+  const itemsOf = async (to: string) => {
     const answer = await romeo.asks('get', `<query xmlns='${ITEMS}'/>`, to)
-    expect(answer.attrs.type).toBe('result')
+    expect([answer.attrs.type, answer.attrs.from]).toEqual(['result', to])
+    return child(answer, 'query', ITEMS)?.children.map(String)
+  }
+  expect(await itemsOf('bix.org')).toEqual([`<item jid="bix.org" node="push" name="Push"/>`])
+  expect(await itemsOf('romeo@bix.org')).toEqual([])
+  expect(await itemsOf('other.example')).toEqual([`<item jid="other.example" node="push" name="Push"/>`])
+  for (const to of ['bix.org', 'romeo@bix.org']) {
     await romeo.isRefused('item-not-found', 'get', `<query xmlns='${ITEMS}' node='x'/>`, to)
   }
+  const tune = `<item><tune xmlns='urn:t'/></item>`
+  await romeo.asks(
+    'set',
+    `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='tune'>${tune}</publish></pubsub>`,
+  )
+  expect(await itemsOf('romeo@bix.org')).toEqual([`<item jid="romeo@bix.org" node="tune"/>`])
 })
 
 test('XEP-0030 §3.2: an unknown node is item-not-found', async () => {
@@ -82,7 +98,7 @@ test('XEP-0030 §3.2: an unknown node is item-not-found', async () => {
   await romeo.isRefused('item-not-found', 'get', `<query xmlns='${INFO}' node='x'/>`, 'bix.org')
 })
 
-test('XEP-0115 §5.1, §6.2, §6.3: the hash in the stream features is that of the answer to its node', async () => {
+test('XEP-0115 §5.1, §6.2, §6.3, §8.1, §9.1: the hash in the stream features is that of the answer to its node', async () => {
   using p = play()
   await p.account('romeo@bix.org')
   const romeo = p.connect()

@@ -26,7 +26,7 @@ test('XEP-0490 §4.5.2: the help is advertised on the account', async () => {
   expect(answer.toString()).toContain('<feature var="urn:xmpp:mds:server-assist:0"/>')
 })
 
-test('XEP-0490 §4.5.3: the mark is taken out of the message and published for the chat', async () => {
+test('XEP-0490 §4.1, §4.5.3: the mark is taken out of the message and published for the chat', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   const phone = await p.online('juliet@bix.org/phone')

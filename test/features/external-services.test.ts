@@ -41,7 +41,7 @@ const services = (answer: Element, name = 'services') => {
   return list ? children(list, 'service').map((el) => ({ ...el.attrs })) : []
 }
 
-test('XEP-0215 §3.1: the services, TURN with a password that ends in an hour', () =>
+test('XEP-0215 §2, §3.1: the services, TURN with a password that ends in an hour', () =>
   withServices(async (p) => {
     const romeo = await p.bound('romeo@bix.org')
     const all = services(await romeo.asks('get', `<services xmlns='${EXTDISCO}'/>`, 'bix.org'))
@@ -69,6 +69,21 @@ test('XEP-0215 §3.1: the services, TURN with a password that ends in an hour', 
       },
     ])
   }))
+
+test('XEP-0215 §5: the feature is announced where there are services, and only there', async () => {
+  const announced = async (p: Play) => {
+    const romeo = await p.bound('romeo@bix.org')
+    const answer = await romeo.asks(
+      'get',
+      `<query xmlns='http://jabber.org/protocol/disco#info'/>`,
+      'bix.org',
+    )
+    return answer.toString().includes(`<feature var="${EXTDISCO}"/>`)
+  }
+  await withServices(async (p) => expect(await announced(p)).toBe(true))
+  using none = play()
+  expect(await announced(none)).toBe(false)
+})
 
 test('XEP-0215 §3.2, §3.3: of one type, and the credentials of one service', () =>
   withServices(async (p) => {

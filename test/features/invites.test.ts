@@ -133,7 +133,7 @@ describe('XEP-0445: registration with a token', () => {
     expect(offered(await actor.opens())).toBe(false)
   })
 
-  test('§4: an account is made although in-band registration is closed, from an address that may not register', async () => {
+  test('§4, XEP-0401 §2: an account is made although in-band registration is closed, from an address that may not register', async () => {
     using p = staged('[registration]\nin_band = false\nip_access = []\n')
     const token = await invited(p)
     const juliet = await guest(p)
@@ -194,7 +194,7 @@ describe('XEP-0445: registration with a token', () => {
     await other.isRefused('service-unavailable', 'set', register('juliet'))
   })
 
-  test('§5: a name that is kept for somebody is made by nobody else, until the invitation ends', async () => {
+  test('§5, XEP-0401 §6.2: a name that is kept for somebody is made by nobody else, until the invitation ends', async () => {
     using p = play({
       toml: '[registration]\nin_band = true\nip_access = ["0.0.0.0/0"]\n[limits]\nrates = false\npreauth_timeout = "0s"\n',
     })
@@ -266,7 +266,7 @@ describe('XEP-0379 §3.5: a request with a token', () => {
     expect(subscription(p, 'romeo@bix.org', 'juliet@bix.org')).toBe('both')
   })
 
-  test('§4.1: with a token that is wrong, of somebody else, used or ended it is a request like any other', async () => {
+  test('§4.1, §5.2: with a token that is wrong, of somebody else, used or ended it is a request like any other', async () => {
     using p = play({ toml: '[limits]\nrates = false\nidle_ping = "0s"\nidle_timeout = "0s"\n' })
     const romeo = await p.online('romeo@bix.org/orchard')
     const nurse = await p.online('nurse@bix.org/hall')
@@ -289,6 +289,25 @@ describe('XEP-0379 §3.5: a request with a token', () => {
       ])
       expect(subscription(p, `guest${i}@bix.org`, 'romeo@bix.org')).toBe('none')
     }
+  })
+
+  test('§5.2: what was made for one address is of no use to another', async () => {
+    using p = staged()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const inviter = p.store.accounts.find('romeo@bix.org')
+    const token = await invited(p, { jid: 'juliet@bix.org', inviter, contact: true })
+    const tybalt = await p.online('tybalt@bix.org/street')
+    tybalt.sends(request(token))
+    await tybalt.settles()
+    await romeo.settles()
+    expect(romeo.heard.map((el) => `${el.name} ${el.attrs.type} ${el.attrs.from}`)).toEqual([
+      'presence subscribe tybalt@bix.org',
+    ])
+    expect(subscription(p, 'tybalt@bix.org', 'romeo@bix.org')).toBe('none')
+    const juliet = await guest(p)
+    await juliet.asks('set', preauth(token))
+    expect((await juliet.asks('set', register('juliet'))).attrs.type).toBe('result')
+    expect(subscription(p, 'romeo@bix.org', 'juliet@bix.org')).toBe('both')
   })
 
   test('invitations go with their maker', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { child } from '../../src/xmpp/xml.ts'
+import { child, type Element } from '../../src/xmpp/xml.ts'
 import { play } from '../support/world.ts'
 
 const LAST = `<query xmlns='jabber:iq:last'/>`
@@ -12,7 +12,7 @@ test('XEP-0012 §5: the server tells its uptime', async () => {
   expect(child(answer, 'query', 'jabber:iq:last')?.attrs.seconds).toBe('90')
 })
 
-test('XEP-0012 §4, case 66: a contact learns how long ago somebody left and with which words; others nothing', async () => {
+test('XEP-0012 §2, case 66: a contact learns how long ago somebody left and with which words; others nothing', async () => {
   using p = play()
   const nurse = await p.bound('nurse@bix.org/hall')
   const romeo = await p.online('romeo@bix.org/orchard')
@@ -37,4 +37,31 @@ test('XEP-0012 §4, case 66: a contact learns how long ago somebody left and wit
   again.transport.destroy()
   await romeo.settles()
   expect(await seconds()).toEqual(['0', ''])
+})
+
+test('XEP-0012 §8, case 66: the question of a stranger reaches no client, whatever its address', async () => {
+  using p = play()
+  const nurse = await p.online('nurse@bix.org/hall')
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const juliet = await p.online('juliet@bix.org/balcony')
+  juliet.sends(`<presence type='subscribed' to='romeo@bix.org'/>`)
+  await juliet.settles()
+  romeo.sends(`<presence type='subscribe' to='juliet@bix.org'/>`)
+  await romeo.settles()
+  juliet.forget()
+  const there = await nurse.isRefused('service-unavailable', 'get', LAST, 'juliet@bix.org/balcony')
+  const nowhere = await nurse.isRefused('service-unavailable', 'get', LAST, 'juliet@bix.org/guess')
+  const error = (answer: Element) => child(answer, 'error')?.toString()
+  expect(error(there)).toBe(error(nowhere))
+  await juliet.hearsNothing()
+  // A contact's is the client's to answer, and so is one's own.
+  for (const [asker, id] of [
+    [romeo, 'his'],
+    [juliet, 'own'],
+  ] as const) {
+    asker.sends(`<iq type='get' id='${id}' to='juliet@bix.org/balcony'>${LAST}</iq>`)
+    await asker.settles()
+  }
+  await juliet.settles()
+  expect(juliet.heard.map(({ attrs }) => attrs.id)).toEqual(['his', 'own'])
 })

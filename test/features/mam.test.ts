@@ -149,9 +149,36 @@ test('XEP-0313 §4.1.2, §4.1.3, XEP-0059 §2.4, case 55: nonsense is refused, a
   expect(await error(set(`<after>' OR 1=1--</after>`))).toBe('item-not-found')
   expect(await error(form(field('ids', foreign)))).toBe('item-not-found')
   expect(await error(set('<max>-1</max>'))).toBe('bad-request')
+  expect(await error(set('<max>1</max><index>1</index>'))).toBe('feature-not-implemented')
   expect((await asks(juliet, set('<max>1000000000</max>'))).bodies).toEqual(['0', '1'])
   const backwards = form(field('start', '2030-01-01T00:00:00Z'), field('end', '2001-01-01T00:00:00Z'))
   expect((await asks(juliet, backwards)).bodies).toEqual([])
+})
+
+test('XEP-0313 §4.3.2: pages are asked for in any order; the last one says so, and none begins at an id that is not there', async () => {
+  using p = play()
+  const { juliet } = await withHistory(p, 5)
+  const { ids } = await asks(juliet)
+  const [a, , c, , e] = ids
+  const page = (inner: string) => asks(juliet, set(`<max>2</max>${inner}`))
+  expect(await page(`<before>${e}</before>`)).toMatchObject({ bodies: ['2', '3'], complete: false })
+  expect(await page(`<after>${c}</after>`)).toMatchObject({ bodies: ['3', '4'], complete: true })
+  expect(await page(`<before>${c}</before>`)).toMatchObject({ bodies: ['0', '1'], complete: true })
+  expect(await page(`<after>${a}</after>`)).toMatchObject({ bodies: ['1', '2'], complete: false })
+  expect(await page(`<after>${e}</after>`)).toMatchObject({ bodies: [], complete: true })
+  for (const missing of ['1', String(Number(e) + 1), 'x'])
+    for (const way of ['after', 'before'])
+      expect((await page(`<${way}>${missing}</${way}>`)).error).toBe('item-not-found')
+})
+
+test('XEP-0313 §6.1: the archive is advertised where it is, and there is none anywhere else', async () => {
+  using p = play()
+  const { juliet } = await withHistory(p, 1)
+  const features = async (to: string) =>
+    (await juliet.asks('get', `<query xmlns='http://jabber.org/protocol/disco#info'/>`, to)).toString()
+  expect(await features('juliet@bix.org')).toContain(`<feature var="${MAM}"/>`)
+  expect(await features('bix.org')).not.toContain(`"${MAM}`)
+  expect((await asks(juliet, '', 'bix.org')).error).toBe('service-unavailable')
 })
 
 test('XEP-0313 §5: metadata tells the bounds, and nothing of an empty archive', async () => {
@@ -182,9 +209,35 @@ test('XEP-0313 §6: preferences decide what is archived, per side', async () => 
   expect((await juliet.asks('set', `<prefs xmlns='${MAM}' default='sometimes'/>`)).attrs.type).toBe('error')
 })
 
-test('XEP-0313 §4.1.1, §4.1.5: the form names the fields', async () => {
+test('XEP-0313 §4.1.1: with one’s own address finds the messages to oneself, and no others', async () => {
+  using p = play()
+  const { romeo } = await withHistory(p, 2)
+  for (const to of ['romeo@bix.org', 'romeo@bix.org/orchard'])
+    romeo.sends(`<message to='${to}' type='chat'><body>note to ${to}</body></message>`)
+  await romeo.settles()
+  const found = (await asks(romeo, form(field('with', 'romeo@bix.org')))).bodies
+  expect(found).toEqual(['note to romeo@bix.org', 'note to romeo@bix.org/orchard'])
+})
+
+test('XEP-0313 §4.1.5: the form names the fields', async () => {
   using p = play()
   const romeo = await p.bound('romeo@bix.org')
   const answer = await romeo.asks('get', `<query xmlns='${MAM}'/>`)
-  expect(answer.toString()).toContain('var="after-id"')
+  const query = child(answer, 'query', MAM)
+  const x = query && child(query, 'x', 'jabber:x:data')
+  const fields = x ? children(x, 'field') : []
+  expect(fields.map(({ attrs }) => [attrs.var, attrs.type])).toEqual([
+    ['FORM_TYPE', 'hidden'],
+    ['with', 'jid-single'],
+    ['start', 'text-single'],
+    ['end', 'text-single'],
+    ['before-id', 'text-single'],
+    ['after-id', 'text-single'],
+    ['ids', 'list-multi'],
+  ])
+  // Ids are not offered as a list; the client names what it likes.
+  expect(fields.at(-1)?.children.map(String)).toEqual([
+    '<validate xmlns="http://jabber.org/protocol/xdata-validate" datatype="xs:string"><open/></validate>',
+  ])
+  expect(answer.toString()).not.toContain('<required')
 })

@@ -24,6 +24,19 @@ test('XEP-0359 §3.2: a message sent twice is taken once', async () => {
   expect(rows(p, 'archive')).toBe(2)
 })
 
+test('XEP-0359 §2.2: an origin-id arrives and is archived as it was said', async () => {
+  using p = play()
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const id = `<origin-id xmlns="urn:xmpp:sid:0" id="de305d54 &lt;x&gt;"/>`
+  romeo.sends(`<message to='juliet@bix.org' type='chat'><body>x</body>${id}</message>`)
+  expect((await juliet.next()).toString()).toContain(id)
+  for (const actor of [romeo, juliet]) {
+    await actor.asks('set', `<query xmlns='urn:xmpp:mam:2'/>`)
+    expect(actor.heard.map(String).join('')).toContain(id)
+  }
+})
+
 test('to somebody away it is stored once and rings once', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')

@@ -68,7 +68,7 @@ test('case 61: max_items of 2³¹ is refused, the limit is not, and the oldest g
   expect(await fetches(juliet, `<items node='n'/>`)).toEqual(['b', 'c', 'd'])
 })
 
-test('case 61: an item has at most as many bytes as allowed, and the account as well', async () => {
+test('XEP-0060 §7.1.3.5, case 61: an item has at most as many bytes as allowed, and the account as well', async () => {
   const empty = `<tune xmlns="urn:t"></tune>`.length
   using p = play({ toml: '[limits]\nrates = false\npep_item_bytes = 100\npep_bytes = 250' })
   const juliet = await p.bound('juliet@bix.org/balcony')
@@ -110,7 +110,7 @@ test('case 61: names are at most 1023 characters', async () => {
   await publishes(juliet, long.slice(1), item(long.slice(1)))
 })
 
-test('a node has at most as many subscribers as allowed', async () => {
+test('XEP-0060 §6.1.3.9: a node has at most as many subscribers as allowed', async () => {
   using p = play({ toml: '[limits]\nrates = false\npep_subscribers = 1' })
   const juliet = await p.bound('juliet@bix.org/balcony')
   const one = await p.bound('romeo@bix.org/a')

@@ -27,7 +27,7 @@ test('XEP-0163 §4.3.1: news come from the bare JID to the full one, as a headli
   await romeo.hearsNothing()
 })
 
-test('XEP-0163 §4.2: only the nodes that a client asks for, and only who asks', async () => {
+test('XEP-0163 §4.2, XEP-0060 §9.2: only the nodes that a client asks for, and only who asks', async () => {
   using p = play()
   const { romeo, juliet } = await listeners(p)
   const tablet = await p.online('romeo@bix.org/tablet')
@@ -38,7 +38,7 @@ test('XEP-0163 §4.2: only the nodes that a client asks for, and only who asks',
   expect(await news(juliet)).toEqual([])
 })
 
-test('XEP-0163 §4.1: the account’s own clients hear it too, the publishing one included', async () => {
+test('XEP-0163 §4.1, XEP-0060 §9.1.1: the account’s own clients hear it too, the publishing one included', async () => {
   using p = play()
   const { juliet } = await friends(p)
   const phone = await p.online('juliet@bix.org/phone')
@@ -48,7 +48,7 @@ test('XEP-0163 §4.1: the account’s own clients hear it too, the publishing on
   expect(await news(phone)).toEqual([told('secret', 'a')])
 })
 
-test('XEP-0163 §4: a contact hears only of what it may read, a stranger of nothing', async () => {
+test('XEP-0163 §4, XEP-0060 §9.1.2: a contact hears only of what it may read, a stranger of nothing', async () => {
   using p = play()
   const { romeo, juliet } = await listeners(p)
   const tybalt = await p.online('tybalt@bix.org/phone')
@@ -81,6 +81,90 @@ test('XEP-0163 §7.1: a lost presence subscription ends the news, and explicit s
   expect(await news(romeo)).toEqual([])
   const list = await juliet.asks('get', owner(`<subscriptions node='tune'/>`))
   expect(list.toString()).not.toContain('romeo')
+})
+
+const ROSTER = 'jabber:iq:roster'
+for (const [what, loses, regains] of [
+  [
+    'the owner takes it away',
+    { juliet: `<presence to='romeo@bix.org' type='unsubscribed'/>` },
+    {
+      romeo: `<presence to='${JULIET}' type='subscribe'/>`,
+      juliet: `<presence to='romeo@bix.org' type='subscribed'/>`,
+    },
+  ],
+  [
+    'the contact gives it up',
+    { romeo: `<presence to='${JULIET}' type='unsubscribe'/>` },
+    {
+      romeo: `<presence to='${JULIET}' type='subscribe'/>`,
+      juliet: `<presence to='romeo@bix.org' type='subscribed'/>`,
+    },
+  ],
+  [
+    'the contact leaves the roster',
+    {
+      juliet: `<iq type='set' id='r'><query xmlns='${ROSTER}'><item jid='romeo@bix.org' subscription='remove'/></query></iq>`,
+    },
+    {
+      romeo: `<presence to='${JULIET}' type='subscribe'/>`,
+      juliet: `<presence to='romeo@bix.org' type='subscribed'/>`,
+    },
+  ],
+] as const)
+  test(`XEP-0163 §7.1: a subscription ends with the right to read: ${what}`, async () => {
+    using p = play()
+    const { romeo, juliet } = await friends(p)
+    const says = async (lines: { readonly romeo?: string; readonly juliet?: string }) => {
+      for (const [who, xml] of [
+        [romeo, lines.romeo],
+        [juliet, lines.juliet],
+      ] as const)
+        if (xml !== undefined) {
+          who.sends(xml)
+          await who.settles()
+        }
+    }
+    for (const access_model of ['presence', 'open']) {
+      await publishes(juliet, access_model, item('a'), { access_model })
+      await romeo.asks('set', pubsub(`<subscribe node='${access_model}' jid='romeo@bix.org'/>`), JULIET)
+    }
+    const subscribers = async (node: string) =>
+      (await juliet.asks('get', owner(`<subscriptions node='${node}'/>`))).toString()
+    expect(await subscribers('presence')).toContain('romeo')
+    await says(loses)
+    expect(await subscribers('presence')).not.toContain('romeo')
+    await says(regains)
+    expect(await subscribers('presence')).not.toContain('romeo')
+    expect(await subscribers('open')).toContain('romeo')
+  })
+
+test('XEP-0163 §7.1: a subscription ends when its holder is moved to another group', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  const groups = (inner: string) =>
+    juliet.asks('set', `<query xmlns='${ROSTER}'><item jid='romeo@bix.org'>${inner}</item></query>`)
+  await groups('<group>Family</group>')
+  await publishes(juliet, 'tune', item('a'), { access_model: 'roster', roster_groups_allowed: 'Family' })
+  await romeo.asks('set', pubsub(`<subscribe node='tune' jid='romeo@bix.org/orchard'/>`), JULIET)
+  const subscribers = async () => (await juliet.asks('get', owner(`<subscriptions node='tune'/>`))).toString()
+  await groups('<group>Family</group><group>Friends</group>')
+  expect(await subscribers()).toContain('romeo')
+  await groups('<group>Friends</group>')
+  expect(await subscribers()).not.toContain('romeo')
+})
+
+test('XEP-0060 §8.2.5.1, XEP-0163 §7.1: options that close a node end the subscriptions of those who lose it', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  await publishes(juliet, 'tune', item('a'))
+  for (const actor of [romeo, juliet])
+    await actor.asks('set', pubsub(`<subscribe node='tune' jid='${actor.jid}'/>`), JULIET)
+  await juliet.asks('set', configuration('tune', { access_model: 'whitelist' }))
+  await juliet.asks('set', configuration('tune', { access_model: 'open' }))
+  const list = (await juliet.asks('get', owner(`<subscriptions node='tune'/>`))).toString()
+  expect(list).toContain('juliet@bix.org/balcony')
+  expect(list).not.toContain('romeo')
 })
 
 test('XEP-0060 §7.2.2.1, §8.4.2, §8.5.2: retraction, purge and deletion are told', async () => {
@@ -289,4 +373,23 @@ test('XEP-0163 §4.3.2: a contact that subscribed as well hears it once, at the 
     expect(await news(romeo)).toEqual([told('tune', 'b')])
     await romeo.asks('set', pubsub(`<unsubscribe node='tune' jid='${jid}'/>`), JULIET)
   }
+})
+
+test('XEP-0163 §4.3.2: who subscribed by the bare address hears it where it is wanted, else wherever he is', async () => {
+  using p = play()
+  const { romeo, juliet } = await listeners(p)
+  const tablet = await p.online('romeo@bix.org/tablet')
+  await publishes(juliet, 'tune', item('a'))
+  await publishes(juliet, 'mood', item('a'))
+  for (const node of ['tune', 'mood'])
+    await romeo.asks('set', pubsub(`<subscribe node='${node}' jid='romeo@bix.org'/>`), JULIET)
+  for (const actor of [romeo, tablet]) await news(actor)
+  await publishes(juliet, 'tune', item('b'))
+  const heard = await romeo.next()
+  expect([heard.attrs.to, inner(heard)]).toEqual([romeo.jid, told('tune', 'b')])
+  expect(await news(tablet)).toEqual([])
+  // No client wants that one, and still he subscribed.
+  await publishes(juliet, 'mood', item('b'))
+  expect(await news(romeo)).toEqual([told('mood', 'b')])
+  expect(await news(tablet)).toEqual([told('mood', 'b')])
 })

@@ -174,7 +174,7 @@ test('XEP-0060 §6.5.4: what is too much for one answer comes as a page', async 
   await juliet.isRefused('policy-violation', 'get', pubsub(`<items node='n'>${all}</items>`))
 })
 
-test('XEP-0060 §6.5.9: each access model refuses in its own words', async () => {
+test('XEP-0060 §4.5, §6.5.1, §6.5.9, §6.5.9.6, §6.5.9.7, §14.3: each access model refuses in its own words', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   const nurse = await p.bound('nurse@bix.org/kitchen')

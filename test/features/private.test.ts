@@ -23,11 +23,12 @@ test('XEP-0049 §2.3, §4: nobody reads or writes another one’s', async () => 
   expect((await juliet.asks('set', item, 'romeo@bix.org')).attrs.type).toBe('error')
 })
 
-test('bad input: no element, two, none of its own namespace, too large, too many', async () => {
+test('XEP-0049 §2.3: bad input: no element, two, none of its own namespace, too large, too many', async () => {
   using p = play({ toml: '[limits]\nrates = false\nprivate_xml_bytes = 100\nprivate_xml_documents = 2' })
   const juliet = await p.bound('juliet@bix.org')
   const type = async (inner: string) => (await juliet.asks('set', query(inner))).attrs.type
-  expect(await type('')).toBe('error')
+  await juliet.isRefused('not-acceptable', 'set', query(''))
+  await juliet.isRefused('not-acceptable', 'get', query(''))
   expect(await type(`<a xmlns='x'/><b xmlns='x'/>`)).toBe('error')
   expect(await type(`<a/>`)).toBe('error')
   expect(await type(`<a xmlns='x'>${'y'.repeat(100)}</a>`)).toBe('error')

@@ -100,9 +100,10 @@ describe('XEP-0077 §3.1.1, §5.1, case 67: what is refused', () => {
     ['jid-malformed', fields('ro@meo', GOOD)],
     ['jid-malformed', fields('ro/meo', GOOD)],
     ['jid-malformed', fields('x'.repeat(1024), GOOD)],
-    ['bad-request', fields('', GOOD)],
-    ['bad-request', `<query xmlns='${NS}'><username>b</username></query>`],
-    ['bad-request', `<query xmlns='${NS}'/>`],
+    ['not-acceptable', fields('', GOOD)],
+    ['not-acceptable', `<query xmlns='${NS}'><username>b</username></query>`],
+    ['not-acceptable', `<query xmlns='${NS}'><username>b</username><password/></query>`],
+    ['not-acceptable', `<query xmlns='${NS}'/>`],
     ['not-acceptable', fields('balthasar', '')],
     ['not-acceptable', fields('balthasar', 'p'.repeat(1025))],
     ['not-acceptable', fields('balthasar', 'x\u0007y')],
@@ -200,6 +201,16 @@ describe('XEP-0077 §3.3: changing the password', () => {
     const juliet = await guest(p)
     await juliet.authenticates('juliet')
   })
+})
+
+test('XEP-0077 §3.3: an empty password changes nothing, nor does a change that says half', async () => {
+  using p = play()
+  const romeo = await p.bound('romeo@bix.org/orchard')
+  await romeo.isRefused('not-acceptable', 'set', fields('romeo', ''))
+  await romeo.isRefused('bad-request', 'set', `<query xmlns='${NS}'><username>romeo</username></query>`)
+  await romeo.isRefused('bad-request', 'set', `<query xmlns='${NS}'><password>${GOOD}</password></query>`)
+  const again = await guest(p)
+  await again.authenticates('romeo')
 })
 
 test('XEP-0077 §3.1: who is logged in learns the own name', async () => {

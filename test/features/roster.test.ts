@@ -181,6 +181,15 @@ describe('RFC 6121 §2.6: versions', () => {
       expect(items(answer).map((el) => el.attrs.jid)).toEqual(['a@bix.org', 'c@bix.org'])
     })
 
+  test('XEP-0237 §2.2: versions are the server’s: what a client says of them in a change is ignored', async () => {
+    const { p, romeo } = await versioned()
+    using _ = p
+    const change = item(`jid='a@bix.org' name='A'`).replace('<query ', `<query ver='700' `)
+    expect((await romeo.asks('set', change)).attrs.type).toBe('result')
+    await romeo.receives(pushed(romeo.jid, `<item jid='a@bix.org' name='A' subscription='none'/>`, '5'))
+    expect(child(await romeo.asks('get', get('')), 'query', ROSTER)?.attrs.ver).toBe('5')
+  })
+
   test('§2.6.3: nothing changed: an empty result and no push', async () => {
     const { p, romeo } = await versioned()
     using _ = p

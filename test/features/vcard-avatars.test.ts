@@ -21,7 +21,7 @@ async function hashes(actor: Actor): Promise<(string | undefined)[]> {
   })
 }
 
-test('XEP-0398 §4: every available presence carries the hash, whatever the client said before it', async () => {
+test('XEP-0398 §4, XEP-0153 §4.5: every available presence carries the hash, whatever the client said before it', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)
   await juliet.asks('set', card(photo(rose)))

@@ -108,6 +108,19 @@ test('XEP-0292 §5.2: cards of contacts are private and many, even if the client
   await romeo.isRefused('not-allowed', 'get', pubsub(items), JULIET)
 })
 
+test('XEP-0054 §8: what the server writes is in capitals, numbers in NUMBER and addresses in USERID', async () => {
+  using p = play()
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  const tel = `<tel><parameters><type><text>work</text></type></parameters><uri>tel:+39-045-1</uri></tel>`
+  const email = `<email><text>juliet@bix.org</text></email>`
+  const org = `<org><text>Capulet</text><text>House</text></org>`
+  await publishes(juliet, NODE, four(fn('Juliet') + tel + email + org), { access_model: 'open' })
+  expect((await cardOf(juliet))?.children.map(String).join('')).toBe(
+    '<FN>Juliet</FN><TEL><WORK/><NUMBER>+39-045-1</NUMBER></TEL><EMAIL><USERID>juliet@bix.org</USERID></EMAIL>' +
+      '<ORG><ORGNAME>Capulet</ORGNAME><ORGUNIT>House</ORGUNIT></ORG>',
+  )
+})
+
 test('what is published there and is no vCard4 changes nothing', async () => {
   using p = play()
   const juliet = await p.bound('juliet@bix.org/balcony')

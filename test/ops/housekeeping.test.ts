@@ -38,6 +38,38 @@ test('the archive, waiting messages and origin-ids go when their time is over', 
   expect([rows('archive'), rows('offline'), rows('origins')]).toEqual([0, 0, 0])
 })
 
+test('XEP-0313 §3.2: the oldest messages go first, and no id comes again', async () => {
+  using p = play()
+  await p.account('juliet@bix.org')
+  const household = householdOf(p)
+  const ids = () =>
+    p.store.db.raw
+      .query<{ id: number }, []>('SELECT id FROM archive ORDER BY id')
+      .all()
+      .map(({ id }) => id)
+  const given: number[] = []
+  const says = async (body: string) => {
+    const romeo = await p.online(`romeo@bix.org/${body}`)
+    romeo.sends(`<message to='juliet@bix.org' type='chat'><body>${body}</body></message>`)
+    await romeo.settles()
+    given.push(...ids().filter((id) => !given.includes(id)))
+  }
+  for (const body of ['1', '2', '3']) {
+    await says(body)
+    p.clock.advance(10 * DAY)
+  }
+  await purgeOnce(household)
+  expect(ids()).toEqual(given)
+  p.clock.advance(5 * DAY)
+  await purgeOnce(household)
+  // Both sides have lost the first message, and nothing else.
+  expect(ids()).toEqual(given.slice(2))
+  p.clock.jump(-60 * DAY)
+  await says('4')
+  expect(given).toEqual(given.toSorted((a, b) => a - b))
+  expect(new Set(given).size).toBe(8)
+})
+
 test('an invitation stays in the list for a day after its end', async () => {
   using p = play()
   const wanted = { host: 'bix.org', register: true, contact: false }

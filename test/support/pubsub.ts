@@ -1,5 +1,5 @@
 /** What plays of publish-subscribe say again and again. */
-import { child, children, type Element } from '../../src/xmpp/xml.ts'
+import { child, children, type Element, elements } from '../../src/xmpp/xml.ts'
 import type { Actor } from './actor.ts'
 import type { Play } from './world.ts'
 
@@ -90,3 +90,20 @@ export async function refused(
   const error = child(answer, 'error')
   if (!error || !child(error, app, ERRORS)) throw new Error(`expected ${app}, received ${answer.toString()}`)
 }
+
+/** The events that have come, each by its one child; what has come is forgotten. */
+export async function events(
+  actor: Actor,
+): Promise<{ id: string | undefined; to: string | undefined; el: Element }[]> {
+  await actor.settles()
+  const found = actor.heard.flatMap((message) => {
+    const event = child(message, 'event', EVENT)
+    const { id, to } = message.attrs
+    return event ? elements(event).map((el) => ({ id, to, el })) : []
+  })
+  actor.forget()
+  return found
+}
+
+export const subscribe = (node: string, jid: string) => pubsub(`<subscribe node='${node}' jid='${jid}'/>`)
+export const unsubscribe = (node: string, jid: string) => pubsub(`<unsubscribe node='${node}' jid='${jid}'/>`)
