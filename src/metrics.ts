@@ -3,7 +3,8 @@
  * else that a stranger can choose: each label value is memory for ever.
  * On hot paths take the child once (`const seen = stanzas.labels('message', 'in')`) and only `seen.inc()` there.
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { addProcessMetrics } from './metrics/process.ts'
 
 export const registry = new Registry()
 
@@ -127,7 +128,6 @@ export function startMetrics(version: string): () => void {
 
 export async function exposition(): Promise<{ readonly type: string; readonly text: string }> {
   // Figures of the process itself are taken when they are asked for; who asks for none pays for none.
-  if (!registry.getSingleMetric('process_cpu_user_seconds_total'))
-    collectDefaultMetrics({ register: registry })
+  if (!registry.getSingleMetric('process_cpu_seconds_total')) addProcessMetrics(registry)
   return { type: registry.contentType, text: await registry.metrics() }
 }
