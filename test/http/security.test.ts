@@ -313,6 +313,16 @@ describe('89: the address behind a proxy', () => {
     expect(from('127.0.0.1', {}).secure).toBe(true)
   })
 
+  test('HSTS is promised over TLS, ours or a trusted proxy’s, whoever else says https', async () => {
+    using w = await startHttp()
+    const headers = { host: 'bix.org', 'x-forwarded-proto': 'https' }
+    const asks = async (address: string, tls = false) =>
+      (await w.call('GET', '/admin/login', { peer: { kind: 'tcp', address, tls }, headers })).headers
+    expect((await asks('127.0.0.1')).has('strict-transport-security')).toBe(true)
+    expect((await asks('198.51.100.1', true)).has('strict-transport-security')).toBe(true)
+    expect((await asks('198.51.100.1')).has('strict-transport-security')).toBe(false)
+  })
+
   test('one spelling per address', () => {
     expect(['fe80::1%eth0', '::FFFF:1.2.3.4', '[::1]', ' 1.2.3.4 '].map(plainAddress)).toEqual([
       'fe80::1',
