@@ -100,6 +100,10 @@ export const limits = z
     http_body_timeout: durationLimit('20s').describe(
       'From the end of a request’s headers to the end of its body. Headers get some 12 s, which is not ours to set.',
     ),
+    http_idle_timeout: durationLimit('30s').describe(
+      'An HTTP connection on which nothing moves for this long is closed, at most 255s. Streams over HTTP have ' +
+        'bosh_wait and idle_ping instead, and the Unix socket waits for ever.',
+    ),
     http_requests_per_ip: countLimit(600).describe(
       'API requests per minute and address; the Unix socket is exempt.',
     ),

@@ -11,7 +11,7 @@ let world: HttpWorld
 let tcp: HttpListener
 let admin: HttpListener
 let directory: string
-const options = { maxBody: 1_048_576, maxFrame: 524_288, webSocketIdle: 240_000 }
+const options = { maxBody: 1_048_576, maxFrame: 524_288, idle: 30_000, webSocketIdle: 240_000 }
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'belfry-http-'))
