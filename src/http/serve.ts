@@ -36,6 +36,9 @@ export function lazily(build: () => Promise<Handler>): Handler {
 export interface TlsPair {
   readonly cert: string
   readonly key: string
+  /** What is agreed on: the types do not know the version. */
+  readonly minVersion: number
+  readonly ciphers: string
   /** Further names get their pair by SNI. */
   readonly serverName?: string
 }

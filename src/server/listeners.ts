@@ -8,6 +8,7 @@ import { adminSocket } from '../ops/data-dir.ts'
 import { listenDirectTls } from '../stream/direct-tls.ts'
 import type { ClientStreams } from '../stream/listener.ts'
 import { listenTcp } from '../stream/tcp.ts'
+import { nativeTls, nodeTls } from '../stream/tls.ts'
 import type { Batch } from '../stream/transport.ts'
 import type { Certificates } from './certificates.ts'
 
@@ -53,7 +54,7 @@ export class Listeners {
   async renewCertificates(): Promise<void> {
     const { certPem, keyPem } = this.#parts.certificates.identity()
     for (const server of this.#direct)
-      server.setSecureContext({ cert: certPem, key: keyPem, ...this.#minTls })
+      server.setSecureContext({ cert: certPem, key: keyPem, ...nodeTls(this.#parts.config.tls.min) })
     const before = this.#https
     // Two listeners share the port for a moment, so that no connection is refused.
     this.#https = before.map(({ host, port }) => this.#listenHttps({ host, port }))
@@ -75,10 +76,6 @@ export class Listeners {
     }
   }
 
-  get #minTls() {
-    return { minVersion: `TLSv${this.#parts.config.tls.min}` } as const
-  }
-
   #keepHttp(listener: HttpListener): void {
     const { name, host, port } = listener
     this.addresses.push({ name, host, port })
@@ -90,7 +87,8 @@ export class Listeners {
     const { config, certificates, http } = this.#parts
     const pair = (host?: string) => {
       const { certPem, keyPem } = certificates.identity(host)
-      return { cert: certPem, key: keyPem, ...(host === undefined ? {} : { serverName: host }) }
+      const pair = { cert: certPem, key: keyPem, ...nativeTls(config.tls.min) }
+      return { ...pair, ...(host === undefined ? {} : { serverName: host }) }
     }
     const pairs = [pair(), ...config.hosts.filter((host) => /^[\w.-]+$/.test(host)).map(pair)]
     return listenHttp(http, address, this.#httpOptions, pairs)
