@@ -245,6 +245,41 @@ describe('81: bodies', () => {
   })
 })
 
+test('84: what means something to SQL is text in every filter, cursor and address', async () => {
+  using w = await startHttp()
+  const get = (path: string) => w.call('GET', path, { as: 'operator' })
+  const { paths } = (await (await get('/v1/openapi.json')).json()) as {
+    paths: Record<string, { get?: { parameters?: { name: string; in: string }[] } }>
+  }
+  const all = await (await get('/v1/users')).json()
+  let asked = 0
+  for (const meta of [
+    `' OR '1'='1`,
+    `%`,
+    `_`,
+    `\\`,
+    `"; DROP TABLE accounts; --`,
+    `x' UNION SELECT hash FROM tokens --`,
+    `*/`,
+  ]) {
+    const text = encodeURIComponent(meta)
+    const found = (await (await get(`/v1/users?search=${text}`)).json()) as { items: unknown[] }
+    expect(`${meta} ${found.items.length}`).toBe(`${meta} 0`)
+    for (const [path, { get: route }] of Object.entries(paths)) {
+      if (!route) continue
+      const at = path.replaceAll(/\{\w+\}/g, text)
+      const names = (route.parameters ?? []).filter((parameter) => parameter.in === 'query')
+      for (const query of ['', ...names.map(({ name }) => `?${name}=${text}`), `?sort=${text}`]) {
+        const answer = await get(at + query)
+        expect(`${at}${query} ${answer.status < 500}`).toBe(`${at}${query} true`)
+        asked++
+      }
+    }
+  }
+  expect(asked).toBeGreaterThan(100)
+  expect(await (await get('/v1/users')).json()).toEqual(all)
+})
+
 test('85: cursors and limits that did not come from here', async () => {
   using w = await startHttp()
   for (const query of [
