@@ -22,9 +22,23 @@ export function trustedSocket(path: string, dataDir: string): boolean {
   return owner === 0 || owner === process.getuid?.() || owner === statSync(dataDir).uid
 }
 
+function make(dataDir: string): boolean {
+  try {
+    return mkdirSync(dataDir, { recursive: true, mode: 0o750 }) !== undefined
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.replace(/, mkdir.*/s, '') : String(cause)
+    throw new Error(
+      `${dataDir} cannot be the data directory (${why}): make it, or set data_dir to another one`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
 /** Makes the directory, or tightens it to its owner and group; returns what was noticed. */
 export function prepareDataDir(dataDir: string): string[] {
-  const made = mkdirSync(dataDir, { recursive: true, mode: 0o750 }) !== undefined
+  const made = make(dataDir)
   const { mode, uid } = statSync(dataDir)
   const warnings: string[] = []
   if (!made && (mode & 0o027) !== 0 && (uid === process.getuid?.() || process.getuid?.() === 0)) {

@@ -96,6 +96,21 @@ test('a bad configuration: every error, exit code 2, as text and as JSON', async
   expect((await belfry('serve --config bad.toml')).code).toBe(2)
 })
 
+test.each(['belfry.toml', 'belfry.toml/data', '/proc/nothing'])(
+  'a data directory that cannot be made, %s, is one line with a remedy',
+  async (dir) => {
+    const file = join(home, 'elsewhere.toml')
+    writeFileSync(file, `hosts = ["bix.org"]\ndata_dir = "${dir}"\n`)
+    for (const command of ['serve', 'user list']) {
+      const { code, err } = await belfry(`${command} --config ${file}`)
+      expect(code).toBe(1)
+      expect(err).toMatch(
+        /^(warning: .*\n)?error: \S+ cannot be the data directory \(E\w+: [\w ]+\): make it, or set data_dir to another one\n$/,
+      )
+    }
+  },
+)
+
 test('config init writes a file that config check accepts, and never over another', async () => {
   expect((await belfry('config init --config new.toml --host a.org --admin me@a.org')).code).toBe(0)
   expect(statSync(join(home, 'new.toml')).mode & 0o007).toBe(0)
