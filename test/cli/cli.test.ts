@@ -105,7 +105,7 @@ test.each(['belfry.toml', 'belfry.toml/data', '/proc/nothing'])(
       const { code, err } = await belfry(`${command} --config ${file}`)
       expect(code).toBe(1)
       expect(err).toMatch(
-        /^(warning: .*\n)?error: \S+ cannot be the data directory \(E\w+: [\w ]+\): make it, or set data_dir to another one\n$/,
+        /^(warning: .*\n)?error: \S+ cannot be the data directory \(E\w+: [\w ]+\): make it for the user that runs this, or set data_dir to another one\n$/,
       )
     }
   },
