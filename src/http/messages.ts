@@ -32,11 +32,9 @@ const newMessage = z.strictObject({
   body: text(100_000),
   subject: text(1000).optional(),
   type: z.enum(['chat', 'normal', 'headline']).default('chat'),
-  id: text(128)
-    .optional()
-    .openapi({
-      description: 'Sent again within a day, it is not delivered twice; with another message it is refused.',
-    }),
+  id: text(128).optional().openapi({
+    description: 'Sent again within a day, it is not delivered twice; with another message it is refused.',
+  }),
 })
 
 type NewMessage = z.infer<typeof newMessage>
