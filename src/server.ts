@@ -205,8 +205,12 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
 }
 
 /** limits.connections, or four fifths of what the process may open. */
+/** Database, listeners, Apple: once the last file is taken, accepting takes all of the CPU and gets nowhere. */
+const OWN_FILES = 32
+
 function mostConnections({ limits }: Config): number {
   if (limits.connections > 0) return limits.connections
   const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
-  return Math.floor(Number(soft ?? 1024) * 0.8)
+  const files = Number(soft ?? 1024)
+  return Math.max(1, Math.min(Math.floor(files * 0.8), files - OWN_FILES))
 }

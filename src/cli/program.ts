@@ -4,7 +4,7 @@ import { ConfigError } from '../config.ts'
 import { formatProblem } from '../config/problems.ts'
 import { VERSION } from '../version.ts'
 import { Context, type ContextOf, type GlobalOptions } from './context.ts'
-import { CliError, EXIT } from './exit.ts'
+import { CliError, EXIT, onLostReader } from './exit.ts'
 import { addApnsSim } from './apns-sim.ts'
 import { addApp } from './app.ts'
 import { addConfig } from './config.ts'
@@ -67,6 +67,7 @@ function settle(command: Command): void {
 /** Runs one command line; returns the exit code and never throws. */
 export async function runCli(argv: readonly string[]): Promise<number> {
   const { program } = buildProgram()
+  process.stdout.on('error', onLostReader)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return EXIT.ok

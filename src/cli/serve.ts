@@ -4,7 +4,7 @@ import { getLogger, startLogging } from '../log.ts'
 import { openNotifier } from '../ops/sd-notify.ts'
 import { trimMemory } from '../ops/trim-memory.ts'
 import { VERSION } from '../version.ts'
-import { EXIT } from './exit.ts'
+import { EXIT, onLostReader } from './exit.ts'
 import type { ContextOf } from './context.ts'
 
 const log = getLogger('main')
@@ -28,6 +28,8 @@ export function addServe(program: Command, context: ContextOf): void {
 /** Runs until a signal ends it. */
 async function serve(load: () => Config): Promise<void> {
   const config = load()
+  // Nobody has to read the log of a server for it to run.
+  process.stdout.off('error', onLostReader)
   startLogging(config.log)
   config.source.warnings.forEach((warning) => log.warn(warning))
   if (process.getuid?.() === 0) log.warn('running as root; a user of its own is safer: belfry systemd')

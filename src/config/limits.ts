@@ -26,7 +26,10 @@ export const limits = z
     idle_ping: durationLimit('4m').describe('A silent session is asked for a sign of life after this.'),
     idle_timeout: durationLimit('10m').describe('A session from which nothing came for this long is closed.'),
     connections_per_ip: countLimit(50).describe('Open connections per address (IPv6: per /64).'),
-    connections: count(0).describe('Open connections in all; 0 = four fifths of the limit on open files.'),
+    connections: count(0).describe(
+      'XMPP connections in all; 0 = four fifths of the limit on open files. The rest is for HTTP, which has no such cap: ' +
+        'let strangers reach it through a proxy.',
+    ),
     sessions_per_user: countLimit(20).describe('Bound resources of one account.'),
     roster_items: countLimit(1000).describe('Contacts of one account.'),
     directed_presence: countLimit(500).describe('Addresses one session may have sent directed presence to.'),
@@ -99,6 +102,10 @@ export const limits = z
     http_body_bytes: sizeLimit('1MB').describe('Largest body of an API request.'),
     http_body_timeout: durationLimit('20s').describe(
       'From the end of a request’s headers to the end of its body. Headers get some 12 s, which is not ours to set.',
+    ),
+    http_idle_timeout: durationLimit('30s').describe(
+      'An HTTP connection on which nothing moves for this long is closed, at most 255s. Streams over HTTP have ' +
+        'bosh_wait and idle_ping instead, and the Unix socket waits for ever.',
     ),
     http_requests_per_ip: countLimit(600).describe(
       'API requests per minute and address; the Unix socket is exempt.',

@@ -36,7 +36,8 @@ export const mam: Feature = {
     { number: 313, version: '1.1.3' },
     { number: 59, version: '1.0' },
   ],
-  disco: { account: [MAM, `${MAM}#extended`] },
+  // COMPAT(profanity, 0.13.1): it asks the domain alone whether accounts have an archive.
+  disco: { server: [MAM], account: [MAM, `${MAM}#extended`] },
   iq: {
     [`account get {${MAM}}query`]: () => xml('query', { xmlns: MAM }, searchForm()),
     [`account set {${MAM}}query`]: query,

@@ -39,7 +39,9 @@ export class Proxies {
 
 export interface Client {
   readonly ip: string
-  /** TLS, loopback, or a trusted proxy that says https. */
+  /** Its own connection is TLS: with us, or with a trusted proxy that says https. */
+  readonly https: boolean
+  /** The same, or loopback. */
   readonly encrypted: boolean
   /** The same, or c2s.require_tls is off. */
   readonly secure: boolean
@@ -50,15 +52,16 @@ export interface Client {
  * not one of ours. Anything else in it was sent by a stranger.
  */
 export function clientOf(peer: Peer, headers: Headers, proxies: Proxies, config: Config): Client {
-  if (peer.kind === 'socket') return { ip: 'socket', encrypted: true, secure: true }
+  if (peer.kind === 'socket') return { ip: 'socket', https: false, encrypted: true, secure: true }
   let ip = plainAddress(peer.address)
   const proxied = proxies.trusts(ip) && (headers.has('x-forwarded-for') || headers.has('x-forwarded-proto'))
-  const made = (encrypted: boolean): Client => ({
+  const made = (https: boolean, encrypted = https): Client => ({
     ip,
+    https,
     encrypted,
     secure: encrypted || !config.c2s.require_tls,
   })
-  if (!proxied) return made(peer.tls || isLoopback(ip))
+  if (!proxied) return made(peer.tls, peer.tls || isLoopback(ip))
   const hops = (headers.get('x-forwarded-for') ?? '').split(',').map(plainAddress).filter(Boolean)
   for (const hop of hops.reverse()) {
     if (!isIP(hop)) break

@@ -21,7 +21,9 @@ export type AppEnv = {
     requestId: string
     /** The client's address, behind trusted proxies too; "socket" for the Unix socket. */
     ip: string
-    /** TLS, loopback, or a trusted proxy that says https. */
+    /** The client's own connection is TLS: with us, or with a trusted proxy that says https. */
+    https: boolean
+    /** The same, or loopback. */
     encrypted: boolean
     /** The same, or the operator does without. */
     secure: boolean

@@ -32,8 +32,14 @@ export function identify(deps: HttpDeps): Guard {
     c.set('deps', deps)
     c.set('requestId', deps.world.random.bytes(9).toString('base64url'))
     c.set('principal', { kind: 'guest' })
-    const { ip, encrypted, secure } = clientOf(c.env.peer, c.req.raw.headers, proxies, deps.world.config)
+    const { ip, https, encrypted, secure } = clientOf(
+      c.env.peer,
+      c.req.raw.headers,
+      proxies,
+      deps.world.config,
+    )
     c.set('ip', ip)
+    c.set('https', https)
     c.set('encrypted', encrypted)
     c.set('secure', secure)
     await next()
@@ -52,9 +58,7 @@ export const headers: Guard = async (c, next) => {
   set('cross-origin-opener-policy', 'same-origin')
   set('cross-origin-resource-policy', 'same-origin')
   if (!c.res.headers.has('cache-control')) set('cache-control', 'no-store')
-  if (c.env.peer.kind === 'tcp' && (c.env.peer.tls || c.req.header('x-forwarded-proto') === 'https')) {
-    set('strict-transport-security', 'max-age=31536000')
-  }
+  if (c.get('https')) set('strict-transport-security', 'max-age=31536000')
 }
 
 /** Counts by the route's pattern: the path itself is what a stranger chose. */

@@ -63,8 +63,5 @@ function baseOf(c: Ctx): URL | null {
   if (config.http.public_url !== undefined) return new URL(config.http.public_url)
   const host = c.req.header('host') ?? ''
   if (!config.hosts.includes(hostName(host))) throw notFound()
-  const { peer } = c.env
-  const tls = peer.kind === 'tcp' && peer.tls
-  const proxied = c.get('encrypted') && c.req.header('x-forwarded-proto') === 'https'
-  return URL.parse(`${tls || proxied ? 'https' : 'http'}://${host}`)
+  return URL.parse(`${c.get('https') ? 'https' : 'http'}://${host}`)
 }

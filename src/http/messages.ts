@@ -1,4 +1,6 @@
 /** /v1/messages: a program sends as the server, or on behalf of an account. */
+import { createHash } from 'node:crypto'
+import type { Trip } from '../routing/transit.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
@@ -30,8 +32,12 @@ const newMessage = z.strictObject({
   body: text(100_000),
   subject: text(1000).optional(),
   type: z.enum(['chat', 'normal', 'headline']).default('chat'),
-  id: text(128).optional().openapi({ description: 'Sent again within a day, it is not delivered twice.' }),
+  id: text(128).optional().openapi({
+    description: 'Sent again within a day, it is not delivered twice; with another message it is refused.',
+  }),
 })
+
+type NewMessage = z.infer<typeof newMessage>
 
 export function addMessages(app: App): void {
   app.openapi(
@@ -54,6 +60,7 @@ export function addMessages(app: App): void {
       accountOf(deps, to.bare)
       const onBehalf = from.local === '' ? 'server' : accountOf(deps, from.bare)
       const id = message.id ?? deps.world.random.uuid()
+      if (message.id !== undefined) await deps.router.run((t) => claim(t, from.bare, to.bare, id, message))
       await deps.router.send(
         Stanza.make(
           'message',
@@ -69,6 +76,23 @@ export function addMessages(app: App): void {
       return c.json({ id }, 202)
     },
   )
+}
+
+/**
+ * What is sent again under its id goes no further than here (features/origin.ts), so the id must not stand before
+ * another message: that one would be lost without a word. Both marks are gone with the road's own, after a day.
+ */
+function claim(t: Trip, from: string, to: string, id: string, message: NewMessage): void {
+  const { type, subject = '', body: text } = message
+  const mark = `http ${from} ${to} ${id}`
+  const hash = createHash('sha256')
+    .update(JSON.stringify([type, subject, text]))
+    .digest('base64')
+  const { messages } = t.store
+  if (messages.wasStored(`${mark} ${hash}`)) return
+  if (messages.wasStored(mark))
+    throw new HttpError(409, 'id-reused', 'Another message was sent under that id.')
+  for (const origin of [mark, `${mark} ${hash}`]) messages.rememberOrigin(messages.nextId(), origin)
 }
 
 function sender(deps: HttpDeps, from: string | undefined): Jid {

@@ -8,9 +8,6 @@ import type { Door, WebSocketPeer } from './door.ts'
 
 const log = getLogger('http')
 
-/** Seconds without a byte in either direction. */
-const IDLE = 30
-
 export interface HttpListener {
   readonly name: 'http' | 'https' | 'admin socket'
   readonly host: string
@@ -39,6 +36,9 @@ export function lazily(build: () => Promise<Handler>): Handler {
 export interface TlsPair {
   readonly cert: string
   readonly key: string
+  /** What is agreed on: the types do not know the version. */
+  readonly minVersion: number
+  readonly ciphers: string
   /** Further names get their pair by SNI. */
   readonly serverName?: string
 }
@@ -47,9 +47,14 @@ export interface ServeOptions {
   readonly maxBody: number
   /** Largest frame of a WebSocket, bytes; Infinity: as large as the runtime takes. */
   readonly maxFrame: number
+  /** Milliseconds without a byte in either direction after which a connection is closed. */
+  readonly idle: number
   /** Milliseconds without a frame, a pong included, after which a WebSocket is closed. */
   readonly webSocketIdle: number
 }
+
+/** A command waits for what it asked for, such as Apple's answer to a push. The types have it for TCP only. */
+const FOR_EVER: object = { idleTimeout: 0 }
 
 const FALLBACK: Bun.SocketAddress = { address: '0.0.0.0', port: 0, family: 'IPv4' }
 
@@ -66,7 +71,7 @@ export function listenTcp(
     server = Bun.serve<WebSocketPeer>({
       hostname: host,
       port,
-      idleTimeout: IDLE,
+      idleTimeout: seconds(options.idle, 1, 255),
       ...bodyCap(options),
       ...(tls ? { tls: [...tls], reusePort: true } : {}),
       fetch(request, self) {
@@ -99,6 +104,7 @@ export async function listenSocket(app: Handler, path: string, options: ServeOpt
   try {
     server = Bun.serve({
       unix: path,
+      ...FOR_EVER,
       ...bodyCap(options),
       fetch: (request) => app.fetch(request, { peer: { kind: 'socket' } satisfies Peer }),
       error: failed,
@@ -121,6 +127,10 @@ export async function listenSocket(app: Handler, path: string, options: ServeOpt
   }
 }
 
+/** What the runtime takes for it; 0 switches it off. */
+const seconds = (ms: number, least: number, most: number): number =>
+  Number.isFinite(ms) ? Math.min(Math.max(Math.ceil(ms / 1000), least), most) : 0
+
 /** The runtime's own cap stands a little above ours, so that ours answers with a problem document. */
 const bodyCap = ({ maxBody }: ServeOptions) =>
   Number.isFinite(maxBody) ? { maxRequestBodySize: maxBody + 65_536 } : {}
@@ -136,10 +146,8 @@ const doorOf = (request: Request, server: Bun.Server<WebSocketPeer>): Door => ({
 function webSockets({ maxFrame, webSocketIdle }: ServeOptions): Bun.WebSocketHandler<WebSocketPeer> {
   return {
     ...(Number.isFinite(maxFrame) ? { maxPayloadLength: maxFrame } : {}),
-    // The runtime takes 8 s to 16 min; 0 switches it off.
-    idleTimeout: Number.isFinite(webSocketIdle)
-      ? Math.min(Math.max(Math.ceil(webSocketIdle / 1000), 8), 960)
-      : 0,
+    // The runtime takes 8 s to 16 min.
+    idleTimeout: seconds(webSocketIdle, 8, 960),
     sendPings: true,
     perMessageDeflate: false,
     open: (socket) => socket.data.opened(socket),

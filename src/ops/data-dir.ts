@@ -1,6 +1,6 @@
 /** Where things are inside a data directory, and who may look. */
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** sockaddr_un holds 108 bytes, one of them the closing NUL. */
@@ -22,9 +22,25 @@ export function trustedSocket(path: string, dataDir: string): boolean {
   return owner === 0 || owner === process.getuid?.() || owner === statSync(dataDir).uid
 }
 
+function make(dataDir: string): boolean {
+  try {
+    const made = mkdirSync(dataDir, { recursive: true, mode: 0o750 }) !== undefined
+    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
+    return made
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.replace(/, (mkdir|access).*/s, '') : String(cause)
+    throw new Error(
+      `${dataDir} cannot be the data directory (${why}): make it for the user that runs this, or set data_dir to another one`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
 /** Makes the directory, or tightens it to its owner and group; returns what was noticed. */
 export function prepareDataDir(dataDir: string): string[] {
-  const made = mkdirSync(dataDir, { recursive: true, mode: 0o750 }) !== undefined
+  const made = make(dataDir)
   const { mode, uid } = statSync(dataDir)
   const warnings: string[] = []
   if (!made && (mode & 0o027) !== 0 && (uid === process.getuid?.() || process.getuid?.() === 0)) {

@@ -45,7 +45,7 @@ export class SmQueue {
     const n = (h - (this.acked % WRAP) + WRAP) % WRAP
     if (n > this.waiting.length) {
       // A count from before the last one says nothing new.
-      return WRAP - n <= this.acked ? [] : undefined
+      return WRAP - n <= Math.min(this.acked, WRAP / 2) ? [] : undefined
     }
     const taken = this.waiting.slice(0, n)
     this.waiting = this.waiting.slice(n)

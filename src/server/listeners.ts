@@ -8,6 +8,7 @@ import { adminSocket } from '../ops/data-dir.ts'
 import { listenDirectTls } from '../stream/direct-tls.ts'
 import type { ClientStreams } from '../stream/listener.ts'
 import { listenTcp } from '../stream/tcp.ts'
+import { nativeTls, nodeTls } from '../stream/tls.ts'
 import type { Batch } from '../stream/transport.ts'
 import type { Certificates } from './certificates.ts'
 
@@ -53,7 +54,7 @@ export class Listeners {
   async renewCertificates(): Promise<void> {
     const { certPem, keyPem } = this.#parts.certificates.identity()
     for (const server of this.#direct)
-      server.setSecureContext({ cert: certPem, key: keyPem, ...this.#minTls })
+      server.setSecureContext({ cert: certPem, key: keyPem, ...nodeTls(this.#parts.config.tls.min) })
     const before = this.#https
     // Two listeners share the port for a moment, so that no connection is refused.
     this.#https = before.map(({ host, port }) => this.#listenHttps({ host, port }))
@@ -65,17 +66,14 @@ export class Listeners {
   }
 
   get #httpOptions() {
-    const { http_body_bytes, stanza_bytes, idle_ping } = this.#parts.config.limits
+    const { http_body_bytes, http_idle_timeout, stanza_bytes, idle_ping } = this.#parts.config.limits
     // A stanza that is too large is answered by the stream; what is far larger never gets there.
     return {
       maxBody: Math.max(http_body_bytes, stanza_bytes),
       maxFrame: 2 * stanza_bytes,
+      idle: http_idle_timeout,
       webSocketIdle: idle_ping,
     }
-  }
-
-  get #minTls() {
-    return { minVersion: `TLSv${this.#parts.config.tls.min}` } as const
   }
 
   #keepHttp(listener: HttpListener): void {
@@ -89,7 +87,8 @@ export class Listeners {
     const { config, certificates, http } = this.#parts
     const pair = (host?: string) => {
       const { certPem, keyPem } = certificates.identity(host)
-      return { cert: certPem, key: keyPem, ...(host === undefined ? {} : { serverName: host }) }
+      const pair = { cert: certPem, key: keyPem, ...nativeTls(config.tls.min) }
+      return { ...pair, ...(host === undefined ? {} : { serverName: host }) }
     }
     const pairs = [pair(), ...config.hosts.filter((host) => /^[\w.-]+$/.test(host)).map(pair)]
     return listenHttp(http, address, this.#httpOptions, pairs)

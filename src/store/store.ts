@@ -1,4 +1,5 @@
 /** The memory of one server: one object per aggregate over one database. */
+import { SQLiteError } from 'bun:sqlite'
 import { Accounts } from './accounts.ts'
 import { Blocked } from './blocked.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
@@ -80,5 +81,16 @@ export function openStore(
   clock: Clock = systemClock,
   random: Random = systemRandom,
 ): Store {
-  return new Store(openDb(file, host, clock), clock, random)
+  try {
+    // It prepares its queries at once, so that a table or column that is missing shows here.
+    return new Store(openDb(file, host, clock), clock, random)
+  } catch (error) {
+    if (!(error instanceof SQLiteError) || !/^SQLITE_(ERROR|NOTADB|CORRUPT)/.test(error.code ?? ''))
+      throw error
+    throw new Error(
+      `${file} cannot be used: ${error.message}. It is damaged, or an unreleased build made it: ` +
+        'restore a backup, or move it away to begin anew',
+      { cause: error },
+    )
+  }
 }

@@ -1,6 +1,7 @@
 /** Direct TLS with ALPN (XEP-0368) on node:tls, which unlike Bun's own listener can choose a certificate by SNI. */
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
 import type { ListenAddress as Listen } from '../config/values.ts'
+import { nodeTls } from './tls.ts'
 import type { Batch, Identity, TlsFacts, Transport, TransportEvents } from './transport.ts'
 
 export interface DirectTlsOptions {
@@ -21,7 +22,7 @@ export function listenDirectTls(listen: Listen, options: DirectTlsOptions): Prom
       context = createSecureContext({
         cert: identity.certPem,
         key: identity.keyPem,
-        minVersion: `TLSv${options.minTls}`,
+        ...nodeTls(options.minTls),
       })
       contexts.set(identity, context)
     }
@@ -32,7 +33,7 @@ export function listenDirectTls(listen: Listen, options: DirectTlsOptions): Prom
     {
       cert: fallback.certPem,
       key: fallback.keyPem,
-      minVersion: `TLSv${options.minTls}`,
+      ...nodeTls(options.minTls),
       // XEP-0368 §3: only our own protocol is spoken here, so that no other can be confused with it.
       ALPNProtocols: ['xmpp-client'],
       handshakeTimeout: options.handshakeMs,

@@ -4,6 +4,7 @@
  */
 import type { Socket, SocketHandler, TCPSocketListener } from 'bun'
 import type { ListenAddress as Listen } from '../config/values.ts'
+import { nativeTls } from './tls.ts'
 import {
   type Batch,
   type Identity,
@@ -12,9 +13,6 @@ import {
   type Transport,
   type TransportEvents,
 } from './transport.ts'
-
-/** The number by which Bun's native sockets know TLS 1.2 and 1.3. */
-const TLS_VERSION = { '1.2': 0x0303, '1.3': 0x0304 } as const
 
 interface Slot {
   transport: TcpTransport | undefined
@@ -53,7 +51,7 @@ interface UpgradableSocket {
   upgradeTLS(options: {
     isServer: true
     data: Slot
-    tls: { cert: string; key: string; minVersion: number }
+    tls: { cert: string; key: string; minVersion: number; ciphers: string }
     socket: SocketHandler<Slot>
   }): [raw: Socket<Slot>, tls: Socket<Slot>]
 }
@@ -116,7 +114,7 @@ class TcpTransport implements Transport {
     const [, tls] = upgradable.upgradeTLS({
       isServer: true,
       data: { transport: this },
-      tls: { cert: identity.certPem, key: identity.keyPem, minVersion: TLS_VERSION[this.#options.minTls] },
+      tls: { cert: identity.certPem, key: identity.keyPem, ...nativeTls(this.#options.minTls) },
       socket: handlers,
     })
     this.#socket = tls

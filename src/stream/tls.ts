@@ -5,6 +5,20 @@ import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { ensureSelfSigned, type PairFiles } from './self-signed.ts'
 
+/** RFC 9325 §4.2: of TLS 1.2 only what keeps old sessions secret and proves what it decrypts; TLS 1.3 has nothing else. */
+export const CIPHERS = ['AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'CHACHA20-POLY1305']
+  .flatMap((cipher) => [`ECDHE-ECDSA-${cipher}`, `ECDHE-RSA-${cipher}`])
+  .join(':')
+
+/** What is agreed on, in the words of Bun's native sockets. */
+export const nativeTls = (min: '1.2' | '1.3') => ({
+  minVersion: min === '1.2' ? 0x0303 : 0x0304,
+  ciphers: CIPHERS,
+})
+
+/** The same in those of node:tls. */
+export const nodeTls = (min: '1.2' | '1.3') => ({ minVersion: `TLSv${min}`, ciphers: CIPHERS }) as const
+
 /** What the operator must know to mend it: the message names the file and the remedy. */
 export class CertificateError extends Error {
   constructor(message: string) {

@@ -11,6 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { testWith } from '../support/programs.ts'
@@ -57,8 +58,8 @@ function belfry(cwd: string, args: string, input = '') {
 }
 
 /** Starts it and waits until it says that it listens. */
-async function serve(cwd: string, env: Record<string, string> = {}) {
-  const child = Bun.spawn([program, 'serve'], {
+async function serve(cwd: string, env: Record<string, string> = {}, command = [program, 'serve']) {
+  const child = Bun.spawn(command, {
     cwd,
     stdout: 'ignore',
     stderr: 'pipe',
@@ -150,6 +151,32 @@ test('the checkpoint Worker is found inside the executable', async () => {
   expect(size()).toBeGreaterThan(before)
   child.kill('SIGTERM')
   await child.exited
+})
+
+test('cases 25 and 93: connections for more files than there are leave the operator and the next client their own', async () => {
+  const cwd = directory('files', `${CONFIG}\n[limits]\nrates = false`)
+  const { child, banner } = await serve(cwd, {}, ['sh', '-c', `ulimit -n 90; exec ${program} serve`])
+  const port = Number(/\bc2s 127\.0\.0\.1:(\d+)/.exec(banner)?.[1])
+  const hello = (socket: Socket) =>
+    new Promise<boolean>((resolve) => {
+      socket.on('data', () => resolve(true))
+      socket.on('error', () => undefined)
+      socket.on('close', () => resolve(false))
+      socket.write(
+        `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='bix.org' version='1.0'>`,
+      )
+    })
+  const storm = Array.from({ length: 300 }, () => connect(port, '127.0.0.1'))
+  const heard = await Promise.all(storm.map(hello))
+  expect(heard.filter(Boolean).length).toBeWithin(20, 60)
+  expect(belfry(cwd, 'health').out).toBe('ready\n')
+  for (const socket of storm) socket.resetAndDestroy()
+  for (let tries = 0; tries < 100 && !(await hello(connect(port, '127.0.0.1'))); tries++);
+  const next = connect(port, '127.0.0.1')
+  expect(await hello(next)).toBe(true)
+  next.destroy()
+  child.kill('SIGTERM')
+  expect(await child.exited).toBe(0)
 })
 
 test('systemd hears READY and STOPPING from the executable', async () => {

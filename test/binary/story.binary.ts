@@ -1,7 +1,7 @@
 /** The main job, told with the executable and with clients of other people: chat, sleep, ring, read. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Profanity, profanityTest } from '../support/profanity.ts'
 import { testWith } from '../support/programs.ts'
 import { build, Home, type Running, Simulator, TOKEN, TOPIC } from './support.ts'
 
@@ -127,42 +127,18 @@ testWith([GO_SENDXMPP])('go-sendxmpp by STARTTLS and by direct TLS reaches the p
   ])
 })
 
-testWith(['/usr/bin/profanity', '/usr/bin/tmux'])(
-  'profanity signs in by SCRAM and its message reaches the phone',
-  async () => {
-    const before = (await simulator.received()).length
-    const config = join(built.home, 'profanity')
-    mkdirSync(join(config, 'profanity'), { recursive: true })
-    writeFileSync(
-      join(config, 'profanity/accounts'),
-      `[${ROMEO}]\nenabled=true\njid=${ROMEO}\nserver=127.0.0.1\nport=${server.c2s}\ntls.policy=trust\n` +
-        `password=${PASSWORD}\nresource=profanity\n`,
-    )
-    const env = {
-      HOME: built.home,
-      XDG_CONFIG_HOME: config,
-      XDG_DATA_HOME: config,
-      TERM: 'xterm',
-      PATH: '/bin:/usr/bin',
-      LANG: 'C.UTF-8',
-    }
-    const tmux = (...args: string[]): string =>
-      Bun.spawnSync(['/usr/bin/tmux', '-S', join(built.home, 'tmux.sock'), ...args], {
-        env,
-      }).stdout.toString()
-    tmux('new-session', '-d', '-x', '120', '-y', '40', '-s', 'p', `/usr/bin/profanity -a ${ROMEO}`)
-    try {
-      const online = () => home.run(`user sessions ${ROMEO}`).out.includes('profanity')
-      for (let tries = 0; tries < 300 && !online(); tries++);
-      expect(`${online()} ${online() ? '' : tmux('capture-pane', '-p', '-t', 'p')}`).toBe('true ')
-      tmux('send-keys', '-t', 'p', `/msg ${JULIET} from profanity`, 'Enter')
-      const pushes = await simulator.until((all) => all.length > before)
-      expect(pushes.at(-1)?.payload.aps.alert.body).toBe('from profanity')
-    } finally {
-      tmux('kill-server')
-    }
-  },
-)
+profanityTest('profanity signs in by SCRAM and its message reaches the phone', async () => {
+  const before = (await simulator.received()).length
+  await using romeo = await Profanity.start({
+    jid: ROMEO,
+    password: PASSWORD,
+    resource: 'profanity',
+    port: server.c2s,
+  })
+  await romeo.types(`/msg ${JULIET} from profanity`)
+  const pushes = await simulator.until((all) => all.length > before)
+  expect(pushes.at(-1)?.payload.aps.alert.body).toBe('from profanity')
+})
 
 test('push test and app check tell what the provider says', async () => {
   const rung = home.run(`push test ${JULIET}`)

@@ -73,6 +73,16 @@ describe('usage', () => {
   })
 })
 
+test.each(['config schema', 'push rules', 'push rules -o json', '--help'])(
+  'a reader that has enough ends %s without a word, as SIGPIPE would',
+  async (args) => {
+    const script = `${process.execPath} ${MAIN} ${args} | true; echo \${PIPESTATUS[0]}`
+    const run = Bun.spawn(['bash', '-c', script], { cwd: home, stdout: 'pipe', stderr: 'pipe' })
+    const [out, err] = await Promise.all([run.stdout.text(), run.stderr.text()])
+    expect([out, err]).toEqual(['141\n', ''])
+  },
+)
+
 test('a bad configuration: every error, exit code 2, as text and as JSON', async () => {
   writeFileSync(join(home, 'bad.toml'), 'hostss = []\n[limits]\ndepht = 3\n')
   const text = await belfry('config check --config bad.toml')
@@ -85,6 +95,21 @@ test('a bad configuration: every error, exit code 2, as text and as JSON', async
   expect(json.problems).toHaveLength(2)
   expect((await belfry('serve --config bad.toml')).code).toBe(2)
 })
+
+test.each(['belfry.toml', 'belfry.toml/data', '/proc/nothing'])(
+  'a data directory that cannot be made, %s, is one line with a remedy',
+  async (dir) => {
+    const file = join(home, 'elsewhere.toml')
+    writeFileSync(file, `hosts = ["bix.org"]\ndata_dir = "${dir}"\n`)
+    for (const command of ['serve', 'user list']) {
+      const { code, err } = await belfry(`${command} --config ${file}`)
+      expect(code).toBe(1)
+      expect(err).toMatch(
+        /^(warning: .*\n)?error: \S+ cannot be the data directory \(E\w+: [\w ]+\): make it for the user that runs this, or set data_dir to another one\n$/,
+      )
+    }
+  },
+)
 
 test('config init writes a file that config check accepts, and never over another', async () => {
   expect((await belfry('config init --config new.toml --host a.org --admin me@a.org')).code).toBe(0)
@@ -116,7 +141,7 @@ test('invitations: made, listed, revoked', async () => {
   expect((await belfry(`invite revoke ${made.id}`)).code).toBe(4)
 })
 
-test('accounts of a stopped server, then of the same server running', async () => {
+test('accounts of a stopped server, then of the same server running; case 99: nobody reads its log', async () => {
   expect((await belfry('user add Romeo@bix.org --password-stdin', 'secret words\n')).out).toBe(
     'romeo@bix.org added\n',
   )
@@ -131,7 +156,9 @@ test('accounts of a stopped server, then of the same server running', async () =
   const made = await belfry('token create ci --scope status')
   expect(made.out).toMatch(/^bfy_[\w-]{43}\n$/)
 
-  const server = Bun.spawn([process.execPath, MAIN, 'serve'], { cwd: home, stdout: 'ignore', stderr: 'pipe' })
+  // Case 99: whoever read its log has gone.
+  const serve = `exec ${process.execPath} ${MAIN} serve > >(true)`
+  const server = Bun.spawn(['bash', '-c', serve], { cwd: home, stdout: 'ignore', stderr: 'pipe' })
   try {
     const banner = await readUntil(server.stderr, /data .*\n/)
     expect(banner).toContain('*** SIMULATOR: no phone rings ***')

@@ -136,6 +136,22 @@ test('case 87: the same account made fifty times at once is made once', async ()
   expect(statuses.filter((status) => status === 409)).toHaveLength(49)
 })
 
+test('case 87: deleted, disabled, rung and given a password at once: each is answered, and the account is gone', async () => {
+  using w = await startHttp()
+  const user = `/v1/users/${encodeURIComponent(JULIET)}`
+  const body = { password: 'another password' }
+  const calls = Array.from({ length: 10 }, () => [
+    w.call('PUT', `${user}/password`, { as: 'operator', body }),
+    w.call('POST', `${user}/disable`, { as: 'operator' }),
+    w.call('POST', `${user}/devices`, { as: 'operator', body: { token: 'ab'.repeat(32) } }),
+    w.call('DELETE', user, { as: 'operator' }),
+    w.call('POST', `${user}/enable`, { as: 'operator' }),
+  ]).flat()
+  const statuses = new Set((await Promise.all(calls)).map(({ status }) => status))
+  expect([...statuses].filter((status) => status >= 500)).toEqual([])
+  expect((await w.call('GET', user, { as: 'operator' })).status).toBe(404)
+})
+
 test('an account changes its own password and removes itself; a token alone may do neither', async () => {
   using w = await startHttp()
   const { token } = await of<{ token: string }>(

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import type { Config } from '../../src/config.ts'
 import { type Call, type HttpWorld, JULIET, PASSWORD, ROMEO, startHttp } from './support.ts'
 
 interface Made {
@@ -15,9 +16,10 @@ const TLS = { kind: 'tcp', address: '203.0.113.9', tls: true } as const
 const PAGES = { host: 'chat.bix.org', origin: 'https://chat.bix.org' }
 const FORM = { ...PAGES, 'content-type': 'application/x-www-form-urlencoded' }
 
-const open = () =>
+const open = (change: (config: Config) => void = () => undefined) =>
   startHttp((config) => {
     config.http.public_url = 'https://chat.bix.org'
+    change(config)
   })
 
 const make = async (w: HttpWorld, body: object = {}): Promise<Made> =>
@@ -121,6 +123,15 @@ describe('XEP-0445 over HTTP: POST /v1/register with a token', () => {
     expect(w.world.store.invites.find(token)?.used).toBe(1)
     w.pass(600_000)
     expect((await register(w, { jid: 'late@bix.org', token })).status).toBe(201)
+  })
+
+  test('case 87: fifty that redeem one invitation at once: one of them', async () => {
+    using w = await open((config) => (config.limits.rates = false))
+    const token = tokenOf(await make(w))
+    const all = Array.from({ length: 50 }, (_, i) => register(w, { jid: `guest${i}@bix.org`, token }))
+    const statuses = (await Promise.all(all)).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 201)).toHaveLength(1)
+    expect(w.world.store.accounts.count()).toBe(5)
   })
 
   test('a name kept for somebody, a wrong name, a wrong host, a short password, no TLS, an end that has passed', async () => {

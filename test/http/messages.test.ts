@@ -46,6 +46,25 @@ test.each([[ROMEO], [undefined]])(
   },
 )
 
+test.each([[ROMEO], [undefined]])(
+  'case 86: its id under another message is refused, and nothing is lost (%s)',
+  async (from) => {
+    using w = await road()
+    const message = { from, to: JULIET, body: 'O, it is my love', id: 'once' }
+    expect((await send(w, message)).status).toBe(202)
+    for (const change of [{ body: 'another' }, { subject: 'a subject' }, { type: 'normal' }]) {
+      const answer = await send(w, { ...message, ...change })
+      expect([answer.status, await answer.text()]).toEqual([
+        409,
+        expect.stringContaining('"id-reused"') as string,
+      ])
+    }
+    expect((await send(w, message)).status).toBe(202)
+    expect((await send(w, { ...message, to: ROMEO, body: 'for another' })).status).toBe(202)
+    expect(stored(w, 'offline')).toEqual([`${JULIET} O, it is my love`, `${ROMEO} for another`])
+  },
+)
+
 test('what cannot be kept is told to the program that sent it', async () => {
   using w = await startHttp((config) => (config.limits.offline_messages = 1), features)
   expect((await send(w, { from: ROMEO, to: JULIET, body: 'one' })).status).toBe(202)

@@ -245,6 +245,41 @@ describe('81: bodies', () => {
   })
 })
 
+test('84: what means something to SQL is text in every filter, cursor and address', async () => {
+  using w = await startHttp()
+  const get = (path: string) => w.call('GET', path, { as: 'operator' })
+  const { paths } = (await (await get('/v1/openapi.json')).json()) as {
+    paths: Record<string, { get?: { parameters?: { name: string; in: string }[] } }>
+  }
+  const all = await (await get('/v1/users')).json()
+  let asked = 0
+  for (const meta of [
+    `' OR '1'='1`,
+    `%`,
+    `_`,
+    `\\`,
+    `"; DROP TABLE accounts; --`,
+    `x' UNION SELECT hash FROM tokens --`,
+    `*/`,
+  ]) {
+    const text = encodeURIComponent(meta)
+    const found = (await (await get(`/v1/users?search=${text}`)).json()) as { items: unknown[] }
+    expect(`${meta} ${found.items.length}`).toBe(`${meta} 0`)
+    for (const [path, { get: route }] of Object.entries(paths)) {
+      if (!route) continue
+      const at = path.replaceAll(/\{\w+\}/g, text)
+      const names = (route.parameters ?? []).filter((parameter) => parameter.in === 'query')
+      for (const query of ['', ...names.map(({ name }) => `?${name}=${text}`), `?sort=${text}`]) {
+        const answer = await get(at + query)
+        expect(`${at}${query} ${answer.status < 500}`).toBe(`${at}${query} true`)
+        asked++
+      }
+    }
+  }
+  expect(asked).toBeGreaterThan(100)
+  expect(await (await get('/v1/users')).json()).toEqual(all)
+})
+
 test('85: cursors and limits that did not come from here', async () => {
   using w = await startHttp()
   for (const query of [
@@ -311,6 +346,16 @@ describe('89: the address behind a proxy', () => {
     expect(from('198.51.100.1', proto).secure).toBe(false)
     expect(from('127.0.0.1', { 'x-forwarded-for': '203.0.113.9' }).secure).toBe(false)
     expect(from('127.0.0.1', {}).secure).toBe(true)
+  })
+
+  test('HSTS is promised over TLS, ours or a trusted proxy’s, whoever else says https', async () => {
+    using w = await startHttp()
+    const headers = { host: 'bix.org', 'x-forwarded-proto': 'https' }
+    const asks = async (address: string, tls = false) =>
+      (await w.call('GET', '/admin/login', { peer: { kind: 'tcp', address, tls }, headers })).headers
+    expect((await asks('127.0.0.1')).has('strict-transport-security')).toBe(true)
+    expect((await asks('198.51.100.1', true)).has('strict-transport-security')).toBe(true)
+    expect((await asks('198.51.100.1')).has('strict-transport-security')).toBe(false)
   })
 
   test('one spelling per address', () => {

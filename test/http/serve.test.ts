@@ -11,7 +11,7 @@ let world: HttpWorld
 let tcp: HttpListener
 let admin: HttpListener
 let directory: string
-const options = { maxBody: 1_048_576, maxFrame: 524_288, webSocketIdle: 240_000 }
+const options = { maxBody: 1_048_576, maxFrame: 524_288, idle: 30_000, webSocketIdle: 240_000 }
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'belfry-http-'))
@@ -81,6 +81,11 @@ test.each([
   ['a folded header', `GET /livez HTTP/1.1\r\n${HOST}X: a\r\n b\r\n\r\n`],
   ['a space before the colon', `GET /livez HTTP/1.1\r\n${HOST}X : a\r\n\r\n`],
   ['a NUL in a header', `GET /livez HTTP/1.1\r\n${HOST}X: a\0b\r\n\r\n`],
+  ['a bare LF for a line', `GET /livez HTTP/1.1\n${HOST.replace('\r', '')}\nGET /v1/users HTTP/1.1\n\n`],
+  [
+    'a chunk with an extension that hides a line',
+    `POST /v1/register HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n1;a\nb\r\nx\r\n0\r\n\r\nGET /v1/users HTTP/1.1\r\n${HOST}\r\n`,
+  ],
   ['no Host', 'GET /livez HTTP/1.1\r\n\r\n'],
   ['TLS on the plain port', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
   ['an XMPP stream', "<?xml version='1.0'?><stream:stream to='bix.org'>\r\n\r\n"],
@@ -89,11 +94,11 @@ test.each([
 ])('80: %s gets no answer of the application', async (_name, bytes) => {
   const answer = await raw(bytes)
   expect(answer).not.toContain('juliet')
-  expect(['400', '408', '413', '421', '431', '501', 'closed']).toContain(statusOf(answer))
+  expect(['400', '408', '413', '421', '431', '501', '505', 'closed']).toContain(statusOf(answer))
   expect((await fetch(`http://127.0.0.1:${tcp.port}/livez`)).status).toBe(200)
 })
 
-test('80: HTTP/2 by upgrade is not taken', async () => {
+test('80, 90: HTTP/2 by upgrade is not taken', async () => {
   const answer = await raw(
     `GET /livez HTTP/1.1\r\n${HOST}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n`,
   )

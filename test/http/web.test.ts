@@ -132,6 +132,13 @@ test('a form from anywhere else does nothing, cookie or not', async () => {
   expect((await w.call('GET', `/v1/users/${JULIET}`, { as: 'operator' })).status).toBe(200)
 })
 
+test('each page says that the simulator is the target', async () => {
+  using w = await startHttp((config) => (config.push.simulator = true))
+  const cookie = await signIn(w)
+  for (const path of ['/admin/', '/admin/users', `/admin/users/show?jid=${JULIET}`, '/admin/push'])
+    expect(`${path} ${(await page(w, path, cookie)).text.includes('class="ribbon"')}`).toBe(`${path} true`)
+})
+
 test('82: what people chose for a name stays text on every page', async () => {
   const polyglot = `'"><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}\${7*7}`
   using w = await startHttp()

@@ -2,11 +2,12 @@ import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { is } from 'drizzle-orm'
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../src/store/clock.ts'
 import { openDb } from '../../src/store/db.ts'
 import { migrate, NewerSchema } from '../../src/store/migrations.ts'
+import { openStore } from '../../src/store/store.ts'
 import { open, tempDir } from './support.ts'
 
 const ROOT = join(import.meta.dir, '../..')
@@ -91,6 +92,28 @@ test('a newer schema is refused with what to do, and left as it is', () => {
   )
   expect([version(db), schema(db)]).toEqual([mine + 1, before])
   db.close()
+})
+
+test.each([
+  [
+    'an unreleased build’s',
+    'table accounts has no column named disabled',
+    (file: string) => {
+      const db = new Database(file)
+      db.run('ALTER TABLE accounts RENAME COLUMN disabled TO off')
+      db.close()
+    },
+  ],
+  ['no database', 'file is not a database', (file: string) => writeFileSync(file, 'x'.repeat(4096))],
+] as const)('%s is refused with what to do', (_name, why, spoil) => {
+  using dir = tempDir()
+  open(dir.file).store.close()
+  for (const part of ['-wal', '-shm']) rmSync(`${dir.file}${part}`, { force: true })
+  spoil(dir.file)
+  expect(() => openStore(dir.file, HOST)).toThrow(
+    `${dir.file} cannot be used: ${why}. It is damaged, or an unreleased build made it: ` +
+      'restore a backup, or move it away to begin anew',
+  )
 })
 
 describe('a migration that is interrupted', () => {

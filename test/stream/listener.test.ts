@@ -7,7 +7,7 @@ import { play } from '../support/world.ts'
 const RATES = '[limits]\nrates = true\n'
 const MINUTE = 60_000
 
-describe('limits.connections_per_ip', () => {
+describe('case 25, limits.connections_per_ip', () => {
   const toml = `${RATES}connections_per_ip = 2\n`
   const refused = ({ transport }: Actor) => transport.closed
 

@@ -38,6 +38,8 @@ export interface WireOptions {
   readonly limits?: string
   /** The same under [auth]. */
   readonly auth?: string
+  /** The same under [tls]. */
+  readonly tls?: string
   readonly toml?: string
   readonly clock?: Clock
   /** Writes further files before the configuration is read. */
@@ -48,6 +50,7 @@ export interface WireOptions {
 export async function wire({
   limits = '',
   auth = '',
+  tls = '',
   toml = '',
   clock,
   prepare,
@@ -68,6 +71,7 @@ export async function wire({
 [tls]
 cert = "bix.org.crt"
 key = "bix.org.key"
+${tls}
 [[tls.hosts]]
 name = "other.example"
 cert = "other.example.crt"

@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto'
 import { connect } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { loadConfig } from '../../src/config.ts'
+import { createSelfSigned } from '../../src/self-signed.ts'
 import { FakeClock } from '../support/clock.ts'
 import { secure, type Wire, wire, WireClient } from './support.ts'
 
@@ -52,11 +53,14 @@ describe('each host has its own certificate', () => {
     expect(await shown(startTls(shared, 'other.example'))).toBe('other.example')
   })
 
-  test('direct TLS and HTTPS by SNI; the first host’s without one', async () => {
+  test('case 30: direct TLS and HTTPS by SNI; the first host’s without one', async () => {
     expect(await shown(direct(shared, 'other.example'))).toBe('other.example')
     expect(await shown(direct(shared, 'bix.org'))).toBe('bix.org')
     expect(await shown(direct(shared, 'nobody.example'))).toBe('bix.org')
     expect(await shown(direct(shared))).toBe('bix.org')
+    for (const name of ['127.0.0.1', '[::1]', 'x'.repeat(255), 'a.'.repeat(120), 'bix.org.', '*'])
+      expect(await agreed(direct(shared, name))).toBeOneOf(['TLSv1.3', 'refused'])
+    expect(await shown(direct(shared, 'bix.org'))).toBe('bix.org')
     for (const host of ['bix.org', 'other.example']) {
       const socket = await secure({ host: '127.0.0.1', port: shared.port('https'), servername: host })
       expect(nameOf(socket.getPeerCertificate(true).raw)).toBe(host)
@@ -66,7 +70,7 @@ describe('each host has its own certificate', () => {
 })
 
 describe('what is agreed on', () => {
-  test('XEP-0368 §3: xmpp-client is answered, none is accepted, h2 is refused', async () => {
+  test('XEP-0368 §3, case 31: xmpp-client is answered, none is accepted, h2 is refused', async () => {
     const alpn = async (...names: string[]) => {
       const { socket } = await direct(shared, 'bix.org', { ALPNProtocols: names })
       socket.destroy()
@@ -83,12 +87,105 @@ describe('what is agreed on', () => {
     ['TLSv1.2', 'TLSv1.2'],
     ['TLSv1.1', 'refused'],
     ['TLSv1', 'refused'],
-  ] as const)('%s is %s on every door', async (maxVersion, result) => {
+  ] as const)('case 29: %s is %s on every door', async (maxVersion, result) => {
     const options: ConnectionOptions = { minVersion: 'TLSv1', maxVersion }
     expect(await agreed(direct(shared, 'bix.org', options))).toBe(result)
     expect(await agreed(startTls(shared, 'bix.org', options))).toBe(result)
     const https = { host: '127.0.0.1', port: shared.port('https'), ...options }
     expect(await agreed(secure(https).then((socket) => new WireClient(socket)))).toBe(result)
+  })
+})
+
+/** What openssl reports of one connection, until this was read; `input` is typed when the handshake is over. */
+async function openssl(port: number, options: string, input = '', until = /Verify return code/) {
+  const args = ['s_client', '-connect', `127.0.0.1:${port}`, '-alpn', 'xmpp-client', ...options.split(' ')]
+  const child = Bun.spawn(['openssl', ...args], { stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' })
+  void child.stdin.write(input)
+  let text = ''
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const chunk of stream) {
+      text += Buffer.from(chunk).toString()
+      if (until.test(text)) void child.stdin.end()
+    }
+  }
+  void child.stdin.flush()
+  await Promise.all([read(child.stdout), read(child.stderr), child.exited])
+  return text
+}
+
+const cipherOf = (text: string): string | undefined => /Cipher is (\S+)/.exec(text)?.[1]
+
+describe('what TLS 1.2 would still allow', () => {
+  test.each([
+    ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES128-GCM-SHA256'],
+    ['ECDHE-ECDSA-AES128-SHA', '(NONE)'],
+    ['ECDHE-ECDSA-AES256-SHA384', '(NONE)'],
+    ['AES128-GCM-SHA256', '(NONE)'],
+    ['ECDHE-ECDSA-NULL-SHA', '(NONE)'],
+    ['AECDH-AES128-SHA', '(NONE)'],
+  ])('RFC 9325 §4.2.1, case 29: %s gets %s on every door', async (cipher, agreed) => {
+    const old = `-tls1_2 -cipher ${cipher}:@SECLEVEL=0`
+    expect(cipherOf(await openssl(shared.port('c2s-tls'), old))).toBe(agreed)
+    expect(cipherOf(await openssl(shared.port('c2s'), `${old} -starttls xmpp -xmpphost bix.org`))).toBe(
+      agreed,
+    )
+    expect(cipherOf(await openssl(shared.port('https'), old))).toBe(agreed)
+  })
+
+  test('case 29: no compression, and nobody negotiates anew', async () => {
+    const text = await openssl(shared.port('c2s-tls'), '-tls1_2', 'R\n', /alert/)
+    expect(text).toContain('Compression: NONE')
+    expect(text).toContain('alert no renegotiation')
+  })
+
+  test('tls.min = "1.3" holds on every door', async () => {
+    await using own = await wire({ tls: 'min = "1.3"' })
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const options: ConnectionOptions = { maxVersion }
+      const result = maxVersion === 'TLSv1.3' ? maxVersion : 'refused'
+      expect(await agreed(direct(own, 'bix.org', options))).toBe(result)
+      expect(await agreed(startTls(own, 'bix.org', options))).toBe(result)
+      const https = { host: '127.0.0.1', port: own.port('https'), ...options }
+      expect(await agreed(secure(https).then((socket) => new WireClient(socket)))).toBe(result)
+    }
+  })
+})
+
+describe('what a client brings along', () => {
+  test('XEP-0388 §4, case 32: nobody may send data before the handshake is over', async () => {
+    // A ticket comes with the first words of the server, if at all, and says how much may be sent early.
+    const header = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='bix.org'>\n`
+    for (const [port, input] of [
+      ['c2s-tls', header],
+      ['https', 'GET /livez HTTP/1.1\r\nHost: bix.org\r\n\r\n'],
+    ] as const) {
+      const text = await openssl(shared.port(port), '-tls1_3', input, /stream:features|200 OK/)
+      expect(text.match(/Max Early Data: [1-9]/)).toBeNull()
+    }
+  })
+
+  test('case 33: nobody is asked for a certificate, and one that is brought proves nothing', async () => {
+    const pair = createSelfSigned(['romeo@bix.org'], Date.now())
+    for (const client of [await direct(shared, 'bix.org', pair), await startTls(shared, 'bix.org', pair)]) {
+      const features = await client.opens('bix.org')
+      expect(features.toString()).not.toContain('EXTERNAL')
+      client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>`)
+      expect((await client.next()).toString()).toContain('invalid-mechanism')
+      client.close()
+    }
+  })
+
+  test('case 31: HTTP inside TLS is no stream, and a stream no request', async () => {
+    const http = await direct(shared, 'bix.org')
+    http.send('GET / HTTP/1.1\r\nHost: bix.org\r\n\r\n')
+    await http.end()
+    expect(http.text).toContain('not-well-formed')
+    const socket = await secure({ host: '127.0.0.1', port: shared.port('https') })
+    let answer = ''
+    socket.on('data', (bytes: Buffer) => (answer += bytes.toString()))
+    socket.write(`<?xml version='1.0'?><stream:stream to='bix.org'>\r\n\r\n`)
+    await new Promise((resolve) => socket.once('close', resolve))
+    expect(answer).toMatch(/^(HTTP\/1.1 400 |$)/)
   })
 })
 
@@ -170,8 +267,8 @@ describe('a new certificate', () => {
   })
 })
 
-describe('bad input (cases 8 to 12, 75)', () => {
-  test('what came in the clear behind <starttls/> is not taken for part of the encrypted stream', async () => {
+describe('bad input', () => {
+  test('case 26: what came in the clear behind <starttls/> is not taken for part of the encrypted stream', async () => {
     const client = await WireClient.tcp(shared.port('c2s'))
     await client.opens('bix.org')
     client.send(
@@ -182,7 +279,7 @@ describe('bad input (cases 8 to 12, 75)', () => {
     expect(client.text).not.toContain('evil')
   })
 
-  test('a handshake that stops half-way is cut off', async () => {
+  test('case 22: a handshake that stops half-way is cut off', async () => {
     const silent = await WireClient.tcp(shared.port('c2s-tls'))
     const half = await WireClient.tcp(shared.port('c2s-tls'))
     half.send(Buffer.from('160301020001000', 'hex'))
@@ -205,7 +302,7 @@ describe('bad input (cases 8 to 12, 75)', () => {
     ],
   ]
   for (const port of ['c2s', 'c2s-tls'] as const) {
-    test.each(garbage)(`%s on ${port} ends that connection and no other`, async (_name, bytes) => {
+    test.each(garbage)(`case 24: %s on ${port} ends that connection and no other`, async (_name, bytes) => {
       const socket = connect(shared.port(port), '127.0.0.1')
       socket.on('error', () => undefined)
       // Read and thrown away: whatever it is, the connection must end.
@@ -219,7 +316,7 @@ describe('bad input (cases 8 to 12, 75)', () => {
     })
   }
 
-  test('a client that resets in the middle of everything leaves nothing behind', async () => {
+  test('case 25: clients that reset in the middle of everything leave nothing behind', async () => {
     for (let i = 0; i < 20; i++) {
       const client = await WireClient.tcp(shared.port(i % 2 ? 'c2s' : 'c2s-tls'))
       if (i % 2) await client.opens('bix.org')

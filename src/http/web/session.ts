@@ -79,8 +79,7 @@ const hash = (id: string): string => createHash('sha256').update(id).digest('bas
 
 /** The __Host- prefix needs Secure, which a browser refuses on this machine's plain listener. */
 function cookieOf(c: Ctx): { name: string; secure: boolean } {
-  const { peer } = c.env
-  const secure = (peer.kind === 'tcp' && peer.tls) || c.req.header('x-forwarded-proto') === 'https'
+  const secure = c.get('https')
   return { name: secure ? '__Host-belfry' : 'belfry', secure }
 }
 

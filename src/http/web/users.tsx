@@ -128,7 +128,13 @@ function stateOf(deps: HttpDeps, account: Account) {
 }
 
 export const UserPage = ({ deps, admin, notice, error, account }: Props & { account: Account }) => (
-  <Layout title={account.jid} admin={admin} here="users" {...{ notice, error }}>
+  <Layout
+    title={account.jid}
+    admin={admin}
+    here="users"
+    simulator={deps.world.config.push.simulator}
+    {...{ notice, error }}
+  >
     <p class="crumb">
       <a href="/admin/users">Users</a>
     </p>
