@@ -23,6 +23,8 @@ const KEPT_TEXT = 4096
 const MINUTE = 60_000
 /** Messages of one chat that come within this time after a burst are one push: the last. */
 const BURST_WAIT_MS = 5_000
+/** What a session says of its person when nobody is there (RFC 6121 §4.7.2.1). */
+const AWAY = new Set(['away', 'xa'])
 /** Devices whose pushes of the last minute are counted. */
 const COUNTED = 10_000
 
@@ -101,9 +103,10 @@ function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, bad
   const deviceState: DeviceState = {
     connection: connectionOf(own),
     took: own !== undefined && ring.takers.includes(own),
+    ringsWhenAway: device.options.away === true,
     filter: filtered(device.options, factsOf(t, ring)),
   }
-  const elsewhere = ring.takers.some((session) => session !== own && connectionOf(session) === 'active')
+  const elsewhere = useOf(ring.takers.filter((session) => session !== own))
   const { hold, inactive_wait } = t.config.push
   const waits = { elsewhere: hold, inactive: inactive_wait }
   const { verdict, rule, until } = decide(deviceState, { ...state, elsewhere }, waits, t.now)
@@ -126,7 +129,16 @@ function connectionOf(session: Session | undefined): Connection {
   if (!session || !session.available) return 'none'
   if (session.hibernating) return 'hibernating'
   if (session.suspect) return 'suspect'
-  return session.inactive ? 'inactive' : 'active'
+  if (session.inactive) return 'inactive'
+  return isAway(session) ? 'away' : 'active'
+}
+
+const isAway = ({ presence }: Session): boolean => AWAY.has((presence && childText(presence, 'show')) ?? '')
+
+function useOf(others: readonly Session[]): AccountState['elsewhere'] {
+  const connections = new Set(others.map(connectionOf))
+  if (connections.has('active')) return 'in-use'
+  return connections.has('away') ? 'away' : 'none'
 }
 
 function stateOf(t: Trip, { account, from, el, proposal }: Ring): AccountState {
@@ -135,7 +147,7 @@ function stateOf(t: Trip, { account, from, el, proposal }: Ring): AccountState {
   return {
     proposal,
     disabled: account.disabled,
-    elsewhere: false,
+    elsewhere: 'none',
     notify: notifyRule(t.store, account, from.bare),
     mention: mentions(el, account.jid),
     // Who asks to become a contact is none yet.

@@ -16,7 +16,7 @@ export interface RoomFilter {
 
 /** What an app asked for when it registered. Whatever is absent was not asked for, and the server's own rules hold. */
 export interface DeviceOptions {
-  /** Ring also while sessions are there but all of them say `away` (tigase:push:away:0). Kept; no rule asks for it yet. */
+  /** Ring at once also while sessions are there but all of them say `away` or `xa` (tigase:push:away:0). */
   readonly away?: true
   /** The app wants a push's importance to follow its content (tigase:push:priority:0). */
   readonly byContent?: true

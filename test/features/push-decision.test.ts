@@ -137,6 +137,29 @@ describe('another device is in use', () => {
     expect(kinds(p)).toEqual(['body'])
   })
 
+  for (const [show, away, expected] of [
+    ['away', ` away='true'`, ['body']],
+    ['xa', ` away='true'`, ['body']],
+    ['dnd', ` away='true'`, []],
+    ['away', '', []],
+  ] as const)
+    test(`tigase:push:away:0: a desk that says ${show} holds ${expected.length > 0 ? 'nothing' : 'the ring'} back${away === '' ? ' without it' : ''}`, async () => {
+      using p = play({ toml: PUSH })
+      const { romeo } = await cast(p)
+      const desk = await atDesk(p)
+      const enable = `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${'1'.repeat(64)}'${away}><priority xmlns='tigase:push:priority:0'/></enable>`
+      const phone = await p.bound('juliet@bix.org/phone')
+      await phone.asks('set', enable)
+      phone.sends('</stream:stream>')
+      desk.sends(`<presence><show>${show}</show></presence>`)
+      await desk.settles()
+      await says(romeo, chat('hist!'), desk)
+      expect(kinds(p)).toEqual([...expected])
+      p.clock.advance(30_000)
+      await settle(p)
+      expect(kinds(p)).toEqual(['body'])
+    })
+
   test('a call does not wait', async () => {
     using p = play({ toml: PUSH })
     const { romeo } = await cast(p)
