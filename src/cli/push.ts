@@ -38,7 +38,11 @@ export function addPush(program: Command, context: ContextOf): void {
     .command('rules')
     .description('which messages ring; the first rule that fits counts')
     .action(() => {
-      const rows = PUSH_RULES.map(({ rule, kind, what }) => ({ rule, does: kind, what }))
+      const rows = PUSH_RULES.map(({ rule, kind, setting, what }) => ({
+        rule,
+        does: setting === undefined ? kind : `${kind} (push.${setting})`,
+        what,
+      }))
       context().out.table(rows, ['rule', 'does', 'what'])
     })
   push

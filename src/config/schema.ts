@@ -203,6 +203,22 @@ const push = z.strictObject({
   expiration: duration('7d').describe(
     'How long a push is tried and kept for a phone that is off; Apple keeps 30 days.',
   ),
+  reactions: z
+    .enum(['nothing', 'badge', 'silent'])
+    .default('nothing')
+    .describe(
+      'What a reaction does to a phone: nothing, one more on the icon, or wake the app unseen (Apple lets few through).',
+    ),
+  corrections: z
+    .enum(['nothing', 'silent'])
+    .default('nothing')
+    .describe('What the correction of a message does: nothing, or wake the app unseen.'),
+  retractions: z
+    .enum(['badge', 'silent'])
+    .default('badge')
+    .describe(
+      'What taking a message back does: lower the number on the icon, or wake the app unseen as well.',
+    ),
   ring_time: duration('1m').describe('How long a call rings; a push about it is worth nothing later.'),
   proxy: httpUrl
     .optional()

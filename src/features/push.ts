@@ -1,10 +1,11 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
 import { createHash } from 'node:crypto'
 import { callNews } from '../push/calls.ts'
-import { classify, type Proposal } from '../push/classify.ts'
+import { classify, isUpdate, type Proposal } from '../push/classify.ts'
 import { coalesce, holdPush, resumeHolds, sessionOf } from '../routing/holds.ts'
 import { notifyRule } from '../routing/notify-rule.ts'
 import { isQuiet } from '../routing/quiet.ts'
+import { showCount } from '../routing/read.ts'
 import type { Session } from '../routing/session.ts'
 import { type AccountState, type Connection, decide, type DeviceState } from '../push/decide.ts'
 import { filtered, type StanzaFacts } from '../push/filters.ts'
@@ -38,8 +39,8 @@ export const push: Feature = {
 }
 
 function settled(t: Transit, to: Jid, outcome: Outcome): void {
-  const proposal = classify(t.stanza.el)
-  if (proposal.kind === 'nothing' || !matters(t)) return
+  const proposal = classify(t.stanza.el, t.config.push)
+  if (isNothing(proposal) || !matters(t)) return
   const account = t.store.accounts.find(to.bare)
   if (!account) return
   const { el, from, kind } = t.stanza
@@ -53,13 +54,16 @@ function matters({ config: { push, webhook } }: Trip): boolean {
   return push.apps.length > 0 || push.simulator || webhook.url !== undefined
 }
 
+/** What is nothing only by the operator's choice has a verdict that says so. */
+const isNothing = ({ kind, rule }: Proposal): boolean => kind === 'nothing' && !isUpdate(rule)
+
 /** What was thought to be seen and was not rings after all, unless it did before. */
 function unseen(t: Trip, messages: readonly Given[]): void {
   if (!matters(t)) return
   for (const { id, account, el, live } of messages) {
     const { from } = el.attrs
-    const proposal = classify(el)
-    if (!live || from === undefined || proposal.kind === 'nothing') continue
+    const proposal = classify(el, t.config.push)
+    if (!live || from === undefined || isNothing(proposal)) continue
     if (t.store.push.rang(account.id, String(id))) continue
     consider(t, { account, el, from: Jid.parse(from), id, proposal, outcome: 'held', takers: [] })
   }
@@ -85,10 +89,10 @@ function consider(t: Trip, ring: Ring): void {
   const devices = t.store.push.devices.of(account.id)
   if (devices.length > 0) {
     const state = stateOf(t, ring)
-    const counts = proposal.kind === 'ring' && state.notify !== 'never'
-    if (counts) {
+    if (counts(state)) {
       const { unread_per_user } = t.config.limits
       t.store.unread.add(account.id, { id, peer: from.bare, ref: el.attrs.id }, unread_per_user)
+      if (proposal.kind === 'badge') showCount(t, account)
     }
     const badge = t.store.unread.count(account.id)
     for (const device of devices) decideFor(t, ring, device, state, badge)
@@ -96,6 +100,10 @@ function consider(t: Trip, ring: Ring): void {
   if (t.config.webhook.url !== undefined && !seen && outcome !== 'none' && hasBody(el))
     t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))
 }
+
+/** Whether the number on the icon grows. What was taken back has been counted down by then. */
+const counts = ({ proposal: { kind, rule }, notify }: AccountState): boolean =>
+  (kind === 'ring' || (kind === 'badge' && rule !== 'retraction')) && notify !== 'never'
 
 function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, badge: number): void {
   const { account, id } = ring
@@ -115,15 +123,21 @@ function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, bad
     return t.store.push.record({ ...entry, verdict: 'suppressed' })
   }
   const push = pushOf(t, ring, device, badge)
+  // It may replace an older one of the chat, and what it changes is not the number.
+  if (ring.proposal.kind === 'silent')
+    return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from), badge: undefined })
   if (verdict === 'hold') return holdPush(t, { ...push, device }, rule, until ?? t.now)
   const wait = burstEnd(t, ring, device)
   if (wait !== undefined) {
-    const collapseId = `chat-${createHash('sha256').update(ring.from.bare).digest('hex').slice(0, 32)}`
-    return holdPush(t, { ...push, device, collapseId }, 'burst', wait)
+    return holdPush(t, { ...push, device, collapseId: chatId('chat', ring.from) }, 'burst', wait)
   }
   t.store.unread.tell(device.id, badge)
   t.store.push.queue(push)
 }
+
+/** All of one chat have it. 64 bytes is Apple's limit. */
+const chatId = (kind: string, from: Jid): string =>
+  `${kind}-${createHash('sha256').update(from.bare).digest('hex').slice(0, 32)}`
 
 function connectionOf(session: Session | undefined): Connection {
   if (!session || !session.available) return 'none'

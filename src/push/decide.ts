@@ -2,7 +2,7 @@
  * Whether one device is rung for one message. Pure: what is known goes in, a verdict with its rule's name comes out;
  * every verdict is recorded. First match wins; `belfry push rules` and the documentation print `what`.
  */
-import type { Proposal } from './classify.ts'
+import { isUpdate, type Proposal } from './classify.ts'
 
 /** How the device itself is connected, by the session that registered it. */
 export type Connection =
@@ -69,8 +69,11 @@ export interface DecisionRule {
   readonly wait?: (waits: Waits) => number
 }
 
-/** Calls cannot wait: who is called is called now. */
-const isCall = ({ proposal }: AccountState): boolean => proposal.rule === 'call'
+/** The app is woken, and nobody sees it. */
+const isUnseen = ({ proposal }: AccountState): boolean => proposal.kind === 'silent'
+
+/** Who is called is called now, and what nobody sees disturbs nobody. */
+const canWait = (state: AccountState): boolean => state.proposal.rule !== 'call' && !isUnseen(state)
 
 /** The app is open; where the device asked for it, only if its person is there as well. */
 const isOpen = ({ connection, ringsWhenAway }: DeviceState): boolean =>
@@ -92,8 +95,9 @@ export const DECISION_RULES: readonly DecisionRule[] = [
   {
     rule: 'not-for-ringing',
     verdict: 'suppress',
-    what: 'The message only changes the badge or nothing that is seen',
-    applies: (_, { proposal }) => proposal.kind !== 'ring',
+    what: 'The message changes nothing, or only the number on the icon',
+    // The end of a call is told only to the phones that it has rung: features/calls.ts.
+    applies: (_, { proposal: { kind, rule } }) => kind !== 'ring' && !(kind === 'silent' && isUpdate(rule)),
   },
   {
     rule: 'muted',
@@ -129,7 +133,7 @@ export const DECISION_RULES: readonly DecisionRule[] = [
     rule: 'session-active',
     verdict: 'suppress',
     what: 'The app is open on this device and has the message',
-    applies: (device) => device.took && isOpen(device),
+    applies: (device, state) => device.took && (isOpen(device) || (isUnseen(state) && isBehind(device))),
   },
   {
     rule: 'inactive-unacked',
@@ -142,7 +146,7 @@ export const DECISION_RULES: readonly DecisionRule[] = [
     rule: 'other-device-active',
     verdict: 'hold',
     what: 'Another device is in use: it rings unless the message is read there soon',
-    applies: (device, state, { elsewhere }) => isElsewhere(device, state) && !isCall(state) && elsewhere > 0,
+    applies: (device, state, { elsewhere }) => isElsewhere(device, state) && canWait(state) && elsewhere > 0,
     wait: ({ elsewhere }) => elsewhere,
   },
 ]

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { DeviceOptions } from '../store/devices.ts'
 import type { CallFacts } from '../store/push.ts'
+import { isUpdate } from './classify.ts'
 import { type BodyPolicy, policyFor } from './policy.ts'
 import { type Content, IV_BYTES, seal } from './sealed.ts'
 import { cut, encodedSize, fitted } from './text.ts'
@@ -74,6 +75,7 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   const { style, options } = how
   // Nothing is said: only the number on the icon changes.
   if (input.kind === 'badge') return { aps: { badge: input.badge ?? 0 }, account: input.account }
+  if (isUpdate(input.kind)) return updatePayload(input, how)
   if (options.encryption)
     return sealedPayload(input, how, alertOf(input, how, 'none', undefined), ALERT_BYTES)
   const policy = policyFor(style.body, options)
@@ -88,6 +90,17 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   // Text that stands twice in the payload takes its room twice, so what is built once may have to be cut again.
   const payload = text ? (fitted(text, ALERT_BYTES, build) ?? build(undefined)) : build(undefined)
   return encodedSize(payload) <= ALERT_BYTES ? payload : build(undefined, true)
+}
+
+/** Wakes the app, which fetches what has changed. */
+function updatePayload(input: PayloadInput, { style, options }: PayloadOptions): Payload {
+  const shown = options.encryption === undefined && showsSender(policyFor(style.body, options))
+  return {
+    aps: { 'content-available': 1 },
+    account: input.account,
+    ...(shown ? { from: input.sender, event: input.kind } : {}),
+    'stanza-id': input.messageId,
+  }
 }
 
 /** For PushKit: what CallKit shows. `aps` says nothing. */

@@ -74,7 +74,7 @@ function expire(t: Trip, id: number): void {
   const { unread } = t.store
   const badge = unread.count(account.id)
   if (held.hold === 'badge') {
-    if (unread.told(held.device_id) <= badge) return void t.store.held.drop(held)
+    if (unread.told(held.device_id) === badge) return void t.store.held.drop(held)
   } else {
     const reason = reasonToStay(t, account, held)
     if (reason) return drop(t, held, 'withdrawn', reason)

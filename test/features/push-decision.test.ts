@@ -391,6 +391,90 @@ describe('what a person wants', () => {
   })
 })
 
+describe('reactions, corrections and retractions', () => {
+  const REACTION = `<reactions xmlns='urn:xmpp:reactions:0' id='m1'><reaction>👍</reaction></reactions><store xmlns='urn:xmpp:hints'/>`
+  const CORRECTION = `<body>hist, Romeo!</body><replace xmlns='urn:xmpp:message-correct:0' id='m1'/>`
+  const RETRACTION = `<retract xmlns='urn:xmpp:message-retract:1' id='m1'/><store xmlns='urn:xmpp:hints'/>`
+  const set = (settings: string) => PUSH.replace('burst = 3\n', `burst = 3\n${settings}\n`)
+  const update = (payload: string) => `<message to='juliet@bix.org' type='chat' id='u'>${payload}</message>`
+
+  const rows: [what: string, settings: string, payload: string, expected: object[], said: string[]][] = [
+    ['a reaction does nothing by itself', '', REACTION, [], ['suppressed reaction']],
+    [
+      'XEP-0444: reactions = "badge": one more, without a ring',
+      'reactions = "badge"',
+      REACTION,
+      [{ kind: 'badge', badge: 2, messageId: 'badge' }],
+      ['suppressed reaction', 'held badge'],
+    ],
+    [
+      'XEP-0444: reactions = "silent": the app is woken, the number stays',
+      'reactions = "silent"',
+      REACTION,
+      [{ kind: 'reaction', badge: null }],
+      [],
+    ],
+    ['a correction does nothing by itself', '', CORRECTION, [], ['suppressed correction']],
+    [
+      'XEP-0308: corrections = "silent": the app is woken',
+      'corrections = "silent"',
+      CORRECTION,
+      [{ kind: 'correction', badge: null }],
+      [],
+    ],
+    [
+      'XEP-0424: retractions = "silent": the app is woken and the number goes down',
+      'retractions = "silent"',
+      RETRACTION,
+      [
+        { kind: 'retraction', badge: null },
+        { kind: 'badge', badge: 0 },
+      ],
+      ['held badge'],
+    ],
+  ]
+  for (const [what, settings, payload, expected, said] of rows)
+    test(what, async () => {
+      using p = play({ toml: set(settings) })
+      const { romeo } = await cast(p)
+      await says(romeo, chat('hist!', 'm1'))
+      await says(romeo, update(payload))
+      p.clock.advance(2_000)
+      await settle(p)
+      expect(rung(p)).toMatchObject([{ kind: 'body', badge: 1 }, ...expected])
+      expect(verdicts(p).sort()).toEqual(said.sort())
+    })
+
+  test('two reactions within the wait are one push that changes the number', async () => {
+    using p = play({ toml: set('reactions = "badge"') })
+    const { romeo } = await cast(p)
+    await says(romeo, update(REACTION))
+    await says(romeo, update(REACTION))
+    p.clock.advance(10_000)
+    await settle(p)
+    expect(rung(p)).toEqual([{ kind: 'badge', badge: 2, messageId: 'badge' }])
+  })
+
+  test('a muted chat neither counts them nor wakes for them', async () => {
+    for (const reactions of ['badge', 'silent']) {
+      using p = play({ toml: set(`reactions = "${reactions}"`) })
+      const { romeo } = await cast(p)
+      const desk = await p.bound('juliet@bix.org/desk')
+      const notify = `<notify xmlns='urn:xmpp:notification-settings:1'><never/></notify>`
+      const item = `<item id='romeo@bix.org'><conference xmlns='urn:xmpp:bookmarks:1'><extensions>${notify}</extensions></conference></item>`
+      await desk.asks(
+        'set',
+        `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:bookmarks:1'>${item}</publish></pubsub>`,
+      )
+      desk.sends('</stream:stream>')
+      await says(romeo, update(REACTION))
+      p.clock.advance(10_000)
+      await settle(p)
+      expect(p.pushed).toEqual([])
+    }
+  })
+})
+
 describe('a burst', () => {
   test('above push.burst in a minute the messages of a chat are one push, and the last rings', async () => {
     using p = play({ toml: RATES })

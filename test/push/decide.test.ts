@@ -12,6 +12,7 @@ import {
 const NOW = 1_000_000
 const WAITS: Waits = { elsewhere: 30_000, inactive: 3_000 }
 const RING: Proposal = { kind: 'ring', rule: 'body' }
+const SILENT: Proposal = { kind: 'silent', rule: 'reaction' }
 const CALL: Proposal = { kind: 'ring', rule: 'call' }
 
 const device = (more: Partial<DeviceState> = {}): DeviceState => ({
@@ -105,9 +106,21 @@ const ROWS: readonly Row[] = [
     is: 'suppress marker',
   },
   {
-    what: 'a reaction',
-    state: { proposal: { kind: 'silent', rule: 'reaction' } },
+    what: 'a reaction that only counts',
+    state: { proposal: { kind: 'badge', rule: 'reaction' } },
     is: 'suppress reaction',
+  },
+  { what: 'a reaction that wakes the app', state: { proposal: SILENT }, is: 'send away' },
+  {
+    what: 'what nobody sees does not wait for another device',
+    state: { proposal: SILENT, elsewhere: 'in-use' },
+    is: 'send away',
+  },
+  {
+    what: 'an app in the background that has it need not be woken for it',
+    device: { connection: 'inactive', took: true },
+    state: { proposal: SILENT },
+    is: 'suppress session-active',
   },
   { what: 'the chat is muted', state: { notify: 'never', mention: true }, is: 'suppress muted' },
   { what: 'the chat always rings', state: { notify: 'always' }, is: 'send away' },

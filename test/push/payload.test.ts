@@ -164,6 +164,21 @@ describe('a payload', () => {
     }
   })
 
+  test('of a reaction, correction or retraction wakes the app and shows nothing', () => {
+    for (const kind of ['reaction', 'correction', 'retraction']) {
+      const update = { ...input, kind, badge: null }
+      expect(compose(update, 'full')).toEqual({
+        aps: { 'content-available': 1 },
+        account: 'juliet@bix.org',
+        from: 'romeo@bix.org',
+        event: kind,
+        'stanza-id': '17',
+      })
+      for (const hidden of [compose(update, 'none'), compose(update, 'full', sealing)])
+        expect(Object.keys(hidden)).toEqual(['aps', 'account', 'stanza-id'])
+    }
+  })
+
   test('stays below the limit whatever the names are', () => {
     const long = '漢'.repeat(680)
     for (const policy of ['sender', 'full'] as const) {
