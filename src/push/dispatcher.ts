@@ -50,6 +50,9 @@ export class Dispatcher {
   readonly #held = new Map<number, { readonly due: number; cancel: () => void }>()
   #refilling = false
   #missed = false
+  readonly #underWay = new Set<number>()
+  /** Rows that are taken back although they are here. */
+  readonly #recalled = new Set<number>()
   readonly #deviceUntil = new Map<number, number>()
   #answers: Answer[] = []
   #recording = false
@@ -68,6 +71,7 @@ export class Dispatcher {
   start(): void {
     this.#running = true
     this.#options.push.queued = (job) => this.#take(job)
+    this.#options.push.recall = (id) => this.#recall(id)
     this.notify()
   }
 
@@ -116,6 +120,7 @@ export class Dispatcher {
   async stop(drainMs: number): Promise<void> {
     this.#running = false
     this.#options.push.queued = undefined
+    this.#options.push.recall = undefined
     for (const held of this.#held.values()) held.cancel()
     for (const lane of this.#lanes.values()) lane.stop()
     const { apns, webhook } = this.#options
@@ -129,6 +134,13 @@ export class Dispatcher {
         resolve()
       }
     })
+  }
+
+  /** Its row is about to be deleted: it must not be sent from memory either. */
+  #recall(id: number): (() => void) | undefined {
+    if (this.#underWay.has(id)) return undefined
+    if (this.#held.has(id) || (id > this.#lastId && !this.#behind)) this.#recalled.add(id)
+    return () => this.#recalled.delete(id)
   }
 
   #take(job: Job): void {
@@ -218,12 +230,14 @@ export class Dispatcher {
   async #send(lane: Lane, provider: Provider, job: Job): Promise<void> {
     let result: Result
     try {
+      this.#underWay.add(job.id)
       result = this.#hinder(job) ?? (await provider.send(job))
     } catch (error) {
       log.error('a push could not be sent', { provider: provider.name, error })
       result = { is: 'retry', reason: 'InternalError' }
     }
     this.#inFlight.set(provider, (this.#inFlight.get(provider) ?? 1) - 1)
+    this.#underWay.delete(job.id)
     lane.finished(job)
     this.#answer({ job, lane, result })
     this.notify()
@@ -232,6 +246,7 @@ export class Dispatcher {
   /** Why it is not sent now although its turn has come. */
   #hinder(job: Job): Result | undefined {
     const now = this.#options.clock.now()
+    if (this.#recalled.delete(job.id)) return { is: 'drop', reason: 'Withdrawn' }
     if (job.expiresAt <= now) return { is: 'drop', reason: 'Expired' }
     if (!job.device) return undefined
     if (now - job.createdAt > STALE_MS || job.attempts > 0) {

@@ -29,7 +29,7 @@ export function resumeHolds(t: Trip): void {
   for (const { id, next_at } of t.store.held.all()) watch(t, id, next_at)
 }
 
-/** Takes back what is held for a chat, up to a message and from one on; `rule` says why. Within a trip. */
+/** Takes back what no phone was told of a chat yet, up to a message and from one on. Within a trip. */
 export function withdraw(
   t: Trip,
   account: Account,
@@ -38,10 +38,31 @@ export function withdraw(
   rule: string,
   from = 0,
 ): void {
-  for (const held of t.store.held.ofChat(account.id, sender)) {
-    const id = Number(held.message_id)
-    if (held.kind !== 'badge' && id <= upTo && id >= from) drop(t, held, 'withdrawn', rule)
+  for (const waiting of t.store.held.waitingOf(account.id, sender)) {
+    const id = Number(waiting.message_id)
+    if (isOfMessage(waiting) && id <= upTo && id >= from) drop(t, waiting, 'withdrawn', rule)
   }
+}
+
+/** The same of one message, for the devices that `from` chooses. Within a trip. */
+export function withdrawFrom(
+  t: Trip,
+  account: Account,
+  messageId: string,
+  rule: string,
+  from: (waiting: HeldPush) => boolean,
+): void {
+  for (const waiting of t.store.held.waitingAbout(account.id, messageId))
+    if (isOfMessage(waiting) && from(waiting)) drop(t, waiting, 'withdrawn', rule)
+}
+
+/** A call rings on its own terms, and a number is told for its own sake. */
+const isOfMessage = ({ kind }: HeldPush): boolean => kind !== 'badge' && !kind.startsWith('call')
+
+/** What waited for another device need not: nobody is there after all. Within a trip. */
+export function stopWaiting(t: Trip, account: Account, messageId: string): void {
+  for (const waiting of t.store.held.waitingAbout(account.id, messageId))
+    if (waiting.hold === 'other-device-active') expire(t, waiting.id)
 }
 
 /** A newer one of the same chat takes the place of those that wait for the end of a burst. */

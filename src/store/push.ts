@@ -92,6 +92,8 @@ export class Push {
   readonly devices: Devices
   /** Set by the dispatcher: gets each row once its transaction is on disk. */
   queued: ((job: Job) => void) | undefined
+  /** Set by the dispatcher: it never sends this row; returns how to undo that, or undefined where it is too late. */
+  recall: ((id: number) => (() => void) | undefined) | undefined
 
   readonly #db: Db
   readonly #random: Random
@@ -237,10 +239,10 @@ export class Push {
     })
   }
 
-  /** The push has come to its end. */
-  done(job: Job, verdict: VerdictName, rule: string, reason: string | undefined, at: number): void {
+  /** The push has come to its end; false where its row is gone already. */
+  done(job: Job, verdict: VerdictName, rule: string, reason: string | undefined, at: number): boolean {
     // The account or device may be gone, and the row with it: then there is nobody left to explain anything to.
-    if (this.#delete({ id: job.id }) === 0) return
+    if (this.#delete({ id: job.id }) === 0) return false
     this.record({
       account: job.accountId,
       device: job.device?.id,
@@ -250,6 +252,7 @@ export class Push {
       reason,
       at,
     })
+    return true
   }
 
   /** It will not be sent by itself any more, but is kept for a replay. */

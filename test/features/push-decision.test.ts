@@ -430,7 +430,7 @@ describe('reactions, corrections and retractions', () => {
         { kind: 'retraction', badge: null },
         { kind: 'badge', badge: 0 },
       ],
-      ['held badge'],
+      ['held badge', 'withdrawn retracted'],
     ],
   ]
   for (const [what, settings, payload, expected, said] of rows)

@@ -450,6 +450,50 @@ test('case 72: a device that is removed while its push waits is not rung', async
   expect(sim.received.filter((r) => r.status === 200).map(({ token }) => token)).toEqual([deviceToken(2)])
 })
 
+describe('a row that is taken back', () => {
+  /** Deletes it as the store does, unless it is too late. */
+  const takeBack = (messageId: string) =>
+    run(() => store.held.waitingAbout(juliet.id, messageId).map((row) => store.held.drop(row)))
+
+  test('is not sent when its lane goes on, and leaves no word on the device', async () => {
+    const sending = dispatcher({ apns: apns() })
+    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+    const phone = await device(1)
+    await queue(phone, 'm1')
+    await until(() => sending.paused().length > 0)
+    for (const id of ['m2', 'm3']) await queue(phone, id)
+    expect(await takeBack('m2')).toEqual([true])
+    sending.resume()
+    await verdicts(2)
+    await until(() => sending.size === 0)
+    expect(sim.received.filter(({ status }) => status === 200).map((r) => r.collapseId)).toEqual(['m1', 'm3'])
+    expect(store.push.devices.get(phone.id)?.lastReason).toBeNull()
+  })
+
+  test('stays where it is on the wire already', async () => {
+    dispatcher({ apns: apns() })
+    sim.script({ delayMs: 50 })
+    await queue(await device(1), 'm1')
+    await sim.until(1)
+    expect(await takeBack('m1')).toEqual([false])
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm1' }])
+  })
+
+  test('is sent all the same when the trip that took it back has failed', async () => {
+    const sending = dispatcher({ apns: apns() })
+    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+    await queue(await device(1), 'm1')
+    await until(() => sending.paused().length > 0)
+    const failed = run(() => {
+      for (const row of store.held.waitingAbout(juliet.id, 'm1')) store.held.drop(row)
+      throw new Error('thought better of it')
+    })
+    expect(await failed.catch(String)).toContain('better')
+    sending.resume()
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm1' }])
+  })
+})
+
 describe('a provider that fails', () => {
   test('is left in peace but for a few requests, until it is well again', async () => {
     let requests = 0
