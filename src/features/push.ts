@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { callNews } from '../push/calls.ts'
 import { classify, isUpdate, type Proposal } from '../push/classify.ts'
-import { coalesce, holdPush, resumeHolds, sessionOf } from '../routing/holds.ts'
+import { coalesce, holdPush, resumeHolds, sessionOf, stopWaiting } from '../routing/holds.ts'
+import { undoRinging } from '../routing/late.ts'
 import { notifyRule } from '../routing/notify-rule.ts'
 import { isQuiet } from '../routing/quiet.ts'
 import { showCount } from '../routing/read.ts'
@@ -35,6 +36,9 @@ export const push: Feature = {
   started: resumeHolds,
   settled,
   overdue: (t, _session, messages) => unseen(t, messages),
+  late(t, session, messages) {
+    if (matters(t)) undoRinging(t, session, messages)
+  },
   lost: (t, _account, messages) => unseen(t, messages),
 }
 
@@ -64,10 +68,17 @@ function unseen(t: Trip, messages: readonly Given[]): void {
     const { from } = el.attrs
     const proposal = classify(el, t.config.push)
     if (!live || from === undefined || isNothing(proposal)) continue
-    if (t.store.push.rang(account.id, String(id))) continue
+    if (t.store.push.rang(account.id, String(id))) {
+      if (!isUsed(t, account.jid)) stopWaiting(t, account, String(id))
+      continue
+    }
     consider(t, { account, el, from: Jid.parse(from), id, proposal, outcome: 'held', takers: [] })
   }
 }
+
+/** Whether somebody sits at one of the account's apps, as far as anybody knows. */
+const isUsed = (t: Trip, account: string): boolean =>
+  useOf([...t.sessions.of(account)].filter(({ suspect }) => !suspect)) !== 'none'
 
 interface Ring {
   readonly account: Account
@@ -89,7 +100,7 @@ function consider(t: Trip, ring: Ring): void {
   const devices = t.store.push.devices.of(account.id)
   if (devices.length > 0) {
     const state = stateOf(t, ring)
-    if (counts(state)) {
+    if (counts(state) && !shows(t, ring, devices)) {
       const { unread_per_user } = t.config.limits
       t.store.unread.add(account.id, { id, peer: from.bare, ref: el.attrs.id }, unread_per_user)
       if (proposal.kind === 'badge') showCount(t, account)
@@ -104,6 +115,15 @@ function consider(t: Trip, ring: Ring): void {
 /** Whether the number on the icon grows. What was taken back has been counted down by then. */
 const counts = ({ proposal: { kind, rule }, notify }: AccountState): boolean =>
   (kind === 'ring' || (kind === 'badge' && rule !== 'retraction')) && notify !== 'never'
+
+/** An app that never tells what was read shows at once what comes while it is open; no other phone waits for it. */
+function shows(t: Trip, { account, takers }: Ring, devices: readonly Device[]): boolean {
+  const open = takers.filter((session) => connectionOf(session) === 'active')
+  if (open.length === 0 || t.store.unread.settings(account.id).marks) return false
+  return devices.every(({ sessionKey }) =>
+    open.some((session) => session === sessionOf(t, account.jid, sessionKey)),
+  )
+}
 
 function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, badge: number): void {
   const { account, id } = ring

@@ -2,63 +2,20 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Actor } from '../support/actor.ts'
+import {
+  atDesk,
+  type Cast,
+  cast,
+  chat,
+  kinds,
+  PUSH,
+  RATES,
+  rung,
+  says,
+  settle,
+  verdicts,
+} from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
-
-const PUSH =
-  '[push]\nburst = 3\n[[push.apps]]\ntopic = "org.bix.chat"\n' +
-  'team_id = "ABCDE12345"\nkey_id = "ABC123DEFG"\nkey_file = "AuthKey.p8"'
-const RATES = `${PUSH}\n[limits]\nstanzas_per_second = 0\nbytes_per_second = 0`
-const chat = (body: string, id = body) =>
-  `<message to='juliet@bix.org' type='chat' id='${id}'><body>${body}</body></message>`
-
-const settle = async (p: Play) => {
-  for (let i = 0; i < 3; i++) await p.router.run(() => {})
-}
-
-interface Cast {
-  readonly romeo: Actor
-  readonly phone: Actor
-}
-
-/** Juliet's phone is registered and gone; romeo writes. */
-async function cast(p: Play, devices = ['phone']): Promise<Cast> {
-  const romeo = await p.online('romeo@bix.org/orchard')
-  let phone: Actor | undefined
-  for (const [i, resource] of devices.entries()) {
-    phone = await p.online(`juliet@bix.org/${resource}`)
-    const token = String(i + 1).repeat(64)
-    await phone.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${token}'/>`)
-    phone.sends('</stream:stream>')
-  }
-  if (!phone) throw new Error('no phone')
-  await settle(p)
-  return { romeo, phone }
-}
-
-/** Verdicts of juliet's devices, oldest first: "verdict rule". */
-function verdicts(p: Play): string[] {
-  const account = p.store.accounts.find('juliet@bix.org')
-  const all = account ? p.store.push.explain(account.id, 100) : []
-  return all.map(({ verdict, rule }) => `${verdict} ${rule}`).reverse()
-}
-
-const rung = (p: Play) => p.pushed.map(({ kind, badge, messageId }) => ({ kind, badge, messageId }))
-const kinds = (p: Play) => p.pushed.map(({ kind }) => kind)
-
-/** Juliet's desk is open, answers by itself and can mark. */
-async function atDesk(p: Play): Promise<Actor> {
-  const desk = await p.online('juliet@bix.org/desk')
-  await desk.settles()
-  desk.forget()
-  return desk
-}
-
-async function says(romeo: Actor, xml: string, desk?: Actor): Promise<void> {
-  romeo.sends(xml)
-  await romeo.settles()
-  await desk?.settles()
-}
 
 describe('another device is in use', () => {
   test('the phone waits, and rings when the time is over', async () => {
