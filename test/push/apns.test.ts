@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
 import { createSelfSigned } from '../../src/self-signed.ts'
+import { alarmsOf } from '../../src/push/alarms.ts'
 import { ApnsSender, type Verdict } from '../../src/push/apns.ts'
 import { loadApp } from '../../src/push/apns-credentials.ts'
 import { APNS_REASONS } from '../../src/push/apns-reasons.ts'
@@ -348,7 +349,22 @@ describe('credentials', () => {
     const where = { ...base, endpoint: sim.url, ca_file: file('ca.pem') }
     const pem = loadApp({ ...where, cert_file: file('c.pem'), cert_key_file: file('k.pem') })
     const p12 = loadApp({ ...where, p12_file: file('c.p12'), p12_password_file: file('password') })
-    for (const app of [pem, p12]) {
+    // In a P12 as Keychain writes it, the certificate is under another cipher than openssl's own.
+    openssl(
+      'pkcs12',
+      '-export',
+      '-legacy',
+      '-inkey',
+      'k.pem',
+      '-in',
+      'c.pem',
+      '-passout',
+      'pass:secret',
+      '-out',
+      'old.p12',
+    )
+    const old = loadApp({ ...where, p12_file: file('old.p12'), p12_password_file: file('password') })
+    for (const app of [pem, p12, old]) {
       const from = new ApnsSender({
         apps: [app],
         tokens: new MemoryTokens(),
@@ -357,8 +373,14 @@ describe('credentials', () => {
       })
       open.push(() => from.stop(0))
       expect((await from.send(request(1))).outcome).toBe('accepted')
+      if (app.credential.kind === 'certificate') await app.credential.read
+      const days = ((from.apps()[0]?.expires ?? 0) - Date.now()) / 86_400_000
+      expect(Math.round(days)).toBe(2)
+      const soon = { now: Date.now(), alarmAfter: Infinity, certificateAlarm: 30 * 86_400_000 }
+      const facts = { ...soon, oldest: undefined, lanes: [], clockOffset: undefined, dead: 0 }
+      expect(alarmsOf({ ...facts, apps: from.apps() })[0]?.text).toContain('ends in 2 days')
     }
-    expect(sim.received.map((r) => r.headers.authorization)).toEqual([undefined, undefined])
+    expect(sim.received.map((r) => r.headers.authorization)).toEqual([undefined, undefined, undefined])
     writeFileSync(file('password'), 'wrong\n')
     expect(() => loadApp({ ...where, p12_file: file('c.p12'), p12_password_file: file('password') })).toThrow(
       /c\.p12/,
