@@ -7,7 +7,7 @@ import type { CallFacts } from '../store/push.ts'
 import { isUpdate } from './classify.ts'
 import { type BodyPolicy, policyFor } from './policy.ts'
 import { type Content, IV_BYTES, seal } from './sealed.ts'
-import { cut, encodedSize, fitted } from './text.ts'
+import { cut, cutEncoded, encodedSize, fitted } from './text.ts'
 
 export interface PayloadInput {
   /** Rule of classify.ts that proposed the push, or `call-missed`. */
@@ -105,19 +105,29 @@ function updatePayload(input: PayloadInput, { style, options }: PayloadOptions):
 
 /** For PushKit: what CallKit shows. `aps` says nothing. */
 export function composeCall(input: PayloadInput, how: PayloadOptions): Payload {
-  const { call } = input
   if (how.options.encryption) return sealedPayload(input, how, {}, VOIP_BYTES)
+  const { call, sender } = input
   const shown = showsSender(policyFor(how.style.body, how.options))
   const ringing = input.kind === 'call'
-  return {
-    ...how.style.custom,
+  const least = {
     aps: {},
     account: input.account,
     call: ringing ? 'proposed' : 'ended',
     ...(call ? { sid: call.sid } : {}),
-    ...(shown ? { from: input.sender, ...(call ? { sender: call.from } : {}) } : {}),
     ...(ringing ? { media: call?.media ?? [] } : {}),
   }
+  if (!shown) return fitting([{ ...how.style.custom, ...least }, least])
+  const full = { ...least, from: sender, ...(call ? { sender: call.from } : {}) }
+  const name = { ...least, from: cutEncoded(sender, VOIP_BYTES - encodedSize({ ...least, from: '' })) }
+  return fitting([{ ...how.style.custom, ...full }, full, { ...least, from: sender }, name])
+}
+
+/** The first that PushKit takes: the app's own keys go first, then the caller's device, last a part of the name. */
+function fitting(payloads: readonly Payload[]): Payload {
+  const [least] = payloads.slice(-1)
+  const found = payloads.find((payload) => encodedSize(payload) <= VOIP_BYTES) ?? least
+  if (!found) throw new Error('there is nothing to choose from')
+  return found
 }
 
 const showsSender = (policy: BodyPolicy): boolean => policy === 'sender' || policy === 'full'
