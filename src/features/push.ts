@@ -54,8 +54,8 @@ function settled(t: Transit, to: Jid, outcome: Outcome): void {
 }
 
 /** Whether anybody could be told at all: most servers' messages end here. */
-function matters({ config: { push, webhook } }: Trip): boolean {
-  return push.apps.length > 0 || push.simulator || webhook.url !== undefined
+function matters({ config: { push }, store }: Trip): boolean {
+  return push.apps.length > 0 || push.simulator || store.events.wants('message.offline')
 }
 
 /** What is nothing only by the operator's choice has a verdict that says so. */
@@ -108,7 +108,7 @@ function consider(t: Trip, ring: Ring): void {
     const badge = t.store.unread.count(account.id)
     for (const device of devices) decideFor(t, ring, device, state, badge)
   }
-  if (t.config.webhook.url !== undefined && !seen && outcome !== 'none' && hasBody(el))
+  if (t.store.events.wants('message.offline') && !seen && outcome !== 'none' && hasBody(el))
     t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))
 }
 
@@ -218,7 +218,12 @@ function mentions(el: Element, jid: string): boolean {
 }
 
 /** The outbox row; what the app's policy hides is not even written down. */
-function pushOf(t: Trip, ring: Ring, device: Device | undefined, badge: number): NewPush {
+function pushOf(
+  t: Trip,
+  ring: Ring,
+  device: Device | undefined,
+  badge: number,
+): NewPush & Pick<Ring, 'account'> {
   const { account, el, from, id, proposal } = ring
   const policy = t.config.push.apps.find((app) => app.topic === device?.topic)?.body ?? 'sender'
   const kept = !device || keeps(policy, device.options).body

@@ -1,6 +1,5 @@
 /** Pushes that are held back: their clocks, and what becomes of them when their time is over. */
-import type { HeldPush } from '../store/held.ts'
-import type { NewPush } from '../store/push.ts'
+import type { HeldPush, PhonePush } from '../store/held.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Trip } from './transit.ts'
 
@@ -13,12 +12,7 @@ export function sessionOf(t: Trip, account: string, key: string | null | undefin
 }
 
 /** Holds a push for a device and records why. Within a trip. */
-export function holdPush(
-  t: Trip,
-  push: NewPush & { device: NonNullable<NewPush['device']> },
-  rule: string,
-  until: number,
-): void {
+export function holdPush(t: Trip, push: PhonePush, rule: string, until: number): void {
   const id = t.store.held.hold(push, rule, until)
   record(t, push.account.id, push.device.id, push.messageId, 'held', rule, new Date(until).toISOString())
   watch(t, id, until)

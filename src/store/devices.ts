@@ -1,7 +1,9 @@
 /** Registered phones. A token belongs to the account that registered it last; registrations outlive sessions. */
 import { and, asc, count, eq, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { EventName } from '../config/events.ts'
 import { type Db, type Write, writer } from './db.ts'
+import type { Events } from './events.ts'
 
 export type PushEnvironment = 'production' | 'sandbox'
 
@@ -93,6 +95,7 @@ const NOTE_SUCCESS_EVERY = 60_000
 
 export class Devices {
   readonly #db: Db
+  readonly #events: Events
   readonly #byToken
   readonly #byAccount
   readonly #byId
@@ -115,8 +118,9 @@ export class Devices {
   readonly #failed: Write<{ id: number; reason: string }>
   readonly #learned: Write<{ id: number; environment: PushEnvironment }>
 
-  constructor(db: Db) {
+  constructor(db: Db, events: Events) {
     this.#db = db
+    this.#events = events
     const { orm } = db
     const p = sql.placeholder
     const byId = eq(devices.id, p('id'))
@@ -265,6 +269,10 @@ export class Devices {
     }
     const device = this.find(topic, token)
     if (!device) throw new Error('a device just registered is not there')
+    if (!own) {
+      const from = known && { from: this.#events.jidOf(known.accountId) }
+      this.#tell(known ? 'device.moved' : 'device.registered', device, from)
+    }
     return device
   }
 
@@ -277,13 +285,14 @@ export class Devices {
       if (match.node !== undefined && device.node !== match.node) continue
       if (match.service !== undefined && device.service !== match.service) continue
       if (match.sessionKey !== undefined && device.sessionKey !== match.sessionKey) continue
-      removed += this.#delete({ id: device.id })
+      removed += this.#remove(device, 'disabled')
     }
     return removed
   }
 
   delete(id: number): boolean {
-    return this.#delete({ id }) > 0
+    const device = this.get(id)
+    return device !== undefined && this.#remove(device, 'deleted') > 0
   }
 
   /** The account's devices, the one not refreshed for longest first. */
@@ -308,7 +317,10 @@ export class Devices {
    * late by design.
    */
   forget(id: number, before: number): boolean {
-    return this.#deleteStale({ id, before }) > 0
+    const device = this.get(id)
+    if (!device || this.#deleteStale({ id, before }) === 0) return false
+    this.#tell('device.removed', device, { reason: 'dead' })
+    return true
   }
 
   /** Apple called the token for calls dead; one that came since stays. */
@@ -330,6 +342,19 @@ export class Devices {
 
   #makeRoom(accountId: number, max: number): void {
     const all = this.of(accountId)
-    for (const device of all.slice(0, Math.max(0, all.length + 1 - max))) this.#delete({ id: device.id })
+    for (const device of all.slice(0, Math.max(0, all.length + 1 - max))) this.#remove(device, 'too-many')
+  }
+
+  #remove(device: Device, reason: 'disabled' | 'deleted' | 'too-many'): number {
+    const removed = this.#delete({ id: device.id })
+    if (removed > 0) this.#tell('device.removed', device, { reason })
+    return removed
+  }
+
+  /** Of a token only its end: enough to tell two apart. */
+  #tell(name: EventName, device: Device, more: Readonly<Record<string, string>> = {}): void {
+    const { id, accountId, topic, environment, token } = device
+    const shown = { device: String(id), topic, environment, token: token.slice(-6) }
+    this.#events.tell(name, accountId, { ...shown, ...more })
   }
 }

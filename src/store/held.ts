@@ -6,6 +6,12 @@ import type { Account } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 import type { NewPush, Push } from './push.ts'
 
+/** Of a device, and of an account that is there. */
+export type PhonePush = NewPush & {
+  readonly device: NonNullable<NewPush['device']>
+  readonly account: { readonly id: number }
+}
+
 export interface HeldPush {
   readonly id: number
   readonly account_id: number
@@ -45,7 +51,7 @@ export class Held {
   }
 
   /** Keeps a push back until `until` (ms) and returns its id. Within a trip. */
-  hold(push: NewPush & { device: NonNullable<NewPush['device']> }, rule: string, until: number): number {
+  hold(push: PhonePush, rule: string, until: number): number {
     this.#insert({
       account: push.account.id,
       device: push.device.id,

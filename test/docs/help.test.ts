@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { EVENTS } from '../../src/config/events.ts'
 import { TOPICS } from '../../src/cli/help.ts'
 import { buildProgram } from '../../src/cli/program.ts'
 import { findings, type PushFacts } from '../../src/push/findings.ts'
@@ -33,12 +34,18 @@ test('the page shows the finding that the program prints', () => {
   }
 })
 
+test('the page of the webhook names every event, and none that is not', () => {
+  const rows = [...(TOPICS.webhook?.text ?? '').matchAll(/^\| ([a-z]+\.[a-z_., ]+) \|/gm)]
+  expect(rows.flatMap((row) => row[1]?.split(', ') ?? [])).toEqual([...EVENTS])
+})
+
 test('every command that a page names is there', () => {
   const { program } = buildProgram()
   const verbs = program.commands.flatMap((noun) =>
     noun.commands.length === 0 ? [noun.name()] : noun.commands.map((verb) => `${noun.name()} ${verb.name()}`),
   )
-  const named = [...page.matchAll(/`belfry ([a-z]+(?: [a-z]+)?)/g)].map((match) => match[1] ?? '')
+  const text = Object.values(TOPICS).map((topic) => topic.text)
+  const named = [...text.join().matchAll(/`belfry ([a-z]+(?: [a-z]+)?)/g)].map((match) => match[1] ?? '')
   expect(named.length).toBeGreaterThan(5)
   expect(named.filter((name) => !verbs.includes(name))).toEqual([])
 })

@@ -615,6 +615,51 @@ describe('the webhook', () => {
   })
 })
 
+test('events of an account are told in order with its messages, given up ones are kept and told by a replay', async () => {
+  let open = false
+  const taken: string[] = []
+  const http = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: async (request) => {
+      const { event, stanza_id } = (await request.json()) as { event: string; stanza_id?: string }
+      if (event === 'account.enabled' && !open) return new Response('', { status: 410 })
+      if (event === 'account.disabled' && !open && taken.length === 1) {
+        open = true
+        return new Response('', { status: 503 })
+      }
+      taken.push(stanza_id ?? event)
+      return new Response('')
+    },
+  })
+  const provider = new Webhook({
+    url: `http://127.0.0.1:${http.port}/`,
+    format: 'json',
+    allowPrivate: true,
+    timeoutMs: 2_000,
+    clock: systemClock,
+  })
+  store.events.terms = () => ({
+    names: ['account.enabled', 'account.disabled', 'account.deleted'],
+    keep: 60_000,
+    most: 0,
+  })
+  dispatcher({ webhook: provider })
+  await run(() => store.events.tell('account.enabled', juliet.id))
+  await queue(undefined, 'm1')
+  await run(() => store.accounts.setDisabled(juliet, true))
+  await run(() => store.accounts.delete(juliet))
+  await until(() => taken.length === 3)
+  expect(taken).toEqual(['m1', 'account.disabled', 'account.deleted'])
+  await until(() => store.push.counts().queued === 0)
+  expect(store.push.counts()).toEqual({ queued: 0, dead: 1 })
+  expect(store.pushReports.dead(0, 10)).toMatchObject([{ kind: 'account.enabled', jid: 'juliet@bix.org' }])
+  await run(() => store.deadLetters.replay(10, Date.now(), Date.now() + 60_000))
+  await until(() => taken.length === 4)
+  expect(taken[3]).toBe('account.enabled')
+  await http.stop(true)
+})
+
 describe('the service', () => {
   test('names the file that is missing', () => {
     const options = { push: store.push, run, clock: systemClock, random: systemRandom }
