@@ -1,5 +1,4 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
-import { createHash } from 'node:crypto'
 import { callNews } from '../push/calls.ts'
 import { classify, isUpdate, type Proposal } from '../push/classify.ts'
 import { coalesce, holdPush, resumeHolds, sessionOf, stopWaiting } from '../routing/holds.ts'
@@ -8,6 +7,7 @@ import { notifyRule } from '../routing/notify-rule.ts'
 import { isQuiet } from '../routing/quiet.ts'
 import { showCount } from '../routing/read.ts'
 import type { Session } from '../routing/session.ts'
+import { chatId } from '../push/collapse.ts'
 import { type AccountState, type Connection, decide, type DeviceState } from '../push/decide.ts'
 import { filtered, type StanzaFacts } from '../push/filters.ts'
 import { keeps } from '../push/policy.ts'
@@ -145,19 +145,15 @@ function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, bad
   const push = pushOf(t, ring, device, badge)
   // It may replace an older one of the chat, and what it changes is not the number.
   if (ring.proposal.kind === 'silent')
-    return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from), badge: undefined })
+    return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from.bare), badge: undefined })
   if (verdict === 'hold') return holdPush(t, { ...push, device }, rule, until ?? t.now)
   const wait = burstEnd(t, ring, device)
   if (wait !== undefined) {
-    return holdPush(t, { ...push, device, collapseId: chatId('chat', ring.from) }, 'burst', wait)
+    return holdPush(t, { ...push, device, collapseId: chatId('chat', ring.from.bare) }, 'burst', wait)
   }
   t.store.unread.tell(device.id, badge)
   t.store.push.queue(push)
 }
-
-/** All of one chat have it. 64 bytes is Apple's limit. */
-const chatId = (kind: string, from: Jid): string =>
-  `${kind}-${createHash('sha256').update(from.bare).digest('hex').slice(0, 32)}`
 
 function connectionOf(session: Session | undefined): Connection {
   if (!session || !session.available) return 'none'

@@ -21,6 +21,10 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
       return
     case 'retry':
       return push.again(job)
+    case 'merged':
+      push.done(job, 'coalesced', 'too-many-requests', `into ${result.into.messageId}`, now)
+      // Its collapse-id has changed.
+      return push.again(result.into)
     case 'drop':
       if (lane.provider?.replayable) return push.bury(job, job.kind, result.reason, now)
       if (push.done(job, 'dropped', job.kind, result.reason, now) && device)

@@ -8,6 +8,7 @@ import { pushQueue } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Job, Push } from '../store/push.ts'
 import { type Answer, recordAnswer } from './answer.ts'
+import { Crowd } from './crowd.ts'
 import { Lane, type LaneState } from './lane.ts'
 import { backoff, type Provider, type Result } from './provider.ts'
 import { tally } from './tally.ts'
@@ -53,6 +54,7 @@ export class Dispatcher {
   readonly #underWay = new Set<number>()
   /** Rows that are taken back although they are here. */
   readonly #recalled = new Set<number>()
+  readonly #crowd = new Crowd()
   readonly #deviceUntil = new Map<number, number>()
   #answers: Answer[] = []
   #recording = false
@@ -258,14 +260,14 @@ export class Dispatcher {
     }
     const until = this.#deviceUntil.get(job.device.id) ?? 0
     return until > now
-      ? { is: 'retry', reason: 'TooManyRequests', afterMs: until - now, untouched: true }
+      ? { is: 'retry', reason: 'TooManyRequests', afterMs: until - now, untouched: true, whole: true }
       : undefined
   }
 
   #answer(answer: Answer): void {
     const { job, lane, result } = answer
     // Any answer about the push itself proves that the credential works.
-    if (result.is !== 'pause' && result.is !== 'retry' && lane.succeeded())
+    if (result.is !== 'pause' && result.is !== 'retry' && result.is !== 'merged' && lane.succeeded())
       log.info('push goes on again', { lane: lane.name })
     if (result.is === 'retry') this.#delay(job, lane, result)
     if (result.is === 'pause') this.#pause(job, lane, result)
@@ -288,11 +290,11 @@ export class Dispatcher {
     const own = backoff(Math.max(1, job.attempts), firstMs, capMs, random.bytes(2).readUInt16BE() / 65_536)
     const wait = result.afterMs === undefined ? own : Math.max(result.afterMs, job.attempts > 1 ? own : 0)
     job.nextAt = clock.now() + Math.ceil(wait)
-    if (result.whole && job.device) {
+    if (result.whole && job.device && !result.untouched) {
       if (this.#deviceUntil.size > 10_000) this.#deviceUntil.clear()
       this.#deviceUntil.set(job.device.id, job.nextAt)
     }
-    if (!this.#running) return
+    if (!this.#running || (result.whole && this.#merge(job, lane))) return
     if (lane.provider?.ordered) return lane.block(job, job.nextAt)
     // The provider is ill: a few requests find out when it is well again, not each new message.
     if (!result.whole && lane.failed() >= ILL) {
@@ -303,11 +305,22 @@ export class Dispatcher {
     // Never sleep past the end: an expired row is dropped on time.
     const cancel = clock.after(Math.min(wait, Math.max(0, job.expiresAt - clock.now())), () => {
       if (!this.#held.has(job.id)) return
+      this.#crowd.leave(job)
       this.#lane(job)?.push(job)
       this.notify()
     })
     const held = this.#held.get(job.id)
     if (held) held.cancel = cancel
+  }
+
+  /** Of what waits for a busy phone the newest of each chat is enough; true where `job` is not it. */
+  #merge(job: Job, lane: Lane): boolean {
+    const merged = this.#crowd.add(job)
+    if (!merged) return false
+    const { older, newer } = merged
+    this.#held.get(older.id)?.cancel()
+    this.#answer({ job: older, lane, result: { is: 'merged', into: newer } })
+    return older === job
   }
 
   #pause(job: Job, lane: Lane, result: Result & { is: 'pause' }): void {

@@ -29,6 +29,7 @@ const RULES: Readonly<Record<string, string>> = {
   acked: 'the app in the background has shown that it has it',
   retracted: 'it was taken back before it was read',
   burst: 'too many came within a minute',
+  'too-many-requests': 'Apple asked for fewer pushes to this phone',
 }
 
 /** Ours, not Apple's. */

@@ -109,7 +109,7 @@ export class Push {
   >
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
-  readonly #again: Write<{ id: number; attempts: number; nextAt: number }>
+  readonly #again: Write<{ id: number; attempts: number; nextAt: number; collapseId: string }>
   readonly #verdict: Write<Omit<PushVerdict, 'id'>>
   readonly #putToken: Write<{ teamId: string; keyId: string; jwt: string; issuedAt: number }>
 
@@ -183,7 +183,11 @@ export class Push {
       db,
       orm
         .update(outbox)
-        .set({ attempts: sql`${p('attempts')}`, nextAt: sql`${p('nextAt')}` })
+        .set({
+          attempts: sql`${p('attempts')}`,
+          nextAt: sql`${p('nextAt')}`,
+          collapseId: sql`${p('collapseId')}`,
+        })
         .where(byId)
         .prepare(),
     )
@@ -276,7 +280,8 @@ export class Push {
 
   /** It will be tried again. */
   again(job: Job): void {
-    this.#again({ id: job.id, attempts: job.attempts, nextAt: job.nextAt })
+    const { id, attempts, nextAt, collapseId } = job
+    this.#again({ id, attempts, nextAt, collapseId })
   }
 
   /** One decision about one device (or, without it, the webhook). */
