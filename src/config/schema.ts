@@ -224,6 +224,9 @@ const push = z.strictObject({
   proxy: httpUrl
     .optional()
     .describe('HTTP proxy for connections to Apple (CONNECT), with user:password@ where it asks for them.'),
+  keep_verdicts: duration('14d').describe(
+    'How long it is remembered why a phone rang or not, and what the webhook refused.',
+  ),
   alarm_after: duration('5m').describe('A push that waits longer than this raises an alarm.'),
   certificate_alarm: duration('30d').describe('A push certificate that ends within this raises an alarm.'),
   apps: z.array(app).default([]).describe('The apps that this server may ring.'),

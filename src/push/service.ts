@@ -38,8 +38,8 @@ export interface PushServiceOptions {
   /** limits.push_queue */
   readonly capacity?: number
   readonly times?: Partial<TransportTimes>
-  /** How long verdicts and dead webhook rows are kept. */
-  readonly keepMs?: number
+  /** push.keep_verdicts (ms): verdicts, and rows that the webhook refused. */
+  readonly keepMs?: number | undefined
 }
 
 const HOUR = 3_600_000

@@ -11,6 +11,7 @@ import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import type { Device, Registration } from '../../src/store/devices.ts'
 import type { VerdictName } from '../../src/store/push.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
+import { FakeClock } from '../support/clock.ts'
 import { deviceToken, keyApp, QUICK, senderTo, startApple, TOPIC } from '../support/apns.ts'
 
 const keys = {
@@ -758,6 +759,41 @@ describe('the service', () => {
     )
     const hook = { ...off, url: 'https://hook.example/', secret_file: '/nonexistent/secret' }
     expect(() => new PushService({ ...options, apps: [], webhook: hook })).toThrow(/\/nonexistent\/secret/)
+  })
+
+  test('forgets verdicts and dead rows that are older than push.keep_verdicts, the rest stays', async () => {
+    const DAY = 86_400_000
+    const clock = new FakeClock()
+    const at = (daysAgo: number) => clock.now() - daysAgo * DAY
+    await run(() => {
+      for (const daysAgo of [15, 13])
+        store.push.record({
+          account: juliet.id,
+          device: undefined,
+          messageId: `${daysAgo} days`,
+          verdict: 'sent',
+          rule: 'body',
+          at: at(daysAgo),
+        })
+    })
+    await queue(undefined, 'dead')
+    const [job] = store.push.waiting(0, 1)
+    await run(() => job && store.push.bury(job, 'body', 'status 404', at(13)))
+    store.db.raw.run('UPDATE outbox SET created_at = ?', [at(15)])
+    const service = new PushService({
+      push: store.push,
+      run,
+      clock,
+      random: systemRandom,
+      apps: [],
+      webhook: { format: 'json', allow_private: false },
+      keepMs: 14 * DAY,
+    })
+    service.start()
+    open.push(() => service.stop(0))
+    clock.advance(60_000)
+    await until(() => store.push.counts().dead === 0)
+    expect(store.push.explain(juliet.id, 10).map(({ messageId }) => messageId)).toEqual(['dead', '13 days'])
   })
 
   test('pushes any topic to the simulator, and keeps its provider token', async () => {
