@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { EVENTS } from '../../src/config/events.ts'
 import { TOPICS } from '../../src/cli/help.ts'
 import { buildProgram } from '../../src/cli/program.ts'
+import { deviceRules, markdown, messageRules } from '../../src/push/rules.ts'
 import { findings, type PushFacts } from '../../src/push/findings.ts'
 
 const page = TOPICS['why-no-push']?.text ?? ''
@@ -32,6 +33,14 @@ test('the page shows the finding that the program prints', () => {
     expect(findings({ ...facts, ...change }).join('\n')).toContain(words)
     expect(page).toContain(words)
   }
+})
+
+test('the page of what rings has the tables of the program', () => {
+  const text = TOPICS['push-rules']?.text ?? ''
+  // To mend it: print markdown(...) between the two markers.
+  const between = (name: string) => text.split(`<!-- ${name} -->\n`)[1]?.split(`\n<!-- /${name} -->`)[0]
+  expect(between('messages')).toBe(markdown(messageRules()))
+  expect(between('devices')).toBe(markdown(deviceRules()))
 })
 
 test('the page of the webhook names every event, and none that is not', () => {
