@@ -2,6 +2,7 @@
  * What a stanza means to a phone that sleeps: one table, first match wins. `belfry push rules` and the documentation
  * print it, so `what` is written for people. Pure: an Element in, a proposal out; decide.ts has the last word.
  */
+import { retractedId } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { child, childText, type Element, elements } from '../xmpp/xml.ts'
 
@@ -97,12 +98,7 @@ export const PUSH_RULES: readonly PushRule[] = [
     'reactions',
     rule('nothing', 'reaction', 'Reactions (XEP-0444)', (el) => has(el, 'reactions', 'urn:xmpp:reactions:0')),
   ),
-  chosen(
-    'retractions',
-    rule('badge', 'retraction', 'A message was taken back (XEP-0424)', (el) =>
-      inNamespace(el, 'urn:xmpp:message-retract:1'),
-    ),
-  ),
+  chosen('retractions', rule('badge', 'retraction', 'A message was taken back (XEP-0424)', isRetraction)),
   chosen(
     'corrections',
     rule('nothing', 'correction', 'A message was corrected (XEP-0308)', (el) =>
@@ -145,6 +141,11 @@ export function isEncrypted(el: Element): boolean {
     has(el, 'x', 'jabber:x:encrypted') ||
     has(el, 'encryption', 'urn:xmpp:eme:0')
   )
+}
+
+/** What a room's moderator takes back (XEP-0425) looks alike; an archive's tombstone is in the namespace only. */
+function isRetraction(el: Element): boolean {
+  return retractedId(el) !== undefined || inNamespace(el, 'urn:xmpp:message-retract:1')
 }
 
 function isInvitation(el: Element): boolean {

@@ -230,6 +230,19 @@ describe('the badge', () => {
     expect(rung(p).slice(2)).toEqual([{ kind: 'badge', badge: 1, messageId: 'badge' }])
   })
 
+  test('XEP-0424 0.3.0: what older clients take back does not count either', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    await says(romeo, chat('one', 'm1'))
+    await says(
+      romeo,
+      `<message to='juliet@bix.org' type='chat' id='r'><store xmlns='urn:xmpp:hints'/><apply-to id='m1' xmlns='urn:xmpp:fasten:0'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to><body>taken back</body></message>`,
+    )
+    p.clock.advance(2_000)
+    await settle(p)
+    expect(rung(p).slice(1)).toEqual([{ kind: 'badge', badge: 0, messageId: 'badge' }])
+  })
+
   test('XEP-0424 §5: taken back while it waits, it does not ring', async () => {
     using p = play({ toml: PUSH })
     const { romeo } = await cast(p)
