@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
 import { ApnsProvider } from '../../src/push/apns-provider.ts'
+import { APNS_REASONS } from '../../src/push/apns-reasons.ts'
 import { Dispatcher, type DispatcherOptions } from '../../src/push/dispatcher.ts'
 import type { Provider } from '../../src/push/provider.ts'
 import { PushService } from '../../src/push/service.ts'
@@ -274,6 +275,103 @@ describe('a row', () => {
     await queue(await device(1), 'm1')
     expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
     expect(sim.received[1]?.payload).toMatchObject({ aps: { alert: { body: 'New message' } } })
+  })
+})
+
+/** field/push A4, written down once more: what must be true after each answer, whatever our own table says. */
+describe('each of Apple’s answers leaves behind', () => {
+  interface Left {
+    /** The verdict; 'waits' where the push is kept. */
+    readonly is: 'sent' | 'dropped' | 'forgotten' | 'waits'
+    /** Requests in all. */
+    readonly requests: number
+    readonly connections: number
+    /** The lane rests for so long at least, in minutes. */
+    readonly rests?: number
+  }
+  const dropped: Left = { is: 'dropped', requests: 1, connections: 1 }
+  const forgotten: Left = { is: 'forgotten', requests: 1, connections: 1 }
+  const config: Left = { is: 'waits', requests: 1, connections: 1, rests: 1 }
+  const again: Left = { is: 'sent', requests: 2, connections: 1 }
+  const anew: Left = { is: 'sent', requests: 2, connections: 2 }
+
+  const ANSWERS: readonly [status: number, reason: string, left: Left][] = [
+    [400, 'BadCollapseId', dropped],
+    [400, 'BadExpirationDate', dropped],
+    [400, 'BadMessageId', dropped],
+    [400, 'BadPriority', dropped],
+    [400, 'PayloadEmpty', dropped],
+    [400, 'DuplicateHeaders', dropped],
+    [400, 'InvalidPushType', dropped],
+    [400, 'MissingDeviceToken', dropped],
+    [404, 'BadPath', dropped],
+    [405, 'MethodNotAllowed', dropped],
+    // There is one environment here; the other is asked in “a dead token” below.
+    [400, 'BadDeviceToken', forgotten],
+    [400, 'DeviceTokenNotForTopic', forgotten],
+    [410, 'Unregistered', forgotten],
+    [410, 'ExpiredToken', forgotten],
+    [400, 'BadTopic', config],
+    [400, 'MissingTopic', config],
+    [400, 'TopicDisallowed', config],
+    [403, 'BadCertificate', config],
+    [403, 'BadCertificateEnvironment', config],
+    [403, 'Forbidden', config],
+    [403, 'InvalidProviderToken', config],
+    [403, 'MissingProviderToken', config],
+    [403, 'UnrelatedKeyIdInToken', config],
+    [403, 'BadEnvironmentKeyIdInToken', config],
+    [403, 'BadEnvironmentKeyInToken', config],
+    // The token is fresh, so that no other may be signed.
+    [403, 'ExpiredProviderToken', { ...config, rests: 20 }],
+    [429, 'TooManyProviderTokenUpdates', { ...config, rests: 20 }],
+    [429, 'TooManyRequests', { is: 'waits', requests: 1, connections: 1 }],
+    [413, 'PayloadTooLarge', again],
+    [500, 'InternalServerError', again],
+    [400, 'IdleTimeout', anew],
+    [503, 'ServiceUnavailable', anew],
+    [503, 'Shutdown', anew],
+    [400, 'SomethingNew', dropped],
+    [403, 'SomethingNew', config],
+    [500, 'SomethingNew', again],
+  ]
+
+  for (const [status, reason, left] of ANSWERS)
+    test(`${status} ${reason}: ${left.is}${left.rests ? ', the lane rests' : ''}`, async () => {
+      const sending = dispatcher({ apns: apns() })
+      const phone = await device(1)
+      sim.script({ status, reason, timestamp: Date.now() + 60_000 })
+      await queue(phone, 'm1')
+      if (left.is === 'waits') {
+        await sim.until(1)
+        await until(() => sending.paused().length > 0 || store.push.waiting(0, 1)[0]?.attempts === 1)
+      } else expect(await verdicts(1)).toMatchObject([{ verdict: left.is, messageId: 'm1' }])
+      expect(sim.received).toHaveLength(left.requests)
+      expect(sim.connections).toBe(left.connections)
+      expect(new Set(sim.received.map((r) => `${r.apnsId} ${r.collapseId}`)).size).toBe(1)
+      expect(store.push.counts().queued).toBe(left.is === 'waits' ? 1 : 0)
+      expect(store.push.devices.get(phone.id) === undefined).toBe(left.is === 'forgotten')
+      const [rest] = sending.paused()
+      expect(rest?.reason).toBe(left.rests === undefined ? undefined : reason)
+      if (rest && left.rests) expect(rest.until - Date.now()).toBeGreaterThan(left.rests * 60_000 - 5_000)
+    })
+
+  test.each([
+    [502, '<html>Bad Gateway</html>'],
+    [410, 'gone'],
+    [400, ''],
+  ])('%p without Apple’s own words: it is tried again, and no token is deleted', async (status, rawBody) => {
+    dispatcher({ apns: apns() })
+    const phone = await device(1)
+    sim.script({ status, rawBody })
+    await queue(phone, 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(store.push.devices.get(phone.id)).toBeDefined()
+  })
+
+  test('no reason that we know is left out', () => {
+    const told = new Set(ANSWERS.map(([, reason]) => reason))
+    expect(Object.keys(APNS_REASONS).filter((reason) => !told.has(reason))).toEqual([])
   })
 })
 
