@@ -4,7 +4,7 @@
  * when the process ends is due again at the next start, with the same ids: at least once, shown once.
  */
 import { getLogger } from '../log.ts'
-import { pushQueue } from '../metrics.ts'
+import { pushQueue, pushUnderWay } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Job, Push } from '../store/push.ts'
 import { type Answer, recordAnswer } from './answer.ts'
@@ -87,6 +87,7 @@ export class Dispatcher {
       this.#refill()
       for (const lane of this.#lanes.values()) this.#serve(lane)
       pushQueue.set(this.#held.size)
+      pushUnderWay.set(this.#underWay.size)
     })
   }
 

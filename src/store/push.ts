@@ -2,6 +2,7 @@
 import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { isEvent } from '../config/events.ts'
+import { pushVerdicts } from '../metrics.ts'
 import { accounts } from './accounts.ts'
 import type { Random } from './clock.ts'
 import { type Db, type Write, writer } from './db.ts'
@@ -304,6 +305,7 @@ export class Push {
       at: entry.at,
     })
     const { account, device, messageId: message, verdict, rule, reason } = entry
+    pushVerdicts.inc({ verdict, rule })
     if (device !== undefined)
       this.#events.tell('push.verdict', account, { message, device: String(device), verdict, rule, reason })
   }

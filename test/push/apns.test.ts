@@ -290,6 +290,70 @@ describe('a fault', () => {
     expect((await from.send(request(1))).outcome).toBe('accepted')
   })
 
+  test('idle connection that has died is noticed by PING before the next push meets it', async () => {
+    const sim = await apple()
+    const hole = await blackHole(Number(new URL(sim.url).port))
+    open.push(() => hole.close())
+    const left = Promise.withResolvers<unknown>()
+    const times = { ...QUICK, idleMs: 50, lateMs: 10_000, pingMs: 50 }
+    const log = (event: string, fields: Record<string, unknown>) =>
+      void (event === 'connection left' && left.resolve(fields.cause))
+    const from = sender({ url: `https://127.0.0.1:${hole.port}`, ca: sim.ca }, { times, log })
+    await from.send(request(0))
+    hole.swallow()
+    expect(String(await left.promise)).toContain('PING')
+    hole.heal()
+    expect((await from.send(request(1))).outcome).toBe('accepted')
+  })
+
+  test('peer that refuses every connection is asked by one attempt at a time, later and later', async () => {
+    let [now, most, attempts] = [0, 0, 0]
+    const server = net.createServer((socket) => {
+      attempts++
+      most = Math.max(most, ++now)
+      socket.on('error', () => undefined)
+      socket.on('close', () => now--)
+      setImmediate(() => socket.destroy())
+    })
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', () => resolve())
+    })
+    open.push(() => server.close())
+    const address = server.address()
+    const port = typeof address === 'object' && address ? address.port : 0
+    const waits: number[] = []
+    const enough = Promise.withResolvers<void>()
+    const log = (event: string, fields: Record<string, unknown>) => {
+      if (event !== 'cannot connect') return
+      waits.push(Number(fields.retry_ms))
+      if (waits.length === 6) enough.resolve()
+    }
+    const { cert: ca } = createSelfSigned(['127.0.0.1'], Date.now())
+    const from = sender({ url: `https://127.0.0.1:${port}`, ca }, { times: QUICK, log })
+    const sent = burst(from, 0, 50)
+    await enough.promise
+    // 20, 40, 80, 100 … ms, of which a random half.
+    const whole = [20, 40, 80, 100, 100, 100]
+    whole.forEach((ms, i) => {
+      expect(waits[i]).toBeGreaterThanOrEqual(ms / 2 - 1)
+      expect(waits[i]).toBeLessThanOrEqual(ms + 1)
+    })
+    expect(most).toBe(1)
+    expect(attempts).toBeLessThanOrEqual(7)
+    await from.stop(0)
+    expect(outcomes(await sent)).toEqual(['retry NoConnection'])
+  })
+
+  test('connection whose stream ids run out is replaced, and nothing is lost', async () => {
+    const sim = await apple()
+    const from = sender(sim, { times: { ...QUICK, lastStreamId: 21 } })
+    for (let i = 0; i < 40; i++) expect((await from.send(request(i))).outcome).toBe('accepted')
+    expect(outcomes(await burst(from, 40, 40))).toEqual(['accepted '])
+    expect(sim.connections).toBeGreaterThanOrEqual(4)
+    expect(new Set(sim.received.map((r) => r.apnsId)).size).toBe(80)
+    expect(sim.received).toHaveLength(80)
+  })
+
   test('stop lets what is on the wire finish and hands back the rest untouched', async () => {
     const sim = await apple()
     const from = sender(sim)
