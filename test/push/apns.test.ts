@@ -185,6 +185,16 @@ describe('a fault', () => {
     expect(sim.connections).toBeGreaterThan(4)
   })
 
+  test('answer beside a GOAWAY is read: Shutdown, and the next push goes over a new connection', async () => {
+    const sim = await apple()
+    const from = sender(sim)
+    await from.send(request(0))
+    sim.script({ status: 503, reason: 'Shutdown', goaway: { reason: 'Shutdown' } })
+    expect(await from.send(request(1))).toMatchObject({ outcome: 'retry', reason: 'Shutdown', status: 503 })
+    expect((await from.send(request(1))).outcome).toBe('accepted')
+    expect(sim.connections).toBe(2)
+  })
+
   test('GOAWAY names its reason in the log', async () => {
     const sim = await apple()
     const left = Promise.withResolvers<unknown>()

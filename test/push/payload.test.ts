@@ -64,7 +64,7 @@ describe('a payload', () => {
     }
   })
 
-  test('keeps no text in the outbox that the policy hides', () => {
+  test('case 71: keeps no text in the outbox that the policy hides', () => {
     const kept: [BodyPolicy, DeviceOptions, names: boolean, body: boolean][] = [
       ['none', {}, false, false],
       ['encrypted', {}, false, false],
@@ -79,7 +79,7 @@ describe('a payload', () => {
 
   const hard = ['a', 'é', '"\\', '\u0001\n', '漢', '👩‍👩‍👧‍👦', '🇫🇷', 'e\u0301\u0302', '\ud800', 'שלום ']
   for (const unit of hard) {
-    test(`of ${JSON.stringify(unit)} × 6000 is trimmed to at most 4096 encoded bytes, close to it`, () => {
+    test(`case 71: of ${JSON.stringify(unit)} × 6000 is trimmed to at most 4096 encoded bytes, close to it`, () => {
       const payload = compose({ ...input, body: unit.repeat(6000) }, 'full')
       expect(encodedSize(payload)).toBeLessThanOrEqual(4096)
       expect(encodedSize(payload)).toBeGreaterThan(4000)
