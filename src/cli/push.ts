@@ -18,6 +18,7 @@ interface Queue extends Row {
   readonly oldest: string | null
   readonly lanes: readonly Row[]
   readonly items: readonly Row[]
+  readonly dead_letters: readonly Row[]
 }
 
 export function addPush(program: Command, context: ContextOf): void {
@@ -94,6 +95,7 @@ async function queue(ctx: Context): Promise<void> {
     out.record({ queued, dead, oldest })
     section(ctx, 'Lanes', found.lanes, ['lane', 'waiting', 'under_way', 'paused', 'until'])
     section(ctx, 'Oldest', found.items, ['created', 'jid', 'message', 'device', 'state', 'attempts', 'next'])
+    section(ctx, 'Refused', found.dead_letters, ['created', 'jid', 'kind', 'message', 'attempts'])
   })
 }
 
