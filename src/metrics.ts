@@ -76,6 +76,18 @@ export const pushes = counter('push_total', 'Push requests by outcome.', ['provi
 export const pushLatency = histogram('push_latency_seconds', 'From commit to the provider’s answer.', SLOW, [
   'provider',
 ])
+/** verdict and rule: our own closed sets */
+export const pushVerdicts = counter('push_verdicts_total', 'Decisions about devices, and answers for them.', [
+  'verdict',
+  'rule',
+])
+export const pushUnderWay = gauge('push_under_way', 'Push requests that are on the wire.')
+/** event: opened, left, failed; cause: see push/connections.ts */
+export const pushConnections = counter(
+  'push_connections_total',
+  'Connections to Apple that were opened, left, or could not be made.',
+  ['event', 'cause'],
+)
 export const pushQueue = gauge('push_queue', 'Push requests without an answer yet.')
 export const pushOldest = gauge(
   'push_oldest_seconds',

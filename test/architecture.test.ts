@@ -85,7 +85,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 }
 /** The pure files of push, which decide what rings and read what apps ask for; and shared shapes that stand below their layer. */
 const ALLOWED: readonly [from: RegExp, to: RegExp, why: string][] = [
-  [/^features\//, /^push\/(classify|decide|filters|calls|policy)\.ts$/, 'pure tables of what rings'],
+  [/^features\//, /^push\/(classify|decide|filters|calls|collapse|policy)\.ts$/, 'pure tables of what rings'],
   [/^features\//, /^push\/dialects\//, 'pure readers of what apps ask for'],
 ]
 

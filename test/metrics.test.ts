@@ -46,6 +46,9 @@ test('no family is labelled by who or where', async () => {
     'door',
     'cause',
     'age',
+    'verdict',
+    'rule',
+    'event',
     // As many as the configuration has apps.
     'topic',
     'environment',

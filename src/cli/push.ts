@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { PUSH_RULES } from '../push/classify.ts'
+import { deviceRules, messageRules } from '../push/rules.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Row } from './output.ts'
 import type { Context, ContextOf } from './context.ts'
@@ -18,6 +18,7 @@ interface Queue extends Row {
   readonly oldest: string | null
   readonly lanes: readonly Row[]
   readonly items: readonly Row[]
+  readonly dead_letters: readonly Row[]
 }
 
 export function addPush(program: Command, context: ContextOf): void {
@@ -36,10 +37,14 @@ export function addPush(program: Command, context: ContextOf): void {
     .action(async () => queue(context()))
   push
     .command('rules')
-    .description('which messages ring; the first rule that fits counts')
+    .description('what rings, and which device; the first rule that fits counts')
     .action(() => {
-      const rows = PUSH_RULES.map(({ rule, kind, what }) => ({ rule, does: kind, what }))
-      context().out.table(rows, ['rule', 'does', 'what'])
+      const ctx = context()
+      const [messages, devices] = [messageRules(), deviceRules()]
+      if (ctx.out.json) return ctx.out.document({ messages, devices })
+      ctx.out.line('What a message means to a phone')
+      ctx.out.table(messages, ['rule', 'does', 'what'])
+      section(ctx, 'Whether a device is rung', devices, ['rule', 'does', 'what'])
     })
   push
     .command('selftest')
@@ -90,6 +95,7 @@ async function queue(ctx: Context): Promise<void> {
     out.record({ queued, dead, oldest })
     section(ctx, 'Lanes', found.lanes, ['lane', 'waiting', 'under_way', 'paused', 'until'])
     section(ctx, 'Oldest', found.items, ['created', 'jid', 'message', 'device', 'state', 'attempts', 'next'])
+    section(ctx, 'Refused', found.dead_letters, ['created', 'jid', 'kind', 'message', 'attempts'])
   })
 }
 

@@ -99,6 +99,9 @@ export const limits = z
       'Muted contacts and chosen rooms of one push registration (the filters of Siskin and Snikket).',
     ),
     push_queue: countLimit(100_000).describe('Push requests waiting in all.'),
+    webhook_events: countLimit(100_000).describe(
+      'What may wait for the webhook; above it messages are still told later, events are not kept.',
+    ),
     http_body_bytes: sizeLimit('1MB').describe('Largest body of an API request.'),
     http_body_timeout: durationLimit('20s').describe(
       'From the end of a request’s headers to the end of its body. Headers get some 12 s, which is not ours to set.',

@@ -3,6 +3,7 @@
  * printed from it. Names are kept as they stand in the file, so that a key can be searched through the whole code.
  */
 import { z } from 'zod'
+import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
 import { count, duration, host, httpUrl, jid, listen, network } from './values.ts'
 
@@ -203,25 +204,60 @@ const push = z.strictObject({
   expiration: duration('7d').describe(
     'How long a push is tried and kept for a phone that is off; Apple keeps 30 days.',
   ),
+  reactions: z
+    .enum(['nothing', 'badge', 'silent'])
+    .default('nothing')
+    .describe(
+      'What a reaction does to a phone: nothing, one more on the icon, or wake the app unseen (Apple lets few through).',
+    ),
+  corrections: z
+    .enum(['nothing', 'silent'])
+    .default('nothing')
+    .describe('What the correction of a message does: nothing, or wake the app unseen.'),
+  retractions: z
+    .enum(['badge', 'silent'])
+    .default('badge')
+    .describe(
+      'What taking a message back does: lower the number on the icon, or wake the app unseen as well.',
+    ),
   ring_time: duration('1m').describe('How long a call rings; a push about it is worth nothing later.'),
   proxy: httpUrl
     .optional()
     .describe('HTTP proxy for connections to Apple (CONNECT), with user:password@ where it asks for them.'),
+  keep_verdicts: duration('14d').describe(
+    'How long it is remembered why a phone rang or not, and what the webhook refused.',
+  ),
   alarm_after: duration('5m').describe('A push that waits longer than this raises an alarm.'),
   certificate_alarm: duration('30d').describe('A push certificate that ends within this raises an alarm.'),
   apps: z.array(app).default([]).describe('The apps that this server may ring.'),
 })
 
-const webhook = z.strictObject({
-  url: httpUrl.optional().describe('Address that is told of each message to somebody who is away.'),
-  secret_file: file().optional().describe('File with the key of the HMAC-SHA-256 signature (json only).'),
-  format: z
-    .enum(['json', 'form'])
-    .default('json')
-    .describe('json, or the urlencoded from/to/body/token of home-made ejabberd modules.'),
-  timeout: duration('10s').describe('Longest wait for an answer.'),
-  allow_private: z.boolean().default(false).describe('Allow addresses of private networks and loopback.'),
-})
+const webhook = z
+  .strictObject({
+    url: httpUrl.optional().describe('Address that is told of each message to somebody who is away.'),
+    events: z
+      .array(z.enum(EVENTS))
+      .default(['message.offline'])
+      .describe(
+        `What it is told of (json only, but for the first): ${EVENTS.join(', ')}. See belfry help webhook.`,
+      ),
+    secret_file: file().optional().describe('File with the key of the HMAC-SHA-256 signature (json only).'),
+    format: z
+      .enum(['json', 'form'])
+      .default('json')
+      .describe('json, or the urlencoded from/to/body/token of home-made ejabberd modules.'),
+    timeout: duration('10s').describe('Longest wait for an answer.'),
+    allow_private: z.boolean().default(false).describe('Allow addresses of private networks and loopback.'),
+  })
+  .superRefine(({ format, events }, ctx) => {
+    const issue = (at: number, message: string) =>
+      ctx.addIssue({ code: 'custom', path: ['events', at], message })
+    duplicates(events).forEach((index) => issue(index, 'this event is listed twice'))
+    events.forEach((name, index) => {
+      if (format === 'form' && name !== 'message.offline')
+        issue(index, `${name} needs format = "json": the form knows only message.offline`)
+    })
+  })
 
 /** XEP-0157: whom to write to. Addresses are URIs; a bare e-mail address is one by its nature. */
 const addresses = () =>

@@ -1,11 +1,13 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
-import { createHash } from 'node:crypto'
 import { callNews } from '../push/calls.ts'
-import { classify, type Proposal } from '../push/classify.ts'
-import { coalesce, holdPush, resumeHolds, sessionOf } from '../routing/holds.ts'
+import { classify, isUpdate, type Proposal } from '../push/classify.ts'
+import { coalesce, holdPush, resumeHolds, sessionOf, stopWaiting } from '../routing/holds.ts'
+import { undoRinging } from '../routing/late.ts'
 import { notifyRule } from '../routing/notify-rule.ts'
 import { isQuiet } from '../routing/quiet.ts'
+import { showCount } from '../routing/read.ts'
 import type { Session } from '../routing/session.ts'
+import { chatId } from '../push/collapse.ts'
 import { type AccountState, type Connection, decide, type DeviceState } from '../push/decide.ts'
 import { filtered, type StanzaFacts } from '../push/filters.ts'
 import { keeps } from '../push/policy.ts'
@@ -23,6 +25,8 @@ const KEPT_TEXT = 4096
 const MINUTE = 60_000
 /** Messages of one chat that come within this time after a burst are one push: the last. */
 const BURST_WAIT_MS = 5_000
+/** What a session says of its person when nobody is there (RFC 6121 §4.7.2.1). */
+const AWAY = new Set(['away', 'xa'])
 /** Devices whose pushes of the last minute are counted. */
 const COUNTED = 10_000
 
@@ -32,12 +36,15 @@ export const push: Feature = {
   started: resumeHolds,
   settled,
   overdue: (t, _session, messages) => unseen(t, messages),
+  late(t, session, messages) {
+    if (matters(t)) undoRinging(t, session, messages)
+  },
   lost: (t, _account, messages) => unseen(t, messages),
 }
 
 function settled(t: Transit, to: Jid, outcome: Outcome): void {
-  const proposal = classify(t.stanza.el)
-  if (proposal.kind === 'nothing' || !matters(t)) return
+  const proposal = classify(t.stanza.el, t.config.push)
+  if (isNothing(proposal) || !matters(t)) return
   const account = t.store.accounts.find(to.bare)
   if (!account) return
   const { el, from, kind } = t.stanza
@@ -47,21 +54,31 @@ function settled(t: Transit, to: Jid, outcome: Outcome): void {
 }
 
 /** Whether anybody could be told at all: most servers' messages end here. */
-function matters({ config: { push, webhook } }: Trip): boolean {
-  return push.apps.length > 0 || push.simulator || webhook.url !== undefined
+function matters({ config: { push }, store }: Trip): boolean {
+  return push.apps.length > 0 || push.simulator || store.events.wants('message.offline')
 }
+
+/** What is nothing only by the operator's choice has a verdict that says so. */
+const isNothing = ({ kind, rule }: Proposal): boolean => kind === 'nothing' && !isUpdate(rule)
 
 /** What was thought to be seen and was not rings after all, unless it did before. */
 function unseen(t: Trip, messages: readonly Given[]): void {
   if (!matters(t)) return
   for (const { id, account, el, live } of messages) {
     const { from } = el.attrs
-    const proposal = classify(el)
-    if (!live || from === undefined || proposal.kind === 'nothing') continue
-    if (t.store.push.rang(account.id, String(id))) continue
+    const proposal = classify(el, t.config.push)
+    if (!live || from === undefined || isNothing(proposal)) continue
+    if (t.store.push.rang(account.id, String(id))) {
+      if (!isUsed(t, account.jid)) stopWaiting(t, account, String(id))
+      continue
+    }
     consider(t, { account, el, from: Jid.parse(from), id, proposal, outcome: 'held', takers: [] })
   }
 }
+
+/** Whether somebody sits at one of the account's apps, as far as anybody knows. */
+const isUsed = (t: Trip, account: string): boolean =>
+  useOf([...t.sessions.of(account)].filter(({ suspect }) => !suspect)) !== 'none'
 
 interface Ring {
   readonly account: Account
@@ -83,16 +100,29 @@ function consider(t: Trip, ring: Ring): void {
   const devices = t.store.push.devices.of(account.id)
   if (devices.length > 0) {
     const state = stateOf(t, ring)
-    const counts = proposal.kind === 'ring' && state.notify !== 'never'
-    if (counts) {
+    if (counts(state) && !shows(t, ring, devices)) {
       const { unread_per_user } = t.config.limits
       t.store.unread.add(account.id, { id, peer: from.bare, ref: el.attrs.id }, unread_per_user)
+      if (proposal.kind === 'badge') showCount(t, account)
     }
     const badge = t.store.unread.count(account.id)
     for (const device of devices) decideFor(t, ring, device, state, badge)
   }
-  if (t.config.webhook.url !== undefined && !seen && outcome !== 'none' && hasBody(el))
+  if (t.store.events.wants('message.offline') && !seen && outcome !== 'none' && hasBody(el))
     t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))
+}
+
+/** Whether the number on the icon grows. What was taken back has been counted down by then. */
+const counts = ({ proposal: { kind, rule }, notify }: AccountState): boolean =>
+  (kind === 'ring' || (kind === 'badge' && rule !== 'retraction')) && notify !== 'never'
+
+/** An app that never tells what was read shows at once what comes while it is open; no other phone waits for it. */
+function shows(t: Trip, { account, takers }: Ring, devices: readonly Device[]): boolean {
+  const open = takers.filter((session) => connectionOf(session) === 'active')
+  if (open.length === 0 || t.store.unread.settings(account.id).marks) return false
+  return devices.every(({ sessionKey }) =>
+    open.some((session) => session === sessionOf(t, account.jid, sessionKey)),
+  )
 }
 
 function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, badge: number): void {
@@ -101,9 +131,10 @@ function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, bad
   const deviceState: DeviceState = {
     connection: connectionOf(own),
     took: own !== undefined && ring.takers.includes(own),
+    ringsWhenAway: device.options.away === true,
     filter: filtered(device.options, factsOf(t, ring)),
   }
-  const elsewhere = ring.takers.some((session) => session !== own && connectionOf(session) === 'active')
+  const elsewhere = useOf(ring.takers.filter((session) => session !== own))
   const { hold, inactive_wait } = t.config.push
   const waits = { elsewhere: hold, inactive: inactive_wait }
   const { verdict, rule, until } = decide(deviceState, { ...state, elsewhere }, waits, t.now)
@@ -112,11 +143,13 @@ function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, bad
     return t.store.push.record({ ...entry, verdict: 'suppressed' })
   }
   const push = pushOf(t, ring, device, badge)
+  // It may replace an older one of the chat, and what it changes is not the number.
+  if (ring.proposal.kind === 'silent')
+    return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from.bare), badge: undefined })
   if (verdict === 'hold') return holdPush(t, { ...push, device }, rule, until ?? t.now)
   const wait = burstEnd(t, ring, device)
   if (wait !== undefined) {
-    const collapseId = `chat-${createHash('sha256').update(ring.from.bare).digest('hex').slice(0, 32)}`
-    return holdPush(t, { ...push, device, collapseId }, 'burst', wait)
+    return holdPush(t, { ...push, device, collapseId: chatId('chat', ring.from.bare) }, 'burst', wait)
   }
   t.store.unread.tell(device.id, badge)
   t.store.push.queue(push)
@@ -126,7 +159,16 @@ function connectionOf(session: Session | undefined): Connection {
   if (!session || !session.available) return 'none'
   if (session.hibernating) return 'hibernating'
   if (session.suspect) return 'suspect'
-  return session.inactive ? 'inactive' : 'active'
+  if (session.inactive) return 'inactive'
+  return isAway(session) ? 'away' : 'active'
+}
+
+const isAway = ({ presence }: Session): boolean => AWAY.has((presence && childText(presence, 'show')) ?? '')
+
+function useOf(others: readonly Session[]): AccountState['elsewhere'] {
+  const connections = new Set(others.map(connectionOf))
+  if (connections.has('active')) return 'in-use'
+  return connections.has('away') ? 'away' : 'none'
 }
 
 function stateOf(t: Trip, { account, from, el, proposal }: Ring): AccountState {
@@ -135,7 +177,7 @@ function stateOf(t: Trip, { account, from, el, proposal }: Ring): AccountState {
   return {
     proposal,
     disabled: account.disabled,
-    elsewhere: false,
+    elsewhere: 'none',
     notify: notifyRule(t.store, account, from.bare),
     mention: mentions(el, account.jid),
     // Who asks to become a contact is none yet.
@@ -172,7 +214,12 @@ function mentions(el: Element, jid: string): boolean {
 }
 
 /** The outbox row; what the app's policy hides is not even written down. */
-function pushOf(t: Trip, ring: Ring, device: Device | undefined, badge: number): NewPush {
+function pushOf(
+  t: Trip,
+  ring: Ring,
+  device: Device | undefined,
+  badge: number,
+): NewPush & Pick<Ring, 'account'> {
   const { account, el, from, id, proposal } = ring
   const policy = t.config.push.apps.find((app) => app.topic === device?.topic)?.body ?? 'sender'
   const kept = !device || keeps(policy, device.options).body

@@ -7,12 +7,11 @@ import { lower, read, takeBack } from '../routing/read.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
-import { hasBody } from '../xmpp/message.ts'
+import { hasBody, retractedId } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { child } from '../xmpp/xml.ts'
 
 const MARKERS = 'urn:xmpp:chat-markers:0'
-const RETRACT = 'urn:xmpp:message-retract:1'
 
 export const readState: Feature = {
   name: 'read-state',
@@ -37,9 +36,9 @@ export const readState: Feature = {
   /** XEP-0424: what was taken back before it was read is not worth a look. */
   received(t, to): Verdict {
     const { el, from, kind } = t.stanza
-    const ref = kind === 'message' ? child(el, 'retract', RETRACT)?.attrs.id : undefined
-    const account = ref === undefined ? undefined : t.store.accounts.find(to.bare)
-    if (ref === undefined || !account) return
+    const ref = kind === 'message' ? retractedId(el) : undefined
+    const account = ref ? t.store.accounts.find(to.bare) : undefined
+    if (!ref || !account) return
     const id = t.store.unread.idOf(account.id, from.bare, ref)
     if (id !== undefined) takeBack(t, account, from.bare, id)
   },

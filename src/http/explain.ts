@@ -52,6 +52,7 @@ function explanation(
         .map(({ jid, outlet }) => `${jid.resource} (${outlet.kind})`),
       paused: pausedLanes(deps),
       waiting: waiting.filter(({ state }) => state !== 'dead').length,
+      message: message !== undefined,
       verdicts: message === undefined ? verdicts : verdicts.toReversed(),
     }),
     devices: listDevices(deps, account),

@@ -123,6 +123,7 @@ function addQueue(app: App): void {
     oldest: time,
     lanes: z.array(lane),
     items: z.array(waiting),
+    dead_letters: z.array(waiting).openapi({ description: 'What the webhook refused, the oldest first.' }),
   })
   app.openapi(
     route(scope('push:read'), {
@@ -144,6 +145,7 @@ export function queueView({ world, push }: HttpDeps, rows: number) {
     oldest: iso(items[0]?.created ?? null),
     lanes: (push?.lanes() ?? []).map((lane) => ({ ...lane, until: iso(lane.until) })),
     items: items.map(waitingView),
+    dead_letters: store.pushReports.dead(0, rows).map(waitingView),
   }
 }
 

@@ -56,7 +56,7 @@ export function alarmsOf(facts: AlarmFacts): Alarm[] {
   if (dead > 0)
     found.push({
       name: 'dead-letters',
-      text: `The webhook refused ${dead} messages: send them again with belfry webhook replay.`,
+      text: `The webhook refused ${dead} messages or events: send them again with belfry webhook replay.`,
     })
   return found
 }

@@ -21,10 +21,14 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
       return
     case 'retry':
       return push.again(job)
+    case 'merged':
+      push.done(job, 'coalesced', 'too-many-requests', `into ${result.into.messageId}`, now)
+      // Its collapse-id has changed.
+      return push.again(result.into)
     case 'drop':
       if (lane.provider?.replayable) return push.bury(job, job.kind, result.reason, now)
-      push.done(job, 'dropped', job.kind, result.reason, now)
-      if (device) push.devices.failed(device.id, result.reason)
+      if (push.done(job, 'dropped', job.kind, result.reason, now) && device)
+        push.devices.failed(device.id, result.reason)
       return
     case 'forget':
       push.done(job, 'forgotten', job.kind, result.reason, now)

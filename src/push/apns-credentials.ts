@@ -2,8 +2,12 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import { getLogger } from '../log.ts'
 import type { LinkTls } from './apns-link.ts'
+import { certificateEnd } from './certificate-end.ts'
 import { readSigningKey, type SigningKey } from './apns-token.ts'
+
+const log = getLogger('push')
 
 export type Environment = 'production' | 'sandbox'
 
@@ -13,7 +17,10 @@ export type Credential =
       readonly kind: 'certificate'
       readonly tls: LinkTls
       readonly name: string
-      readonly expires: number | undefined
+      /** ms since the epoch; undefined until it is known. */
+      expires: number | undefined
+      /** Settles, never rejecting, once `expires` is as known as it will be. */
+      readonly read: Promise<void>
     }
 
 export interface ApnsApp {
@@ -64,7 +71,7 @@ function credential(files: AppFiles): Credential {
       createSecureContext(tls)
       return Date.parse(certificate.validTo)
     })
-    return { kind: 'certificate', tls, name: files.cert_file, expires }
+    return { kind: 'certificate', tls, name: files.cert_file, expires, read: Promise.resolve() }
   }
   if (files.p12_file !== undefined) {
     const file = files.p12_file
@@ -72,11 +79,23 @@ function credential(files: AppFiles): Credential {
       files.p12_password_file === undefined ? '' : read(topic, files.p12_password_file).replace(/\r?\n$/, '')
     const tls = { pfx: explain(topic, file, () => readFileSync(file)), passphrase }
     explain(topic, file, () => createSecureContext(tls))
-    return { kind: 'certificate', tls, name: file, expires: undefined }
+    return packed(topic, tls, file)
   }
   throw new CredentialError(
     `push app ${topic}: no key (team_id, key_id, key_file) and no certificate is configured`,
   )
+}
+
+/** A certificate whose end is found out in a moment. */
+function packed(topic: string, tls: { pfx: Buffer; passphrase: string }, name: string): Credential {
+  const found = certificateEnd(tls.pfx, tls.passphrase)
+  const credential = { kind: 'certificate' as const, tls, name, expires: undefined as number | undefined }
+  const read = found.then(
+    (end) => void (credential.expires = end),
+    (error: unknown) =>
+      log.warn('it is not known when the push certificate ends', { topic, file: name, error }),
+  )
+  return Object.assign(credential, { read })
 }
 
 const read = (topic: string, file: string): string => explain(topic, file, () => readFileSync(file, 'utf8'))

@@ -27,6 +27,8 @@ export interface LinkTimes {
   readonly lateMs: number
   /** How long the PING may take. */
   readonly pingMs: number
+  /** Stream id after which a connection is replaced: they end at 2^31, and none may be used twice. */
+  readonly lastStreamId: number
 }
 
 export const LINK_TIMES: LinkTimes = {
@@ -35,6 +37,7 @@ export const LINK_TIMES: LinkTimes = {
   idleMs: 20_000,
   lateMs: 5_000,
   pingMs: 5_000,
+  lastStreamId: 2 ** 30,
 }
 
 export interface Answer {
@@ -84,8 +87,6 @@ const PATIENCE = { maxSessionInvalidFrames: 2 ** 31 - 1 }
 
 /** An answer is a few hundred bytes; whatever is longer is no answer of Apple's. */
 const LONGEST_ANSWER = 16_384
-/** Stream ids end at 2^31; a connection is replaced long before. */
-const LAST_STREAM_ID = 2 ** 30
 
 export class Link {
   readonly #session: http2.ClientHttp2Session
@@ -165,7 +166,7 @@ export class Link {
     })
     this.#hear(exchange)
     stream.end(body)
-    if ((stream.id ?? 0) > LAST_STREAM_ID) this.leave('stream ids run out')
+    if ((stream.id ?? 0) > times.lastStreamId) this.leave('stream ids run out')
   }
 
   /** No new requests; closes once the open ones are done. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { PushEnvironment } from '../store/devices.ts'
 import type { Job } from '../store/push.ts'
 import type { ApnsRequest } from './apns-composer.ts'
+import { isUpdate } from './classify.ts'
 import { type AppStyle, composeCall, composePayload } from './payload.ts'
 
 export interface RequestOptions {
@@ -34,7 +35,7 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
   const { options } = device
   const rings = kind === 'call' || kind === 'call-ended'
   const ends = rings ? Math.min(job.expiresAt, job.createdAt + how.ringMs) : job.expiresAt
-  const silent = options.silent === true && !voip
+  const silent = (options.silent === true || isUpdate(kind)) && !voip
   const input = { style, options, short, bytes }
   return {
     topic: device.topic,

@@ -2,6 +2,7 @@
  * What a stanza means to a phone that sleeps: one table, first match wins. `belfry push rules` and the documentation
  * print it, so `what` is written for people. Pure: an Element in, a proposal out; decide.ts has the last word.
  */
+import { retractedId } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { child, childText, type Element, elements } from '../xmpp/xml.ts'
 
@@ -20,8 +21,17 @@ export interface Proposal {
   readonly rule: string
 }
 
+/** Kinds that the operator chooses: [push] reactions, corrections, retractions. */
+export interface QuietSettings {
+  readonly reactions: PushKind
+  readonly corrections: PushKind
+  readonly retractions: PushKind
+}
+
 export interface PushRule extends Proposal {
   readonly what: string
+  /** The kind is only the default of this setting. */
+  readonly setting?: keyof QuietSettings
   readonly applies: (el: Element) => boolean
 }
 
@@ -48,6 +58,8 @@ const rule = (kind: PushKind, name: string, what: string, applies: PushRule['app
   what,
   applies,
 })
+
+const chosen = (setting: keyof QuietSettings, by: PushRule): PushRule => ({ ...by, setting })
 
 export const PUSH_RULES: readonly PushRule[] = [
   rule('nothing', 'error', 'Error answers', (el) => el.attrs.type === 'error'),
@@ -82,12 +94,16 @@ export const PUSH_RULES: readonly PushRule[] = [
     inNamespace(el, JINGLE_MESSAGE),
   ),
   rule('ring', 'invitation', 'An invitation to a room (XEP-0045 §7.8, XEP-0249)', isInvitation),
-  rule('silent', 'reaction', 'Reactions (XEP-0444)', (el) => has(el, 'reactions', 'urn:xmpp:reactions:0')),
-  rule('badge', 'retraction', 'A message was taken back (XEP-0424)', (el) =>
-    inNamespace(el, 'urn:xmpp:message-retract:1'),
+  chosen(
+    'reactions',
+    rule('nothing', 'reaction', 'Reactions (XEP-0444)', (el) => has(el, 'reactions', 'urn:xmpp:reactions:0')),
   ),
-  rule('silent', 'correction', 'A message was corrected (XEP-0308)', (el) =>
-    has(el, 'replace', 'urn:xmpp:message-correct:0'),
+  chosen('retractions', rule('badge', 'retraction', 'A message was taken back (XEP-0424)', isRetraction)),
+  chosen(
+    'corrections',
+    rule('nothing', 'correction', 'A message was corrected (XEP-0308)', (el) =>
+      has(el, 'replace', 'urn:xmpp:message-correct:0'),
+    ),
   ),
   rule('nothing', 'key-transport', 'OMEMO keys without a message', (el) => {
     const encrypted = omemo(el)
@@ -106,10 +122,16 @@ export const PUSH_RULES: readonly PushRule[] = [
   rule('nothing', 'no-content', 'Everything else', () => true),
 ]
 
-export function classify(el: Element): Proposal {
-  for (const { kind, rule, applies } of PUSH_RULES) if (applies(el)) return { kind, rule }
+/** Without `settings` each rule has its default. */
+export function classify(el: Element, settings?: QuietSettings): Proposal {
+  for (const { kind, rule, setting, applies } of PUSH_RULES)
+    if (applies(el)) return { kind: setting && settings ? settings[setting] : kind, rule }
   return { kind: 'nothing', rule: 'no-content' }
 }
+
+/** What changes a message that was there before: as a push of its own it only wakes the app. */
+export const isUpdate = (rule: string): boolean =>
+  rule === 'reaction' || rule === 'correction' || rule === 'retraction'
 
 /** Whether the text is not for our eyes: its `body` is a hint for old clients at best. */
 export function isEncrypted(el: Element): boolean {
@@ -119,6 +141,11 @@ export function isEncrypted(el: Element): boolean {
     has(el, 'x', 'jabber:x:encrypted') ||
     has(el, 'encryption', 'urn:xmpp:eme:0')
   )
+}
+
+/** What a room's moderator takes back (XEP-0425) looks alike; an archive's tombstone is in the namespace only. */
+function isRetraction(el: Element): boolean {
+  return retractedId(el) !== undefined || inNamespace(el, 'urn:xmpp:message-retract:1')
 }
 
 function isInvitation(el: Element): boolean {

@@ -2,7 +2,7 @@
  * Whether one device is rung for one message. Pure: what is known goes in, a verdict with its rule's name comes out;
  * every verdict is recorded. First match wins; `belfry push rules` and the documentation print `what`.
  */
-import type { Proposal } from './classify.ts'
+import { isUpdate, type Proposal } from './classify.ts'
 
 /** How the device itself is connected, by the session that registered it. */
 export type Connection =
@@ -14,6 +14,8 @@ export type Connection =
   | 'suspect'
   /** The app is in the background (XEP-0352). */
   | 'inactive'
+  /** Its person is not there (RFC 6121 §4.7.2.1: away, xa). */
+  | 'away'
   | 'active'
 
 /** What matters of a device. */
@@ -21,6 +23,8 @@ export interface DeviceState {
   readonly connection: Connection
   /** The message was written to that session. */
   readonly took: boolean
+  /** Its app asked to be rung also while the account's sessions say that nobody is there (tigase:push:away:0). */
+  readonly ringsWhenAway: boolean
   /** A rule of the device's own (what its client asked for) that keeps it quiet. */
   readonly filter?: string | undefined
 }
@@ -29,8 +33,8 @@ export interface DeviceState {
 export interface AccountState {
   readonly proposal: Proposal
   readonly disabled: boolean
-  /** Another device took it, and the app there is in the foreground. */
-  readonly elsewhere: boolean
+  /** Whether another device took it, with the app there in the foreground: in use, or its person said to be away. */
+  readonly elsewhere: 'none' | 'away' | 'in-use'
   /** The chat's own rule (XEP-0492). */
   readonly notify: 'always' | 'on-mention' | 'never' | undefined
   readonly mention: boolean
@@ -65,8 +69,21 @@ export interface DecisionRule {
   readonly wait?: (waits: Waits) => number
 }
 
-/** Calls cannot wait: who is called is called now. */
-const isCall = ({ proposal }: AccountState): boolean => proposal.rule === 'call'
+/** The app is woken, and nobody sees it. */
+const isUnseen = ({ proposal }: AccountState): boolean => proposal.kind === 'silent'
+
+/** Who is called is called now, and what nobody sees disturbs nobody. */
+const canWait = (state: AccountState): boolean => state.proposal.rule !== 'call' && !isUnseen(state)
+
+/** The app is open; where the device asked for it, only if its person is there as well. */
+const isOpen = ({ connection, ringsWhenAway }: DeviceState): boolean =>
+  connection === 'active' || (connection === 'away' && !ringsWhenAway)
+
+const isBehind = ({ connection, ringsWhenAway }: DeviceState): boolean =>
+  connection === 'inactive' || (connection === 'away' && ringsWhenAway)
+
+const isElsewhere = ({ ringsWhenAway }: DeviceState, { elsewhere }: AccountState): boolean =>
+  elsewhere === 'in-use' || (elsewhere === 'away' && !ringsWhenAway)
 
 export const DECISION_RULES: readonly DecisionRule[] = [
   {
@@ -78,8 +95,9 @@ export const DECISION_RULES: readonly DecisionRule[] = [
   {
     rule: 'not-for-ringing',
     verdict: 'suppress',
-    what: 'The message only changes the badge or nothing that is seen',
-    applies: (_, { proposal }) => proposal.kind !== 'ring',
+    what: 'The message changes nothing, or only the number on the icon',
+    // The end of a call is told only to the phones that it has rung: features/calls.ts.
+    applies: (_, { proposal: { kind, rule } }) => kind !== 'ring' && !(kind === 'silent' && isUpdate(rule)),
   },
   {
     rule: 'muted',
@@ -115,20 +133,20 @@ export const DECISION_RULES: readonly DecisionRule[] = [
     rule: 'session-active',
     verdict: 'suppress',
     what: 'The app is open on this device and has the message',
-    applies: ({ connection, took }) => connection === 'active' && took,
+    applies: (device, state) => device.took && (isOpen(device) || (isUnseen(state) && isBehind(device))),
   },
   {
     rule: 'inactive-unacked',
     verdict: 'hold',
     what: 'The app is in the background: it rings unless it shows soon that it has the message',
-    applies: ({ connection, took }, _, { inactive }) => connection === 'inactive' && took && inactive > 0,
+    applies: (device, _, { inactive }) => device.took && isBehind(device) && inactive > 0,
     wait: ({ inactive }) => inactive,
   },
   {
     rule: 'other-device-active',
     verdict: 'hold',
     what: 'Another device is in use: it rings unless the message is read there soon',
-    applies: (_, state, { elsewhere }) => state.elsewhere && !isCall(state) && elsewhere > 0,
+    applies: (device, state, { elsewhere }) => isElsewhere(device, state) && canWait(state) && elsewhere > 0,
     wait: ({ elsewhere }) => elsewhere,
   },
 ]

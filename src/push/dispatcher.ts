@@ -4,10 +4,11 @@
  * when the process ends is due again at the next start, with the same ids: at least once, shown once.
  */
 import { getLogger } from '../log.ts'
-import { pushQueue } from '../metrics.ts'
+import { pushQueue, pushUnderWay } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Job, Push } from '../store/push.ts'
 import { type Answer, recordAnswer } from './answer.ts'
+import { Crowd } from './crowd.ts'
 import { Lane, type LaneState } from './lane.ts'
 import { backoff, type Provider, type Result } from './provider.ts'
 import { tally } from './tally.ts'
@@ -50,6 +51,10 @@ export class Dispatcher {
   readonly #held = new Map<number, { readonly due: number; cancel: () => void }>()
   #refilling = false
   #missed = false
+  readonly #underWay = new Set<number>()
+  /** Rows that are taken back although they are here. */
+  readonly #recalled = new Set<number>()
+  readonly #crowd = new Crowd()
   readonly #deviceUntil = new Map<number, number>()
   #answers: Answer[] = []
   #recording = false
@@ -68,6 +73,7 @@ export class Dispatcher {
   start(): void {
     this.#running = true
     this.#options.push.queued = (job) => this.#take(job)
+    this.#options.push.recall = (id) => this.#recall(id)
     this.notify()
   }
 
@@ -81,6 +87,7 @@ export class Dispatcher {
       this.#refill()
       for (const lane of this.#lanes.values()) this.#serve(lane)
       pushQueue.set(this.#held.size)
+      pushUnderWay.set(this.#underWay.size)
     })
   }
 
@@ -116,6 +123,7 @@ export class Dispatcher {
   async stop(drainMs: number): Promise<void> {
     this.#running = false
     this.#options.push.queued = undefined
+    this.#options.push.recall = undefined
     for (const held of this.#held.values()) held.cancel()
     for (const lane of this.#lanes.values()) lane.stop()
     const { apns, webhook } = this.#options
@@ -129,6 +137,13 @@ export class Dispatcher {
         resolve()
       }
     })
+  }
+
+  /** Its row is about to be deleted: it must not be sent from memory either. */
+  #recall(id: number): (() => void) | undefined {
+    if (this.#underWay.has(id)) return undefined
+    if (this.#held.has(id) || (id > this.#lastId && !this.#behind)) this.#recalled.add(id)
+    return () => this.#recalled.delete(id)
   }
 
   #take(job: Job): void {
@@ -218,12 +233,14 @@ export class Dispatcher {
   async #send(lane: Lane, provider: Provider, job: Job): Promise<void> {
     let result: Result
     try {
+      this.#underWay.add(job.id)
       result = this.#hinder(job) ?? (await provider.send(job))
     } catch (error) {
       log.error('a push could not be sent', { provider: provider.name, error })
       result = { is: 'retry', reason: 'InternalError' }
     }
     this.#inFlight.set(provider, (this.#inFlight.get(provider) ?? 1) - 1)
+    this.#underWay.delete(job.id)
     lane.finished(job)
     this.#answer({ job, lane, result })
     this.notify()
@@ -232,6 +249,7 @@ export class Dispatcher {
   /** Why it is not sent now although its turn has come. */
   #hinder(job: Job): Result | undefined {
     const now = this.#options.clock.now()
+    if (this.#recalled.delete(job.id)) return { is: 'drop', reason: 'Withdrawn' }
     if (job.expiresAt <= now) return { is: 'drop', reason: 'Expired' }
     if (!job.device) return undefined
     if (now - job.createdAt > STALE_MS || job.attempts > 0) {
@@ -243,14 +261,14 @@ export class Dispatcher {
     }
     const until = this.#deviceUntil.get(job.device.id) ?? 0
     return until > now
-      ? { is: 'retry', reason: 'TooManyRequests', afterMs: until - now, untouched: true }
+      ? { is: 'retry', reason: 'TooManyRequests', afterMs: until - now, untouched: true, whole: true }
       : undefined
   }
 
   #answer(answer: Answer): void {
     const { job, lane, result } = answer
     // Any answer about the push itself proves that the credential works.
-    if (result.is !== 'pause' && result.is !== 'retry' && lane.succeeded())
+    if (result.is !== 'pause' && result.is !== 'retry' && result.is !== 'merged' && lane.succeeded())
       log.info('push goes on again', { lane: lane.name })
     if (result.is === 'retry') this.#delay(job, lane, result)
     if (result.is === 'pause') this.#pause(job, lane, result)
@@ -273,11 +291,11 @@ export class Dispatcher {
     const own = backoff(Math.max(1, job.attempts), firstMs, capMs, random.bytes(2).readUInt16BE() / 65_536)
     const wait = result.afterMs === undefined ? own : Math.max(result.afterMs, job.attempts > 1 ? own : 0)
     job.nextAt = clock.now() + Math.ceil(wait)
-    if (result.whole && job.device) {
+    if (result.whole && job.device && !result.untouched) {
       if (this.#deviceUntil.size > 10_000) this.#deviceUntil.clear()
       this.#deviceUntil.set(job.device.id, job.nextAt)
     }
-    if (!this.#running) return
+    if (!this.#running || (result.whole && this.#merge(job, lane))) return
     if (lane.provider?.ordered) return lane.block(job, job.nextAt)
     // The provider is ill: a few requests find out when it is well again, not each new message.
     if (!result.whole && lane.failed() >= ILL) {
@@ -288,11 +306,22 @@ export class Dispatcher {
     // Never sleep past the end: an expired row is dropped on time.
     const cancel = clock.after(Math.min(wait, Math.max(0, job.expiresAt - clock.now())), () => {
       if (!this.#held.has(job.id)) return
+      this.#crowd.leave(job)
       this.#lane(job)?.push(job)
       this.notify()
     })
     const held = this.#held.get(job.id)
     if (held) held.cancel = cancel
+  }
+
+  /** Of what waits for a busy phone the newest of each chat is enough; true where `job` is not it. */
+  #merge(job: Job, lane: Lane): boolean {
+    const merged = this.#crowd.add(job)
+    if (!merged) return false
+    const { older, newer } = merged
+    this.#held.get(older.id)?.cancel()
+    this.#answer({ job: older, lane, result: { is: 'merged', into: newer } })
+    return older === job
   }
 
   #pause(job: Job, lane: Lane, result: Result & { is: 'pause' }): void {

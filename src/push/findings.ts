@@ -11,6 +11,8 @@ export interface PushFacts {
   readonly awake: readonly string[]
   readonly paused: readonly { readonly lane: string; readonly reason: string }[]
   readonly waiting: number
+  /** What is asked is what became of one message; the verdicts are its own. */
+  readonly message?: boolean
   /** Newest first. */
   readonly verdicts: readonly {
     readonly verdict: string
@@ -21,8 +23,10 @@ export interface PushFacts {
 
 /** Sentences for people; never empty. */
 export function findings(facts: PushFacts): string[] {
-  const found = [...ofServer(facts), ...ofAccount(facts)]
   const last = facts.verdicts[0]
+  // What was decided about it says more than how things stand now.
+  const own = facts.message && last ? [`This message: ${inWords(last)}.`] : []
+  const found = [...own, ...ofServer(facts), ...ofAccount(facts)]
   if (found.length === 0 && last) found.push(`The last push: ${inWords(last)}.`)
   if (found.length === 0)
     found.push('No push was decided yet: nobody has written since the device registered.')

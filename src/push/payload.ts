@@ -4,9 +4,10 @@
 import { createHash } from 'node:crypto'
 import type { DeviceOptions } from '../store/devices.ts'
 import type { CallFacts } from '../store/push.ts'
+import { isUpdate } from './classify.ts'
 import { type BodyPolicy, policyFor } from './policy.ts'
 import { type Content, IV_BYTES, seal } from './sealed.ts'
-import { cut, encodedSize, fitted } from './text.ts'
+import { cut, cutEncoded, encodedSize, fitted } from './text.ts'
 
 export interface PayloadInput {
   /** Rule of classify.ts that proposed the push, or `call-missed`. */
@@ -74,6 +75,7 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   const { style, options } = how
   // Nothing is said: only the number on the icon changes.
   if (input.kind === 'badge') return { aps: { badge: input.badge ?? 0 }, account: input.account }
+  if (isUpdate(input.kind)) return updatePayload(input, how)
   if (options.encryption)
     return sealedPayload(input, how, alertOf(input, how, 'none', undefined), ALERT_BYTES)
   const policy = policyFor(style.body, options)
@@ -90,21 +92,42 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   return encodedSize(payload) <= ALERT_BYTES ? payload : build(undefined, true)
 }
 
+/** Wakes the app, which fetches what has changed. */
+function updatePayload(input: PayloadInput, { style, options }: PayloadOptions): Payload {
+  const shown = options.encryption === undefined && showsSender(policyFor(style.body, options))
+  return {
+    aps: { 'content-available': 1 },
+    account: input.account,
+    ...(shown ? { from: input.sender, event: input.kind } : {}),
+    'stanza-id': input.messageId,
+  }
+}
+
 /** For PushKit: what CallKit shows. `aps` says nothing. */
 export function composeCall(input: PayloadInput, how: PayloadOptions): Payload {
-  const { call } = input
   if (how.options.encryption) return sealedPayload(input, how, {}, VOIP_BYTES)
+  const { call, sender } = input
   const shown = showsSender(policyFor(how.style.body, how.options))
   const ringing = input.kind === 'call'
-  return {
-    ...how.style.custom,
+  const least = {
     aps: {},
     account: input.account,
     call: ringing ? 'proposed' : 'ended',
     ...(call ? { sid: call.sid } : {}),
-    ...(shown ? { from: input.sender, ...(call ? { sender: call.from } : {}) } : {}),
     ...(ringing ? { media: call?.media ?? [] } : {}),
   }
+  if (!shown) return fitting([{ ...how.style.custom, ...least }, least])
+  const full = { ...least, from: sender, ...(call ? { sender: call.from } : {}) }
+  const name = { ...least, from: cutEncoded(sender, VOIP_BYTES - encodedSize({ ...least, from: '' })) }
+  return fitting([{ ...how.style.custom, ...full }, full, { ...least, from: sender }, name])
+}
+
+/** The first that PushKit takes: the app's own keys go first, then the caller's device, last a part of the name. */
+function fitting(payloads: readonly Payload[]): Payload {
+  const [least] = payloads.slice(-1)
+  const found = payloads.find((payload) => encodedSize(payload) <= VOIP_BYTES) ?? least
+  if (!found) throw new Error('there is nothing to choose from')
+  return found
 }
 
 const showsSender = (policy: BodyPolicy): boolean => policy === 'sender' || policy === 'full'

@@ -14,6 +14,8 @@ export type Result =
       readonly untouched?: boolean
       readonly whole?: boolean
     }
+  /** A newer one stands for it. */
+  | { readonly is: 'merged'; readonly into: Job }
   /** It can never succeed. */
   | { readonly is: 'drop'; readonly reason: string }
   /** The device is gone, unless it registered again after `since` (ms). */

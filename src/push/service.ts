@@ -9,6 +9,7 @@ import { type ApnsApp, type AppFiles, CredentialError, loadApp } from './apns-cr
 import { ApnsProvider } from './apns-provider.ts'
 import type { TokenStore } from './apns-token.ts'
 import type { TransportTimes } from './apns-transport.ts'
+import { countConnection } from './connections.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { AppStyle } from './payload.ts'
 import { Webhook } from './webhook.ts'
@@ -38,8 +39,8 @@ export interface PushServiceOptions {
   /** limits.push_queue */
   readonly capacity?: number
   readonly times?: Partial<TransportTimes>
-  /** How long verdicts and dead webhook rows are kept. */
-  readonly keepMs?: number
+  /** push.keep_verdicts (ms): verdicts, and rows that the webhook refused. */
+  readonly keepMs?: number | undefined
 }
 
 const HOUR = 3_600_000
@@ -121,6 +122,7 @@ export class PushService {
 }
 
 function note(event: string, fields: Record<string, unknown>): void {
+  countConnection(event, fields.cause)
   if (event === 'cannot connect') log.warn(event, fields)
   else log.info(event, fields)
 }

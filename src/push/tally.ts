@@ -9,6 +9,7 @@ const labels = new Set<string>()
 
 /** `ms`: since the push was due. */
 export function tally(provider: string, result: Result, ms: number): void {
+  if (result.is === 'merged') return pushes.inc({ provider, result: 'merged', reason: 'TooManyRequests' })
   const word =
     result.is === 'sent' ? 'sent' : result.is === 'retry' || result.is === 'pause' ? 'retried' : 'dropped'
   const reason = result.is === 'sent' ? 'Accepted' : label(result.reason)

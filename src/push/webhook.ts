@@ -1,9 +1,9 @@
 /**
- * Tells a web server of each message to somebody who is away. Same outbox and promises as for Apple: at least once,
- * in order per account.
+ * Tells a web server of each message to somebody who is away, and of what else it wants to hear ([webhook] events).
+ * Same outbox and promises as for Apple: at least once, in order per account.
  *
  * `json`: POST with `Content-Type: application/json` and the headers
- *   Belfry-Event: message.offline
+ *   Belfry-Event: the event's name, such as message.offline
  *   Belfry-Delivery: a UUID, the same at each try
  *   Belfry-Timestamp: seconds since the epoch, of this try
  *   Belfry-Signature: sha256=HEX, the HMAC-SHA-256 of `timestamp.body` under the shared secret
@@ -13,6 +13,7 @@
  * application/x-www-form-urlencoded, so that an existing web server keeps working.
  */
 import { createHmac } from 'node:crypto'
+import { type EventName, isEvent } from '../config/events.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Job } from '../store/push.ts'
 import type { Provider, Result } from './provider.ts'
@@ -120,10 +121,10 @@ export class Webhook implements Provider {
       }
       return new URLSearchParams(fields).toString()
     }
+    const head = { event: eventOf(job), id: job.apnsId, time: new Date(job.createdAt).toISOString() }
+    if (isEvent(job.kind)) return JSON.stringify({ ...head, account: job.account, ...dataOf(job) })
     return JSON.stringify({
-      event: 'message.offline',
-      id: job.apnsId,
-      time: new Date(job.createdAt).toISOString(),
+      ...head,
       from: job.sender,
       to: job.account,
       kind: job.kind,
@@ -141,7 +142,7 @@ export class Webhook implements Provider {
     return {
       ...agent,
       'content-type': 'application/json',
-      'belfry-event': 'message.offline',
+      'belfry-event': eventOf(job),
       'belfry-delivery': job.apnsId,
       'belfry-timestamp': timestamp,
       ...(this.#options.secret === undefined
@@ -157,6 +158,14 @@ export class Webhook implements Provider {
     const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
     return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
   }
+}
+
+const eventOf = ({ kind }: Job): EventName => (isEvent(kind) ? kind : 'message.offline')
+
+/** As it was written by store/events.ts. */
+function dataOf({ body }: Job): object {
+  const data: unknown = JSON.parse(body ?? '{}')
+  return typeof data === 'object' && data !== null ? data : {}
 }
 
 export function signature(secret: string, timestamp: string, body: string): string {

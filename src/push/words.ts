@@ -25,11 +25,11 @@ const RULES: Readonly<Record<string, string>> = {
   'inactive-unacked': 'the app is in the background and may still show that it has it',
   'other-device-active': 'another device is in use and may still read it',
   'read-elsewhere': 'it was read on another device',
+  'late-ack': 'an app has shown late that it has it',
   acked: 'the app in the background has shown that it has it',
   retracted: 'it was taken back before it was read',
   burst: 'too many came within a minute',
-  'badge-only': 'it would only change the number on the icon',
-  'silent-only': 'it would only wake the app unseen',
+  'too-many-requests': 'Apple asked for fewer pushes to this phone',
 }
 
 /** Ours, not Apple's. */

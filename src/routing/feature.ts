@@ -144,6 +144,8 @@ export interface Feature {
   acked?(t: Trip, session: Session, els: readonly Element[]): void
   /** Nothing shows that these have arrived, and it is time to doubt it. */
   overdue?(t: Trip, session: Session, messages: readonly Given[]): void
+  /** A session has these after all, although it was taken for gone and phones were rung. */
+  late?(t: Trip, session: Session, messages: readonly Given[]): void
   /** Every session that was given these has ended without a sign that they arrived: they are in offline storage now. */
   lost?(t: Trip, account: Account, messages: readonly Given[]): void
   opened?(t: Trip, session: Session): void

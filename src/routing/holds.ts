@@ -1,6 +1,5 @@
 /** Pushes that are held back: their clocks, and what becomes of them when their time is over. */
-import type { HeldPush } from '../store/held.ts'
-import type { NewPush } from '../store/push.ts'
+import type { HeldPush, PhonePush } from '../store/held.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Trip } from './transit.ts'
 
@@ -13,12 +12,7 @@ export function sessionOf(t: Trip, account: string, key: string | null | undefin
 }
 
 /** Holds a push for a device and records why. Within a trip. */
-export function holdPush(
-  t: Trip,
-  push: NewPush & { device: NonNullable<NewPush['device']> },
-  rule: string,
-  until: number,
-): void {
+export function holdPush(t: Trip, push: PhonePush, rule: string, until: number): void {
   const id = t.store.held.hold(push, rule, until)
   record(t, push.account.id, push.device.id, push.messageId, 'held', rule, new Date(until).toISOString())
   watch(t, id, until)
@@ -29,7 +23,7 @@ export function resumeHolds(t: Trip): void {
   for (const { id, next_at } of t.store.held.all()) watch(t, id, next_at)
 }
 
-/** Takes back what is held for a chat, up to a message and from one on; `rule` says why. Within a trip. */
+/** Takes back what no phone was told of a chat yet, up to a message and from one on. Within a trip. */
 export function withdraw(
   t: Trip,
   account: Account,
@@ -38,10 +32,31 @@ export function withdraw(
   rule: string,
   from = 0,
 ): void {
-  for (const held of t.store.held.ofChat(account.id, sender)) {
-    const id = Number(held.message_id)
-    if (held.kind !== 'badge' && id <= upTo && id >= from) drop(t, held, 'withdrawn', rule)
+  for (const waiting of t.store.held.waitingOf(account.id, sender)) {
+    const id = Number(waiting.message_id)
+    if (isOfMessage(waiting) && id <= upTo && id >= from) drop(t, waiting, 'withdrawn', rule)
   }
+}
+
+/** The same of one message, for the devices that `from` chooses. Within a trip. */
+export function withdrawFrom(
+  t: Trip,
+  account: Account,
+  messageId: string,
+  rule: string,
+  from: (waiting: HeldPush) => boolean,
+): void {
+  for (const waiting of t.store.held.waitingAbout(account.id, messageId))
+    if (isOfMessage(waiting) && from(waiting)) drop(t, waiting, 'withdrawn', rule)
+}
+
+/** A call rings on its own terms, and a number is told for its own sake. */
+const isOfMessage = ({ kind }: HeldPush): boolean => kind !== 'badge' && !kind.startsWith('call')
+
+/** What waited for another device need not: nobody is there after all. Within a trip. */
+export function stopWaiting(t: Trip, account: Account, messageId: string): void {
+  for (const waiting of t.store.held.waitingAbout(account.id, messageId))
+    if (waiting.hold === 'other-device-active') expire(t, waiting.id)
 }
 
 /** A newer one of the same chat takes the place of those that wait for the end of a burst. */
@@ -74,7 +89,7 @@ function expire(t: Trip, id: number): void {
   const { unread } = t.store
   const badge = unread.count(account.id)
   if (held.hold === 'badge') {
-    if (unread.told(held.device_id) <= badge) return void t.store.held.drop(held)
+    if (unread.told(held.device_id) === badge) return void t.store.held.drop(held)
   } else {
     const reason = reasonToStay(t, account, held)
     if (reason) return drop(t, held, 'withdrawn', reason)

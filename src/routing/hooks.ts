@@ -20,6 +20,9 @@ export function hooksOf(features: readonly Feature[]): Hooks {
     overdue(t: Trip, session: Session, messages: readonly Given[]) {
       for (const feature of features) feature.overdue?.(t, session, messages)
     },
+    late(t: Trip, session: Session, messages: readonly Given[]) {
+      for (const feature of features) feature.late?.(t, session, messages)
+    },
     lost(t: Trip, account: Account, messages: readonly Given[]) {
       for (const feature of features) feature.lost?.(t, account, messages)
     },

@@ -34,4 +34,6 @@ export interface Unacked {
   /** Monotonic ms at which it was written; undefined while it waits for that. */
   at: number | undefined
   overdue: boolean
+  /** The session was not seen to get it in time, or was in doubt already: phones were rung as if nobody had it. */
+  missed: boolean
 }

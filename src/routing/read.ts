@@ -20,8 +20,18 @@ export function takeBack(t: Trip, account: Account, peer: string, id: number): v
   lower(t, account)
 }
 
-/** A push that only changes the number, for every phone that shows a higher one and cannot change it by itself. */
+/** The number went down: told to every phone that shows a higher one and cannot change it by itself. */
 export function lower(t: Trip, account: Account): void {
+  tell(t, account, (shown, badge) => shown > badge)
+}
+
+/** The number has changed without a ring. */
+export function showCount(t: Trip, account: Account): void {
+  tell(t, account, (shown, badge) => shown !== badge)
+}
+
+/** A push that only changes the number. */
+function tell(t: Trip, account: Account, needs: (shown: number, badge: number) => boolean): void {
   const { unread, push } = t.store
   const badge = unread.count(account.id)
   for (const device of push.devices.of(account.id)) {
@@ -31,7 +41,7 @@ export function lower(t: Trip, account: Account): void {
       unread.tell(device.id, badge)
       continue
     }
-    if (unread.told(device.id) <= badge || waits(t, account, device.id)) continue
+    if (!needs(unread.told(device.id), badge) || waits(t, account, device.id)) continue
     const until = t.now + BADGE_WAIT_MS
     const expiresAt = t.now + t.config.push.expiration
     const what = { messageId: 'badge', collapseId: 'badge', kind: 'badge', sender: account.jid }

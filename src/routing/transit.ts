@@ -22,6 +22,7 @@ export interface Hooks {
   queued(t: Transit, session: Session, el: Element): void
   acked(t: Trip, session: Session, els: readonly Element[]): void
   overdue(t: Trip, session: Session, messages: readonly Given[]): void
+  late(t: Trip, session: Session, messages: readonly Given[]): void
   lost(t: Trip, account: Account, messages: readonly Given[]): void
   published(t: Trip, owner: Account, change: Publication): void
   vcardChanged(t: Trip, owner: Account, change: VcardChange): void

@@ -8,8 +8,8 @@ import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
 
 /** `given.el` is about to be written to a session. Within a trip. */
-export function give(t: Trip, { unacked }: Session, given: Given): void {
-  unacked.set(given.el, { given, at: undefined, overdue: false })
+export function give(t: Trip, { unacked, hibernating, suspect }: Session, given: Given): void {
+  unacked.set(given.el, { given, at: undefined, overdue: false, missed: hibernating || suspect })
   given.holders++
   t.undo(() => {
     unacked.delete(given.el)
@@ -51,6 +51,8 @@ export function confirm(t: Trip, session: Session, els?: readonly Element[]): vo
     for (const { given } of news) given.arrived = false
   })
   for (const { given } of news) if (given.stored) t.store.messages.delivered(given.account, [given.id])
+  const late = gone.flatMap(({ given, missed }) => (missed && given.live ? [given] : []))
+  if (late.length > 0) t.world.late(t, session, late)
 }
 
 /** The session is over; returns what no other session has or may still have. */
@@ -76,6 +78,7 @@ export function becomeOverdue({ unacked }: Session, until: number): Given[] {
   for (const entry of unacked.values()) {
     if (entry.overdue || entry.at === undefined || entry.at > until) continue
     entry.overdue = true
+    entry.missed = true
     if (!entry.given.arrived) late.push(entry.given)
   }
   return late

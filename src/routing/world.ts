@@ -56,6 +56,12 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
     commands: commandTable(features),
     deleteAccount: (t, account) => deleteAccount(t, features, account),
   }
+  // Looked up at each use: a reload puts another webhook in its place.
+  store.events.terms = () => ({
+    names: config.webhook.url === undefined ? [] : config.webhook.events,
+    keep: config.push.expiration,
+    most: config.limits.webhook_events,
+  })
   const router = new Router(world, features)
   return { world, router }
 }

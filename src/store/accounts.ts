@@ -2,6 +2,7 @@
 import { and, asc, count, eq, gt, like, ne, sql } from 'drizzle-orm'
 import { blob, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
+import type { Events } from './events.ts'
 import { Remembered } from './remembered.ts'
 import type { Credentials, HashName, ScramKeys } from './credentials.ts'
 
@@ -48,6 +49,7 @@ export class Accounts {
   readonly #db: Db
   /** null: there is no such account. */
   readonly #rows: Remembered<string, Account | null>
+  readonly #events: Events
   readonly #byJid
   readonly #departed
   readonly #scram
@@ -65,9 +67,10 @@ export class Accounts {
   readonly #bump: Write<{ id: number }>
   readonly #putVcard: Write<{ accountId: number; xml: string; photo: string }>
 
-  constructor(db: Db) {
+  constructor(db: Db, events: Events) {
     this.#db = db
     this.#rows = new Remembered(db.turn)
+    this.#events = events
     const { orm } = db
     const p = sql.placeholder
     this.#byJid = orm
@@ -215,6 +218,7 @@ export class Accounts {
     const account = this.find(jid)
     if (!account) throw new Error('an account just inserted is not there')
     this.#writeKeys(account.id, keys)
+    this.#events.tell('account.created', account)
     return account
   }
 
@@ -222,6 +226,7 @@ export class Accounts {
   setPassword(account: Account, keys: Credentials): void {
     this.#writeKeys(account.id, keys)
     this.#revokeTokens({ accountId: account.id })
+    this.#events.tell('account.password_changed', account)
   }
 
   /**
@@ -230,6 +235,8 @@ export class Accounts {
    */
   delete(account: Account): void {
     this.#rows.forget(account.jid)
+    this.#events.outlive(account.id)
+    this.#events.tell('account.deleted', { id: null, jid: account.jid })
     this.#depart({ id: account.id })
     for (const erase of this.#erase) erase({ id: account.id })
     this.#eraseBatch(account.id, BATCH)
@@ -244,6 +251,8 @@ export class Accounts {
   setDisabled(account: Account, disabled: boolean): void {
     this.#rows.forget(account.jid)
     this.#disable({ id: account.id, disabled })
+    if (account.disabled !== disabled)
+      this.#events.tell(disabled ? 'account.disabled' : 'account.enabled', account)
   }
 
   setLastSeen(account: Account, at: number, status: string | null): void {

@@ -1,7 +1,9 @@
 /** Registered phones. A token belongs to the account that registered it last; registrations outlive sessions. */
 import { and, asc, count, eq, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { EventName } from '../config/events.ts'
 import { type Db, type Write, writer } from './db.ts'
+import type { Events } from './events.ts'
 import { Remembered } from './remembered.ts'
 
 export type PushEnvironment = 'production' | 'sandbox'
@@ -17,7 +19,7 @@ export interface RoomFilter {
 
 /** What an app asked for when it registered. Whatever is absent was not asked for, and the server's own rules hold. */
 export interface DeviceOptions {
-  /** Ring also while sessions are there but all of them say `away` (tigase:push:away:0). Kept; no rule asks for it yet. */
+  /** Ring at once also while sessions are there but all of them say `away` or `xa` (tigase:push:away:0). */
   readonly away?: true
   /** The app wants a push's importance to follow its content (tigase:push:priority:0). */
   readonly byContent?: true
@@ -95,6 +97,7 @@ const NOTE_SUCCESS_EVERY = 60_000
 export class Devices {
   readonly #db: Db
   readonly #accounts: Remembered<number, readonly Device[]>
+  readonly #events: Events
   readonly #byToken
   readonly #byAccount
   readonly #byId
@@ -117,9 +120,10 @@ export class Devices {
   readonly #failed: Write<{ id: number; reason: string }>
   readonly #learned: Write<{ id: number; environment: PushEnvironment }>
 
-  constructor(db: Db) {
+  constructor(db: Db, events: Events) {
     this.#db = db
     this.#accounts = new Remembered(db.turn)
+    this.#events = events
     const { orm } = db
     const p = sql.placeholder
     const byId = eq(devices.id, p('id'))
@@ -248,7 +252,10 @@ export class Devices {
         now,
       })
     } else {
-      if (known) this.delete(known.id)
+      if (known) {
+        this.#delete({ id: known.id })
+        this.#accounts.forget(known.accountId)
+      }
       this.#makeRoom(accountId, max)
       this.#insert({
         accountId,
@@ -269,6 +276,10 @@ export class Devices {
     this.#accounts.forget(accountId)
     const device = this.find(topic, token)
     if (!device) throw new Error('a device just registered is not there')
+    if (!own) {
+      const from = known && { from: this.#events.jidOf(known.accountId) }
+      this.#tell(known ? 'device.moved' : 'device.registered', device, from)
+    }
     return device
   }
 
@@ -281,15 +292,14 @@ export class Devices {
       if (match.node !== undefined && device.node !== match.node) continue
       if (match.service !== undefined && device.service !== match.service) continue
       if (match.sessionKey !== undefined && device.sessionKey !== match.sessionKey) continue
-      removed += this.#delete({ id: device.id })
+      removed += this.#remove(device, 'disabled')
     }
-    if (removed > 0) this.#accounts.forget(accountId)
     return removed
   }
 
   delete(id: number): boolean {
-    this.#changes(id)
-    return this.#delete({ id }) > 0
+    const device = this.get(id)
+    return device !== undefined && this.#remove(device, 'deleted') > 0
   }
 
   /** The account's devices, the one not refreshed for longest first. */
@@ -314,8 +324,11 @@ export class Devices {
    * late by design.
    */
   forget(id: number, before: number): boolean {
-    this.#changes(id)
-    return this.#deleteStale({ id, before }) > 0
+    const device = this.get(id)
+    if (!device || this.#deleteStale({ id, before }) === 0) return false
+    this.#accounts.forget(device.accountId)
+    this.#tell('device.removed', device, { reason: 'dead' })
+    return true
   }
 
   /** Apple called the token for calls dead; one that came since stays. */
@@ -343,7 +356,21 @@ export class Devices {
 
   #makeRoom(accountId: number, max: number): void {
     const all = this.of(accountId)
-    for (const device of all.slice(0, Math.max(0, all.length + 1 - max))) this.#delete({ id: device.id })
+    for (const device of all.slice(0, Math.max(0, all.length + 1 - max))) this.#remove(device, 'too-many')
+  }
+
+  #remove(device: Device, reason: 'disabled' | 'deleted' | 'too-many'): number {
+    const removed = this.#delete({ id: device.id })
+    this.#accounts.forget(device.accountId)
+    if (removed > 0) this.#tell('device.removed', device, { reason })
+    return removed
+  }
+
+  /** Of a token only its end: enough to tell two apart. */
+  #tell(name: EventName, device: Device, more: Readonly<Record<string, string>> = {}): void {
+    const { id, accountId, topic, environment, token } = device
+    const shown = { device: String(id), topic, environment, token: token.slice(-6) }
+    this.#events.tell(name, accountId, { ...shown, ...more })
   }
 
   /** Whoever has this device will read it again. */

@@ -1,7 +1,16 @@
-/** Pushes that wait for a reason before they may go: rows of the outbox that the dispatcher does not see yet. */
+/**
+ * Pushes that wait for a reason before they may go: rows of the outbox that the dispatcher does not see yet. And what
+ * it sees and has not sent may be taken back here as well.
+ */
 import type { Account } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 import type { NewPush, Push } from './push.ts'
+
+/** Of a device, and of an account that is there. */
+export type PhonePush = NewPush & {
+  readonly device: NonNullable<NewPush['device']>
+  readonly account: { readonly id: number }
+}
 
 export interface HeldPush {
   readonly id: number
@@ -9,6 +18,7 @@ export interface HeldPush {
   readonly device_id: number
   readonly message_id: string
   readonly collapse_id: string
+  readonly state: 'held' | 'queued'
   readonly kind: string
   readonly sender: string
   readonly title: string | null
@@ -17,15 +27,15 @@ export interface HeldPush {
   readonly expires_at: number
   /** ms since the epoch at which it is decided anew. */
   readonly next_at: number
-  /** The rule that holds it. */
-  readonly hold: string
+  /** The rule that holds it; null where nothing does and it is about to be sent. */
+  readonly hold: string | null
 }
 
 export class Held {
   readonly #db: Db
   readonly #push: Push
   readonly #insert: Write<Record<string, string | number | null>>
-  readonly #delete: Write<{ id: number }>
+  readonly #delete: Write<{ id: number; state: string }>
 
   constructor(db: Db, push: Push) {
     this.#db = db
@@ -37,11 +47,11 @@ export class Held {
        VALUES ($account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
          $badge, $now, $expires, $until, $hold)`,
     )
-    this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = 'held'`)
+    this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = $state`)
   }
 
   /** Keeps a push back until `until` (ms) and returns its id. Within a trip. */
-  hold(push: NewPush & { device: NonNullable<NewPush['device']> }, rule: string, until: number): number {
+  hold(push: PhonePush, rule: string, until: number): number {
     this.#insert({
       account: push.account.id,
       device: push.device.id,
@@ -75,7 +85,25 @@ export class Held {
       .all()
   }
 
-  /** Those of one chat. */
+  /** What a phone has not been told of one chat yet, whether something holds it or not. */
+  waitingOf(accountId: number, sender: string): HeldPush[] {
+    return this.#db.raw
+      .query<HeldPush, [number, string]>(
+        `SELECT * FROM outbox WHERE account_id = ? AND sender = ? AND device_id IS NOT NULL AND state IN ('held', 'queued')`,
+      )
+      .all(accountId, sender)
+  }
+
+  /** The same of one message. */
+  waitingAbout(accountId: number, messageId: string): HeldPush[] {
+    return this.#db.raw
+      .query<HeldPush, [number, string]>(
+        `SELECT * FROM outbox WHERE account_id = ? AND message_id = ? AND device_id IS NOT NULL AND state IN ('held', 'queued')`,
+      )
+      .all(accountId, messageId)
+  }
+
+  /** Those of one chat that are held. */
   ofChat(accountId: number, sender: string): HeldPush[] {
     return this.#db.raw
       .query<HeldPush, [number, string]>(
@@ -104,7 +132,12 @@ export class Held {
   }
 
   /** It never goes; false where it is gone already. Within a trip. */
-  drop({ id }: HeldPush): boolean {
-    return this.#delete({ id }) > 0
+  drop({ id, state }: HeldPush): boolean {
+    if (state === 'queued' && this.#push.recall) {
+      const giveBack = this.#push.recall(id)
+      if (!giveBack) return false
+      this.#db.turn.undo(giveBack)
+    }
+    return this.#delete({ id, state }) > 0
   }
 }

@@ -11,6 +11,7 @@ import avatars from '../../migrations/0008-avatars.sql' with { type: 'text' }
 import unread from '../../migrations/0009-unread.sql' with { type: 'text' }
 import deviceOptions from '../../migrations/0010-device-options.sql' with { type: 'text' }
 import pushReports from '../../migrations/0011-push-reports.sql' with { type: 'text' }
+import webhookEvents from '../../migrations/0012-webhook-events.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -24,6 +25,7 @@ const MIGRATIONS: readonly string[] = [
   unread,
   deviceOptions,
   pushReports,
+  webhookEvents,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

@@ -37,10 +37,10 @@ export interface WaitingRow {
 
 const VERDICT = `SELECT v.id, a.jid, v.device_id AS device, d.token, v.message_id AS message, v.verdict, v.rule,
   v.reason, v.at FROM verdicts v JOIN accounts a ON a.id = v.account_id LEFT JOIN devices d ON d.id = v.device_id`
-const WAITING = `SELECT o.id, a.jid, o.device_id AS device, d.topic, d.environment, o.message_id AS message,
+const WAITING = `SELECT o.id, coalesce(a.jid, o.sender) AS jid, o.device_id AS device, d.topic, d.environment, o.message_id AS message,
   o.apns_id AS apnsId, o.state, o.kind, o.sender, o.attempts, o.created_at AS created, o.next_at AS next,
   o.expires_at AS expires
-  FROM outbox o JOIN accounts a ON a.id = o.account_id LEFT JOIN devices d ON d.id = o.device_id`
+  FROM outbox o LEFT JOIN accounts a ON a.id = o.account_id LEFT JOIN devices d ON d.id = o.device_id`
 
 /** Ages of the last success, in ms. */
 const DAY = 86_400_000
@@ -74,8 +74,13 @@ export class PushReports {
     return this.#verdicts(`${VERDICT} ORDER BY v.id DESC LIMIT ?1`, limit)
   }
 
+  /** Pushes and messages; what else the webhook is to be told says nothing of them. */
   waitingFor(accountId: number, limit: number): WaitingRow[] {
-    return this.#waiting(`${WAITING} WHERE o.account_id = ?1 ORDER BY o.id LIMIT ?2`, accountId, limit)
+    return this.#waiting(
+      `${WAITING} WHERE o.account_id = ?1 AND instr(o.kind, '.') = 0 ORDER BY o.id LIMIT ?2`,
+      accountId,
+      limit,
+    )
   }
 
   waitingAbout(message: string, limit: number): WaitingRow[] {

@@ -1,10 +1,13 @@
 /** What waits to be pushed, why each push went or did not, and Apple's provider tokens. Devices are in devices.ts. */
 import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { isEvent } from '../config/events.ts'
+import { pushVerdicts } from '../metrics.ts'
 import { accounts } from './accounts.ts'
 import type { Random } from './clock.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { type Device, Devices, devices } from './devices.ts'
+import type { Events } from './events.ts'
 
 /** What a push says of a call (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
 export interface CallFacts {
@@ -18,7 +21,7 @@ export interface CallFacts {
 
 const outbox = sqliteTable('outbox', {
   id: integer('id').primaryKey({ autoIncrement: true }),
-  accountId: integer('account_id').notNull(),
+  accountId: integer('account_id'),
   deviceId: integer('device_id'),
   state: text('state').$type<'queued' | 'held' | 'dead'>().notNull().default('queued'),
   messageId: text('message_id').notNull(),
@@ -70,7 +73,8 @@ export type Job = Omit<typeof outbox.$inferSelect, 'state' | 'deviceId' | 'hold'
 }
 
 export interface NewPush {
-  readonly account: { readonly id: number; readonly jid: string }
+  /** Its id is null where an event outlives it. */
+  readonly account: { readonly id: number | null; readonly jid: string }
   /** undefined: the webhook. */
   readonly device: Device | undefined
   readonly messageId: string
@@ -92,9 +96,12 @@ export class Push {
   readonly devices: Devices
   /** Set by the dispatcher: gets each row once its transaction is on disk. */
   queued: ((job: Job) => void) | undefined
+  /** Set by the dispatcher: it never sends this row; returns how to undo that, or undefined where it is too late. */
+  recall: ((id: number) => (() => void) | undefined) | undefined
 
   readonly #db: Db
   readonly #random: Random
+  readonly #events: Events
   readonly #page
   readonly #token
   readonly #explained
@@ -104,20 +111,25 @@ export class Push {
   readonly #inserted
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
-  readonly #again: Write<{ id: number; attempts: number; nextAt: number }>
+  readonly #again: Write<{ id: number; attempts: number; nextAt: number; collapseId: string }>
   readonly #verdict: Write<Omit<PushVerdict, 'id'>>
   readonly #putToken: Write<{ teamId: string; keyId: string; jwt: string; issuedAt: number }>
 
-  constructor(db: Db, random: Random) {
-    this.devices = new Devices(db)
+  constructor(db: Db, random: Random, events: Events) {
+    this.devices = new Devices(db, events)
+    this.#events = events
     this.#db = db
     this.#random = random
     const { orm } = db
     const p = sql.placeholder
     this.#page = orm
-      .select({ row: outbox, account: accounts.jid, device: devices })
+      .select({
+        row: outbox,
+        account: sql<string>`coalesce(${accounts.jid}, ${outbox.sender})`,
+        device: devices,
+      })
       .from(outbox)
-      .innerJoin(accounts, eq(accounts.id, outbox.accountId))
+      .leftJoin(accounts, eq(accounts.id, outbox.accountId))
       .leftJoin(devices, eq(devices.id, outbox.deviceId))
       .where(and(sql`${outbox.id} > ${p('after')}`, eq(outbox.state, 'queued')))
       .orderBy(asc(outbox.id))
@@ -163,7 +175,11 @@ export class Push {
       db,
       orm
         .update(outbox)
-        .set({ attempts: sql`${p('attempts')}`, nextAt: sql`${p('nextAt')}` })
+        .set({
+          attempts: sql`${p('attempts')}`,
+          nextAt: sql`${p('nextAt')}`,
+          collapseId: sql`${p('collapseId')}`,
+        })
         .where(byId)
         .prepare(),
     )
@@ -213,10 +229,12 @@ export class Push {
     })
   }
 
-  /** The push has come to its end. */
-  done(job: Job, verdict: VerdictName, rule: string, reason: string | undefined, at: number): void {
+  /** The push has come to its end; false where its row is gone already. */
+  done(job: Job, verdict: VerdictName, rule: string, reason: string | undefined, at: number): boolean {
     // The account or device may be gone, and the row with it: then there is nobody left to explain anything to.
-    if (this.#delete({ id: job.id }) === 0) return
+    if (this.#delete({ id: job.id }) === 0) return false
+    // Nobody asks why an event was told.
+    if (job.accountId === null || isEvent(job.kind)) return true
     this.record({
       account: job.accountId,
       device: job.device?.id,
@@ -226,18 +244,21 @@ export class Push {
       reason,
       at,
     })
+    return true
   }
 
   /** It will not be sent by itself any more, but is kept for a replay. */
   bury(job: Job, rule: string, reason: string | undefined, at: number): void {
     if (this.#bury({ id: job.id, attempts: job.attempts }) === 0) return
     const { accountId: account, messageId } = job
+    if (account === null || isEvent(job.kind)) return
     this.record({ account, device: undefined, messageId, verdict: 'dropped', rule, reason, at })
   }
 
   /** It will be tried again. */
   again(job: Job): void {
-    this.#again({ id: job.id, attempts: job.attempts, nextAt: job.nextAt })
+    const { id, attempts, nextAt, collapseId } = job
+    this.#again({ id, attempts, nextAt, collapseId })
   }
 
   /** One decision about one device (or, without it, the webhook). */
@@ -259,6 +280,10 @@ export class Push {
       reason: entry.reason ?? null,
       at: entry.at,
     })
+    const { account, device, messageId: message, verdict, rule, reason } = entry
+    pushVerdicts.inc({ verdict, rule })
+    if (device !== undefined)
+      this.#events.tell('push.verdict', account, { message, device: String(device), verdict, rule, reason })
   }
 
   /** Whether a message has rung or is about to: for what is decided about it a second time. */

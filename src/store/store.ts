@@ -6,6 +6,7 @@ import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import { Clients } from './clients.ts'
 import { Contacts } from './contacts.ts'
 import { closeDb, type Db, openDb } from './db.ts'
+import { Events } from './events.ts'
 import { Held } from './held.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { History } from './history.ts'
@@ -22,6 +23,7 @@ import type { Turn, TurnHost } from './turn.ts'
 import { Unread } from './unread.ts'
 
 export class Store {
+  readonly events: Events
   readonly accounts: Accounts
   readonly contacts: Contacts
   readonly messages: Messages
@@ -45,14 +47,16 @@ export class Store {
     clock: Clock,
     random: Random,
   ) {
-    this.accounts = new Accounts(db)
+    this.events = new Events(db, clock)
+    this.accounts = new Accounts(db, this.events)
     this.contacts = new Contacts(db, this.accounts)
     this.messages = new Messages(db, clock)
     this.history = new History(db)
     this.blocked = new Blocked(db)
     this.privateXml = new PrivateXml(db)
     this.pep = new Pep(db)
-    this.push = new Push(db, random)
+    this.push = new Push(db, random, this.events)
+    this.events.queue = (push) => this.push.queue(push)
     this.held = new Held(db, this.push)
     this.unread = new Unread(db)
     this.pushReports = new PushReports(db)

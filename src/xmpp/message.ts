@@ -34,3 +34,16 @@ export function isForOffline(el: Element): boolean {
   if (child(el, 'no-store', NS.hints)) return false
   return child(el, 'store', NS.hints) !== undefined || !isOnlyState(el)
 }
+
+const FASTEN = 'urn:xmpp:fasten:0'
+
+/**
+ * The id of the message that this one takes back (XEP-0424 §3.1); undefined for any other message, '' where it names
+ * none. COMPAT(converse.js, XEP-0424 0.3.0): it was fastened to the message (XEP-0422).
+ */
+export function retractedId(el: Element): string | undefined {
+  const retract = child(el, 'retract', 'urn:xmpp:message-retract:1')
+  if (retract) return retract.attrs.id ?? ''
+  const fastened = child(el, 'apply-to', FASTEN)
+  return fastened && child(fastened, 'retract', 'urn:xmpp:message-retract:0') && (fastened.attrs.id ?? '')
+}

@@ -1,6 +1,8 @@
 import { expect, test } from 'bun:test'
+import { EVENTS } from '../../src/config/events.ts'
 import { TOPICS } from '../../src/cli/help.ts'
 import { buildProgram } from '../../src/cli/program.ts'
+import { deviceRules, markdown, messageRules } from '../../src/push/rules.ts'
 import { findings, type PushFacts } from '../../src/push/findings.ts'
 
 const page = TOPICS['why-no-push']?.text ?? ''
@@ -33,12 +35,26 @@ test('the page shows the finding that the program prints', () => {
   }
 })
 
+test('the page of what rings has the tables of the program', () => {
+  const text = TOPICS['push-rules']?.text ?? ''
+  // To mend it: print markdown(...) between the two markers.
+  const between = (name: string) => text.split(`<!-- ${name} -->\n`)[1]?.split(`\n<!-- /${name} -->`)[0]
+  expect(between('messages')).toBe(markdown(messageRules()))
+  expect(between('devices')).toBe(markdown(deviceRules()))
+})
+
+test('the page of the webhook names every event, and none that is not', () => {
+  const rows = [...(TOPICS.webhook?.text ?? '').matchAll(/^\| ([a-z]+\.[a-z_., ]+) \|/gm)]
+  expect(rows.flatMap((row) => row[1]?.split(', ') ?? [])).toEqual([...EVENTS])
+})
+
 test('every command that a page names is there', () => {
   const { program } = buildProgram()
   const verbs = program.commands.flatMap((noun) =>
     noun.commands.length === 0 ? [noun.name()] : noun.commands.map((verb) => `${noun.name()} ${verb.name()}`),
   )
-  const named = [...page.matchAll(/`belfry ([a-z]+(?: [a-z]+)?)/g)].map((match) => match[1] ?? '')
+  const text = Object.values(TOPICS).map((topic) => topic.text)
+  const named = [...text.join().matchAll(/`belfry ([a-z]+(?: [a-z]+)?)/g)].map((match) => match[1] ?? '')
   expect(named.length).toBeGreaterThan(5)
   expect(named.filter((name) => !verbs.includes(name))).toEqual([])
 })

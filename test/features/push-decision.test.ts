@@ -2,63 +2,20 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Actor } from '../support/actor.ts'
+import {
+  atDesk,
+  type Cast,
+  cast,
+  chat,
+  kinds,
+  PUSH,
+  RATES,
+  rung,
+  says,
+  settle,
+  verdicts,
+} from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
-
-const PUSH =
-  '[push]\nburst = 3\n[[push.apps]]\ntopic = "org.bix.chat"\n' +
-  'team_id = "ABCDE12345"\nkey_id = "ABC123DEFG"\nkey_file = "AuthKey.p8"'
-const RATES = `${PUSH}\n[limits]\nstanzas_per_second = 0\nbytes_per_second = 0`
-const chat = (body: string, id = body) =>
-  `<message to='juliet@bix.org' type='chat' id='${id}'><body>${body}</body></message>`
-
-const settle = async (p: Play) => {
-  for (let i = 0; i < 3; i++) await p.router.run(() => {})
-}
-
-interface Cast {
-  readonly romeo: Actor
-  readonly phone: Actor
-}
-
-/** Juliet's phone is registered and gone; romeo writes. */
-async function cast(p: Play, devices = ['phone']): Promise<Cast> {
-  const romeo = await p.online('romeo@bix.org/orchard')
-  let phone: Actor | undefined
-  for (const [i, resource] of devices.entries()) {
-    phone = await p.online(`juliet@bix.org/${resource}`)
-    const token = String(i + 1).repeat(64)
-    await phone.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${token}'/>`)
-    phone.sends('</stream:stream>')
-  }
-  if (!phone) throw new Error('no phone')
-  await settle(p)
-  return { romeo, phone }
-}
-
-/** Verdicts of juliet's devices, oldest first: "verdict rule". */
-function verdicts(p: Play): string[] {
-  const account = p.store.accounts.find('juliet@bix.org')
-  const all = account ? p.store.push.explain(account.id, 100) : []
-  return all.map(({ verdict, rule }) => `${verdict} ${rule}`).reverse()
-}
-
-const rung = (p: Play) => p.pushed.map(({ kind, badge, messageId }) => ({ kind, badge, messageId }))
-const kinds = (p: Play) => p.pushed.map(({ kind }) => kind)
-
-/** Juliet's desk is open, answers by itself and can mark. */
-async function atDesk(p: Play): Promise<Actor> {
-  const desk = await p.online('juliet@bix.org/desk')
-  await desk.settles()
-  desk.forget()
-  return desk
-}
-
-async function says(romeo: Actor, xml: string, desk?: Actor): Promise<void> {
-  romeo.sends(xml)
-  await romeo.settles()
-  await desk?.settles()
-}
 
 describe('another device is in use', () => {
   test('the phone waits, and rings when the time is over', async () => {
@@ -136,6 +93,29 @@ describe('another device is in use', () => {
     await says(romeo, chat('hist!'), desk)
     expect(kinds(p)).toEqual(['body'])
   })
+
+  for (const [show, away, expected] of [
+    ['away', ` away='true'`, ['body']],
+    ['xa', ` away='true'`, ['body']],
+    ['dnd', ` away='true'`, []],
+    ['away', '', []],
+  ] as const)
+    test(`tigase:push:away:0: a desk that says ${show} holds ${expected.length > 0 ? 'nothing' : 'the ring'} back${away === '' ? ' without it' : ''}`, async () => {
+      using p = play({ toml: PUSH })
+      const { romeo } = await cast(p)
+      const desk = await atDesk(p)
+      const enable = `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${'1'.repeat(64)}'${away}><priority xmlns='tigase:push:priority:0'/></enable>`
+      const phone = await p.bound('juliet@bix.org/phone')
+      await phone.asks('set', enable)
+      phone.sends('</stream:stream>')
+      desk.sends(`<presence><show>${show}</show></presence>`)
+      await desk.settles()
+      await says(romeo, chat('hist!'), desk)
+      expect(kinds(p)).toEqual([...expected])
+      p.clock.advance(30_000)
+      await settle(p)
+      expect(kinds(p)).toEqual(['body'])
+    })
 
   test('a call does not wait', async () => {
     using p = play({ toml: PUSH })
@@ -248,6 +228,19 @@ describe('the badge', () => {
     p.clock.advance(2_000)
     await settle(p)
     expect(rung(p).slice(2)).toEqual([{ kind: 'badge', badge: 1, messageId: 'badge' }])
+  })
+
+  test('XEP-0424 0.3.0: what older clients take back does not count either', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    await says(romeo, chat('one', 'm1'))
+    await says(
+      romeo,
+      `<message to='juliet@bix.org' type='chat' id='r'><store xmlns='urn:xmpp:hints'/><apply-to id='m1' xmlns='urn:xmpp:fasten:0'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to><body>taken back</body></message>`,
+    )
+    p.clock.advance(2_000)
+    await settle(p)
+    expect(rung(p).slice(1)).toEqual([{ kind: 'badge', badge: 0, messageId: 'badge' }])
   })
 
   test('XEP-0424 §5: taken back while it waits, it does not ring', async () => {
@@ -365,6 +358,90 @@ describe('what a person wants', () => {
     desk.sends('</stream:stream>')
     await says(romeo, chat('it is me'))
     expect(kinds(p)).toEqual(['body'])
+  })
+})
+
+describe('reactions, corrections and retractions', () => {
+  const REACTION = `<reactions xmlns='urn:xmpp:reactions:0' id='m1'><reaction>👍</reaction></reactions><store xmlns='urn:xmpp:hints'/>`
+  const CORRECTION = `<body>hist, Romeo!</body><replace xmlns='urn:xmpp:message-correct:0' id='m1'/>`
+  const RETRACTION = `<retract xmlns='urn:xmpp:message-retract:1' id='m1'/><store xmlns='urn:xmpp:hints'/>`
+  const set = (settings: string) => PUSH.replace('burst = 3\n', `burst = 3\n${settings}\n`)
+  const update = (payload: string) => `<message to='juliet@bix.org' type='chat' id='u'>${payload}</message>`
+
+  const rows: [what: string, settings: string, payload: string, expected: object[], said: string[]][] = [
+    ['a reaction does nothing by itself', '', REACTION, [], ['suppressed reaction']],
+    [
+      'XEP-0444: reactions = "badge": one more, without a ring',
+      'reactions = "badge"',
+      REACTION,
+      [{ kind: 'badge', badge: 2, messageId: 'badge' }],
+      ['suppressed reaction', 'held badge'],
+    ],
+    [
+      'XEP-0444: reactions = "silent": the app is woken, the number stays',
+      'reactions = "silent"',
+      REACTION,
+      [{ kind: 'reaction', badge: null }],
+      [],
+    ],
+    ['a correction does nothing by itself', '', CORRECTION, [], ['suppressed correction']],
+    [
+      'XEP-0308: corrections = "silent": the app is woken',
+      'corrections = "silent"',
+      CORRECTION,
+      [{ kind: 'correction', badge: null }],
+      [],
+    ],
+    [
+      'XEP-0424: retractions = "silent": the app is woken and the number goes down',
+      'retractions = "silent"',
+      RETRACTION,
+      [
+        { kind: 'retraction', badge: null },
+        { kind: 'badge', badge: 0 },
+      ],
+      ['held badge', 'withdrawn retracted'],
+    ],
+  ]
+  for (const [what, settings, payload, expected, said] of rows)
+    test(what, async () => {
+      using p = play({ toml: set(settings) })
+      const { romeo } = await cast(p)
+      await says(romeo, chat('hist!', 'm1'))
+      await says(romeo, update(payload))
+      p.clock.advance(2_000)
+      await settle(p)
+      expect(rung(p)).toMatchObject([{ kind: 'body', badge: 1 }, ...expected])
+      expect(verdicts(p).sort()).toEqual(said.sort())
+    })
+
+  test('two reactions within the wait are one push that changes the number', async () => {
+    using p = play({ toml: set('reactions = "badge"') })
+    const { romeo } = await cast(p)
+    await says(romeo, update(REACTION))
+    await says(romeo, update(REACTION))
+    p.clock.advance(10_000)
+    await settle(p)
+    expect(rung(p)).toEqual([{ kind: 'badge', badge: 2, messageId: 'badge' }])
+  })
+
+  test('a muted chat neither counts them nor wakes for them', async () => {
+    for (const reactions of ['badge', 'silent']) {
+      using p = play({ toml: set(`reactions = "${reactions}"`) })
+      const { romeo } = await cast(p)
+      const desk = await p.bound('juliet@bix.org/desk')
+      const notify = `<notify xmlns='urn:xmpp:notification-settings:1'><never/></notify>`
+      const item = `<item id='romeo@bix.org'><conference xmlns='urn:xmpp:bookmarks:1'><extensions>${notify}</extensions></conference></item>`
+      await desk.asks(
+        'set',
+        `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:bookmarks:1'>${item}</publish></pubsub>`,
+      )
+      desk.sends('</stream:stream>')
+      await says(romeo, update(REACTION))
+      p.clock.advance(10_000)
+      await settle(p)
+      expect(p.pushed).toEqual([])
+    }
   })
 })
 

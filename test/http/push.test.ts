@@ -76,7 +76,9 @@ test('queue: counts, the oldest first, and the lanes', async () => {
     dead: 1,
     lanes: [{ lane: 'apns T/K', waiting: 2, paused: null }],
     items: [{ message: 'm1' }],
+    dead_letters: [{ jid: JULIET, message: 'm2', device: 'webhook', state: 'dead' }],
   })
+  expect(text).not.toContain('wherefore')
 })
 
 test('replay: what was refused is queued anew under its delivery id, behind all else, and handed over', async () => {

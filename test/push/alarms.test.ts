@@ -52,7 +52,7 @@ describe('alarms', () => {
   })
 
   test('what the webhook refused', () => {
-    expect(texts({ dead: 2 })[0]).toContain('refused 2 messages')
+    expect(texts({ dead: 2 })[0]).toContain('refused 2 messages or events')
   })
 
   test('each is one line when it begins and one when it is over', () => {

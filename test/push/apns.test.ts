@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
 import { createSelfSigned } from '../../src/self-signed.ts'
+import { alarmsOf } from '../../src/push/alarms.ts'
 import { ApnsSender, type Verdict } from '../../src/push/apns.ts'
 import { loadApp } from '../../src/push/apns-credentials.ts'
 import { APNS_REASONS } from '../../src/push/apns-reasons.ts'
@@ -184,6 +185,16 @@ describe('a fault', () => {
     expect(sim.connections).toBeGreaterThan(4)
   })
 
+  test('answer beside a GOAWAY is read: Shutdown, and the next push goes over a new connection', async () => {
+    const sim = await apple()
+    const from = sender(sim)
+    await from.send(request(0))
+    sim.script({ status: 503, reason: 'Shutdown', goaway: { reason: 'Shutdown' } })
+    expect(await from.send(request(1))).toMatchObject({ outcome: 'retry', reason: 'Shutdown', status: 503 })
+    expect((await from.send(request(1))).outcome).toBe('accepted')
+    expect(sim.connections).toBe(2)
+  })
+
   test('GOAWAY names its reason in the log', async () => {
     const sim = await apple()
     const left = Promise.withResolvers<unknown>()
@@ -289,6 +300,70 @@ describe('a fault', () => {
     expect((await from.send(request(1))).outcome).toBe('accepted')
   })
 
+  test('idle connection that has died is noticed by PING before the next push meets it', async () => {
+    const sim = await apple()
+    const hole = await blackHole(Number(new URL(sim.url).port))
+    open.push(() => hole.close())
+    const left = Promise.withResolvers<unknown>()
+    const times = { ...QUICK, idleMs: 50, lateMs: 10_000, pingMs: 50 }
+    const log = (event: string, fields: Record<string, unknown>) =>
+      void (event === 'connection left' && left.resolve(fields.cause))
+    const from = sender({ url: `https://127.0.0.1:${hole.port}`, ca: sim.ca }, { times, log })
+    await from.send(request(0))
+    hole.swallow()
+    expect(String(await left.promise)).toContain('PING')
+    hole.heal()
+    expect((await from.send(request(1))).outcome).toBe('accepted')
+  })
+
+  test('peer that refuses every connection is asked by one attempt at a time, later and later', async () => {
+    let [now, most, attempts] = [0, 0, 0]
+    const server = net.createServer((socket) => {
+      attempts++
+      most = Math.max(most, ++now)
+      socket.on('error', () => undefined)
+      socket.on('close', () => now--)
+      setImmediate(() => socket.destroy())
+    })
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', () => resolve())
+    })
+    open.push(() => server.close())
+    const address = server.address()
+    const port = typeof address === 'object' && address ? address.port : 0
+    const waits: number[] = []
+    const enough = Promise.withResolvers<void>()
+    const log = (event: string, fields: Record<string, unknown>) => {
+      if (event !== 'cannot connect') return
+      waits.push(Number(fields.retry_ms))
+      if (waits.length === 6) enough.resolve()
+    }
+    const { cert: ca } = createSelfSigned(['127.0.0.1'], Date.now())
+    const from = sender({ url: `https://127.0.0.1:${port}`, ca }, { times: QUICK, log })
+    const sent = burst(from, 0, 50)
+    await enough.promise
+    // 20, 40, 80, 100 … ms, of which a random half.
+    const whole = [20, 40, 80, 100, 100, 100]
+    whole.forEach((ms, i) => {
+      expect(waits[i]).toBeGreaterThanOrEqual(ms / 2 - 1)
+      expect(waits[i]).toBeLessThanOrEqual(ms + 1)
+    })
+    expect(most).toBe(1)
+    expect(attempts).toBeLessThanOrEqual(7)
+    await from.stop(0)
+    expect(outcomes(await sent)).toEqual(['retry NoConnection'])
+  })
+
+  test('connection whose stream ids run out is replaced, and nothing is lost', async () => {
+    const sim = await apple()
+    const from = sender(sim, { times: { ...QUICK, lastStreamId: 21 } })
+    for (let i = 0; i < 40; i++) expect((await from.send(request(i))).outcome).toBe('accepted')
+    expect(outcomes(await burst(from, 40, 40))).toEqual(['accepted '])
+    expect(sim.connections).toBeGreaterThanOrEqual(4)
+    expect(new Set(sim.received.map((r) => r.apnsId)).size).toBe(80)
+    expect(sim.received).toHaveLength(80)
+  })
+
   test('stop lets what is on the wire finish and hands back the rest untouched', async () => {
     const sim = await apple()
     const from = sender(sim)
@@ -348,7 +423,22 @@ describe('credentials', () => {
     const where = { ...base, endpoint: sim.url, ca_file: file('ca.pem') }
     const pem = loadApp({ ...where, cert_file: file('c.pem'), cert_key_file: file('k.pem') })
     const p12 = loadApp({ ...where, p12_file: file('c.p12'), p12_password_file: file('password') })
-    for (const app of [pem, p12]) {
+    // In a P12 as Keychain writes it, the certificate is under another cipher than openssl's own.
+    openssl(
+      'pkcs12',
+      '-export',
+      '-legacy',
+      '-inkey',
+      'k.pem',
+      '-in',
+      'c.pem',
+      '-passout',
+      'pass:secret',
+      '-out',
+      'old.p12',
+    )
+    const old = loadApp({ ...where, p12_file: file('old.p12'), p12_password_file: file('password') })
+    for (const app of [pem, p12, old]) {
       const from = new ApnsSender({
         apps: [app],
         tokens: new MemoryTokens(),
@@ -357,8 +447,14 @@ describe('credentials', () => {
       })
       open.push(() => from.stop(0))
       expect((await from.send(request(1))).outcome).toBe('accepted')
+      if (app.credential.kind === 'certificate') await app.credential.read
+      const days = ((from.apps()[0]?.expires ?? 0) - Date.now()) / 86_400_000
+      expect(Math.round(days)).toBe(2)
+      const soon = { now: Date.now(), alarmAfter: Infinity, certificateAlarm: 30 * 86_400_000 }
+      const facts = { ...soon, oldest: undefined, lanes: [], clockOffset: undefined, dead: 0 }
+      expect(alarmsOf({ ...facts, apps: from.apps() })[0]?.text).toContain('ends in 2 days')
     }
-    expect(sim.received.map((r) => r.headers.authorization)).toEqual([undefined, undefined])
+    expect(sim.received.map((r) => r.headers.authorization)).toEqual([undefined, undefined, undefined])
     writeFileSync(file('password'), 'wrong\n')
     expect(() => loadApp({ ...where, p12_file: file('c.p12'), p12_password_file: file('password') })).toThrow(
       /c\.p12/,

@@ -99,7 +99,7 @@ describe('what Apple is asked', () => {
   })
 
   test('nothing but a call goes there: iOS would end the app', () => {
-    for (const kind of ['body', 'encrypted', 'invitation', 'attention', 'call-missed', 'reaction'])
+    for (const kind of ['body', 'encrypted', 'invitation', 'attention', 'call-missed'])
       expect(request(job(kind))).toMatchObject({ pushType: 'alert', token: 'aa'.repeat(32) })
     expect(request(job('call', { call: null }))).toMatchObject({ pushType: 'alert' })
     expect(hasRungOut(job('call-missed'), 5_000_000, 60_000)).toBe(false)
@@ -119,6 +119,8 @@ describe('what Apple is asked', () => {
       request(job(kind, { device: device({ options, voipToken: null }) }))
     expect(asks({ silent: true })).toMatchObject({ pushType: 'background', priority: 5 })
     expect(asks({ importance: 'normal' })).toMatchObject({ pushType: 'alert', priority: 5 })
+    for (const kind of ['reaction', 'correction', 'retraction'])
+      expect(asks({}, kind)).toMatchObject({ pushType: 'background', priority: 5 })
     expect(asks({ importance: 'normal' }, 'call')).toMatchObject({ priority: 10 })
     expect(asks({ importance: 'high' })).toMatchObject({ priority: 10, collapseId: '17' })
   })

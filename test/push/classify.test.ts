@@ -120,13 +120,13 @@ const rows: [string, Element, Proposal['kind'], string][] = [
   [
     'a reaction with a fallback body',
     message({}, body, xml('reactions', { xmlns: 'urn:xmpp:reactions:0', id: '1' })),
-    'silent',
+    'nothing',
     'reaction',
   ],
   [
     'a correction',
     message({}, body, xml('replace', { xmlns: 'urn:xmpp:message-correct:0', id: '1' })),
-    'silent',
+    'nothing',
     'correction',
   ],
   [
@@ -144,6 +144,17 @@ describe('classify', () => {
       expect(classify(el)).toEqual({ kind, rule })
     })
   }
+
+  test('what is left to the operator is as the operator says', () => {
+    const settings = { reactions: 'badge', corrections: 'silent', retractions: 'silent' } as const
+    const chosen = PUSH_RULES.flatMap(({ rule, setting }) => (setting ? [[rule, setting] as const] : []))
+    expect(chosen.map(([rule]) => rule).sort()).toEqual(['correction', 'reaction', 'retraction'])
+    for (const [rule, setting] of chosen) {
+      const el = rows.find((row) => row[3] === rule)?.[1]
+      expect(el && classify(el, settings)).toEqual({ kind: settings[setting], rule })
+    }
+    expect(classify(message({}, body), settings).kind).toBe('ring')
+  })
 
   test('every rule of the table has a row here', () => {
     expect(PUSH_RULES.map((r) => r.rule).filter((name) => !rows.some((row) => row[3] === name))).toEqual([])

@@ -12,17 +12,19 @@ import {
 const NOW = 1_000_000
 const WAITS: Waits = { elsewhere: 30_000, inactive: 3_000 }
 const RING: Proposal = { kind: 'ring', rule: 'body' }
+const SILENT: Proposal = { kind: 'silent', rule: 'reaction' }
 const CALL: Proposal = { kind: 'ring', rule: 'call' }
 
 const device = (more: Partial<DeviceState> = {}): DeviceState => ({
   connection: 'none',
   took: false,
+  ringsWhenAway: false,
   ...more,
 })
 const state = (more: Partial<AccountState> = {}): AccountState => ({
   proposal: RING,
   disabled: false,
-  elsewhere: false,
+  elsewhere: 'none',
   notify: undefined,
   mention: false,
   stranger: false,
@@ -56,18 +58,45 @@ const ROWS: readonly Row[] = [
     waits: { inactive: 0 },
     is: 'send away',
   },
-  { what: 'another device is in use', state: { elsewhere: true }, is: 'hold other-device-active 1030000' },
+  {
+    what: 'another device is in use',
+    state: { elsewhere: 'in-use' },
+    is: 'hold other-device-active 1030000',
+  },
   {
     what: 'another device is in use and no wait is set',
-    state: { elsewhere: true },
+    state: { elsewhere: 'in-use' },
     waits: { elsewhere: 0 },
     is: 'send away',
   },
-  { what: 'a call cannot wait', state: { elsewhere: true, proposal: CALL }, is: 'send away' },
+  { what: 'a call cannot wait', state: { elsewhere: 'in-use', proposal: CALL }, is: 'send away' },
   {
     what: 'in the background while another is in use: the shorter wait is asked first',
     device: { connection: 'inactive', took: true },
-    state: { elsewhere: true },
+    state: { elsewhere: 'in-use' },
+    is: 'hold inactive-unacked 1003000',
+  },
+  { what: 'another device is away', state: { elsewhere: 'away' }, is: 'hold other-device-active 1030000' },
+  {
+    what: 'another device is away, and the app asked to be rung then',
+    device: { ringsWhenAway: true },
+    state: { elsewhere: 'away' },
+    is: 'send away',
+  },
+  {
+    what: 'another device is in use, whatever the app asked for when they are away',
+    device: { ringsWhenAway: true },
+    state: { elsewhere: 'in-use' },
+    is: 'hold other-device-active 1030000',
+  },
+  {
+    what: 'it is open and says away',
+    device: { connection: 'away', took: true },
+    is: 'suppress session-active',
+  },
+  {
+    what: 'it says away, and the app asked to be rung then: as in the background',
+    device: { connection: 'away', took: true, ringsWhenAway: true },
     is: 'hold inactive-unacked 1003000',
   },
   { what: 'the account is disabled', state: { disabled: true }, is: 'suppress account-disabled' },
@@ -77,9 +106,21 @@ const ROWS: readonly Row[] = [
     is: 'suppress marker',
   },
   {
-    what: 'a reaction',
-    state: { proposal: { kind: 'silent', rule: 'reaction' } },
+    what: 'a reaction that only counts',
+    state: { proposal: { kind: 'badge', rule: 'reaction' } },
     is: 'suppress reaction',
+  },
+  { what: 'a reaction that wakes the app', state: { proposal: SILENT }, is: 'send away' },
+  {
+    what: 'what nobody sees does not wait for another device',
+    state: { proposal: SILENT, elsewhere: 'in-use' },
+    is: 'send away',
+  },
+  {
+    what: 'an app in the background that has it need not be woken for it',
+    device: { connection: 'inactive', took: true },
+    state: { proposal: SILENT },
+    is: 'suppress session-active',
   },
   { what: 'the chat is muted', state: { notify: 'never', mention: true }, is: 'suppress muted' },
   { what: 'the chat always rings', state: { notify: 'always' }, is: 'send away' },
@@ -118,7 +159,7 @@ describe('decide', () => {
   })
 
   test('a device that took nothing and is connected in whatever way rings', () => {
-    const all: Connection[] = ['none', 'hibernating', 'suspect', 'inactive', 'active']
+    const all: Connection[] = ['none', 'hibernating', 'suspect', 'inactive', 'away', 'active']
     for (const connection of all)
       expect(decide(device({ connection }), state(), WAITS, NOW).verdict).toBe('send')
   })

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
 import { ApnsProvider } from '../../src/push/apns-provider.ts'
+import { APNS_REASONS } from '../../src/push/apns-reasons.ts'
 import { Dispatcher, type DispatcherOptions } from '../../src/push/dispatcher.ts'
 import type { Provider } from '../../src/push/provider.ts'
 import { PushService } from '../../src/push/service.ts'
@@ -11,6 +12,7 @@ import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import type { Device, Registration } from '../../src/store/devices.ts'
 import type { VerdictName } from '../../src/store/push.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
+import { FakeClock } from '../support/clock.ts'
 import { deviceToken, keyApp, QUICK, senderTo, startApple, TOPIC } from '../support/apns.ts'
 
 const keys = {
@@ -276,6 +278,103 @@ describe('a row', () => {
   })
 })
 
+/** field/push A4, written down once more: what must be true after each answer, whatever our own table says. */
+describe('each of Apple’s answers leaves behind', () => {
+  interface Left {
+    /** The verdict; 'waits' where the push is kept. */
+    readonly is: 'sent' | 'dropped' | 'forgotten' | 'waits'
+    /** Requests in all. */
+    readonly requests: number
+    readonly connections: number
+    /** The lane rests for so long at least, in minutes. */
+    readonly rests?: number
+  }
+  const dropped: Left = { is: 'dropped', requests: 1, connections: 1 }
+  const forgotten: Left = { is: 'forgotten', requests: 1, connections: 1 }
+  const config: Left = { is: 'waits', requests: 1, connections: 1, rests: 1 }
+  const again: Left = { is: 'sent', requests: 2, connections: 1 }
+  const anew: Left = { is: 'sent', requests: 2, connections: 2 }
+
+  const ANSWERS: readonly [status: number, reason: string, left: Left][] = [
+    [400, 'BadCollapseId', dropped],
+    [400, 'BadExpirationDate', dropped],
+    [400, 'BadMessageId', dropped],
+    [400, 'BadPriority', dropped],
+    [400, 'PayloadEmpty', dropped],
+    [400, 'DuplicateHeaders', dropped],
+    [400, 'InvalidPushType', dropped],
+    [400, 'MissingDeviceToken', dropped],
+    [404, 'BadPath', dropped],
+    [405, 'MethodNotAllowed', dropped],
+    // There is one environment here; the other is asked in “a dead token” below.
+    [400, 'BadDeviceToken', forgotten],
+    [400, 'DeviceTokenNotForTopic', forgotten],
+    [410, 'Unregistered', forgotten],
+    [410, 'ExpiredToken', forgotten],
+    [400, 'BadTopic', config],
+    [400, 'MissingTopic', config],
+    [400, 'TopicDisallowed', config],
+    [403, 'BadCertificate', config],
+    [403, 'BadCertificateEnvironment', config],
+    [403, 'Forbidden', config],
+    [403, 'InvalidProviderToken', config],
+    [403, 'MissingProviderToken', config],
+    [403, 'UnrelatedKeyIdInToken', config],
+    [403, 'BadEnvironmentKeyIdInToken', config],
+    [403, 'BadEnvironmentKeyInToken', config],
+    // The token is fresh, so that no other may be signed.
+    [403, 'ExpiredProviderToken', { ...config, rests: 20 }],
+    [429, 'TooManyProviderTokenUpdates', { ...config, rests: 20 }],
+    [429, 'TooManyRequests', { is: 'waits', requests: 1, connections: 1 }],
+    [413, 'PayloadTooLarge', again],
+    [500, 'InternalServerError', again],
+    [400, 'IdleTimeout', anew],
+    [503, 'ServiceUnavailable', anew],
+    [503, 'Shutdown', anew],
+    [400, 'SomethingNew', dropped],
+    [403, 'SomethingNew', config],
+    [500, 'SomethingNew', again],
+  ]
+
+  for (const [status, reason, left] of ANSWERS)
+    test(`${status} ${reason}: ${left.is}${left.rests ? ', the lane rests' : ''}`, async () => {
+      const sending = dispatcher({ apns: apns() })
+      const phone = await device(1)
+      sim.script({ status, reason, timestamp: Date.now() + 60_000 })
+      await queue(phone, 'm1')
+      if (left.is === 'waits') {
+        await sim.until(1)
+        await until(() => sending.paused().length > 0 || store.push.waiting(0, 1)[0]?.attempts === 1)
+      } else expect(await verdicts(1)).toMatchObject([{ verdict: left.is, messageId: 'm1' }])
+      expect(sim.received).toHaveLength(left.requests)
+      expect(sim.connections).toBe(left.connections)
+      expect(new Set(sim.received.map((r) => `${r.apnsId} ${r.collapseId}`)).size).toBe(1)
+      expect(store.push.counts().queued).toBe(left.is === 'waits' ? 1 : 0)
+      expect(store.push.devices.get(phone.id) === undefined).toBe(left.is === 'forgotten')
+      const [rest] = sending.paused()
+      expect(rest?.reason).toBe(left.rests === undefined ? undefined : reason)
+      if (rest && left.rests) expect(rest.until - Date.now()).toBeGreaterThan(left.rests * 60_000 - 5_000)
+    })
+
+  test.each([
+    [502, '<html>Bad Gateway</html>'],
+    [410, 'gone'],
+    [400, ''],
+  ])('%p without Apple’s own words: it is tried again, and no token is deleted', async (status, rawBody) => {
+    dispatcher({ apns: apns() })
+    const phone = await device(1)
+    sim.script({ status, rawBody })
+    await queue(phone, 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(store.push.devices.get(phone.id)).toBeDefined()
+  })
+
+  test('no reason that we know is left out', () => {
+    const told = new Set(ANSWERS.map(([, reason]) => reason))
+    expect(Object.keys(APNS_REASONS).filter((reason) => !told.has(reason))).toEqual([])
+  })
+})
+
 describe('many rows', () => {
   test('survive an overflow of the memory: all are sent, once each', async () => {
     const phone = await device(1)
@@ -450,6 +549,50 @@ test('case 72: a device that is removed while its push waits is not rung', async
   expect(sim.received.filter((r) => r.status === 200).map(({ token }) => token)).toEqual([deviceToken(2)])
 })
 
+describe('a row that is taken back', () => {
+  /** Deletes it as the store does, unless it is too late. */
+  const takeBack = (messageId: string) =>
+    run(() => store.held.waitingAbout(juliet.id, messageId).map((row) => store.held.drop(row)))
+
+  test('is not sent when its lane goes on, and leaves no word on the device', async () => {
+    const sending = dispatcher({ apns: apns() })
+    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+    const phone = await device(1)
+    await queue(phone, 'm1')
+    await until(() => sending.paused().length > 0)
+    for (const id of ['m2', 'm3']) await queue(phone, id)
+    expect(await takeBack('m2')).toEqual([true])
+    sending.resume()
+    await verdicts(2)
+    await until(() => sending.size === 0)
+    expect(sim.received.filter(({ status }) => status === 200).map((r) => r.collapseId)).toEqual(['m1', 'm3'])
+    expect(store.push.devices.get(phone.id)?.lastReason).toBeNull()
+  })
+
+  test('stays where it is on the wire already', async () => {
+    dispatcher({ apns: apns() })
+    sim.script({ delayMs: 50 })
+    await queue(await device(1), 'm1')
+    await sim.until(1)
+    expect(await takeBack('m1')).toEqual([false])
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm1' }])
+  })
+
+  test('is sent all the same when the trip that took it back has failed', async () => {
+    const sending = dispatcher({ apns: apns() })
+    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+    await queue(await device(1), 'm1')
+    await until(() => sending.paused().length > 0)
+    const failed = run(() => {
+      for (const row of store.held.waitingAbout(juliet.id, 'm1')) store.held.drop(row)
+      throw new Error('thought better of it')
+    })
+    expect(await failed.catch(String)).toContain('better')
+    sending.resume()
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm1' }])
+  })
+})
+
 describe('a provider that fails', () => {
   test('is left in peace but for a few requests, until it is well again', async () => {
     let requests = 0
@@ -493,9 +636,96 @@ describe('429 TooManyRequests', () => {
     await until(() => store.push.waiting(0, 1)[0]?.attempts === 1)
     await queue(busy, 'm2')
     await queue(other, 'm3')
-    await verdicts(1)
+    await until(() => sim.received.length === 2)
     expect(sim.received.map((r) => r.collapseId)).toEqual(['m1', 'm3'])
-    expect(store.push.counts().queued).toBe(2)
+    expect(await verdicts(2)).toContainEqual({ verdict: 'sent', reason: null, messageId: 'm3' })
+    expect(store.push.counts().queued).toBe(1)
+  })
+})
+
+describe('429 TooManyRequests: what waits for that phone', () => {
+  /** Long waits end when the test says so. */
+  function patience() {
+    let later = 0
+    let waits: (() => void)[] = []
+    const clock = {
+      ...systemClock,
+      now: () => Date.now() + later,
+      after(ms: number, fn: () => void) {
+        if (ms < 20_000) return systemClock.after(ms, fn)
+        waits.push(fn)
+        return () => void (waits = waits.filter((other) => other !== fn))
+      },
+    }
+    const pass = (): void => {
+      later += 60_000
+      for (const fn of waits.splice(0)) fn()
+    }
+    return { clock, pass }
+  }
+
+  const from = (sender: string, to: Device, messageId: string, kind = 'body') =>
+    run(() => {
+      const now = Date.now()
+      const what = { account: juliet, device: to, messageId, collapseId: messageId, kind, sender, now }
+      store.push.queue({ ...what, badge: Number(messageId.slice(1)), expiresAt: now + 3_600_000 })
+    })
+
+  test('is one ring per chat, the last, under the chat’s id; the others say into which they went', async () => {
+    const { clock, pass } = patience()
+    dispatcher({ apns: apns(), clock })
+    const phone = await device(1)
+    sim.script({ token: phone.token, status: 429, reason: 'TooManyRequests' })
+    await from('romeo@bix.org', phone, 'm1')
+    await until(() => store.push.waiting(0, 1)[0]?.attempts === 1)
+    for (const id of ['m2', 'm3']) await from('romeo@bix.org', phone, id)
+    await from('nurse@bix.org', phone, 'm4')
+    expect(await verdicts(2)).toMatchObject([
+      { verdict: 'coalesced', messageId: 'm1' },
+      { verdict: 'coalesced', messageId: 'm2', reason: 'into m3' },
+    ])
+    // On disk as well: a crash does not bring the others back.
+    const rows = store.push.waiting(0, 10)
+    expect(rows.map(({ messageId }) => messageId)).toEqual(['m3', 'm4'])
+    expect(rows[0]?.collapseId).toMatch(/^chat-/)
+    expect(rows[1]?.collapseId).toBe('m4')
+    pass()
+    await verdicts(4)
+    const rung = sim.received.filter(({ status }) => status === 200)
+    expect(rung.map((r) => r.collapseId)).toEqual([rows[0]?.collapseId ?? '', 'm4'])
+    expect(rung.map((r) => r.headers['apns-priority'])).toEqual(['10', '10'])
+  })
+
+  test('is not merged across kinds: a number, an update and a call keep their own', async () => {
+    const { clock, pass } = patience()
+    dispatcher({ apns: apns(), clock })
+    const phone = await device(1)
+    sim.script({ token: phone.token, status: 429, reason: 'TooManyRequests' })
+    await from('romeo@bix.org', phone, 'm1')
+    await until(() => store.push.waiting(0, 1)[0]?.attempts === 1)
+    await from('romeo@bix.org', phone, 'm2', 'reaction')
+    await from('juliet@bix.org', phone, 'm3', 'badge')
+    await from('juliet@bix.org', phone, 'm4', 'badge')
+    const call = { sid: 'c1', from: 'romeo@bix.org/orchard', media: ['audio'] }
+    for (const id of ['m5', 'm6'])
+      await run(() => {
+        const now = Date.now() + 120_000
+        const what = {
+          account: juliet,
+          device: phone,
+          messageId: id,
+          collapseId: id,
+          kind: 'call',
+          call,
+          now,
+        }
+        store.push.queue({ ...what, sender: 'romeo@bix.org', expiresAt: now + 3_600_000 })
+      })
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'coalesced', messageId: 'm3', reason: 'into m4' }])
+    pass()
+    await verdicts(6)
+    const rung = sim.received.filter(({ status }) => status === 200)
+    expect(rung).toHaveLength(5)
   })
 })
 
@@ -571,6 +801,51 @@ describe('the webhook', () => {
   })
 })
 
+test('events of an account are told in order with its messages, given up ones are kept and told by a replay', async () => {
+  let open = false
+  const taken: string[] = []
+  const http = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: async (request) => {
+      const { event, stanza_id } = (await request.json()) as { event: string; stanza_id?: string }
+      if (event === 'account.enabled' && !open) return new Response('', { status: 410 })
+      if (event === 'account.disabled' && !open && taken.length === 1) {
+        open = true
+        return new Response('', { status: 503 })
+      }
+      taken.push(stanza_id ?? event)
+      return new Response('')
+    },
+  })
+  const provider = new Webhook({
+    url: `http://127.0.0.1:${http.port}/`,
+    format: 'json',
+    allowPrivate: true,
+    timeoutMs: 2_000,
+    clock: systemClock,
+  })
+  store.events.terms = () => ({
+    names: ['account.enabled', 'account.disabled', 'account.deleted'],
+    keep: 60_000,
+    most: 0,
+  })
+  dispatcher({ webhook: provider })
+  await run(() => store.events.tell('account.enabled', juliet.id))
+  await queue(undefined, 'm1')
+  await run(() => store.accounts.setDisabled(juliet, true))
+  await run(() => store.accounts.delete(juliet))
+  await until(() => taken.length === 3)
+  expect(taken).toEqual(['m1', 'account.disabled', 'account.deleted'])
+  await until(() => store.push.counts().queued === 0)
+  expect(store.push.counts()).toEqual({ queued: 0, dead: 1 })
+  expect(store.pushReports.dead(0, 10)).toMatchObject([{ kind: 'account.enabled', jid: 'juliet@bix.org' }])
+  await run(() => store.deadLetters.replay(10, Date.now(), Date.now() + 60_000))
+  await until(() => taken.length === 4)
+  expect(taken[3]).toBe('account.enabled')
+  await http.stop(true)
+})
+
 describe('the service', () => {
   test('names the file that is missing', () => {
     const options = { push: store.push, run, clock: systemClock, random: systemRandom }
@@ -582,6 +857,41 @@ describe('the service', () => {
     )
     const hook = { ...off, url: 'https://hook.example/', secret_file: '/nonexistent/secret' }
     expect(() => new PushService({ ...options, apps: [], webhook: hook })).toThrow(/\/nonexistent\/secret/)
+  })
+
+  test('forgets verdicts and dead rows that are older than push.keep_verdicts, the rest stays', async () => {
+    const DAY = 86_400_000
+    const clock = new FakeClock()
+    const at = (daysAgo: number) => clock.now() - daysAgo * DAY
+    await run(() => {
+      for (const daysAgo of [15, 13])
+        store.push.record({
+          account: juliet.id,
+          device: undefined,
+          messageId: `${daysAgo} days`,
+          verdict: 'sent',
+          rule: 'body',
+          at: at(daysAgo),
+        })
+    })
+    await queue(undefined, 'dead')
+    const [job] = store.push.waiting(0, 1)
+    await run(() => job && store.push.bury(job, 'body', 'status 404', at(13)))
+    store.db.raw.run('UPDATE outbox SET created_at = ?', [at(15)])
+    const service = new PushService({
+      push: store.push,
+      run,
+      clock,
+      random: systemRandom,
+      apps: [],
+      webhook: { format: 'json', allow_private: false },
+      keepMs: 14 * DAY,
+    })
+    service.start()
+    open.push(() => service.stop(0))
+    clock.advance(60_000)
+    await until(() => store.push.counts().dead === 0)
+    expect(store.push.explain(juliet.id, 10).map(({ messageId }) => messageId)).toEqual(['dead', '13 days'])
   })
 
   test('pushes any topic to the simulator, and keeps its provider token', async () => {

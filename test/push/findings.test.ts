@@ -47,6 +47,14 @@ describe('each thing that stands in the way is one sentence', () => {
   })
 })
 
+test('of one message what was decided about it is told first', () => {
+  const verdicts = [row('withdrawn', 'read-elsewhere'), row('held', 'other-device-active')]
+  expect(findings({ ...well, message: true, verdicts, awake: ['desk (tls)'] })).toEqual([
+    'This message: taken back before it was sent: it was read on another device.',
+    'desk (tls) is connected and takes messages: then phones stay quiet.',
+  ])
+})
+
 test('every rule and every reason of Apple’s has words of its own', () => {
   for (const { rule } of PUSH_RULES) expect(ruleInWords(rule)).not.toBe(rule)
   for (const reason of Object.keys(APNS_REASONS)) expect(reasonInWords(reason)).not.toBe(reason)

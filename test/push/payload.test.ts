@@ -64,7 +64,7 @@ describe('a payload', () => {
     }
   })
 
-  test('keeps no text in the outbox that the policy hides', () => {
+  test('case 71: keeps no text in the outbox that the policy hides', () => {
     const kept: [BodyPolicy, DeviceOptions, names: boolean, body: boolean][] = [
       ['none', {}, false, false],
       ['encrypted', {}, false, false],
@@ -79,7 +79,7 @@ describe('a payload', () => {
 
   const hard = ['a', 'é', '"\\', '\u0001\n', '漢', '👩‍👩‍👧‍👦', '🇫🇷', 'e\u0301\u0302', '\ud800', 'שלום ']
   for (const unit of hard) {
-    test(`of ${JSON.stringify(unit)} × 6000 is trimmed to at most 4096 encoded bytes, close to it`, () => {
+    test(`case 71: of ${JSON.stringify(unit)} × 6000 is trimmed to at most 4096 encoded bytes, close to it`, () => {
       const payload = compose({ ...input, body: unit.repeat(6000) }, 'full')
       expect(encodedSize(payload)).toBeLessThanOrEqual(4096)
       expect(encodedSize(payload)).toBeGreaterThan(4000)
@@ -161,6 +161,21 @@ describe('a payload', () => {
     for (const unit of hard) {
       const long = compose({ ...input, body: unit.repeat(6000) }, 'full', { silent: true })
       expect(encodedSize(long)).toBeLessThanOrEqual(4096)
+    }
+  })
+
+  test('of a reaction, correction or retraction wakes the app and shows nothing', () => {
+    for (const kind of ['reaction', 'correction', 'retraction']) {
+      const update = { ...input, kind, badge: null }
+      expect(compose(update, 'full')).toEqual({
+        aps: { 'content-available': 1 },
+        account: 'juliet@bix.org',
+        from: 'romeo@bix.org',
+        event: kind,
+        'stanza-id': '17',
+      })
+      for (const hidden of [compose(update, 'none'), compose(update, 'full', sealing)])
+        expect(Object.keys(hidden)).toEqual(['aps', 'account', 'stanza-id'])
     }
   })
 
@@ -292,4 +307,94 @@ describe('a call for PushKit', () => {
       sid: 'ca3cf894',
     })
   })
+
+  const long = (unit: string, n: number) => unit.repeat(n)
+  const of = (names: { account?: string; local?: string; resource?: string; sid?: string }, custom = {}) => {
+    const sender = `${names.local ?? 'romeo'}@bix.org`
+    const call = { sid: names.sid ?? 'c1', from: `${sender}/${names.resource ?? 'r'}`, media: ['audio'] }
+    const what = { ...input, kind: 'call', account: names.account ?? input.account, sender, call }
+    return composeCall(what, { ...how('sender'), style: { body: 'sender', custom } })
+  }
+
+  test('is at most 5120 bytes as encoded: exactly so is left whole, one more is cut', () => {
+    const room = 5120 - encodedSize(of({}, { k: '' }))
+    const whole = of({}, { k: long('x', room) })
+    expect(encodedSize(whole)).toBe(5120)
+    expect(whole).toMatchObject({ k: long('x', room), sender: 'romeo@bix.org/r' })
+    const over = of({}, { k: long('x', room + 1) })
+    expect(over).not.toHaveProperty('k')
+    expect(over).toMatchObject({ from: 'romeo@bix.org', sender: 'romeo@bix.org/r', sid: 'c1' })
+  })
+
+  test('whatever the names are: first the app’s keys go, then the device, then a part of the name', () => {
+    const wide = of({
+      account: `${long('漢', 680)}@bix.org`,
+      local: long('漢', 340),
+      resource: long('\\', 1023),
+    })
+    expect(encodedSize(wide)).toBeLessThanOrEqual(5120)
+    expect(wide).not.toHaveProperty('sender')
+    const family = '👩‍👩‍👧‍👦'
+    for (const unit of ['a', '漢', '\\', '"', family, 'e\u0301']) {
+      const payload = of({
+        account: `${long('\\', 1023)}@bix.org`,
+        local: long(unit, 3000),
+        sid: long('"', 200),
+      })
+      expect(encodedSize(payload)).toBeLessThanOrEqual(5120)
+      expect(encodedSize(payload)).toBeGreaterThan(5120 - 30)
+      const { from } = payload as unknown as { from: string }
+      // Whole graphemes, and a sign that something is left out.
+      expect(from.slice(0, -1)).toBe(long(unit, (from.length - 1) / unit.length))
+      expect(from.endsWith('…')).toBe(true)
+    }
+  })
+
+  test('is as small where the policy hides who calls', () => {
+    const what = {
+      ...input,
+      kind: 'call',
+      account: `${long('漢', 680)}@bix.org`,
+      call: { ...CALL, sid: long('"', 200) },
+    }
+    const style = { body: 'none' as const, custom: { k: long('x', 4000) } }
+    const payload = composeCall(what, { ...how('none'), style })
+    expect(encodedSize(payload)).toBeLessThanOrEqual(5120)
+    expect(Object.keys(payload)).toEqual(['aps', 'account', 'call', 'sid', 'media'])
+  })
+
+  test('is under the limit when it is sealed as well', () => {
+    const from = `${long('漢', 340)}@bix.org/${long('漢', 341)}`
+    const what = { ...input, kind: 'call', account: `${long('漢', 340)}@bix.org`, call: { ...CALL, from } }
+    const payload = composeCall(what, { style: { body: 'none' }, options: sealing, bytes })
+    expect(encodedSize(payload)).toBeLessThanOrEqual(5120)
+    expect(unseal(payload)).toMatchObject({ sender: from, sid: CALL.sid })
+  })
+})
+
+describe('at the limit of an alert', () => {
+  const family = '👩‍👩‍👧‍👦'
+  const sizeOf = (body: string, options: DeviceOptions = {}) =>
+    encodedSize(compose({ ...input, body }, 'full', options))
+
+  for (const [what, options] of [
+    ['an alert', {}],
+    // The text stands in the summary and nowhere else.
+    ['a silent push', { silent: true }],
+  ] as const)
+    test(`${what} of exactly 4096 bytes is left whole; one more byte, and it is cut between graphemes`, () => {
+      const base = sizeOf('x', options) - 1
+      const fits = 'x'.repeat(4096 - base)
+      expect(sizeOf(fits, options)).toBe(4096)
+      expect(JSON.stringify(compose({ ...input, body: fits }, 'full', options))).toContain(`"${fits}"`)
+      const over = JSON.stringify(compose({ ...input, body: `${fits}x` }, 'full', options))
+      expect(Buffer.byteLength(over)).toBeLessThanOrEqual(4096)
+      expect(over).toContain('x…"')
+      const emoji = JSON.stringify(
+        compose({ ...input, body: 'x'.repeat(4096 - base - 10) + family }, 'full', options),
+      )
+      expect(Buffer.byteLength(emoji)).toBeLessThanOrEqual(4096)
+      expect(emoji).toContain('x…"')
+      expect(emoji).not.toContain('👩')
+    })
 })

@@ -91,6 +91,26 @@ describe('json', () => {
   })
 })
 
+test('an event carries its name, its account and its data, signed like a message', async () => {
+  const server = hook()
+  const clock = { ...systemClock, now: () => 1_700_000_123_456 }
+  const body = JSON.stringify({ device: '7', reason: 'dead' })
+  const event: Job = { ...job, accountId: null, kind: 'device.removed', messageId: '', badge: null, body }
+  expect(await webhook(server.url, { secret: 's3cret', clock }).send(event)).toEqual({ is: 'sent' })
+  const [got] = server.heard
+  expect(JSON.parse(got?.body ?? '')).toEqual({
+    event: 'device.removed',
+    id: job.apnsId,
+    time: '2023-11-14T22:13:20.000Z',
+    account: 'juliet@bix.org',
+    device: '7',
+    reason: 'dead',
+  })
+  expect(got?.headers.get('belfry-event')).toBe('device.removed')
+  const expected = createHmac('sha256', 's3cret').update(`1700000123.${got?.body}`).digest('hex')
+  expect(got?.headers.get('belfry-signature')).toBe(`sha256=${expected}`)
+})
+
 describe('form', () => {
   test('is what home-made offline modules send, properly encoded', async () => {
     const server = hook()

@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { Devices } from '../../src/store/devices.ts'
+import { Events } from '../../src/store/events.ts'
 import { Messages } from '../../src/store/messages.ts'
 import { Remembered } from '../../src/store/remembered.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -122,7 +123,7 @@ test('sizes, counts, settings and devices are what a fresh load says', () => {
         walk(store, accounts, each)
         if (each.commit) store.turn.end()
         const unread = new Unread(store.db)
-        const devices = new Devices(store.db)
+        const devices = new Devices(store.db, new Events(store.db, clock))
         const messages = new Messages(store.db, clock)
         const state = (of: { unread: Unread; devices: Devices; messages: Messages }) =>
           accounts.map((account) => ({

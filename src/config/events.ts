@@ -1,0 +1,20 @@
+/** What the webhook may be told of, by the names that stand in [webhook] events and in the header Belfry-Event. */
+export const EVENTS = [
+  'message.offline',
+  'push.verdict',
+  'account.created',
+  'account.deleted',
+  'account.disabled',
+  'account.enabled',
+  'account.password_changed',
+  'device.registered',
+  'device.moved',
+  'device.removed',
+] as const
+
+export type EventName = (typeof EVENTS)[number]
+
+/** An outbox row of an event has its name where others have the rule that proposed them; only names have a dot. */
+export function isEvent(kind: string): kind is EventName {
+  return EVENTS.some((name) => name === kind)
+}

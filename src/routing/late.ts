@@ -1,0 +1,32 @@
+/**
+ * A late ack: a client was taken for gone, phones were rung, and now it shows that it has the message. What has not
+ * left yet stays here, and what it has shown does not count any more.
+ */
+import type { Given } from './outcome.ts'
+import { sessionOf, withdrawFrom } from './holds.ts'
+import { lower } from './read.ts'
+import type { Session } from './session.ts'
+import type { Trip } from './transit.ts'
+
+/** Within a trip. */
+export function undoRinging(t: Trip, session: Session, messages: readonly Given[]): void {
+  const { account } = session
+  const { unread, push } = t.store
+  const devices = push.devices.of(account.id)
+  if (devices.length === 0) return
+  const shown = isOpen(session) && !unread.settings(account.id).marks
+  const own = new Set(
+    devices.flatMap(({ id, sessionKey }) => (sessionOf(t, account.jid, sessionKey) === session ? [id] : [])),
+  )
+  let fewer = false
+  for (const { id } of messages) {
+    if (shown && unread.forget(account.id, id)) fewer = true
+    withdrawFrom(t, account, String(id), 'late-ack', ({ device_id }) => shown || own.has(device_id))
+  }
+  if (fewer) lower(t, account)
+}
+
+/** Coming back (XEP-0198 §5) is opening the app; whoever says that it is behind (XEP-0352) shows nothing. */
+function isOpen({ available, hibernating, inactive }: Session): boolean {
+  return available && (hibernating || !inactive)
+}

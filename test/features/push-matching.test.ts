@@ -1,0 +1,168 @@
+/** Design §4: a device keeps the key of the session that enabled it; a session without a device counts as another one. */
+import { describe, expect, test } from 'bun:test'
+import type { Actor } from '../support/actor.ts'
+import { PASSWORD } from '../support/actor.ts'
+import { chat, kinds, manages, PUSH, says, settle, verdicts } from '../support/phones.ts'
+import { type Play, play } from '../support/world.ts'
+
+const ENABLE = (n: number) =>
+  `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${String(n).repeat(64)}'/>`
+const AGENT = 'd4565fa7-4d72-4749-b3d3-740edbf87770'
+
+const gone = async (p: Play, actor: Actor): Promise<void> => {
+  actor.sends('</stream:stream>')
+  await settle(p)
+}
+
+/** Logs in by SASL2 and Bind 2, as an app with an id of its own; the resource is the server's. */
+async function agent(p: Play, id = AGENT): Promise<Actor> {
+  if (!p.store.accounts.find('juliet@bix.org')) await p.account('juliet@bix.org')
+  const actor = p.connect()
+  await actor.opens()
+  const plain = Buffer.from(`\0juliet\0${PASSWORD}`).toString('base64')
+  actor.sends(
+    `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>${plain}</initial-response>` +
+      `<user-agent id='${id}'><software>Verona</software></user-agent><bind xmlns='urn:xmpp:bind:0'><tag>Verona</tag></bind></authenticate>`,
+  )
+  await actor.next()
+  await actor.next()
+  actor.sends('<presence/>')
+  await actor.settles()
+  actor.forget()
+  return actor
+}
+
+interface Row {
+  readonly what: string
+  /** Registers one device or two, and ends with whoever of Juliet's is there. */
+  readonly stage: (p: Play) => Promise<Actor | undefined>
+  readonly says: string[]
+  /** Kinds that ring at once. */
+  readonly rings: string[]
+}
+
+const ROWS: readonly Row[] = [
+  {
+    what: 'nobody is there',
+    async stage(p) {
+      const phone = await p.online('juliet@bix.org/phone')
+      await phone.asks('set', ENABLE(1))
+      await gone(p, phone)
+      return undefined
+    },
+    says: [],
+    rings: ['body'],
+  },
+  {
+    what: 'reconnect without enable: the same resource is the device',
+    async stage(p) {
+      const phone = await p.online('juliet@bix.org/phone')
+      await phone.asks('set', ENABLE(1))
+      await gone(p, phone)
+      return p.online('juliet@bix.org/phone')
+    },
+    says: ['suppressed session-active'],
+    rings: [],
+  },
+  {
+    what: 'reconnect without enable: the same user-agent id is the device, whatever its resource',
+    async stage(p) {
+      const phone = await agent(p)
+      await phone.asks('set', ENABLE(1))
+      await gone(p, phone)
+      return agent(p)
+    },
+    says: ['suppressed session-active'],
+    rings: [],
+  },
+  {
+    what: 'another app with another user-agent id is another device',
+    async stage(p) {
+      const phone = await agent(p)
+      await phone.asks('set', ENABLE(1))
+      await gone(p, phone)
+      return agent(p, '00000000-0000-4000-8000-000000000001')
+    },
+    says: ['held other-device-active'],
+    rings: [],
+  },
+  {
+    what: 'resume: the session is still the device’s',
+    async stage(p) {
+      const phone = await p.online('juliet@bix.org/phone')
+      await phone.asks('set', ENABLE(1))
+      const id = await manages(phone)
+      phone.transport.destroy()
+      await settle(p)
+      const back = await p.returns('juliet@bix.org')
+      back.sends(`<resume xmlns='urn:xmpp:sm:3' previd='${id}' h='1'/>`)
+      await back.next()
+      return back
+    },
+    says: ['suppressed session-active'],
+    rings: [],
+  },
+  {
+    what: 'a new resource is another device, until it enables',
+    async stage(p) {
+      const phone = await p.online('juliet@bix.org/phone')
+      await phone.asks('set', ENABLE(1))
+      await gone(p, phone)
+      return p.online('juliet@bix.org/renamed')
+    },
+    says: ['held other-device-active'],
+    rings: [],
+  },
+  {
+    what: 'a new resource that enables is the device from then on',
+    async stage(p) {
+      const phone = await p.online('juliet@bix.org/phone')
+      await phone.asks('set', ENABLE(1))
+      await gone(p, phone)
+      const renamed = await p.online('juliet@bix.org/renamed')
+      await renamed.asks('set', ENABLE(1))
+      return renamed
+    },
+    says: ['suppressed session-active'],
+    rings: [],
+  },
+  {
+    what: 'two phones, one open: it is spared, the other waits',
+    async stage(p) {
+      const phone = await p.online('juliet@bix.org/phone')
+      await phone.asks('set', ENABLE(1))
+      await gone(p, phone)
+      const pad = await p.online('juliet@bix.org/pad')
+      await pad.asks('set', ENABLE(2))
+      return pad
+    },
+    says: ['held other-device-active', 'suppressed session-active'],
+    rings: [],
+  },
+  {
+    what: 'two phones, both away: both ring',
+    async stage(p) {
+      for (const [n, name] of ['phone', 'pad'].entries()) {
+        const phone = await p.online(`juliet@bix.org/${name}`)
+        await phone.asks('set', ENABLE(n + 1))
+        await gone(p, phone)
+      }
+      return undefined
+    },
+    says: [],
+    rings: ['body', 'body'],
+  },
+]
+
+describe('which session is which device', () => {
+  for (const { what, stage, says: said, rings } of ROWS)
+    test(what, async () => {
+      using p = play({ toml: PUSH })
+      const romeo = await p.online('romeo@bix.org/orchard')
+      const there = await stage(p)
+      await there?.settles()
+      await says(romeo, chat('hist!'), there)
+      expect(verdicts(p).sort()).toEqual([...said].sort())
+      expect(kinds(p)).toEqual([...rings])
+    })
+})

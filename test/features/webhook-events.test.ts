@@ -1,0 +1,213 @@
+/** What happens to accounts, devices and pushes becomes rows for the webhook: [webhook] events. */
+import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseConfig } from '../../src/config.ts'
+import { EVENTS, type EventName, isEvent } from '../../src/config/events.ts'
+import { PUSH_RULES } from '../../src/push/classify.ts'
+import { setDisabled } from '../../src/routing/users.ts'
+import { Jid } from '../../src/xmpp/jid.ts'
+import { type Play, play } from '../support/world.ts'
+
+const wanted = (...names: EventName[]) =>
+  `[webhook]\nurl = "https://hooks.example/chat"\nevents = ${JSON.stringify(names)}\n`
+const enable = (token: string) => `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${token}'/>`
+const A = 'aa'.repeat(32)
+const B = 'bb'.repeat(32)
+
+/** What the webhook is to be told, in order: name, account, data. */
+const told = (p: Play) =>
+  p.pushed
+    .filter(({ device }) => device === undefined)
+    .map(({ kind, account, body }) => [kind, account, JSON.parse(body ?? '{}') as object])
+
+async function account(p: Play, jid: string) {
+  if (!p.store.accounts.find(jid)) await p.account(jid)
+  const found = p.store.accounts.find(jid)
+  if (!found) throw new Error(`no ${jid}`)
+  return found
+}
+
+describe('accounts', () => {
+  test('created, password changed, disabled, enabled, deleted: in that order, each once', async () => {
+    using p = play({ toml: wanted(...EVENTS) })
+    const juliet = await p.bound('juliet@bix.org/phone')
+    await juliet.asks(
+      'set',
+      `<query xmlns='jabber:iq:register'><username>juliet</username><password>a new password</password></query>`,
+      'bix.org',
+    )
+    const row = await account(p, 'juliet@bix.org')
+    for (const disabled of [true, true, false])
+      await p.router.run((t) => setDisabled(t, t.store.accounts.find(row.jid) ?? row, disabled))
+    await p.router.run((t) => p.world.deleteAccount(t, Jid.parse(row.jid)))
+    expect(told(p)).toEqual([
+      ['account.created', 'juliet@bix.org', {}],
+      ['account.password_changed', 'juliet@bix.org', {}],
+      ['account.disabled', 'juliet@bix.org', {}],
+      ['account.enabled', 'juliet@bix.org', {}],
+      ['account.deleted', 'juliet@bix.org', {}],
+    ])
+  })
+
+  test('what was to be told outlives the account, over a crash as well', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'belfry-events-'))
+    try {
+      let crashed = ''
+      {
+        using p = play({ toml: wanted('account.created', 'account.deleted'), file: join(dir, 'belfry.db') })
+        await p.account('juliet@bix.org')
+        await p.router.run((t) => p.world.deleteAccount(t, Jid.parse('juliet@bix.org')))
+        crashed = p.crash()
+      }
+      using p = play({ file: crashed })
+      const rows = p.store.push.waiting(0, 10)
+      expect(rows.map(({ kind, account }) => [kind, account])).toEqual([
+        ['account.created', 'juliet@bix.org'],
+        ['account.deleted', 'juliet@bix.org'],
+      ])
+      await p.router.run((t) => {
+        for (const row of rows) t.store.push.done(row, 'sent', row.kind, undefined, t.now)
+      })
+      expect(p.store.push.counts()).toEqual({ queued: 0, dead: 0 })
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
+
+  test('what was rolled back is not told', async () => {
+    using p = play({ toml: wanted('account.disabled') })
+    const juliet = await account(p, 'juliet@bix.org')
+    const mend = p.commitsFail()
+    const failed = await p.router.run((t) => setDisabled(t, juliet, true)).catch(() => 'failed')
+    mend()
+    expect(failed).toBe('failed')
+    expect(told(p)).toEqual([])
+    expect(p.store.push.counts().queued).toBe(0)
+  })
+})
+
+describe('devices', () => {
+  test('registered once however often it enables, removed with the reason', async () => {
+    using p = play({ toml: wanted('device.registered', 'device.removed', 'device.moved') })
+    const juliet = await p.bound('juliet@bix.org/phone')
+    for (let i = 0; i < 3; i++) await juliet.asks('set', enable(A))
+    const shown = { device: '1', topic: 'org.example.chat', environment: 'production', token: 'aaaaaa' }
+    expect(told(p)).toEqual([['device.registered', 'juliet@bix.org', shown]])
+    await juliet.asks('set', `<disable xmlns='urn:xmpp:push:0' jid='push.bix.org'/>`)
+    expect(told(p).slice(1)).toEqual([['device.removed', 'juliet@bix.org', { ...shown, reason: 'disabled' }]])
+  })
+
+  test('moved to the account that registers it last', async () => {
+    using p = play({ toml: wanted('device.moved', 'device.removed') })
+    const juliet = await p.bound('juliet@bix.org/phone')
+    const romeo = await p.bound('romeo@bix.org/phone')
+    await juliet.asks('set', enable(A))
+    await romeo.asks('set', enable(A))
+    expect(told(p)).toMatchObject([['device.moved', 'romeo@bix.org', { from: 'juliet@bix.org' }]])
+  })
+
+  test('removed: by the limit, by the operator, by Apple’s word', async () => {
+    using p = play({
+      toml: `${wanted('device.removed')}[limits]\nrates = false\ndevices_per_user = 1\n`,
+    })
+    const juliet = await p.bound('juliet@bix.org/phone')
+    await juliet.asks('set', enable(A))
+    await juliet.asks('set', enable(B))
+    const [device] = p.store.push.devices.of((await account(p, 'juliet@bix.org')).id)
+    await p.router.run((t) => t.store.push.devices.delete(device?.id ?? 0))
+    await juliet.asks('set', enable(A))
+    const [again] = p.store.push.devices.of((await account(p, 'juliet@bix.org')).id)
+    // A word that is older than the registration says nothing.
+    await p.router.run((t) => t.store.push.devices.forget(again?.id ?? 0, t.now - 1))
+    await p.router.run((t) => t.store.push.devices.forget(again?.id ?? 0, t.now))
+    expect(told(p).map(([, , data]) => (data as { reason: string }).reason)).toEqual([
+      'too-many',
+      'deleted',
+      'dead',
+    ])
+  })
+})
+
+describe('push verdicts', () => {
+  test('each decision and each answer about a device, with its rule and without the text', async () => {
+    using p = play({ toml: wanted('push.verdict') })
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const juliet = await p.online('juliet@bix.org/phone')
+    await juliet.asks('set', enable(A))
+    const says = async (body: string) => {
+      romeo.sends(`<message to='juliet@bix.org' type='chat'><body>${body}</body></message>`)
+      await romeo.settles()
+    }
+    await says('live')
+    juliet.sends('</stream:stream>')
+    await romeo.settles()
+    await says('away')
+    await p.router.run((t) => {
+      for (const job of t.store.push.waiting(0, 10))
+        if (job.device) t.store.push.done(job, 'sent', job.kind, undefined, t.now)
+    })
+    expect(told(p)).toMatchObject([
+      ['push.verdict', 'juliet@bix.org', { device: '1', verdict: 'suppressed', rule: 'session-active' }],
+      ['push.verdict', 'juliet@bix.org', { device: '1', verdict: 'sent', rule: 'body' }],
+    ])
+    expect(JSON.stringify(told(p))).not.toMatch(/live|"away"|romeo/)
+  })
+
+  test('the webhook’s own are not: or each word about it would need another', async () => {
+    using p = play({ toml: wanted('message.offline', 'push.verdict') })
+    await p.account('juliet@bix.org')
+    const romeo = await p.online('romeo@bix.org/orchard')
+    romeo.sends(`<message to='juliet@bix.org' type='chat'><body>hist!</body></message>`)
+    await romeo.settles()
+    await p.router.run((t) => {
+      for (const job of t.store.push.waiting(0, 10))
+        t.store.push.done(job, 'sent', job.kind, undefined, t.now)
+    })
+    expect(p.pushed.map(({ kind }) => kind)).toEqual(['body'])
+    expect(p.store.push.counts().queued).toBe(0)
+  })
+})
+
+test('only what is listed is told; without a list, messages', async () => {
+  for (const events of ['', 'events = ["account.created"]\n']) {
+    using p = play({ toml: `[webhook]\nurl = "https://hooks.example/chat"\n${events}` })
+    await p.account('juliet@bix.org')
+    const romeo = await p.online('romeo@bix.org/orchard')
+    romeo.sends(`<message to='juliet@bix.org' type='chat'><body>hist!</body></message>`)
+    await romeo.settles()
+    const kinds = p.pushed.map(({ kind }) => kind)
+    expect(kinds).toEqual(events === '' ? ['body'] : ['account.created', 'account.created'])
+  }
+})
+
+test('limits.webhook_events: what is above is not kept, and messages still are', async () => {
+  using p = play({
+    toml: `${wanted('message.offline', 'account.created')}[limits]\nrates = false\nwebhook_events = 2\n`,
+  })
+  for (const name of ['juliet', 'nurse', 'tybalt']) await p.account(`${name}@bix.org`)
+  const romeo = await p.online('romeo@bix.org/orchard')
+  romeo.sends(`<message to='juliet@bix.org' type='chat'><body>hist!</body></message>`)
+  await romeo.settles()
+  expect(p.pushed.map(({ kind }) => kind)).toEqual(['account.created', 'account.created', 'body'])
+})
+
+test('the names are a strict list, and the form knows one of them', () => {
+  const problems = (toml: string) =>
+    (parseConfig(`[webhook]\nurl = "https://hooks.example/"\n${toml}`, 'x.toml').errors ?? []).map(
+      ({ message }) => message,
+    )
+  expect(problems(`events = ["account.create"]`).join()).toContain('account.created')
+  expect(problems(`events = ["account.created", "account.created"]`).join()).toContain('listed twice')
+  expect(problems(`format = "form"\nevents = ["message.offline", "account.created"]`).join()).toContain(
+    'account.created needs format = "json"',
+  )
+  expect(problems(`format = "form"`)).toEqual([])
+  for (const name of EVENTS) expect(problems(`events = ["${name}"]`)).toEqual([])
+})
+
+test('no rule of a push is taken for an event', () => {
+  expect(PUSH_RULES.filter(({ rule }) => isEvent(rule) || rule.includes('.'))).toEqual([])
+  expect(EVENTS.filter((name) => !name.includes('.') || !isEvent(name))).toEqual([])
+})

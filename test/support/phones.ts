@@ -1,0 +1,84 @@
+/** Juliet's phones and who writes to them, for plays about what rings. */
+import { type Play } from './world.ts'
+import type { Actor } from './actor.ts'
+
+export const PUSH =
+  '[push]\nburst = 3\n[[push.apps]]\ntopic = "org.bix.chat"\n' +
+  'team_id = "ABCDE12345"\nkey_id = "ABC123DEFG"\nkey_file = "AuthKey.p8"'
+export const RATES = `${PUSH}\n[limits]\nstanzas_per_second = 0\nbytes_per_second = 0`
+export const chat = (body: string, id = body) =>
+  `<message to='juliet@bix.org' type='chat' id='${id}'><body>${body}</body></message>`
+
+export const settle = async (p: Play) => {
+  for (let i = 0; i < 3; i++) await p.router.run(() => {})
+}
+
+export interface Cast {
+  readonly romeo: Actor
+  readonly phone: Actor
+}
+
+/** Juliet's phone is registered and gone; romeo writes. */
+export async function cast(p: Play, devices = ['phone']): Promise<Cast> {
+  const romeo = await p.online('romeo@bix.org/orchard')
+  let phone: Actor | undefined
+  for (const [i, resource] of devices.entries()) {
+    phone = await p.online(`juliet@bix.org/${resource}`)
+    const token = String(i + 1).repeat(64)
+    await phone.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${token}'/>`)
+    phone.sends('</stream:stream>')
+  }
+  if (!phone) throw new Error('no phone')
+  await settle(p)
+  return { romeo, phone }
+}
+
+/** Verdicts of juliet's devices, oldest first: "verdict rule". */
+export function verdicts(p: Play): string[] {
+  const account = p.store.accounts.find('juliet@bix.org')
+  const all = account ? p.store.push.explain(account.id, 100) : []
+  return all.map(({ verdict, rule }) => `${verdict} ${rule}`).reverse()
+}
+
+export const rung = (p: Play) => p.pushed.map(({ kind, badge, messageId }) => ({ kind, badge, messageId }))
+export const kinds = (p: Play) => p.pushed.map(({ kind }) => kind)
+
+/** Juliet's desk is open, answers by itself and can mark. */
+export async function atDesk(p: Play): Promise<Actor> {
+  const desk = await p.online('juliet@bix.org/desk')
+  await desk.settles()
+  desk.forget()
+  return desk
+}
+
+export async function says(romeo: Actor, xml: string, desk?: Actor): Promise<void> {
+  romeo.sends(xml)
+  await romeo.settles()
+  await desk?.settles()
+}
+
+/** Apple has taken everything that was handed over. */
+export async function areSent(p: Play): Promise<void> {
+  await p.router.run((t) => {
+    for (const job of t.store.push.waiting(0, 100)) t.store.push.done(job, 'sent', job.kind, undefined, t.now)
+  })
+}
+
+export const count = (p: Play) => {
+  const account = p.store.accounts.find('juliet@bix.org')
+  return account && p.store.unread.count(account.id)
+}
+
+/** Turns stream management on; h counts from here. */
+export async function manages(actor: Actor): Promise<string> {
+  actor.sends(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+  const { id = '' } = (await actor.next()).attrs
+  await actor.settles()
+  actor.forget()
+  return id
+}
+
+export const acks = async (actor: Actor, h: number) => {
+  actor.sends(`<a xmlns='urn:xmpp:sm:3' h='${h}'/>`)
+  await actor.settles()
+}
