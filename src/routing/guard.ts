@@ -1,6 +1,6 @@
 /** One stanza, one trip: whatever fails in it is answered in the protocol's words, in this one place. */
 import { getLogger } from '../log.ts'
-import { TurnFailed } from '../store/turn.ts'
+import { TurnFailed } from '../store/turn-failed.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { errorReply, mayBounce } from '../xmpp/stanza.ts'

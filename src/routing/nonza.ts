@@ -1,6 +1,6 @@
 /** Elements of a stream that are no stanzas (XEP-0360): tables of handlers by what the stream has reached. */
 import { getLogger } from '../log.ts'
-import { TurnFailed } from '../store/turn.ts'
+import { TurnFailed } from '../store/turn-failed.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Feature, NonzaHandler, NonzaStream } from './feature.ts'

@@ -3,6 +3,7 @@
  * Both hashes are always derived, since XMPPFramework knows only SHA-1 and newer clients want SHA-256.
  */
 import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { StanzaError } from '../xmpp/errors.ts'
 
 export type HashName = 'SHA-1' | 'SHA-256'
@@ -21,8 +22,11 @@ export const digestLength = { 'SHA-1': 20, 'SHA-256': 32 } as const
 
 /** A password may have at most this many bytes, so that nobody makes us prepare a novel. */
 const PASSWORD_BYTES = 1024
-/** Derivations at once and waiting; more is refused, since an auth flood must not grow a queue without end. */
-const AT_ONCE = 4
+/**
+ * Derivations at once and waiting; more is refused, since an auth flood must not grow a queue without end. One thread of
+ * the runtime's pool, which has two at the least, is left to the disk (wal-sync.ts): no message waits for a password.
+ */
+const AT_ONCE = Math.max(1, availableParallelism() - 1)
 const WAITING = 256
 
 let running = 0

@@ -5,6 +5,7 @@ import { getLogger } from '../log.ts'
 import type { Clock } from './clock.ts'
 import { migrate } from './migrations.ts'
 import { Turn, type TurnHost } from './turn.ts'
+import { type DiskSync, WalSync } from './wal-sync.ts'
 
 const log = getLogger('store')
 
@@ -13,6 +14,7 @@ export interface Db {
   readonly raw: Database
   readonly orm: BunSQLiteDatabase
   readonly turn: Turn
+  readonly sync: DiskSync | undefined
 }
 
 /**
@@ -46,7 +48,8 @@ export function openDb(file: string, host: TurnHost, clock: Clock): Db {
   }
   // Only now: a migration that rebuilds a table must be free to drop the old one without its children.
   raw.run('PRAGMA foreign_keys = ON')
-  return { file, raw, orm: drizzle({ client: raw }), turn: new Turn(raw, host, clock) }
+  const sync = file === ':memory:' ? undefined : new WalSync(file)
+  return { file, raw, orm: drizzle({ client: raw }), turn: new Turn(raw, host, clock, { sync }), sync }
 }
 
 function configure(raw: Database, file: string): void {
@@ -60,8 +63,9 @@ function configure(raw: Database, file: string): void {
       `${file}: this file system cannot share memory between processes, which SQLite's WAL needs`,
     )
   }
-  // FULL: an acked message must survive a power cut. The checkpoint is ours (checkpoint.ts), never a commit's.
-  raw.run('PRAGMA synchronous = FULL')
+  // An acked message must survive a power cut: NORMAL, since the turn itself waits for the disk (wal-sync.ts). The
+  // checkpoint is ours (checkpoint.ts), never a commit's.
+  raw.run('PRAGMA synchronous = NORMAL')
   raw.run('PRAGMA wal_autocheckpoint = 0')
   // What a burst left behind is given back when the WAL starts anew.
   raw.run(`PRAGMA journal_size_limit = ${WAL_KEPT}`)
@@ -71,7 +75,7 @@ function configure(raw: Database, file: string): void {
 }
 
 /** Ends the open turn and closes the database; the WAL is folded into the file. */
-export function closeDb({ file, raw, turn }: Db): void {
+export function closeDb({ file, raw, turn, sync }: Db): void {
   turn.end()
   // After a failed fsync no statement may run: the process ends as it is.
   if (turn.dead) return
@@ -82,6 +86,7 @@ export function closeDb({ file, raw, turn }: Db): void {
   }
   // Bun gives the file up only when the last prepared statement is collected, so everything is folded in by now.
   raw.close()
+  sync?.close()
 }
 
 /** Wraps a prepared Drizzle statement so that it cannot run outside a turn; returns the number of rows changed. */

@@ -2,17 +2,23 @@
  * The turn: all trips between two flushes share one transaction, and nothing they say is heard before it is on
  * disk. This is the only file that says BEGIN, SAVEPOINT and COMMIT.
  *
+ * COMMIT writes, and the disk's own time is waited for outside of the loop: one turn at a time is on its way to the
+ * disk, and the next one stays open meanwhile and takes in whatever comes. So a slow disk makes turns larger, not the
+ * loop slower.
+ *
  * A trip that throws is rolled back to its savepoint: its rows, its output and, by `undo`, its memory. When SQLite
  * drops the whole transaction (FULL, IOERR and NOMEM do), every trip of the turn is undone and refused. When the
- * fsync of COMMIT fails the outcome is unknown: nothing is answered and the process must end.
+ * sync of a COMMIT fails the outcome is unknown: nothing is answered and the process must end.
  *
  * What is said outside of any trip (a stream's header, the answer to a trip that failed by itself) rests on no row.
  * It waits in the same buffer, so that order is kept, but a failed turn does not take it away.
  */
 import type { Database } from 'bun:sqlite'
 import { getLogger } from '../log.ts'
-import { StanzaError } from '../xmpp/errors.ts'
+import type { StanzaError } from '../xmpp/errors.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { isUnknownOutcome, refusal, TurnFailed } from './turn-failed.ts'
+import type { DiskSync } from './wal-sync.ts'
 
 const log = getLogger('turn')
 
@@ -26,9 +32,9 @@ export interface TurnLimits {
 export interface TurnHost {
   /** Output of the turn was handed over: every socket with something to say writes once. */
   flushed(): void
-  /** The outcome of a COMMIT is unknown: close every stream unanswered and exit (a failed fsync is never retried). */
+  /** The outcome of a COMMIT is unknown: close every stream unanswered and exit (a failed sync is never retried). */
   fatal(cause: unknown): void
-  /** A commit of `trips` writing trips took `ms`. For metrics. */
+  /** A commit of `trips` writing trips was on disk after `ms`. For metrics. */
   committed?(ms: number, trips: number): void
 }
 
@@ -41,15 +47,17 @@ interface Trip {
   wrote: boolean
 }
 
-/** Thrown out of a trip whose whole turn failed; its sender has been answered already. */
-export class TurnFailed extends Error {
-  constructor(readonly refusal: StanzaError) {
-    super('the turn failed', { cause: refusal })
-  }
+/** A turn that was committed and is not known to be on disk. */
+interface Syncing {
+  readonly output: (() => void)[]
+  readonly start: number
+  readonly trips: number
 }
 
 /** `end` follows the turns that its own flush opens, but not for ever. */
 const FOLLOW = 1_000
+/** Trips that may wait behind a turn that is on its way to the disk; beyond that the loop waits, and with it the senders. */
+const BEHIND = 2_000
 
 export class Turn {
   #trips: Trip[] = []
@@ -61,9 +69,11 @@ export class Turn {
   #openedAt = 0
   /** Set while a turn is open: takes back the wake-up that will end it. */
   #cancelTick: (() => void) | undefined
+  #syncing: Syncing | undefined
+  /** The open turn would have ended but for the one that is on its way to the disk. */
+  #due = false
   #flushing = false
   #endAfterFlush = false
-  #betweenDue = false
   #notBefore = Number.NEGATIVE_INFINITY
   #dead = false
   /** The last failure to write, until a commit succeeds: readiness is red while it is set. */
@@ -75,6 +85,7 @@ export class Turn {
   readonly #host: TurnHost
   readonly #clock: Clock
   readonly #limits: TurnLimits
+  readonly #sync: DiskSync | undefined
   readonly #begin
   readonly #commit
   readonly #savepoint
@@ -85,12 +96,13 @@ export class Turn {
     db: Database,
     host: TurnHost,
     clock: Clock = systemClock,
-    limits: TurnLimits = { trips: 64, ms: 5 },
+    { limits = { trips: 64, ms: 5 }, sync }: { limits?: TurnLimits; sync?: DiskSync | undefined } = {},
   ) {
     this.#db = db
     this.#host = host
     this.#clock = clock
     this.#limits = limits
+    this.#sync = sync
     this.#begin = db.prepare('BEGIN IMMEDIATE')
     this.#commit = db.prepare('COMMIT')
     this.#savepoint = db.prepare('SAVEPOINT trip')
@@ -172,7 +184,7 @@ export class Turn {
 
   /** Whether output or rows wait for the end of the turn. */
   get isOpen(): boolean {
-    return this.#cancelTick !== undefined
+    return this.#cancelTick !== undefined || this.#syncing !== undefined
   }
 
   /** True once the outcome of a commit is unknown: no statement may touch the database any more. */
@@ -180,14 +192,17 @@ export class Turn {
     return this.#dead
   }
 
-  /** Ends the open turn now, whatever the pacing says, and those that its flush opens: for an orderly stop. */
+  /** Ends the open turn now, waits for the disk, and so for the turns that the flush opens: for an orderly stop. */
   end(): void {
     if (this.#current) throw new Error('the turn ends inside a trip')
     if (this.#flushing) {
       this.#endAfterFlush = true
       return
     }
-    for (let i = 0; i < FOLLOW && this.#cancelTick; i++) this.#end()
+    for (let i = 0; i < FOLLOW && this.isOpen; i++) {
+      if (this.#cancelTick) this.#end()
+      else this.#await()
+    }
   }
 
   #open(): void {
@@ -200,13 +215,15 @@ export class Turn {
 
   readonly #tick = (): void => {
     const wait = this.#begun ? this.#notBefore - this.#clock.monotonic() : 0
-    if (wait > 0) this.#cancelTick = this.#clock.after(wait, this.#tick)
+    if (this.#begun && this.#syncing) this.#due = true
+    else if (wait > 0) this.#cancelTick = this.#clock.after(wait, this.#tick)
     else this.#end()
   }
 
   #isFull(): boolean {
     // The rest of a flush goes out before what its own effects set off.
     if (!this.#cancelTick || this.#flushing) return false
+    if (this.#begun && this.#syncing) return this.#trips.length >= BEHIND
     const now = this.#clock.monotonic()
     if (this.#begun && now < this.#notBefore) return false
     return this.#writing >= this.#limits.trips || now - this.#openedAt >= this.#limits.ms
@@ -240,51 +257,88 @@ export class Turn {
   }
 
   #end(): void {
+    if (this.#begun && this.#syncing) this.#await()
     this.#cancelTick?.()
     this.#cancelTick = undefined
+    this.#due = false
     if (this.#dead) return
-    const trips = this.#writing
-    if (this.#begun) {
-      const start = this.#clock.monotonic()
-      let failed: { cause: unknown } | undefined
-      try {
-        this.#commit.run()
-      } catch (cause) {
-        failed = { cause }
-      }
-      const took = this.#clock.monotonic() - start
-      // Pacing: a disk that needs d ms per commit gets at most half of the loop's time.
-      this.#notBefore = start + 2 * took
-      if (failed) return this.#commitFailed(failed.cause)
-      this.failure = undefined
-      guard('a commit could not be counted', () => this.#host.committed?.(took, trips))
-      // The last flush opened a transaction at once, so what must run between two has waited since: now is its time.
-      if (this.#betweenDue) this.#runBetween()
-      this.#betweenDue = true
+    const output = this.#output
+    if (!this.#begun) {
+      this.#forget()
+      // It may have read what is not on disk yet.
+      if (this.#syncing) for (const effect of output) this.#syncing.output.push(effect)
+      else this.#flush(output)
+      return
     }
-    this.#flush()
-    if (this.#betweenDue && !this.#begun) this.#runBetween()
+    const trips = this.#writing
+    const start = this.#clock.monotonic()
+    let failed: { cause: unknown } | undefined
+    try {
+      this.#commit.run()
+    } catch (cause) {
+      failed = { cause }
+    }
+    // Pacing: where the writing itself takes d ms it gets at most half of the loop's time.
+    this.#notBefore = 2 * this.#clock.monotonic() - start
+    if (failed) return this.#commitFailed(failed.cause)
+    this.#forget()
+    this.#toDisk({ output, start, trips })
   }
 
-  #runBetween(): void {
-    this.#betweenDue = false
+  /** What has to be done between two transactions is done while the disk works. */
+  #toDisk(turn: Syncing): void {
+    if (this.#sync) {
+      this.#syncing = turn
+      this.#sync.start((error) => {
+        // Unless the loop has waited for it meanwhile.
+        if (this.#syncing === turn) this.#onDisk(turn, error)
+      })
+    }
     const { between } = this
     if (between) guard('work between two turns failed', between)
+    if (!this.#sync) this.#onDisk(turn, undefined)
+  }
+
+  #onDisk({ output, start, trips }: Syncing, error: unknown): void {
+    this.#syncing = undefined
+    if (error !== undefined) return this.#die(error)
+    this.failure = undefined
+    const took = this.#clock.monotonic() - start
+    guard('a commit could not be counted', () => this.#host.committed?.(took, trips))
+    this.#flush(output)
+    if (this.#due) this.#end()
+  }
+
+  /** The loop waits for the turn that is on its way to the disk. */
+  #await(): void {
+    const turn = this.#syncing
+    if (!turn) return
+    this.#due = false
+    let error: unknown
+    try {
+      this.#sync?.now()
+    } catch (cause) {
+      error = cause
+    }
+    this.#onDisk(turn, error)
   }
 
   #commitFailed(error: unknown): void {
     const { inTransaction } = this.#db
-    if (isUnknownOutcome(error, inTransaction)) {
-      this.#dead = true
-      this.failure = { at: this.#clock.now(), cause: error }
-      this.#trips = []
-      this.#output = []
-      this.#host.fatal(error)
-      return
-    }
+    if (isUnknownOutcome(error, inTransaction)) return this.#die(error)
     if (inTransaction) this.#db.run('ROLLBACK')
     this.#fail(error)
-    this.#flush()
+    // What the refusals opened ends here.
+    this.#end()
+  }
+
+  #die(cause: unknown): void {
+    this.#dead = true
+    this.failure = { at: this.#clock.now(), cause }
+    this.#cancelTick?.()
+    this.#cancelTick = undefined
+    this.#forget()
+    this.#host.fatal(cause)
   }
 
   /**
@@ -296,7 +350,6 @@ export class Turn {
     const output = this.#output
     this.failure = { at: this.#clock.now(), cause }
     for (let i = trips.length - 1; i >= 0; i--) runReversed(trips[i]?.undo ?? [])
-    this.#output = []
     this.#forget()
     const error = refusal(cause)
     let at = 0
@@ -310,16 +363,12 @@ export class Turn {
 
   #forget(): void {
     this.#trips = []
+    this.#output = []
     this.#writing = 0
     this.#begun = false
   }
 
-  #flush(): void {
-    const output = this.#output
-    this.#cancelTick?.()
-    this.#cancelTick = undefined
-    this.#output = []
-    this.#forget()
+  #flush(output: readonly (() => void)[]): void {
     this.#flushing = true
     // One bad effect must not cost the others: what they say is committed.
     for (const effect of output) guard('an effect after the commit failed', effect)
@@ -347,18 +396,4 @@ function runReversed(undo: readonly (() => void)[]): void {
     const fn = undo[i]
     if (fn) guard('a change in memory could not be taken back', fn)
   }
-}
-
-function refusal(cause: unknown): StanzaError {
-  return new StanzaError('resource-constraint', 'The server cannot store this at the moment.', { cause })
-}
-
-/**
- * FULL and NOMEM are certain: nothing was written. So is an error that left the transaction open (a constraint that
- * is checked at COMMIT, a lock). After an I/O error the rows may or may not be on disk.
- */
-function isUnknownOutcome(error: unknown, inTransaction: boolean): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (code.startsWith('SQLITE_FULL') || code.startsWith('SQLITE_NOMEM')) return false
-  return !inTransaction || code.startsWith('SQLITE_IOERR')
 }

@@ -10,7 +10,7 @@ const SECONDS = 60
 
 export const walBench: Bench = {
   name: 'wal',
-  what: `size of the WAL over ${SECONDS} s at ${RATE} stored messages/s (both archives, synchronous=FULL)`,
+  what: `size of the WAL over ${SECONDS} s at ${RATE} stored messages/s (both archives, synced)`,
   async run() {
     const server = await startServerUnderTest({ accounts: 40 })
     const sizes: number[] = []

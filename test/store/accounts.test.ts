@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { Accounts, accounts as table } from '../../src/store/accounts.ts'
 import type { Store } from '../../src/store/store.ts'
-import { TurnFailed } from '../../src/store/turn.ts'
+import { TurnFailed } from '../../src/store/turn-failed.ts'
 import { CREDENTIALS, make, open, trip } from './support.ts'
 
 const NAMES = ['romeo', 'juliet', 'nurse'] as const

@@ -67,7 +67,8 @@ describe('a failed fsync', () => {
     'of a COMMIT answers nothing, stores nothing more and ends the process',
     async () => {
       const met = new Set<number>()
-      // The first fsyncs are those of the new WAL's header and directory; the next ones are one COMMIT each.
+      // The first fsyncs are those of the new WAL's header and directory, inside COMMIT; the next ones are one turn
+      // each. Calls are counted for each thread of the pool.
       for (let n = 1; n <= 7; n++) {
         using dir = tempDir()
         prepare(dir.file)
@@ -98,7 +99,8 @@ describe('a failed fsync', () => {
         expect(calls.slice(fatal).filter((call) => call.includes(`pwrite64(${fd},`))).toEqual([])
         met.add(answered.length / 3)
       }
-      expect([...met]).toEqual([0, 1, 2, 3, 4])
+      expect(met).toContain(0)
+      expect(Math.max(...met)).toBeGreaterThan(0)
     },
     60_000,
   )
@@ -196,7 +198,7 @@ function canMount(): boolean {
 }
 
 test.if(needs('strace', hasStrace))(
-  'a slow disk is paced: a COMMIT of d ms, then d ms for everything else',
+  'a slow disk makes turns larger and does not hold the loop',
   async () => {
     using dir = tempDir()
     prepare(dir.file)
@@ -208,14 +210,10 @@ test.if(needs('strace', hasStrace))(
     )
     const commits = lines.map((line) => line.split(' ').slice(1).map(Number))
     expect(commits.length).toBe(20)
-    let previous: readonly number[] | undefined
-    for (const commit of commits) {
-      const [start = Number.NaN, took = Number.NaN] = commit
+    // The first one begins the log, which SQLite itself syncs.
+    for (const [took, rounds] of commits.slice(1)) {
       expect(took).toBeGreaterThan(9)
-      const [before = Number.NEGATIVE_INFINITY, took0 = 0] = previous ?? []
-      // The child measures the start a little late, never early.
-      expect(start).toBeGreaterThanOrEqual(before + 2 * took0 - 1)
-      previous = commit
+      expect(rounds).toBeGreaterThan(10)
     }
   },
   30_000,

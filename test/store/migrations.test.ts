@@ -57,14 +57,14 @@ describe('a fresh database', () => {
     }
   })
 
-  test('checks foreign keys, is in WAL mode, syncs each commit and leaves checkpoints to us', () => {
+  test('checks foreign keys, is in WAL mode, leaves syncs to the turn and checkpoints to us', () => {
     using dir = tempDir()
     using w = open(dir.file)
     const pragma = (name: string) =>
       Object.values(w.store.db.raw.query<Record<string, unknown>, []>(`PRAGMA ${name}`).get() ?? {})[0]
     expect(
       ['foreign_keys', 'journal_mode', 'synchronous', 'wal_autocheckpoint', 'busy_timeout'].map(pragma),
-    ).toEqual([1, 'wal', 2, 0, 0])
+    ).toEqual([1, 'wal', 1, 0, 0])
   })
 
   test('is migrated once', () => {

@@ -6,7 +6,7 @@ import { Events } from '../../src/store/events.ts'
 import { Messages } from '../../src/store/messages.ts'
 import { Remembered } from '../../src/store/remembered.ts'
 import type { Store } from '../../src/store/store.ts'
-import { TurnFailed } from '../../src/store/turn.ts'
+import { TurnFailed } from '../../src/store/turn-failed.ts'
 import { Unread } from '../../src/store/unread.ts'
 import { make, open, trip } from './support.ts'
 

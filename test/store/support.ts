@@ -76,6 +76,11 @@ export function make(store: Store, name: string): Account {
 /** The loop goes round once: setImmediate callbacks that wait now have run. */
 export const loop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
+/** What the turns so far have to say has been said: for stores on a disk, which takes its time. */
+export async function settled({ turn }: Store): Promise<void> {
+  while (turn.isOpen) await loop()
+}
+
 /** What another process sees in the file now. */
 export function elsewhere<T>(file: string, sql: string): T[] {
   const db = new Database(file, { readonly: true })
