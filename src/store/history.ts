@@ -1,8 +1,8 @@
 /** The archive's reading side and whom it takes messages from (XEP-0313). Rows are written by messages.ts. */
 import { and, asc, count, desc, eq, gt, gte, inArray, lt, max, min, type SQL, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import type { Account } from './accounts.ts'
-import { type Db, type Write, writer } from './db.ts'
+import { type Account, accounts } from './accounts.ts'
+import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { archive, type Stored } from './messages.ts'
 
 export type ArchiveMode = 'always' | 'roster' | 'never'
@@ -31,6 +31,8 @@ export interface ArchiveFilter {
 
 /** Accounts whose preferences are remembered; all are forgotten when it is full. */
 const CACHE = 20_000
+/** Accounts that one trip of the purge looks at. */
+const ACCOUNTS = 200
 
 export class History {
   readonly #db: Db
@@ -38,23 +40,27 @@ export class History {
   readonly #prefs
   readonly #known
   readonly #putPrefs: Write<ArchivePrefs & { accountId: number }>
+  readonly #accountsAfter
+  readonly #oldest
+  readonly #deleteTo: Write<{ accountId: number; last: number }>
 
   constructor(db: Db) {
     this.#db = db
+    const { orm } = db
     const p = sql.placeholder
-    this.#prefs = db.orm
+    this.#prefs = orm
       .select()
       .from(archivePrefs)
       .where(eq(archivePrefs.accountId, p('accountId')))
       .prepare()
-    this.#known = db.orm
+    this.#known = orm
       .select({ id: archive.id })
       .from(archive)
       .where(and(eq(archive.id, p('id')), eq(archive.accountId, p('accountId'))))
       .prepare()
     this.#putPrefs = writer(
       db,
-      db.orm
+      orm
         .insert(archivePrefs)
         .values({ accountId: p('accountId'), mode: p('mode'), always: p('always'), never: p('never') })
         .onConflictDoUpdate({
@@ -63,6 +69,21 @@ export class History {
         })
         .prepare(),
     )
+    this.#accountsAfter = orm
+      .select({ id: accounts.id, jid: accounts.jid })
+      .from(accounts)
+      .where(and(eq(accounts.host, p('host')), gt(accounts.jid, p('after'))))
+      .orderBy(asc(accounts.jid))
+      .limit(ACCOUNTS)
+      .prepare()
+    this.#oldest = orm
+      .select({ id: archive.id })
+      .from(archive)
+      .where(and(eq(archive.accountId, p('accountId')), lt(archive.id, p('before'))))
+      .orderBy(asc(archive.id))
+      .limit(p('limit'))
+      .prepare()
+    this.#deleteTo = rawWriter(db, 'DELETE FROM archive WHERE account_id = $accountId AND id <= $last')
   }
 
   /** Up to `limit` rows in the order of their ids; with `fromEnd` the last ones, still in that order. */
@@ -104,6 +125,25 @@ export class History {
     if (this.#cache.size >= CACHE) this.#cache.clear()
     this.#cache.set(account.id, row ?? null)
     return row
+  }
+
+  /**
+   * Deletes up to `limit` messages from before `before` (ms), each account's oldest first, of a host's accounts behind
+   * `after`. Returns the address behind which to go on, undefined at the end. Within a trip.
+   */
+  purge(host: string, before: number, after: string, limit: number): string | undefined {
+    let left = limit
+    let done = after
+    const some = this.#accountsAfter.all({ host, after })
+    for (const { id: accountId, jid } of some) {
+      const old = this.#oldest.all({ accountId, before: before * 1000, limit: left })
+      const last = old.at(-1)
+      if (last) this.#deleteTo({ accountId, last: last.id })
+      left -= old.length
+      if (left <= 0) return done
+      done = jid
+    }
+    return some.length < ACCOUNTS ? undefined : done
   }
 
   setPrefs(account: Account, prefs: ArchivePrefs): void {
