@@ -3,6 +3,7 @@ import type { Feature, Verdict } from '../routing/feature.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { ArchiveFilter, ArchiveMode } from '../store/history.ts'
+import type { Stored } from '../store/messages.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { forwardedText } from '../xmpp/forward.ts'
 import { type FormValues, formValue, readForm, writeForm } from '../xmpp/forms.ts'
@@ -17,6 +18,8 @@ const VALIDATE = 'http://jabber.org/protocol/xdata-validate'
 /** Messages of a page when the client does not say, and at most: no trip may hold the loop. */
 const PAGE = 50
 const LONGEST_PAGE = 100
+/** Bytes of a page: what is more comes with the next one, and never fills the send buffer. */
+const PAGE_BYTES = 262_144
 /** Ids that one query may name, and JIDs of one list of preferences. */
 const LIST = 500
 
@@ -78,8 +81,9 @@ function query(t: Transit, el: Element): Element {
   if (page.max === 0) return fin([], true, history.count(account, filter))
   const fromEnd = page.before !== undefined
   const rows = history.page(account, filter, limit + 1, fromEnd)
-  const complete = rows.length <= limit
-  const shown = complete ? rows : fromEnd ? rows.slice(1) : rows.slice(0, limit)
+  const n = fitting(fromEnd ? rows.toReversed() : rows, limit)
+  const complete = n === rows.length
+  const shown = fromEnd ? rows.slice(rows.length - n) : rows.slice(0, n)
   const order = child(el, 'flip-page') ? shown.toReversed() : shown
   for (const { id, xml: text } of order) {
     const attrs = { xmlns: MAM, queryid: el.attrs.queryid, id: String(id) }
@@ -90,6 +94,13 @@ function query(t: Transit, el: Element): Element {
     shown.map(({ id }) => String(id)),
     complete,
   )
+}
+
+/** How many of these are a page: at least one, where there is one. */
+function fitting(rows: readonly Stored[], limit: number): number {
+  let bytes = 0
+  const end = rows.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > PAGE_BYTES)
+  return Math.min(end < 0 ? rows.length : Math.max(end, 1), limit)
 }
 
 function fin(ids: string[], complete: boolean, total?: number): Element {

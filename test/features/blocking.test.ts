@@ -90,6 +90,33 @@ test('XEP-0191 §3.3: after unblocking the presence comes back', async () => {
   await romeo.receives(`<presence from='juliet@bix.org/balcony' to='romeo@bix.org'/>`)
 })
 
+test('XEP-0191 §3.3: who is blocked by another entry as well stays so, and hears nothing', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  await juliet.asks('set', block('bix.org', 'romeo@bix.org'))
+  await romeo.settles()
+  // One end, however many entries cover him.
+  expect(romeo.heard.map(({ attrs }) => attrs.type)).toEqual(['unavailable'])
+  romeo.forget()
+  await juliet.asks('set', unblock('romeo@bix.org'))
+  await juliet.asks('set', block('romeo@bix.org'))
+  await romeo.hearsNothing()
+})
+
+test('XEP-0191 §3.4: one may take leave of whom one has blocked', async () => {
+  using p = play()
+  const { juliet } = await friends(p)
+  await juliet.asks('set', block('romeo@bix.org'))
+  juliet.forget()
+  for (const type of ['unavailable', 'unsubscribe', 'unsubscribed'])
+    juliet.sends(`<presence to='romeo@bix.org' type='${type}'/>`)
+  await juliet.settles()
+  expect(juliet.heard.filter(({ attrs }) => attrs.type === 'error')).toEqual([])
+  juliet.forget()
+  juliet.sends(`<presence to='romeo@bix.org'/>`)
+  await juliet.hearsError('not-acceptable')
+})
+
 describe('a report', () => {
   const reported = (jid: string, report: string) =>
     `<block xmlns='${BLOCKING}'><item jid='${jid}'>${report}</item></block>`
