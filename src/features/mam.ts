@@ -9,6 +9,7 @@ import { forwardedText } from '../xmpp/forward.ts'
 import { type FormValues, formValue, readForm, writeForm } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { readJid } from '../xmpp/stanza.ts'
+import { isArchiveResult } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { type PageRequest, readPage, writePage } from '../xmpp/rsm.ts'
 import { child, children, type Element, elements, escapeXML, xml } from '../xmpp/xml.ts'
@@ -50,7 +51,7 @@ export const mam: Feature = {
 
   /** §8.2: results that a client makes up must never reach another one. */
   sent(t): Verdict {
-    if (t.stanza.kind === 'message' && elements(t.stanza.el).some(isResult))
+    if (t.stanza.kind === 'message' && elements(t.stanza.el).some(isArchiveResult))
       throw new StanzaError('not-allowed', 'Only an archive sends results.')
   },
 
@@ -64,11 +65,6 @@ function searchForm(): Element {
   const ids = children(form, 'field').find(({ attrs }) => attrs.var === 'ids')
   ids?.append(xml('validate', { xmlns: VALIDATE, datatype: 'xs:string' }, xml('open')))
   return form
-}
-
-/** Of whatever version: clients know older ones. */
-function isResult({ name, attrs }: Element): boolean {
-  return (name === 'result' || name === 'fin') && (attrs.xmlns?.startsWith('urn:xmpp:mam:') ?? false)
 }
 
 function query(t: Transit, el: Element): Element {

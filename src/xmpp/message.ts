@@ -34,3 +34,8 @@ export function isForOffline(el: Element): boolean {
   if (child(el, 'no-store', NS.hints)) return false
   return child(el, 'store', NS.hints) !== undefined || !isOnlyState(el)
 }
+
+/** What an archive answers with (XEP-0313 §4.2), of whatever version: clients know older ones. */
+export function isArchiveResult({ name, attrs }: Element): boolean {
+  return (name === 'result' || name === 'fin') && (attrs.xmlns?.startsWith('urn:xmpp:mam:') ?? false)
+}

@@ -146,6 +146,34 @@ describe('in the background', () => {
     await juliet.receives(`<presence from='tybalt@bix.org' to='juliet@bix.org' type='subscribe'/>`)
   })
 
+  test('XEP-0352 §5: what waited offline comes whole, also page after page', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    await p.account('juliet@bix.org')
+    for (let i = 0; i < 130; i++) romeo.sends(`<message ${to}><body>${i}</body></message>`)
+    await romeo.settles()
+    const juliet = await p.bound('juliet@bix.org/phone')
+    juliet.sends(`<inactive xmlns='${CSI}'/><presence/>`)
+    await juliet.settles()
+    await juliet.settles()
+    const bodies = juliet.heard.map((el) => child(el, 'body')?.getText()).filter((body) => body !== undefined)
+    expect(bodies).toEqual(Array.from({ length: 130 }, (_, i) => String(i)))
+  })
+
+  test('XEP-0352 §5, XEP-0313 §4.2: history that is asked for comes before its end, and wakes nothing', async () => {
+    using p = play()
+    const { romeo, juliet } = await stage(p)
+    romeo.sends(`<message ${to}><body>hist!</body></message>`)
+    await romeo.settles()
+    romeo.sends('<presence><show>dnd</show></presence>')
+    await romeo.settles()
+    juliet.forget()
+    juliet.sends(`<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>`)
+    expect(child(await juliet.next(), 'result', 'urn:xmpp:mam:2')).toBeDefined()
+    expect((await juliet.next()).attrs.id).toBe('q')
+    await juliet.hearsNothing()
+  })
+
   test('limits.csi_queue: more than that is not kept back', async () => {
     using p = play({ toml: '[limits]\nrates = false\ncsi_queue = 3' })
     const { romeo, juliet } = await stage(p)

@@ -322,6 +322,54 @@ describe('after an orderly restart', () => {
     )
   })
 
+  test('its presence has its priority, and whoever got directed presence hears of its end', async () => {
+    await restarted(
+      async (p) => {
+        const nurse = await p.online('nurse@bix.org/hall')
+        const juliet = await p.online('juliet@bix.org/balcony')
+        juliet.sends(`<presence><priority>7</priority></presence><presence to='${nurse.jid}'/>`)
+        await juliet.settles()
+        juliet.forget()
+        await enables(juliet)
+      },
+      async (p) => {
+        expect(sessionOf(p)?.priority).toBe(7)
+        const nurse = await p.online('nurse@bix.org/hall')
+        p.clock.advance(60_000)
+        await nurse.settles()
+        await nurse.receives(
+          `<presence from='juliet@bix.org/balcony' to='nurse@bix.org/hall' type='unavailable'/>`,
+        )
+      },
+      '[sm]\nmax = "60s"',
+    )
+  })
+
+  test('a box of several pages goes on where it stopped, each message once', async () => {
+    let id = ''
+    let h = 0
+    await restarted(
+      async (p) => {
+        await p.account('juliet@bix.org')
+        const romeo = await p.online('romeo@bix.org/orchard')
+        for (let i = 0; i < 150; i++) romeo.sends(chat(String(i)))
+        await romeo.settles()
+        const juliet = await p.bound('juliet@bix.org/phone')
+        id = (await enables(juliet)).id
+        juliet.sends('<presence/>')
+        await juliet.settles()
+        expect(bodies(juliet)).toHaveLength(100)
+        h = juliet.heard.filter(({ name }) => name !== 'r').length + 1
+      },
+      async (p) => {
+        const juliet = await resumes(p, 'juliet@bix.org', id, String(h))
+        await juliet.settles()
+        await juliet.settles()
+        expect(bodies(juliet)).toEqual(Array.from({ length: 50 }, (_, i) => String(i + 100)))
+      },
+    )
+  })
+
   test('the session of an account that is disabled meanwhile is not there', async () => {
     await restarted(
       async (p) => {
