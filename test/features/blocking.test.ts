@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { startLogging, stopLogging } from '../../src/log.ts'
 import { play, type Play } from '../support/world.ts'
 import type { Actor } from '../support/actor.ts'
 
@@ -135,6 +136,24 @@ describe('a report', () => {
     romeo.sends(`<message to='juliet@bix.org' type='chat'><body>x</body></message>`)
     await romeo.hearsError('service-unavailable')
     await juliet.isRefused('jid-malformed', 'set', reported('@', spam))
+  })
+
+  test('XEP-0377 §3: the operator reads who reports whom and why, and nothing of what was written', async () => {
+    const lines: string[] = []
+    startLogging({ level: 'info', format: 'text', write: (line) => void lines.push(line) })
+    try {
+      using p = play()
+      const juliet = await p.online('juliet@bix.org/balcony')
+      await juliet.asks('set', reported('spam@x.example', spam))
+      await juliet.asks('set', block('quiet@x.example'))
+    } finally {
+      stopLogging()
+    }
+    const told = lines.filter((line) => line.includes('area=abuse'))
+    expect(told).toHaveLength(1)
+    for (const part of ['juliet@bix.org', 'spam@x.example', 'urn:xmpp:reporting:spam'])
+      expect(told[0]).toContain(part)
+    expect(lines.join('')).not.toContain('Pills')
   })
 
   for (const [what, report] of [

@@ -119,6 +119,32 @@ describe('stream management', () => {
     }
   })
 
+  test('design §3.3: of what a dead session had not acknowledged nothing is sent back', async () => {
+    using p = play({ toml: '[sm]\nmax = "30s"' })
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const juliet = await p.online('juliet@bix.org/balcony')
+    await enables(juliet)
+    const inner = `<body>x</body>`
+    const all = () =>
+      ['chat', 'normal', 'headline', 'error']
+        .map((type) => `<message to='${juliet.jid}' type='${type}'>${inner}</message>`)
+        .join('') +
+      `<iq to='${juliet.jid}' type='get' id='q'><query xmlns='jabber:iq:version'/></iq>` +
+      `<presence to='${juliet.jid}'/><message to='juliet@bix.org' type='chat'>${inner}</message>`
+    romeo.sends(all())
+    await romeo.settles()
+    juliet.transport.destroy()
+    await settle(p)
+    romeo.sends(all())
+    await romeo.settles()
+    p.clock.advance(30_000)
+    await settle(p)
+    expect(p.world.sessions.countOf('juliet@bix.org')).toBe(0)
+    await romeo.hearsNothing()
+    // The chats and what is like them wait; the rest was for that moment.
+    expect(p.store.messages.totalOffline()).toBe(6)
+  })
+
   test('XEP-0198 §3: a day is granted to who has a phone, and it is a day to the second, over a restart as well', async () => {
     let id = ''
     await restarted(
