@@ -74,11 +74,15 @@ function query(t: Transit, el: Element): Element {
   const filter = withPage(t, readFilter(t, el), page)
   const limit = Math.min(page.max ?? PAGE, LONGEST_PAGE)
   // XEP-0059 §2.7: a page of none asks how many there are.
-  if (page.max === 0) return fin([], true, history.count(account, filter))
+  if (page.max === 0) {
+    if (!history.isScannable(account, filter)) throw tooMany()
+    return fin([], true, history.count(account, filter))
+  }
   const fromEnd = page.before !== undefined
   const rows = history.page(account, filter, limit + 1, fromEnd)
   const n = fitting(fromEnd ? rows.toReversed() : rows, limit)
-  const complete = n === rows.length
+  const complete = n === rows.length && history.isScannable(account, filter)
+  if (n === 0 && !complete) throw tooMany()
   const shown = fromEnd ? rows.slice(rows.length - n) : rows.slice(0, n)
   const order = child(el, 'flip-page') ? shown.toReversed() : shown
   for (const { id, xml: text } of order) {
@@ -90,6 +94,11 @@ function query(t: Transit, el: Element): Element {
     shown.map(({ id }) => String(id)),
     complete,
   )
+}
+
+/** There is no place to go on from where nothing was found. */
+function tooMany(): StanzaError {
+  return new StanzaError('resource-constraint', 'Too many messages to look through: say from when to when.')
 }
 
 /** How many of these are a page: at least one, where there is one. */

@@ -1,5 +1,20 @@
 /** The archive's reading side and whom it takes messages from (XEP-0313). Rows are written by messages.ts. */
-import { and, asc, count, desc, eq, gt, gte, inArray, lt, max, min, type SQL, sql } from 'drizzle-orm'
+import {
+  and,
+  asc,
+  count,
+  desc,
+  eq,
+  gt,
+  gte,
+  inArray,
+  lt,
+  max,
+  min,
+  type SQL,
+  sql,
+  type SQLWrapper,
+} from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { type Account, accounts } from './accounts.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
@@ -31,6 +46,8 @@ export interface ArchiveFilter {
 
 /** Accounts whose preferences are remembered; all are forgotten when it is full. */
 const CACHE = 20_000
+/** Messages that one query looks through for a resource, of which there is no index: no trip may hold the loop. */
+const SCANNED = 5_000
 /** Accounts that one trip of the purge looks at. */
 const ACCOUNTS = 200
 
@@ -88,18 +105,45 @@ export class History {
 
   /** Up to `limit` rows in the order of their ids; with `fromEnd` the last ones, still in that order. */
   page(account: Account, filter: ArchiveFilter, limit: number, fromEnd: boolean): Stored[] {
+    const order = fromEnd ? desc : asc
+    const from = this.#scanned(account, filter, fromEnd)
     const rows = this.#db.orm
-      .select({ id: archive.id, xml: archive.xml })
-      .from(archive)
-      .where(condition(account, filter))
-      .orderBy(fromEnd ? desc(archive.id) : asc(archive.id))
+      .select({ id: from.id, xml: from.xml })
+      .from(from)
+      .where(named(from.xml, filter.resource))
+      .orderBy(order(from.id))
       .limit(limit)
       .all()
     return fromEnd ? rows.reverse() : rows
   }
 
+  /** Whether one query can look through all that the filter leaves. */
+  isScannable(account: Account, filter: ArchiveFilter): boolean {
+    if (filter.resource === undefined) return true
+    const { orm } = this.#db
+    const some = orm
+      .select({ id: archive.id })
+      .from(archive)
+      .where(condition(account, filter))
+      .limit(SCANNED + 1)
+    return some.all().length <= SCANNED
+  }
+
   count(account: Account, filter: ArchiveFilter): number {
-    return this.#db.orm.select({ n: count() }).from(archive).where(condition(account, filter)).get()?.n ?? 0
+    const from = this.#scanned(account, filter, false)
+    const found = this.#db.orm.select({ n: count() }).from(from).where(named(from.xml, filter.resource))
+    return found.get()?.n ?? 0
+  }
+
+  /** What the filter leaves, without looking into the texts; bounded where that will be done. */
+  #scanned(account: Account, filter: ArchiveFilter, fromEnd: boolean) {
+    return this.#db.orm
+      .select({ id: archive.id, xml: archive.xml })
+      .from(archive)
+      .where(condition(account, filter))
+      .orderBy(fromEnd ? desc(archive.id) : asc(archive.id))
+      .limit(filter.resource === undefined ? -1 : SCANNED)
+      .as('scanned')
   }
 
   /** Whether the account's archive has a message of that id. */
@@ -155,14 +199,10 @@ export class History {
 }
 
 function condition(account: Account, filter: ArchiveFilter): SQL | undefined {
-  const { peer, resource, start, end, beforeId, afterId, ids } = filter
+  const { peer, start, end, beforeId, afterId, ids } = filter
   return and(
     eq(archive.accountId, account.id),
     peer === undefined ? undefined : eq(archive.peer, peer),
-    // The stanza names its other side in `from` or `to`, escaped as it was written.
-    resource === undefined
-      ? undefined
-      : sql`(instr(${archive.xml}, ${` from="${resource}"`}) > 0 OR instr(${archive.xml}, ${` to="${resource}"`}) > 0)`,
     start === undefined ? undefined : gte(archive.id, start * 1000),
     // The end is inclusive, and a millisecond has a thousand ids.
     end === undefined ? undefined : lt(archive.id, (end + 1) * 1000),
@@ -170,4 +210,10 @@ function condition(account: Account, filter: ArchiveFilter): SQL | undefined {
     afterId === undefined ? undefined : gt(archive.id, afterId),
     ids === undefined ? undefined : inArray(archive.id, [...ids]),
   )
+}
+
+/** The stanza names its other side in `from` or `to`, escaped as it was written. */
+function named(xml: SQLWrapper, resource: string | undefined): SQL | undefined {
+  if (resource === undefined) return undefined
+  return sql`(instr(${xml}, ${` from="${resource}"`}) > 0 OR instr(${xml}, ${` to="${resource}"`}) > 0)`
 }

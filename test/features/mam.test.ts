@@ -299,3 +299,32 @@ test('XEP-0313 §6: whoever is always archived is so whatever the rest, on both 
   }
   expect((await asks(juliet)).bodies).toEqual(['romeo', 'to romeo'])
 })
+
+test('XEP-0313 §4.1.1, case 55: one resource is looked for among so many messages that the loop is not held', async () => {
+  using p = play()
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const account = p.store.accounts.find('juliet@bix.org')
+  if (!account) throw new Error('no account')
+  const times: number[] = []
+  await p.router.run((t) => {
+    for (let i = 0; i < 5_002; i++) {
+      const id = t.store.messages.nextId()
+      const resource = i === 5_001 ? 'rare' : i % 1_000 === 0 ? 'often' : 'always'
+      const xml = `<message from="romeo@bix.org/${resource}" to="juliet@bix.org"><body>${i}</body></message>`
+      t.store.messages.archive(account, id, 'romeo@bix.org', xml)
+      times.push(id)
+    }
+  })
+  const one = (resource: string) => form(field('with', `romeo@bix.org/${resource}`))
+  // Found near enough: a page that says that there is more, until nothing is found any more.
+  const often = await asks(juliet, one('often'))
+  expect([often.bodies, often.complete]).toEqual([['0', '1000', '2000', '3000', '4000'], false])
+  const rest = await asks(juliet, `${one('often')}${set(`<after>${often.ids.at(-1)}</after>`)}`)
+  expect([rest.bodies, rest.complete]).toEqual([['5000'], true])
+  expect((await asks(juliet, one('rare'))).error).toBe('resource-constraint')
+  expect((await asks(juliet, `${one('rare')}${set('<max>0</max>')}`)).error).toBe('resource-constraint')
+  expect((await asks(juliet, `${one('rare')}${set('<before/>')}`)).bodies).toEqual(['5001'])
+  const narrow = `<x xmlns='jabber:x:data' type='submit'>${field('FORM_TYPE', MAM)}${field('with', 'romeo@bix.org/rare')}${field('after-id', String(times[100]))}</x>`
+  expect(await asks(juliet, narrow)).toMatchObject({ bodies: ['5001'], complete: true })
+  expect((await asks(juliet, `${narrow}${set('<max>0</max>')}`)).count).toBe('1')
+})
