@@ -177,7 +177,8 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     startHousekeeping({
       store,
       limits: config.limits,
-      archiveKeep: config.archive.keep,
+      hosts: config.hosts,
+      archive: config.archive,
       clock,
       run: (f) => router.run(f),
       figures() {

@@ -123,7 +123,7 @@ function addSessionVerbs(user: Command, context: ContextOf): void {
   user
     .command('apps <jid>')
     .description('the apps that have logged in, and which of them may do so without the password')
-    .option('--revoke <id>', 'log this one out: its token ends, and its session')
+    .option('--revoke <id>', 'log this one out: its token ends, its session, and the pushes to its phone')
     .action(async (jid: string, options: { revoke?: string }) => {
       const ctx = context()
       await ctx.withDoor(async (door) => {

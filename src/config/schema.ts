@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
-import { count, duration, host, httpUrl, jid, listen, network } from './values.ts'
+import { count, duration, host, httpUrl, jid, listen, neededDuration, network } from './values.ts'
 
 // A configuration is read once: code made for its schema at run time would cost more than it saves.
 z.config({ jitless: true })
@@ -115,6 +115,16 @@ const sm = z.strictObject({
   ack_timeout: duration('10s').describe('A stanza not acknowledged for this long counts as missed for push.'),
 })
 
+const foreverToo = (value: 'forever' | number): number => (value === 'forever' ? Infinity : value)
+
+const archiveHost = z.strictObject({
+  name: host.describe('The domain.'),
+  keep: z
+    .union([z.literal('forever'), neededDuration])
+    .transform(foreverToo)
+    .describe('How long its archive keeps a message.'),
+})
+
 const archive = z.strictObject({
   default: z
     .enum(['always', 'roster', 'never'])
@@ -123,8 +133,9 @@ const archive = z.strictObject({
   keep: z
     .union([z.literal('forever'), duration('infinity')])
     .default('forever')
-    .transform((value) => (value === 'forever' ? Infinity : value))
+    .transform(foreverToo)
     .describe('How long the archive keeps a message.'),
+  hosts: z.array(archiveHost).default([]).describe('Hosts whose archive keeps messages for another time.'),
 })
 
 const app = z
@@ -348,6 +359,13 @@ export const configSchema = z
       issue(['tls'], 'cert and key go together: name both or neither')
     }
     duplicates(value.hosts).forEach((index) => issue(['hosts', index], 'this host is listed twice'))
+    duplicates(value.archive.hosts.map(({ name }) => name)).forEach((index) =>
+      issue(['archive', 'hosts', index], 'this host is listed twice'),
+    )
+    value.archive.hosts.forEach(({ name }, index) => {
+      if (!value.hosts.includes(name))
+        issue(['archive', 'hosts', index, 'name'], `${name} is not one of the hosts of this server`)
+    })
     duplicates(value.push.apps.map((entry) => `${entry.environment} ${entry.topic}`)).forEach((index) =>
       issue(['push', 'apps', index], 'this topic and environment are listed twice'),
     )

@@ -59,11 +59,11 @@ function parsed<T>(what: string, parse: (text: string) => T | undefined) {
 const DURATION = 'a duration such as "30s", "10m", "24h", "90d", "0s" or "infinity"'
 const SIZE = 'a size such as 65536, "256KB" or "10MB"'
 
+const durationText = z.union([z.string(), z.literal(0)], { error: `expected ${DURATION}` })
 export const duration = (fallback: string) =>
-  z
-    .union([z.string(), z.literal(0)], { error: `expected ${DURATION}` })
-    .prefault(fallback)
-    .transform(parsed(DURATION, parseDuration))
+  durationText.prefault(fallback).transform(parsed(DURATION, parseDuration))
+/** One that has to be named. */
+export const neededDuration = durationText.transform(parsed(DURATION, parseDuration))
 
 export const size = (fallback: number | string) =>
   z

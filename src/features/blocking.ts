@@ -74,7 +74,7 @@ function block(t: Transit, el: Element): undefined {
     throw new StanzaError('resource-constraint', 'The block list is full.')
   }
   // §3.3: contacts who may see the presence see everyone leave, before the block holds.
-  for (const jid of added) tellContacts(t, account, jid, false)
+  tellContacts(t, account, added, false)
   for (const jid of added) t.store.blocked.add(account, jid)
   push(t, account, xml('block', { xmlns: BLOCKING }, ...items(jids)))
   t.after(() => children(el, 'item').forEach((item) => report(account, item)))
@@ -86,7 +86,7 @@ function unblock(t: Transit, el: Element): undefined {
   const list = [...t.store.blocked.of(account)]
   const gone = named.length === 0 ? list : named.filter((jid) => list.includes(jid))
   for (const jid of gone) t.store.blocked.remove(account, jid)
-  for (const jid of gone) tellContacts(t, account, jid, true)
+  tellContacts(t, account, gone, true)
   push(t, account, xml('unblock', { xmlns: BLOCKING }, ...items(named)))
 }
 
@@ -105,13 +105,16 @@ function push(t: Transit, account: Account, payload: Element): void {
   }
 }
 
-/** Whoever is covered by `jid` and may see the account sees its resources leave or come back. */
-function tellContacts(t: Transit, account: Account, jid: string, back: boolean): void {
-  const pattern = new Set([jid])
+/** Whoever is covered by `jids` and may see the account sees its resources leave or come back. */
+function tellContacts(t: Transit, account: Account, jids: readonly string[], back: boolean): void {
+  const changed = new Set(jids)
+  // Before a block holds, after an unblocking: who stays blocked by another entry hears nothing.
+  const blocked = t.store.blocked.of(account)
   for (const contact of t.store.contacts.all(account)) {
     const to = Jid.parse(contact.jid).toBare()
+    if (!covers(changed, to) || covers(blocked, to)) continue
     const { subscription } = subscriptionOf(contact)
-    if (!covers(pattern, to) || (subscription !== 'from' && subscription !== 'both')) continue
+    if (subscription !== 'from' && subscription !== 'both') continue
     for (const session of t.sessions.of(account.jid)) {
       if (!session.presence) continue
       if (back) t.emit(new Stanza('presence', withAttrs(session.presence, { to: to.bare }), session.jid, to))

@@ -7,9 +7,9 @@ import { classify } from '../push/classify.ts'
 import type { Feature, NonzaStream, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip, World } from '../routing/transit.ts'
-import { isOnlyState } from '../xmpp/message.ts'
+import { isArchiveResult, isOnlyState } from '../xmpp/message.ts'
 import { isSubscriptionType } from '../xmpp/subscription.ts'
-import { child, type Element, elements, firstElement, xml } from '../xmpp/xml.ts'
+import { child, type Element, elements, firstElement, StoredElement, xml } from '../xmpp/xml.ts'
 
 const CSI = 'urn:xmpp:csi:0'
 const EVENT = 'http://jabber.org/protocol/pubsub#event'
@@ -94,6 +94,8 @@ function flush(world: World, session: Session): void {
 
 /** What makes an older one pointless; '' for what waits beside all others; undefined for what cannot wait. */
 function keyOf(el: Element): string | undefined {
+  // What lay in the store has waited enough, and is not read again.
+  if (isOpaque(el) || isAnswer(el)) return undefined
   const { from = '', type = '' } = el.attrs
   if (el.name === 'presence') return isSubscriptionType(type) ? undefined : `presence ${from}`
   if (el.name !== 'message' || type === 'error') return undefined
@@ -125,6 +127,12 @@ function forwardedIn(carbon: Element): Element | undefined {
   return forwarded && elements(forwarded).find(({ name }) => name === 'message')
 }
 
+/** What was asked for: answers, and the history that comes before one (XEP-0313 §4.2). */
 function isAnswer(el: Element): boolean {
-  return el.name === 'iq'
+  return el.name === 'iq' || elements(el).some(isArchiveResult)
+}
+
+/** Text of which nothing is known but its name. */
+function isOpaque(el: Element): boolean {
+  return el instanceof StoredElement && el.children.length === 0
 }

@@ -3,11 +3,13 @@ import type { Feature, Verdict } from '../routing/feature.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { ArchiveFilter, ArchiveMode } from '../store/history.ts'
+import type { Stored } from '../store/messages.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { forwardedText } from '../xmpp/forward.ts'
 import { type FormValues, formValue, readForm, writeForm } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { readJid } from '../xmpp/stanza.ts'
+import { isArchiveResult } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { type PageRequest, readPage, writePage } from '../xmpp/rsm.ts'
 import { child, children, type Element, elements, escapeXML, xml } from '../xmpp/xml.ts'
@@ -17,6 +19,8 @@ const VALIDATE = 'http://jabber.org/protocol/xdata-validate'
 /** Messages of a page when the client does not say, and at most: no trip may hold the loop. */
 const PAGE = 50
 const LONGEST_PAGE = 100
+/** Bytes of a page: what is more comes with the next one, and never fills the send buffer. */
+const PAGE_BYTES = 262_144
 /** Ids that one query may name, and JIDs of one list of preferences. */
 const LIST = 500
 
@@ -48,7 +52,7 @@ export const mam: Feature = {
 
   /** §8.2: results that a client makes up must never reach another one. */
   sent(t): Verdict {
-    if (t.stanza.kind === 'message' && elements(t.stanza.el).some(isResult))
+    if (t.stanza.kind === 'message' && elements(t.stanza.el).some(isArchiveResult))
       throw new StanzaError('not-allowed', 'Only an archive sends results.')
   },
 
@@ -64,11 +68,6 @@ function searchForm(): Element {
   return form
 }
 
-/** Of whatever version: clients know older ones. */
-function isResult({ name, attrs }: Element): boolean {
-  return (name === 'result' || name === 'fin') && (attrs.xmlns?.startsWith('urn:xmpp:mam:') ?? false)
-}
-
 function query(t: Transit, el: Element): Element {
   const { account, origin } = t
   const { history } = t.store
@@ -76,11 +75,16 @@ function query(t: Transit, el: Element): Element {
   const filter = withPage(t, readFilter(t, el), page)
   const limit = Math.min(page.max ?? PAGE, LONGEST_PAGE)
   // XEP-0059 §2.7: a page of none asks how many there are.
-  if (page.max === 0) return fin([], true, history.count(account, filter))
+  if (page.max === 0) {
+    if (!history.isScannable(account, filter)) throw tooMany()
+    return fin([], true, history.count(account, filter))
+  }
   const fromEnd = page.before !== undefined
   const rows = history.page(account, filter, limit + 1, fromEnd)
-  const complete = rows.length <= limit
-  const shown = complete ? rows : fromEnd ? rows.slice(1) : rows.slice(0, limit)
+  const n = fitting(fromEnd ? rows.toReversed() : rows, limit)
+  const complete = n === rows.length && history.isScannable(account, filter)
+  if (n === 0 && !complete) throw tooMany()
+  const shown = fromEnd ? rows.slice(rows.length - n) : rows.slice(0, n)
   const order = child(el, 'flip-page') ? shown.toReversed() : shown
   for (const { id, xml: text } of order) {
     const attrs = { xmlns: MAM, queryid: el.attrs.queryid, id: String(id) }
@@ -91,6 +95,18 @@ function query(t: Transit, el: Element): Element {
     shown.map(({ id }) => String(id)),
     complete,
   )
+}
+
+/** There is no place to go on from where nothing was found. */
+function tooMany(): StanzaError {
+  return new StanzaError('resource-constraint', 'Too many messages to look through: say from when to when.')
+}
+
+/** How many of these are a page: at least one, where there is one. */
+function fitting(rows: readonly Stored[], limit: number): number {
+  let bytes = 0
+  const end = rows.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > PAGE_BYTES)
+  return Math.min(end < 0 ? rows.length : Math.max(end, 1), limit)
 }
 
 function fin(ids: string[], complete: boolean, total?: number): Element {

@@ -6,6 +6,7 @@ import type { Feature, Verdict } from '../routing/feature.ts'
 import { announce } from '../routing/presence.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
+import { readStored } from '../xmpp/stored.ts'
 import { child, type Element, withAttrs, xml } from '../xmpp/xml.ts'
 
 const UPDATE = 'vcard-temp:x:update'
@@ -19,6 +20,9 @@ const waiting = new WeakSet<Session>()
 export const vcardAvatars: Feature = {
   name: 'vcard-avatars',
   xeps: [{ number: 153, version: '1.1.1' }],
+
+  save: (session) => said.get(session)?.toString(),
+  restore: (session, text) => void said.set(session, readStored('presence', String(text))),
 
   sent(t): Verdict {
     const { stanza, origin } = t

@@ -64,11 +64,15 @@ function appsOf({ world }: HttpDeps, account: Account) {
   })
 }
 
-/** Its token is worth nothing from here on, and its session ends. */
+/** Its token is worth nothing from here on, its phone is not rung any more, and its session ends. */
 async function revoke({ world, router }: HttpDeps, account: Account, id: number): Promise<void> {
   const client = world.store.clients.list(account).find((one) => one.id === id)
-  const known = await router.run((t) => t.store.clients.delete(account, id))
-  if (!client || !known) throw notFound()
+  if (!client) throw notFound()
+  await router.run((t) => {
+    t.store.clients.delete(account, id)
+    // A phone that was lost must not go on showing what is written to its owner.
+    t.store.push.devices.disable(account.id, { sessionKey: client.agent })
+  })
   for (const session of world.sessions.of(account.jid))
     if (session.agent?.id === client.agent) session.outlet.close()
 }
@@ -116,7 +120,7 @@ function addApps(http: App): void {
     route(self, {
       method: 'delete',
       path: '/v1/me/apps/{id}',
-      summary: 'Log an app out: its token ends, and its session',
+      summary: 'Log an app out: its token ends, its session, and the pushes to its phone',
       request: { params: appParam },
       responses: gone,
     }),

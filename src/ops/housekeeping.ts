@@ -17,8 +17,8 @@ const INVITES_KEPT = 24 * 3_600_000
 export interface Household {
   readonly store: Store
   readonly limits: Config['limits']
-  /** How long the archive keeps a message (ms). */
-  readonly archiveKeep: number
+  readonly hosts: Config['hosts']
+  readonly archive: Config['archive']
   readonly clock: Clock
   /** The door to the turn. */
   readonly run: <T>(f: () => T) => Promise<T>
@@ -26,8 +26,15 @@ export interface Household {
   readonly figures: () => void
 }
 
+/** Where the next trip goes on with the archives: which host, and behind which account. */
+interface Place {
+  host: number
+  after: string
+}
+
 export function startHousekeeping(household: Household): () => void {
   const { store, clock, figures } = household
+  const place: Place = { host: 0, after: '' }
   let stopped = false
   let cancelFigures: () => void = () => {}
   let cancelPurge: () => void = () => {}
@@ -38,7 +45,7 @@ export function startHousekeeping(household: Household): () => void {
     cancelFigures = clock.after(FIGURES_MS, measure)
   }
   const purge = (): void => {
-    purgeOnce(household).then(
+    purgeOnce(household, place).then(
       (more) => {
         if (!stopped) cancelPurge = clock.after(more ? 100 : PURGE_MS, purge)
       },
@@ -58,18 +65,40 @@ export function startHousekeeping(household: Household): () => void {
 }
 
 /** Deletes one batch of each kind; true when there may be more. */
-export async function purgeOnce({ store, limits, archiveKeep, clock, run }: Household): Promise<boolean> {
+export function purgeOnce(
+  { store, limits, hosts, archive, clock, run }: Household,
+  place: Place = { host: 0, after: '' },
+): Promise<boolean> {
   const { origin_id_keep, offline_keep } = limits
   const { accounts, invites, messages } = store
-  const deleted = await run(() => {
+  return run(() => {
     const now = clock.now()
     const origins = keeps(origin_id_keep) ? messages.purgeOrigins(now - origin_id_keep, BATCH) : 0
     const offline = keeps(offline_keep) ? messages.purgeOffline(now - offline_keep, BATCH) : 0
-    const archived = keeps(archiveKeep) ? messages.purgeArchive(now - archiveKeep, BATCH) : 0
     const invited = invites.purge(now - INVITES_KEPT, BATCH)
-    return Math.max(origins, offline, archived, invited, accounts.purgeDeparted(BATCH))
+    const most = Math.max(origins, offline, invited, accounts.purgeDeparted(BATCH))
+    return purgeArchives(store.history, hosts, archive, now, place) || most === BATCH
   })
-  return deleted === BATCH
+}
+
+/** Each host's archive by its own age; true where a further trip must go on. */
+function purgeArchives(
+  history: Store['history'],
+  hosts: Config['hosts'],
+  archive: Config['archive'],
+  now: number,
+  place: Place,
+): boolean {
+  for (; place.host < hosts.length; place.host++, place.after = '') {
+    const host = hosts[place.host] ?? ''
+    const keep = archive.hosts.find(({ name }) => name === host)?.keep ?? archive.keep
+    const next = keeps(keep) ? history.purge(host, now - keep, place.after, BATCH) : undefined
+    if (next === undefined) continue
+    place.after = next
+    return true
+  }
+  Object.assign(place, { host: 0, after: '' })
+  return false
 }
 
 function keeps(ms: number): boolean {

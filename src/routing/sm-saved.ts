@@ -1,4 +1,5 @@
 /** Resumable sessions across an orderly restart (XEP-0198 §5): everything that the server remembers of them. */
+import type { UserAgent } from '../store/clients.ts'
 import type { SavedStanza } from '../store/sm.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { readStored } from '../xmpp/stored.ts'
@@ -14,6 +15,9 @@ export interface Loaded {
   /** When it can no longer be resumed, ms since the epoch. */
   readonly until: number
 }
+
+/** Beside what features remember: which app it is, so that its own phone is not rung and it can be logged out. */
+const AGENT = ' agent'
 
 export function save(t: Trip, id: string, session: Session, queue: SmQueue): void {
   const stanzas = queue.waiting.map((el, n): SavedStanza => {
@@ -36,7 +40,7 @@ export function save(t: Trip, id: string, session: Session, queue: SmQueue): voi
       handled: queue.handled(session.handled),
       acked: queue.acked,
       max: queue.max,
-      state: JSON.stringify(t.world.save(session)),
+      state: JSON.stringify({ ...t.world.save(session), [AGENT]: session.agent }),
     },
     stanzas,
   )
@@ -64,7 +68,9 @@ export function load(t: Trip): Loaded[] {
       written(session, el, t.world.clock.monotonic())
     }
     // JSON of our own making, by the names of the features that made it.
-    t.world.restore(session, JSON.parse(row.state) as Record<string, unknown>)
+    const state = JSON.parse(row.state) as Record<string, unknown> & { [AGENT]?: UserAgent }
+    session.agent = state[AGENT]
+    t.world.restore(session, state)
     t.sessions.add(session)
     loaded.push({ id: row.id, session, queue, until: row.until })
   }

@@ -202,16 +202,12 @@ export class Messages {
     return purged
   }
 
-  purgeArchive(before: number, limit: number): number {
-    return this.#purge(archive, before, limit)
-  }
-
   /** Messages waiting for anybody: for metrics, not for the hot path. */
   totalOffline(): number {
     return this.#db.orm.select({ n: count() }).from(offline).where(eq(offline.inFlight, false)).get()?.n ?? 0
   }
 
-  #purge(table: typeof archive | typeof origins | typeof offline, before: number, limit: number): number {
+  #purge(table: typeof origins | typeof offline, before: number, limit: number): number {
     const oldest = this.#db.orm
       .select({ id: table.id })
       .from(table)

@@ -47,3 +47,8 @@ export function retractedId(el: Element): string | undefined {
   const fastened = child(el, 'apply-to', FASTEN)
   return fastened && child(fastened, 'retract', 'urn:xmpp:message-retract:0') && (fastened.attrs.id ?? '')
 }
+
+/** What an archive answers with (XEP-0313 §4.2), of whatever version: clients know older ones. */
+export function isArchiveResult({ name, attrs }: Element): boolean {
+  return (name === 'result' || name === 'fin') && (attrs.xmlns?.startsWith('urn:xmpp:mam:') ?? false)
+}

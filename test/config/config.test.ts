@@ -42,6 +42,19 @@ describe('values', () => {
     ['', undefined],
   ])('the duration %p', (text, ms) => expect(parseDuration(text)).toBe(ms))
 
+  test('the archive’s age, for all hosts and for one', () => {
+    const one = (text: string) => `hosts = ["a.org"]\n[archive]\nkeep = "90d"\n[[archive.hosts]]\n${text}`
+    expect(accepted(one('name = "A.org"\nkeep = "forever"')).archive).toMatchObject({
+      keep: 90 * 86_400_000,
+      hosts: [{ name: 'a.org', keep: Infinity }],
+    })
+    expect(refused(one('name = "b.org"\nkeep = "1d"'))[0]).toContain('b.org is not one of the hosts')
+    expect(refused(one('name = "a.org"'))).toHaveLength(1)
+    expect(
+      refused(one('name = "a.org"\nkeep = "1d"\n[[archive.hosts]]\nname = "a.org"\nkeep = "2d"'))[0],
+    ).toContain('listed twice')
+  })
+
   test.each([
     ['256KB', 262_144],
     ['10MB', 10_485_760],

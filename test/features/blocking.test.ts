@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { startLogging, stopLogging } from '../../src/log.ts'
 import { play, type Play } from '../support/world.ts'
 import type { Actor } from '../support/actor.ts'
 
@@ -90,6 +91,33 @@ test('XEP-0191 §3.3: after unblocking the presence comes back', async () => {
   await romeo.receives(`<presence from='juliet@bix.org/balcony' to='romeo@bix.org'/>`)
 })
 
+test('XEP-0191 §3.3: who is blocked by another entry as well stays so, and hears nothing', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  await juliet.asks('set', block('bix.org', 'romeo@bix.org'))
+  await romeo.settles()
+  // One end, however many entries cover him.
+  expect(romeo.heard.map(({ attrs }) => attrs.type)).toEqual(['unavailable'])
+  romeo.forget()
+  await juliet.asks('set', unblock('romeo@bix.org'))
+  await juliet.asks('set', block('romeo@bix.org'))
+  await romeo.hearsNothing()
+})
+
+test('XEP-0191 §3.4: one may take leave of whom one has blocked', async () => {
+  using p = play()
+  const { juliet } = await friends(p)
+  await juliet.asks('set', block('romeo@bix.org'))
+  juliet.forget()
+  for (const type of ['unavailable', 'unsubscribe', 'unsubscribed'])
+    juliet.sends(`<presence to='romeo@bix.org' type='${type}'/>`)
+  await juliet.settles()
+  expect(juliet.heard.filter(({ attrs }) => attrs.type === 'error')).toEqual([])
+  juliet.forget()
+  juliet.sends(`<presence to='romeo@bix.org'/>`)
+  await juliet.hearsError('not-acceptable')
+})
+
 describe('a report', () => {
   const reported = (jid: string, report: string) =>
     `<block xmlns='${BLOCKING}'><item jid='${jid}'>${report}</item></block>`
@@ -108,6 +136,24 @@ describe('a report', () => {
     romeo.sends(`<message to='juliet@bix.org' type='chat'><body>x</body></message>`)
     await romeo.hearsError('service-unavailable')
     await juliet.isRefused('jid-malformed', 'set', reported('@', spam))
+  })
+
+  test('XEP-0377 §3: the operator reads who reports whom and why, and nothing of what was written', async () => {
+    const lines: string[] = []
+    startLogging({ level: 'info', format: 'text', write: (line) => void lines.push(line) })
+    try {
+      using p = play()
+      const juliet = await p.online('juliet@bix.org/balcony')
+      await juliet.asks('set', reported('spam@x.example', spam))
+      await juliet.asks('set', block('quiet@x.example'))
+    } finally {
+      stopLogging()
+    }
+    const told = lines.filter((line) => line.includes('area=abuse'))
+    expect(told).toHaveLength(1)
+    for (const part of ['juliet@bix.org', 'spam@x.example', 'urn:xmpp:reporting:spam'])
+      expect(told[0]).toContain(part)
+    expect(lines.join('')).not.toContain('Pills')
   })
 
   for (const [what, report] of [

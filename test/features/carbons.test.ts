@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { type Actor } from '../support/actor.ts'
+import { child } from '../../src/xmpp/xml.ts'
 import { type Play, play } from '../support/world.ts'
 
 const ENABLE = `<enable xmlns='urn:xmpp:carbons:2'/>`
@@ -135,4 +136,38 @@ test('XEP-0280 §5: after disable nothing is copied', async () => {
   desk.sends(`<message to='juliet@bix.org' type='chat'><body>hark</body></message>`)
   await desk.settles()
   await phone.hearsNothing()
+})
+
+test('XEP-0280 §6.1: of other types what belongs to a conversation is copied, a private message of a room is not', async () => {
+  using p = play({ toml: '[archive]\ndefault = "never"' })
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const phone = await withCarbons(p, 'romeo@bix.org/phone')
+  const desk = await p.online('romeo@bix.org/desk')
+  await phone.settles()
+  phone.forget()
+  const room = `<x xmlns='http://jabber.org/protocol/muc#user'/>`
+  const cases: [copied: boolean, type: string, inner: string][] = [
+    [true, 'normal', '<body>x</body>'],
+    [true, 'normal', `<received xmlns='urn:xmpp:receipts' id='m'/>`],
+    [true, 'normal', `<displayed xmlns='urn:xmpp:chat-markers:0' id='m'/>`],
+    [true, 'normal', `<propose xmlns='urn:xmpp:jingle-message:0' id='c'/>`],
+    [true, 'normal', `<x xmlns='jabber:x:conference' jid='room@c.example'/>`],
+    [true, 'normal', room],
+    [
+      true,
+      'error',
+      `<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`,
+    ],
+    [false, 'normal', `<x xmlns='urn:example:else'/>`],
+    [false, 'chat', `<body>x</body>${room}`],
+    [false, 'groupchat', '<body>x</body>'],
+  ]
+  for (const [copied, type, inner] of cases) {
+    juliet.sends(`<message to='${desk.jid}' type='${type}'>${inner}</message>`)
+    await juliet.settles()
+    await phone.settles()
+    const copies = phone.heard.filter((el) => child(el, 'received', 'urn:xmpp:carbons:2'))
+    expect([type, inner, copies.length]).toEqual([type, inner, copied ? 1 : 0])
+    phone.forget()
+  }
 })

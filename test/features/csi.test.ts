@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { child } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
+import { announces } from '../support/caps.ts'
+import { item, publishes } from '../support/pubsub.ts'
 import { type Play, play } from '../support/world.ts'
 
 const CSI = 'urn:xmpp:csi:0'
@@ -92,6 +94,84 @@ describe('in the background', () => {
     await romeo.settles()
     await juliet.settles()
     expect(juliet.heard).toEqual([])
+  })
+
+  test('XEP-0352 §5: a copy of what rings comes at once, one of what another client sent waits', async () => {
+    using p = play()
+    const { romeo, juliet } = await stage(p)
+    await juliet.asks('set', `<enable xmlns='urn:xmpp:carbons:2'/>`)
+    const desk = await p.online('juliet@bix.org/desk')
+    await romeo.settles()
+    juliet.forget()
+    const copies = (direction: string) =>
+      juliet.heard.filter((el) => child(el, direction, 'urn:xmpp:carbons:2')).length
+    desk.sends(`<message to='romeo@bix.org' type='chat'><body>from my desk</body></message>`)
+    await desk.settles()
+    expect(copies('sent')).toBe(0)
+    romeo.sends(
+      `<message to='${desk.jid}' type='chat'><received xmlns='urn:xmpp:receipts' id='m'/></message>`,
+    )
+    await romeo.settles()
+    expect(copies('received')).toBe(0)
+    romeo.sends(`<message to='${desk.jid}' type='chat'><body>hist!</body></message>`)
+    await romeo.settles()
+    // In order: what waited comes before it.
+    expect([copies('sent'), copies('received')]).toEqual([1, 2])
+  })
+
+  test('XEP-0352 §5: of what others publish the newest of each item waits; a request for a subscription does not', async () => {
+    using p = play()
+    const { romeo, juliet } = await stage(p)
+    await announces(juliet, 'tune+notify')
+    juliet.sends(`<inactive xmlns='${CSI}'/>`)
+    await juliet.settles()
+    juliet.forget()
+    for (const [id, text] of [
+      ['a', 'first'],
+      ['a', 'second'],
+      ['b', 'third'],
+    ] as const)
+      await publishes(romeo, 'tune', item(id, text))
+    await juliet.settles()
+    expect(juliet.heard).toEqual([])
+    juliet.sends(`<active xmlns='${CSI}'/>`)
+    await juliet.settles()
+    const texts = juliet.heard.map(String).flatMap((text) => /(first|second|third)/.exec(text)?.[0] ?? [])
+    expect(texts).toEqual(['second', 'third'])
+    juliet.forget()
+    juliet.sends(`<inactive xmlns='${CSI}'/>`)
+    const tybalt = await p.online('tybalt@bix.org/street')
+    tybalt.sends(`<presence to='juliet@bix.org' type='subscribe'/>`)
+    await tybalt.settles()
+    await juliet.receives(`<presence from='tybalt@bix.org' to='juliet@bix.org' type='subscribe'/>`)
+  })
+
+  test('XEP-0352 §5: what waited offline comes whole, also page after page', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    await p.account('juliet@bix.org')
+    for (let i = 0; i < 130; i++) romeo.sends(`<message ${to}><body>${i}</body></message>`)
+    await romeo.settles()
+    const juliet = await p.bound('juliet@bix.org/phone')
+    juliet.sends(`<inactive xmlns='${CSI}'/><presence/>`)
+    await juliet.settles()
+    await juliet.settles()
+    const bodies = juliet.heard.map((el) => child(el, 'body')?.getText()).filter((body) => body !== undefined)
+    expect(bodies).toEqual(Array.from({ length: 130 }, (_, i) => String(i)))
+  })
+
+  test('XEP-0352 §5, XEP-0313 §4.2: history that is asked for comes before its end, and wakes nothing', async () => {
+    using p = play()
+    const { romeo, juliet } = await stage(p)
+    romeo.sends(`<message ${to}><body>hist!</body></message>`)
+    await romeo.settles()
+    romeo.sends('<presence><show>dnd</show></presence>')
+    await romeo.settles()
+    juliet.forget()
+    juliet.sends(`<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>`)
+    expect(child(await juliet.next(), 'result', 'urn:xmpp:mam:2')).toBeDefined()
+    expect((await juliet.next()).attrs.id).toBe('q')
+    await juliet.hearsNothing()
   })
 
   test('limits.csi_queue: more than that is not kept back', async () => {

@@ -93,6 +93,7 @@ test('XEP-0215 §3.2, §3.3: of one type, and the credentials of one service', (
     const one = (attrs: string) =>
       romeo.asks('get', `<credentials xmlns='${EXTDISCO}'><service ${attrs}/></credentials>`, 'bix.org')
     expect(services(await one(`type='turns' host='turn.bix.org'`), 'credentials')[0]?.password).toBe('south')
+    expect((await one(`type='turns' host='turn.bix.org' port='1'`)).attrs.type).toBe('error')
     expect((await one(`type='turn' host='other.example'`)).attrs.type).toBe('error')
     expect((await one(`type='turn'`)).attrs.type).toBe('error')
   }))

@@ -219,6 +219,68 @@ describe('a COMMIT that fails', () => {
     await nurse.hearsNothing()
   })
 
+  /** Requests that write nothing themselves, and how one sees afterwards that they have not been heard. */
+  const SHARED: [what: string, xml: string, heard: (p: P, romeo: Actor) => Promise<boolean>][] = [
+    [
+      'carbons',
+      `<iq type='set' id='s'><enable xmlns='urn:xmpp:carbons:2'/></iq>`,
+      async (p, romeo) => {
+        const desk = await p.online('romeo@bix.org/desk')
+        desk.sends(`<message to='juliet@bix.org' type='chat'><body>x</body></message>`)
+        await desk.settles()
+        await romeo.settles()
+        return romeo.heard.some((el) => child(el, 'sent', 'urn:xmpp:carbons:2'))
+      },
+    ],
+    [
+      'the block list',
+      `<iq type='get' id='s'><blocklist xmlns='urn:xmpp:blocking'/></iq>`,
+      async (p, romeo) => {
+        const desk = await p.online('romeo@bix.org/desk')
+        await desk.asks('set', `<block xmlns='urn:xmpp:blocking'><item jid='a@b.example'/></block>`)
+        await romeo.settles()
+        return romeo.heard.some((el) => child(el, 'block', 'urn:xmpp:blocking'))
+      },
+    ],
+    [
+      'capabilities',
+      `<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/></presence>`,
+      async (_, romeo) => {
+        // Had they been heard, the same presence would say nothing new.
+        romeo.sends(
+          `<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/></presence>`,
+        )
+        await romeo.settles()
+        return !romeo.heard.some((el) => child(el, 'query', 'http://jabber.org/protocol/disco#info'))
+      },
+    ],
+    [
+      'preferences of the archive',
+      `<iq type='set' id='s'><prefs xmlns='urn:xmpp:mam:2' default='never'><always/><never/></prefs></iq>`,
+      async (_, romeo) =>
+        (await romeo.asks('get', `<prefs xmlns='urn:xmpp:mam:2'/>`)).toString().includes('default="never"'),
+    ],
+    [
+      'the last status',
+      `<presence type='unavailable'><status>gone</status></presence>`,
+      async (p, romeo) => {
+        romeo.transport.destroy()
+        for (let i = 0; i < 3; i++) await p.router.run(() => {})
+        return p.store.accounts.find('romeo@bix.org')?.lastStatus === 'gone'
+      },
+    ],
+  ]
+  for (const [what, xml, heard] of SHARED)
+    test(`${what} that share the turn are as they were`, async () => {
+      using p = play()
+      const romeo = await begin(p)
+      const mend = p.commitsFail()
+      romeo.sends(`${xml}<message to='juliet@bix.org' type='chat'><body>x</body></message>`)
+      for (let i = 0; i < 2; i++) await refused(romeo)
+      mend()
+      expect(await heard(p, romeo)).toBe(false)
+    })
+
   for (const [name, fields, done] of ADMIN_WRITES)
     test(`the command ${name}: nothing has changed, and its form waits to be sent again`, async () => {
       using p = play({ config: `admins = ["nurse@bix.org"]\n${BASE}` })

@@ -121,6 +121,25 @@ describe('XEP-0401 §5.4: an administrator invites to an account', () => {
   })
 })
 
+test('limits.roster_items: a full roster stays as it is, and the account is made, the request heard, all the same', async () => {
+  using p = play({ toml: '[limits]\nrates = false\nroster_items = 1' })
+  const nurse = await p.online('nurse@bix.org/hall')
+  await nurse.asks('set', `<query xmlns='jabber:iq:roster'><item jid='a@bix.org'/></query>`)
+  const inviter = p.store.accounts.find('nurse@bix.org')
+  const token = await invited(p, { contact: true, inviter })
+  const juliet = await guest(p)
+  await juliet.asks('set', preauth(token))
+  expect((await juliet.asks('set', register('juliet'))).attrs.type).toBe('result')
+  expect(subscription(p, 'nurse@bix.org', 'juliet@bix.org')).toBeUndefined()
+  expect(subscription(p, 'juliet@bix.org', 'nurse@bix.org')).toBe('both')
+  const link = await invited(p, { contact: true, register: false, inviter })
+  const tybalt = await p.online('tybalt@bix.org/street')
+  tybalt.sends(`<presence to='nurse@bix.org' type='subscribe'>${preauth(link)}</presence>`)
+  await tybalt.settles()
+  expect((inviter && p.store.contacts.find(inviter, 'tybalt@bix.org'))?.listed).not.toBe(true)
+  expect(p.store.invites.countOf(inviter?.id ?? 0, p.clock.now())).toBe(1)
+})
+
 describe('XEP-0445: registration with a token', () => {
   test('§3: the stream says so before login, and not after it', async () => {
     using p = staged()

@@ -25,6 +25,8 @@ test('XEP-0012 §2, case 66: a contact learns how long ago somebody left and wit
     const query = child(await romeo.asks('get', LAST, 'juliet@bix.org'), 'query', 'jabber:iq:last')
     return [query?.attrs.seconds, query?.getText()]
   }
+  // However long she has been there.
+  p.clock.advance(5_000)
   expect(await seconds()).toEqual(['0', ''])
   juliet.sends(`<presence type='unavailable'><status>to bed</status></presence>`)
   juliet.sends('</stream:stream>')
@@ -37,6 +39,16 @@ test('XEP-0012 §2, case 66: a contact learns how long ago somebody left and wit
   again.transport.destroy()
   await romeo.settles()
   expect(await seconds()).toEqual(['0', ''])
+})
+
+test('of the words of a goodbye so many are kept as a person reads', async () => {
+  using p = play()
+  const juliet = await p.online('juliet@bix.org/balcony')
+  juliet.sends(
+    `<presence type='unavailable'><status>${'x'.repeat(5_000)}</status></presence></stream:stream>`,
+  )
+  for (let i = 0; i < 3; i++) await p.router.run(() => {})
+  expect(p.store.accounts.find('juliet@bix.org')?.lastStatus).toBe('x'.repeat(1024))
 })
 
 test('XEP-0012 §8, case 66: the question of a stranger reaches no client, whatever its address', async () => {

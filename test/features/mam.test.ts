@@ -242,3 +242,90 @@ test('XEP-0313 §4.1.5: the form names the fields', async () => {
   ])
   expect(answer.toString()).not.toContain('<required')
 })
+
+test('XEP-0313 §4.3.1: a page of large messages is shorter, so that it fits the send buffer, and all of them come', async () => {
+  using p = play()
+  const romeo = await p.online('romeo@bix.org/orchard')
+  await p.account('juliet@bix.org')
+  for (let i = 0; i < 7; i++) {
+    romeo.sends(
+      `<message to='juliet@bix.org' type='chat'><body>${String(i).repeat(100_000)}</body></message>`,
+    )
+    await romeo.settles()
+  }
+  const first = (page: Page) => page.bodies.map((body) => body.charAt(0)).join('')
+  const forwards: string[] = []
+  for (let after = '', complete = false; !complete && forwards.length < 9;) {
+    const page = await asks(romeo, set(`<max>50</max>${after}`))
+    forwards.push(first(page))
+    complete = page.complete
+    after = `<after>${page.ids.at(-1)}</after>`
+  }
+  expect(forwards).toEqual(['01', '23', '45', '6'])
+  const last = await asks(romeo, set('<max>50</max><before/>'))
+  expect([first(last), last.complete]).toEqual(['56', false])
+  const flipped = await asks(romeo, `${set(`<max>50</max><before>${last.ids[0]}</before>`)}<flip-page/>`)
+  expect([first(flipped), flipped.complete]).toEqual(['43', false])
+  // One that is larger than a page is a page.
+  romeo.sends(`<message to='juliet@bix.org' type='chat'><body>${'&lt;'.repeat(65_000)}</body></message>`)
+  await romeo.settles()
+  expect(await asks(romeo, set('<max>1</max><before/>'))).toMatchObject({ complete: false, error: undefined })
+})
+
+test('case 55: neither a query nor a list of preferences may name more than 500', async () => {
+  using p = play()
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const ids = (n: number) => field('ids', ...Array.from({ length: n }, (_, i) => String(i)))
+  expect((await asks(juliet, form(ids(501)))).error).toBe('bad-request')
+  expect((await asks(juliet, form(ids(500)))).error).toBe('item-not-found')
+  const prefs = (n: number) =>
+    `<prefs xmlns='${MAM}' default='roster'><always>` +
+    `${Array.from({ length: n }, (_, i) => `<jid>a${i}@x.example</jid>`).join('')}</always><never/></prefs>`
+  await juliet.isRefused('resource-constraint', 'set', prefs(501))
+  expect((await juliet.asks('set', prefs(500))).attrs.type).toBe('result')
+})
+
+test('XEP-0313 §6: whoever is always archived is so whatever the rest, on both sides of the conversation', async () => {
+  using p = play()
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const prefs = `<prefs xmlns='${MAM}' default='never'><always><jid>romeo@bix.org</jid></always><never/></prefs>`
+  await juliet.asks('set', prefs)
+  for (const name of ['romeo', 'nurse']) {
+    const actor = name === 'romeo' ? romeo : await p.online(`${name}@bix.org/hall`)
+    actor.sends(`<message to='juliet@bix.org' type='chat'><body>${name}</body></message>`)
+    await actor.settles()
+    juliet.sends(`<message to='${name}@bix.org' type='chat'><body>to ${name}</body></message>`)
+    await juliet.settles()
+  }
+  expect((await asks(juliet)).bodies).toEqual(['romeo', 'to romeo'])
+})
+
+test('XEP-0313 §4.1.1, case 55: one resource is looked for among so many messages that the loop is not held', async () => {
+  using p = play()
+  const juliet = await p.online('juliet@bix.org/balcony')
+  const account = p.store.accounts.find('juliet@bix.org')
+  if (!account) throw new Error('no account')
+  const times: number[] = []
+  await p.router.run((t) => {
+    for (let i = 0; i < 5_002; i++) {
+      const id = t.store.messages.nextId()
+      const resource = i === 5_001 ? 'rare' : i % 1_000 === 0 ? 'often' : 'always'
+      const xml = `<message from="romeo@bix.org/${resource}" to="juliet@bix.org"><body>${i}</body></message>`
+      t.store.messages.archive(account, id, 'romeo@bix.org', xml)
+      times.push(id)
+    }
+  })
+  const one = (resource: string) => form(field('with', `romeo@bix.org/${resource}`))
+  // Found near enough: a page that says that there is more, until nothing is found any more.
+  const often = await asks(juliet, one('often'))
+  expect([often.bodies, often.complete]).toEqual([['0', '1000', '2000', '3000', '4000'], false])
+  const rest = await asks(juliet, `${one('often')}${set(`<after>${often.ids.at(-1)}</after>`)}`)
+  expect([rest.bodies, rest.complete]).toEqual([['5000'], true])
+  expect((await asks(juliet, one('rare'))).error).toBe('resource-constraint')
+  expect((await asks(juliet, `${one('rare')}${set('<max>0</max>')}`)).error).toBe('resource-constraint')
+  expect((await asks(juliet, `${one('rare')}${set('<before/>')}`)).bodies).toEqual(['5001'])
+  const narrow = `<x xmlns='jabber:x:data' type='submit'>${field('FORM_TYPE', MAM)}${field('with', 'romeo@bix.org/rare')}${field('after-id', String(times[100]))}</x>`
+  expect(await asks(juliet, narrow)).toMatchObject({ bodies: ['5001'], complete: true })
+  expect((await asks(juliet, `${narrow}${set('<max>0</max>')}`)).count).toBe('1')
+})

@@ -72,6 +72,50 @@ test('sessions are listed and closed after the commit; a disabled account loses 
   expect((await w.call('GET', '/v1/me', { as: basic(JULIET) })).status).toBe(200)
 })
 
+test('apps are listed and logged out: their token, their session and their phone, and no others', async () => {
+  using w = await startHttp()
+  const login = (agent: string, software: string) =>
+    w.router.run((t) => {
+      const account = t.store.accounts.find(JULIET)
+      if (!account) throw new Error('no juliet')
+      const client = t.store.clients.seen(account, { id: agent, software, device: 'Phone' }, t.now, 50)
+      t.store.clients.offer(client, 'HT-SHA-256-NONE', t.now + 86_400_000)
+      const device = { topic: 'org.bix.chat', token: agent, assumed: 'sandbox', sessionKey: agent } as const
+      t.store.push.devices.enable(account.id, device, t.now, 10)
+      return client.id
+    })
+  const lost = await login('lost', 'Verona')
+  await login('kept', 'Mantua')
+  const sessions = ['lost', 'kept'].map((id) => {
+    const there = w.connect(`${JULIET}/${id}`)
+    there.session.agent = { id, software: undefined, device: undefined }
+    return there
+  })
+  interface App {
+    id: number
+    software: string
+    connected: boolean
+    token_expires: string | null
+  }
+  const apps = async () =>
+    (await of<{ items: App[] }>(w.call('GET', '/v1/me/apps', { as: basic(JULIET) }))).items
+  expect((await apps()).map(({ software, connected }) => [software, connected]).toSorted()).toEqual([
+    ['Mantua', true],
+    ['Verona', true],
+  ])
+  expect((await apps())[0]?.token_expires).not.toBeNull()
+  // Nobody else's.
+  expect((await w.call('DELETE', `/v1/me/apps/${lost}`, { as: basic(ROMEO) })).status).toBe(404)
+  expect((await w.call('DELETE', `/v1/me/apps/${lost}`, { as: basic(JULIET) })).status).toBe(204)
+  expect((await apps()).map(({ software }) => software)).toEqual(['Mantua'])
+  expect(sessions.map(({ closed }) => closed.length)).toEqual([1, 0])
+  const account = w.world.store.accounts.find(JULIET)
+  expect(account && w.world.store.push.devices.of(account.id).map(({ token }) => token)).toEqual(['kept'])
+  const kept = (await apps())[0]?.id
+  expect((await w.call('DELETE', `/v1/users/${JULIET}/apps/${kept}`, { as: 'operator' })).status).toBe(204)
+  expect(await apps()).toEqual([])
+})
+
 test('a message goes down the road from the server or from an account', async () => {
   using w = await startHttp()
   const { session } = w.connect(`${JULIET}/phone`)

@@ -1,14 +1,16 @@
 import { expect, test } from 'bun:test'
 import { purgeOnce } from '../../src/ops/housekeeping.ts'
+import { deriveCredentials } from '../../src/store/credentials.ts'
 import { makeInvite } from '../../src/routing/invites.ts'
-import { play, type Play } from '../support/world.ts'
+import { BASE, play, type Play } from '../support/world.ts'
 
 const DAY = 24 * 3_600_000
 
 const householdOf = (p: Play) => ({
   store: p.store,
   limits: p.config.limits,
-  archiveKeep: 30 * DAY,
+  hosts: p.config.hosts,
+  archive: { ...p.config.archive, keep: 30 * DAY },
   clock: p.clock,
   run: <T>(f: () => T) => p.router.run(f),
   figures: () => {},
@@ -68,6 +70,62 @@ test('XEP-0313 §3.2: the oldest messages go first, and no id comes again', asyn
   await says('4')
   expect(given).toEqual(given.toSorted((a, b) => a - b))
   expect(new Set(given).size).toBe(8)
+})
+
+test('[[archive.hosts]]: each host keeps its messages as long as it is told, the others as long as all', async () => {
+  const named = (name: string, keep: string) => `[[archive.hosts]]\nname = "${name}"\nkeep = "${keep}"\n`
+  const toml = `[archive]\nkeep = "5d"\n${named('bix.org', '30d')}${named('kept.example', 'forever')}`
+  using p = play({
+    config: BASE.replace('hosts = [', 'hosts = ["kept.example", ') + toml,
+  })
+  for (const host of ['bix.org', 'other.example', 'kept.example']) {
+    const romeo = await p.online(`romeo@${host}/orchard`)
+    romeo.sends(`<message to='romeo@${host}' type='chat'><body>note</body></message>`)
+    await romeo.settles()
+  }
+  const household = { ...householdOf(p), archive: p.config.archive }
+  const left = async () => {
+    await purgeOnce(household)
+    return p.store.db.raw
+      .query<{ host: string }, []>('SELECT host FROM archive JOIN accounts ON accounts.id = account_id')
+      .all()
+      .map(({ host }) => host)
+  }
+  expect(await left()).toEqual(['bix.org', 'other.example', 'kept.example'])
+  p.clock.jump(6 * DAY)
+  expect(await left()).toEqual(['bix.org', 'kept.example'])
+  p.clock.jump(25 * DAY)
+  expect(await left()).toEqual(['kept.example'])
+  p.clock.jump(10_000 * DAY)
+  expect(await left()).toEqual(['kept.example'])
+})
+
+test('old messages of many accounts go in several trips, each of it bounded', async () => {
+  using p = play()
+  const keys = await deriveCredentials('x', 16, () => Buffer.alloc(16))
+  await p.router.run((t) => {
+    for (let i = 0; i < 450; i++) t.store.accounts.create(`u${i}@bix.org`, 'bix.org', keys, t.now)
+    for (let i = 0; i < 450; i++) {
+      const account = t.store.accounts.find(`u${i}@bix.org`)
+      for (let n = 0; account && n < 2; n++)
+        t.store.messages.archive(account, t.store.messages.nextId(), 'x@y', '<m/>')
+    }
+  })
+  p.clock.advance(31 * DAY)
+  const household = householdOf(p)
+  const place = { host: 0, after: '' }
+  const left = () =>
+    p.store.db.raw.query<{ n: number }, []>('SELECT count(*) AS n FROM archive').get()?.n ?? 0
+  const steps: number[] = []
+  for (let more = true; more && steps.length < 10;) {
+    const before = left()
+    more = await purgeOnce(household, place)
+    steps.push(before - left())
+  }
+  expect(left()).toBe(0)
+  expect(Math.max(...steps)).toBeLessThanOrEqual(500)
+  expect(steps.length).toBeLessThan(10)
+  expect(place).toEqual({ host: 0, after: '' })
 })
 
 test('an invitation stays in the list for a day after its end', async () => {

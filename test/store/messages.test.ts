@@ -102,7 +102,6 @@ describe('a purge', () => {
           const id = messages.nextId()
           messages.rememberOrigin(id, `o${id}`)
           messages.hold(romeo, id, '<message/>', false)
-          messages.archive(romeo, id, 'juliet@bix.org', '<message/>')
         }
       })
     fill(700)
@@ -112,7 +111,6 @@ describe('a purge', () => {
     const kinds = {
       origins: (limit: number) => messages.purgeOrigins(before, limit),
       offline: (limit: number) => messages.purgeOffline(before, limit),
-      archive: (limit: number) => messages.purgeArchive(before, limit),
     }
     for (const [name, purge] of Object.entries(kinds)) {
       const oldest = store.db.raw.query<{ id: number }, []>(`SELECT min(id) AS id FROM ${name}`)

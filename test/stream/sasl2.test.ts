@@ -389,6 +389,16 @@ describe('XEP-0484: tokens', () => {
     expect(await fails(await opened(p), byToken(token))).toBe('not-authorized')
   })
 
+  test('case 42: nobody logs in by the token of an account that is disabled', async () => {
+    using p = await stage()
+    const token = await granted(p)
+    await p.router.run((t) => {
+      const account = t.store.accounts.find('juliet@bix.org')
+      if (account) t.store.accounts.setDisabled(account, true)
+    })
+    expect(await fails(await opened(p), byToken(token))).toBe('account-disabled')
+  })
+
   test('[auth] token_lifetime = "0s": there are none', async () => {
     using p = await stage('[auth]\nplain = true\ntoken_lifetime = "0s"')
     const actor = p.connect()

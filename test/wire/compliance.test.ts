@@ -154,7 +154,8 @@ describe('what is announced is true', () => {
     const xmlns = 'urn:xmpp:extdisco:2'
     const list = child(await asks('get', `<services xmlns='${xmlns}'/>`, 'bix.org'), 'services', xmlns)
     const services = list ? children(list, 'service').map(({ attrs }) => attrs) : []
-    expect(services.map(({ type }) => type)).toEqual(['stun', 'turn'])
+    expect(services.map(({ type, transport }) => `${type} ${transport}`)).toEqual(['stun udp', 'turn udp'])
+    expect(services.every(({ host, port }) => host === 'turn.bix.org' && port === '3478')).toBe(true)
     expect(services[1]?.username).toMatch(/^\d+/)
     expect(services[1]?.password).toMatch(/^[\w+/=]{20,}$/)
   })
