@@ -146,7 +146,7 @@ test('the checkpoint Worker is found inside the executable', async () => {
   const size = () => statSync(join(cwd, 'data/belfry.db')).size
   const before = size()
   // Only the Worker copies from the log into the file while the server runs.
-  for (let i = 0; i < 3000 && size() === before; i++)
+  for (let i = 0; i < 10_000 && size() === before; i++)
     await post(cwd, { to: 'juliet@bix.org', body: 'x'.repeat(10_000) })
   expect(size()).toBeGreaterThan(before)
   child.kill('SIGTERM')
