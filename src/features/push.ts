@@ -9,7 +9,7 @@ import { showCount } from '../routing/read.ts'
 import type { Session } from '../routing/session.ts'
 import { chatId } from '../push/collapse.ts'
 import { type AccountState, type Connection, decide, type DeviceState } from '../push/decide.ts'
-import { filtered, type StanzaFacts } from '../push/filters.ts'
+import { filtered, mentions, type StanzaFacts } from '../push/filters.ts'
 import { keeps } from '../push/policy.ts'
 import type { NewPush } from '../store/push.ts'
 import type { Feature, Given, Outcome } from '../routing/feature.ts'
@@ -99,14 +99,15 @@ function consider(t: Trip, ring: Ring): void {
   const seen = ring.takers.some((session) => !session.hibernating && !session.suspect)
   const devices = t.store.push.devices.of(account.id)
   if (devices.length > 0) {
-    const state = stateOf(t, ring)
+    const facts = factsOf(t, ring)
+    const state = stateOf(t, ring, facts)
     if (counts(state) && !shows(t, ring, devices)) {
       const { unread_per_user } = t.config.limits
       t.store.unread.add(account.id, { id, peer: from.bare, ref: el.attrs.id }, unread_per_user)
       if (proposal.kind === 'badge') showCount(t, account)
     }
     const badge = t.store.unread.count(account.id)
-    for (const device of devices) decideFor(t, ring, device, state, badge)
+    for (const device of devices) decideFor(t, ring, device, { state, facts, badge })
   }
   if (t.store.events.wants('message.offline') && !seen && outcome !== 'none' && hasBody(el))
     t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))
@@ -125,14 +126,21 @@ function shows(t: Trip, { account, takers }: Ring, devices: readonly Device[]): 
   )
 }
 
-function decideFor(t: Trip, ring: Ring, device: Device, state: AccountState, badge: number): void {
+/** What is known of one message and its account, for all of its devices. */
+interface Known {
+  readonly state: AccountState
+  readonly facts: StanzaFacts
+  readonly badge: number
+}
+
+function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }: Known): void {
   const { account, id } = ring
   const own = sessionOf(t, account.jid, device.sessionKey)
   const deviceState: DeviceState = {
     connection: connectionOf(own),
     took: own !== undefined && ring.takers.includes(own),
     ringsWhenAway: device.options.away === true,
-    filter: filtered(device.options, factsOf(t, ring)),
+    filter: filtered(device.options, facts),
   }
   const elsewhere = useOf(ring.takers.filter((session) => session !== own))
   const { hold, inactive_wait } = t.config.push
@@ -171,45 +179,41 @@ function useOf(others: readonly Session[]): AccountState['elsewhere'] {
   return connections.has('away') ? 'away' : 'none'
 }
 
-function stateOf(t: Trip, { account, from, el, proposal }: Ring): AccountState {
+function stateOf(t: Trip, { account, from, proposal }: Ring, facts: StanzaFacts): AccountState {
   const { quiet, unknownSenders } = t.store.unread.settings(account.id)
-  const known = t.store.contacts.find(account, from.bare)?.listed === true
   return {
     proposal,
     disabled: account.disabled,
     elsewhere: 'none',
     notify: notifyRule(t.store, account, from.bare),
-    mention: mentions(el, account.jid),
+    mention: facts.mentioned === true,
     // Who asks to become a contact is none yet.
-    stranger: !known && proposal.rule !== 'subscription-request',
+    stranger: !facts.known && proposal.rule !== 'subscription-request',
     unknownSenders,
     quiet: isQuiet(quiet, t.now),
   }
 }
 
 function factsOf(t: Trip, { account, from, el }: Ring): StanzaFacts {
+  const text = childText(el, 'body')
   return {
     from: from.bare,
     groupchat: el.attrs.type === 'groupchat',
     known: t.store.contacts.find(account, from.bare)?.listed === true,
-    text: childText(el, 'body'),
-    mentioned: mentions(el, account.jid),
+    text,
+    mentioned:
+      mentions(text ?? '', account.jid.slice(0, account.jid.indexOf('@'))) || isReferred(el, account.jid),
   }
 }
 
-/** By name, or by a reference (XEP-0372). */
-function mentions(el: Element, jid: string): boolean {
-  const body = childText(el, 'body')?.toLowerCase() ?? ''
-  const name = jid.slice(0, jid.indexOf('@'))
-  return (
-    body.includes(name) ||
-    el.children.some(
-      (node) =>
-        typeof node !== 'string' &&
-        node.attrs.xmlns === 'urn:xmpp:reference:0' &&
-        node.attrs.type === 'mention' &&
-        node.attrs.uri?.startsWith(`xmpp:${jid}`),
-    )
+/** XEP-0372 */
+function isReferred(el: Element, jid: string): boolean {
+  return el.children.some(
+    (node) =>
+      typeof node !== 'string' &&
+      node.attrs.xmlns === 'urn:xmpp:reference:0' &&
+      node.attrs.type === 'mention' &&
+      node.attrs.uri?.startsWith(`xmpp:${jid}`),
   )
 }
 

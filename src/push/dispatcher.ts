@@ -253,10 +253,10 @@ export class Dispatcher {
     if (job.expiresAt <= now) return { is: 'drop', reason: 'Expired' }
     if (!job.device) return undefined
     if (now - job.createdAt > STALE_MS || job.attempts > 0) {
-      const fresh = this.#options.push.devices.get(job.device.id)
-      // SQLite gives ids out again: the row of this id may be somebody else's phone by now.
-      if (fresh?.token !== job.device.token || fresh.accountId !== job.accountId)
-        return { is: 'drop', reason: 'DeviceGone' }
+      const { id, token } = job.device
+      const fresh = this.#options.push.devices.of(job.accountId ?? 0).find((device) => device.id === id)
+      // A token that was registered anew is another row.
+      if (fresh?.token !== token) return { is: 'drop', reason: 'DeviceGone' }
       job.device = fresh
     }
     const until = this.#deviceUntil.get(job.device.id) ?? 0

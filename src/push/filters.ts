@@ -12,7 +12,7 @@ export interface StanzaFacts {
   readonly known: boolean
   /** Text of the message where it is readable; a mention in an encrypted one cannot be found. */
   readonly text?: string | undefined
-  /** The message names the account itself (XEP-0372). */
+  /** The message names the account itself, in its text or by a reference (XEP-0372). */
   readonly mentioned?: boolean
 }
 

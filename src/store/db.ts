@@ -57,6 +57,8 @@ function configure(raw: Database, file: string): void {
   raw.run('PRAGMA busy_timeout = 0')
   raw.run(`PRAGMA page_size = ${PAGE_BYTES}`)
   raw.run(`PRAGMA cache_size = -${CACHE_KIB}`)
+  // What a savepoint may have to take back is kept in memory; a file would be written beyond 64 KiB.
+  raw.run('PRAGMA temp_store = MEMORY')
   const mode = raw.query<{ journal_mode: string }, []>('PRAGMA journal_mode = WAL').get()?.journal_mode
   if (file !== ':memory:' && mode !== 'wal') {
     throw new Error(

@@ -14,7 +14,7 @@ const SENDERS = 40
 /** Accounts with one phone each, none of them here. */
 const SLEEPERS = 1_000
 /** Before the figures are taken: code is compiled, the connection is there. */
-const WARM_UP = Number(process.env.WARM ?? 10_000)
+const WARM_UP = 60_000
 const MESSAGES = 30_000
 const RUNS = 3
 /** Written before the answers so far are looked at: enough to keep the server busy, not enough to drown it. */
