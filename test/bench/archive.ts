@@ -83,10 +83,10 @@ const RSM = 'http://jabber.org/protocol/rsm'
 const value = (name: string, text: string) => `<field var='${name}'><value>${text}</value></field>`
 const form = (fields: string) =>
   `<x xmlns='jabber:x:data' type='submit'>${value('FORM_TYPE', MAM)}${fields}</x>`
-const max = (more = '') => `<set xmlns='${RSM}'><max>50</max>${more}</set>`
+export const max = (more = '') => `<set xmlns='${RSM}'><max>50</max>${more}</set>`
 
 /** From the question to the last byte of the answer, in ms. */
-async function asks(client: BenchClient, query: () => string, times: number): Promise<number[]> {
+export async function asks(client: BenchClient, query: () => string, times: number): Promise<number[]> {
   const samples: number[] = []
   for (let i = 0; i < times; i++) {
     const text = `<iq type='set' id='q${i}'><query xmlns='${MAM}'>${query()}</query></iq>`

@@ -7,34 +7,35 @@ export interface Load {
   readonly pairs: number
   readonly inFlight: number
   readonly messages: number
+  /** Number of the first account; 0 if left out. */
+  readonly first?: number
 }
 
 /** Sends `messages` from each sender with `inFlight` on the way at a time; resolves when all have arrived. */
 export async function relay(
   port: number,
-  { pairs, inFlight, messages }: Load,
+  { pairs, inFlight, messages, first = 0 }: Load,
 ): Promise<() => Promise<number>> {
   const senders: BenchClient[] = []
   const receivers: BenchClient[] = []
   for (let i = 0; i < pairs; i++) {
-    senders.push(await BenchClient.login(port, `u${2 * i}`))
-    const receiver = await BenchClient.login(port, `u${2 * i + 1}`)
+    senders.push(await BenchClient.login(port, `u${first + 2 * i}`))
+    const receiver = await BenchClient.login(port, `u${first + 2 * i + 1}`)
     await receiver.ask('<presence/>', '<presence')
     receivers.push(receiver)
   }
-  return () => run(senders, receivers, inFlight, messages)
+  return () => run(senders, receivers, { pairs, inFlight, messages, first })
 }
 
 async function run(
   senders: BenchClient[],
   receivers: BenchClient[],
-  inFlight: number,
-  messages: number,
+  { inFlight, messages, first = 0 }: Load,
 ): Promise<number> {
   const from = performance.now()
   await Promise.all(
     senders.map((sender, i) => {
-      const to = `u${2 * i + 1}@localhost/bench`
+      const to = `u${first + 2 * i + 1}@localhost/bench`
       const body = 'It is the east, and Juliet is the sun. Arise, fair sun, and kill the envious moon.'
       const message = (n: number) =>
         `<message to='${to}' type='chat' id='m${n}'><body>${body}</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>`

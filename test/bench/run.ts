@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { archiveBench, mamBench } from './archive.ts'
 import { type Bench, median } from './bench.ts'
+import { flatBench } from './flat.ts'
 import { millionBench } from './million.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
@@ -23,6 +24,7 @@ const BENCHES: readonly Bench[] = [
   mamBench,
   sessionsBench,
   resumeBench,
+  flatBench,
   slowDiskBench,
   walBench,
 ]

@@ -5,11 +5,11 @@ import { PASSWORD, type ServerUnderTest, startServerUnderTest } from './server.t
 
 const SESSIONS = 10_000
 /** Below limits.sessions_per_user. */
-const PER_ACCOUNT = 20
+export const PER_ACCOUNT = 20
 const SM = 'urn:xmpp:sm:3'
 
 /** Opens sessions until there are `n`, thirty logins at a time. */
-async function grow(server: ServerUnderTest, clients: BenchClient[], n: number): Promise<void> {
+export async function grow(server: ServerUnderTest, clients: BenchClient[], n: number): Promise<void> {
   let next = clients.length
   const one = async () => {
     while (next < n) {
@@ -71,13 +71,13 @@ const login = (i: number, mechanism: string, initial: Buffer, more: string) =>
   `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='${mechanism}'><initial-response>${initial.toString('base64')}` +
   `</initial-response>${AGENT(i)}${more}</authenticate>`
 
-interface Kept {
+export interface Kept {
   readonly token: string
   readonly id: string
 }
 
 /** A first login by password that ends with a token and a session that can be resumed; then the line is cut. */
-async function first(port: number, i: number): Promise<Kept> {
+export async function first(port: number, i: number): Promise<Kept> {
   const client = await BenchClient.secured(port)
   const more =
     `<bind xmlns='urn:xmpp:bind:0'><tag>b</tag><enable xmlns='${SM}' resume='true'/></bind>` +
@@ -93,7 +93,7 @@ async function first(port: number, i: number): Promise<Kept> {
   return { token, id }
 }
 
-function resumes(client: BenchClient, i: number, { token, id }: Kept): Promise<string> {
+export function resumes(client: BenchClient, i: number, { token, id }: Kept): Promise<string> {
   const proof = new Bun.CryptoHasher('sha256', token).update('Initiator').digest()
   const initial = Buffer.concat([Buffer.from(`u${i}\0`), proof])
   const more = `<fast xmlns='${FAST}'/><resume xmlns='${SM}' h='0' previd='${id}'/>`
