@@ -48,7 +48,7 @@ async function costs(archive: 'always' | 'never', inFlight: number, full = false
 
 export const archiveBench: Bench = {
   name: 'archive',
-  what: `server CPU that archiving adds to a chat message (both archives, synchronous=FULL, ${PAIRS} pairs)`,
+  what: `server CPU that archiving adds to a chat message (both archives, synced, ${PAIRS} pairs)`,
   async run() {
     const figures: Figure[] = []
     for (const [inFlight, limit] of [

@@ -65,7 +65,8 @@ export async function sendPaced(
   const wanted = rate * seconds
   let sent = 0
   while (sent < wanted) {
-    const due = Math.min(wanted, Math.floor(((performance.now() - from) / 1000) * rate))
+    // The first is due at once.
+    const due = Math.min(wanted, 1 + Math.floor(((performance.now() - from) / 1000) * rate))
     for (; sent < due; sent++) {
       const i = sent % senders.length
       const at = (from + (sent / rate) * 1000).toFixed(2)
