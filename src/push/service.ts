@@ -64,7 +64,8 @@ export class PushService {
       clock,
       random,
       times: options.times ?? {},
-      log: note,
+      log: (event: string, fields: Record<string, unknown>) =>
+        note(event, simulator ? { target: 'simulator', ...fields } : fields),
     }
     const simulated = simulator && simulatorApp(simulator)
     if (simulated) this.apns = new ApnsSender({ ...transport, apps: [], anyTopic: simulated })

@@ -48,6 +48,8 @@ export interface ArchiveFilter {
 const CACHE = 20_000
 /** Messages that one query looks through for a resource, of which there is no index: no trip may hold the loop. */
 const SCANNED = 5_000
+/** Messages that are counted: what is more is said to be so many (XEP-0059 §2.7: it may be approximate). */
+const COUNTED = 50_000
 /** Accounts that one trip of the purge looks at. */
 const ACCOUNTS = 200
 
@@ -130,19 +132,25 @@ export class History {
   }
 
   count(account: Account, filter: ArchiveFilter): number {
-    const from = this.#scanned(account, filter, false)
+    const most = filter.resource === undefined ? COUNTED : SCANNED
+    const from = this.#scanned(account, filter, false, most)
     const found = this.#db.orm.select({ n: count() }).from(from).where(named(from.xml, filter.resource))
     return found.get()?.n ?? 0
   }
 
   /** What the filter leaves, without looking into the texts; bounded where that will be done. */
-  #scanned(account: Account, filter: ArchiveFilter, fromEnd: boolean) {
+  #scanned(
+    account: Account,
+    filter: ArchiveFilter,
+    fromEnd: boolean,
+    most = filter.resource === undefined ? -1 : SCANNED,
+  ) {
     return this.#db.orm
       .select({ id: archive.id, xml: archive.xml })
       .from(archive)
       .where(condition(account, filter))
       .orderBy(fromEnd ? desc(archive.id) : asc(archive.id))
-      .limit(filter.resource === undefined ? -1 : SCANNED)
+      .limit(most)
       .as('scanned')
   }
 

@@ -137,6 +137,11 @@ test('each page says that the simulator is the target', async () => {
   const cookie = await signIn(w)
   for (const path of ['/admin/', '/admin/users', `/admin/users/show?jid=${JULIET}`, '/admin/push'])
     expect(`${path} ${(await page(w, path, cookie)).text.includes('class="ribbon"')}`).toBe(`${path} true`)
+  // Whoever is not signed in reads it as well, and where something went wrong.
+  for (const path of ['/admin/login', '/admin/nowhere', '/invite/nothing'])
+    expect(`${path} ${(await page(w, path, {})).text.includes('class="ribbon"')}`).toBe(`${path} true`)
+  w.world.config.push.simulator = false
+  expect((await page(w, '/admin/login', {})).text).not.toContain('class="ribbon"')
 })
 
 test('82: what people chose for a name stays text on every page', async () => {

@@ -129,3 +129,18 @@ describe('a purge', () => {
     expect(w.host.take()).toEqual(['flushed'])
   })
 })
+
+test('XEP-0059 §2.7: a huge archive is counted up to a bound', () => {
+  using w = open()
+  const { store } = w
+  const romeo = trip(store, () => make(store, 'romeo'))
+  const fill = (to: number) =>
+    store.db.raw.run(
+      `WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${to})
+       INSERT OR IGNORE INTO archive (id, account_id, peer, xml) SELECT n, ${romeo.id}, 'a@b', '' FROM c`,
+    )
+  fill(49_999)
+  expect(store.history.count(romeo, {})).toBe(49_999)
+  fill(50_010)
+  expect(store.history.count(romeo, {})).toBe(50_000)
+})

@@ -4,6 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Ctx } from '../context.ts'
 import { type App, declare, open } from '../policy.ts'
 import bell from './bell.svg' with { type: 'text' }
+import { Whole } from './layout.tsx'
 import style from './style.css' with { type: 'text' }
 
 export async function html(
@@ -11,7 +12,8 @@ export async function html(
   view: HtmlEscapedString | Promise<HtmlEscapedString>,
   status: ContentfulStatusCode = 200,
 ): Promise<Response> {
-  const text = await view
+  const { simulator } = c.get('deps').world.config.push
+  const text = await Whole({ simulator, page: await view })
   return c.body(`<!doctype html>${text}`, status, { 'content-type': 'text/html; charset=utf-8' })
 }
 

@@ -35,13 +35,7 @@ export function DashboardPage({
   const { config, store, sessions } = deps.world
   const ready = checks.every((check) => check.ok)
   return (
-    <Layout
-      title="Dashboard"
-      admin={admin}
-      here="dashboard"
-      simulator={config.push.simulator}
-      notice={notice}
-    >
+    <Layout title="Dashboard" admin={admin} here="dashboard" notice={notice}>
       <h1>
         Dashboard <State good={ready}>{ready ? 'ready' : 'not ready'}</State>
       </h1>

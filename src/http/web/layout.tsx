@@ -1,6 +1,6 @@
 /** @jsxImportSource hono/jsx */
 /** The frame of every page. Everything that is shown passes through JSX, which escapes it. */
-import type { Child } from 'hono/jsx'
+import { type Child, createContext, useContext } from 'hono/jsx'
 import { VERSION } from '../../version.ts'
 
 export interface Frame {
@@ -12,9 +12,15 @@ export interface Frame {
   readonly here?: 'dashboard' | 'users' | 'push'
   readonly notice?: string | undefined
   readonly error?: string | undefined
-  readonly simulator?: boolean
   readonly children?: Child
 }
+
+/** Whether pushes go to the simulator: every page says so. */
+const Simulated = createContext(false)
+
+export const Whole = ({ simulator, page }: { simulator: boolean; page: Child }) => (
+  <Simulated.Provider value={simulator}>{page}</Simulated.Provider>
+)
 
 export const Layout = (frame: Frame) => (
   <html lang="en">
@@ -31,11 +37,7 @@ export const Layout = (frame: Frame) => (
         Skip to content
       </a>
       {frame.admin !== undefined && <Head frame={frame} admin={frame.admin} />}
-      {frame.simulator && (
-        <p class="ribbon" role="status">
-          Pushes go to the simulator: no phone rings.
-        </p>
-      )}
+      <Ribbon />
       <main id="main" class={widthOf(frame)}>
         {frame.notice !== undefined && (
           <p class="note good" role="status">
@@ -52,6 +54,13 @@ export const Layout = (frame: Frame) => (
     </body>
   </html>
 )
+
+const Ribbon = () =>
+  useContext(Simulated) && (
+    <p class="ribbon" role="status">
+      Pushes go to the simulator: no phone rings.
+    </p>
+  )
 
 /** A visitor of an invitation reads; who signs in fills in two fields. */
 const widthOf = ({ admin, assets }: Frame): string =>

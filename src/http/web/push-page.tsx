@@ -30,13 +30,7 @@ export const PushPage = ({ deps, admin, notice, devices, answers, probes }: Prop
   const queue = queueView(deps, 1)
   const alarms = deps.push?.alarms() ?? []
   return (
-    <Layout
-      title="Push"
-      admin={admin}
-      here="push"
-      simulator={deps.world.config.push.simulator}
-      notice={notice}
-    >
+    <Layout title="Push" admin={admin} here="push" notice={notice}>
       <h1>
         Push <State good={alarms.length === 0}>{alarms.length === 0 ? 'works' : 'needs you'}</State>
       </h1>

@@ -27,13 +27,7 @@ export const UsersPage = ({
   page,
   search,
 }: Props & { page: Page; search: string }) => (
-  <Layout
-    title="Users"
-    admin={admin}
-    here="users"
-    simulator={deps.world.config.push.simulator}
-    {...{ notice, error }}
-  >
+  <Layout title="Users" admin={admin} here="users" {...{ notice, error }}>
     <h1>Users</h1>
     <form method="get" action="/admin/users" class="row" role="search">
       <input
@@ -128,13 +122,7 @@ function stateOf(deps: HttpDeps, account: Account) {
 }
 
 export const UserPage = ({ deps, admin, notice, error, account }: Props & { account: Account }) => (
-  <Layout
-    title={account.jid}
-    admin={admin}
-    here="users"
-    simulator={deps.world.config.push.simulator}
-    {...{ notice, error }}
-  >
+  <Layout title={account.jid} admin={admin} here="users" {...{ notice, error }}>
     <p class="crumb">
       <a href="/admin/users">Users</a>
     </p>
