@@ -72,7 +72,9 @@ export class Simulator {
       const pushes = await this.received()
       if (holds(pushes)) return pushes
     }
-    throw new Error(`waited in vain for a push; received: ${JSON.stringify(await this.received())}`)
+    const pushes = await this.received()
+    const last = JSON.stringify(pushes.slice(-3))
+    throw new Error(`waited in vain for a push; received ${pushes.length}, the last ones: ${last}`)
   }
 
   async script(steps: readonly object[]): Promise<void> {
@@ -127,6 +129,8 @@ direct_tls_listen = ["127.0.0.1:0"]
 listen = ["127.0.0.1:0"]
 [limits]
 rates = false
+offline_messages = 0
+offline_bytes = 0
 [auth]
 scram_iterations = 4096
 ${auth}
