@@ -11,7 +11,8 @@ import { basename, join } from 'node:path'
 import { last, parseDockerfile, type Stage, words } from './dockerfile.ts'
 
 const ROOT = join(import.meta.dir, '../..')
-const MIRROR = process.env.DEBIAN_MIRROR ?? 'http://deb.debian.org/debian'
+/** debootstrap's own choice unless this is set. */
+const MIRROR = process.env.DEBIAN_MIRROR
 const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' }
 
 const [build, final, ...more] = parseDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))
@@ -21,7 +22,12 @@ let home = ''
 beforeAll(() => {
   if (process.getuid?.() !== 0) throw new Error('this needs root: debootstrap and chroot')
   home = mkdtempSync(join(tmpdir(), 'belfry-docker-'))
-  must('debootstrap', ['--variant=minbase', 'bookworm', join(home, 'debian'), MIRROR])
+  must('debootstrap', [
+    '--variant=minbase',
+    'bookworm',
+    join(home, 'debian'),
+    ...(MIRROR === undefined ? [] : [MIRROR]),
+  ])
 })
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
