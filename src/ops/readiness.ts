@@ -15,15 +15,22 @@ const LEAST_FREE = 32 * 1024 * 1024
 /** Where the last commit failed, asking for readiness writes; not more often than this. */
 const PROBE_MS = 1_000
 
+/** A disk that has not answered for so long answers nobody else either. */
+const STUCK_MS = 5_000
+
 /** `run` is the door to the turn. */
 export class StoreCheck {
-  readonly #store: Store
+  readonly #store: Pick<Store, 'turn' | 'settings'>
   readonly #run: (f: () => void) => Promise<void>
   readonly #now: () => number
   #probing: Promise<void> | undefined
   #probed = Number.NEGATIVE_INFINITY
 
-  constructor(store: Store, run: (f: () => void) => Promise<void>, now: () => number) {
+  constructor(
+    store: Pick<Store, 'turn' | 'settings'>,
+    run: (f: () => void) => Promise<void>,
+    now: () => number,
+  ) {
     this.#store = store
     this.#run = run
     this.#now = now
@@ -32,6 +39,13 @@ export class StoreCheck {
   /** After a failed commit nobody may be writing any more, so that only a write of our own can tell that it works. */
   async look(): Promise<Check> {
     const { turn } = this.#store
+    const waited = turn.waitedMs
+    if (waited >= STUCK_MS)
+      return {
+        name: 'store',
+        ok: false,
+        detail: `the disk has not answered for ${Math.floor(waited / 1000)} s`,
+      }
     if (turn.failure && !turn.dead) await this.#probe()
     const { failure } = turn
     if (!failure) return { name: 'store', ok: true, detail: 'writes' }

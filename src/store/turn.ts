@@ -17,6 +17,7 @@ import type { Database } from 'bun:sqlite'
 import { getLogger } from '../log.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { guard, runReversed } from './guarded.ts'
 import { isUnknownOutcome, refusal, TurnFailed } from './turn-failed.ts'
 import type { DiskSync } from './wal-sync.ts'
 
@@ -187,6 +188,11 @@ export class Turn {
     return this.#cancelTick !== undefined || this.#syncing !== undefined
   }
 
+  /** For how long (ms) the disk has owed its word on the turn that is on its way; 0 where none is. */
+  get waitedMs(): number {
+    return this.#syncing ? this.#clock.monotonic() - this.#syncing.start : 0
+  }
+
   /** True once the outcome of a commit is unknown: no statement may touch the database any more. */
   get dead(): boolean {
     return this.#dead
@@ -354,11 +360,11 @@ export class Turn {
     const error = refusal(cause)
     let at = 0
     for (const { first, end, refuse } of trips) {
-      for (; at < first; at++) this.#output.push(output[at] ?? nothing)
+      this.#output.push(...output.slice(at, first))
       at = end
       if (refuse) guard('a refusal failed', () => refuse(error))
     }
-    for (; at < output.length; at++) this.#output.push(output[at] ?? nothing)
+    this.#output.push(...output.slice(at))
   }
 
   #forget(): void {
@@ -377,23 +383,5 @@ export class Turn {
     if (!this.#endAfterFlush) return
     this.#endAfterFlush = false
     this.end()
-  }
-}
-
-const nothing = (): void => {}
-
-/** Runs what the turn itself does not depend on. */
-function guard(event: string, f: () => void): void {
-  try {
-    f()
-  } catch (error) {
-    log.error(event, { error })
-  }
-}
-
-function runReversed(undo: readonly (() => void)[]): void {
-  for (let i = undo.length - 1; i >= 0; i--) {
-    const fn = undo[i]
-    if (fn) guard('a change in memory could not be taken back', fn)
   }
 }

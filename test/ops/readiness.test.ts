@@ -9,6 +9,8 @@ import { checkDisk, StoreCheck } from '../../src/ops/readiness.ts'
 import { createWorld } from '../../src/routing/world.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import { openStore } from '../../src/store/store.ts'
+import { Turn } from '../../src/store/turn.ts'
+import { FakeClock } from '../support/clock.ts'
 
 test('red while nothing can be written, green after the next write that works, which it tries itself', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'belfry-ready-'))
@@ -41,6 +43,37 @@ test('red while nothing can be written, green after the next write that works, w
     store.close()
     rmSync(directory, { recursive: true })
   }
+})
+
+test('red while the disk does not answer', async () => {
+  const db = new Database(':memory:')
+  db.run('CREATE TABLE t (x)')
+  const clock = new FakeClock()
+  const answers: ((error: unknown) => void)[] = []
+  const sync = { start: (done: (error: unknown) => void) => void answers.push(done), now() {}, close() {} }
+  const turn = new Turn(db, { flushed() {}, fatal() {} }, clock, { sync })
+  const other = openStore(':memory:', { flushed() {}, fatal() {} })
+  const check = new StoreCheck(
+    { turn, settings: other.settings },
+    (f) => Promise.resolve(f()),
+    () => clock.monotonic(),
+  )
+  turn.trip(() => {
+    turn.writes()
+    db.run('INSERT INTO t VALUES (1)')
+  })
+  while (answers.length === 0) await new Promise(setImmediate)
+  clock.advance(4_999)
+  expect((await check.look()).ok).toBe(true)
+  clock.advance(1)
+  expect(await check.look()).toEqual({
+    name: 'store',
+    ok: false,
+    detail: 'the disk has not answered for 5 s',
+  })
+  answers[0]?.(undefined)
+  expect((await check.look()).ok).toBe(true)
+  other.close()
 })
 
 test('the disk is named with what is left of it', () => {

@@ -31,7 +31,8 @@ function onDisk() {
   db.run('CREATE TABLE t (name TEXT)')
   const host = new Recorder()
   const disk = new Disk()
-  const turn = new Turn(db, host, new FakeClock(), { sync: disk })
+  const clock = new FakeClock()
+  const turn = new Turn(db, host, clock, { sync: disk })
   const put = (name: string) =>
     turn.trip(() => {
       turn.writes()
@@ -40,7 +41,7 @@ function onDisk() {
     })
   const look = (name: string) => turn.trip(() => turn.after(() => host.events.push(name)))
   const rows = () => db.query<{ n: number }, []>('SELECT count(*) AS n FROM t').get()?.n
-  return { db, host, disk, turn, put, look, rows }
+  return { db, host, disk, clock, turn, put, look, rows }
 }
 
 test('nothing is said before the disk has answered, and one turn at a time is on its way', async () => {
@@ -72,6 +73,17 @@ test('who only reads meanwhile is answered behind what it may have seen', async 
   expect(host.take()).toEqual([])
   disk.done()
   expect(host.take()).toEqual(['committed 1', 'a', 'reader', 'flushed'])
+})
+
+test('how long the disk has been owing its word is known', async () => {
+  const { disk, clock, turn, put } = onDisk()
+  expect(turn.waitedMs).toBe(0)
+  put('a')
+  await loop()
+  clock.advance(7_000)
+  expect(turn.waitedMs).toBe(7_000)
+  disk.done()
+  expect(turn.waitedMs).toBe(0)
 })
 
 test('a turn that is not over when the disk answers goes on', async () => {
