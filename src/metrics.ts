@@ -56,7 +56,7 @@ export const commitSeconds = histogram('db_commit_seconds', 'Duration of COMMIT,
 export const commitRows = histogram(
   'db_turn_stanzas',
   'Writing stanzas per transaction.',
-  [1, 2, 4, 8, 16, 32, 64],
+  [1, 2, 4, 8, 16, 32, 64, 128, 256],
 )
 export const commitFailures = counter('db_commit_failures_total', 'Transactions that did not commit.', [
   'cause',

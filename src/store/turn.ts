@@ -97,7 +97,7 @@ export class Turn {
     db: Database,
     host: TurnHost,
     clock: Clock = systemClock,
-    { limits = { trips: 64, ms: 5 }, sync }: { limits?: TurnLimits; sync?: DiskSync | undefined } = {},
+    { limits = { trips: 256, ms: 5 }, sync }: { limits?: TurnLimits; sync?: DiskSync | undefined } = {},
   ) {
     this.#db = db
     this.#host = host

@@ -51,7 +51,7 @@ test('nothing is said before the disk has answered, and one turn at a time is on
   expect([db.inTransaction, disk.started.length, turn.isOpen]).toEqual([false, 1, true])
   put('b')
   await loop()
-  for (let i = 0; i < 100; i++) put(`n${i}`)
+  for (let i = 0; i < 300; i++) put(`n${i}`)
   await loop()
   // Full by count, and the loop has gone round; it waits for its turn all the same, open.
   expect([db.inTransaction, disk.started.length]).toEqual([true, 1])
@@ -60,7 +60,7 @@ test('nothing is said before the disk has answered, and one turn at a time is on
   expect(host.take()).toEqual(['committed 1', 'a', 'flushed'])
   expect([db.inTransaction, disk.started.length]).toEqual([false, 1])
   disk.done()
-  expect(host.take()).toHaveLength(103)
+  expect(host.take()).toHaveLength(303)
   expect([turn.isOpen, turn.failure, disk.waits]).toEqual([false, undefined, 0])
 })
 

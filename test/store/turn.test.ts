@@ -80,13 +80,13 @@ describe('group commit', () => {
     expect(elsewhere<object>(dir.file, NAMES)).toEqual([{ name: 'a' }])
   })
 
-  test('a turn ends at 64 writing trips', () => {
+  test('a turn ends at 256 writing trips', () => {
     using w = open()
-    for (let i = 0; i < 63; i++) w.store.turn.trip(() => put(w.store, `n${i}`))
+    for (let i = 0; i < 255; i++) w.store.turn.trip(() => put(w.store, `n${i}`))
     for (let i = 0; i < 100; i++) w.store.turn.trip(() => has(w.store, 'x'))
     expect(w.host.take()).toEqual([])
     w.store.turn.trip(() => put(w.store, 'last'))
-    expect(w.host.take()).toEqual(['committed 64', 'flushed'])
+    expect(w.host.take()).toEqual(['committed 256', 'flushed'])
   })
 
   test('a turn ends after 5 ms, with the trip that is under way', () => {
@@ -422,10 +422,10 @@ describe('pacing', () => {
     await loop()
     w.clock.advance(9)
     // Full by count and by time, and still not yet.
-    for (let i = 0; i < 100; i++) turn.trip(() => put(w.store, `n${i}`))
+    for (let i = 0; i < 300; i++) turn.trip(() => put(w.store, `n${i}`))
     expect(w.host.take()).toEqual([])
     w.clock.advance(1)
-    expect(w.host.take()).toEqual(['committed 101', 'flushed'])
+    expect(w.host.take()).toEqual(['committed 301', 'flushed'])
   })
 
   test('a turn without writes does not wait for the disk', async () => {
