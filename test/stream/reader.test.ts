@@ -414,6 +414,8 @@ describe('refused', () => {
     '<:a/>',
     '<a:/>',
     '<a:1/>',
+    "<p:1 xmlns:p='u'/>",
+    "<m xmlns:p='u' p:-b.c='1'/>",
   ]
   test.each(namespaces)('case 13, RFC 6120 §11.3: %s', (input) => {
     expect(refusal(input)).toBe('not-well-formed')

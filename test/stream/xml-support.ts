@@ -74,6 +74,9 @@ export function document(input: string | Uint8Array): unknown {
 
 type Shape = [string, [string, string][], (Shape | string)[]]
 
+/** Characters that stand in names and do not begin them (XML 1.0 §2.3). */
+const NO_START = /^[-.\d\u00b7\u0300-\u036f\u203f\u2040]/
+
 /** The same tree by `saxes`; null where it refuses, 'restricted' where it saw what XMPP forbids. */
 export function bySaxes(text: string): unknown {
   const parser = new SaxesParser({ xmlns: true })
@@ -95,6 +98,8 @@ export function bySaxes(text: string): unknown {
   parser.on('text', add)
   parser.on('cdata', add)
   parser.on('opentag', (tag) => {
+    // saxes lets the part behind the colon begin with anything; Namespaces in XML §4 wants a name of its own.
+    for (const { local } of [tag, ...Object.values(tag.attributes)]) if (NO_START.test(local)) failed = true
     const attrs: Record<string, string> = Object.create(null) as Record<string, string>
     const parent = stack[stack.length - 1]
     if (tag.uri !== (parent?.uri ?? 'jabber:client')) attrs.xmlns = tag.uri
