@@ -39,7 +39,13 @@ beforeAll(() => {
   program = join(home, 'belfry')
   copyFileSync(join(ROOT, 'dist/belfry'), program)
 })
-afterAll(() => rmSync(home, { recursive: true }))
+/** A test that fails leaves its server running. */
+const running: Bun.Subprocess[] = []
+afterAll(async () => {
+  for (const child of running) child.kill('SIGKILL')
+  await Promise.all(running.map((child) => child.exited))
+  rmSync(home, { recursive: true })
+})
 
 function directory(name: string, config = CONFIG): string {
   const path = join(home, name)
@@ -65,6 +71,7 @@ async function serve(cwd: string, env: Record<string, string> = {}, command = [p
     stderr: 'pipe',
     env: { PATH: '/bin', ...env },
   })
+  running.push(child)
   let text = ''
   for await (const chunk of child.stderr) {
     text += Buffer.from(chunk).toString()
