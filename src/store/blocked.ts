@@ -3,6 +3,7 @@ import { and, asc, eq, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account } from './accounts.ts'
 import { type Db, type Write, writer } from './db.ts'
+import { Remembered } from './remembered.ts'
 
 export const blocked = sqliteTable(
   'blocked',
@@ -10,19 +11,16 @@ export const blocked = sqliteTable(
   (t) => [primaryKey({ columns: [t.accountId, t.jid] })],
 )
 
-/** Accounts whose lists are remembered; all are forgotten when it is full. */
-const CACHE = 20_000
 const NOBODY: ReadonlySet<string> = new Set()
 
 export class Blocked {
-  readonly #db: Db
-  readonly #cache = new Map<number, ReadonlySet<string>>()
+  readonly #lists: Remembered<number, ReadonlySet<string>>
   readonly #all
   readonly #add: Write<{ accountId: number; jid: string }>
   readonly #remove: Write<{ accountId: number; jid: string }>
 
   constructor(db: Db) {
-    this.#db = db
+    this.#lists = new Remembered(db.turn)
     const p = sql.placeholder
     const mine = eq(blocked.accountId, p('accountId'))
     this.#all = db.orm
@@ -49,28 +47,19 @@ export class Blocked {
   }
 
   of(account: Account): ReadonlySet<string> {
-    const known = this.#cache.get(account.id)
-    if (known) return known
-    const rows = this.#all.all({ accountId: account.id })
-    const list = rows.length === 0 ? NOBODY : new Set(rows.map(({ jid }) => jid))
-    if (this.#cache.size >= CACHE) this.#cache.clear()
-    this.#cache.set(account.id, list)
-    return list
+    return this.#lists.get(account.id, (accountId) => {
+      const rows = this.#all.all({ accountId })
+      return rows.length === 0 ? NOBODY : new Set(rows.map(({ jid }) => jid))
+    })
   }
 
   add(account: Account, jid: string): void {
-    this.#touch(account)
+    this.#lists.forget(account.id)
     this.#add({ accountId: account.id, jid })
   }
 
   remove(account: Account, jid: string): void {
-    this.#touch(account)
+    this.#lists.forget(account.id)
     this.#remove({ accountId: account.id, jid })
-  }
-
-  #touch(account: Account): void {
-    const forget = () => this.#cache.delete(account.id)
-    forget()
-    this.#db.turn.undo(forget)
   }
 }

@@ -19,6 +19,7 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { type Account, accounts } from './accounts.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { archive, type Stored } from './messages.ts'
+import { Remembered } from './remembered.ts'
 
 export type ArchiveMode = 'always' | 'roster' | 'never'
 
@@ -44,8 +45,6 @@ export interface ArchiveFilter {
   readonly ids?: readonly number[] | undefined
 }
 
-/** Accounts whose preferences are remembered; all are forgotten when it is full. */
-const CACHE = 20_000
 /** Messages that one query looks through for a resource, of which there is no index: no trip may hold the loop. */
 const SCANNED = 5_000
 /** Messages that are counted: what is more is said to be so many (XEP-0059 §2.7: it may be approximate). */
@@ -55,7 +54,8 @@ const ACCOUNTS = 200
 
 export class History {
   readonly #db: Db
-  readonly #cache = new Map<number, ArchivePrefs | null>()
+  /** null: there are none. */
+  readonly #remembered: Remembered<number, ArchivePrefs | null>
   readonly #prefs
   readonly #known
   readonly #putPrefs: Write<ArchivePrefs & { accountId: number }>
@@ -65,6 +65,7 @@ export class History {
 
   constructor(db: Db) {
     this.#db = db
+    this.#remembered = new Remembered(db.turn)
     const { orm } = db
     const p = sql.placeholder
     this.#prefs = orm
@@ -171,12 +172,9 @@ export class History {
 
   /** Asked for every message, so it is remembered. */
   prefs(account: Account): ArchivePrefs | undefined {
-    const known = this.#cache.get(account.id)
-    if (known !== undefined) return known ?? undefined
-    const row = this.#prefs.get({ accountId: account.id })
-    if (this.#cache.size >= CACHE) this.#cache.clear()
-    this.#cache.set(account.id, row ?? null)
-    return row
+    return (
+      this.#remembered.get(account.id, (accountId) => this.#prefs.get({ accountId }) ?? null) ?? undefined
+    )
   }
 
   /**
@@ -199,9 +197,7 @@ export class History {
   }
 
   setPrefs(account: Account, prefs: ArchivePrefs): void {
-    const forget = () => this.#cache.delete(account.id)
-    forget()
-    this.#db.turn.undo(forget)
+    this.#remembered.forget(account.id)
     this.#putPrefs({ accountId: account.id, ...prefs })
   }
 }
