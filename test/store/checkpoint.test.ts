@@ -134,9 +134,12 @@ test('a checkpoint that fails is logged, and the next is tried', async () => {
   expect(worker.last()?.error).toContain('unable to open database file')
   expect(lines.join()).toContain('a checkpoint failed')
   renameSync(`${dir.file}-away`, dir.file)
-  for (let i = 0; i < 8; i++) trip(w.store, () => w.store.settings.set('n', Buffer.alloc(64 * KIB, i)))
-  await worker.next()
-  expect(worker.last()?.error).toBeUndefined()
+  // A copy that meets a transaction at the log's very beginning has to leave it; the next commits ask again.
+  for (let round = 0; round < 5 && !((worker.last()?.copied ?? 0) > 0); round++) {
+    for (let i = 0; i < 8; i++) trip(w.store, () => w.store.settings.set('n', Buffer.alloc(64 * KIB, i)))
+    await worker.next()
+    expect(worker.last()?.error).toBeUndefined()
+  }
   expect(worker.last()?.copied).toBeGreaterThan(0)
 })
 
