@@ -3,6 +3,7 @@ import { and, asc, count, eq, gt, like, ne, sql } from 'drizzle-orm'
 import { blob, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import type { Events } from './events.ts'
+import type { LateIndex } from './late-index.ts'
 import { Remembered } from './remembered.ts'
 import type { Credentials, HashName, ScramKeys } from './credentials.ts'
 
@@ -50,6 +51,7 @@ export class Accounts {
   /** null: there is no such account. */
   readonly #rows: Remembered<string, Account | null>
   readonly #events: Events
+  readonly #late: readonly LateIndex[]
   readonly #byJid
   readonly #departed
   readonly #scram
@@ -67,7 +69,8 @@ export class Accounts {
   readonly #bump: Write<{ id: number }>
   readonly #putVcard: Write<{ accountId: number; xml: string; photo: string }>
 
-  constructor(db: Db, events: Events) {
+  constructor(db: Db, events: Events, late: readonly LateIndex[]) {
+    this.#late = late
     this.#db = db
     this.#rows = new Remembered(db.turn)
     this.#events = events
@@ -312,6 +315,10 @@ export class Accounts {
   /** The account's own row goes with the last of its rows. */
   #eraseBatch(id: number, limit: number): number {
     let deleted = 0
+    for (const index of this.#late) {
+      deleted += index.erase(id, Number.MAX_SAFE_INTEGER, limit - deleted)
+      if (deleted >= limit) return deleted
+    }
     for (const erase of this.#leftovers) {
       deleted += erase({ id, limit: limit - deleted })
       if (deleted >= limit) return deleted
@@ -325,8 +332,8 @@ export class Accounts {
 }
 
 /**
- * The tables whose rows belong to an account; deleting it must not cascade through a million rows at once. A table
- * without rowids has one row per setting or contact: it is as bounded as those above.
+ * The tables whose rows belong to an account, but for those with a late index; deleting it must not cascade through a
+ * million rows at once. A table without rowids has one row per setting or contact: it is as bounded as those above.
  */
 function tablesOfAccounts(db: Db): { atOnce: string[]; batched: string[] } {
   const tables = db.raw

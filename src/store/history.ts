@@ -1,23 +1,9 @@
 /** The archive's reading side and whom it takes messages from (XEP-0313). Rows are written by messages.ts. */
-import {
-  and,
-  asc,
-  count,
-  desc,
-  eq,
-  gt,
-  gte,
-  inArray,
-  lt,
-  max,
-  min,
-  type SQL,
-  sql,
-  type SQLWrapper,
-} from 'drizzle-orm'
-import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { and, asc, count, desc, eq, gt, gte, inArray, lt, type SQL, sql } from 'drizzle-orm'
+import { integer, primaryKey, sqliteTable, text, unionAll } from 'drizzle-orm/sqlite-core'
 import { type Account, accounts } from './accounts.ts'
-import { type Db, rawWriter, type Write, writer } from './db.ts'
+import { type Db, type Write, writer } from './db.ts'
+import type { LateIndex } from './late-index.ts'
 import { archive, type Stored } from './messages.ts'
 import { Remembered } from './remembered.ts'
 
@@ -29,6 +15,17 @@ export const archivePrefs = sqliteTable('archive_prefs', {
   always: text('always', { mode: 'json' }).$type<string[]>().notNull(),
   never: text('never', { mode: 'json' }).$type<string[]>().notNull(),
 })
+
+/** See late-index.ts. */
+export const archiveIndex = sqliteTable(
+  'archive_index',
+  {
+    accountId: integer('account_id').notNull(),
+    peer: text('peer').notNull(),
+    id: integer('id').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.peer, t.id] })],
+)
 
 export type ArchivePrefs = Omit<typeof archivePrefs.$inferSelect, 'accountId'>
 
@@ -54,17 +51,17 @@ const ACCOUNTS = 200
 
 export class History {
   readonly #db: Db
+  readonly #index: LateIndex
   /** null: there are none. */
   readonly #remembered: Remembered<number, ArchivePrefs | null>
   readonly #prefs
   readonly #known
   readonly #putPrefs: Write<ArchivePrefs & { accountId: number }>
   readonly #accountsAfter
-  readonly #oldest
-  readonly #deleteTo: Write<{ accountId: number; last: number }>
 
-  constructor(db: Db) {
+  constructor(db: Db, index: LateIndex) {
     this.#db = db
+    this.#index = index
     this.#remembered = new Remembered(db.turn)
     const { orm } = db
     const p = sql.placeholder
@@ -96,25 +93,16 @@ export class History {
       .orderBy(asc(accounts.jid))
       .limit(ACCOUNTS)
       .prepare()
-    this.#oldest = orm
-      .select({ id: archive.id })
-      .from(archive)
-      .where(and(eq(archive.accountId, p('accountId')), lt(archive.id, p('before'))))
-      .orderBy(asc(archive.id))
-      .limit(p('limit'))
-      .prepare()
-    this.#deleteTo = rawWriter(db, 'DELETE FROM archive WHERE account_id = $accountId AND id <= $last')
   }
 
   /** Up to `limit` rows in the order of their ids; with `fromEnd` the last ones, still in that order. */
   page(account: Account, filter: ArchiveFilter, limit: number, fromEnd: boolean): Stored[] {
-    const order = fromEnd ? desc : asc
-    const from = this.#scanned(account, filter, fromEnd)
+    const most = filter.resource === undefined ? limit : SCANNED
     const rows = this.#db.orm
-      .select({ id: from.id, xml: from.xml })
-      .from(from)
-      .where(named(from.xml, filter.resource))
-      .orderBy(order(from.id))
+      .select({ id: archive.id, xml: archive.xml })
+      .from(archive)
+      .where(and(inArray(archive.id, this.#places(account, filter, fromEnd, most)), named(filter.resource)))
+      .orderBy(fromEnd ? desc(archive.id) : asc(archive.id))
       .limit(limit)
       .all()
     return fromEnd ? rows.reverse() : rows
@@ -123,36 +111,41 @@ export class History {
   /** Whether one query can look through all that the filter leaves. */
   isScannable(account: Account, filter: ArchiveFilter): boolean {
     if (filter.resource === undefined) return true
-    const { orm } = this.#db
-    const some = orm
-      .select({ id: archive.id })
-      .from(archive)
-      .where(condition(account, filter))
-      .limit(SCANNED + 1)
-    return some.all().length <= SCANNED
+    return this.#places(account, filter, false, SCANNED + 1).all().length <= SCANNED
   }
 
   count(account: Account, filter: ArchiveFilter): number {
-    const most = filter.resource === undefined ? COUNTED : SCANNED
-    const from = this.#scanned(account, filter, false, most)
-    const found = this.#db.orm.select({ n: count() }).from(from).where(named(from.xml, filter.resource))
+    const { orm } = this.#db
+    if (filter.resource === undefined) {
+      const all = this.#places(account, filter, false, COUNTED).as('places')
+      return orm.select({ n: count() }).from(all).get()?.n ?? 0
+    }
+    const some = inArray(archive.id, this.#places(account, filter, false, SCANNED))
+    const found = orm
+      .select({ n: count() })
+      .from(archive)
+      .where(and(some, named(filter.resource)))
     return found.get()?.n ?? 0
   }
 
-  /** What the filter leaves, without looking into the texts; bounded where that will be done. */
-  #scanned(
-    account: Account,
-    filter: ArchiveFilter,
-    fromEnd: boolean,
-    most = filter.resource === undefined ? -1 : SCANNED,
-  ) {
-    return this.#db.orm
-      .select({ id: archive.id, xml: archive.xml })
+  /** Ids of at most so many messages that the filter leaves, but for its resource: nothing looks into the texts. */
+  #places(account: Account, filter: ArchiveFilter, fromEnd: boolean, most: number) {
+    const { orm } = this.#db
+    const order = fromEnd ? desc : asc
+    const indexed = orm
+      .select({ id: archiveIndex.id })
+      .from(archiveIndex)
+      .where(condition(archiveIndex, account, filter))
+    const pending = this.#index.pending(account.id)
+    const fresh = orm
+      .select({ id: archive.id })
       .from(archive)
-      .where(condition(account, filter))
-      .orderBy(fromEnd ? desc(archive.id) : asc(archive.id))
-      .limit(most)
-      .as('scanned')
+      .where(and(inArray(archive.id, pending), condition(archive, account, filter)))
+    return pending.length === 0
+      ? indexed.orderBy(order(archiveIndex.id)).limit(most)
+      : unionAll(indexed, fresh)
+          .orderBy(order(sql.identifier('id')))
+          .limit(most)
   }
 
   /** Whether the account's archive has a message of that id. */
@@ -162,12 +155,9 @@ export class History {
 
   /** Ids of the first and the last message; undefined for an empty archive. */
   bounds(account: Account): { first: number; last: number } | undefined {
-    const row = this.#db.orm
-      .select({ first: min(archive.id), last: max(archive.id) })
-      .from(archive)
-      .where(eq(archive.accountId, account.id))
-      .get()
-    return row && row.first !== null && row.last !== null ? { first: row.first, last: row.last } : undefined
+    const first = this.#places(account, {}, false, 1).get()
+    const last = this.#places(account, {}, true, 1).get()
+    return first && last && { first: first.id, last: last.id }
   }
 
   /** Asked for every message, so it is remembered. */
@@ -186,10 +176,7 @@ export class History {
     let done = after
     const some = this.#accountsAfter.all({ host, after })
     for (const { id: accountId, jid } of some) {
-      const old = this.#oldest.all({ accountId, before: before * 1000, limit: left })
-      const last = old.at(-1)
-      if (last) this.#deleteTo({ accountId, last: last.id })
-      left -= old.length
+      left -= this.#index.erase(accountId, before * 1000, left)
       if (left <= 0) return done
       done = jid
     }
@@ -202,22 +189,28 @@ export class History {
   }
 }
 
-function condition(account: Account, filter: ArchiveFilter): SQL | undefined {
+function condition(
+  table: typeof archive | typeof archiveIndex,
+  account: Account,
+  filter: ArchiveFilter,
+): SQL | undefined {
   const { peer, start, end, beforeId, afterId, ids } = filter
+  const { id } = table
   return and(
-    eq(archive.accountId, account.id),
-    peer === undefined ? undefined : eq(archive.peer, peer),
-    start === undefined ? undefined : gte(archive.id, start * 1000),
+    eq(table.accountId, account.id),
+    peer === undefined ? undefined : eq(table.peer, peer),
+    start === undefined ? undefined : gte(id, start * 1000),
     // The end is inclusive, and a millisecond has a thousand ids.
-    end === undefined ? undefined : lt(archive.id, (end + 1) * 1000),
-    beforeId === undefined ? undefined : lt(archive.id, beforeId),
-    afterId === undefined ? undefined : gt(archive.id, afterId),
-    ids === undefined ? undefined : inArray(archive.id, [...ids]),
+    end === undefined ? undefined : lt(id, (end + 1) * 1000),
+    beforeId === undefined ? undefined : lt(id, beforeId),
+    afterId === undefined ? undefined : gt(id, afterId),
+    ids === undefined ? undefined : inArray(id, [...ids]),
   )
 }
 
 /** The stanza names its other side in `from` or `to`, escaped as it was written. */
-function named(xml: SQLWrapper, resource: string | undefined): SQL | undefined {
+function named(resource: string | undefined): SQL | undefined {
   if (resource === undefined) return undefined
+  const { xml } = archive
   return sql`(instr(${xml}, ${` from="${resource}"`}) > 0 OR instr(${xml}, ${` to="${resource}"`}) > 0)`
 }

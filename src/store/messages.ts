@@ -4,6 +4,7 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account } from './accounts.ts'
 import type { Clock } from './clock.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
+import type { LateIndex } from './late-index.ts'
 import { Remembered } from './remembered.ts'
 
 export const archive = sqliteTable('archive', {
@@ -47,6 +48,7 @@ export interface OfflineSize {
 export class Messages {
   readonly #db: Db
   readonly #clock: Clock
+  readonly #index: LateIndex
   #lastId: number
   readonly #known
   readonly #waiting
@@ -66,9 +68,10 @@ export class Messages {
   readonly #drop: Write<{ id: number; accountId: number }>
   readonly #origin: Write<{ id: number; origin: string }>
 
-  constructor(db: Db, clock: Clock) {
+  constructor(db: Db, clock: Clock, index: LateIndex) {
     this.#db = db
     this.#clock = clock
+    this.#index = index
     const { orm } = db
     const p = sql.placeholder
     this.#lastId = highestId(db)
@@ -123,7 +126,9 @@ export class Messages {
 
   /** Stores one side's copy of a message under `id`. */
   archive(account: Account, id: number, peer: string, xml: string): void {
-    this.#archive({ id, accountId: account.id, peer, xml })
+    const accountId = account.id
+    this.#archive({ id, accountId, peer, xml })
+    this.#index.add({ accountId, peer, id })
   }
 
   /**

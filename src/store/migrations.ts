@@ -12,6 +12,7 @@ import unread from '../../migrations/0009-unread.sql' with { type: 'text' }
 import deviceOptions from '../../migrations/0010-device-options.sql' with { type: 'text' }
 import pushReports from '../../migrations/0011-push-reports.sql' with { type: 'text' }
 import webhookEvents from '../../migrations/0012-webhook-events.sql' with { type: 'text' }
+import lateIndexes from '../../migrations/0013-late-indexes.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -26,6 +27,7 @@ const MIGRATIONS: readonly string[] = [
   deviceOptions,
   pushReports,
   webhookEvents,
+  lateIndexes,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

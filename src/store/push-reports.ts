@@ -1,5 +1,6 @@
 /** What people ask about pushes: the outbox and the verdicts, read by account, by message and by age. Reads only. */
 import type { Db } from './db.ts'
+import type { LateIndex } from './late-index.ts'
 
 /** A decision about one device, or an answer for it. Times in ms. */
 export interface VerdictRow {
@@ -54,14 +55,18 @@ export interface DeviceAges {
 
 export class PushReports {
   readonly #db: Db
+  readonly #late: LateIndex
 
-  constructor(db: Db) {
+  constructor(db: Db, late: LateIndex) {
     this.#db = db
+    this.#late = late
   }
 
   /** Newest first. */
   verdictsOf(accountId: number, limit: number): VerdictRow[] {
-    return this.#verdicts(`${VERDICT} WHERE v.account_id = ?1 ORDER BY v.id DESC LIMIT ?2`, accountId, limit)
+    const ids = this.#late.newest(accountId, limit)
+    const some = 'WHERE v.id IN (SELECT value FROM json_each(?1))'
+    return this.#verdicts(`${VERDICT} ${some} ORDER BY v.id DESC`, JSON.stringify(ids))
   }
 
   /** In the order in which they were made. */

@@ -1,5 +1,5 @@
 /** What waits to be pushed, why each push went or did not, and Apple's provider tokens. Devices are in devices.ts. */
-import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { isEvent } from '../config/events.ts'
 import { pushVerdicts } from '../metrics.ts'
@@ -8,6 +8,7 @@ import type { Random } from './clock.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { type Device, Devices, devices } from './devices.ts'
 import type { Events } from './events.ts'
+import type { LateIndex } from './late-index.ts'
 
 /** What a push says of a call (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
 export interface CallFacts {
@@ -104,7 +105,7 @@ export class Push {
   readonly #events: Events
   readonly #page
   readonly #token
-  readonly #explained
+  readonly #late: LateIndex
   readonly #insert: Write<
     Omit<typeof outbox.$inferSelect, 'id' | 'state' | 'attempts' | 'call' | 'hold'> & { call: string | null }
   >
@@ -115,7 +116,8 @@ export class Push {
   readonly #verdict: Write<Omit<PushVerdict, 'id'>>
   readonly #putToken: Write<{ teamId: string; keyId: string; jwt: string; issuedAt: number }>
 
-  constructor(db: Db, random: Random, events: Events) {
+  constructor(db: Db, random: Random, events: Events, late: LateIndex) {
+    this.#late = late
     this.devices = new Devices(db, events)
     this.#events = events
     this.#db = db
@@ -139,13 +141,6 @@ export class Push {
       .select()
       .from(providerTokens)
       .where(and(eq(providerTokens.teamId, p('teamId')), eq(providerTokens.keyId, p('keyId'))))
-      .prepare()
-    this.#explained = orm
-      .select()
-      .from(verdicts)
-      .where(eq(verdicts.accountId, p('accountId')))
-      .orderBy(desc(verdicts.id))
-      .limit(p('limit'))
       .prepare()
     // Twice a push, and once more when it ends: as in messages.ts, Drizzle's binding would cost as much as the row.
     this.#insert = rawWriter(
@@ -280,6 +275,7 @@ export class Push {
       reason: entry.reason ?? null,
       at: entry.at,
     })
+    this.#late.add({ accountId: entry.account, id: this.#lastId() })
     const { account, device, messageId: message, verdict, rule, reason } = entry
     pushVerdicts.inc({ verdict, rule })
     if (device !== undefined)
@@ -308,26 +304,24 @@ export class Push {
 
   /** The account's last verdicts, newest first. */
   explain(accountId: number, limit: number): PushVerdict[] {
-    return this.#explained.all({ accountId, limit })
+    const ids = this.#late.newest(accountId, limit)
+    const { orm } = this.#db
+    return orm.select().from(verdicts).where(inArray(verdicts.id, ids)).orderBy(desc(verdicts.id)).all()
   }
 
   /** Deletes up to `limit` verdicts older than `before`; returns how many. Within a trip. */
   purgeVerdicts(before: number, limit: number): number {
     // Ids rise with time, so the oldest are found without an index of their own.
     const oldest = this.#db.orm
-      .select({ id: verdicts.id, at: verdicts.at })
+      .select({ id: verdicts.id, accountId: verdicts.accountId, at: verdicts.at })
       .from(verdicts)
       .orderBy(asc(verdicts.id))
       .limit(limit)
       .all()
       .filter((row) => row.at < before)
-    const last = oldest.at(-1)
-    if (!last) return 0
-    this.#db.turn.writes()
-    this.#db.orm
-      .delete(verdicts)
-      .where(sql`${verdicts.id} <= ${last.id}`)
-      .run()
+    const end = (oldest.at(-1)?.id ?? 0) + 1
+    for (const accountId of new Set(oldest.map((row) => row.accountId)))
+      this.#late.erase(accountId, end, limit)
     return oldest.length
   }
 

@@ -1,5 +1,6 @@
 /** The memory of one server: one object per aggregate over one database. */
 import { SQLiteError } from 'bun:sqlite'
+import { getLogger } from '../log.ts'
 import { Accounts } from './accounts.ts'
 import { Blocked } from './blocked.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
@@ -11,6 +12,7 @@ import { Held } from './held.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { History } from './history.ts'
 import { Invites } from './invites.ts'
+import { LateIndex } from './late-index.ts'
 import { Messages } from './messages.ts'
 import { Pep } from './pep.ts'
 import { PrivateXml } from './private.ts'
@@ -21,6 +23,13 @@ import { Sm } from './sm.ts'
 import { Tokens } from './tokens.ts'
 import type { Turn, TurnHost } from './turn.ts'
 import { Unread } from './unread.ts'
+
+const log = getLogger('store')
+
+/** Rows that one trip writes into a late index. */
+const SETTLED = 500
+
+type LateIndexes = Readonly<Record<'archive' | 'unread' | 'verdicts', LateIndex>>
 
 export class Store {
   readonly events: Events
@@ -41,6 +50,7 @@ export class Store {
   readonly tokens: Tokens
   readonly clients: Clients
   readonly invites: Invites
+  readonly late: LateIndexes
 
   constructor(
     readonly db: Db,
@@ -48,18 +58,23 @@ export class Store {
     random: Random,
   ) {
     this.events = new Events(db, clock)
-    this.accounts = new Accounts(db, this.events)
+    this.late = {
+      archive: new LateIndex(db, 'archive', 'peer, id'),
+      unread: new LateIndex(db, 'unread', 'peer, id'),
+      verdicts: new LateIndex(db, 'verdicts', 'id'),
+    }
+    this.accounts = new Accounts(db, this.events, Object.values(this.late))
     this.contacts = new Contacts(db, this.accounts)
-    this.messages = new Messages(db, clock)
-    this.history = new History(db)
+    this.messages = new Messages(db, clock, this.late.archive)
+    this.history = new History(db, this.late.archive)
     this.blocked = new Blocked(db)
     this.privateXml = new PrivateXml(db)
     this.pep = new Pep(db)
-    this.push = new Push(db, random, this.events)
+    this.push = new Push(db, random, this.events, this.late.verdicts)
     this.events.queue = (push) => this.push.queue(push)
     this.held = new Held(db, this.push)
-    this.unread = new Unread(db)
-    this.pushReports = new PushReports(db)
+    this.unread = new Unread(db, this.late.unread)
+    this.pushReports = new PushReports(db, this.late.verdicts)
     this.deadLetters = new DeadLetters(db, this.push)
     this.settings = new Settings(db, random)
     this.sm = new Sm(db)
@@ -74,7 +89,19 @@ export class Store {
 
   /** Ends the open turn and closes the database; the WAL is folded into the file. */
   close(): void {
+    this.turn.end()
+    this.#settle()
     closeDb(this.db)
+  }
+
+  /** Spares the next start the work; where it fails that start does it. */
+  #settle(): void {
+    try {
+      for (const index of Object.values(this.late))
+        while (!this.turn.dead && this.turn.trip(() => index.settleSome(SETTLED)));
+    } catch (error) {
+      log.warn('an index was not completed; the next start does it', { error })
+    }
   }
 }
 

@@ -1,7 +1,8 @@
 /** What accounts have not read, what they want of their phones, and the number that each phone was told. */
-import { count, eq, sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { type Db, rawWriter, type Write } from './db.ts'
+import type { LateIndex } from './late-index.ts'
 import { Remembered } from './remembered.ts'
 
 export const unread = sqliteTable('unread', {
@@ -43,6 +44,7 @@ export interface PushSettings {
 const DEFAULTS: PushSettings = { marks: false, quiet: null, unknownSenders: true }
 
 export class Unread {
+  readonly #late: LateIndex
   readonly #counts: Remembered<number, number>
   readonly #wishes: Remembered<number, PushSettings>
   readonly #badges: Remembered<number, number>
@@ -52,25 +54,24 @@ export class Unread {
   readonly #idOf
   readonly #has
   readonly #add: Write<{ id: number; accountId: number; peer: string; ref: string | null }>
-  readonly #trim: Write<{ accountId: number; most: number }>
   readonly #read: Write<{ accountId: number; peer: string; upTo: number }>
+  readonly #unplaceRead: Write<{ accountId: number; peer: string; upTo: number }>
   readonly #forget: Write<{ accountId: number; id: number }>
-  readonly #clear: Write<{ accountId: number }>
+  readonly #unplace: Write<{ accountId: number; id: number }>
   readonly #marks: Write<{ accountId: number }>
   readonly #put: Write<{ accountId: number; quiet: string | null; unknownSenders: boolean }>
   readonly #tell: Write<{ deviceId: number; badge: number }>
 
-  constructor(db: Db) {
+  constructor(db: Db, late: LateIndex) {
+    this.#late = late
     const { orm, raw } = db
     const p = sql.placeholder
     this.#counts = new Remembered(db.turn)
     this.#wishes = new Remembered(db.turn)
     this.#badges = new Remembered(db.turn)
-    this.#count = orm
-      .select({ n: count() })
-      .from(unread)
-      .where(eq(unread.accountId, p('accountId')))
-      .prepare()
+    this.#count = raw.prepare<{ n: number }, [number]>(
+      'SELECT count(*) AS n FROM unread_index WHERE account_id = ?',
+    )
     this.#settings = orm
       .select()
       .from(pushSettings)
@@ -82,24 +83,29 @@ export class Unread {
       .where(eq(deviceBadges.deviceId, p('deviceId')))
       .prepare()
     this.#idOf = raw.prepare<{ id: number }, [number, string, string]>(
-      'SELECT id FROM unread WHERE account_id = ? AND peer = ? AND ref = ? ORDER BY id DESC LIMIT 1',
+      `SELECT unread.id FROM unread_index i CROSS JOIN unread USING (id)
+       WHERE i.account_id = ? AND i.peer = ? AND ref = ? ORDER BY i.id DESC LIMIT 1`,
     )
     this.#has = raw.prepare<unknown, [number]>('SELECT 1 FROM unread WHERE id = ?')
     this.#add = rawWriter(
       db,
       'INSERT OR IGNORE INTO unread (id, account_id, peer, ref) VALUES ($id, $accountId, $peer, $ref)',
     )
-    this.#trim = rawWriter(
-      db,
-      `DELETE FROM unread WHERE id IN
-       (SELECT id FROM unread WHERE account_id = $accountId ORDER BY id DESC LIMIT -1 OFFSET $most)`,
-    )
     this.#read = rawWriter(
       db,
-      'DELETE FROM unread WHERE account_id = $accountId AND peer = $peer AND id <= $upTo',
+      `DELETE FROM unread WHERE id IN
+       (SELECT id FROM unread_index WHERE account_id = $accountId AND peer = $peer AND id <= $upTo)`,
     )
-    this.#forget = rawWriter(db, 'DELETE FROM unread WHERE account_id = $accountId AND id = $id')
-    this.#clear = rawWriter(db, 'DELETE FROM unread WHERE account_id = $accountId')
+    this.#unplaceRead = rawWriter(
+      db,
+      'DELETE FROM unread_index WHERE account_id = $accountId AND peer = $peer AND id <= $upTo',
+    )
+    this.#forget = rawWriter(db, 'DELETE FROM unread WHERE id = $id AND account_id = $accountId')
+    this.#unplace = rawWriter(
+      db,
+      `DELETE FROM unread_index WHERE account_id = $accountId AND id = $id
+       AND peer = (SELECT peer FROM unread WHERE id = $id)`,
+    )
     this.#marks = rawWriter(
       db,
       `INSERT INTO push_settings (account_id, marks) VALUES ($accountId, 1)
@@ -119,18 +125,23 @@ export class Unread {
 
   /** Counts one more; above `most` the oldest are forgotten. Within a trip. */
   add(accountId: number, message: { id: number; peer: string; ref: string | undefined }, most: number): void {
-    const added = this.#add({ accountId, id: message.id, peer: message.peer, ref: message.ref ?? null })
-    this.#grow(accountId, added)
-    if (this.count(accountId) > most) this.#grow(accountId, -this.#trim({ accountId, most }))
+    const { id, peer, ref = null } = message
+    if (this.#add({ accountId, id, peer, ref }) === 0) return
+    this.#late.add({ accountId, id, peer })
+    this.#grow(accountId, 1)
+    const over = this.count(accountId) - most
+    if (over > 0) this.#grow(accountId, -this.#late.erase(accountId, Number.MAX_SAFE_INTEGER, over))
   }
 
   /** Unread messages of all chats. */
   count(accountId: number): number {
-    return this.#counts.get(accountId, () => this.#count.get({ accountId })?.n ?? 0)
+    const read = () => (this.#count.get(accountId)?.n ?? 0) + this.#late.pending(accountId).length
+    return this.#counts.get(accountId, read)
   }
 
-  /** The message that a marker names; undefined where it is not among the unread. */
+  /** The message that a marker names; undefined where it is not among the unread. Within a trip. */
   idOf(accountId: number, peer: string, ref: string): number | undefined {
+    this.#late.settle(accountId)
     return this.#idOf.get(accountId, peer, ref)?.id
   }
 
@@ -142,13 +153,18 @@ export class Unread {
   /** Everything in a chat up to that id has been read; returns how many were not before. Within a trip. */
   read(accountId: number, peer: string, upTo: number): number {
     if (this.count(accountId) === 0) return 0
+    this.#late.settle(accountId)
     const read = this.#read({ accountId, peer, upTo })
+    this.#unplaceRead({ accountId, peer, upTo })
     this.#grow(accountId, -read)
     return read
   }
 
   /** One message does not count any more; false where it did not before. Within a trip. */
   forget(accountId: number, id: number): boolean {
+    if (!this.has(id)) return false
+    this.#late.settle(accountId)
+    this.#unplace({ accountId, id })
     const forgotten = this.#forget({ accountId, id })
     this.#grow(accountId, -forgotten)
     return forgotten > 0
@@ -157,7 +173,7 @@ export class Unread {
   /** Everything has been read. Within a trip. */
   clear(accountId: number): number {
     if (this.count(accountId) === 0) return 0
-    const cleared = this.#clear({ accountId })
+    const cleared = this.#late.erase(accountId, Number.MAX_SAFE_INTEGER, this.count(accountId))
     this.#grow(accountId, -cleared)
     return cleared
   }

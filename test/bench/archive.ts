@@ -15,6 +15,7 @@ function fill(db: Database): void {
   const account = db.query<{ id: number }, []>(`SELECT id FROM accounts WHERE jid = 'u0@localhost'`).get()
   if (!account) throw new Error('there is no u0')
   const insert = db.prepare('INSERT INTO archive (id, account_id, peer, xml) VALUES (?, ?, ?, ?)')
+  const place = db.prepare('INSERT INTO archive_index (account_id, peer, id) VALUES (?, ?, ?)')
   const body = 'It is the east, and Juliet is the sun. Arise, fair sun, and kill the envious moon.'
   const first = (Date.now() - MANY * 1000) * 1000
   db.transaction(() => {
@@ -22,6 +23,7 @@ function fill(db: Database): void {
       const peer = `p${i % PEERS}@localhost`
       const xml = `<message from="${peer}/phone" to="u0@localhost" type="chat" id="m${i}"><body>${body}</body></message>`
       insert.run(first + i * 1_000_000, account.id, peer, xml)
+      place.run(account.id, peer, first + i * 1_000_000)
     }
   })()
 }

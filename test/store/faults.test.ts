@@ -112,7 +112,7 @@ describe('no space at COMMIT', () => {
     async () => {
       const outcomes = new Set<string>()
       // The first writes make room for the shared index of the WAL, as the database is opened.
-      for (let n = 1; n <= 20; n++) {
+      for (let n = 1; n <= 24; n++) {
         using dir = tempDir()
         prepare(dir.file)
         const inject = `pwrite64:error=ENOSPC:when=${n}`

@@ -137,7 +137,7 @@ test('XEP-0059 §2.7: a huge archive is counted up to a bound', () => {
   const fill = (to: number) =>
     store.db.raw.run(
       `WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${to})
-       INSERT OR IGNORE INTO archive (id, account_id, peer, xml) SELECT n, ${romeo.id}, 'a@b', '' FROM c`,
+       INSERT OR IGNORE INTO archive_index (account_id, peer, id) SELECT ${romeo.id}, 'a@b', n FROM c`,
     )
   fill(49_999)
   expect(store.history.count(romeo, {})).toBe(49_999)

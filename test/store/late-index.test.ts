@@ -1,0 +1,235 @@
+/** Indexes that are written late: nobody sees a difference, not even after a crash. */
+import { describe, expect, test } from 'bun:test'
+import { cpSync } from 'node:fs'
+import fc from 'fast-check'
+import type { Account } from '../../src/store/accounts.ts'
+import { LateIndex } from '../../src/store/late-index.ts'
+import type { Store } from '../../src/store/store.ts'
+import { TurnFailed } from '../../src/store/turn-failed.ts'
+import { make, open, tempDir, trip } from './support.ts'
+
+const NAMES = ['romeo', 'juliet', 'nurse'] as const
+const PEERS = ['a@b', 'c@d'] as const
+/** Few, so that everything happens. */
+const LIMITS = { together: 3, span: 8, mark: 4 }
+
+const who = fc.nat({ max: NAMES.length - 1 })
+const act = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('add' as const), who, n: fc.nat({ max: 1 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('older' as const), who, n: fc.nat({ max: 1 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('settle' as const), who, n: fc.constant(0) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('settleSome' as const), who, n: fc.nat({ max: 4 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('erase' as const), who, n: fc.nat({ max: 4 }) }) },
+)
+const step = fc.record({
+  acts: fc.array(act, { minLength: 1, maxLength: 6 }),
+  end: fc.constantFrom('ok', 'ok', 'ok', 'throw', 'full'),
+  commit: fc.boolean(),
+})
+type Act = typeof act extends fc.Arbitrary<infer T> ? T : never
+
+function numbers(store: Store, sql: string, ...values: (string | number)[]): number[] {
+  return store.db.raw
+    .query<{ id: number }, (string | number)[]>(sql)
+    .all(...values)
+    .map(({ id }) => id)
+}
+
+function rows(store: Store, account: Account): number[] {
+  return numbers(store, 'SELECT id FROM archive WHERE account_id = ? ORDER BY id', account.id)
+}
+
+function indexed(store: Store, account: Account): number[] {
+  const sql =
+    'SELECT id FROM archive_index JOIN archive USING (id, account_id, peer) WHERE account_id = ? ORDER BY id'
+  return numbers(store, sql, account.id)
+}
+
+/** The id up to which the index is said to be complete, should the process end now. */
+function told(store: Store): number {
+  return Number(store.settings.get('indexed-archive')?.toString() ?? 0)
+}
+
+describe('an index that is written late', () => {
+  test('knows every row, whatever was rolled back, and so does the one after a crash', () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
+        using w = open()
+        const { store } = w
+        const accounts = trip(store, () => NAMES.map((name) => make(store, name)))
+        const index = new LateIndex(store.db, 'archive', 'peer, id', LIMITS)
+        let next = 1_000
+        let low = 1_000
+        const does = ({ kind, who, n }: Act) => {
+          const account = accounts[who]
+          if (!account) return
+          const { id: accountId } = account
+          if (kind === 'settle') index.settle(accountId)
+          else if (kind === 'settleSome') index.settleSome(n)
+          else if (kind === 'erase') index.erase(accountId, next - n, n)
+          else {
+            // What is added is not always the newest.
+            const id = kind === 'add' ? ++next : --low
+            const peer = PEERS[n] ?? ''
+            store.db.raw.run(`INSERT INTO archive VALUES (?, ?, ?, '<message/>')`, [id, accountId, peer])
+            index.add({ accountId, id, peer })
+          }
+        }
+        for (const { acts, end, commit } of steps) {
+          try {
+            store.turn.trip(() => {
+              store.turn.writes()
+              for (const each of acts) does(each)
+              if (end === 'throw') throw new RangeError('on purpose')
+              if (end !== 'full') return
+              store.db.raw.query('PRAGMA max_page_count = 1').get()
+              store.settings.set('big', Buffer.alloc(50_000))
+            })
+          } catch (error) {
+            if (!(error instanceof RangeError) && !(error instanceof TurnFailed)) throw error
+          } finally {
+            store.db.raw.query('PRAGMA max_page_count = 1000000').get()
+          }
+          if (commit) store.turn.end()
+          let pending = 0
+          for (const account of accounts) {
+            const waiting = index.pending(account.id)
+            pending += waiting.length
+            expect([...indexed(store, account), ...waiting].sort((a, b) => a - b)).toEqual(
+              rows(store, account),
+            )
+            expect(index.newest(account.id, 3)).toEqual(rows(store, account).reverse().slice(0, 3))
+            expect(waiting.filter((id) => id <= told(store))).toEqual([])
+          }
+          expect(pending).toBeLessThanOrEqual(LIMITS.span + NAMES.length)
+        }
+        store.turn.end()
+        // What a fresh start makes of it.
+        const after = new LateIndex(store.db, 'archive', 'peer, id', LIMITS)
+        for (const account of accounts) {
+          expect(indexed(store, account)).toEqual(rows(store, account))
+          expect(after.pending(account.id)).toEqual([])
+        }
+      }),
+      { numRuns: 150 },
+    )
+  }, 60_000)
+
+  test('writes an account’s rows together, and what waits longest before too many do', () => {
+    using w = open()
+    const { store } = w
+    const [romeo, juliet] = trip(store, () => [make(store, 'romeo'), make(store, 'juliet')])
+    const index = new LateIndex(store.db, 'archive', 'peer, id', LIMITS)
+    let id = 0
+    const add = (account: Account, n: number) =>
+      trip(store, () => {
+        for (let i = 0; i < n; i++) {
+          store.db.raw.run(`INSERT INTO archive VALUES (?, ?, 'a@b', '')`, [++id, account.id])
+          index.add({ accountId: account.id, id, peer: 'a@b' })
+        }
+      })
+    add(romeo, 1)
+    add(juliet, 2)
+    expect([index.pending(romeo.id), index.pending(juliet.id), told(store)]).toEqual([[1], [2, 3], 0])
+    add(juliet, 1)
+    // Three are written together; nothing is complete beyond romeo's first.
+    expect([index.pending(romeo.id), index.pending(juliet.id), told(store)]).toEqual([[1], [], 0])
+    add(juliet, 5)
+    expect([index.pending(romeo.id), index.pending(juliet.id), told(store)]).toEqual([[], [8, 9], 0])
+    add(juliet, 3)
+    expect([index.pending(juliet.id), told(store)]).toEqual([[11, 12], 10])
+  })
+})
+
+/** What a crash leaves behind: the files as they are, nothing closed. */
+function crashed(from: string, to: string): void {
+  for (const end of ['', '-wal']) cpSync(from + end, to + end)
+}
+
+describe('the archive', () => {
+  const bodies = (store: Store, account: Account) => ({
+    all: store.history.page(account, {}, 1_000, false),
+    last: store.history.page(account, {}, 3, true),
+    some: store.history.page(account, { peer: 'a@b', afterId: 5_000_007 }, 4, false),
+    early: store.history.page(account, { beforeId: 5_000_300, end: 5_000 }, 5, true),
+    resource: store.history.page(account, { peer: 'c@d', resource: 'c@d/x' }, 100, false),
+    named: store.history.page(account, { ids: [5_000_001, 5_000_640] }, 10, false),
+    count: [{}, { peer: 'a@b' }, { peer: 'c@d', resource: 'c@d/x' }].map((filter) =>
+      store.history.count(account, filter),
+    ),
+    bounds: store.history.bounds(account),
+    scannable: store.history.isScannable(account, { peer: 'c@d', resource: 'c@d/x' }),
+  })
+
+  test('is read the same before its index is written, after, and after a crash', () => {
+    using dir = tempDir()
+    using w = open(dir.file)
+    const { store } = w
+    const [romeo, juliet] = trip(store, () => [make(store, 'romeo'), make(store, 'juliet')])
+    trip(store, () => {
+      for (let i = 1; i <= 640; i++) {
+        const peer = PEERS[i % 2] ?? ''
+        store.messages.archive(romeo, 5_000_000 + i, peer, `<message from="${peer}/${i % 3 ? 'x' : 'y'}"/>`)
+      }
+      store.messages.archive(juliet, 5_000_641, 'a@b', '<message/>')
+    })
+    // More than one portion, so that both halves are there.
+    expect(store.late.archive.pending(romeo.id)).toHaveLength(128)
+    const before = bodies(store, romeo)
+    expect([before.all.length, before.count, before.bounds]).toEqual([
+      640,
+      [640, 320, 213],
+      { first: 5_000_001, last: 5_000_640 },
+    ])
+    expect(before.last.map(({ id }) => id)).toEqual([5_000_638, 5_000_639, 5_000_640])
+    expect(before.named).toHaveLength(2)
+    store.turn.end()
+    crashed(dir.file, `${dir.file}.crashed`)
+    trip(store, () => store.late.archive.settle(romeo.id))
+    expect(store.late.archive.pending(romeo.id)).toEqual([])
+    expect(bodies(store, romeo)).toEqual(before)
+    using again = open(`${dir.file}.crashed`)
+    expect(again.store.late.archive.pending(romeo.id)).toEqual([])
+    expect(bodies(again.store, romeo)).toEqual(before)
+  })
+
+  test('an orderly end leaves nothing to do', () => {
+    using dir = tempDir()
+    const w = open(dir.file)
+    const [romeo, juliet] = trip(w.store, () => [make(w.store, 'romeo'), make(w.store, 'juliet')])
+    trip(w.store, () => {
+      for (let i = 1; i <= 5; i++)
+        for (const account of [romeo, juliet])
+          w.store.messages.archive(account, i * 10 + account.id, 'a@b', '')
+    })
+    w.store.close()
+    using again = open(dir.file)
+    expect(told(again.store)).toBe(50 + Math.max(romeo.id, juliet.id))
+    expect(indexed(again.store, romeo)).toHaveLength(5)
+  })
+})
+
+test('an account takes its rows along, those that no index knows too', () => {
+  using w = open()
+  const { store } = w
+  const romeo = trip(store, () => make(store, 'romeo'))
+  const device = undefined
+  trip(store, () => {
+    for (let i = 1; i <= 20; i++) {
+      store.messages.archive(romeo, i, 'a@b', '')
+      store.unread.add(romeo.id, { id: i, peer: 'a@b', ref: undefined }, 100)
+      store.push.record({ account: romeo.id, device, messageId: 'm', verdict: 'sent', rule: 'body', at: i })
+    }
+  })
+  const left = () =>
+    ['archive', 'unread', 'verdicts', 'archive_index', 'unread_index', 'verdicts_index'].map(
+      (table) => store.db.raw.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n,
+    )
+  expect(left()).toEqual([20, 20, 20, 0, 0, 0])
+  trip(store, () => store.accounts.delete(romeo))
+  expect(left()).toEqual([0, 0, 0, 0, 0, 0])
+  for (const index of Object.values(store.late)) expect(index.pending(romeo.id)).toEqual([])
+})
