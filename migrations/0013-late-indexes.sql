@@ -1,4 +1,4 @@
--- Whose rows are where in the archive, among the verdicts and among what is unread, written some rows of an account at
+-- Whose rows are where in the archive, in offline storage, among the verdicts and what is unread, written some rows of an account at
 -- a time (store/late-index.ts): an index of the table itself would touch a page of its own for each row. No
 -- foreign keys: to delete an account would be to look for its rows in all of them (store/accounts.ts deletes them).
 CREATE TABLE archive_index (
@@ -59,3 +59,23 @@ INSERT INTO verdicts_plain SELECT id, account_id, device_id, message_id, verdict
 DROP TABLE verdicts;
 ALTER TABLE verdicts_plain RENAME TO verdicts;
 CREATE INDEX verdicts_by_message ON verdicts (message_id);
+
+CREATE TABLE offline_index (
+  account_id INTEGER NOT NULL,
+  id INTEGER NOT NULL,               -- of offline; only of what waits
+  PRIMARY KEY (account_id, id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO offline_index SELECT account_id, id FROM offline WHERE in_flight = 0 ORDER BY account_id, id;
+
+CREATE TABLE offline_plain (
+  id INTEGER PRIMARY KEY,
+  account_id INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  unread INTEGER NOT NULL,           -- 1: counts for the badge
+  in_flight INTEGER NOT NULL,        -- 1: written to a session that has not acknowledged it
+  xml TEXT NOT NULL
+) STRICT;
+INSERT INTO offline_plain SELECT id, account_id, bytes, unread, in_flight, xml FROM offline ORDER BY id;
+DROP TABLE offline;
+ALTER TABLE offline_plain RENAME TO offline;
+CREATE INDEX offline_in_flight ON offline (account_id) WHERE in_flight = 1;

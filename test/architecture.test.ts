@@ -217,6 +217,7 @@ describe('words', () => {
       'table',
       'columns',
       'values',
+      'unless',
       'WAL_KEPT',
       'PAGE_BYTES',
       'CACHE_KIB',

@@ -16,9 +16,12 @@ export interface Place {
   readonly peer?: string
 }
 
-/** What is not in the index yet; `since` counts the rows of all accounts. */
+/** What is not in the index yet. */
 interface Pending {
+  /** Counts the rows of all accounts. */
   readonly since: number
+  /** No id of these is lower. */
+  lowest: number
   readonly places: Place[]
 }
 
@@ -28,13 +31,18 @@ export interface LateLimits {
   readonly together: number
   /** Of all accounts, after which a row is written at the latest: the memory they take, and what a crash leaves to do. */
   readonly span: number
+  /** Between two looks for those. */
+  readonly look: number
   /** Between two notes of how far the index goes. */
   readonly mark: number
 }
 
-const LIMITS: LateLimits = { together: 256, span: 20_000, mark: 5_000 }
+const LIMITS: LateLimits = { together: 256, span: 20_000, look: 64, mark: 5_000 }
 
-/** `table` has the columns id and account_id, `table_index` the same and no other but `peer`. */
+/**
+ * `table` has the columns id and account_id, `table_index` the same and no other but `peer`. Rows in which the
+ * column `unless` is 1 have no place there.
+ */
 export class LateIndex {
   readonly #db: Db
   readonly #limits: LateLimits
@@ -49,16 +57,25 @@ export class LateIndex {
   readonly #insert: Write<{ accountId: number; id: number; peer?: string }>
   readonly #mark: Write<{ name: string; value: Buffer }>
   readonly #unplace: Write<{ accountId: number; last: number }>
+  readonly #remove: Write<{ accountId: number; id: number }>
   readonly #delete: Write<{ accountId: number; last: number }>
+  readonly #deleteRest: Write<{ accountId: number; before: number }> | undefined
   readonly #oldest
+  readonly #after
   readonly #newest
+  readonly #total
 
-  constructor(db: Db, table: string, columns: 'id' | 'peer, id', limits = LIMITS) {
+  constructor(
+    db: Db,
+    table: string,
+    columns: 'id' | 'peer, id',
+    { limits = LIMITS, unless }: { limits?: LateLimits; unless?: string } = {},
+  ) {
     this.#db = db
     this.#limits = limits
     this.#name = `indexed-${table}`
     this.#told = told(db, this.#name)
-    this.#indexed = catchUp(db, table, columns, this.#told)
+    this.#indexed = catchUp(db, table, columns, unless, this.#told)
     const values = columns === 'id' ? '$id' : '$peer, $id'
     this.#insert = rawWriter(
       db,
@@ -68,15 +85,25 @@ export class LateIndex {
       db,
       'INSERT INTO settings VALUES ($name, $value) ON CONFLICT DO UPDATE SET value = excluded.value',
     )
+    this.#remove = rawWriter(db, `DELETE FROM ${table}_index WHERE account_id = $accountId AND id = $id`)
     this.#delete = rawWriter(
       db,
       `DELETE FROM ${table} WHERE id IN
        (SELECT id FROM ${table}_index WHERE account_id = $accountId AND id <= $last) AND account_id = $accountId`,
     )
+    if (unless !== undefined)
+      this.#deleteRest = rawWriter(
+        db,
+        `DELETE FROM ${table} WHERE account_id = $accountId AND ${unless} = 1 AND id < $before`,
+      )
     this.#unplace = rawWriter(db, `DELETE FROM ${table}_index WHERE account_id = $accountId AND id <= $last`)
     this.#oldest = db.raw.prepare<{ id: number }, number[]>(
       `SELECT id FROM ${table}_index WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?`,
     )
+    this.#after = db.raw.prepare<{ id: number }, number[]>(
+      `SELECT id FROM ${table}_index WHERE account_id = ? AND id > ? ORDER BY id LIMIT ?`,
+    )
+    this.#total = db.raw.prepare<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}_index`)
     this.#newest = db.raw.prepare<{ id: number }, number[]>(
       `SELECT id FROM ${table}_index WHERE account_id = ? ORDER BY id DESC LIMIT ?`,
     )
@@ -90,11 +117,17 @@ export class LateIndex {
     if (id <= this.#indexed) return void this.#insert({ ...place })
     this.#push(place)
     if ((this.#pending.get(accountId)?.places.length ?? 0) >= this.#limits.together) this.settle(accountId)
-    for (const [longest, { since }] of this.#pending) {
-      if (since <= this.#count - this.#limits.span) this.settle(longest)
-      break
-    }
+    if (this.#count % this.#limits.look === 0) this.#settleLongest()
     if (this.#count % this.#limits.mark === 0) this.#tell(id)
+  }
+
+  /** The row is gone. Within a trip. */
+  remove(accountId: number, id: number): void {
+    const places = this.#pending.get(accountId)?.places
+    const at = places?.findIndex((place) => place.id === id) ?? -1
+    const [place] = places && at >= 0 ? places.splice(at, 1) : []
+    if (!place) this.#remove({ accountId, id })
+    else this.#db.turn.undo(() => places?.splice(at, 0, place))
   }
 
   /** Ids of the account's rows that are not in the index, in the order in which they were added. */
@@ -106,6 +139,20 @@ export class LateIndex {
   newest(accountId: number, limit: number): number[] {
     const indexed = this.#newest.all(accountId, limit).map(({ id }) => id)
     return [...this.pending(accountId), ...indexed].sort((a, b) => b - a).slice(0, limit)
+  }
+
+  /** Ids of up to `limit` of the account's rows above `after`, in order. */
+  after(accountId: number, after: number, limit: number): number[] {
+    const indexed = this.#after.all(accountId, after, limit).map(({ id }) => id)
+    const pending = this.pending(accountId).filter((id) => id > after)
+    return [...indexed, ...pending].sort((a, b) => a - b).slice(0, limit)
+  }
+
+  /** Rows of all accounts. Looks at each of them. */
+  total(): number {
+    let n = this.#total.get()?.n ?? 0
+    for (const { places } of this.#pending.values()) n += places.length
+    return n
   }
 
   /** Writes the account's rows into the index. Within a trip. */
@@ -139,20 +186,31 @@ export class LateIndex {
     if (this.#pending.get(accountId)?.places.some(({ id }) => id < before)) this.settle(accountId)
     const old = this.#oldest.all(accountId, before, limit)
     const last = old.at(-1)?.id
-    if (last === undefined) return 0
-    this.#delete({ accountId, last })
-    this.#unplace({ accountId, last })
-    return old.length
+    if (last !== undefined) {
+      this.#delete({ accountId, last })
+      this.#unplace({ accountId, last })
+    }
+    const rest = old.length < limit ? this.#deleteRest?.({ accountId, before }) : 0
+    return old.length + (rest ?? 0)
+  }
+
+  #settleLongest(): void {
+    const before = this.#count - this.#limits.span
+    for (const [accountId, { since }] of this.#pending) {
+      if (since > before) return
+      this.settle(accountId)
+    }
   }
 
   #push(place: Place): void {
-    const { accountId } = place
+    const { accountId, id } = place
     const pending = this.#pending.get(accountId)
     if (pending) {
       pending.places.push(place)
+      if (id < pending.lowest) pending.lowest = id
       this.#db.turn.undo(() => pending.places.pop())
     } else {
-      this.#pending.set(accountId, { since: this.#count, places: [place] })
+      this.#pending.set(accountId, { since: this.#count, lowest: id, places: [place] })
       this.#db.turn.undo(() => this.#pending.delete(accountId))
     }
   }
@@ -160,8 +218,7 @@ export class LateIndex {
   /** What is not pending is in the index, so any `last` is true; what comes below it is not remembered but written. */
   #tell(last: number): void {
     let indexed = last
-    for (const { places } of this.#pending.values())
-      for (const { id } of places) indexed = Math.min(indexed, id - 1)
+    for (const { lowest } of this.#pending.values()) indexed = Math.min(indexed, lowest - 1)
     this.#mark({ name: this.#name, value: Buffer.from(String(indexed)) })
     const before = [this.#indexed, this.#told] as const
     this.#indexed = this.#told = indexed
@@ -184,10 +241,10 @@ function told({ raw }: Db, name: string): number {
 }
 
 /** Before the first turn: what a crash left out. Returns the id up to which the index is complete now. */
-function catchUp({ raw }: Db, table: string, columns: string, from: number): number {
+function catchUp({ raw }: Db, table: string, columns: string, unless = 'false', from: number): number {
   raw.run(
     `INSERT OR IGNORE INTO ${table}_index (account_id, ${columns})
-     SELECT account_id, ${columns} FROM ${table} WHERE id > ? ORDER BY account_id, ${columns}`,
+     SELECT account_id, ${columns} FROM ${table} WHERE id > ? AND NOT ${unless} ORDER BY account_id, ${columns}`,
     [from],
   )
   return raw.query<{ id: number | null }, []>(`SELECT max(id) AS id FROM ${table}`).get()?.id ?? 0

@@ -29,7 +29,7 @@ const log = getLogger('store')
 /** Rows that one trip writes into a late index. */
 const SETTLED = 500
 
-type LateIndexes = Readonly<Record<'archive' | 'unread' | 'verdicts', LateIndex>>
+type LateIndexes = Readonly<Record<'archive' | 'offline' | 'unread' | 'verdicts', LateIndex>>
 
 export class Store {
   readonly events: Events
@@ -60,12 +60,13 @@ export class Store {
     this.events = new Events(db, clock)
     this.late = {
       archive: new LateIndex(db, 'archive', 'peer, id'),
+      offline: new LateIndex(db, 'offline', 'id', { unless: 'in_flight' }),
       unread: new LateIndex(db, 'unread', 'peer, id'),
       verdicts: new LateIndex(db, 'verdicts', 'id'),
     }
     this.accounts = new Accounts(db, this.events, Object.values(this.late))
     this.contacts = new Contacts(db, this.accounts)
-    this.messages = new Messages(db, clock, this.late.archive)
+    this.messages = new Messages(db, clock, this.late)
     this.history = new History(db, this.late.archive)
     this.blocked = new Blocked(db)
     this.privateXml = new PrivateXml(db)

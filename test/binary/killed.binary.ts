@@ -44,6 +44,19 @@ function stored(home: Home): string[] {
   return rows.map(({ xml }) => /<body>(.*?)<\/body>/.exec(xml)?.[1] ?? '?')
 }
 
+/** Rows that their late index does not know, after an orderly end. */
+function unplaced(home: Home): Record<string, number> {
+  using db = new Database(join(home.cwd, 'data/belfry.db'), { readonly: true })
+  const missing = (table: string) =>
+    db
+      .query<{ n: number }, []>(
+        `SELECT count(*) AS n FROM ${table} r WHERE NOT EXISTS
+         (SELECT 1 FROM ${table}_index WHERE account_id = r.account_id AND id = r.id)`,
+      )
+      .get()?.n ?? -1
+  return Object.fromEntries(['archive', 'offline', 'unread', 'verdicts'].map((name) => [name, missing(name)]))
+}
+
 test('nothing acknowledged is lost, and each push keeps its ids', async () => {
   const home = new Home(built.home, 'killed', built.program, simulator)
   for (const jid of [ROMEO, JULIET]) home.run(`user add ${jid} --password-stdin`, PASSWORD)
@@ -70,6 +83,7 @@ test('nothing acknowledged is lost, and each push keeps its ids', async () => {
   expect(new Set(kept).size).toBe(kept.length)
   expect(acked.filter((body) => !kept.includes(body))).toEqual([])
   expect(acked.length).toBeGreaterThanOrEqual(ROUNDS * 3 + ROUNDS / 2)
+  expect(unplaced(home)).toEqual({ archive: 0, offline: 0, unread: 0, verdicts: 0 })
   // Whatever was rung is stored, and was rung under one pair of ids however often it was.
   for (const body of new Set(bodies(rung))) {
     const ids = rung

@@ -11,7 +11,7 @@ import { make, open, tempDir, trip } from './support.ts'
 const NAMES = ['romeo', 'juliet', 'nurse'] as const
 const PEERS = ['a@b', 'c@d'] as const
 /** Few, so that everything happens. */
-const LIMITS = { together: 3, span: 8, mark: 4 }
+const LIMITS = { together: 3, span: 8, look: 1, mark: 4 }
 
 const who = fc.nat({ max: NAMES.length - 1 })
 const act = fc.oneof(
@@ -23,6 +23,7 @@ const act = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('settleSome' as const), who, n: fc.nat({ max: 4 }) }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('erase' as const), who, n: fc.nat({ max: 4 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), who, n: fc.nat({ max: 4 }) }) },
 )
 const step = fc.record({
   acts: fc.array(act, { minLength: 1, maxLength: 6 }),
@@ -48,6 +49,10 @@ function indexed(store: Store, account: Account): number[] {
   return numbers(store, sql, account.id)
 }
 
+function indexedOffline(store: Store): number[] {
+  return numbers(store, 'SELECT id FROM offline_index ORDER BY id')
+}
+
 /** The id up to which the index is said to be complete, should the process end now. */
 function told(store: Store): number {
   return Number(store.settings.get('indexed-archive')?.toString() ?? 0)
@@ -60,7 +65,7 @@ describe('an index that is written late', () => {
         using w = open()
         const { store } = w
         const accounts = trip(store, () => NAMES.map((name) => make(store, name)))
-        const index = new LateIndex(store.db, 'archive', 'peer, id', LIMITS)
+        const index = new LateIndex(store.db, 'archive', 'peer, id', { limits: LIMITS })
         let next = 1_000
         let low = 1_000
         const does = ({ kind, who, n }: Act) => {
@@ -70,7 +75,13 @@ describe('an index that is written late', () => {
           if (kind === 'settle') index.settle(accountId)
           else if (kind === 'settleSome') index.settleSome(n)
           else if (kind === 'erase') index.erase(accountId, next - n, n)
-          else {
+          else if (kind === 'remove') {
+            // Any of its rows, in the index or not.
+            const id = rows(store, account).at(-1 - n)
+            if (id === undefined) return
+            store.db.raw.run('DELETE FROM archive WHERE id = ?', [id])
+            index.remove(accountId, id)
+          } else {
             // What is added is not always the newest.
             const id = kind === 'add' ? ++next : --low
             const peer = PEERS[n] ?? ''
@@ -102,13 +113,20 @@ describe('an index that is written late', () => {
               rows(store, account),
             )
             expect(index.newest(account.id, 3)).toEqual(rows(store, account).reverse().slice(0, 3))
+            expect(index.after(account.id, 1_002, 2)).toEqual(
+              rows(store, account)
+                .filter((id) => id > 1_002)
+                .slice(0, 2),
+            )
             expect(waiting.filter((id) => id <= told(store))).toEqual([])
           }
           expect(pending).toBeLessThanOrEqual(LIMITS.span + NAMES.length)
+          expect(index.total()).toBe(accounts.flatMap((account) => rows(store, account)).length)
+          expect(numbers(store, 'SELECT id FROM archive_index EXCEPT SELECT id FROM archive')).toEqual([])
         }
         store.turn.end()
         // What a fresh start makes of it.
-        const after = new LateIndex(store.db, 'archive', 'peer, id', LIMITS)
+        const after = new LateIndex(store.db, 'archive', 'peer, id', { limits: LIMITS })
         for (const account of accounts) {
           expect(indexed(store, account)).toEqual(rows(store, account))
           expect(after.pending(account.id)).toEqual([])
@@ -122,7 +140,7 @@ describe('an index that is written late', () => {
     using w = open()
     const { store } = w
     const [romeo, juliet] = trip(store, () => [make(store, 'romeo'), make(store, 'juliet')])
-    const index = new LateIndex(store.db, 'archive', 'peer, id', LIMITS)
+    const index = new LateIndex(store.db, 'archive', 'peer, id', { limits: LIMITS })
     let id = 0
     const add = (account: Account, n: number) =>
       trip(store, () => {
@@ -212,6 +230,33 @@ describe('the archive', () => {
   })
 })
 
+test('offline storage is the same after a crash, and what is in flight is in no index', () => {
+  using dir = tempDir()
+  using w = open(dir.file)
+  const { store } = w
+  const romeo = trip(store, () => make(store, 'romeo'))
+  trip(store, () => {
+    for (let id = 1; id <= 6; id++) store.messages.hold(romeo, id, `<m id="${id}"/>`, id > 2, id % 2 === 0)
+    store.messages.land(romeo, 4)
+    store.messages.delivered(romeo, [5, 6])
+  })
+  crashed(dir.file, `${dir.file}.crashed`)
+  using again = open(`${dir.file}.crashed`)
+  for (const { messages, late } of [store, again.store]) {
+    expect(messages.waiting(romeo, 0, 10).map(({ id }) => id)).toEqual([1, 3, 4])
+    expect(messages.waiting(romeo, 1, 1).map(({ id }) => id)).toEqual([3])
+    expect(messages.offlineSize(romeo)).toEqual({ messages: 3, bytes: 3 * 11, unread: 2 })
+    expect([messages.totalOffline(), late.offline.total()]).toEqual([3, 3])
+    expect(messages.inFlight(0, 10).map(({ id }) => id)).toEqual([2])
+  }
+  trip(again.store, () => {
+    again.store.messages.land(romeo, 2)
+    again.store.messages.delivered(romeo, [1, 2])
+  })
+  expect(indexedOffline(again.store)).toEqual([3, 4])
+  expect(again.store.messages.offlineSize(romeo).messages).toBe(2)
+})
+
 test('an account takes its rows along, those that no index knows too', () => {
   using w = open()
   const { store } = w
@@ -220,16 +265,17 @@ test('an account takes its rows along, those that no index knows too', () => {
   trip(store, () => {
     for (let i = 1; i <= 20; i++) {
       store.messages.archive(romeo, i, 'a@b', '')
+      store.messages.hold(romeo, i, '', true, i % 2 === 0)
       store.unread.add(romeo.id, { id: i, peer: 'a@b', ref: undefined }, 100)
       store.push.record({ account: romeo.id, device, messageId: 'm', verdict: 'sent', rule: 'body', at: i })
     }
   })
   const left = () =>
-    ['archive', 'unread', 'verdicts', 'archive_index', 'unread_index', 'verdicts_index'].map(
-      (table) => store.db.raw.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n,
+    ['archive', 'offline', 'unread', 'verdicts'].flatMap((table) =>
+      [table, `${table}_index`].map((name) => numbers(store, `SELECT count(*) AS id FROM ${name}`)[0]),
     )
-  expect(left()).toEqual([20, 20, 20, 0, 0, 0])
+  expect(left()).toEqual([20, 0, 20, 0, 20, 0, 20, 0])
   trip(store, () => store.accounts.delete(romeo))
-  expect(left()).toEqual([0, 0, 0, 0, 0, 0])
+  expect(left()).toEqual([0, 0, 0, 0, 0, 0, 0, 0])
   for (const index of Object.values(store.late)) expect(index.pending(romeo.id)).toEqual([])
 })
