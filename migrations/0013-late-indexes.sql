@@ -79,3 +79,36 @@ INSERT INTO offline_plain SELECT id, account_id, bytes, unread, in_flight, xml F
 DROP TABLE offline;
 ALTER TABLE offline_plain RENAME TO offline;
 CREATE INDEX offline_in_flight ON offline (account_id) WHERE in_flight = 1;
+
+-- Without AUTOINCREMENT, which is a second row to be written for each push: store/push.ts counts.
+CREATE TABLE outbox_plain (
+  id INTEGER PRIMARY KEY,            -- rising: the dispatcher reads on from the last one it knows
+  account_id INTEGER REFERENCES accounts (id) ON DELETE CASCADE, -- null: an event of an account that is no more
+  device_id INTEGER REFERENCES devices (id) ON DELETE CASCADE, -- null: the webhook
+  state TEXT NOT NULL DEFAULT 'queued', -- 'queued' | 'held' | 'dead' (webhook only: kept for a replay)
+  message_id TEXT NOT NULL,          -- id of the stored message; empty where there is none
+  apns_id TEXT NOT NULL,             -- the same at each try
+  collapse_id TEXT NOT NULL,
+  kind TEXT NOT NULL,                -- rule of classify.ts that proposed it, or an event's name, which has a dot
+  sender TEXT NOT NULL,
+  title TEXT,                        -- title and body only where the app's policy allows; of an event its data, JSON
+  body TEXT,
+  badge INTEGER,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  next_at INTEGER NOT NULL,
+  hold TEXT,                         -- state 'held': the rule that holds it, until next_at
+  nick TEXT,                         -- who speaks in the room, where policy allows
+  call TEXT                          -- CallFacts of store/push.ts, JSON
+) STRICT;
+INSERT INTO outbox_plain SELECT id, account_id, device_id, state, message_id, apns_id, collapse_id, kind, sender, title,
+  body, badge, created_at, expires_at, attempts, next_at, hold, nick, call FROM outbox ORDER BY id;
+DROP TABLE outbox;
+ALTER TABLE outbox_plain RENAME TO outbox;
+CREATE INDEX outbox_by_account ON outbox (account_id);
+CREATE INDEX outbox_by_device ON outbox (device_id) WHERE device_id IS NOT NULL;
+CREATE INDEX outbox_by_message ON outbox (message_id);
+CREATE INDEX outbox_held ON outbox (account_id, sender) WHERE state = 'held';
+CREATE INDEX outbox_dead ON outbox (id) WHERE state = 'dead';
+CREATE INDEX outbox_of_webhook ON outbox (id) WHERE device_id IS NULL;

@@ -1,15 +1,18 @@
 /**
  * Metrics in Prometheus' text format. Labels come from small closed sets, never from a JID, an address or anything
  * else that a stranger can choose: each label value is memory for ever.
- * On hot paths take the child once (`const seen = stanzas.labels('message', 'in')`) and only `seen.inc()` there.
+ * What is counted with each message is a `hotCounter`.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { HotCounter } from './metrics/hot-counter.ts'
 import { addProcessMetrics } from './metrics/process.ts'
 
 export const registry = new Registry()
 
 const counter = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
   new Counter({ name: `belfry_${name}`, help, labelNames, registers: [registry] })
+const hotCounter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+  new HotCounter({ name: `belfry_${name}`, help, labelNames, registers: [registry] })
 const gauge = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
   new Gauge({ name: `belfry_${name}`, help, labelNames, registers: [registry] })
 const histogram = <L extends string = never>(
@@ -43,14 +46,14 @@ export const registrations = counter('registrations_total', 'Accounts registered
 ])
 
 /** kind: message, presence, iq, nonza; direction: in, out */
-export const stanzas = counter('stanzas_total', 'Stanzas by kind and direction.', ['kind', 'direction'])
+export const stanzas = hotCounter('stanzas_total', 'Stanzas by kind and direction.', ['kind', 'direction'])
 export const streamErrors = counter('stream_errors_total', 'Streams that Belfry ended with an error.', [
   'condition',
 ])
 export const limitsHit = counter('limits_hit_total', 'Times that a limit of [limits] was reached.', ['limit'])
 
 export const offlineMessages = gauge('offline_messages', 'Messages waiting for accounts.')
-export const offlineStored = counter('offline_total', 'Messages to absent accounts.', ['result'])
+export const offlineStored = hotCounter('offline_total', 'Messages to absent accounts.', ['result'])
 
 export const commitSeconds = histogram('db_commit_seconds', 'Duration of COMMIT, fsync included.', FAST)
 export const commitRows = histogram(
@@ -72,15 +75,16 @@ export const loopLag = histogram(
 )
 
 /** provider: apns, simulator, webhook; result: sent, retried, dropped; reason: one of the provider's closed set */
-export const pushes = counter('push_total', 'Push requests by outcome.', ['provider', 'result', 'reason'])
+export const pushes = hotCounter('push_total', 'Push requests by outcome.', ['provider', 'result', 'reason'])
 export const pushLatency = histogram('push_latency_seconds', 'From commit to the provider’s answer.', SLOW, [
   'provider',
 ])
 /** verdict and rule: our own closed sets */
-export const pushVerdicts = counter('push_verdicts_total', 'Decisions about devices, and answers for them.', [
-  'verdict',
-  'rule',
-])
+export const pushVerdicts = hotCounter(
+  'push_verdicts_total',
+  'Decisions about devices, and answers for them.',
+  ['verdict', 'rule'],
+)
 export const pushUnderWay = gauge('push_under_way', 'Push requests that are on the wire.')
 /** event: opened, left, failed; cause: see push/connections.ts */
 export const pushConnections = counter(

@@ -3,7 +3,7 @@ import { exposition, registry, sessions, stanzas, startMetrics } from '../src/me
 
 test('the exposition carries our families with their units, the build and the process', async () => {
   const stop = startMetrics('1.2.3')
-  stanzas.labels('message', 'in').inc()
+  stanzas.inc({ kind: 'message', direction: 'in' })
   sessions.labels('tls', 'bound').set(2)
   const { type, text } = await exposition()
   stop()

@@ -23,17 +23,18 @@ export class DeadLetters {
     if (ids.length === 0) return 0
     turn.writes()
     // A new row with a new id: the sender reads on from the last id that it knows.
-    const copy = raw.query<{ id: number }, [number, number, number]>(
-      `INSERT INTO outbox (account_id, device_id, message_id, apns_id, collapse_id, kind, sender, title, body, badge,
+    const copy = raw.query<null, [number, number, number, number]>(
+      `INSERT INTO outbox (id, account_id, device_id, message_id, apns_id, collapse_id, kind, sender, title, body, badge,
          created_at, expires_at, next_at)
-       SELECT account_id, device_id, message_id, apns_id, collapse_id, kind, sender, title, body, badge,
-         created_at, ?2, ?3 FROM outbox WHERE id = ?1 RETURNING id`,
+       SELECT ?4, account_id, device_id, message_id, apns_id, collapse_id, kind, sender, title, body, badge,
+         created_at, ?2, ?3 FROM outbox WHERE id = ?1`,
     )
     const remove = raw.query<null, [number]>('DELETE FROM outbox WHERE id = ?1')
     for (const { id } of ids) {
-      const fresh = copy.get(id, expiresAt, now)?.id
+      const fresh = this.#push.nextId()
+      copy.run(id, expiresAt, now, fresh)
       remove.run(id)
-      const [job] = fresh === undefined ? [] : this.#push.waiting(fresh - 1, 1)
+      const [job] = this.#push.waiting(fresh - 1, 1)
       if (job) turn.after(() => this.#push.queued?.(job))
     }
     return ids.length

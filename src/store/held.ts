@@ -42,9 +42,9 @@ export class Held {
     this.#push = push
     this.#insert = rawWriter(
       db,
-      `INSERT INTO outbox (account_id, device_id, state, message_id, apns_id, collapse_id, kind, sender, title, body,
+      `INSERT INTO outbox (id, account_id, device_id, state, message_id, apns_id, collapse_id, kind, sender, title, body,
          badge, created_at, expires_at, next_at, hold)
-       VALUES ($account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
+       VALUES ($id, $account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
          $badge, $now, $expires, $until, $hold)`,
     )
     this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = $state`)
@@ -52,7 +52,9 @@ export class Held {
 
   /** Keeps a push back until `until` (ms) and returns its id. Within a trip. */
   hold(push: PhonePush, rule: string, until: number): number {
+    const id = this.#push.nextId()
     this.#insert({
+      id,
       account: push.account.id,
       device: push.device.id,
       message: push.messageId,
@@ -67,7 +69,7 @@ export class Held {
       until,
       hold: rule,
     })
-    return this.#db.raw.query<{ id: number }, []>('SELECT last_insert_rowid() AS id').get()?.id ?? 0
+    return id
   }
 
   find(id: number): HeldPush | undefined {

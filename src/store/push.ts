@@ -21,7 +21,7 @@ export interface CallFacts {
 }
 
 const outbox = sqliteTable('outbox', {
-  id: integer('id').primaryKey({ autoIncrement: true }),
+  id: integer('id').primaryKey(),
   accountId: integer('account_id'),
   deviceId: integer('device_id'),
   state: text('state').$type<'queued' | 'held' | 'dead'>().notNull().default('queued'),
@@ -101,19 +101,20 @@ export class Push {
   recall: ((id: number) => (() => void) | undefined) | undefined
 
   readonly #db: Db
+  #lastRow: number
+  #lastVerdict: number
   readonly #random: Random
   readonly #events: Events
   readonly #page
   readonly #token
   readonly #late: LateIndex
   readonly #insert: Write<
-    Omit<typeof outbox.$inferSelect, 'id' | 'state' | 'attempts' | 'call' | 'hold'> & { call: string | null }
+    Omit<typeof outbox.$inferSelect, 'state' | 'attempts' | 'call' | 'hold'> & { call: string | null }
   >
-  readonly #inserted
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
   readonly #again: Write<{ id: number; attempts: number; nextAt: number; collapseId: string }>
-  readonly #verdict: Write<Omit<PushVerdict, 'id'>>
+  readonly #verdict: Write<PushVerdict>
   readonly #putToken: Write<{ teamId: string; keyId: string; jwt: string; issuedAt: number }>
 
   constructor(db: Db, random: Random, events: Events, late: LateIndex) {
@@ -123,6 +124,8 @@ export class Push {
     this.#db = db
     this.#random = random
     const { orm } = db
+    this.#lastRow = lastId(db, 'outbox')
+    this.#lastVerdict = lastId(db, 'verdicts')
     const p = sql.placeholder
     this.#page = orm
       .select({
@@ -145,17 +148,16 @@ export class Push {
     // Twice a push, and once more when it ends: as in messages.ts, Drizzle's binding would cost as much as the row.
     this.#insert = rawWriter(
       db,
-      `INSERT INTO outbox (account_id, device_id, message_id, apns_id, collapse_id, kind, sender, title, body, badge,
+      `INSERT INTO outbox (id, account_id, device_id, message_id, apns_id, collapse_id, kind, sender, title, body, badge,
          nick, call, created_at, expires_at, next_at)
-       VALUES ($accountId, $deviceId, $messageId, $apnsId, $collapseId, $kind, $sender, $title, $body, $badge,
+       VALUES ($id, $accountId, $deviceId, $messageId, $apnsId, $collapseId, $kind, $sender, $title, $body, $badge,
          $nick, $call, $createdAt, $expiresAt, $nextAt)`,
     )
-    this.#inserted = db.raw.prepare<{ id: number }, []>('SELECT last_insert_rowid() AS id')
     this.#delete = rawWriter(db, 'DELETE FROM outbox WHERE id = $id')
     this.#verdict = rawWriter(
       db,
-      `INSERT INTO verdicts (account_id, device_id, message_id, verdict, rule, reason, at)
-       VALUES ($accountId, $deviceId, $messageId, $verdict, $rule, $reason, $at)`,
+      `INSERT INTO verdicts (id, account_id, device_id, message_id, verdict, rule, reason, at)
+       VALUES ($id, $accountId, $deviceId, $messageId, $verdict, $rule, $reason, $at)`,
     )
     const byId = eq(outbox.id, p('id'))
     this.#bury = writer(
@@ -195,6 +197,7 @@ export class Push {
   queue(push: NewPush): void {
     const { account, device, now } = push
     const values = {
+      id: this.nextId(),
       accountId: account.id,
       messageId: push.messageId,
       apnsId: this.#random.uuid(),
@@ -212,8 +215,7 @@ export class Push {
     }
     const call = values.call && JSON.stringify(values.call)
     this.#insert({ ...values, call, deviceId: device?.id ?? null })
-    const id = this.#lastId()
-    this.#db.turn.after(() => this.queued?.({ ...values, id, attempts: 0, account: account.jid, device }))
+    this.#db.turn.after(() => this.queued?.({ ...values, attempts: 0, account: account.jid, device }))
   }
 
   /** Up to `limit` rows that still wait, in the order of their ids, after `after`. */
@@ -266,7 +268,9 @@ export class Push {
     reason?: string | undefined
     at: number
   }): void {
+    const id = ++this.#lastVerdict
     this.#verdict({
+      id,
       accountId: entry.account,
       deviceId: entry.device ?? null,
       messageId: entry.messageId,
@@ -275,7 +279,7 @@ export class Push {
       reason: entry.reason ?? null,
       at: entry.at,
     })
-    this.#late.add({ accountId: entry.account, id: this.#lastId() })
+    this.#late.add({ accountId: entry.account, id })
     const { account, device, messageId: message, verdict, rule, reason } = entry
     pushVerdicts.inc({ verdict, rule })
     if (device !== undefined)
@@ -357,7 +361,12 @@ export class Push {
     this.#putToken({ teamId, keyId, ...token })
   }
 
-  #lastId(): number {
-    return this.#inserted.get()?.id ?? 0
+  /** Of a row of the outbox that is about to be written; it rises even where that is taken back. */
+  nextId(): number {
+    return ++this.#lastRow
   }
+}
+
+function lastId({ raw }: Db, table: string): number {
+  return raw.query<{ id: number | null }, []>(`SELECT max(id) AS id FROM ${table}`).get()?.id ?? 0
 }
