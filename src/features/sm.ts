@@ -154,11 +154,13 @@ function enabled(t: Trip, session: Session, el: Element): Element {
   const queue = new SmQueue({ id, max: seconds * 1000, base: session.handled })
   queues.set(session, queue)
   session.acknowledges = true
+  session.resumable = id !== undefined
   const known = knownTo(t.world)
   if (id !== undefined) known.sessions.set(id, session)
   t.undo(() => {
     queues.delete(session)
     session.acknowledges = false
+    session.resumable = false
     if (id !== undefined) known.sessions.delete(id)
   })
   t.after(() => void (queue.counting = true))
