@@ -192,9 +192,6 @@ function resumption(t: Trip, stream: NonzaStream, el: Element): Resumption | Ele
     return failed('item-not-found', mine ? ended.h : undefined)
   }
   take(t, session, queue, h)
-  const { suspect } = session
-  session.suspect = false
-  t.undo(() => (session.suspect = suspect))
   return {
     session,
     answer: () => xml('resumed', { xmlns: SM, previd, h: String(queue.handled(session.handled)) }),
