@@ -90,6 +90,44 @@ describe('a COMMIT that fails takes back', () => {
     expect(session?.unacked.size).toBe(0)
   })
 
+  /** Juliet comes back in a turn that fails; `behind` is what she sends with her wish. */
+  async function returns(p: Play, behind: string, meanwhile: () => void = () => {}): Promise<Actor> {
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const juliet = await p.online('juliet@bix.org/balcony')
+    juliet.sends(`<enable xmlns='${SM}' resume='true'/>`)
+    const { id } = (await juliet.next()).attrs
+    juliet.transport.destroy()
+    await settle(p)
+    const back = await p.returns('juliet@bix.org')
+    const mend = p.commitsFail()
+    meanwhile()
+    romeo.sends(WRITES)
+    back.sends(`<resume xmlns='${SM}' previd='${id}' h='0'/>${behind}`)
+    await romeo.hearsError('resource-constraint')
+    mend()
+    return back
+  }
+
+  test('XEP-0198 §5: a resumption, which is tried again alone; what was sent behind it waits for that', async () => {
+    using p = play()
+    const back = await returns(p, `<iq type='get' id='behind'><ping xmlns='urn:xmpp:ping'/></iq>`)
+    await back.receives(`<resumed xmlns='${SM}' previd='{any}' h='0'/>`)
+    await back.receives(`<iq type='result' id='behind' to='juliet@bix.org/balcony'/>`)
+  })
+
+  test('XEP-0198 §5: a resumption, and where the session ends meanwhile, what was sent behind it is read', async () => {
+    using p = play()
+    const bind = `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`
+    const back = await returns(p, bind, () =>
+      p.store.turn.after(() => {
+        const session = sessionOf(p, 'juliet@bix.org')
+        if (session) p.world.end(session)
+      }),
+    )
+    await back.receives(`<failed xmlns='${SM}' h='0'><item-not-found xmlns='{any}'/></failed>`)
+    expect((await back.answer('bind')).attrs.type).toBe('result')
+  })
+
   test('XEP-0352 §5: that the app is active, and what waited for it comes all the same', async () => {
     using p = play()
     const romeo = await p.online('romeo@bix.org/orchard')
