@@ -7,6 +7,7 @@ import { getLogger } from '../log.ts'
 import { pushQueue, pushUnderWay } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Job, Push } from '../store/push.ts'
+import { Afterthoughts } from './afterthoughts.ts'
 import { type Answer, recordAnswer } from './answer.ts'
 import { Crowd } from './crowd.ts'
 import { Lane, type LaneState } from './lane.ts'
@@ -52,8 +53,7 @@ export class Dispatcher {
   #refilling = false
   #missed = false
   readonly #underWay = new Set<number>()
-  /** Rows that are taken back although they are here. */
-  readonly #recalled = new Set<number>()
+  readonly #afterthoughts = new Afterthoughts()
   readonly #crowd = new Crowd()
   readonly #deviceUntil = new Map<number, number>()
   #answers: Answer[] = []
@@ -142,8 +142,12 @@ export class Dispatcher {
   /** Its row is about to be deleted: it must not be sent from memory either. */
   #recall(id: number): (() => void) | undefined {
     if (this.#underWay.has(id)) return undefined
-    if (this.#held.has(id) || (id > this.#lastId && !this.#behind)) this.#recalled.add(id)
-    return () => this.#recalled.delete(id)
+    return this.#comes(id) || this.#refilling ? this.#afterthoughts.recall(id) : () => undefined
+  }
+
+  /** Whether a row is here or will be handed over; others are only in the table. */
+  #comes(id: number): boolean {
+    return this.#held.has(id) || (id > this.#lastId && !this.#behind)
   }
 
   #take(job: Job): void {
@@ -178,6 +182,7 @@ export class Dispatcher {
             this.#hold(job)
           }
           this.#behind = jobs.length === limit || this.#missed
+          this.#afterthoughts.paged((id) => this.#comes(id))
           this.notify()
         },
         (error: unknown) => {
@@ -249,7 +254,7 @@ export class Dispatcher {
   /** Why it is not sent now although its turn has come. */
   #hinder(job: Job): Result | undefined {
     const now = this.#options.clock.now()
-    if (this.#recalled.delete(job.id)) return { is: 'drop', reason: 'Withdrawn' }
+    if (this.#afterthoughts.meet(job.id)) return { is: 'drop', reason: 'Withdrawn' }
     if (job.expiresAt <= now) return { is: 'drop', reason: 'Expired' }
     if (!job.device) return undefined
     if (now - job.createdAt > STALE_MS || job.attempts > 0) {
@@ -316,7 +321,7 @@ export class Dispatcher {
 
   /** Of what waits for a busy phone the newest of each chat is enough; true where `job` is not it. */
   #merge(job: Job, lane: Lane): boolean {
-    const merged = this.#crowd.add(job)
+    const merged = this.#crowd.add(job, (id) => this.#afterthoughts.isRecalled(id))
     if (!merged) return false
     const { older, newer } = merged
     this.#held.get(older.id)?.cancel()
