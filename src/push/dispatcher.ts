@@ -49,7 +49,7 @@ export class Dispatcher {
   readonly #lanes = new Map<string, Lane>()
   readonly #inFlight = new Map<Provider, number>()
   /** Rows in memory by id: waiting, delayed or under way. */
-  readonly #held = new Map<number, { readonly due: number; cancel: () => void }>()
+  readonly #held = new Map<number, { readonly job: Job; readonly due: number; cancel: () => void }>()
   #refilling = false
   #missed = false
   readonly #underWay = new Set<number>()
@@ -74,6 +74,8 @@ export class Dispatcher {
     this.#running = true
     this.#options.push.queued = (job) => this.#take(job)
     this.#options.push.recall = (id) => this.#recall(id)
+    this.#options.push.reworded = (id, words) =>
+      this.#afterthoughts.reword(id, words, this.#held.get(id)?.job, this.#refilling)
     this.notify()
   }
 
@@ -122,11 +124,10 @@ export class Dispatcher {
   /** Starts nothing new, lets what is under way finish for up to `drainMs`, and records every answer that came. */
   async stop(drainMs: number): Promise<void> {
     this.#running = false
-    this.#options.push.queued = undefined
-    this.#options.push.recall = undefined
+    const { push, apns, webhook } = this.#options
+    push.queued = push.recall = push.reworded = undefined
     for (const held of this.#held.values()) held.cancel()
     for (const lane of this.#lanes.values()) lane.stop()
-    const { apns, webhook } = this.#options
     await Promise.all([apns?.stop(drainMs), webhook?.stop(drainMs)])
     if ([...this.#inFlight.values()].every((n) => n === 0) && this.#answers.length === 0 && !this.#recording)
       return
@@ -179,7 +180,7 @@ export class Dispatcher {
           if (!this.#running) return
           for (const job of jobs) {
             this.#lastId = job.id
-            this.#hold(job)
+            this.#hold(this.#afterthoughts.apply(job))
           }
           this.#behind = jobs.length === limit || this.#missed
           this.#afterthoughts.paged((id) => this.#comes(id))
@@ -196,7 +197,7 @@ export class Dispatcher {
   }
 
   #hold(job: Job): void {
-    this.#held.set(job.id, { due: dueOf(job), cancel: () => undefined })
+    this.#held.set(job.id, { job, due: dueOf(job), cancel: () => undefined })
     this.#lane(job)?.push(job)
   }
 

@@ -1,6 +1,8 @@
 /** Pushes that are held back: their clocks, and what becomes of them when their time is over. */
 import type { HeldPush, PhonePush } from '../store/held.ts'
 import type { Account } from '../store/accounts.ts'
+import type { Device } from '../store/devices.ts'
+import type { Words } from '../store/push.ts'
 import type { Trip } from './transit.ts'
 
 /** An app whose session has this key: what it registered under (XEP-0388's user-agent id, else the resource). */
@@ -48,6 +50,15 @@ export function withdrawFrom(
 ): void {
   for (const waiting of t.store.held.waitingAbout(account.id, messageId))
     if (isOfMessage(waiting) && from(waiting)) drop(t, waiting, 'withdrawn', rule)
+}
+
+/** What phones were not told yet of a message is told in other words. Within a trip. */
+export function reword(t: Trip, account: Account, messageId: string, words: (device: Device) => Words): void {
+  for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
+    if (waiting.kind !== 'body' && waiting.kind !== 'encrypted') continue
+    const device = t.store.push.devices.of(account.id).find(({ id }) => id === waiting.device_id)
+    if (device) t.store.held.reword(waiting, words(device))
+  }
 }
 
 /** A call rings on its own terms, and a number is told for its own sake. */

@@ -4,7 +4,7 @@
  */
 import type { Account } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
-import type { NewPush, Push } from './push.ts'
+import type { NewPush, Push, Words } from './push.ts'
 
 /** Of a device, and of an account that is there. */
 export type PhonePush = NewPush & {
@@ -36,6 +36,7 @@ export class Held {
   readonly #push: Push
   readonly #insert: Write<Record<string, string | number | null>>
   readonly #delete: Write<{ id: number; state: string }>
+  readonly #reword: Write<{ id: number; kind: string; body: string | null }>
 
   constructor(db: Db, push: Push) {
     this.#db = db
@@ -47,6 +48,7 @@ export class Held {
        VALUES ($id, $account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
          $badge, $now, $expires, $until, $hold)`,
     )
+    this.#reword = rawWriter(db, `UPDATE outbox SET kind = $kind, body = $body WHERE id = $id`)
     this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = $state`)
   }
 
@@ -131,6 +133,12 @@ export class Held {
       now,
       expiresAt: held.expires_at,
     })
+  }
+
+  /** It says something else, unless it has left; what Apple asks for again then comes in the new words. Within a trip. */
+  reword({ id }: HeldPush, words: Words): void {
+    this.#reword({ id, ...words })
+    this.#db.turn.after(() => this.#push.reworded?.(id, words))
   }
 
   /** It never goes; false where it is gone already. Within a trip. */

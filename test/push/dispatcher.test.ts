@@ -612,6 +612,76 @@ describe('a row that is taken back', () => {
   })
 })
 
+describe('a row whose words change', () => {
+  const reword = (messageId: string, body: string) =>
+    run(() => {
+      for (const row of store.held.waitingAbout(juliet.id, messageId))
+        store.held.reword(row, { kind: 'body', body })
+    })
+  const bodies = () =>
+    sim.received
+      .filter(({ status }) => status === 200)
+      .map(({ payload }) => (payload as { aps: { alert: { body: string } } }).aps.alert.body)
+
+  test('is sent with the new ones when its lane goes on, in its place and under its ids', async () => {
+    const sending = dispatcher({ apns: apns() })
+    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+    const phone = await device(1)
+    await queue(phone, 'm1')
+    await until(() => sending.paused().length > 0)
+    for (const id of ['m2', 'm3']) await queue(phone, id)
+    const before = store.push.waiting(0, 10).map(({ apnsId }) => apnsId)
+    await reword('m2', 'in other words')
+    sending.resume()
+    await verdicts(3)
+    expect(bodies()).toEqual(['message m1', 'in other words', 'message m3'])
+    expect(sim.received.slice(1).map(({ apnsId }) => apnsId)).toEqual(before)
+  })
+
+  test('says them at its next try where it is on the wire already', async () => {
+    dispatcher({ apns: apns() })
+    sim.script({ delayMs: 50, status: 500, reason: 'InternalServerError' })
+    await queue(await device(1), 'm1')
+    await sim.until(1)
+    await reword('m1', 'in other words')
+    await verdicts(1)
+    expect(bodies()).toEqual(['in other words'])
+    expect(new Set(sim.received.map(({ apnsId }) => apnsId)).size).toBe(1)
+  })
+
+  test('is not sent with the old ones by a page of the table that is on its way', async () => {
+    await queue(await device(1), 'm1')
+    const gate = Promise.withResolvers<void>()
+    const late = async <T>(f: () => T): Promise<T> => {
+      const result = await run(f)
+      await gate.promise
+      return result
+    }
+    dispatcher({ apns: apns(), run: late })
+    await run(() => undefined)
+    await reword('m1', 'in other words')
+    gate.resolve()
+    await verdicts(1)
+    expect(bodies()).toEqual(['in other words'])
+  })
+
+  test('keeps the old ones when the trip that changed it has failed', async () => {
+    const sending = dispatcher({ apns: apns() })
+    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+    await queue(await device(1), 'm1')
+    await until(() => sending.paused().length > 0)
+    const failed = run(() => {
+      for (const row of store.held.waitingAbout(juliet.id, 'm1'))
+        store.held.reword(row, { kind: 'body', body: 'in other words' })
+      throw new Error('thought better of it')
+    })
+    expect(await failed.catch(String)).toContain('better')
+    sending.resume()
+    await verdicts(1)
+    expect(bodies()).toEqual(['message m1'])
+  })
+})
+
 describe('a provider that fails', () => {
   test('is left in peace but for a few requests, until it is well again', async () => {
     let requests = 0

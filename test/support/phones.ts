@@ -5,6 +5,8 @@ import type { Actor } from './actor.ts'
 export const PUSH =
   '[push]\nburst = 3\n[[push.apps]]\ntopic = "org.bix.chat"\n' +
   'team_id = "ABCDE12345"\nkey_id = "ABC123DEFG"\nkey_file = "AuthKey.p8"'
+/** The same with the texts in the pushes. */
+export const FULL = `${PUSH}\nbody = "full"`
 export const RATES = `${PUSH}\n[limits]\nstanzas_per_second = 0\nbytes_per_second = 0`
 export const chat = (body: string, id = body) =>
   `<message to='juliet@bix.org' type='chat' id='${id}'><body>${body}</body></message>`
