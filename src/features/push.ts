@@ -126,7 +126,9 @@ function retract(t: Trip, account: Account, el: Element, from: Jid): void {
 }
 
 function suppress(t: Trip, account: Account, id: number, rule: string): void {
-  for (const device of t.store.push.devices.of(account.id)) recordSuppressed(t, account, id, device, rule)
+  t.store.events.together(() => {
+    for (const device of t.store.push.devices.of(account.id)) recordSuppressed(t, account, id, device, rule)
+  })
 }
 
 function recordSuppressed(t: Trip, account: Account, id: number, device: Device, rule: string): void {
@@ -163,7 +165,9 @@ function consider(t: Trip, ring: Ring): void {
       if (proposal.kind === 'badge') showCount(t, account)
     }
     const badge = t.store.unread.count(account.id)
-    for (const device of devices) decideFor(t, ring, device, { state, facts, badge })
+    t.store.events.together(() => {
+      for (const device of devices) decideFor(t, ring, device, { state, facts, badge })
+    })
   }
   if (t.store.events.wants('message.offline') && !seen && outcome !== 'none' && hasBody(el))
     t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))

@@ -288,7 +288,7 @@ export class Push {
     const { account, device, messageId: message, verdict, rule, reason } = entry
     pushVerdicts.inc({ verdict, rule })
     if (device !== undefined)
-      this.#events.tell('push.verdict', account, { message, device: String(device), verdict, rule, reason })
+      this.#events.verdict(account, { message, device: String(device), verdict, rule, reason })
   }
 
   /** Whether a message has rung or is about to: for what is decided about it a second time. */
