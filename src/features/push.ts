@@ -23,6 +23,8 @@ import { childText, type Element } from '../xmpp/xml.ts'
 /** Characters of a body that are kept for a payload of 4096 bytes. */
 const KEPT_TEXT = 4096
 const MINUTE = 60_000
+/** Rows of the outbox that one trip may write. */
+const OUTBOX_ROWS = 256
 /** Messages of one chat that come within this time after a burst are one push: the last. */
 const BURST_WAIT_MS = 5_000
 /** What a session says of its person when nobody is there (RFC 6121 §4.7.2.1). */
@@ -65,11 +67,16 @@ const isNothing = ({ kind, rule }: Proposal): boolean => kind === 'nothing' && !
 /** What was thought to be seen and was not rings after all, unless it did before. */
 function unseen(t: Trip, messages: readonly Given[]): void {
   if (!matters(t)) return
-  for (const given of messages) {
-    const { id, account, el, live } = given
+  let rows = 0
+  for (const [i, given] of messages.entries()) {
+    const { id, account, el, live, arrived } = given
     const { from } = el.attrs
     const proposal = classify(el, t.config.push)
-    if (!live || from === undefined || isNothing(proposal)) continue
+    if (!live || arrived || from === undefined || isNothing(proposal)) continue
+    // It may ring each device and change the number on it; beside that the webhook is told, and its events.
+    const most = 2 * t.store.push.devices.of(account.id).length + 4
+    if (rows > 0 && rows + most > OUTBOX_ROWS) return t.soon((later) => unseen(later, messages.slice(i)))
+    rows += most
     if (t.store.push.rang(account.id, String(id))) {
       if (!isUsed(t, account.jid)) stopWaiting(t, account, String(id))
       continue

@@ -1,5 +1,7 @@
 /** What becomes of a ring when the message turns out to have been seen: late acks, apps that come back, other devices. */
 import { describe, expect, test } from 'bun:test'
+import type { Feature } from '../../src/routing/feature.ts'
+import { confirm } from '../../src/routing/unacked.ts'
 import {
   acks,
   areSent,
@@ -11,12 +13,15 @@ import {
   manages,
   PUSH,
   RATES,
+  rowsOfTrips,
   rung,
   says,
   settle,
   verdicts,
 } from '../support/phones.ts'
 import { play } from '../support/world.ts'
+
+const NAMES = Array.from({ length: 10 }, (_, i) => `phone${i}`)
 
 describe('a session that shows late that it has the message', () => {
   test('the desk is in doubt after sm.ack_timeout: the phone does not wait for it any longer', async () => {
@@ -34,6 +39,38 @@ describe('a session that shows late that it has the message', () => {
     p.clock.advance(60_000)
     await settle(p)
     expect(p.pushed).toHaveLength(1)
+  })
+
+  test('many messages and phones at once: all ring, and no trip writes more rows than it may', async () => {
+    const messages = Array.from({ length: 40 }, (_, i) => `m${i}`)
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p, NAMES)
+    const desk = await atDesk(p)
+    await manages(desk)
+    for (const id of messages) await says(romeo, chat(id))
+    const rows = rowsOfTrips(p)
+    p.clock.advance(10_000)
+    for (let i = 0; i < 10; i++) await settle(p)
+    expect(p.pushed).toHaveLength(NAMES.length * messages.length)
+    expect(new Set(p.pushed.map(({ messageId, device }) => `${messageId} ${device?.id}`)).size).toBe(400)
+    expect(Math.max(...rows)).toBeLessThanOrEqual(256)
+  })
+
+  test('what is acknowledged between two such trips does not ring', async () => {
+    // After the second of the three trips that there would be.
+    const wakes: Feature = {
+      name: 'wakes',
+      xeps: [],
+      overdue: (t, session) => t.soon((later) => confirm(later, session)),
+    }
+    using p = play({ toml: PUSH, extra: [wakes] })
+    const { romeo } = await cast(p)
+    await manages(await p.online('juliet@bix.org/phone'))
+    for (let i = 0; i < 100; i++) await says(romeo, chat(`m${i}`))
+    p.clock.advance(10_000)
+    for (let i = 0; i < 10; i++) await settle(p)
+    expect(p.pushed).toHaveLength(84)
+    expect(p.store.push.counts().queued).toBe(0)
   })
 
   test('another desk that is in use makes the phone wait on', async () => {

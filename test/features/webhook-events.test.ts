@@ -9,6 +9,7 @@ import { PUSH_RULES } from '../../src/push/classify.ts'
 import { setDisabled } from '../../src/routing/users.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import type { Actor } from '../support/actor.ts'
+import { rowsOfTrips } from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
 const wanted = (...names: EventName[]) =>
@@ -37,24 +38,6 @@ async function phones(p: Play, name: string, most: number): Promise<Actor> {
   for (let n = 0; n < most; n++) await phone.asks('set', enable(of + String(n).padStart(60, '0')))
   phone.sends('</stream:stream>')
   return p.bound(`${name}@bix.org/elsewhere`)
-}
-
-/** How many rows of the outbox each trip writes from now on. */
-function rowsOfTrips({ store: { db, turn } }: Play): number[] {
-  db.raw.run('CREATE TEMP TABLE written (n INTEGER)')
-  db.raw.run('INSERT INTO written VALUES (0)')
-  db.raw.run('CREATE TEMP TRIGGER writes AFTER INSERT ON outbox BEGIN UPDATE written SET n = n + 1; END')
-  const written = () => db.raw.query<{ n: number }, []>('SELECT n FROM written').get()?.n ?? 0
-  const rows: number[] = []
-  const trip = turn.trip.bind(turn)
-  turn.trip = (f, refuse) =>
-    trip(() => {
-      const before = written()
-      const result = f()
-      rows.push(written() - before)
-      return result
-    }, refuse)
-  return rows
 }
 
 describe('accounts', () => {
