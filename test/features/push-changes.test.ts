@@ -3,7 +3,18 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { atDesk, cast, chat, count, FULL, kinds, manages, says, settle, verdicts } from '../support/phones.ts'
+import {
+  cast,
+  chat,
+  count,
+  deskInUse,
+  FULL,
+  kinds,
+  says,
+  settle,
+  silentPhone,
+  verdicts,
+} from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
 const correction = (body: string, of = 'm1', more = '') =>
@@ -24,8 +35,7 @@ async function passes(p: Play, ms: number): Promise<void> {
 describe('a correction', () => {
   test('XEP-0308 §4: of a message whose push is held: it rings with the corrected text', async () => {
     using p = play({ toml: FULL })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     await says(romeo, chat('hist, Romep!', 'm1'), desk)
     await says(romeo, correction('hist, Romeo!'), desk)
     await passes(p, 30_000)
@@ -35,8 +45,7 @@ describe('a correction', () => {
 
   test('XEP-0308 §4: several times, by the id of the first: the last holds', async () => {
     using p = play({ toml: FULL })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     await says(romeo, chat('one', 'm1'), desk)
     for (const body of ['two', 'three']) await says(romeo, correction(body), desk)
     await passes(p, 30_000)
@@ -114,8 +123,7 @@ describe('a correction', () => {
 
   test('that fails is not remembered for when a silent client is given up', async () => {
     using p = play({ toml: FULL })
-    const { romeo } = await cast(p)
-    await manages(await p.online('juliet@bix.org/phone'))
+    const { romeo } = await silentPhone(p)
     await says(romeo, chat('hist!', 'm1'))
     const mend = p.commitsFail()
     romeo.sends(correction('Romeo, hist!'))
@@ -127,9 +135,8 @@ describe('a correction', () => {
 
   test('of a message that a silent client was thought to have: it rings with the corrected text', async () => {
     using p = play({ toml: FULL })
-    const { romeo } = await cast(p)
+    const { romeo } = await silentPhone(p)
     const nurse = await p.online('nurse@bix.org/home')
-    await manages(await p.online('juliet@bix.org/phone'))
     await says(romeo, chat('hist, Romep!', 'm1'))
     await passes(p, 5_000)
     await says(romeo, correction('hist, Romeo!'))
@@ -157,9 +164,8 @@ describe('a retraction', () => {
 
   test('XEP-0424 §5: of a message that a silent client was thought to have: it does not ring', async () => {
     using p = play({ toml: FULL })
-    const { romeo } = await cast(p)
+    const { romeo } = await silentPhone(p)
     const nurse = await p.online('nurse@bix.org/home')
-    await manages(await p.online('juliet@bix.org/phone'))
     await says(romeo, chat('hist!', 'm1'))
     await says(romeo, chat('sweet Montague', 'm2'))
     await passes(p, 5_000)
@@ -180,8 +186,7 @@ test('what was changed before a crash rings as it was changed', async () => {
     let crashed = ''
     {
       using p = play({ toml: FULL, file: join(dir, 'belfry.db') })
-      const { romeo } = await cast(p)
-      await manages(await p.online('juliet@bix.org/phone'))
+      const { romeo } = await silentPhone(p)
       await says(romeo, chat('hist, Romep!', 'm1'))
       await says(romeo, chat('hush', 'm2'))
       await says(romeo, correction('hist, Romeo!'))

@@ -5,10 +5,10 @@ import { confirm } from '../../src/routing/unacked.ts'
 import {
   acks,
   areSent,
-  atDesk,
   cast,
   chat,
   count,
+  deskInUse,
   kinds,
   manages,
   PUSH,
@@ -17,6 +17,8 @@ import {
   rung,
   says,
   settle,
+  silentDesk,
+  silentPhone,
   verdicts,
 } from '../support/phones.ts'
 import { play } from '../support/world.ts'
@@ -26,9 +28,7 @@ const NAMES = Array.from({ length: 10 }, (_, i) => `phone${i}`)
 describe('a session that shows late that it has the message', () => {
   test('the desk is in doubt after sm.ack_timeout: the phone does not wait for it any longer', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
-    await manages(desk)
+    const { romeo } = await silentDesk(p)
     await says(romeo, chat('hist!'))
     p.clock.advance(9_999)
     await settle(p)
@@ -44,9 +44,7 @@ describe('a session that shows late that it has the message', () => {
   test('many messages and phones at once: all ring, and no trip writes more rows than it may', async () => {
     const messages = Array.from({ length: 40 }, (_, i) => `m${i}`)
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p, NAMES)
-    const desk = await atDesk(p)
-    await manages(desk)
+    const { romeo } = await silentDesk(p, NAMES)
     for (const id of messages) await says(romeo, chat(id))
     const rows = rowsOfTrips(p)
     p.clock.advance(10_000)
@@ -64,8 +62,7 @@ describe('a session that shows late that it has the message', () => {
       overdue: (t, session) => t.soon((later) => confirm(later, session)),
     }
     using p = play({ toml: PUSH, extra: [wakes] })
-    const { romeo } = await cast(p)
-    await manages(await p.online('juliet@bix.org/phone'))
+    const { romeo } = await silentPhone(p)
     for (let i = 0; i < 100; i++) await says(romeo, chat(`m${i}`))
     p.clock.advance(10_000)
     for (let i = 0; i < 10; i++) await settle(p)
@@ -75,9 +72,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('another desk that is in use makes the phone wait on', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
-    await manages(desk)
+    const { romeo } = await silentDesk(p)
     const other = await p.online('juliet@bix.org/other')
     await says(romeo, chat('hist!'), other)
     p.clock.advance(10_000)
@@ -90,9 +85,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('after the phone has rung: the number on it goes down by a push that only changes it', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
-    await manages(desk)
+    const { romeo, desk } = await silentDesk(p)
     await says(romeo, chat('hist!'))
     p.clock.advance(10_000)
     await settle(p)
@@ -108,8 +101,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('but not where the apps tell what was read: then only that counts', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     desk.sends(
       `<message to='romeo@bix.org' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='m0'/></message>`,
     )
@@ -144,9 +136,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('while its push still waits to be sent: it is taken back', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const phone = await p.online('juliet@bix.org/phone')
-    await manages(phone)
+    const { romeo, phone } = await silentPhone(p)
     await says(romeo, chat('hist!'))
     p.clock.advance(10_000)
     await settle(p)
@@ -159,9 +149,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('while its push is held: it is taken back as well', async () => {
     using p = play({ toml: RATES })
-    const { romeo } = await cast(p)
-    const phone = await p.online('juliet@bix.org/phone')
-    await manages(phone)
+    const { romeo, phone } = await silentPhone(p)
     for (const body of ['1', '2', '3', '4']) await says(romeo, chat(body))
     p.clock.advance(10_000)
     await settle(p)
@@ -175,9 +163,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('a push that is on the wire is not taken back', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const phone = await p.online('juliet@bix.org/phone')
-    await manages(phone)
+    const { romeo, phone } = await silentPhone(p)
     await says(romeo, chat('hist!'))
     p.clock.advance(10_000)
     await settle(p)
@@ -188,9 +174,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('XEP-0198 §5: an app that comes back has shown what rang meanwhile', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const phone = await p.online('juliet@bix.org/phone')
-    const id = await manages(phone)
+    const { romeo, phone, id } = await silentPhone(p)
     phone.transport.destroy()
     await says(romeo, chat('hist!'))
     expect(rung(p)).toMatchObject([{ kind: 'body', badge: 1 }])

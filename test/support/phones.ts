@@ -26,8 +26,7 @@ export async function cast(p: Play, devices = ['phone']): Promise<Cast> {
   let phone: Actor | undefined
   for (const [i, resource] of devices.entries()) {
     phone = await p.online(`juliet@bix.org/${resource}`)
-    const token = String(i + 1).repeat(64)
-    await phone.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${token}'/>`)
+    await phone.asks('set', enableOf(i + 1))
     phone.sends('</stream:stream>')
   }
   if (!phone) throw new Error('no phone')
@@ -51,6 +50,42 @@ export async function atDesk(p: Play): Promise<Actor> {
   await desk.settles()
   desk.forget()
   return desk
+}
+
+/** Juliet's phone is registered and gone, her desk is open; romeo writes. */
+export async function deskInUse(p: Play, devices?: string[]): Promise<{ romeo: Actor; desk: Actor }> {
+  const { romeo } = await cast(p, devices)
+  return { romeo, desk: await atDesk(p) }
+}
+
+/** The same, and from now on the desk shows only by acks what it has got. */
+export async function silentDesk(p: Play, devices?: string[]): Promise<{ romeo: Actor; desk: Actor }> {
+  const { romeo, desk } = await deskInUse(p, devices)
+  await manages(desk)
+  return { romeo, desk }
+}
+
+/** Juliet's phone has come back, and shows only by acks what it has got; `id` is for coming back again. */
+export async function silentPhone(p: Play): Promise<{ romeo: Actor; phone: Actor; id: string }> {
+  const { romeo } = await cast(p)
+  const phone = await p.online('juliet@bix.org/phone')
+  return { romeo, phone, id: await manages(phone) }
+}
+
+/** Registers a phone of juliet's, and leaves. */
+export async function registers(p: Play, resource = 'phone', n = 1): Promise<void> {
+  const phone = await p.online(`juliet@bix.org/${resource}`)
+  await phone.asks('set', enableOf(n))
+  await leaves(p, phone)
+}
+
+/** The nth device's registration. */
+export const enableOf = (n: number) =>
+  `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${String(n).repeat(64)}'/>`
+
+export const leaves = async (p: Play, actor: Actor): Promise<void> => {
+  actor.sends('</stream:stream>')
+  await settle(p)
 }
 
 export async function says(romeo: Actor, xml: string, desk?: Actor): Promise<void> {
