@@ -57,6 +57,7 @@ export class ApnsTransport {
   readonly #options: TransportOptions
   readonly #times: TransportTimes
   readonly #links = new Set<Link>()
+  readonly #cameOver = new WeakMap<Answer, Link>()
   readonly #queue: Job[] = []
   #head = 0
   #current: Link | undefined
@@ -88,9 +89,12 @@ export class ApnsTransport {
     })
   }
 
-  /** The connection is of no more use (an answer said so): the next request opens a new one. */
-  reconnect(cause: string): void {
-    this.#current?.leave(cause)
+  /**
+   * The connection that gave this answer is of no more use: the next request opens a new one, unless that is there
+   * already because of an earlier such answer.
+   */
+  reconnect(answer: Answer, cause: string): void {
+    this.#cameOver.get(answer)?.leave(cause)
   }
 
   /** Ends every connection; what is on the wire gets `ms` to finish, what waits is given back untouched. */
@@ -152,6 +156,7 @@ export class ApnsTransport {
     link.start(job.headers, job.body, (result) => {
       if (!(result instanceof TransportError)) {
         this.#failures = 0
+        this.#cameOver.set(result, link)
         job.resolve(result)
       } else if (result.processed === 'no' && job.refused++ < REFUSALS && !this.#stopped) {
         this.#enqueue(job)

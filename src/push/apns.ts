@@ -190,7 +190,7 @@ export class ApnsSender {
     const rule = ruleFor(answer.status, reason)
     const bad = answer.status === 500 ? (this.#bad.get(transport) ?? 0) + 1 : 0
     this.#bad.set(transport, bad % BAD_IN_A_ROW)
-    if (rule.reconnect || bad === BAD_IN_A_ROW) transport.reconnect(reason ?? String(answer.status))
+    if (rule.reconnect || bad === BAD_IN_A_ROW) transport.reconnect(answer, reason ?? String(answer.status))
     if (rule.bug)
       this.#options.log?.('Apple refused a request as malformed', { reason, status: answer.status })
     return {
