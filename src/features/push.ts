@@ -282,11 +282,14 @@ function isReferred(el: Element, jid: string): boolean {
 }
 
 /** What the app's policy hides is not even written down. */
+function kept(t: Trip, device: Device | undefined): ReturnType<typeof keeps> {
+  if (!device) return { names: true, body: true }
+  const policy = t.config.push.apps.find(({ topic }) => topic === device.topic)?.body ?? 'sender'
+  return keeps(policy, device.options)
+}
+
 function keptText(t: Trip, el: Element, device: Device | undefined): string | undefined {
-  const policy = t.config.push.apps.find((app) => app.topic === device?.topic)?.body ?? 'sender'
-  return !device || keeps(policy, device.options).body
-    ? childText(el, 'body')?.slice(0, KEPT_TEXT)
-    : undefined
+  return kept(t, device).body ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
 }
 
 /** The outbox row. */
@@ -305,6 +308,8 @@ function pushOf(
     kind: proposal.rule,
     sender: from.bare,
     body: keptText(t, el, device),
+    // XEP-0045: who speaks in a room is its resource.
+    nick: el.attrs.type === 'groupchat' && kept(t, device).names ? from.resource : undefined,
     badge,
     call: callNews(el, from.toString())?.call,
     now: t.now,

@@ -24,6 +24,7 @@ export interface HeldPush {
   readonly title: string | null
   readonly body: string | null
   readonly badge: number | null
+  readonly nick: string | null
   readonly expires_at: number
   /** ms since the epoch at which it is decided anew. */
   readonly next_at: number
@@ -44,9 +45,9 @@ export class Held {
     this.#insert = rawWriter(
       db,
       `INSERT INTO outbox (id, account_id, device_id, state, message_id, apns_id, collapse_id, kind, sender, title, body,
-         badge, created_at, expires_at, next_at, hold)
+         badge, nick, created_at, expires_at, next_at, hold)
        VALUES ($id, $account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
-         $badge, $now, $expires, $until, $hold)`,
+         $badge, $nick, $now, $expires, $until, $hold)`,
     )
     this.#reword = rawWriter(db, `UPDATE outbox SET kind = $kind, body = $body WHERE id = $id`)
     this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = $state`)
@@ -66,6 +67,7 @@ export class Held {
       title: push.title ?? null,
       body: push.body ?? null,
       badge: push.badge ?? null,
+      nick: push.nick ?? null,
       now: push.now,
       expires: push.expiresAt,
       until,
@@ -130,6 +132,7 @@ export class Held {
       title: held.title ?? undefined,
       body: held.body ?? undefined,
       badge,
+      nick: held.nick ?? undefined,
       now,
       expiresAt: held.expires_at,
     })

@@ -487,3 +487,29 @@ test('two phones: the one that is open is spared, the other waits for it', async
   await settle(p)
   expect(p.pushed).toHaveLength(1)
 })
+
+describe('who speaks in a room (XEP-0045)', () => {
+  // Rooms are not there yet; a stanza of theirs looks like this.
+  const speaks = (to: string) =>
+    `<message to='juliet@bix.org/${to}' type='groupchat' id='g1'><body>hist!</body></message>`
+
+  for (const [policy, nick] of [
+    ['sender', 'orchard'],
+    ['none', null],
+  ] as const)
+    test(`${policy}: ${nick ?? 'nobody'} is named, after a hold as well`, async () => {
+      using p = play({ toml: `${PUSH}\nbody = "${policy}"` })
+      const { romeo, desk } = await deskInUse(p)
+      await says(romeo, speaks('desk'), desk)
+      p.clock.advance(30_000)
+      await settle(p)
+      expect(p.pushed).toMatchObject([{ sender: 'romeo@bix.org', nick, body: null }])
+    })
+
+  test('and in a chat nobody', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    await says(romeo, chat('hist!'))
+    expect(p.pushed).toMatchObject([{ nick: null }])
+  })
+})
