@@ -101,9 +101,10 @@ export const limits = z
     bosh_pause: duration('2m').describe('Longest pause that a BOSH client may ask for.'),
     sm_queue: countLimit(1000).describe('Un-acked stanzas of one session (XEP-0198).'),
     csi_queue: countLimit(200).describe('Stanzas kept back for a client in the background (XEP-0352).'),
-    // A message rings all of them in its own transaction, and a trip writes at most 256 rows of the outbox.
-    devices_per_user: between(1, 250, 10).describe(
-      'Push registrations of one account, at most 250; the oldest gives way.',
+    // A trip writes at most 256 rows of the outbox. A message may ring the devices of its recipient, lower the numbers on
+    // those of its sender, and a retraction wakes the former and lowers theirs as well: three times so many.
+    devices_per_user: between(1, 80, 10).describe(
+      'Push registrations of one account, at most 80; the oldest gives way.',
     ),
     unread_per_user: countLimit(10_000).describe(
       'Unread messages of one account that are counted for its badge.',

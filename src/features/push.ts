@@ -1,11 +1,11 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
 import { callNews } from '../push/calls.ts'
-import { classify, isUpdate, type Proposal } from '../push/classify.ts'
-import { coalesce, holdPush, resumeHolds, sessionOf, stopWaiting } from '../routing/holds.ts'
+import { classify, isEncrypted, isUpdate, type Proposal } from '../push/classify.ts'
+import { coalesce, holdPush, resumeHolds, reword, sessionOf, stopWaiting } from '../routing/holds.ts'
 import { undoRinging } from '../routing/late.ts'
 import { notifyRule } from '../routing/notify-rule.ts'
 import { isQuiet } from '../routing/quiet.ts'
-import { showCount } from '../routing/read.ts'
+import { showCount, takeBack } from '../routing/read.ts'
 import type { Session } from '../routing/session.ts'
 import { chatId } from '../push/collapse.ts'
 import { type AccountState, type Connection, decide, type DeviceState } from '../push/decide.ts'
@@ -17,12 +17,14 @@ import type { Transit, Trip, World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { hasBody } from '../xmpp/message.ts'
+import { correctedId, hasBody, retractedId } from '../xmpp/message.ts'
 import { childText, type Element } from '../xmpp/xml.ts'
 
 /** Characters of a body that are kept for a payload of 4096 bytes. */
 const KEPT_TEXT = 4096
 const MINUTE = 60_000
+/** Rows of the outbox that one trip may write. */
+const OUTBOX_ROWS = 256
 /** Messages of one chat that come within this time after a burst are one push: the last. */
 const BURST_WAIT_MS = 5_000
 /** What a session says of its person when nobody is there (RFC 6121 §4.7.2.1). */
@@ -49,6 +51,7 @@ function settled(t: Transit, to: Jid, outcome: Outcome): void {
   if (!account) return
   const { el, from, kind } = t.stanza
   const id = t.storedId ?? t.given?.id ?? t.store.messages.nextId()
+  if (isUpdate(proposal.rule)) noteChange(t, account, el, from)
   const takers = kind === 'presence' && outcome === 'took' ? [...t.sessions.of(to.bare)] : t.takers
   consider(t, { account, el, from, id, proposal, outcome, takers })
 }
@@ -64,21 +67,81 @@ const isNothing = ({ kind, rule }: Proposal): boolean => kind === 'nothing' && !
 /** What was thought to be seen and was not rings after all, unless it did before. */
 function unseen(t: Trip, messages: readonly Given[]): void {
   if (!matters(t)) return
-  for (const { id, account, el, live } of messages) {
+  let rows = 0
+  for (const [i, given] of messages.entries()) {
+    const { id, account, el, live, arrived } = given
     const { from } = el.attrs
     const proposal = classify(el, t.config.push)
-    if (!live || from === undefined || isNothing(proposal)) continue
+    if (!live || arrived || from === undefined || isNothing(proposal)) continue
+    // It may ring each device and change the number on it; beside that the webhook is told, and its events.
+    const most = 2 * t.store.push.devices.of(account.id).length + 4
+    if (rows > 0 && rows + most > OUTBOX_ROWS) return t.soon((later) => unseen(later, messages.slice(i)))
+    rows += most
     if (t.store.push.rang(account.id, String(id))) {
       if (!isUsed(t, account.jid)) stopWaiting(t, account, String(id))
       continue
     }
+    const change = changed.get(given)
+    if (change && retractedId(change) !== undefined) {
+      suppress(t, account, id, 'retracted')
+      continue
+    }
     consider(t, { account, el, from: Jid.parse(from), id, proposal, outcome: 'held', takers: [] })
+    if (change) correct(t, account, change, Jid.parse(from))
   }
 }
 
 /** Whether somebody sits at one of the account's apps, as far as anybody knows. */
 const isUsed = (t: Trip, account: string): boolean =>
   useOf([...t.sessions.of(account)].filter(({ suspect }) => !suspect)) !== 'none'
+
+/** Messages that nobody has acknowledged, and what their sender has said of them since. */
+const changed = new WeakMap<Given, Element>()
+
+/** Who is thought to have a message may turn out not to: then its phones are told what has become of it. */
+function noteChange(t: Trip, account: Account, el: Element, from: Jid): void {
+  const ref = correctedId(el) ?? retractedId(el)
+  if (!ref || el.attrs.type === 'groupchat') return
+  for (const session of t.sessions.of(account.jid))
+    for (const { given } of session.unacked.values()) {
+      const { id, from: sender } = given.el.attrs
+      if (id !== ref || sender === undefined || Jid.parse(sender).bare !== from.bare) continue
+      const before = changed.get(given)
+      t.undo(() => (before ? changed.set(given, before) : changed.delete(given)))
+      changed.set(given, el)
+    }
+}
+
+/**
+ * XEP-0308 §4: what no phone was told yet is told in the new words, where its sender's bare JID is that of the
+ * correction. Of a room's messages the full JID would have to be the same, which is not known here.
+ */
+function correct(t: Trip, account: Account, el: Element, from: Jid): void {
+  const ref = correctedId(el)
+  if (!ref || el.attrs.type === 'groupchat') return
+  const id = t.store.unread.idOf(account.id, from.bare, ref)
+  if (id === undefined) return
+  const kind = isEncrypted(el) ? 'encrypted' : 'body'
+  reword(t, account, String(id), (device) => ({ kind, body: keptText(t, el, device) ?? null }))
+}
+
+/** The same of a retraction (XEP-0424 §5), which may find what rang only now, although it was there before. */
+function retract(t: Trip, account: Account, el: Element, from: Jid): void {
+  const ref = retractedId(el)
+  const id = ref ? t.store.unread.idOf(account.id, from.bare, ref) : undefined
+  if (id !== undefined) takeBack(t, account, from.bare, id)
+}
+
+function suppress(t: Trip, account: Account, id: number, rule: string): void {
+  t.store.events.together(() => {
+    for (const device of t.store.push.devices.of(account.id)) recordSuppressed(t, account, id, device, rule)
+  })
+}
+
+function recordSuppressed(t: Trip, account: Account, id: number, device: Device, rule: string): void {
+  const entry = { account: account.id, device: device.id, messageId: String(id), rule, at: t.now }
+  t.store.push.record({ ...entry, verdict: 'suppressed' })
+}
 
 interface Ring {
   readonly account: Account
@@ -96,6 +159,8 @@ function consider(t: Trip, ring: Ring): void {
   const { account, from, el, id, proposal, outcome } = ring
   // What one sends to oneself is no news.
   if (from.bare === account.jid) return
+  if (proposal.rule === 'correction') correct(t, account, el, from)
+  if (proposal.rule === 'retraction') retract(t, account, el, from)
   const seen = ring.takers.some((session) => !session.hibernating && !session.suspect)
   const devices = t.store.push.devices.of(account.id)
   if (devices.length > 0) {
@@ -107,7 +172,9 @@ function consider(t: Trip, ring: Ring): void {
       if (proposal.kind === 'badge') showCount(t, account)
     }
     const badge = t.store.unread.count(account.id)
-    for (const device of devices) decideFor(t, ring, device, { state, facts, badge })
+    t.store.events.together(() => {
+      for (const device of devices) decideFor(t, ring, device, { state, facts, badge })
+    })
   }
   if (t.store.events.wants('message.offline') && !seen && outcome !== 'none' && hasBody(el))
     t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))
@@ -146,10 +213,7 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }:
   const { hold, inactive_wait } = t.config.push
   const waits = { elsewhere: hold, inactive: inactive_wait }
   const { verdict, rule, until } = decide(deviceState, { ...state, elsewhere }, waits, t.now)
-  if (verdict === 'suppress') {
-    const entry = { account: account.id, device: device.id, messageId: String(id), rule, at: t.now }
-    return t.store.push.record({ ...entry, verdict: 'suppressed' })
-  }
+  if (verdict === 'suppress') return recordSuppressed(t, account, id, device, rule)
   const push = pushOf(t, ring, device, badge)
   // It may replace an older one of the chat, and what it changes is not the number.
   if (ring.proposal.kind === 'silent')
@@ -217,7 +281,18 @@ function isReferred(el: Element, jid: string): boolean {
   )
 }
 
-/** The outbox row; what the app's policy hides is not even written down. */
+/** What the app's policy hides is not even written down. */
+function kept(t: Trip, device: Device | undefined): ReturnType<typeof keeps> {
+  if (!device) return { names: true, body: true }
+  const policy = t.config.push.apps.find(({ topic }) => topic === device.topic)?.body ?? 'sender'
+  return keeps(policy, device.options)
+}
+
+function keptText(t: Trip, el: Element, device: Device | undefined): string | undefined {
+  return kept(t, device).body ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
+}
+
+/** The outbox row. */
 function pushOf(
   t: Trip,
   ring: Ring,
@@ -225,9 +300,6 @@ function pushOf(
   badge: number,
 ): NewPush & Pick<Ring, 'account'> {
   const { account, el, from, id, proposal } = ring
-  const policy = t.config.push.apps.find((app) => app.topic === device?.topic)?.body ?? 'sender'
-  const kept = !device || keeps(policy, device.options).body
-  const body = kept ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
   return {
     account,
     device,
@@ -235,7 +307,9 @@ function pushOf(
     collapseId: String(id),
     kind: proposal.rule,
     sender: from.bare,
-    body,
+    body: keptText(t, el, device),
+    // XEP-0045: who speaks in a room is its resource.
+    nick: el.attrs.type === 'groupchat' && kept(t, device).names ? from.resource : undefined,
     badge,
     call: callNews(el, from.toString())?.call,
     now: t.now,

@@ -4,7 +4,7 @@
  * it. Every timer is our own: Bun's stream timeouts fire late, and a dead peer never fires anything.
  */
 import http2 from 'node:http2'
-import { isIP, type Socket } from 'node:net'
+import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import type { Clock } from '../store/clock.ts'
 import { parseAnswer } from './apns-reasons.ts'
@@ -38,6 +38,15 @@ export const LINK_TIMES: LinkTimes = {
   lateMs: 5_000,
   pingMs: 5_000,
   lastStreamId: 2 ** 30,
+}
+
+export interface LinkOptions {
+  readonly clock: Clock
+  readonly times: LinkTimes
+  readonly firstAlone: boolean
+  /** Without it the system's resolver is asked, at each connect: Bun's own memory of names does not stand before it. */
+  readonly lookup?: LookupFunction | undefined
+  readonly tunnel?: Socket
 }
 
 export interface Answer {
@@ -104,15 +113,16 @@ export class Link {
   constructor(
     origin: string,
     tls: LinkTls,
-    private readonly options: { clock: Clock; times: LinkTimes; firstAlone: boolean; tunnel?: Socket },
+    private readonly options: LinkOptions,
     private readonly events: LinkEvents,
   ) {
     this.#proven = !options.firstAlone
     this.#heard = options.clock.monotonic()
-    const { tunnel } = options
+    const { tunnel, lookup } = options
     this.#session = http2.connect(origin, {
       ...tls,
       ...(tunnel ? { createConnection: () => secured(tunnel, origin, tls) } : {}),
+      ...(lookup ? { lookup } : {}),
       ...PATIENCE,
       settings: { enablePush: false },
     })

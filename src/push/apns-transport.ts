@@ -3,7 +3,7 @@
  * those that Apple told us to leave and that still finish. Requests that were surely not processed are sent again at
  * once and unseen; everything else is told to the caller, who knows about expirations.
  */
-import type { Socket } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import type { Clock, Random } from '../store/clock.ts'
 import {
   type Answer,
@@ -22,6 +22,8 @@ export interface TransportOptions {
   readonly tls: LinkTls
   /** http:// or https:// address of a proxy that knows CONNECT. */
   readonly proxy?: string | undefined
+  /** Finds the address of Apple's name, or of the proxy's, anew for each connection. */
+  readonly lookup?: LookupFunction | undefined
   /** Token authentication: the first request on a connection goes alone. */
   readonly firstAlone: boolean
   readonly clock: Clock
@@ -55,6 +57,7 @@ export class ApnsTransport {
   readonly #options: TransportOptions
   readonly #times: TransportTimes
   readonly #links = new Set<Link>()
+  readonly #cameOver = new WeakMap<Answer, Link>()
   readonly #queue: Job[] = []
   #head = 0
   #current: Link | undefined
@@ -86,9 +89,12 @@ export class ApnsTransport {
     })
   }
 
-  /** The connection is of no more use (an answer said so): the next request opens a new one. */
-  reconnect(cause: string): void {
-    this.#current?.leave(cause)
+  /**
+   * The connection that gave this answer is of no more use: the next request opens a new one, unless that is there
+   * already because of an earlier such answer.
+   */
+  reconnect(answer: Answer, cause: string): void {
+    this.#cameOver.get(answer)?.leave(cause)
   }
 
   /** Ends every connection; what is on the wire gets `ms` to finish, what waits is given back untouched. */
@@ -150,6 +156,7 @@ export class ApnsTransport {
     link.start(job.headers, job.body, (result) => {
       if (!(result instanceof TransportError)) {
         this.#failures = 0
+        this.#cameOver.set(result, link)
         job.resolve(result)
       } else if (result.processed === 'no' && job.refused++ < REFUSALS && !this.#stopped) {
         this.#enqueue(job)
@@ -161,10 +168,10 @@ export class ApnsTransport {
 
   #connect(): void {
     if (this.#cancelBackoff || this.#stopped || this.#tunnelling) return
-    const { proxy, origin, clock } = this.#options
+    const { proxy, origin, clock, lookup } = this.#options
     if (proxy === undefined) return this.#open()
     this.#tunnelling = true
-    openTunnel(proxy, origin, this.#times.connectMs, clock).then(
+    openTunnel(proxy, origin, this.#times.connectMs, clock, lookup).then(
       (tunnel) => {
         this.#tunnelling = false
         if (this.#stopped) tunnel.destroy()
@@ -178,7 +185,7 @@ export class ApnsTransport {
   }
 
   #open(tunnel?: Socket): void {
-    const { clock, origin, tls, firstAlone, log } = this.#options
+    const { clock, origin, tls, firstAlone, log, lookup } = this.#options
     let wasReady = false
     const events: LinkEvents = {
       room: (link) => {
@@ -201,7 +208,7 @@ export class ApnsTransport {
       this.#current = new Link(
         origin,
         tls,
-        { clock, times: this.#times, firstAlone, ...(tunnel ? { tunnel } : {}) },
+        { clock, times: this.#times, firstAlone, lookup, ...(tunnel ? { tunnel } : {}) },
         events,
       )
       this.#links.add(this.#current)

@@ -4,6 +4,7 @@
  * the dispatcher's business.
  */
 import { createHash } from 'node:crypto'
+import type { LookupFunction } from 'node:net'
 import type { Clock, Random } from '../store/clock.ts'
 import { type ApnsRequest, Composer } from './apns-composer.ts'
 import type { ApnsApp, Environment } from './apns-credentials.ts'
@@ -36,6 +37,8 @@ export interface ApnsOptions {
   readonly tokens: TokenStore
   /** [push] proxy */
   readonly proxy?: string | undefined
+  /** In place of the system's resolver. */
+  readonly lookup?: LookupFunction | undefined
   readonly clock: Clock
   readonly random: Random
   readonly times?: Partial<TransportTimes>
@@ -187,7 +190,7 @@ export class ApnsSender {
     const rule = ruleFor(answer.status, reason)
     const bad = answer.status === 500 ? (this.#bad.get(transport) ?? 0) + 1 : 0
     this.#bad.set(transport, bad % BAD_IN_A_ROW)
-    if (rule.reconnect || bad === BAD_IN_A_ROW) transport.reconnect(reason ?? String(answer.status))
+    if (rule.reconnect || bad === BAD_IN_A_ROW) transport.reconnect(answer, reason ?? String(answer.status))
     if (rule.bug)
       this.#options.log?.('Apple refused a request as malformed', { reason, status: answer.status })
     return {
@@ -202,7 +205,7 @@ export class ApnsSender {
   }
 
   #add(app: ApnsApp, environment: Environment): void {
-    const { clock, random, times, log, proxy } = this.#options
+    const { clock, random, times, log, proxy, lookup } = this.#options
     const origin = app.endpoint ?? HOSTS[environment]
     const { credential } = app
     const who =
@@ -220,6 +223,7 @@ export class ApnsSender {
         tls,
         firstAlone,
         proxy,
+        lookup,
         clock,
         random,
         times: times ?? {},

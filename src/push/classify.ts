@@ -2,7 +2,7 @@
  * What a stanza means to a phone that sleeps: one table, first match wins. `belfry push rules` and the documentation
  * print it, so `what` is written for people. Pure: an Element in, a proposal out; decide.ts has the last word.
  */
-import { retractedId } from '../xmpp/message.ts'
+import { correctedId, retractedId } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { child, childText, type Element, elements } from '../xmpp/xml.ts'
 
@@ -101,8 +101,11 @@ export const PUSH_RULES: readonly PushRule[] = [
   chosen('retractions', rule('badge', 'retraction', 'A message was taken back (XEP-0424)', isRetraction)),
   chosen(
     'corrections',
-    rule('nothing', 'correction', 'A message was corrected (XEP-0308)', (el) =>
-      has(el, 'replace', 'urn:xmpp:message-correct:0'),
+    rule(
+      'nothing',
+      'correction',
+      'A message was corrected (XEP-0308)',
+      (el) => correctedId(el) !== undefined,
     ),
   ),
   rule('nothing', 'key-transport', 'OMEMO keys without a message', (el) => {

@@ -5,11 +5,15 @@ import { alike, mergedId } from './collapse.ts'
 export class Crowd {
   readonly #newest = new Map<string, Job>()
 
-  /** Returns the older of two that are alike; the newer stands for it, under an id that both could have. */
-  add(job: Job): { older: Job; newer: Job } | undefined {
+  /**
+   * Returns the older of two that are alike; the newer stands for it, under an id that both could have. What is taken
+   * back stands for nobody.
+   */
+  add(job: Job, isRecalled: (id: number) => boolean): { older: Job; newer: Job } | undefined {
     const key = alike(job)
     if (key === undefined) return undefined
-    const other = this.#newest.get(key)
+    const known = this.#newest.get(key)
+    const other = known && !isRecalled(known.id) ? known : undefined
     const [older, newer] = other && other.id > job.id ? [job, other] : [other, job]
     this.#newest.set(key, newer)
     if (!older || older === newer) return undefined

@@ -7,6 +7,7 @@ import { getLogger } from '../log.ts'
 import { pushQueue, pushUnderWay } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Job, Push } from '../store/push.ts'
+import { Afterthoughts } from './afterthoughts.ts'
 import { type Answer, recordAnswer } from './answer.ts'
 import { Crowd } from './crowd.ts'
 import { Lane, type LaneState } from './lane.ts'
@@ -48,12 +49,11 @@ export class Dispatcher {
   readonly #lanes = new Map<string, Lane>()
   readonly #inFlight = new Map<Provider, number>()
   /** Rows in memory by id: waiting, delayed or under way. */
-  readonly #held = new Map<number, { readonly due: number; cancel: () => void }>()
+  readonly #held = new Map<number, { readonly job: Job; readonly due: number; cancel: () => void }>()
   #refilling = false
   #missed = false
   readonly #underWay = new Set<number>()
-  /** Rows that are taken back although they are here. */
-  readonly #recalled = new Set<number>()
+  readonly #afterthoughts = new Afterthoughts()
   readonly #crowd = new Crowd()
   readonly #deviceUntil = new Map<number, number>()
   #answers: Answer[] = []
@@ -74,6 +74,8 @@ export class Dispatcher {
     this.#running = true
     this.#options.push.queued = (job) => this.#take(job)
     this.#options.push.recall = (id) => this.#recall(id)
+    this.#options.push.reworded = (id, words) =>
+      this.#afterthoughts.reword(id, words, this.#held.get(id)?.job, this.#refilling)
     this.notify()
   }
 
@@ -122,11 +124,10 @@ export class Dispatcher {
   /** Starts nothing new, lets what is under way finish for up to `drainMs`, and records every answer that came. */
   async stop(drainMs: number): Promise<void> {
     this.#running = false
-    this.#options.push.queued = undefined
-    this.#options.push.recall = undefined
+    const { push, apns, webhook } = this.#options
+    push.queued = push.recall = push.reworded = undefined
     for (const held of this.#held.values()) held.cancel()
     for (const lane of this.#lanes.values()) lane.stop()
-    const { apns, webhook } = this.#options
     await Promise.all([apns?.stop(drainMs), webhook?.stop(drainMs)])
     if ([...this.#inFlight.values()].every((n) => n === 0) && this.#answers.length === 0 && !this.#recording)
       return
@@ -142,8 +143,12 @@ export class Dispatcher {
   /** Its row is about to be deleted: it must not be sent from memory either. */
   #recall(id: number): (() => void) | undefined {
     if (this.#underWay.has(id)) return undefined
-    if (this.#held.has(id) || (id > this.#lastId && !this.#behind)) this.#recalled.add(id)
-    return () => this.#recalled.delete(id)
+    return this.#comes(id) || this.#refilling ? this.#afterthoughts.recall(id) : () => undefined
+  }
+
+  /** Whether a row is here or will be handed over; others are only in the table. */
+  #comes(id: number): boolean {
+    return this.#held.has(id) || (id > this.#lastId && !this.#behind)
   }
 
   #take(job: Job): void {
@@ -175,9 +180,10 @@ export class Dispatcher {
           if (!this.#running) return
           for (const job of jobs) {
             this.#lastId = job.id
-            this.#hold(job)
+            this.#hold(this.#afterthoughts.apply(job))
           }
           this.#behind = jobs.length === limit || this.#missed
+          this.#afterthoughts.paged((id) => this.#comes(id))
           this.notify()
         },
         (error: unknown) => {
@@ -191,7 +197,7 @@ export class Dispatcher {
   }
 
   #hold(job: Job): void {
-    this.#held.set(job.id, { due: dueOf(job), cancel: () => undefined })
+    this.#held.set(job.id, { job, due: dueOf(job), cancel: () => undefined })
     this.#lane(job)?.push(job)
   }
 
@@ -249,7 +255,7 @@ export class Dispatcher {
   /** Why it is not sent now although its turn has come. */
   #hinder(job: Job): Result | undefined {
     const now = this.#options.clock.now()
-    if (this.#recalled.delete(job.id)) return { is: 'drop', reason: 'Withdrawn' }
+    if (this.#afterthoughts.meet(job.id)) return { is: 'drop', reason: 'Withdrawn' }
     if (job.expiresAt <= now) return { is: 'drop', reason: 'Expired' }
     if (!job.device) return undefined
     if (now - job.createdAt > STALE_MS || job.attempts > 0) {
@@ -316,7 +322,7 @@ export class Dispatcher {
 
   /** Of what waits for a busy phone the newest of each chat is enough; true where `job` is not it. */
   #merge(job: Job, lane: Lane): boolean {
-    const merged = this.#crowd.add(job)
+    const merged = this.#crowd.add(job, (id) => this.#afterthoughts.isRecalled(id))
     if (!merged) return false
     const { older, newer } = merged
     this.#held.get(older.id)?.cancel()

@@ -1,5 +1,5 @@
 /** A tunnel through an HTTP proxy (CONNECT, RFC 9110 §9.3.6) for connections to Apple. */
-import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Clock } from '../store/clock.ts'
 
@@ -7,14 +7,21 @@ import type { Clock } from '../store/clock.ts'
 const LONGEST = 8_192
 
 /** The socket behind the proxy's 2xx, with nothing read from it yet. Rejects with a sentence that names the proxy. */
-export function openTunnel(proxy: string, target: string, ms: number, clock: Clock): Promise<Socket> {
+export function openTunnel(
+  proxy: string,
+  target: string,
+  ms: number,
+  clock: Clock,
+  lookup?: LookupFunction,
+): Promise<Socket> {
   const via = new URL(proxy)
   const to = new URL(target)
   const authority = `${to.hostname}:${to.port || '443'}`
   const secure = via.protocol === 'https:'
   const host = via.hostname.replace(/^\[|\]$/g, '')
   const port = Number(via.port || (secure ? 443 : 80))
-  const socket = secure ? connectTls({ host, port, servername: host }) : connectTcp({ host, port })
+  const at = { host, port, ...(lookup ? { lookup } : {}) }
+  const socket = secure ? connectTls({ ...at, servername: host }) : connectTcp(at)
   return new Promise((resolve, reject) => {
     const fail = (why: string, cause?: unknown): void => {
       stop()

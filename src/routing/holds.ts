@@ -1,6 +1,8 @@
 /** Pushes that are held back: their clocks, and what becomes of them when their time is over. */
 import type { HeldPush, PhonePush } from '../store/held.ts'
 import type { Account } from '../store/accounts.ts'
+import type { Device } from '../store/devices.ts'
+import type { Words } from '../store/push.ts'
 import type { Trip } from './transit.ts'
 
 /** An app whose session has this key: what it registered under (XEP-0388's user-agent id, else the resource). */
@@ -32,10 +34,12 @@ export function withdraw(
   rule: string,
   from = 0,
 ): void {
-  for (const waiting of t.store.held.waitingOf(account.id, sender)) {
-    const id = Number(waiting.message_id)
-    if (isOfMessage(waiting) && id <= upTo && id >= from) drop(t, waiting, 'withdrawn', rule)
-  }
+  t.store.events.together(() => {
+    for (const waiting of t.store.held.waitingOf(account.id, sender)) {
+      const id = Number(waiting.message_id)
+      if (isOfMessage(waiting) && id <= upTo && id >= from) drop(t, waiting, 'withdrawn', rule)
+    }
+  })
 }
 
 /** The same of one message, for the devices that `from` chooses. Within a trip. */
@@ -46,8 +50,19 @@ export function withdrawFrom(
   rule: string,
   from: (waiting: HeldPush) => boolean,
 ): void {
-  for (const waiting of t.store.held.waitingAbout(account.id, messageId))
-    if (isOfMessage(waiting) && from(waiting)) drop(t, waiting, 'withdrawn', rule)
+  t.store.events.together(() => {
+    for (const waiting of t.store.held.waitingAbout(account.id, messageId))
+      if (isOfMessage(waiting) && from(waiting)) drop(t, waiting, 'withdrawn', rule)
+  })
+}
+
+/** What phones were not told yet of a message is told in other words. Within a trip. */
+export function reword(t: Trip, account: Account, messageId: string, words: (device: Device) => Words): void {
+  for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
+    if (waiting.kind !== 'body' && waiting.kind !== 'encrypted') continue
+    const device = t.store.push.devices.of(account.id).find(({ id }) => id === waiting.device_id)
+    if (device) t.store.held.reword(waiting, words(device))
+  }
 }
 
 /** A call rings on its own terms, and a number is told for its own sake. */
@@ -55,8 +70,10 @@ const isOfMessage = ({ kind }: HeldPush): boolean => kind !== 'badge' && !kind.s
 
 /** What waited for another device need not: nobody is there after all. Within a trip. */
 export function stopWaiting(t: Trip, account: Account, messageId: string): void {
-  for (const waiting of t.store.held.waitingAbout(account.id, messageId))
-    if (waiting.hold === 'other-device-active') expire(t, waiting.id)
+  t.store.events.together(() => {
+    for (const waiting of t.store.held.waitingAbout(account.id, messageId))
+      if (waiting.hold === 'other-device-active') expire(t, waiting.id)
+  })
 }
 
 /** A newer one of the same chat takes the place of those that wait for the end of a burst. */

@@ -34,19 +34,21 @@ export function showCount(t: Trip, account: Account): void {
 function tell(t: Trip, account: Account, needs: (shown: number, badge: number) => boolean): void {
   const { unread, push } = t.store
   const badge = unread.count(account.id)
-  for (const device of push.devices.of(account.id)) {
-    const session = sessionOf(t, account.jid, device.sessionKey)
-    if (session && !session.hibernating && !session.suspect && !session.inactive) {
-      // The app is open: it shows the number itself.
-      unread.tell(device.id, badge)
-      continue
+  t.store.events.together(() => {
+    for (const device of push.devices.of(account.id)) {
+      const session = sessionOf(t, account.jid, device.sessionKey)
+      if (session && !session.hibernating && !session.suspect && !session.inactive) {
+        // The app is open: it shows the number itself.
+        unread.tell(device.id, badge)
+        continue
+      }
+      if (!needs(unread.told(device.id), badge) || waits(t, account, device.id)) continue
+      const until = t.now + BADGE_WAIT_MS
+      const expiresAt = t.now + t.config.push.expiration
+      const what = { messageId: 'badge', collapseId: 'badge', kind: 'badge', sender: account.jid }
+      holdPush(t, { account, device, ...what, badge, now: t.now, expiresAt }, 'badge', until)
     }
-    if (!needs(unread.told(device.id), badge) || waits(t, account, device.id)) continue
-    const until = t.now + BADGE_WAIT_MS
-    const expiresAt = t.now + t.config.push.expiration
-    const what = { messageId: 'badge', collapseId: 'badge', kind: 'badge', sender: account.jid }
-    holdPush(t, { account, device, ...what, badge, now: t.now, expiresAt }, 'badge', until)
-  }
+  })
 }
 
 function waits(t: Trip, account: Account, device: number): boolean {

@@ -36,6 +36,17 @@ export interface EventRow {
   readonly expiresAt: number
 }
 
+/** What was decided about a device, or what its provider has answered. */
+export interface ToldVerdict {
+  readonly message: string
+  readonly device: string
+  readonly verdict: string
+  readonly rule: string
+  readonly reason: string | undefined
+}
+
+/** Verdicts in one row; what is above has another. */
+const VERDICTS = 250
 /** Rows between two counts of what waits. */
 const COUNT_EVERY = 1_000
 /** The same while there is no room. */
@@ -51,6 +62,8 @@ export class Events {
   readonly #jid
   readonly #waiting
   readonly #orphan: Write<{ id: number }>
+  /** Verdicts by account, while they are gathered. */
+  #gathered: Map<number, ToldVerdict[]> | undefined
   /** Rows until the next count, and whether that finds room. */
   #next = 0
   #full = false
@@ -93,6 +106,32 @@ export class Events {
       now,
       expiresAt: now + keep,
     })
+  }
+
+  /** Within a trip. */
+  verdict(account: number, verdict: ToldVerdict): void {
+    if (!this.wants('push.verdict')) return
+    const gathered = this.#gathered?.get(account)
+    if (gathered) gathered.push(verdict)
+    else if (this.#gathered) this.#gathered.set(account, [verdict])
+    else this.tell('push.verdict', account, { verdicts: [verdict] })
+  }
+
+  /**
+   * What `f` decides about the devices of an account is one row and one request, not one a device: a trip may write so
+   * many and no more. Nothing else that is told may happen in `f`, or it would overtake. Within a trip.
+   */
+  together(f: () => void): void {
+    if (this.#gathered) return f()
+    const gathered = (this.#gathered = new Map<number, ToldVerdict[]>())
+    try {
+      f()
+    } finally {
+      this.#gathered = undefined
+    }
+    for (const [account, verdicts] of gathered)
+      for (let first = 0; first < verdicts.length; first += VERDICTS)
+        this.tell('push.verdict', account, { verdicts: verdicts.slice(first, first + VERDICTS) })
   }
 
   jidOf(account: number): string {

@@ -4,7 +4,7 @@
  */
 import type { Account } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
-import type { NewPush, Push } from './push.ts'
+import type { NewPush, Push, Words } from './push.ts'
 
 /** Of a device, and of an account that is there. */
 export type PhonePush = NewPush & {
@@ -24,6 +24,7 @@ export interface HeldPush {
   readonly title: string | null
   readonly body: string | null
   readonly badge: number | null
+  readonly nick: string | null
   readonly expires_at: number
   /** ms since the epoch at which it is decided anew. */
   readonly next_at: number
@@ -36,6 +37,7 @@ export class Held {
   readonly #push: Push
   readonly #insert: Write<Record<string, string | number | null>>
   readonly #delete: Write<{ id: number; state: string }>
+  readonly #reword: Write<{ id: number; kind: string; body: string | null }>
 
   constructor(db: Db, push: Push) {
     this.#db = db
@@ -43,10 +45,11 @@ export class Held {
     this.#insert = rawWriter(
       db,
       `INSERT INTO outbox (id, account_id, device_id, state, message_id, apns_id, collapse_id, kind, sender, title, body,
-         badge, created_at, expires_at, next_at, hold)
+         badge, nick, created_at, expires_at, next_at, hold)
        VALUES ($id, $account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
-         $badge, $now, $expires, $until, $hold)`,
+         $badge, $nick, $now, $expires, $until, $hold)`,
     )
+    this.#reword = rawWriter(db, `UPDATE outbox SET kind = $kind, body = $body WHERE id = $id`)
     this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = $state`)
   }
 
@@ -64,6 +67,7 @@ export class Held {
       title: push.title ?? null,
       body: push.body ?? null,
       badge: push.badge ?? null,
+      nick: push.nick ?? null,
       now: push.now,
       expires: push.expiresAt,
       until,
@@ -128,9 +132,16 @@ export class Held {
       title: held.title ?? undefined,
       body: held.body ?? undefined,
       badge,
+      nick: held.nick ?? undefined,
       now,
       expiresAt: held.expires_at,
     })
+  }
+
+  /** It says something else, unless it has left; what Apple asks for again then comes in the new words. Within a trip. */
+  reword({ id }: HeldPush, words: Words): void {
+    this.#reword({ id, ...words })
+    this.#db.turn.after(() => this.#push.reworded?.(id, words))
   }
 
   /** It never goes; false where it is gone already. Within a trip. */

@@ -73,6 +73,9 @@ export type Job = Omit<typeof outbox.$inferSelect, 'state' | 'deviceId' | 'hold'
   device: Device | undefined
 }
 
+/** What a push says. */
+export type Words = Pick<Job, 'kind' | 'body'>
+
 export interface NewPush {
   /** Its id is null where an event outlives it. */
   readonly account: { readonly id: number | null; readonly jid: string }
@@ -99,6 +102,8 @@ export class Push {
   queued: ((job: Job) => void) | undefined
   /** Set by the dispatcher: it never sends this row; returns how to undo that, or undefined where it is too late. */
   recall: ((id: number) => (() => void) | undefined) | undefined
+  /** Set by the dispatcher: hears of each row whose words are others now, once that is on disk. */
+  reworded: ((id: number, words: Words) => void) | undefined
 
   readonly #db: Db
   #lastRow: number
@@ -283,7 +288,7 @@ export class Push {
     const { account, device, messageId: message, verdict, rule, reason } = entry
     pushVerdicts.inc({ verdict, rule })
     if (device !== undefined)
-      this.#events.tell('push.verdict', account, { message, device: String(device), verdict, rule, reason })
+      this.#events.verdict(account, { message, device: String(device), verdict, rule, reason })
   }
 
   /** Whether a message has rung or is about to: for what is decided about it a second time. */

@@ -48,6 +48,12 @@ export function retractedId(el: Element): string | undefined {
   return fastened && child(fastened, 'retract', 'urn:xmpp:message-retract:0') && (fastened.attrs.id ?? '')
 }
 
+/** The id of the message that this one corrects (XEP-0308 §3); undefined for any other message. */
+export function correctedId(el: Element): string | undefined {
+  const replace = child(el, 'replace', 'urn:xmpp:message-correct:0')
+  return replace && (replace.attrs.id ?? '')
+}
+
 /** What an archive answers with (XEP-0313 §4.2), of whatever version: clients know older ones. */
 export function isArchiveResult({ name, attrs }: Element): boolean {
   return (name === 'result' || name === 'fin') && (attrs.xmlns?.startsWith('urn:xmpp:mam:') ?? false)

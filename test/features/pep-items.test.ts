@@ -13,6 +13,7 @@ import {
   pubsub,
   refused,
   subscribe,
+  tuned,
 } from '../support/pubsub.ts'
 import { play } from '../support/world.ts'
 
@@ -38,8 +39,7 @@ test('XEP-0060 §7.1.2, §12.9: the same id at one node overwrites and is told, 
 
 test('XEP-0060 §12.4: no two notifications have one id', async () => {
   using p = play()
-  const { romeo, juliet } = await friends(p)
-  await publishes(juliet, 'tune', item('a'))
+  const { romeo, juliet } = await tuned(p)
   await romeo.asks('set', subscribe('tune', 'romeo@bix.org'), JULIET)
   for (const id of ['b', 'c', 'd']) await publishes(juliet, 'tune', item(id))
   const told = (await events(romeo)).map(({ id }) => id)

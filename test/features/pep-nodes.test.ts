@@ -18,6 +18,7 @@ import {
   pubsub,
   refused,
   subscribe,
+  tuned,
 } from '../support/pubsub.ts'
 import { play } from '../support/world.ts'
 
@@ -113,8 +114,7 @@ test('XEP-0060 §8.4.1: the node that a deletion names is deleted, and no other'
 
 test('XEP-0060 §4.1, §8.9.1.1, §8.9.1.2: affiliates are listed by their bare JIDs, and only those who are any', async () => {
   using p = play()
-  const { romeo, juliet } = await friends(p)
-  await publishes(juliet, 'tune', item('a'))
+  const { romeo, juliet } = await tuned(p)
   await romeo.asks('set', subscribe('tune', 'romeo@bix.org'), JULIET)
   const answer = await juliet.asks('get', owner(`<affiliations node='tune'/>`))
   expect(answer.toString()).toContain(

@@ -11,6 +11,7 @@ import {
   owner,
   publishes,
   pubsub,
+  tuned,
 } from '../support/pubsub.ts'
 import { play } from '../support/world.ts'
 
@@ -156,8 +157,7 @@ test('XEP-0163 §7.1: a subscription ends when its holder is moved to another gr
 
 test('XEP-0060 §8.2.5.1, XEP-0163 §7.1: options that close a node end the subscriptions of those who lose it', async () => {
   using p = play()
-  const { romeo, juliet } = await friends(p)
-  await publishes(juliet, 'tune', item('a'))
+  const { romeo, juliet } = await tuned(p)
   for (const actor of [romeo, juliet])
     await actor.asks('set', pubsub(`<subscribe node='tune' jid='${actor.jid}'/>`), JULIET)
   await juliet.asks('set', configuration('tune', { access_model: 'whitelist' }))

@@ -11,6 +11,7 @@ import {
   publishes,
   pubsub,
   PUBSUB,
+  tuned,
 } from '../support/pubsub.ts'
 import { play } from '../support/world.ts'
 
@@ -137,8 +138,7 @@ describe('what a publish-subscribe service refuses', () => {
   for (const [section, who, condition, type, xml] of cases)
     test(`${section}: ${condition}`, async () => {
       using p = play()
-      const { romeo, juliet } = await friends(p)
-      await publishes(juliet, 'tune', item('a'))
+      const { romeo, juliet } = await tuned(p)
       await publishes(juliet, 'secret', item('a'), { access_model: 'whitelist' })
       await (who === 'owner' ? juliet : romeo).isRefused(condition, type, xml, JULIET)
     })

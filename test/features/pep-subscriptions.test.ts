@@ -14,6 +14,7 @@ import {
   pubsub,
   refused,
   subscribe,
+  tuned,
   unsubscribe,
 } from '../support/pubsub.ts'
 import { play } from '../support/world.ts'
@@ -39,8 +40,7 @@ test('XEP-0060 §6.1.3.2, §6.1.3.3: each access model refuses a subscriber in i
 
 test('XEP-0060 §6.1.2, §6.1.6: each address has one subscription, and asking again tells of it', async () => {
   using p = play()
-  const { romeo, juliet } = await friends(p)
-  await publishes(juliet, 'tune', item('a'))
+  const { romeo, juliet } = await tuned(p)
   for (const jid of ['romeo@bix.org', 'romeo@bix.org/orchard', 'romeo@bix.org', 'romeo@bix.org/orchard']) {
     const answer = await romeo.asks('set', subscribe('tune', jid), JULIET)
     expect(answer.toString()).toContain(`<subscription node="tune" jid="${jid}" subscription="subscribed"/>`)
@@ -70,8 +70,7 @@ test('XEP-0060 §5.6: whoever asks sees all of his, by bare JID and by full one,
 
 test('XEP-0060 §6.2.2, §6.2.3.3: everyone ends his own subscriptions, under any of his addresses, and no other', async () => {
   using p = play()
-  const { romeo, juliet } = await friends(p)
-  await publishes(juliet, 'tune', item('a'))
+  const { romeo, juliet } = await tuned(p)
   await juliet.asks('set', subscribe('tune', JULIET))
   await romeo.asks('set', subscribe('tune', 'romeo@bix.org/elsewhere'), JULIET)
   for (const jid of [JULIET, 'juliet@bix.org/balcony', 'romeo@other.example', ''])
@@ -100,8 +99,7 @@ test('XEP-0060 §4.2: news go to whoever is subscribed, and to nobody else', asy
 
 test('XEP-0060 §8.8.1.1, §8.8.1.2: the owner sees who is subscribed, and not who was', async () => {
   using p = play()
-  const { romeo, juliet } = await friends(p)
-  await publishes(juliet, 'tune', item('a'))
+  const { romeo, juliet } = await tuned(p)
   const list = async () => {
     const found = child(await juliet.asks('get', owner(`<subscriptions node='tune'/>`)), 'pubsub', OWNER)
     const all = found && child(found, 'subscriptions')

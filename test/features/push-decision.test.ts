@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
-  atDesk,
   type Cast,
   cast,
   chat,
+  deskInUse,
   kinds,
   PUSH,
   RATES,
@@ -20,8 +20,7 @@ import { type Play, play } from '../support/world.ts'
 describe('another device is in use', () => {
   test('the phone waits, and rings when the time is over', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     await says(romeo, chat('hist!'), desk)
     expect(p.pushed).toEqual([])
     p.clock.advance(29_999)
@@ -40,8 +39,7 @@ describe('another device is in use', () => {
   for (const [what, payload] of readings)
     test(`${what} there: it does not ring`, async () => {
       using p = play({ toml: PUSH })
-      const { romeo } = await cast(p)
-      const desk = await atDesk(p)
+      const { romeo, desk } = await deskInUse(p)
       await says(romeo, chat('hist!', 'm1'), desk)
       desk.sends(`<message to='romeo@bix.org' type='chat'>${payload('m1')}</message>`)
       await desk.settles()
@@ -53,8 +51,7 @@ describe('another device is in use', () => {
 
   test('a displayed mark (XEP-0490) there: it does not ring', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     romeo.sends(chat('hist!'))
     const id = (await desk.next()).children
       .flatMap((node) => (typeof node !== 'string' && node.name === 'stanza-id' ? [node.attrs.id] : []))
@@ -71,8 +68,7 @@ describe('another device is in use', () => {
 
   test('a mark of an older message leaves the newer one to ring', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     await says(romeo, chat('one', 'm1'), desk)
     await says(romeo, chat('two', 'm2'), desk)
     desk.sends(
@@ -86,8 +82,7 @@ describe('another device is in use', () => {
 
   test('a desk in the background holds nothing back', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     desk.sends(`<inactive xmlns='urn:xmpp:csi:0'/>`)
     await desk.settles()
     await says(romeo, chat('hist!'), desk)
@@ -102,8 +97,7 @@ describe('another device is in use', () => {
   ] as const)
     test(`tigase:push:away:0: a desk that says ${show} holds ${expected.length > 0 ? 'nothing' : 'the ring'} back${away === '' ? ' without it' : ''}`, async () => {
       using p = play({ toml: PUSH })
-      const { romeo } = await cast(p)
-      const desk = await atDesk(p)
+      const { romeo, desk } = await deskInUse(p)
       const enable = `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${'1'.repeat(64)}'${away}><priority xmlns='tigase:push:priority:0'/></enable>`
       const phone = await p.bound('juliet@bix.org/phone')
       await phone.asks('set', enable)
@@ -119,8 +113,7 @@ describe('another device is in use', () => {
 
   test('a call does not wait', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     await says(
       romeo,
       `<message to='juliet@bix.org' type='chat' id='c'><propose xmlns='urn:xmpp:jingle-message:0' id='c'/><store xmlns='urn:xmpp:hints'/></message>`,
@@ -135,8 +128,7 @@ describe('another device is in use', () => {
       let crashed = ''
       {
         using p = play({ toml: PUSH, file: join(dir, 'belfry.db') })
-        const { romeo } = await cast(p)
-        const desk = await atDesk(p)
+        const { romeo, desk } = await deskInUse(p)
         await says(romeo, chat('hist!'), desk)
         crashed = p.crash()
       }
@@ -245,8 +237,7 @@ describe('the badge', () => {
 
   test('XEP-0424 §5: taken back while it waits, it does not ring', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     await says(romeo, chat('one', 'm1'), desk)
     await says(romeo, chat('two', 'm2'), desk)
     await says(
@@ -262,8 +253,7 @@ describe('the badge', () => {
 
   test('a phone that was told nothing is told nothing', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     await says(romeo, chat('one', 'm1'), desk)
     desk.sends(
       `<message to='romeo@bix.org' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='m1'/></message>`,
@@ -496,4 +486,30 @@ test('two phones: the one that is open is spared, the other waits for it', async
   p.clock.advance(30_000)
   await settle(p)
   expect(p.pushed).toHaveLength(1)
+})
+
+describe('who speaks in a room (XEP-0045)', () => {
+  // Rooms are not there yet; a stanza of theirs looks like this.
+  const speaks = (to: string) =>
+    `<message to='juliet@bix.org/${to}' type='groupchat' id='g1'><body>hist!</body></message>`
+
+  for (const [policy, nick] of [
+    ['sender', 'orchard'],
+    ['none', null],
+  ] as const)
+    test(`${policy}: ${nick ?? 'nobody'} is named, after a hold as well`, async () => {
+      using p = play({ toml: `${PUSH}\nbody = "${policy}"` })
+      const { romeo, desk } = await deskInUse(p)
+      await says(romeo, speaks('desk'), desk)
+      p.clock.advance(30_000)
+      await settle(p)
+      expect(p.pushed).toMatchObject([{ sender: 'romeo@bix.org', nick, body: null }])
+    })
+
+  test('and in a chat nobody', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    await says(romeo, chat('hist!'))
+    expect(p.pushed).toMatchObject([{ nick: null }])
+  })
 })

@@ -1,29 +1,34 @@
 /** What becomes of a ring when the message turns out to have been seen: late acks, apps that come back, other devices. */
 import { describe, expect, test } from 'bun:test'
+import type { Feature } from '../../src/routing/feature.ts'
+import { confirm } from '../../src/routing/unacked.ts'
 import {
   acks,
   areSent,
-  atDesk,
   cast,
   chat,
   count,
+  deskInUse,
   kinds,
   manages,
   PUSH,
   RATES,
+  rowsOfTrips,
   rung,
   says,
   settle,
+  silentDesk,
+  silentPhone,
   verdicts,
 } from '../support/phones.ts'
 import { play } from '../support/world.ts'
 
+const NAMES = Array.from({ length: 10 }, (_, i) => `phone${i}`)
+
 describe('a session that shows late that it has the message', () => {
   test('the desk is in doubt after sm.ack_timeout: the phone does not wait for it any longer', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
-    await manages(desk)
+    const { romeo } = await silentDesk(p)
     await says(romeo, chat('hist!'))
     p.clock.advance(9_999)
     await settle(p)
@@ -36,11 +41,38 @@ describe('a session that shows late that it has the message', () => {
     expect(p.pushed).toHaveLength(1)
   })
 
+  test('many messages and phones at once: all ring, and no trip writes more rows than it may', async () => {
+    const messages = Array.from({ length: 40 }, (_, i) => `m${i}`)
+    using p = play({ toml: PUSH })
+    const { romeo } = await silentDesk(p, NAMES)
+    for (const id of messages) await says(romeo, chat(id))
+    const rows = rowsOfTrips(p)
+    p.clock.advance(10_000)
+    for (let i = 0; i < 10; i++) await settle(p)
+    expect(p.pushed).toHaveLength(NAMES.length * messages.length)
+    expect(new Set(p.pushed.map(({ messageId, device }) => `${messageId} ${device?.id}`)).size).toBe(400)
+    expect(Math.max(...rows)).toBeLessThanOrEqual(256)
+  })
+
+  test('what is acknowledged between two such trips does not ring', async () => {
+    // After the second of the three trips that there would be.
+    const wakes: Feature = {
+      name: 'wakes',
+      xeps: [],
+      overdue: (t, session) => t.soon((later) => confirm(later, session)),
+    }
+    using p = play({ toml: PUSH, extra: [wakes] })
+    const { romeo } = await silentPhone(p)
+    for (let i = 0; i < 100; i++) await says(romeo, chat(`m${i}`))
+    p.clock.advance(10_000)
+    for (let i = 0; i < 10; i++) await settle(p)
+    expect(p.pushed).toHaveLength(84)
+    expect(p.store.push.counts().queued).toBe(0)
+  })
+
   test('another desk that is in use makes the phone wait on', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
-    await manages(desk)
+    const { romeo } = await silentDesk(p)
     const other = await p.online('juliet@bix.org/other')
     await says(romeo, chat('hist!'), other)
     p.clock.advance(10_000)
@@ -53,9 +85,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('after the phone has rung: the number on it goes down by a push that only changes it', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
-    await manages(desk)
+    const { romeo, desk } = await silentDesk(p)
     await says(romeo, chat('hist!'))
     p.clock.advance(10_000)
     await settle(p)
@@ -71,8 +101,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('but not where the apps tell what was read: then only that counts', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const desk = await atDesk(p)
+    const { romeo, desk } = await deskInUse(p)
     desk.sends(
       `<message to='romeo@bix.org' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='m0'/></message>`,
     )
@@ -107,9 +136,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('while its push still waits to be sent: it is taken back', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const phone = await p.online('juliet@bix.org/phone')
-    await manages(phone)
+    const { romeo, phone } = await silentPhone(p)
     await says(romeo, chat('hist!'))
     p.clock.advance(10_000)
     await settle(p)
@@ -122,9 +149,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('while its push is held: it is taken back as well', async () => {
     using p = play({ toml: RATES })
-    const { romeo } = await cast(p)
-    const phone = await p.online('juliet@bix.org/phone')
-    await manages(phone)
+    const { romeo, phone } = await silentPhone(p)
     for (const body of ['1', '2', '3', '4']) await says(romeo, chat(body))
     p.clock.advance(10_000)
     await settle(p)
@@ -138,9 +163,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('a push that is on the wire is not taken back', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const phone = await p.online('juliet@bix.org/phone')
-    await manages(phone)
+    const { romeo, phone } = await silentPhone(p)
     await says(romeo, chat('hist!'))
     p.clock.advance(10_000)
     await settle(p)
@@ -151,9 +174,7 @@ describe('a session that shows late that it has the message', () => {
 
   test('XEP-0198 §5: an app that comes back has shown what rang meanwhile', async () => {
     using p = play({ toml: PUSH })
-    const { romeo } = await cast(p)
-    const phone = await p.online('juliet@bix.org/phone')
-    const id = await manages(phone)
+    const { romeo, phone, id } = await silentPhone(p)
     phone.transport.destroy()
     await says(romeo, chat('hist!'))
     expect(rung(p)).toMatchObject([{ kind: 'body', badge: 1 }])

@@ -2,17 +2,21 @@
 import { describe, expect, test } from 'bun:test'
 import type { Actor } from '../support/actor.ts'
 import { PASSWORD } from '../support/actor.ts'
-import { chat, kinds, manages, PUSH, says, settle, verdicts } from '../support/phones.ts'
+import {
+  chat,
+  enableOf,
+  kinds,
+  leaves,
+  manages,
+  PUSH,
+  registers,
+  says,
+  settle,
+  verdicts,
+} from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
-const ENABLE = (n: number) =>
-  `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${String(n).repeat(64)}'/>`
 const AGENT = 'd4565fa7-4d72-4749-b3d3-740edbf87770'
-
-const gone = async (p: Play, actor: Actor): Promise<void> => {
-  actor.sends('</stream:stream>')
-  await settle(p)
-}
 
 /** Logs in by SASL2 and Bind 2, as an app with an id of its own; the resource is the server's. */
 async function agent(p: Play, id = AGENT): Promise<Actor> {
@@ -45,9 +49,7 @@ const ROWS: readonly Row[] = [
   {
     what: 'nobody is there',
     async stage(p) {
-      const phone = await p.online('juliet@bix.org/phone')
-      await phone.asks('set', ENABLE(1))
-      await gone(p, phone)
+      await registers(p)
       return undefined
     },
     says: [],
@@ -56,9 +58,7 @@ const ROWS: readonly Row[] = [
   {
     what: 'reconnect without enable: the same resource is the device',
     async stage(p) {
-      const phone = await p.online('juliet@bix.org/phone')
-      await phone.asks('set', ENABLE(1))
-      await gone(p, phone)
+      await registers(p)
       return p.online('juliet@bix.org/phone')
     },
     says: ['suppressed session-active'],
@@ -68,8 +68,8 @@ const ROWS: readonly Row[] = [
     what: 'reconnect without enable: the same user-agent id is the device, whatever its resource',
     async stage(p) {
       const phone = await agent(p)
-      await phone.asks('set', ENABLE(1))
-      await gone(p, phone)
+      await phone.asks('set', enableOf(1))
+      await leaves(p, phone)
       return agent(p)
     },
     says: ['suppressed session-active'],
@@ -79,8 +79,8 @@ const ROWS: readonly Row[] = [
     what: 'another app with another user-agent id is another device',
     async stage(p) {
       const phone = await agent(p)
-      await phone.asks('set', ENABLE(1))
-      await gone(p, phone)
+      await phone.asks('set', enableOf(1))
+      await leaves(p, phone)
       return agent(p, '00000000-0000-4000-8000-000000000001')
     },
     says: ['held other-device-active'],
@@ -90,7 +90,7 @@ const ROWS: readonly Row[] = [
     what: 'resume: the session is still the device’s',
     async stage(p) {
       const phone = await p.online('juliet@bix.org/phone')
-      await phone.asks('set', ENABLE(1))
+      await phone.asks('set', enableOf(1))
       const id = await manages(phone)
       phone.transport.destroy()
       await settle(p)
@@ -105,9 +105,7 @@ const ROWS: readonly Row[] = [
   {
     what: 'a new resource is another device, until it enables',
     async stage(p) {
-      const phone = await p.online('juliet@bix.org/phone')
-      await phone.asks('set', ENABLE(1))
-      await gone(p, phone)
+      await registers(p)
       return p.online('juliet@bix.org/renamed')
     },
     says: ['held other-device-active'],
@@ -116,11 +114,9 @@ const ROWS: readonly Row[] = [
   {
     what: 'a new resource that enables is the device from then on',
     async stage(p) {
-      const phone = await p.online('juliet@bix.org/phone')
-      await phone.asks('set', ENABLE(1))
-      await gone(p, phone)
+      await registers(p)
       const renamed = await p.online('juliet@bix.org/renamed')
-      await renamed.asks('set', ENABLE(1))
+      await renamed.asks('set', enableOf(1))
       return renamed
     },
     says: ['suppressed session-active'],
@@ -129,11 +125,9 @@ const ROWS: readonly Row[] = [
   {
     what: 'two phones, one open: it is spared, the other waits',
     async stage(p) {
-      const phone = await p.online('juliet@bix.org/phone')
-      await phone.asks('set', ENABLE(1))
-      await gone(p, phone)
+      await registers(p)
       const pad = await p.online('juliet@bix.org/pad')
-      await pad.asks('set', ENABLE(2))
+      await pad.asks('set', enableOf(2))
       return pad
     },
     says: ['held other-device-active', 'suppressed session-active'],
@@ -143,9 +137,7 @@ const ROWS: readonly Row[] = [
     what: 'two phones, both away: both ring',
     async stage(p) {
       for (const [n, name] of ['phone', 'pad'].entries()) {
-        const phone = await p.online(`juliet@bix.org/${name}`)
-        await phone.asks('set', ENABLE(n + 1))
-        await gone(p, phone)
+        await registers(p, name, n + 1)
       }
       return undefined
     },

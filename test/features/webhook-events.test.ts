@@ -8,6 +8,8 @@ import { EVENTS, type EventName, isEvent } from '../../src/config/events.ts'
 import { PUSH_RULES } from '../../src/push/classify.ts'
 import { setDisabled } from '../../src/routing/users.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
+import type { Actor } from '../support/actor.ts'
+import { rowsOfTrips } from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
 const wanted = (...names: EventName[]) =>
@@ -27,6 +29,15 @@ async function account(p: Play, jid: string) {
   const found = p.store.accounts.find(jid)
   if (!found) throw new Error(`no ${jid}`)
   return found
+}
+
+/** Registers that many phones of somebody, who then sits elsewhere and takes no messages there. */
+async function phones(p: Play, name: string, most: number): Promise<Actor> {
+  const phone = await p.bound(`${name}@bix.org/phone`)
+  const of = Buffer.from(name.slice(0, 2)).toString('hex')
+  for (let n = 0; n < most; n++) await phone.asks('set', enable(of + String(n).padStart(60, '0')))
+  phone.sends('</stream:stream>')
+  return p.bound(`${name}@bix.org/elsewhere`)
 }
 
 describe('accounts', () => {
@@ -131,6 +142,8 @@ describe('devices', () => {
 })
 
 describe('push verdicts', () => {
+  const verdicts = (...list: object[]) => ['push.verdict', 'juliet@bix.org', { verdicts: list }]
+
   test('each decision and each answer about a device, with its rule and without the text', async () => {
     using p = play({ toml: wanted('push.verdict') })
     const romeo = await p.online('romeo@bix.org/orchard')
@@ -148,11 +161,55 @@ describe('push verdicts', () => {
       for (const job of t.store.push.waiting(0, 10))
         if (job.device) t.store.push.done(job, 'sent', job.kind, undefined, t.now)
     })
-    expect(told(p)).toMatchObject([
-      ['push.verdict', 'juliet@bix.org', { device: '1', verdict: 'suppressed', rule: 'session-active' }],
-      ['push.verdict', 'juliet@bix.org', { device: '1', verdict: 'sent', rule: 'body' }],
+    const about = { message: expect.stringMatching(/^\d+$/) as string, device: '1' }
+    expect(told(p)).toEqual([
+      verdicts({ ...about, verdict: 'suppressed', rule: 'session-active' }),
+      verdicts({ ...about, verdict: 'sent', rule: 'body' }),
     ])
     expect(JSON.stringify(told(p))).not.toMatch(/live|"away"|romeo/)
+  })
+
+  test('those of one message are one event', async () => {
+    using p = play({ toml: `${wanted('push.verdict')}[limits]\nrates = false\n` })
+    const romeo = await p.online('romeo@bix.org/orchard')
+    await phones(p, 'juliet', 10)
+    const desk = await p.online('juliet@bix.org/desk')
+    romeo.sends(`<message to='juliet@bix.org' type='chat' id='m1'><body>hist!</body></message>`)
+    await romeo.settles()
+    await desk.settles()
+    expect(told(p)).toHaveLength(1)
+    const held = Array.from({ length: 10 }, () => expect.objectContaining({ verdict: 'held' }) as object)
+    expect(told(p)).toEqual([verdicts(...held)])
+    desk.sends(`<message to='romeo@bix.org' type='chat'><body>I hear</body></message>`)
+    await desk.settles()
+    const withdrawn = held.map(() => expect.objectContaining({ rule: 'read-elsewhere' }) as object)
+    expect(told(p).slice(1)).toEqual([verdicts(...withdrawn)])
+  })
+
+  test('and a trip writes no more rows of the outbox than it may, with as many devices as there may be', async () => {
+    const most = 80
+    const toml = `${wanted('message.offline', 'push.verdict')}[limits]\nrates = false\ndevices_per_user = ${most}\n`
+    using p = play({ toml: `${toml}[push]\nsimulator = true\nretractions = "silent"\n` })
+    const juliet = await phones(p, 'juliet', most)
+    const romeo = await phones(p, 'romeo', most)
+    const rows = rowsOfTrips(p)
+    const says = async (who: Actor, to: string, payload: string) => {
+      who.sends(`<message to='${to}@bix.org' type='chat' id='m1'>${payload}</message>`)
+      await who.settles()
+    }
+    await says(juliet, 'romeo', '<body>hist!</body>')
+    await says(romeo, 'juliet', `<propose xmlns='urn:xmpp:jingle-message:0' id='s1'/>`)
+    const before = rows.length
+    // He has read, her number goes down as his does, and her apps are woken.
+    await says(
+      romeo,
+      'juliet',
+      `<body>never mind</body><retract xmlns='urn:xmpp:message-retract:1' id='m1'/>`,
+    )
+    expect(Math.max(...rows.slice(before))).toBeGreaterThan(3 * most)
+    expect(Math.max(...rows)).toBeLessThanOrEqual(256)
+    const { errors } = parseConfig(`[limits]\ndevices_per_user = ${most + 1}\n`, 'x.toml')
+    expect(errors).toHaveLength(1)
   })
 
   test('the webhook’s own are not: or each word about it would need another', async () => {

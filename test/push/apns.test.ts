@@ -195,6 +195,20 @@ describe('a fault', () => {
     expect(sim.connections).toBe(2)
   })
 
+  test('answer that makes its connection useless leaves alone the one that has taken its place', async () => {
+    const sim = await apple()
+    const from = sender(sim)
+    await from.send(request(0))
+    const useless = { status: 503, reason: 'ServiceUnavailable' }
+    sim.script(useless, { ...useless, delayMs: 100 })
+    const [first, second] = [from.send(request(1)), from.send(request(2))]
+    expect((await first).reason).toBe('ServiceUnavailable')
+    expect((await from.send(request(3))).outcome).toBe('accepted')
+    expect((await second).reason).toBe('ServiceUnavailable')
+    expect((await from.send(request(4))).outcome).toBe('accepted')
+    expect(sim.connections).toBe(2)
+  })
+
   test('GOAWAY names its reason in the log', async () => {
     const sim = await apple()
     const left = Promise.withResolvers<unknown>()

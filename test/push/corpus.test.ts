@@ -1,6 +1,6 @@
 /**
  * What clients really send, classified. Each stanza has the elements and attributes of the code that builds it, in its
- * order; the source is named by repository, commit, file and lines. The sender's address is the server's to add.
+ * order; the source is named by repository, commit, file and lines. Most leave the sender's address to the server.
  */
 import { describe, expect, test } from 'bun:test'
 import { classify } from '../../src/push/classify.ts'
@@ -168,22 +168,41 @@ const MARTIN: readonly Specimen[] = [
   },
 ]
 
-/** conversejs/converse.js, as its own tests expect what it sends. */
+/** conversejs/converse.js 976f6a8, src/headless/shared/model-with-messages.js:1042–1074: to, type, id, then the body. */
+const converse = (inner: string, to = `${TO} type='chat'`) =>
+  `<message xmlns='jabber:client' from='romeo@bix.org/orchard' ${to} id='${ID}'>${inner}<origin-id xmlns='urn:xmpp:sid:0' id='${ID}'/></message>`
 const CONVERSE: readonly Specimen[] = [
   {
-    what: 'src/plugins/chatview/tests/retractions.js, “can be retracted”: fastened to the message, as of XEP-0424 0.3.0',
-    rule: 'retraction',
-    xml: `<message id='${ID}' ${TO} type='chat' xmlns='jabber:client'><store xmlns='urn:xmpp:hints'/><apply-to id='m1' xmlns='urn:xmpp:fasten:0'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to></message>`,
-  },
-  {
-    what: 'its test “can be corrected” in a room: a correction with a chat state and an origin-id',
-    rule: 'correction',
-    xml: `<message id='${ID}' ${TO} type='chat' xmlns='jabber:client'><body>But soft</body><active xmlns='http://jabber.org/protocol/chatstates'/><replace id='m1' xmlns='urn:xmpp:message-correct:0'/><origin-id id='${ID}' xmlns='urn:xmpp:sid:0'/></message>`,
-  },
-  {
-    what: 'its test “highlights all users mentioned via XEP-0372 references”',
+    what: 'model-with-messages.js:1048–1050: a text',
     rule: 'body',
-    xml: `<message id='${ID}' to='garden@conference.bix.org' type='groupchat'><body>hello juliet</body><reference xmlns='urn:xmpp:reference:0' begin='6' end='12' type='mention' uri='xmpp:juliet@bix.org'/></message>`,
+    xml: converse(
+      `<body>hist!</body><active xmlns='http://jabber.org/protocol/chatstates'/><request xmlns='urn:xmpp:receipts'/>`,
+    ),
+  },
+  {
+    what: 'model-with-messages.js:1072: a correction',
+    rule: 'correction',
+    xml: converse(
+      `<body>But soft</body><active xmlns='http://jabber.org/protocol/chatstates'/><request xmlns='urn:xmpp:receipts'/><replace xmlns='urn:xmpp:message-correct:0' id='m1'/>`,
+    ),
+  },
+  {
+    what: 'model-with-messages.js:1055–1061: a text in a room that mentions somebody',
+    rule: 'body',
+    xml: converse(
+      `<body>hello juliet</body><active xmlns='http://jabber.org/protocol/chatstates'/><reference xmlns='urn:xmpp:reference:0' begin='6' end='12' type='mention' uri='xmpp:juliet@bix.org'/>`,
+      `to='garden@conference.bix.org' type='groupchat'`,
+    ),
+  },
+  {
+    what: 'src/headless/shared/actions.js:135–151: a retraction, with a text for older clients',
+    rule: 'retraction',
+    xml: `<message id='${ID}' ${TO} type='chat' xmlns='jabber:client'><retract id='m1' xmlns='urn:xmpp:message-retract:1'/><body>/me retracted a message</body><store xmlns='urn:xmpp:hints'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:message-retract:1'/></message>`,
+  },
+  {
+    what: '65af7a6, the same file, 99–116: a retraction of XEP-0424 0.3.0, fastened to the message',
+    rule: 'retraction',
+    xml: `<message id='${ID}' ${TO} type='chat'><store xmlns='urn:xmpp:hints'/><apply-to id='m1' xmlns='urn:xmpp:fasten:0'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to></message>`,
   },
 ]
 

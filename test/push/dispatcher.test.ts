@@ -578,6 +578,25 @@ describe('a row that is taken back', () => {
     expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm1' }])
   })
 
+  test('is not sent either where the page of the table that is on its way still shows it', async () => {
+    const phone = await device(1)
+    for (const id of ['m1', 'm2']) await queue(phone, id)
+    const gate = Promise.withResolvers<void>()
+    const late = async <T>(f: () => T): Promise<T> => {
+      const result = await run(f)
+      await gate.promise
+      return result
+    }
+    const sending = dispatcher({ apns: apns(), run: late })
+    // The page is read at once, before anything else.
+    await run(() => undefined)
+    expect(await takeBack('m1')).toEqual([true])
+    gate.resolve()
+    await verdicts(1)
+    await until(() => sending.size === 0)
+    expect(sim.received.map((r) => r.collapseId)).toEqual(['m2'])
+  })
+
   test('is sent all the same when the trip that took it back has failed', async () => {
     const sending = dispatcher({ apns: apns() })
     sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
@@ -590,6 +609,76 @@ describe('a row that is taken back', () => {
     expect(await failed.catch(String)).toContain('better')
     sending.resume()
     expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm1' }])
+  })
+})
+
+describe('a row whose words change', () => {
+  const reword = (messageId: string, body: string) =>
+    run(() => {
+      for (const row of store.held.waitingAbout(juliet.id, messageId))
+        store.held.reword(row, { kind: 'body', body })
+    })
+  const bodies = () =>
+    sim.received
+      .filter(({ status }) => status === 200)
+      .map(({ payload }) => (payload as { aps: { alert: { body: string } } }).aps.alert.body)
+
+  test('is sent with the new ones when its lane goes on, in its place and under its ids', async () => {
+    const sending = dispatcher({ apns: apns() })
+    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+    const phone = await device(1)
+    await queue(phone, 'm1')
+    await until(() => sending.paused().length > 0)
+    for (const id of ['m2', 'm3']) await queue(phone, id)
+    const before = store.push.waiting(0, 10).map(({ apnsId }) => apnsId)
+    await reword('m2', 'in other words')
+    sending.resume()
+    await verdicts(3)
+    expect(bodies()).toEqual(['message m1', 'in other words', 'message m3'])
+    expect(sim.received.slice(1).map(({ apnsId }) => apnsId)).toEqual(before)
+  })
+
+  test('says them at its next try where it is on the wire already', async () => {
+    dispatcher({ apns: apns() })
+    sim.script({ delayMs: 50, status: 500, reason: 'InternalServerError' })
+    await queue(await device(1), 'm1')
+    await sim.until(1)
+    await reword('m1', 'in other words')
+    await verdicts(1)
+    expect(bodies()).toEqual(['in other words'])
+    expect(new Set(sim.received.map(({ apnsId }) => apnsId)).size).toBe(1)
+  })
+
+  test('is not sent with the old ones by a page of the table that is on its way', async () => {
+    await queue(await device(1), 'm1')
+    const gate = Promise.withResolvers<void>()
+    const late = async <T>(f: () => T): Promise<T> => {
+      const result = await run(f)
+      await gate.promise
+      return result
+    }
+    dispatcher({ apns: apns(), run: late })
+    await run(() => undefined)
+    await reword('m1', 'in other words')
+    gate.resolve()
+    await verdicts(1)
+    expect(bodies()).toEqual(['in other words'])
+  })
+
+  test('keeps the old ones when the trip that changed it has failed', async () => {
+    const sending = dispatcher({ apns: apns() })
+    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+    await queue(await device(1), 'm1')
+    await until(() => sending.paused().length > 0)
+    const failed = run(() => {
+      for (const row of store.held.waitingAbout(juliet.id, 'm1'))
+        store.held.reword(row, { kind: 'body', body: 'in other words' })
+      throw new Error('thought better of it')
+    })
+    expect(await failed.catch(String)).toContain('better')
+    sending.resume()
+    await verdicts(1)
+    expect(bodies()).toEqual(['message m1'])
   })
 })
 
@@ -671,6 +760,9 @@ describe('429 TooManyRequests: what waits for that phone', () => {
       store.push.queue({ ...what, badge: Number(messageId.slice(1)), expiresAt: now + 3_600_000 })
     })
 
+  const attempts = (messageId: string) =>
+    store.push.waiting(0, 10).find((row) => row.messageId === messageId)?.attempts
+
   test('is one ring per chat, the last, under the chat’s id; the others say into which they went', async () => {
     const { clock, pass } = patience()
     dispatcher({ apns: apns(), clock })
@@ -694,6 +786,23 @@ describe('429 TooManyRequests: what waits for that phone', () => {
     const rung = sim.received.filter(({ status }) => status === 200)
     expect(rung.map((r) => r.collapseId)).toEqual([rows[0]?.collapseId ?? '', 'm4'])
     expect(rung.map((r) => r.headers['apns-priority'])).toEqual(['10', '10'])
+  })
+
+  test('is not merged into one that is taken back', async () => {
+    const { clock, pass } = patience()
+    dispatcher({ apns: apns(), clock })
+    const phone = await device(1)
+    await from('romeo@bix.org', phone, 'm1')
+    await verdicts(1)
+    const busy = { token: phone.token, status: 429, reason: 'TooManyRequests' }
+    sim.script({ ...busy, delayMs: 50 }, busy)
+    for (const id of ['m2', 'm3']) await from('romeo@bix.org', phone, id)
+    await until(() => attempts('m3') === 1)
+    await run(() => store.held.waitingAbout(juliet.id, 'm3').map((row) => store.held.drop(row)))
+    expect(attempts('m2')).toBe(0)
+    await until(() => attempts('m2') === 1)
+    pass()
+    expect(await verdicts(2)).toMatchObject([{ messageId: 'm1' }, { messageId: 'm2', verdict: 'sent' }])
   })
 
   test('is not merged across kinds: a number, an update and a call keep their own', async () => {

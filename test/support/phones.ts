@@ -5,6 +5,8 @@ import type { Actor } from './actor.ts'
 export const PUSH =
   '[push]\nburst = 3\n[[push.apps]]\ntopic = "org.bix.chat"\n' +
   'team_id = "ABCDE12345"\nkey_id = "ABC123DEFG"\nkey_file = "AuthKey.p8"'
+/** The same with the texts in the pushes. */
+export const FULL = `${PUSH}\nbody = "full"`
 export const RATES = `${PUSH}\n[limits]\nstanzas_per_second = 0\nbytes_per_second = 0`
 export const chat = (body: string, id = body) =>
   `<message to='juliet@bix.org' type='chat' id='${id}'><body>${body}</body></message>`
@@ -24,8 +26,7 @@ export async function cast(p: Play, devices = ['phone']): Promise<Cast> {
   let phone: Actor | undefined
   for (const [i, resource] of devices.entries()) {
     phone = await p.online(`juliet@bix.org/${resource}`)
-    const token = String(i + 1).repeat(64)
-    await phone.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${token}'/>`)
+    await phone.asks('set', enableOf(i + 1))
     phone.sends('</stream:stream>')
   }
   if (!phone) throw new Error('no phone')
@@ -49,6 +50,42 @@ export async function atDesk(p: Play): Promise<Actor> {
   await desk.settles()
   desk.forget()
   return desk
+}
+
+/** Juliet's phone is registered and gone, her desk is open; romeo writes. */
+export async function deskInUse(p: Play, devices?: string[]): Promise<{ romeo: Actor; desk: Actor }> {
+  const { romeo } = await cast(p, devices)
+  return { romeo, desk: await atDesk(p) }
+}
+
+/** The same, and from now on the desk shows only by acks what it has got. */
+export async function silentDesk(p: Play, devices?: string[]): Promise<{ romeo: Actor; desk: Actor }> {
+  const { romeo, desk } = await deskInUse(p, devices)
+  await manages(desk)
+  return { romeo, desk }
+}
+
+/** Juliet's phone has come back, and shows only by acks what it has got; `id` is for coming back again. */
+export async function silentPhone(p: Play): Promise<{ romeo: Actor; phone: Actor; id: string }> {
+  const { romeo } = await cast(p)
+  const phone = await p.online('juliet@bix.org/phone')
+  return { romeo, phone, id: await manages(phone) }
+}
+
+/** Registers a phone of juliet's, and leaves. */
+export async function registers(p: Play, resource = 'phone', n = 1): Promise<void> {
+  const phone = await p.online(`juliet@bix.org/${resource}`)
+  await phone.asks('set', enableOf(n))
+  await leaves(p, phone)
+}
+
+/** The nth device's registration. */
+export const enableOf = (n: number) =>
+  `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${String(n).repeat(64)}'/>`
+
+export const leaves = async (p: Play, actor: Actor): Promise<void> => {
+  actor.sends('</stream:stream>')
+  await settle(p)
 }
 
 export async function says(romeo: Actor, xml: string, desk?: Actor): Promise<void> {
@@ -81,4 +118,22 @@ export async function manages(actor: Actor): Promise<string> {
 export const acks = async (actor: Actor, h: number) => {
   actor.sends(`<a xmlns='urn:xmpp:sm:3' h='${h}'/>`)
   await actor.settles()
+}
+
+/** How many rows of the outbox each trip writes from now on. */
+export function rowsOfTrips({ store: { db, turn } }: Play): number[] {
+  db.raw.run('CREATE TEMP TABLE written (n INTEGER)')
+  db.raw.run('INSERT INTO written VALUES (0)')
+  db.raw.run('CREATE TEMP TRIGGER writes AFTER INSERT ON outbox BEGIN UPDATE written SET n = n + 1; END')
+  const written = () => db.raw.query<{ n: number }, []>('SELECT n FROM written').get()?.n ?? 0
+  const rows: number[] = []
+  const trip = turn.trip.bind(turn)
+  turn.trip = (f, refuse) =>
+    trip(() => {
+      const before = written()
+      const result = f()
+      rows.push(written() - before)
+      return result
+    }, refuse)
+  return rows
 }

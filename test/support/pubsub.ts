@@ -64,6 +64,13 @@ export async function friends(p: Play): Promise<{ romeo: Actor; juliet: Actor }>
   return { romeo, juliet }
 }
 
+/** The same, and Juliet has published what she listens to. */
+export async function tuned(p: Play): Promise<{ romeo: Actor; juliet: Actor }> {
+  const both = await friends(p)
+  await publishes(both.juliet, 'tune', item('a'))
+  return both
+}
+
 export async function befriend(one: Actor, other: Actor): Promise<void> {
   const [a = '', b = ''] = [one, other].map(({ jid }) => jid.split('/')[0])
   one.sends(`<presence to='${b}' type='subscribe'/>`)
