@@ -1,7 +1,7 @@
 /** The archive, offline storage and the memory of what a client sent before. */
 import { and, asc, count, eq, lt, lte, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import type { Account } from './accounts.ts'
+import type { Account, Accounts } from './accounts.ts'
 import type { Clock } from './clock.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 import type { LateIndex } from './late-index.ts'
@@ -50,6 +50,7 @@ export interface OfflineSize {
 export class Messages {
   readonly #db: Db
   readonly #clock: Clock
+  readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #archived: LateIndex
   readonly #held: LateIndex
   #lastId: number
@@ -71,10 +72,16 @@ export class Messages {
   readonly #drop: Write<{ id: number; accountId: number; inFlight: boolean }>
   readonly #origin: Write<{ id: number; origin: string }>
 
-  constructor(db: Db, clock: Clock, late: { archive: LateIndex; offline: LateIndex }) {
+  constructor(
+    db: Db,
+    clock: Clock,
+    accounts: Pick<Accounts, 'isGone'>,
+    late: { archive: LateIndex; offline: LateIndex },
+  ) {
     this.#db = db
     this.#clock = clock
     this.#archived = late.archive
+    this.#accounts = accounts
     this.#held = late.offline
     const { orm } = db
     const p = sql.placeholder
@@ -133,6 +140,7 @@ export class Messages {
   /** Stores one side's copy of a message under `id`. */
   archive(account: Account, id: number, peer: string, xml: string): void {
     const accountId = account.id
+    if (this.#accounts.isGone(accountId)) return
     this.#archive({ id, accountId, peer, xml })
     this.#archived.add({ accountId, peer, id })
   }
@@ -142,6 +150,7 @@ export class Messages {
    * that session is lost.
    */
   hold(account: Account, id: number, xml: string, unread: boolean, inFlight = false): void {
+    if (this.#accounts.isGone(account.id)) return
     const bytes = Buffer.byteLength(xml)
     this.#hold({ id, accountId: account.id, bytes, unread, xml, inFlight })
     if (inFlight) return

@@ -3,7 +3,7 @@ import { and, asc, count, desc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { isEvent } from '../config/events.ts'
 import { pushVerdicts } from '../metrics.ts'
-import { accounts } from './accounts.ts'
+import { accounts, type Accounts } from './accounts.ts'
 import type { Random } from './clock.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { type Device, Devices, devices } from './devices.ts'
@@ -107,6 +107,7 @@ export class Push {
   readonly #events: Events
   readonly #page
   readonly #token
+  readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #late: LateIndex
   readonly #insert: Write<
     Omit<typeof outbox.$inferSelect, 'state' | 'attempts' | 'call' | 'hold'> & { call: string | null }
@@ -117,7 +118,8 @@ export class Push {
   readonly #verdict: Write<PushVerdict>
   readonly #putToken: Write<{ teamId: string; keyId: string; jwt: string; issuedAt: number }>
 
-  constructor(db: Db, random: Random, events: Events, late: LateIndex) {
+  constructor(db: Db, random: Random, events: Events, existing: Pick<Accounts, 'isGone'>, late: LateIndex) {
+    this.#accounts = existing
     this.#late = late
     this.devices = new Devices(db, events)
     this.#events = events
@@ -268,6 +270,7 @@ export class Push {
     reason?: string | undefined
     at: number
   }): void {
+    if (this.#accounts.isGone(entry.account)) return
     const id = ++this.#lastVerdict
     this.#verdict({
       id,

@@ -1,6 +1,7 @@
 /** What accounts have not read, what they want of their phones, and the number that each phone was told. */
 import { eq, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Accounts } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 import type { LateIndex } from './late-index.ts'
 import { Remembered } from './remembered.ts'
@@ -47,6 +48,7 @@ export class Unread {
   readonly #late: LateIndex
   readonly #counts: Remembered<number, number>
   readonly #wishes: Remembered<number, PushSettings>
+  readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #badges: Remembered<number, number>
   readonly #count
   readonly #settings
@@ -62,7 +64,8 @@ export class Unread {
   readonly #put: Write<{ accountId: number; quiet: string | null; unknownSenders: boolean }>
   readonly #tell: Write<{ deviceId: number; badge: number }>
 
-  constructor(db: Db, late: LateIndex) {
+  constructor(db: Db, accounts: Pick<Accounts, 'isGone'>, late: LateIndex) {
+    this.#accounts = accounts
     this.#late = late
     const { orm, raw } = db
     const p = sql.placeholder
@@ -126,7 +129,7 @@ export class Unread {
   /** Counts one more; above `most` the oldest are forgotten. Within a trip. */
   add(accountId: number, message: { id: number; peer: string; ref: string | undefined }, most: number): void {
     const { id, peer, ref = null } = message
-    if (this.#add({ accountId, id, peer, ref }) === 0) return
+    if (this.#accounts.isGone(accountId) || this.#add({ accountId, id, peer, ref }) === 0) return
     this.#late.add({ accountId, id, peer })
     this.#grow(accountId, 1)
     const over = this.count(accountId) - most
