@@ -57,6 +57,7 @@ export class Messages {
   readonly #known
   readonly #waiting
   readonly #size
+  readonly #sizeOf
   readonly #waitingArchived
   readonly #sizes: Remembered<number, OfflineSize>
   readonly #archive: Write<{ id: number; accountId: number; peer: string; xml: string }>
@@ -80,8 +81,8 @@ export class Messages {
   ) {
     this.#db = db
     this.#clock = clock
-    this.#archived = late.archive
     this.#accounts = accounts
+    this.#archived = late.archive
     this.#held = late.offline
     const { orm } = db
     const p = sql.placeholder
@@ -121,9 +122,12 @@ export class Messages {
       db,
       'DELETE FROM offline WHERE id = $id AND account_id = $accountId AND in_flight = $inFlight',
     )
-    this.#waitingArchived = db.raw.prepare<{ id: number }, [number, number]>(
-      `SELECT id FROM offline_index i JOIN archive a USING (id)
-       WHERE i.account_id = ?1 AND a.account_id = ?1 LIMIT ?2`,
+    this.#sizeOf = db.raw.prepare<Omit<OfflineSize, 'messages'>, [number, number]>(
+      'SELECT bytes, unread FROM offline WHERE id = ? AND account_id = ? AND in_flight = 0',
+    )
+    this.#waitingArchived = db.raw.prepare<{ id: number }, [number, string, number]>(
+      `SELECT id FROM archive WHERE account_id = ?1 AND id IN
+       (SELECT id FROM offline_index WHERE account_id = ?1 UNION ALL SELECT value FROM json_each(?2)) LIMIT ?3`,
     )
     this.#land = rawWriter(
       db,
@@ -155,18 +159,14 @@ export class Messages {
     this.#hold({ id, accountId: account.id, bytes, unread, xml, inFlight })
     if (inFlight) return
     this.#held.add({ accountId: account.id, id })
-    this.#sizes.change(account.id, (size) => ({
-      messages: size.messages + 1,
-      bytes: size.bytes + bytes,
-      unread: size.unread + (unread ? 1 : 0),
-    }))
+    this.#grow(account.id, 1, { bytes, unread: unread ? 1 : 0 })
   }
 
   /** A message in flight did not arrive: from now on it waits for whoever comes next. */
   land(account: Account, id: number): void {
     if (this.#land({ id, accountId: account.id }) === 0) return
     this.#held.add({ accountId: account.id, id })
-    this.#sizes.forget(account.id)
+    this.#grow(account.id, 1, this.#sizeOf.get(id, account.id))
   }
 
   /** Up to `limit` messages that are in flight, after the one with id `after`: for the start after a crash. */
@@ -196,14 +196,12 @@ export class Messages {
   /** Removes what was delivered; ids that are gone already do no harm. */
   delivered(account: Account, ids: readonly number[]): void {
     for (const id of ids) this.#remove(account.id, id)
-    if (ids.length > 0) this.#sizes.forget(account.id)
   }
 
   /** Removes what waits and stands in the account's archive too; true where there may be more. Within a trip. */
   dropArchived(account: Account): boolean {
-    this.#sizes.forget(account.id)
-    this.#held.settle(account.id)
-    const some = this.#waitingArchived.all(account.id, BATCH)
+    const pending = JSON.stringify(this.#held.pending(account.id))
+    const some = this.#waitingArchived.all(account.id, pending, BATCH)
     for (const { id } of some) this.#remove(account.id, id)
     return some.length === BATCH
   }
@@ -242,11 +240,8 @@ export class Messages {
       .orderBy(asc(id))
       .limit(Math.min(limit, BATCH))
       .all()
-    const end = (oldest.at(-1)?.id ?? 0) + 1
-    for (const owner of new Set(oldest.map((row) => row.accountId))) {
-      this.#held.erase(owner, end, BATCH)
-      this.#sizes.forget(owner)
-    }
+    this.#held.eraseRows(oldest)
+    for (const row of oldest) this.#sizes.forget(row.accountId)
     return oldest.length
   }
 
@@ -258,7 +253,21 @@ export class Messages {
   /** Most were in flight, and nobody looks for those by account. */
   #remove(accountId: number, id: number): void {
     if (this.#drop({ id, accountId, inFlight: true }) > 0) return
-    if (this.#drop({ id, accountId, inFlight: false }) > 0) this.#held.remove(accountId, id)
+    const size = this.#sizeOf.get(id, accountId)
+    if (!size) return
+    this.#drop({ id, accountId, inFlight: false })
+    this.#held.remove(accountId, id)
+    this.#grow(accountId, -1, size)
+  }
+
+  /** So many messages more wait. Reading all of their sizes takes as long as reading them. */
+  #grow(accountId: number, by: 1 | -1, of: Omit<OfflineSize, 'messages'> | null): void {
+    if (!of) return this.#sizes.forget(accountId)
+    this.#sizes.change(accountId, ({ messages, bytes, unread }) => ({
+      messages: messages + by,
+      bytes: bytes + by * of.bytes,
+      unread: unread + by * of.unread,
+    }))
   }
 }
 

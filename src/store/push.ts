@@ -126,8 +126,8 @@ export class Push {
     this.#db = db
     this.#random = random
     const { orm } = db
-    this.#lastRow = lastId(db, 'outbox')
-    this.#lastVerdict = lastId(db, 'verdicts')
+    this.#lastRow = lastRow(db)
+    this.#lastVerdict = late.highest
     const p = sql.placeholder
     this.#page = orm
       .select({
@@ -326,9 +326,7 @@ export class Push {
       .limit(limit)
       .all()
       .filter((row) => row.at < before)
-    const end = (oldest.at(-1)?.id ?? 0) + 1
-    for (const accountId of new Set(oldest.map((row) => row.accountId)))
-      this.#late.erase(accountId, end, limit)
+    this.#late.eraseRows(oldest)
     return oldest.length
   }
 
@@ -370,6 +368,6 @@ export class Push {
   }
 }
 
-function lastId({ raw }: Db, table: string): number {
-  return raw.query<{ id: number | null }, []>(`SELECT max(id) AS id FROM ${table}`).get()?.id ?? 0
+function lastRow({ raw }: Db): number {
+  return raw.query<{ id: number | null }, []>('SELECT max(id) AS id FROM outbox').get()?.id ?? 0
 }

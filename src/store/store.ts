@@ -99,7 +99,8 @@ export class Store {
   #settle(): void {
     try {
       for (const index of Object.values(this.late))
-        while (!this.turn.dead && this.turn.trip(() => index.settleSome(SETTLED)));
+        // What a failed commit takes back would be written again and again.
+        while (!this.turn.dead && !this.turn.failure && this.turn.trip(() => index.settleSome(SETTLED)));
     } catch (error) {
       log.warn('an index was not completed; the next start does it', { error })
     }

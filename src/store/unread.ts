@@ -42,13 +42,16 @@ export interface PushSettings {
   readonly unknownSenders: boolean
 }
 
+/** To find the oldest of an account is to look at all of them: this part of what may be there is forgotten with them. */
+const TRIMMED = 100
+
 const DEFAULTS: PushSettings = { marks: false, quiet: null, unknownSenders: true }
 
 export class Unread {
+  readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #late: LateIndex
   readonly #counts: Remembered<number, number>
   readonly #wishes: Remembered<number, PushSettings>
-  readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #badges: Remembered<number, number>
   readonly #count
   readonly #settings
@@ -133,7 +136,9 @@ export class Unread {
     this.#late.add({ accountId, id, peer })
     this.#grow(accountId, 1)
     const over = this.count(accountId) - most
-    if (over > 0) this.#grow(accountId, -this.#late.erase(accountId, Number.MAX_SAFE_INTEGER, over))
+    if (over <= 0) return
+    const some = over + Math.floor(most / TRIMMED)
+    this.#grow(accountId, -this.#late.erase(accountId, Number.MAX_SAFE_INTEGER, some))
   }
 
   /** Unread messages of all chats. */
