@@ -150,6 +150,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   const http = lazily(async () => (await import('./http/app.ts')).createApp(deps))
   const listeners = new Listeners({ config, certificates, streams, batch, http })
   opened.defer(async () => {
+    await streams.lastAcks()
     // Streams over HTTP say goodbye on sockets that end with their listener.
     streams.stop()
     store.turn.end()

@@ -1,6 +1,6 @@
 /** [limits]: every cap that Belfry has, so that none is a number hidden in code. */
 import { z } from 'zod'
-import { count, countLimit, duration, durationLimit, sizeLimit } from './values.ts'
+import { between, count, countLimit, duration, durationLimit, size, sizeLimit } from './values.ts'
 
 export const limits = z
   .strictObject({
@@ -36,6 +36,27 @@ export const limits = z
     offline_messages: countLimit(1000).describe('Stored messages waiting for one account.'),
     offline_bytes: sizeLimit('10MB').describe('Bytes of stored messages waiting for one account.'),
     offline_keep: durationLimit('90d').describe('How long a message waits before it is dropped.'),
+    // One query is one trip, and no trip may hold the loop or fill the memory: none of its limits can be off.
+    archive_page: between(1, 250, 100).describe(
+      'Messages of one page of an archive, at most 250 (XEP-0313); 50 where the client does not say.',
+    ),
+    archive_page_bytes: size('256KB')
+      .refine((bytes) => bytes > 0, { error: 'a page of the archive must end somewhere' })
+      .describe(
+        'Bytes of one such page, but for a single message that is larger; well below send_buffer_bytes, or pages ' +
+          'cost clients their connection.',
+      ),
+    archive_scan: between(1, 100_000, 5000).describe(
+      'Messages that one query looks through for those of one resource, at most 100,000; beyond that the client ' +
+        'goes on from there, or says from when to when.',
+    ),
+    archive_count: between(1, 1_000_000, 50_000).describe(
+      'Messages that are counted for a client that asks how many there are, at most 1,000,000; more are told as so many.',
+    ),
+    archive_ids: between(1, 10_000, 500).describe('Messages that one query may name by id, at most 10,000.'),
+    archive_prefs: countLimit(500).describe(
+      'Addresses of each list of what one account always or never archives.',
+    ),
     blocked_jids: countLimit(1000).describe('Addresses that one account may block.'),
     private_xml_bytes: sizeLimit(65_536).describe('Size of one piece of private XML (XEP-0049).'),
     private_xml_documents: countLimit(100).describe('Pieces of private XML of one account.'),
@@ -72,26 +93,18 @@ export const limits = z
     bosh_wait: duration('55s').describe(
       'Longest time that a BOSH request is held (XEP-0124); shorter than what a proxy in front waits for.',
     ),
-    bosh_hold: z
-      .number()
-      .int()
-      .min(0)
-      .max(10)
-      .default(1)
-      .describe('Requests of one BOSH session that are held at a time; one more may be made.'),
+    bosh_hold: between(0, 10, 1).describe(
+      'Requests of one BOSH session that are held at a time; one more may be made.',
+    ),
     bosh_inactivity: duration('60s').describe('A BOSH session without a request for this long has ended.'),
     bosh_polling: duration('2s').describe('Empty BOSH requests may not follow each other faster.'),
     bosh_pause: duration('2m').describe('Longest pause that a BOSH client may ask for.'),
     sm_queue: countLimit(1000).describe('Un-acked stanzas of one session (XEP-0198).'),
     csi_queue: countLimit(200).describe('Stanzas kept back for a client in the background (XEP-0352).'),
     // A message rings all of them in its own transaction, and a trip writes at most 256 rows of the outbox.
-    devices_per_user: z
-      .number()
-      .int()
-      .min(1)
-      .max(250)
-      .default(10)
-      .describe('Push registrations of one account, at most 250; the oldest gives way.'),
+    devices_per_user: between(1, 250, 10).describe(
+      'Push registrations of one account, at most 250; the oldest gives way.',
+    ),
     unread_per_user: countLimit(10_000).describe(
       'Unread messages of one account that are counted for its badge.',
     ),

@@ -73,6 +73,10 @@ export const size = (fallback: number | string) =>
 
 export const count = (fallback: number) => z.number().int().nonnegative().default(fallback)
 
+/** A number that cannot be switched off. */
+export const between = (least: number, most: number, fallback: number) =>
+  z.number().int().min(least).max(most).default(fallback)
+
 /** In [limits], 0 or "0s" means no limit; inside, that is Infinity, so that `n > limit` needs no special case. */
 export const unlimited = (value: number): number => (value === 0 ? Infinity : value)
 export const countLimit = (fallback: number) => count(fallback).transform(unlimited)

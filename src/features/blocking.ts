@@ -123,13 +123,13 @@ function tellContacts(t: Transit, account: Account, jids: readonly string[], bac
   }
 }
 
-/** XEP-0377 §3: who reports whom and why, never what was written. */
+/** XEP-0377 §3: who reports whom and why, never what was written. A reason is a MUST; without one it counts as well. */
 function report(account: Account, item: Element): void {
   const found = child(item, 'report', REPORTING)
   if (found)
     log.warn('an address is reported', {
       by: account.jid,
       address: item.attrs.jid,
-      reason: found.attrs.reason,
+      reason: found.attrs.reason || 'none given',
     })
 }

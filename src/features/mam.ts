@@ -16,13 +16,8 @@ import { child, children, type Element, elements, escapeXML, xml } from '../xmpp
 
 const MAM = 'urn:xmpp:mam:2'
 const VALIDATE = 'http://jabber.org/protocol/xdata-validate'
-/** Messages of a page when the client does not say, and at most: no trip may hold the loop. */
+/** Messages of a page when the client does not say. */
 const PAGE = 50
-const LONGEST_PAGE = 100
-/** Bytes of a page: what is more comes with the next one, and never fills the send buffer. */
-const PAGE_BYTES = 262_144
-/** Ids that one query may name, and JIDs of one list of preferences. */
-const LIST = 500
 
 const FIELDS = [
   { name: 'with', type: 'jid-single' },
@@ -71,18 +66,19 @@ function searchForm(): Element {
 function query(t: Transit, el: Element): Element {
   const { account, origin } = t
   const { history } = t.store
+  const { archive_page, archive_page_bytes, archive_scan, archive_count } = t.config.limits
   const page = readPage(el)
   const filter = withPage(t, readFilter(t, el), page)
-  const limit = Math.min(page.max ?? PAGE, LONGEST_PAGE)
+  const limit = Math.min(page.max ?? PAGE, archive_page)
   // XEP-0059 §2.7: a page of none asks how many there are.
   if (page.max === 0) {
-    if (!history.isScannable(account, filter)) throw tooMany()
-    return fin([], true, history.count(account, filter))
+    if (!history.isScannable(account, filter, archive_scan)) throw tooMany()
+    return fin([], true, history.count(account, filter, { most: archive_count, scan: archive_scan }))
   }
   const fromEnd = page.before !== undefined
-  const rows = history.page(account, filter, limit + 1, fromEnd)
-  const n = fitting(fromEnd ? rows.toReversed() : rows, limit)
-  const complete = n === rows.length && history.isScannable(account, filter)
+  const rows = history.page(account, filter, { limit: limit + 1, fromEnd, scan: archive_scan })
+  const n = fitting(fromEnd ? rows.toReversed() : rows, limit, archive_page_bytes)
+  const complete = n === rows.length && history.isScannable(account, filter, archive_scan)
   if (n === 0 && !complete) throw tooMany()
   const shown = fromEnd ? rows.slice(rows.length - n) : rows.slice(0, n)
   const order = child(el, 'flip-page') ? shown.toReversed() : shown
@@ -102,10 +98,10 @@ function tooMany(): StanzaError {
   return new StanzaError('resource-constraint', 'Too many messages to look through: say from when to when.')
 }
 
-/** How many of these are a page: at least one, where there is one. */
-function fitting(rows: readonly Stored[], limit: number): number {
+/** How many of these are a page: at least one, where there is one. What is more comes with the next one. */
+function fitting(rows: readonly Stored[], limit: number, most: number): number {
   let bytes = 0
-  const end = rows.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > PAGE_BYTES)
+  const end = rows.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > most)
   return Math.min(end < 0 ? rows.length : Math.max(end, 1), limit)
 }
 
@@ -124,7 +120,7 @@ function readFilter(t: Transit, el: Element): ArchiveFilter {
     throw new StanzaError('feature-not-implemented', `${unknown}: not a known field.`)
   const jid = readWith(form)
   const ids = form.get('ids')
-  if (ids && ids.length > LIST) throw new StanzaError('bad-request', 'ids: too many.')
+  if (ids && ids.length > t.config.limits.archive_ids) throw new StanzaError('bad-request', 'ids: too many.')
   return {
     peer: jid?.bare,
     resource: jid?.isFull ? escapeXML(jid.toString()) : undefined,
@@ -200,14 +196,19 @@ function prefs(t: Transit): Element {
 function setPrefs(t: Transit, el: Element): Element {
   const mode = el.attrs.default
   if (!isMode(mode)) throw new StanzaError('bad-request', 'default: one of always, roster and never.')
-  t.store.history.setPrefs(t.account, { mode, always: readJids(el, 'always'), never: readJids(el, 'never') })
+  t.store.history.setPrefs(t.account, {
+    mode,
+    always: readJids(t, el, 'always'),
+    never: readJids(t, el, 'never'),
+  })
   return prefs(t)
 }
 
-function readJids(el: Element, name: string): string[] {
+function readJids(t: Transit, el: Element, name: string): string[] {
   const list = child(el, name)
   const items = list ? children(list, 'jid') : []
-  if (items.length > LIST) throw new StanzaError('resource-constraint', `${name}: too many addresses.`)
+  if (items.length > t.config.limits.archive_prefs)
+    throw new StanzaError('resource-constraint', `${name}: too many addresses.`)
   return [...new Set(items.map((item) => readJid(item.getText()).bare))]
 }
 

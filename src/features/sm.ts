@@ -154,11 +154,13 @@ function enabled(t: Trip, session: Session, el: Element): Element {
   const queue = new SmQueue({ id, max: seconds * 1000, base: session.handled })
   queues.set(session, queue)
   session.acknowledges = true
+  session.resumable = id !== undefined
   const known = knownTo(t.world)
   if (id !== undefined) known.sessions.set(id, session)
   t.undo(() => {
     queues.delete(session)
     session.acknowledges = false
+    session.resumable = false
     if (id !== undefined) known.sessions.delete(id)
   })
   t.after(() => void (queue.counting = true))
@@ -190,9 +192,6 @@ function resumption(t: Trip, stream: NonzaStream, el: Element): Resumption | Ele
     return failed('item-not-found', mine ? ended.h : undefined)
   }
   take(t, session, queue, h)
-  const { suspect } = session
-  session.suspect = false
-  t.undo(() => (session.suspect = suspect))
   return {
     session,
     answer: () => xml('resumed', { xmlns: SM, previd, h: String(queue.handled(session.handled)) }),

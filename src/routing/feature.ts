@@ -89,6 +89,8 @@ export interface NonzaStream {
   close(error: StreamError): void
   /** Gives this stream to a session, after the commit; reads nothing until then. The session's old stream ends. */
   adopt(t: Trip, session: Session, then: () => void): void
+  /** Reads on, after it has waited. */
+  go(): void
 }
 
 export type NonzaHandler = (t: Trip, stream: NonzaStream, el: Element) => void

@@ -40,6 +40,10 @@ export class Nonzas {
   #again(handler: NonzaHandler, stream: NonzaStream, el: Element): void {
     try {
       this.#run(handler, stream, el, () => giveUp(stream))
+      // It waited for a session that is not to be had any more.
+      this.#world.store.turn.after(() => {
+        if (!stream.session) stream.go()
+      })
     } catch (error) {
       if (!(error instanceof StreamError)) throw error
       stream.close(error)

@@ -33,6 +33,8 @@ export class Session {
   handled = 0
   /** The client acknowledges each stanza (XEP-0198); of any other, what it sends is the sign that it got what was written. */
   acknowledges = false
+  /** It may go on with another stream, even after an orderly restart of the server (XEP-0198 §5). */
+  resumable = false
   /** Its stream is gone and may come back (XEP-0198 §5). */
   hibernating = false
   /** The app is in the background (XEP-0352). */

@@ -59,6 +59,7 @@ export function load(t: Trip): Loaded[] {
     session.handled = row.handled
     const queue = new SmQueue({ id: row.id, max: row.max, base: 0, acked: row.acked })
     session.acknowledges = true
+    session.resumable = true
     for (const { offlineId, live, xml } of t.store.sm.stanzas(row.id)) {
       // What cannot be read any more still has its place in the count.
       const el = readStored('message', xml)

@@ -42,10 +42,13 @@ export interface ArchiveFilter {
   readonly ids?: readonly number[] | undefined
 }
 
-/** Messages that one query looks through for a resource, of which there is no index: no trip may hold the loop. */
-const SCANNED = 5_000
-/** Messages that are counted: what is more is said to be so many (XEP-0059 §2.7: it may be approximate). */
-const COUNTED = 50_000
+export interface ArchivePage {
+  readonly limit: number
+  readonly fromEnd: boolean
+  /** Messages that may be looked through for a resource, of which there is no index. */
+  readonly scan: number
+}
+
 /** Accounts that one trip of the purge looks at. */
 const ACCOUNTS = 200
 
@@ -96,8 +99,8 @@ export class History {
   }
 
   /** Up to `limit` rows in the order of their ids; with `fromEnd` the last ones, still in that order. */
-  page(account: Account, filter: ArchiveFilter, limit: number, fromEnd: boolean): Stored[] {
-    const most = filter.resource === undefined ? limit : SCANNED
+  page(account: Account, filter: ArchiveFilter, { limit, fromEnd, scan }: ArchivePage): Stored[] {
+    const most = filter.resource === undefined ? limit : scan
     const rows = this.#db.orm
       .select({ id: archive.id, xml: archive.xml })
       .from(archive)
@@ -108,19 +111,23 @@ export class History {
     return fromEnd ? rows.reverse() : rows
   }
 
-  /** Whether one query can look through all that the filter leaves. */
-  isScannable(account: Account, filter: ArchiveFilter): boolean {
+  /** Whether one query, which looks through at most `scan` messages, can do so with all that the filter leaves. */
+  isScannable(account: Account, filter: ArchiveFilter, scan: number): boolean {
     if (filter.resource === undefined) return true
-    return this.#places(account, filter, false, SCANNED + 1).all().length <= SCANNED
+    return this.#places(account, filter, false, scan + 1).all().length <= scan
   }
 
-  count(account: Account, filter: ArchiveFilter): number {
+  /**
+   * Looks no further than `most` messages, or `scan` for a resource: more are said to be so many (XEP-0059 §2.7: it may
+   * be approximate).
+   */
+  count(account: Account, filter: ArchiveFilter, { most, scan }: { most: number; scan: number }): number {
     const { orm } = this.#db
     if (filter.resource === undefined) {
-      const all = this.#places(account, filter, false, COUNTED).as('places')
+      const all = this.#places(account, filter, false, most).as('places')
       return orm.select({ n: count() }).from(all).get()?.n ?? 0
     }
-    const some = inArray(archive.id, this.#places(account, filter, false, SCANNED))
+    const some = inArray(archive.id, this.#places(account, filter, false, scan))
     const found = orm
       .select({ n: count() })
       .from(archive)

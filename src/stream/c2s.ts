@@ -167,10 +167,12 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     else this.#context.router.close(session)
   }
 
-  /** XEP-0198 §5: the session goes on where its last stream ended. */
+  /**
+   * XEP-0198 §5: the session goes on where its last stream ended. What the client sent behind its wish is read then, and
+   * not where the turn fails: who asked tries again or ends the stream.
+   */
   adopt(t: Trip, session: Session, then: () => void): void {
     this.wait()
-    t.undo(() => this.go())
     t.after(() => {
       if (this.isClosed) return
       if (session.closed) return this.close(new StreamError('reset', 'The session has ended meanwhile.'))

@@ -12,6 +12,9 @@ const log = getLogger('c2s')
 
 /** How often the silence of all streams is looked at. */
 const SWEEP_MS = 15_000
+/** How long an orderly stop waits for what clients have not acknowledged, and how often it looks. */
+const LAST_ACKS_MS = 1_000
+const LAST_ACKS_LOOK_MS = 20
 
 export class ClientStreams {
   readonly #context: C2sContext
@@ -19,6 +22,8 @@ export class ClientStreams {
   readonly #byNetwork = new Map<string, number>()
   readonly #byKind = new Map<string, number>()
   readonly #most: number
+  /** No new streams are taken. */
+  #refusing = false
   #stopping = false
   #cancel: () => void
 
@@ -44,7 +49,7 @@ export class ClientStreams {
         : mine >= limits.connections_per_ip
           ? 'connections_per_ip'
           : ''
-    if (limit || this.#stopping) {
+    if (limit || this.#refusing) {
       connections.inc({ listener: transport.kind, result: 'refused' })
       if (limit) limitsHit.inc({ limit })
       return undefined
@@ -61,11 +66,26 @@ export class ClientStreams {
     }
   }
 
+  /**
+   * Before an orderly stop, a moment for clients to say that they have what was written to them: with the stop it
+   * goes back to where messages wait, and they would get it again. Those that can resume are asked then. Clients with
+   * stream management were sent an <r/> behind the message; others are asked by a ping. Takes no new streams.
+   */
+  async lastAcks(): Promise<void> {
+    const { clock } = this.#context
+    this.#refusing = true
+    const end = clock.monotonic() + LAST_ACKS_MS
+    for (const stream of this.#owing()) if (!stream.session?.acknowledges) this.#ask(stream)
+    while (this.#owing().length > 0 && clock.monotonic() < end)
+      await new Promise<void>((resolve) => clock.after(LAST_ACKS_LOOK_MS, resolve))
+  }
+
   /** Says goodbye to every stream (RFC 6120 §4.9.3.19), takes no new ones, and writes down what can be resumed. */
   stop(): void {
     const { router, world } = this.#context
     if (this.#stopping) return
     this.#stopping = true
+    this.#refusing = true
     this.#cancel()
     for (const stream of this.#streams) stream.close(new StreamError('system-shutdown'))
     world.store.turn.end()
@@ -76,8 +96,16 @@ export class ClientStreams {
   /** Drops every connection without a word: the store no longer knows what it promised. */
   abort(): void {
     this.#stopping = true
+    this.#refusing = true
     this.#cancel()
     for (const stream of this.#streams) stream.transport.destroy()
+  }
+
+  /** Streams whose client has not shown that it got all, may still do so, and cannot by resuming. */
+  #owing(): ClientStream[] {
+    return [...this.#streams].filter(
+      ({ session }) => session && !session.resumable && !session.suspect && session.unacked.size > 0,
+    )
   }
 
   #closed(stream: ClientStream): void {

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { renderUnit } from '../../src/cli/systemd.ts'
 import { printable } from '../../src/cli/output.ts'
 import { stripNewline } from '../../src/cli/password.ts'
+import { databaseFile } from '../../src/ops/data-dir.ts'
+import { openStore } from '../../src/store/store.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')
 let home: string
@@ -140,6 +142,54 @@ test('invitations: made, listed, revoked', async () => {
   expect((await belfry(`invite revoke ${made.id}`)).code).toBe(0)
   expect((await belfry(`invite revoke ${made.id}`)).code).toBe(4)
 })
+
+/** As if the account had logged in from each of these. */
+function loggedIn(jid: string, ...software: string[]): void {
+  const store = openStore(databaseFile(join(home, 'data')), { flushed() {}, fatal() {} })
+  store.turn.trip(() => {
+    const account = store.accounts.find(jid)
+    if (!account) throw new Error('no such account')
+    for (const [n, name] of software.entries()) {
+      const client = store.clients.seen(account, { id: `${jid} ${n}`, software: name, device: 'Phone' }, n, 9)
+      store.clients.offer(client, 'HT-SHA-256-EXPR', Date.now() + 3_600_000)
+    }
+  })
+  store.close()
+}
+
+test('user apps: listed, and logged out one by one, those of this account only', async () => {
+  for (const jid of ['paris@bix.org', 'rosaline@bix.org'])
+    expect((await belfry(`user add ${jid} --password-stdin`, 'secret words')).code).toBe(0)
+  loggedIn('paris@bix.org', 'Monal', 'Siskin')
+  loggedIn('rosaline@bix.org', 'Beagle')
+  interface App {
+    id: number
+    software: string
+    token_expires: string
+  }
+  const apps = async (jid: string) => JSON.parse((await belfry(`user apps ${jid} -o json`)).out) as App[]
+  const [siskin, monal] = await apps('paris@bix.org')
+  if (!siskin || !monal) throw new Error('they are not listed')
+  expect([siskin.software, monal.software]).toEqual(['Siskin', 'Monal'])
+  expect(Date.parse(siskin.token_expires)).toBeGreaterThan(Date.now())
+  expect((await belfry('user apps paris@bix.org')).out).toMatch(
+    /^id +software +device .*\n\d+ +Siskin +Phone /i,
+  )
+  expect(await belfry(`user apps paris@bix.org --revoke ${siskin.id}`)).toEqual({
+    out: `app ${siskin.id} logged out\n`,
+    err: '',
+    code: 0,
+  })
+  expect(await apps('paris@bix.org')).toEqual([monal])
+  expect((await belfry(`user apps paris@bix.org --revoke ${siskin.id}`)).code).toBe(4)
+  const [foreign] = await apps('rosaline@bix.org')
+  expect((await belfry(`user apps paris@bix.org --revoke ${foreign?.id}`)).code).toBe(4)
+  expect(await apps('rosaline@bix.org')).toHaveLength(1)
+  expect((await belfry('user apps paris@bix.org --revoke Monal')).code).toBe(2)
+  expect((await belfry('user apps nobody@bix.org')).code).toBe(4)
+  for (const jid of ['paris@bix.org', 'rosaline@bix.org'])
+    expect((await belfry(`user delete ${jid} --yes`)).code).toBe(0)
+}, 30_000)
 
 test('accounts of a stopped server, then of the same server running; case 99: nobody reads its log', async () => {
   expect((await belfry('user add Romeo@bix.org --password-stdin', 'secret words\n')).out).toBe(

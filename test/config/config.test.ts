@@ -128,6 +128,23 @@ describe('meaning', () => {
     expect(limits.connections).toBe(0)
   })
 
+  test.each([
+    ['archive_page', 250],
+    ['archive_scan', 100_000],
+    ['archive_count', 1_000_000],
+    ['archive_ids', 10_000],
+    ['devices_per_user', 250],
+  ])('limits.%s has an end that cannot be switched off', (key, most) => {
+    expect(accepted(`[limits]\n${key} = ${most}`).limits).toMatchObject({ [key]: most })
+    expect(refused(`[limits]\n${key} = ${most + 1}`)).toHaveLength(1)
+    expect(refused(`[limits]\n${key} = 0`)).toHaveLength(1)
+  })
+
+  test('limits.archive_page_bytes cannot be switched off either', () => {
+    expect(refused('[limits]\narchive_page_bytes = 0')[0]).toContain('must end somewhere')
+    expect(accepted('[limits]\narchive_page_bytes = "1KB"').limits.archive_page_bytes).toBe(1024)
+  })
+
   test('rates = false lifts what counts time or addresses and keeps what counts an account or a size', () => {
     const { limits, registration, push } = accepted('[limits]\nrates = false')
     expect(limits.connections_per_ip).toBe(Infinity)

@@ -146,11 +146,20 @@ describe('a report', () => {
       const juliet = await p.online('juliet@bix.org/balcony')
       await juliet.asks('set', reported('spam@x.example', spam))
       await juliet.asks('set', block('quiet@x.example'))
+      for (const reason of ['', ` reason=''`])
+        await juliet.asks(
+          'set',
+          reported('mute@x.example', `<report xmlns='urn:xmpp:reporting:1'${reason}/>`),
+        )
     } finally {
       stopLogging()
     }
     const told = lines.filter((line) => line.includes('area=abuse'))
-    expect(told).toHaveLength(1)
+    expect(told).toHaveLength(3)
+    for (const line of told.slice(1)) {
+      expect(line).toContain('mute@x.example')
+      expect(line).toContain('reason="none given"')
+    }
     for (const part of ['juliet@bix.org', 'spam@x.example', 'urn:xmpp:reporting:spam'])
       expect(told[0]).toContain(part)
     expect(lines.join('')).not.toContain('Pills')

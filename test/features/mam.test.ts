@@ -329,3 +329,45 @@ test('XEP-0313 §4.1.1, case 55: one resource is looked for among so many messag
   expect(await asks(juliet, narrow)).toMatchObject({ bodies: ['5001'], complete: true })
   expect((await asks(juliet, `${narrow}${set('<max>0</max>')}`)).count).toBe('1')
 })
+
+/** A play with this in [limits]; rates stay off. */
+const limited = (limits: string) => play({ toml: `[limits]\nrates = false\n${limits}\n` })
+
+test('limits.archive_page, archive_page_bytes: a page is as long as the configuration says', async () => {
+  using p = limited('archive_page = 3')
+  const { juliet } = await withHistory(p, 5)
+  expect(await asks(juliet, set('<max>4</max>'))).toMatchObject({ bodies: ['0', '1', '2'], complete: false })
+  expect(await asks(juliet)).toMatchObject({ bodies: ['0', '1', '2'], complete: false })
+  using small = limited('archive_page_bytes = 600')
+  const other = (await withHistory(small, 5)).juliet
+  expect((await asks(other)).bodies).toEqual(['0', '1', '2'])
+})
+
+test('limits.archive_scan, archive_count: a query looks and counts as far as the configuration says', async () => {
+  using p = limited('archive_scan = 3\narchive_count = 4')
+  const { juliet } = await withHistory(p, 5)
+  const here = form(field('with', 'romeo@bix.org/orchard'))
+  expect(await asks(juliet, here)).toMatchObject({ bodies: ['0', '1', '2'], complete: false })
+  expect((await asks(juliet, `${here}${set('<max>0</max>')}`)).error).toBe('resource-constraint')
+  expect((await asks(juliet, set('<max>0</max>'))).count).toBe('4')
+  // What can be looked through is counted, however few are counted otherwise.
+  using wide = limited('archive_scan = 5\narchive_count = 1')
+  const other = (await withHistory(wide, 5)).juliet
+  expect((await asks(other, `${here}${set('<max>0</max>')}`)).count).toBe('5')
+})
+
+test('limits.archive_ids, archive_prefs: lists are as long as the configuration says', async () => {
+  using p = limited('archive_ids = 2\narchive_prefs = 1')
+  const { juliet } = await withHistory(p, 3)
+  const { ids } = await asks(juliet)
+  expect((await asks(juliet, form(field('ids', ...ids)))).error).toBe('bad-request')
+  expect((await asks(juliet, form(field('ids', ...ids.slice(1))))).bodies).toEqual(['1', '2'])
+  const prefs = (...jids: string[]) =>
+    `<prefs xmlns='${MAM}' default='roster'><always/><never>${jids.map((jid) => `<jid>${jid}</jid>`).join('')}</never></prefs>`
+  await juliet.isRefused('resource-constraint', 'set', prefs('a@b.c', 'd@e.f'))
+  expect((await juliet.asks('set', prefs('a@b.c'))).attrs.type).toBe('result')
+  using free = limited('archive_prefs = 0')
+  const other = await free.online('juliet@bix.org/balcony')
+  const many = Array.from({ length: 501 }, (_, i) => `a${i}@b.c`)
+  expect((await other.asks('set', prefs(...many))).attrs.type).toBe('result')
+})

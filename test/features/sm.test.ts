@@ -394,7 +394,12 @@ describe('over a restart', () => {
         await back.settles()
         expect(rows(p, '1')).toBe(0)
         const [session] = p.world.sessions.of('juliet@bix.org')
-        expect(session).toMatchObject({ available: true, interested: true, hibernating: false })
+        expect(session).toMatchObject({
+          available: true,
+          interested: true,
+          resumable: true,
+          hibernating: false,
+        })
         const desk = await p.online('juliet@bix.org/desk')
         await back.settles()
         back.forget()

@@ -36,6 +36,10 @@ export interface Call {
 export const basic = (jid: string, password = PASSWORD): string =>
   `Basic ${Buffer.from(`${jid}:${password}`).toString('base64')}`
 
+/** What a problem calls itself (RFC 9457). */
+export const codeOf = async (answer: Response): Promise<string> =>
+  ((await answer.json()) as { code: string }).code
+
 /** `features` are those of the road; most of the API needs none. */
 export async function startHttp(
   change: (config: Config) => void = () => {},

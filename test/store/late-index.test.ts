@@ -156,17 +156,33 @@ describe('an index that is written late', () => {
 
 describe('the archive', () => {
   const bodies = (store: Store, account: Account) => ({
-    all: store.history.page(account, {}, 1_000, false),
-    last: store.history.page(account, {}, 3, true),
-    some: store.history.page(account, { peer: 'a@b', afterId: 5_000_007 }, 4, false),
-    early: store.history.page(account, { beforeId: 5_000_300, end: 5_000 }, 5, true),
-    resource: store.history.page(account, { peer: 'c@d', resource: 'c@d/x' }, 100, false),
-    named: store.history.page(account, { ids: [5_000_001, 5_000_640] }, 10, false),
+    all: store.history.page(account, {}, { limit: 1_000, fromEnd: false, scan: 1_000 }),
+    last: store.history.page(account, {}, { limit: 3, fromEnd: true, scan: 1_000 }),
+    some: store.history.page(
+      account,
+      { peer: 'a@b', afterId: 5_000_007 },
+      { limit: 4, fromEnd: false, scan: 1_000 },
+    ),
+    early: store.history.page(
+      account,
+      { beforeId: 5_000_300, end: 5_000 },
+      { limit: 5, fromEnd: true, scan: 1_000 },
+    ),
+    resource: store.history.page(
+      account,
+      { peer: 'c@d', resource: 'c@d/x' },
+      { limit: 100, fromEnd: false, scan: 1_000 },
+    ),
+    named: store.history.page(
+      account,
+      { ids: [5_000_001, 5_000_640] },
+      { limit: 10, fromEnd: false, scan: 1_000 },
+    ),
     count: [{}, { peer: 'a@b' }, { peer: 'c@d', resource: 'c@d/x' }].map((filter) =>
-      store.history.count(account, filter),
+      store.history.count(account, filter, { most: 1_000, scan: 1_000 }),
     ),
     bounds: store.history.bounds(account),
-    scannable: store.history.isScannable(account, { peer: 'c@d', resource: 'c@d/x' }),
+    scannable: store.history.isScannable(account, { peer: 'c@d', resource: 'c@d/x' }, 1_000),
   })
 
   test('is read the same before its index is written, after, and after a crash', () => {

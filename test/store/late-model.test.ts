@@ -112,9 +112,9 @@ function check(store: Store, accounts: readonly Account[]): void {
     expect(store.push.explain(id, 3).map((row) => row.id)).toEqual(
       mine('SELECT id FROM verdicts WHERE account_id = ? ORDER BY id DESC LIMIT 3'),
     )
-    expect(store.history.page(account, {}, 1_000, false).map((row) => row.id)).toEqual(
-      mine('SELECT id FROM archive WHERE account_id = ? ORDER BY id'),
-    )
+    expect(
+      store.history.page(account, {}, { limit: 1_000, fromEnd: false, scan: 1_000 }).map((row) => row.id),
+    ).toEqual(mine('SELECT id FROM archive WHERE account_id = ? ORDER BY id'))
   }
 }
 

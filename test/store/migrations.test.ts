@@ -264,9 +264,9 @@ describe('late indexes (0013)', () => {
     const romeo = store.accounts.find('romeo@bix.org')
     if (!romeo) throw new Error('romeo is gone')
     const mine = [...Array(60).keys()].filter((i) => i % 3 === 1)
-    expect(store.history.page(romeo, {}, 100, false).map(({ xml }) => xml)).toEqual(
-      mine.map((i) => `<m>${i}</m>`),
-    )
+    expect(
+      store.history.page(romeo, {}, { limit: 100, fromEnd: false, scan: 100 }).map(({ xml }) => xml),
+    ).toEqual(mine.map((i) => `<m>${i}</m>`))
     expect(store.messages.waiting(romeo, 0, 100).map(({ id }) => id)).toEqual(
       mine.filter((i) => i % 5).map((i) => 1_000 + i),
     )

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { sessions } from '../../src/metrics.ts'
 import type { Actor } from '../support/actor.ts'
 import { bosh, BoshActor } from '../support/bosh.ts'
-import { play } from '../support/world.ts'
+import { type Play, play } from '../support/world.ts'
 
 const RATES = '[limits]\nrates = true\n'
 const MINUTE = 60_000
@@ -76,6 +76,97 @@ describe('limits.idle_ping and limits.idle_timeout', () => {
     for (let i = 0; i < 4 * 7; i++) p.clock.advance(15_000)
     await p.router.run(() => undefined)
     expect(romeo.heard).toHaveLength(1)
+  })
+})
+
+/** What an orderly stop does first; lets time pass until it is done, and tells how much that took. */
+async function lastAcks(p: Play, meanwhile?: () => Promise<void>): Promise<number> {
+  const start = p.clock.monotonic()
+  let done = false
+  const acks = p.streams.lastAcks().then(() => (done = true))
+  await meanwhile?.()
+  for (let i = 0; i < 100 && !done; i++) {
+    await p.router.run(() => undefined)
+    if (!done) p.clock.advance(20)
+  }
+  await acks
+  return p.clock.monotonic() - start
+}
+
+describe('before an orderly stop', () => {
+  const hist = `<message to='juliet@bix.org' type='chat'><body>hist!</body></message>`
+  const pair = async (p: Play) => ({
+    romeo: await p.online('romeo@bix.org/orchard'),
+    juliet: await p.online('juliet@bix.org/balcony'),
+  })
+  /** What is written to juliet waits in offline storage after the stop. */
+  const waiting = (p: Play): number => {
+    p.stop()
+    return p.store.messages.totalOffline()
+  }
+
+  test('XEP-0198 §4: an ack under way is waited for, so that nothing comes twice to a client that cannot resume', async () => {
+    using p = play()
+    const { romeo, juliet } = await pair(p)
+    juliet.sends(`<enable xmlns='urn:xmpp:sm:3'/>`)
+    await juliet.receives(`<enabled xmlns='urn:xmpp:sm:3'/>`)
+    romeo.sends(hist)
+    await romeo.settles()
+    const took = await lastAcks(p, async () => {
+      expect((await juliet.next()).name).toBe('message')
+      await juliet.receives(`<r xmlns='urn:xmpp:sm:3'/>`)
+      // A new stream would be cut off at once.
+      expect(p.connect().transport.closed).toBe(true)
+      p.clock.after(500, () => juliet.sends(`<a xmlns='urn:xmpp:sm:3' h='1'/>`))
+    })
+    expect(took).toBeGreaterThanOrEqual(500)
+    expect(took).toBeLessThan(600)
+    expect(juliet.heard).toEqual([])
+    expect(waiting(p)).toBe(0)
+  })
+
+  test('a client without stream management is asked by a ping', async () => {
+    using p = play()
+    const { romeo, juliet } = await pair(p)
+    juliet.pongs = true
+    romeo.sends(hist)
+    await romeo.settles()
+    expect(await lastAcks(p)).toBeLessThan(100)
+    expect(juliet.heard.map(({ name }) => name)).toEqual(['message'])
+    expect(waiting(p)).toBe(0)
+  })
+
+  test('who does not answer is waited for no longer than a second, and its message waits', async () => {
+    using p = play()
+    const { romeo } = await pair(p)
+    romeo.sends(hist)
+    await romeo.settles()
+    expect(await lastAcks(p)).toBe(1_000)
+    expect(waiting(p)).toBe(1)
+  })
+
+  test('who was asked long ago and has not answered is not waited for', async () => {
+    using p = play()
+    const { romeo } = await pair(p)
+    romeo.sends(hist)
+    await romeo.settles()
+    p.clock.advance(10_000)
+    await p.router.run(() => undefined)
+    expect(await lastAcks(p)).toBe(0)
+    expect(waiting(p)).toBe(1)
+  })
+
+  test('nobody is waited for who has nothing, or can resume', async () => {
+    using p = play()
+    const { romeo, juliet } = await pair(p)
+    juliet.sends(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+    await juliet.next()
+    romeo.sends(hist)
+    await romeo.settles()
+    expect([...p.world.sessions.of('juliet@bix.org')][0]?.unacked.size).toBe(1)
+    juliet.forget()
+    expect(await lastAcks(p)).toBe(0)
+    await juliet.hearsNothing()
   })
 })
 

@@ -78,6 +78,30 @@ test.each(['c2s', 'c2s-tls'] as const)(
   },
 )
 
+test('a restart asks a client without stream management whether it has its messages, and none comes twice', async () => {
+  await using own = await wire()
+  for (const jid of ['romeo@bix.org', 'juliet@bix.org']) await own.account(jid)
+  const open = async (jid: string): Promise<WireClient> => {
+    const client = await WireClient.direct(own.port('c2s-tls'))
+    await client.logsIn(jid)
+    client.send('<presence/>')
+    await client.ping()
+    return client
+  }
+  const [romeo, juliet] = [await open('romeo@bix.org'), await open('juliet@bix.org')]
+  romeo.send(`<message to='juliet@bix.org' type='chat'><body>hist!</body></message>`)
+  expect(await juliet.body()).toBe('hist!')
+  const restarted = own.restart()
+  const ping = await juliet.until((el) => el.name === 'iq')
+  juliet.send(`<iq type='result' id='${ping.attrs.id}' to='bix.org'/>`)
+  await juliet.until((el) => el.name === 'error')
+  await restarted
+  const back = await open('juliet@bix.org')
+  await back.ping()
+  expect(back.text).not.toContain('hist!')
+  for (const client of [romeo, juliet, back]) client.close()
+})
+
 test('a port in use ends the start with one line, and nothing stays open', async () => {
   const busy = createServer()
   await new Promise<void>((resolve) => busy.listen(0, '127.0.0.1', () => resolve()))
