@@ -1,6 +1,7 @@
--- Whose rows are where in the archive, in offline storage, among the verdicts and what is unread, written some rows of an account at
--- a time (store/late-index.ts): an index of the table itself would touch a page of its own for each row. No
--- foreign keys: to delete an account would be to look for its rows in all of them (store/accounts.ts deletes them).
+-- Whose rows are where in the archive, in offline storage, among the verdicts and what is unread, written some rows of
+-- an account at a time (store/late-index.ts): an index of the table itself would touch a page of its own for each row.
+-- No foreign keys: to delete an account would be to look for its rows in all of them (store/accounts.ts deletes them).
+-- The setting `indexed-…` is the id up to which an index is complete: without it the first start would fill it anew.
 CREATE TABLE archive_index (
   account_id INTEGER NOT NULL,
   peer TEXT NOT NULL,
@@ -8,6 +9,7 @@ CREATE TABLE archive_index (
   PRIMARY KEY (account_id, peer, id)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO archive_index SELECT account_id, peer, id FROM archive ORDER BY account_id, peer, id;
+INSERT INTO settings SELECT 'indexed-archive', CAST(max(id) || '' AS BLOB) FROM archive HAVING max(id) IS NOT NULL;
 CREATE INDEX archive_index_by_id ON archive_index (account_id, id);
 
 CREATE TABLE archive_plain (
@@ -27,6 +29,7 @@ CREATE TABLE unread_index (
   PRIMARY KEY (account_id, peer, id)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO unread_index SELECT account_id, peer, id FROM unread ORDER BY account_id, peer, id;
+INSERT INTO settings SELECT 'indexed-unread', CAST(max(id) || '' AS BLOB) FROM unread HAVING max(id) IS NOT NULL;
 
 CREATE TABLE unread_plain (
   id INTEGER PRIMARY KEY,            -- microseconds since the epoch: the message's id in the archive, if it is there
@@ -44,6 +47,7 @@ CREATE TABLE verdicts_index (
   PRIMARY KEY (account_id, id)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO verdicts_index SELECT account_id, id FROM verdicts ORDER BY account_id, id;
+INSERT INTO settings SELECT 'indexed-verdicts', CAST(max(id) || '' AS BLOB) FROM verdicts HAVING max(id) IS NOT NULL;
 
 CREATE TABLE verdicts_plain (
   id INTEGER PRIMARY KEY,
@@ -66,6 +70,7 @@ CREATE TABLE offline_index (
   PRIMARY KEY (account_id, id)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO offline_index SELECT account_id, id FROM offline WHERE in_flight = 0 ORDER BY account_id, id;
+INSERT INTO settings SELECT 'indexed-offline', CAST(max(id) || '' AS BLOB) FROM offline HAVING max(id) IS NOT NULL;
 
 CREATE TABLE offline_plain (
   id INTEGER PRIMARY KEY,

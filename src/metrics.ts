@@ -45,7 +45,7 @@ export const registrations = counter('registrations_total', 'Accounts registered
   'result',
 ])
 
-/** kind: message, presence, iq, nonza; direction: in, out */
+/** kind: message, presence, iq; of what comes in 'other', of what goes out the names of our nonzas. direction: in, out */
 export const stanzas = hotCounter('stanzas_total', 'Stanzas by kind and direction.', ['kind', 'direction'])
 export const streamErrors = counter('stream_errors_total', 'Streams that Belfry ended with an error.', [
   'condition',

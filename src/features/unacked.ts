@@ -128,8 +128,9 @@ function doubt(world: World, session: Session, until: number): void {
   })
 }
 
-/** Puts back into offline storage what nobody has. */
-function land(t: Trip, lost: readonly Given[]): void {
+/** Puts back into offline storage what nobody has. What was for an account that is gone is for nobody. */
+function land(t: Trip, all: readonly Given[]): void {
+  const lost = all.filter(({ account }) => !t.store.accounts.isGone(account.id))
   const now = lost.slice(0, BATCH)
   const live = now.filter((message) => message.live)
   for (const given of live) {

@@ -52,6 +52,8 @@ export class Accounts {
   readonly #rows: Remembered<string, Account | null>
   readonly #events: Events
   readonly #late: readonly LateIndex[]
+  /** Ids of accounts that were deleted since the start. */
+  readonly #gone = new Set<number>()
   readonly #byJid
   readonly #departed
   readonly #scram
@@ -209,8 +211,17 @@ export class Accounts {
 
   /** For what remembers an account by its row; undefined once it was deleted. */
   byId(id: number): Account | undefined {
-    const row = this.#db.orm.select({ jid: accounts.jid }).from(accounts).where(eq(accounts.id, id)).get()
+    const here = and(eq(accounts.id, id), ne(accounts.host, DEPARTED))
+    const row = this.#db.orm.select({ jid: accounts.jid }).from(accounts).where(here).get()
     return row && this.find(row.jid)
+  }
+
+  /**
+   * Whether it was deleted while somebody still knows it, as its sessions do until their streams have ended: no foreign
+   * key keeps rows for it out of a table that has a late index.
+   */
+  isGone(id: number): boolean {
+    return this.#gone.has(id)
   }
 
   /** Returns undefined when the name is taken. */
@@ -241,6 +252,8 @@ export class Accounts {
     this.#events.outlive(account.id)
     this.#events.tell('account.deleted', { id: null, jid: account.jid })
     this.#depart({ id: account.id })
+    this.#gone.add(account.id)
+    this.#db.turn.undo(() => this.#gone.delete(account.id))
     for (const erase of this.#erase) erase({ id: account.id })
     this.#eraseBatch(account.id, BATCH)
   }

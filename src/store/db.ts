@@ -18,8 +18,8 @@ export interface Db {
 }
 
 /**
- * Bytes. A message touches a page of each index that its account's rows stand in, here and there, and a commit writes
- * whole pages: half of SQLite's own size halves what is written. A database of another size keeps it.
+ * Bytes. A message touches a page of each index that its rows stand in, here and there, and a commit writes whole
+ * pages: half of SQLite's own size halves what is written. A database of another size keeps it.
  */
 export const PAGE_BYTES = 2048
 /** KiB of pages in memory: those indexes of an active server. Taken as they are used. */

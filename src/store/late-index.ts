@@ -6,6 +6,7 @@
  * The rows say all that the index says. After a crash what was not written is read from them again: it is newer than
  * the id that `settings` keep.
  */
+import { SQLiteError } from 'bun:sqlite'
 import { type Db, rawWriter, type Write } from './db.ts'
 
 /** A row of the table. */
@@ -22,12 +23,12 @@ interface Pending {
   readonly since: number
   /** No id of these is lower. */
   lowest: number
-  readonly places: Place[]
+  places: Place[]
 }
 
 /** Rows; see the class. */
 export interface LateLimits {
-  /** Of one account, that are written together. */
+  /** Of one account, that are written together: a message may be the last one for each of its indexes. */
   readonly together: number
   /** Of all accounts, after which a row is written at the latest: the memory they take, and what a crash leaves to do. */
   readonly span: number
@@ -37,13 +38,18 @@ export interface LateLimits {
   readonly mark: number
 }
 
-const LIMITS: LateLimits = { together: 256, span: 20_000, look: 64, mark: 5_000 }
+const MARK = 'INSERT INTO settings VALUES ($name, $value) ON CONFLICT DO UPDATE SET value = excluded.value'
+
+const LIMITS: LateLimits = { together: 128, span: 20_000, look: 64, mark: 5_000 }
 
 /**
  * `table` has the columns id and account_id, `table_index` the same and no other but `peer`. Rows in which the
  * column `unless` is 1 have no place there.
  */
 export class LateIndex {
+  /** At the start: of the rows that are there and of those that are gone. */
+  readonly highest: number
+
   readonly #db: Db
   readonly #limits: LateLimits
   /** In `settings`. */
@@ -56,14 +62,14 @@ export class LateIndex {
   #told: number
   readonly #insert: Write<{ accountId: number; id: number; peer?: string }>
   readonly #mark: Write<{ name: string; value: Buffer }>
-  readonly #unplace: Write<{ accountId: number; last: number }>
   readonly #remove: Write<{ accountId: number; id: number }>
-  readonly #delete: Write<{ accountId: number; last: number }>
-  readonly #deleteRest: Write<{ accountId: number; before: number }> | undefined
+  readonly #unplace: Write<{ ids: string }>
+  readonly #delete: Write<{ ids: string }>
   readonly #oldest
   readonly #after
   readonly #newest
   readonly #total
+  readonly #without
 
   constructor(
     db: Db,
@@ -74,39 +80,29 @@ export class LateIndex {
     this.#db = db
     this.#limits = limits
     this.#name = `indexed-${table}`
-    this.#told = told(db, this.#name)
-    this.#indexed = catchUp(db, table, columns, unless, this.#told)
+    this.#told = this.#indexed = told(db, this.#name)
     const values = columns === 'id' ? '$id' : '$peer, $id'
     this.#insert = rawWriter(
       db,
       `INSERT OR IGNORE INTO ${table}_index (account_id, ${columns}) VALUES ($accountId, ${values})`,
     )
-    this.#mark = rawWriter(
-      db,
-      'INSERT INTO settings VALUES ($name, $value) ON CONFLICT DO UPDATE SET value = excluded.value',
-    )
+    this.#mark = rawWriter(db, MARK)
     this.#remove = rawWriter(db, `DELETE FROM ${table}_index WHERE account_id = $accountId AND id = $id`)
-    this.#delete = rawWriter(
+    // Each place is found by its whole key: not every index has the ids of an account in their order.
+    this.#unplace = rawWriter(
       db,
-      `DELETE FROM ${table} WHERE id IN
-       (SELECT id FROM ${table}_index WHERE account_id = $accountId AND id <= $last) AND account_id = $accountId`,
+      `DELETE FROM ${table}_index WHERE (account_id, ${columns}) IN
+       (SELECT account_id, ${columns} FROM ${table} WHERE id IN (SELECT value FROM json_each($ids)))`,
     )
-    if (unless !== undefined)
-      this.#deleteRest = rawWriter(
-        db,
-        `DELETE FROM ${table} WHERE account_id = $accountId AND ${unless} = 1 AND id < $before`,
-      )
-    this.#unplace = rawWriter(db, `DELETE FROM ${table}_index WHERE account_id = $accountId AND id <= $last`)
-    this.#oldest = db.raw.prepare<{ id: number }, number[]>(
-      `SELECT id FROM ${table}_index WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?`,
-    )
-    this.#after = db.raw.prepare<{ id: number }, number[]>(
-      `SELECT id FROM ${table}_index WHERE account_id = ? AND id > ? ORDER BY id LIMIT ?`,
-    )
+    this.#delete = rawWriter(db, `DELETE FROM ${table} WHERE id IN (SELECT value FROM json_each($ids))`)
+    const ids = (text: string) => db.raw.prepare<{ id: number }, number[]>(text)
+    this.#oldest = ids(`SELECT id FROM ${table}_index WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?`)
+    this.#after = ids(`SELECT id FROM ${table}_index WHERE account_id = ? AND id > ? ORDER BY id LIMIT ?`)
+    this.#newest = ids(`SELECT id FROM ${table}_index WHERE account_id = ? ORDER BY id DESC LIMIT ?`)
     this.#total = db.raw.prepare<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}_index`)
-    this.#newest = db.raw.prepare<{ id: number }, number[]>(
-      `SELECT id FROM ${table}_index WHERE account_id = ? ORDER BY id DESC LIMIT ?`,
-    )
+    if (unless !== undefined)
+      this.#without = ids(`SELECT id FROM ${table} WHERE account_id = ? AND ${unless} = 1 AND id < ? LIMIT ?`)
+    this.highest = this.#catchUp(table, columns, unless)
   }
 
   /** The row has been written. Within a trip. */
@@ -114,20 +110,16 @@ export class LateIndex {
     const { accountId, id } = place
     this.#count++
     // The index is said to have it already: after a crash nobody would look.
-    if (id <= this.#indexed) return void this.#insert({ ...place })
-    this.#push(place)
+    if (id <= this.#indexed) this.#insert({ ...place })
+    else this.#push(place)
     if ((this.#pending.get(accountId)?.places.length ?? 0) >= this.#limits.together) this.settle(accountId)
     if (this.#count % this.#limits.look === 0) this.#settleLongest()
-    if (this.#count % this.#limits.mark === 0) this.#tell(id)
+    if (this.#count % this.#limits.mark === 0) this.#tell(Math.max(id, this.#indexed))
   }
 
   /** The row is gone. Within a trip. */
   remove(accountId: number, id: number): void {
-    const places = this.#pending.get(accountId)?.places
-    const at = places?.findIndex((place) => place.id === id) ?? -1
-    const [place] = places && at >= 0 ? places.splice(at, 1) : []
-    if (!place) this.#remove({ accountId, id })
-    else this.#db.turn.undo(() => places?.splice(at, 0, place))
+    if (!this.#unremember(accountId, (place) => place.id === id)) this.#remove({ accountId, id })
   }
 
   /** Ids of the account's rows that are not in the index, in the order in which they were added. */
@@ -183,46 +175,107 @@ export class LateIndex {
    * many. Within a trip.
    */
   erase(accountId: number, before: number, limit: number): number {
-    if (this.#pending.get(accountId)?.places.some(({ id }) => id < before)) this.settle(accountId)
-    const old = this.#oldest.all(accountId, before, limit)
-    const last = old.at(-1)?.id
-    if (last !== undefined) {
-      this.#delete({ accountId, last })
-      this.#unplace({ accountId, last })
-    }
-    const rest = old.length < limit ? this.#deleteRest?.({ accountId, before }) : 0
-    return old.length + (rest ?? 0)
+    const indexed = this.#oldest.all(accountId, before, limit).map(({ id }) => id)
+    const pending = this.pending(accountId).filter((id) => id < before)
+    const old = [...indexed, ...pending].sort((a, b) => a - b).slice(0, limit)
+    const rest = this.#without?.all(accountId, before, limit - old.length) ?? []
+    const ids = [...old, ...rest.map(({ id }) => id)]
+    this.eraseRows(ids.map((id) => ({ accountId, id })))
+    return ids.length
   }
 
+  /** Deletes these rows and their places, whether they have one or not. Within a trip. */
+  eraseRows(rows: readonly Place[]): void {
+    if (rows.length === 0) return
+    const ids = new Set(rows.map(({ id }) => id))
+    for (const accountId of new Set(rows.map((row) => row.accountId)))
+      this.#unremember(accountId, ({ id }) => ids.has(id))
+    const list = JSON.stringify([...ids])
+    this.#unplace({ ids: list })
+    this.#delete({ ids: list })
+  }
+
+  /** At most so many rows at once that a trip stays short, and more than come meanwhile. */
   #settleLongest(): void {
     const before = this.#count - this.#limits.span
-    for (const [accountId, { since }] of this.#pending) {
-      if (since > before) return
+    let left = 2 * this.#limits.look
+    for (const [accountId, { since, places }] of this.#pending) {
+      if (since > before || left <= 0) return
+      left -= places.length
       this.settle(accountId)
     }
   }
 
-  #push(place: Place): void {
-    const { accountId, id } = place
+  /** Forgets what the index does not have yet; false where there is none of these. */
+  #unremember(accountId: number, which: (place: Place) => boolean): boolean {
     const pending = this.#pending.get(accountId)
-    if (pending) {
-      pending.places.push(place)
-      if (id < pending.lowest) pending.lowest = id
-      this.#db.turn.undo(() => pending.places.pop())
-    } else {
-      this.#pending.set(accountId, { since: this.#count, lowest: id, places: [place] })
-      this.#db.turn.undo(() => this.#pending.delete(accountId))
-    }
+    if (!pending?.places.some(which)) return false
+    const { places } = pending
+    pending.places = places.filter((place) => !which(place))
+    this.#db.turn.undo(() => (pending.places = places))
+    return true
+  }
+
+  #push(place: Place): void {
+    const isFirst = !this.#pending.has(place.accountId)
+    const pending = this.#remember(place, this.#count)
+    this.#db.turn.undo(() => {
+      pending.places.pop()
+      if (isFirst) this.#pending.delete(place.accountId)
+    })
+  }
+
+  #remember(place: Place, since: number): Pending {
+    const { accountId, id } = place
+    const known = this.#pending.get(accountId)
+    const pending = known ?? { since, lowest: id, places: [] }
+    pending.places.push(place)
+    if (id < pending.lowest) pending.lowest = id
+    if (!known) this.#pending.set(accountId, pending)
+    return pending
   }
 
   /** What is not pending is in the index, so any `last` is true; what comes below it is not remembered but written. */
   #tell(last: number): void {
     let indexed = last
     for (const { lowest } of this.#pending.values()) indexed = Math.min(indexed, lowest - 1)
-    this.#mark({ name: this.#name, value: Buffer.from(String(indexed)) })
+    this.#mark({ name: this.#name, value: asText(indexed) })
     const before = [this.#indexed, this.#told] as const
     this.#indexed = this.#told = indexed
     this.#db.turn.undo(() => ([this.#indexed, this.#told] = before))
+  }
+
+  /**
+   * Before the first turn: what a crash left out, noted at once, so that no start does again what the last one did.
+   * Returns the highest id.
+   */
+  #catchUp(table: string, columns: string, unless = 'false'): number {
+    const { raw } = this.#db
+    const last = raw.query<{ id: number | null }, []>(`SELECT max(id) AS id FROM ${table}`).get()?.id ?? 0
+    // The newest rows may be gone: nobody would look for what is written below them and is not in the index.
+    if (last <= this.#told) return this.#told
+    try {
+      raw.run(
+        `INSERT OR IGNORE INTO ${table}_index (account_id, ${columns})
+         SELECT account_id, ${columns} FROM ${table} WHERE id > ? AND NOT ${unless} ORDER BY account_id, ${columns}`,
+        [this.#told],
+      )
+      this.#indexed = last
+      raw.query<null, [Record<string, string | Buffer>]>(MARK).run({ name: this.#name, value: asText(last) })
+      this.#told = last
+    } catch (error) {
+      // What is stored can be read from a full disk: the places are remembered until there is room for them.
+      if (!(error instanceof SQLiteError) || error.code !== 'SQLITE_FULL') throw error
+      if (this.#indexed === last) return last
+      const places = raw
+        .query<Place, [number]>(
+          `SELECT account_id AS accountId, ${columns} FROM ${table} WHERE id > ? AND NOT ${unless} ORDER BY id`,
+        )
+        .all(this.#told)
+      this.#count = places.length
+      for (const [i, place] of places.entries()) this.#remember(place, i)
+    }
+    return last
   }
 }
 
@@ -232,20 +285,12 @@ function inOrder(a: Place, b: Place): number {
   return a.peer < b.peer ? -1 : 1
 }
 
+const asText = (id: number): Buffer => Buffer.from(String(id))
+
 /** The id up to which the index was complete when that was last noted. */
 function told({ raw }: Db, name: string): number {
   const row = raw
     .query<{ value: Uint8Array }, [string]>('SELECT value FROM settings WHERE name = ?')
     .get(name)
   return row ? Number(Buffer.from(row.value).toString()) : 0
-}
-
-/** Before the first turn: what a crash left out. Returns the id up to which the index is complete now. */
-function catchUp({ raw }: Db, table: string, columns: string, unless = 'false', from: number): number {
-  raw.run(
-    `INSERT OR IGNORE INTO ${table}_index (account_id, ${columns})
-     SELECT account_id, ${columns} FROM ${table} WHERE id > ? AND NOT ${unless} ORDER BY account_id, ${columns}`,
-    [from],
-  )
-  return raw.query<{ id: number | null }, []>(`SELECT max(id) AS id FROM ${table}`).get()?.id ?? 0
 }

@@ -1,7 +1,7 @@
 /** The archive, offline storage and the memory of what a client sent before. */
 import { and, asc, count, eq, lt, lte, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import type { Account } from './accounts.ts'
+import type { Account, Accounts } from './accounts.ts'
 import type { Clock } from './clock.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 import type { LateIndex } from './late-index.ts'
@@ -50,12 +50,14 @@ export interface OfflineSize {
 export class Messages {
   readonly #db: Db
   readonly #clock: Clock
+  readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #archived: LateIndex
   readonly #held: LateIndex
   #lastId: number
   readonly #known
   readonly #waiting
   readonly #size
+  readonly #sizeOf
   readonly #waitingArchived
   readonly #sizes: Remembered<number, OfflineSize>
   readonly #archive: Write<{ id: number; accountId: number; peer: string; xml: string }>
@@ -71,9 +73,15 @@ export class Messages {
   readonly #drop: Write<{ id: number; accountId: number; inFlight: boolean }>
   readonly #origin: Write<{ id: number; origin: string }>
 
-  constructor(db: Db, clock: Clock, late: { archive: LateIndex; offline: LateIndex }) {
+  constructor(
+    db: Db,
+    clock: Clock,
+    accounts: Pick<Accounts, 'isGone'>,
+    late: { archive: LateIndex; offline: LateIndex },
+  ) {
     this.#db = db
     this.#clock = clock
+    this.#accounts = accounts
     this.#archived = late.archive
     this.#held = late.offline
     const { orm } = db
@@ -114,9 +122,12 @@ export class Messages {
       db,
       'DELETE FROM offline WHERE id = $id AND account_id = $accountId AND in_flight = $inFlight',
     )
-    this.#waitingArchived = db.raw.prepare<{ id: number }, [number, number]>(
-      `SELECT id FROM offline_index i JOIN archive a USING (id)
-       WHERE i.account_id = ?1 AND a.account_id = ?1 LIMIT ?2`,
+    this.#sizeOf = db.raw.prepare<Omit<OfflineSize, 'messages'>, [number, number]>(
+      'SELECT bytes, unread FROM offline WHERE id = ? AND account_id = ? AND in_flight = 0',
+    )
+    this.#waitingArchived = db.raw.prepare<{ id: number }, [number, string, number]>(
+      `SELECT id FROM archive WHERE account_id = ?1 AND id IN
+       (SELECT id FROM offline_index WHERE account_id = ?1 UNION ALL SELECT value FROM json_each(?2)) LIMIT ?3`,
     )
     this.#land = rawWriter(
       db,
@@ -133,6 +144,7 @@ export class Messages {
   /** Stores one side's copy of a message under `id`. */
   archive(account: Account, id: number, peer: string, xml: string): void {
     const accountId = account.id
+    if (this.#accounts.isGone(accountId)) return
     this.#archive({ id, accountId, peer, xml })
     this.#archived.add({ accountId, peer, id })
   }
@@ -142,22 +154,19 @@ export class Messages {
    * that session is lost.
    */
   hold(account: Account, id: number, xml: string, unread: boolean, inFlight = false): void {
+    if (this.#accounts.isGone(account.id)) return
     const bytes = Buffer.byteLength(xml)
     this.#hold({ id, accountId: account.id, bytes, unread, xml, inFlight })
     if (inFlight) return
     this.#held.add({ accountId: account.id, id })
-    this.#sizes.change(account.id, (size) => ({
-      messages: size.messages + 1,
-      bytes: size.bytes + bytes,
-      unread: size.unread + (unread ? 1 : 0),
-    }))
+    this.#grow(account.id, 1, { bytes, unread: unread ? 1 : 0 })
   }
 
   /** A message in flight did not arrive: from now on it waits for whoever comes next. */
   land(account: Account, id: number): void {
     if (this.#land({ id, accountId: account.id }) === 0) return
     this.#held.add({ accountId: account.id, id })
-    this.#sizes.forget(account.id)
+    this.#grow(account.id, 1, this.#sizeOf.get(id, account.id))
   }
 
   /** Up to `limit` messages that are in flight, after the one with id `after`: for the start after a crash. */
@@ -187,14 +196,12 @@ export class Messages {
   /** Removes what was delivered; ids that are gone already do no harm. */
   delivered(account: Account, ids: readonly number[]): void {
     for (const id of ids) this.#remove(account.id, id)
-    if (ids.length > 0) this.#sizes.forget(account.id)
   }
 
   /** Removes what waits and stands in the account's archive too; true where there may be more. Within a trip. */
   dropArchived(account: Account): boolean {
-    this.#sizes.forget(account.id)
-    this.#held.settle(account.id)
-    const some = this.#waitingArchived.all(account.id, BATCH)
+    const pending = JSON.stringify(this.#held.pending(account.id))
+    const some = this.#waitingArchived.all(account.id, pending, BATCH)
     for (const { id } of some) this.#remove(account.id, id)
     return some.length === BATCH
   }
@@ -233,11 +240,8 @@ export class Messages {
       .orderBy(asc(id))
       .limit(Math.min(limit, BATCH))
       .all()
-    const end = (oldest.at(-1)?.id ?? 0) + 1
-    for (const owner of new Set(oldest.map((row) => row.accountId))) {
-      this.#held.erase(owner, end, BATCH)
-      this.#sizes.forget(owner)
-    }
+    this.#held.eraseRows(oldest)
+    for (const row of oldest) this.#sizes.forget(row.accountId)
     return oldest.length
   }
 
@@ -249,7 +253,21 @@ export class Messages {
   /** Most were in flight, and nobody looks for those by account. */
   #remove(accountId: number, id: number): void {
     if (this.#drop({ id, accountId, inFlight: true }) > 0) return
-    if (this.#drop({ id, accountId, inFlight: false }) > 0) this.#held.remove(accountId, id)
+    const size = this.#sizeOf.get(id, accountId)
+    if (!size) return
+    this.#drop({ id, accountId, inFlight: false })
+    this.#held.remove(accountId, id)
+    this.#grow(accountId, -1, size)
+  }
+
+  /** So many messages more wait. Reading all of their sizes takes as long as reading them. */
+  #grow(accountId: number, by: 1 | -1, of: Omit<OfflineSize, 'messages'> | null): void {
+    if (!of) return this.#sizes.forget(accountId)
+    this.#sizes.change(accountId, ({ messages, bytes, unread }) => ({
+      messages: messages + by,
+      bytes: bytes + by * of.bytes,
+      unread: unread + by * of.unread,
+    }))
   }
 }
 

@@ -3,7 +3,7 @@ import { and, asc, count, desc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { isEvent } from '../config/events.ts'
 import { pushVerdicts } from '../metrics.ts'
-import { accounts } from './accounts.ts'
+import { accounts, type Accounts } from './accounts.ts'
 import type { Random } from './clock.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { type Device, Devices, devices } from './devices.ts'
@@ -112,6 +112,7 @@ export class Push {
   readonly #events: Events
   readonly #page
   readonly #token
+  readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #late: LateIndex
   readonly #insert: Write<
     Omit<typeof outbox.$inferSelect, 'state' | 'attempts' | 'call' | 'hold'> & { call: string | null }
@@ -122,15 +123,16 @@ export class Push {
   readonly #verdict: Write<PushVerdict>
   readonly #putToken: Write<{ teamId: string; keyId: string; jwt: string; issuedAt: number }>
 
-  constructor(db: Db, random: Random, events: Events, late: LateIndex) {
+  constructor(db: Db, random: Random, events: Events, existing: Pick<Accounts, 'isGone'>, late: LateIndex) {
+    this.#accounts = existing
     this.#late = late
     this.devices = new Devices(db, events)
     this.#events = events
     this.#db = db
     this.#random = random
     const { orm } = db
-    this.#lastRow = lastId(db, 'outbox')
-    this.#lastVerdict = lastId(db, 'verdicts')
+    this.#lastRow = lastRow(db)
+    this.#lastVerdict = late.highest
     const p = sql.placeholder
     this.#page = orm
       .select({
@@ -273,6 +275,7 @@ export class Push {
     reason?: string | undefined
     at: number
   }): void {
+    if (this.#accounts.isGone(entry.account)) return
     const id = ++this.#lastVerdict
     this.#verdict({
       id,
@@ -328,9 +331,7 @@ export class Push {
       .limit(limit)
       .all()
       .filter((row) => row.at < before)
-    const end = (oldest.at(-1)?.id ?? 0) + 1
-    for (const accountId of new Set(oldest.map((row) => row.accountId)))
-      this.#late.erase(accountId, end, limit)
+    this.#late.eraseRows(oldest)
     return oldest.length
   }
 
@@ -372,6 +373,6 @@ export class Push {
   }
 }
 
-function lastId({ raw }: Db, table: string): number {
-  return raw.query<{ id: number | null }, []>(`SELECT max(id) AS id FROM ${table}`).get()?.id ?? 0
+function lastRow({ raw }: Db): number {
+  return raw.query<{ id: number | null }, []>('SELECT max(id) AS id FROM outbox').get()?.id ?? 0
 }

@@ -66,15 +66,15 @@ export class Store {
     }
     this.accounts = new Accounts(db, this.events, Object.values(this.late))
     this.contacts = new Contacts(db, this.accounts)
-    this.messages = new Messages(db, clock, this.late)
+    this.messages = new Messages(db, clock, this.accounts, this.late)
     this.history = new History(db, this.late.archive)
     this.blocked = new Blocked(db)
     this.privateXml = new PrivateXml(db)
     this.pep = new Pep(db)
-    this.push = new Push(db, random, this.events, this.late.verdicts)
+    this.push = new Push(db, random, this.events, this.accounts, this.late.verdicts)
     this.events.queue = (push) => this.push.queue(push)
     this.held = new Held(db, this.push)
-    this.unread = new Unread(db, this.late.unread)
+    this.unread = new Unread(db, this.accounts, this.late.unread)
     this.pushReports = new PushReports(db, this.late.verdicts)
     this.deadLetters = new DeadLetters(db, this.push)
     this.settings = new Settings(db, random)
@@ -99,7 +99,8 @@ export class Store {
   #settle(): void {
     try {
       for (const index of Object.values(this.late))
-        while (!this.turn.dead && this.turn.trip(() => index.settleSome(SETTLED)));
+        // What a failed commit takes back would be written again and again.
+        while (!this.turn.dead && !this.turn.failure && this.turn.trip(() => index.settleSome(SETTLED)));
     } catch (error) {
       log.warn('an index was not completed; the next start does it', { error })
     }

@@ -1,6 +1,7 @@
 /** What accounts have not read, what they want of their phones, and the number that each phone was told. */
 import { eq, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Accounts } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 import type { LateIndex } from './late-index.ts'
 import { Remembered } from './remembered.ts'
@@ -41,9 +42,13 @@ export interface PushSettings {
   readonly unknownSenders: boolean
 }
 
+/** To find the oldest of an account is to look at all of them: this part of what may be there is forgotten with them. */
+const TRIMMED = 100
+
 const DEFAULTS: PushSettings = { marks: false, quiet: null, unknownSenders: true }
 
 export class Unread {
+  readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #late: LateIndex
   readonly #counts: Remembered<number, number>
   readonly #wishes: Remembered<number, PushSettings>
@@ -62,7 +67,8 @@ export class Unread {
   readonly #put: Write<{ accountId: number; quiet: string | null; unknownSenders: boolean }>
   readonly #tell: Write<{ deviceId: number; badge: number }>
 
-  constructor(db: Db, late: LateIndex) {
+  constructor(db: Db, accounts: Pick<Accounts, 'isGone'>, late: LateIndex) {
+    this.#accounts = accounts
     this.#late = late
     const { orm, raw } = db
     const p = sql.placeholder
@@ -126,11 +132,13 @@ export class Unread {
   /** Counts one more; above `most` the oldest are forgotten. Within a trip. */
   add(accountId: number, message: { id: number; peer: string; ref: string | undefined }, most: number): void {
     const { id, peer, ref = null } = message
-    if (this.#add({ accountId, id, peer, ref }) === 0) return
+    if (this.#accounts.isGone(accountId) || this.#add({ accountId, id, peer, ref }) === 0) return
     this.#late.add({ accountId, id, peer })
     this.#grow(accountId, 1)
     const over = this.count(accountId) - most
-    if (over > 0) this.#grow(accountId, -this.#late.erase(accountId, Number.MAX_SAFE_INTEGER, over))
+    if (over <= 0) return
+    const some = over + Math.floor(most / TRIMMED)
+    this.#grow(accountId, -this.#late.erase(accountId, Number.MAX_SAFE_INTEGER, some))
   }
 
   /** Unread messages of all chats. */

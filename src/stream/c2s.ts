@@ -11,7 +11,7 @@ import type { Clock } from '../store/clock.ts'
 import { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { errorReply } from '../xmpp/stanza.ts'
+import { errorReply, isKind } from '../xmpp/stanza.ts'
 import { child, type Element, xml } from '../xmpp/xml.ts'
 import { Authentication, type LoggedIn, type LoginStream } from './authentication.ts'
 import { establish } from './establish.ts'
@@ -121,7 +121,8 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     const { xmlns } = el.attrs
     if (this.session) {
       if (xmlns !== undefined && this.#context.router.nonza('bound', this, el)) return
-      stanzas.inc({ kind: el.name, direction: 'in' })
+      // Of other names there are as many as clients think of.
+      stanzas.inc({ kind: isKind(el.name) ? el.name : 'other', direction: 'in' })
       return this.#context.router.submit(this.session, el)
     }
     if (xmlns === NS.tls) return this.#startTls(el)

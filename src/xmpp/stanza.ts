@@ -85,7 +85,7 @@ export function errorReply(el: Element, from: string | undefined, to: string, er
   return xml(el.name, { type: 'error', id: el.attrs.id, from, to }, error.toElement())
 }
 
-function isKind(name: string): name is Kind {
+export function isKind(name: string): name is Kind {
   return name === 'message' || name === 'presence' || name === 'iq'
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Jid } from '../../src/xmpp/jid.ts'
 import { child } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
 import { type Play, play } from '../support/world.ts'
@@ -232,3 +233,30 @@ test('after a crash what was in flight waits and rings', async () => {
     rmSync(dir, { recursive: true })
   }
 })
+
+test.each([[false], [true]])(
+  'an account that is deleted takes along what its clients have not shown that they have (XEP-0198: %p)',
+  async (sm) => {
+    const webhook = '[webhook]\nurl = "https://hooks.example/chat"\nevents = ["message.offline"]\n'
+    using p = play({ toml: `${webhook}${PUSH}` })
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const juliet = await p.online('juliet@bix.org/desk')
+    if (sm) {
+      juliet.sends(`<enable xmlns='${SM}' resume='true'/>`)
+      await juliet.next()
+    }
+    romeo.sends(CHAT)
+    await romeo.settles()
+    // So much that it goes in several trips.
+    await p.router.run(({ store }) => {
+      const juliet = store.accounts.find('juliet@bix.org')
+      for (let i = 0; juliet && i < 600; i++)
+        store.messages.archive(juliet, store.messages.nextId(), 'romeo@bix.org', '<message/>')
+    })
+    await p.router.run((t) => p.world.deleteAccount(t, Jid.parse('juliet@bix.org')))
+    await settle(p)
+    expect(p.world.sessions.count).toBe(1)
+    await p.router.run(({ store }) => store.accounts.purgeDeparted(500))
+    expect([held(p), p.pushed]).toEqual([0, []])
+  },
+)

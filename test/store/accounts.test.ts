@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { Accounts, accounts as table } from '../../src/store/accounts.ts'
 import type { Store } from '../../src/store/store.ts'
 import { TurnFailed } from '../../src/store/turn-failed.ts'
-import { CREDENTIALS, make, open, trip } from './support.ts'
+import { CREDENTIALS, make, numbers, open, trip } from './support.ts'
 
 const NAMES = ['romeo', 'juliet', 'nurse'] as const
 const jid = (name: string) => `${name}@bix.org`
@@ -112,6 +112,49 @@ describe('a deleted account', () => {
     expect(w.store.db.orm.select().from(table).all()).toEqual([])
     expect(trip(w.store, () => make(w.store, 'juliet')).id).toBeGreaterThan(romeo.id)
   })
+})
+
+test('nothing is stored for an account that is gone, whoever still knows it; a deletion taken back changes nothing', () => {
+  using w = open()
+  const { store } = w
+  const { accounts, messages } = store
+  const romeo = trip(store, () => make(store, 'romeo'))
+  const write = (id: number) =>
+    trip(store, () => {
+      messages.archive(romeo, id, 'juliet@bix.org', '<message/>')
+      messages.hold(romeo, id, '<message/>', true)
+      messages.hold(romeo, id + 1, '<message/>', true, true)
+      store.unread.add(romeo.id, { id, peer: 'juliet@bix.org', ref: undefined }, 9)
+      const verdict = { messageId: 'm', verdict: 'suppressed', rule: 'body', at: id } as const
+      store.push.record({ account: romeo.id, device: undefined, ...verdict })
+    })
+  const rows = () =>
+    ['archive', 'offline', 'unread', 'verdicts'].map((name) => numbers(store, `SELECT id FROM ${name}`))
+  expect(() =>
+    store.turn.trip(() => {
+      accounts.delete(romeo)
+      throw new RangeError('on purpose')
+    }),
+  ).toThrow('on purpose')
+  write(1)
+  expect([accounts.byId(romeo.id)?.jid, rows()]).toEqual([romeo.jid, [[1], [1, 2], [1], [1]]])
+  trip(store, () => accounts.delete(romeo))
+  write(3)
+  expect([accounts.isGone(romeo.id), rows()]).toEqual([true, [[], [], [], []]])
+  const heir = trip(store, () => make(store, 'romeo'))
+  expect([accounts.isGone(heir.id), messages.offlineSize(heir).messages]).toEqual([false, 0])
+})
+
+test('an account of which rows are left to be deleted is none', () => {
+  using w = open()
+  const { store } = w
+  const romeo = trip(store, () => make(store, 'romeo'))
+  trip(store, () => {
+    for (let id = 1; id <= 600; id++) store.messages.archive(romeo, id, 'juliet@bix.org', '<message/>')
+  })
+  trip(store, () => store.accounts.delete(romeo))
+  expect(store.db.orm.select().from(table).all()).toHaveLength(1)
+  expect(store.accounts.byId(romeo.id)).toBeUndefined()
 })
 
 type Act = 'create' | 'delete' | 'disable' | 'enable' | 'seen' | 'bump' | 'look'

@@ -1,12 +1,11 @@
 /** Indexes that are written late: nobody sees a difference, not even after a crash. */
 import { describe, expect, test } from 'bun:test'
-import { cpSync } from 'node:fs'
 import fc from 'fast-check'
 import type { Account } from '../../src/store/accounts.ts'
 import { LateIndex } from '../../src/store/late-index.ts'
 import type { Store } from '../../src/store/store.ts'
 import { TurnFailed } from '../../src/store/turn-failed.ts'
-import { make, open, tempDir, trip } from './support.ts'
+import { crashed, make, numbers, open, tempDir, trip } from './support.ts'
 
 const NAMES = ['romeo', 'juliet', 'nurse'] as const
 const PEERS = ['a@b', 'c@d'] as const
@@ -31,13 +30,6 @@ const step = fc.record({
   commit: fc.boolean(),
 })
 type Act = typeof act extends fc.Arbitrary<infer T> ? T : never
-
-function numbers(store: Store, sql: string, ...values: (string | number)[]): number[] {
-  return store.db.raw
-    .query<{ id: number }, (string | number)[]>(sql)
-    .all(...values)
-    .map(({ id }) => id)
-}
 
 function rows(store: Store, account: Account): number[] {
   return numbers(store, 'SELECT id FROM archive WHERE account_id = ? ORDER BY id', account.id)
@@ -162,11 +154,6 @@ describe('an index that is written late', () => {
   })
 })
 
-/** What a crash leaves behind: the files as they are, nothing closed. */
-function crashed(from: string, to: string): void {
-  for (const end of ['', '-wal']) cpSync(from + end, to + end)
-}
-
 describe('the archive', () => {
   const bodies = (store: Store, account: Account) => ({
     all: store.history.page(account, {}, { limit: 1_000, fromEnd: false, scan: 1_000 }),
@@ -204,21 +191,21 @@ describe('the archive', () => {
     const { store } = w
     const [romeo, juliet] = trip(store, () => [make(store, 'romeo'), make(store, 'juliet')])
     trip(store, () => {
-      for (let i = 1; i <= 640; i++) {
+      for (let i = 1; i <= 700; i++) {
         const peer = PEERS[i % 2] ?? ''
         store.messages.archive(romeo, 5_000_000 + i, peer, `<message from="${peer}/${i % 3 ? 'x' : 'y'}"/>`)
       }
-      store.messages.archive(juliet, 5_000_641, 'a@b', '<message/>')
+      store.messages.archive(juliet, 5_000_701, 'a@b', '<message/>')
     })
     // More than one portion, so that both halves are there.
-    expect(store.late.archive.pending(romeo.id)).toHaveLength(128)
+    expect(store.late.archive.pending(romeo.id)).toHaveLength(60)
     const before = bodies(store, romeo)
     expect([before.all.length, before.count, before.bounds]).toEqual([
-      640,
-      [640, 320, 213],
-      { first: 5_000_001, last: 5_000_640 },
+      700,
+      [700, 350, 233],
+      { first: 5_000_001, last: 5_000_700 },
     ])
-    expect(before.last.map(({ id }) => id)).toEqual([5_000_638, 5_000_639, 5_000_640])
+    expect(before.last.map(({ id }) => id)).toEqual([5_000_698, 5_000_699, 5_000_700])
     expect(before.named).toHaveLength(2)
     store.turn.end()
     crashed(dir.file, `${dir.file}.crashed`)

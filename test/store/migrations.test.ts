@@ -12,6 +12,8 @@ import { open, tempDir } from './support.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 const HOST = { flushed() {}, fatal() {} }
+const FILES = readdirSync(join(ROOT, 'migrations')).sort()
+const texts = () => FILES.map((file) => readFileSync(join(ROOT, 'migrations', file), 'utf8'))
 
 interface Column {
   name: string
@@ -117,13 +119,12 @@ test.each([
 })
 
 describe('a migration that is interrupted', () => {
-  const files = readdirSync(join(ROOT, 'migrations')).sort()
-  const texts = files.map((file) => readFileSync(join(ROOT, 'migrations', file), 'utf8'))
+  const all = texts()
 
-  test.each(files)('%s leaves the old version, wherever it stops', (file) => {
-    const step = files.indexOf(file)
-    const done = texts.slice(0, step)
-    const statements = (texts[step] ?? '').split(/;\s*\n/)
+  test.each(FILES)('%s leaves the old version, wherever it stops', (file) => {
+    const step = FILES.indexOf(file)
+    const done = all.slice(0, step)
+    const statements = (all[step] ?? '').split(/;\s*\n/)
     for (let n = 0; n <= statements.length; n++) {
       const db = new Database(':memory:')
       migrate(db, done)
@@ -132,8 +133,8 @@ describe('a migration that is interrupted', () => {
       expect(() => migrate(db, [...done, broken])).toThrow('nowhere')
       expect([db.inTransaction, version(db), schema(db)]).toEqual([false, step, before])
       // The next start goes on from there.
-      migrate(db, texts)
-      expect(version(db)).toBe(texts.length)
+      migrate(db, all)
+      expect(version(db)).toBe(all.length)
       db.close()
     }
   })
@@ -157,6 +158,145 @@ describe('a migration that is interrupted', () => {
     db.run('PRAGMA foreign_keys = OFF')
     migrate(db, [tables, rebuild])
     expect(db.query('SELECT * FROM b').all()).toEqual([{ a: 1 }])
+  })
+})
+
+describe('late indexes (0013)', () => {
+  const TABLES = ['archive', 'offline', 'unread', 'verdicts', 'outbox']
+  const rows = (db: Database) =>
+    Object.fromEntries(
+      TABLES.map((table) => [table, db.query(`SELECT * FROM ${table} ORDER BY id`).all()] as const),
+    )
+  /** What stands in a table, in the order of its index. */
+  const places = (db: Database, columns: string, from: string) =>
+    db.query(`SELECT ${columns} FROM ${from} ORDER BY ${columns}`).all()
+
+  /** Version 12 with rows of two accounts and of one that is about to go, in all states. */
+  function before(file: string): void {
+    const db = new Database(file)
+    migrate(db, texts().slice(0, 12))
+    db.run('PRAGMA foreign_keys = ON')
+    for (const [id, jid, host] of [
+      [3, 'romeo@bix.org', 'bix.org'],
+      [4, 'tybalt@bix.org/4', ''],
+      [7, 'juliet@bix.org', 'bix.org'],
+    ] as const) {
+      db.run('INSERT INTO accounts (id, jid, host, created_at) VALUES (?, ?, ?, 0)', [id, jid, host])
+      db.run(
+        `INSERT INTO devices (id, account_id, kind, topic, environment, token, created_at, refreshed_at)
+         VALUES (?1, ?1, 'apns', 'app', 'production', 't' || ?1, 0, 0)`,
+        [id],
+      )
+    }
+    const accounts = [7, 3, 4]
+    for (let i = 0; i < 60; i++) {
+      const [id, account] = [1_000 + i, accounts[i % 3] ?? 3]
+      const peer = `p${i % 4}@bix.org`
+      db.run('INSERT INTO archive VALUES (?, ?, ?, ?)', [id, account, peer, `<m>${i}</m>`])
+      db.run(
+        'INSERT INTO offline (id, account_id, bytes, unread, xml, in_flight) VALUES (?, ?, ?, ?, ?, ?)',
+        [id, account, i, i % 2, `<m>${i}</m>`, i % 5 === 0 ? 1 : 0],
+      )
+      db.run('INSERT INTO unread VALUES (?, ?, ?, ?)', [id, account, peer, i % 6 ? `ref${i}` : null])
+      db.run(`INSERT INTO verdicts VALUES (?1, ?2, ?3, 'm' || ?1, 'sent', 'body', ?4, ?1)`, [
+        i + 1,
+        account,
+        i % 7 ? account : null,
+        i % 2 ? 'BadDeviceToken' : null,
+      ])
+      const state = ['queued', 'held', 'dead'][i % 3] ?? ''
+      const event = i % 10 === 0
+      db.run(
+        `INSERT INTO outbox VALUES (?1, ?2, ?3, ?4, 'm' || ?1, 'a' || ?1, 'c', ?5, 's', 't', 'b', ?1, 1, 2, 3, 4, ?6, 'n', '{}')`,
+        [
+          i + 1,
+          event ? null : account,
+          state === 'dead' || event ? null : account,
+          state,
+          event ? 'account.deleted' : 'body',
+          state === 'held' ? 'burst' : null,
+        ],
+      )
+    }
+    db.run('DELETE FROM outbox WHERE id > 58')
+    db.close()
+  }
+
+  test('a database of version 12 keeps every row, and each index is complete', () => {
+    using dir = tempDir()
+    before(dir.file)
+    const db = new Database(dir.file)
+    const kept = rows(db)
+    migrate(db, texts().slice(0, 13))
+    expect(version(db)).toBe(13)
+    // The columns are the same, but for the order of offline's.
+    expect(rows(db)).toEqual(kept)
+    for (const table of ['archive', 'unread'])
+      expect(places(db, 'account_id, peer, id', `${table}_index`)).toEqual(
+        places(db, 'account_id, peer, id', table),
+      )
+    expect(places(db, 'account_id, id', 'verdicts_index')).toEqual(places(db, 'account_id, id', 'verdicts'))
+    expect(places(db, 'account_id, id', 'offline_index')).toEqual(
+      places(db, 'account_id, id', 'offline WHERE in_flight = 0'),
+    )
+    expect(
+      db
+        .query<{ name: string; value: Uint8Array }, []>(
+          `SELECT name, value FROM settings WHERE name LIKE 'indexed-%' ORDER BY name`,
+        )
+        .all()
+        .map(({ name, value }) => [name, Buffer.from(value).toString()]),
+    ).toEqual([
+      ['indexed-archive', '1059'],
+      ['indexed-offline', '1059'],
+      ['indexed-unread', '1059'],
+      ['indexed-verdicts', '60'],
+    ])
+    expect(db.query('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }])
+    db.close()
+  })
+
+  test('a server of this version goes on with it', () => {
+    using dir = tempDir()
+    before(dir.file)
+    using w = open(dir.file)
+    const { store } = w
+    const romeo = store.accounts.find('romeo@bix.org')
+    if (!romeo) throw new Error('romeo is gone')
+    const mine = [...Array(60).keys()].filter((i) => i % 3 === 1)
+    expect(
+      store.history.page(romeo, {}, { limit: 100, fromEnd: false, scan: 100 }).map(({ xml }) => xml),
+    ).toEqual(mine.map((i) => `<m>${i}</m>`))
+    expect(store.messages.waiting(romeo, 0, 100).map(({ id }) => id)).toEqual(
+      mine.filter((i) => i % 5).map((i) => 1_000 + i),
+    )
+    expect(store.messages.inFlight(0, 100)).toHaveLength(12)
+    expect(store.unread.count(romeo.id)).toBe(20)
+    expect(store.push.explain(romeo.id, 2).map(({ id }) => id)).toEqual([59, 56])
+    expect([store.push.counts(), store.held.all().length]).toEqual([{ queued: 20, dead: 19 }, 19])
+    // The next row stands behind those of the old numbers.
+    expect(store.push.nextId()).toBe(59)
+    // Who was about to go goes, with everything.
+    for (let i = 0; i < 5; i++) store.turn.trip(() => store.accounts.purgeDeparted(100))
+    for (const table of TABLES)
+      expect(
+        store.db.raw.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table} WHERE account_id = 4`).get()
+          ?.n,
+      ).toBe(0)
+  })
+
+  test('where it is interrupted everything stays as it was', () => {
+    using dir = tempDir()
+    before(dir.file)
+    const db = new Database(dir.file)
+    const kept = rows(db)
+    const all = texts()
+    expect(() =>
+      migrate(db, [...all.slice(0, 12), `${all[12] ?? ''}; INSERT INTO nowhere VALUES (1);`]),
+    ).toThrow('nowhere')
+    expect([version(db), rows(db)]).toEqual([12, kept])
+    expect(db.query(`SELECT name FROM settings WHERE name LIKE 'indexed-%'`).all()).toEqual([])
+    db.close()
   })
 })
 

@@ -1,6 +1,6 @@
 /** What the tests of the store share: a host that remembers, a place on disk that goes away, rows to play with. */
 import { Database } from 'bun:sqlite'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Account } from '../../src/store/accounts.ts'
@@ -89,4 +89,17 @@ export function elsewhere<T>(file: string, sql: string): T[] {
   } finally {
     db.close()
   }
+}
+
+/** Of a statement that calls its column `id`. */
+export function numbers(store: Store, sql: string, ...values: (string | number)[]): number[] {
+  return store.db.raw
+    .query<{ id: number }, (string | number)[]>(sql)
+    .all(...values)
+    .map(({ id }) => id)
+}
+
+/** What a crash leaves behind: the files as they are, nothing closed. */
+export function crashed(from: string, to: string): void {
+  for (const end of ['', '-wal']) cpSync(from + end, to + end)
 }

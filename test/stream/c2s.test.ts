@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { stanzas } from '../../src/metrics.ts'
 import { child } from '../../src/xmpp/xml.ts'
 import { type Actor, PASSWORD } from '../support/actor.ts'
 import { play } from '../support/world.ts'
@@ -439,4 +440,15 @@ describe('before the login', () => {
     ).toBe('success')
     expect(p.world.sessions.count).toBe(0)
   })
+})
+
+test('what clients call their elements becomes no label', async () => {
+  using p = play()
+  const actor = await p.bound('romeo@bix.org/orchard')
+  actor.sends('<an-element-nobody-knows/>')
+  await actor.isCutOff('unsupported-stanza-type')
+  const { values } = await stanzas.get()
+  const kinds = values.filter(({ labels }) => labels.direction === 'in').map(({ labels }) => labels.kind)
+  expect(kinds).toContain('other')
+  expect(kinds.filter((kind) => !['message', 'presence', 'iq', 'other'].includes(String(kind)))).toEqual([])
 })
