@@ -133,7 +133,7 @@ describe('meaning', () => {
     ['archive_scan', 100_000],
     ['archive_count', 1_000_000],
     ['archive_ids', 10_000],
-    ['devices_per_user', 250],
+    ['devices_per_user', 80],
   ])('limits.%s has an end that cannot be switched off', (key, most) => {
     expect(accepted(`[limits]\n${key} = ${most}`).limits).toMatchObject({ [key]: most })
     expect(refused(`[limits]\n${key} = ${most + 1}`)).toHaveLength(1)
