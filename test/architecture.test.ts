@@ -221,6 +221,7 @@ describe('words', () => {
       'WAL_KEPT',
       'PAGE_BYTES',
       'CACHE_KIB',
+      'CLOSING_MS',
       'step + 1',
       'VERDICT',
       'WAITING',

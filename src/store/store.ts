@@ -26,6 +26,9 @@ import { Unread } from './unread.ts'
 
 const log = getLogger('store')
 
+/** How long the end waits for whoever else has the database open. */
+const CLOSING_MS = 2_000
+
 /** Rows that one trip writes into a late index. */
 const SETTLED = 500
 
@@ -91,6 +94,8 @@ export class Store {
   /** Ends the open turn and closes the database; the WAL is folded into the file. */
   close(): void {
     this.turn.end()
+    // The checkpoint's Worker may still be giving its connection up, and nobody is kept waiting any more.
+    if (!this.turn.dead) this.db.raw.run(`PRAGMA busy_timeout = ${CLOSING_MS}`)
     this.#settle()
     closeDb(this.db)
   }
