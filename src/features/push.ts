@@ -125,13 +125,6 @@ function correct(t: Trip, account: Account, el: Element, from: Jid): void {
   reword(t, account, String(id), (device) => ({ kind, body: keptText(t, el, device) ?? null }))
 }
 
-/** The same of a retraction (XEP-0424 §5), which may find what rang only now, although it was there before. */
-function retract(t: Trip, account: Account, el: Element, from: Jid): void {
-  const ref = retractedId(el)
-  const id = ref ? t.store.unread.idOf(account.id, from.bare, ref) : undefined
-  if (id !== undefined) takeBack(t, account, from.bare, id)
-}
-
 function suppress(t: Trip, account: Account, id: number, rule: string): void {
   t.store.events.together(() => {
     for (const device of t.store.push.devices.of(account.id)) recordSuppressed(t, account, id, device, rule)
@@ -160,7 +153,8 @@ function consider(t: Trip, ring: Ring): void {
   // What one sends to oneself is no news.
   if (from.bare === account.jid) return
   if (proposal.rule === 'correction') correct(t, account, el, from)
-  if (proposal.rule === 'retraction') retract(t, account, el, from)
+  // It may find what rang only now, although it was there before.
+  if (proposal.rule === 'retraction') takeBack(t, account, el, from)
   const seen = ring.takers.some((session) => !session.hibernating && !session.suspect)
   const devices = t.store.push.devices.of(account.id)
   if (devices.length > 0) {

@@ -36,11 +36,8 @@ export const readState: Feature = {
   /** XEP-0424: what was taken back before it was read is not worth a look. */
   received(t, to): Verdict {
     const { el, from, kind } = t.stanza
-    const ref = kind === 'message' ? retractedId(el) : undefined
-    const account = ref ? t.store.accounts.find(to.bare) : undefined
-    if (!ref || !account) return
-    const id = t.store.unread.idOf(account.id, from.bare, ref)
-    if (id !== undefined) takeBack(t, account, from.bare, id)
+    const account = kind === 'message' && retractedId(el) ? t.store.accounts.find(to.bare) : undefined
+    if (account) takeBack(t, account, el, from)
   },
 
   /** XEP-0490: the item's id is the chat, its payload how far it was read. */

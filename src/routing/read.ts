@@ -1,5 +1,8 @@
 /** What an account has read: nothing of it rings any more, and the numbers on its phones go down. */
 import type { Account } from '../store/accounts.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { retractedId } from '../xmpp/message.ts'
+import type { Element } from '../xmpp/xml.ts'
 import { holdPush, sessionOf, withdraw } from './holds.ts'
 import type { Trip } from './transit.ts'
 
@@ -13,10 +16,12 @@ export function read(t: Trip, account: Account, peer: string, upTo: number): voi
   lower(t, account)
 }
 
-/** A message was taken back before it was read. Within a trip. */
-export function takeBack(t: Trip, account: Account, peer: string, id: number): void {
-  if (!t.store.unread.forget(account.id, id)) return
-  withdraw(t, account, peer, id, 'retracted', id)
+/** XEP-0424 §5: what its sender takes back before it was read is not worth a look. Within a trip. */
+export function takeBack(t: Trip, account: Account, el: Element, from: Jid): void {
+  const ref = retractedId(el)
+  const id = ref ? t.store.unread.idOf(account.id, from.bare, ref) : undefined
+  if (id === undefined || !t.store.unread.forget(account.id, id)) return
+  withdraw(t, account, from.bare, id, 'retracted', id)
   lower(t, account)
 }
 

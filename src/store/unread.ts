@@ -57,12 +57,10 @@ export class Unread {
   readonly #settings
   readonly #told
   readonly #idOf
-  readonly #has
+  readonly #owner
   readonly #add: Write<{ id: number; accountId: number; peer: string; ref: string | null }>
   readonly #read: Write<{ accountId: number; peer: string; upTo: number }>
   readonly #unplaceRead: Write<{ accountId: number; peer: string; upTo: number }>
-  readonly #forget: Write<{ accountId: number; id: number }>
-  readonly #unplace: Write<{ accountId: number; id: number }>
   readonly #marks: Write<{ accountId: number }>
   readonly #put: Write<{ accountId: number; quiet: string | null; unknownSenders: boolean }>
   readonly #tell: Write<{ deviceId: number; badge: number }>
@@ -92,7 +90,7 @@ export class Unread {
       `SELECT unread.id FROM unread_index i CROSS JOIN unread USING (id)
        WHERE i.account_id = ? AND i.peer = ? AND ref = ? ORDER BY i.id DESC LIMIT 1`,
     )
-    this.#has = raw.prepare<unknown, [number]>('SELECT 1 FROM unread WHERE id = ?')
+    this.#owner = raw.prepare<{ id: number }, [number]>('SELECT account_id AS id FROM unread WHERE id = ?')
     this.#add = rawWriter(
       db,
       'INSERT OR IGNORE INTO unread (id, account_id, peer, ref) VALUES ($id, $accountId, $peer, $ref)',
@@ -105,12 +103,6 @@ export class Unread {
     this.#unplaceRead = rawWriter(
       db,
       'DELETE FROM unread_index WHERE account_id = $accountId AND peer = $peer AND id <= $upTo',
-    )
-    this.#forget = rawWriter(db, 'DELETE FROM unread WHERE id = $id AND account_id = $accountId')
-    this.#unplace = rawWriter(
-      db,
-      `DELETE FROM unread_index WHERE account_id = $accountId AND id = $id
-       AND peer = (SELECT peer FROM unread WHERE id = $id)`,
     )
     this.#marks = rawWriter(
       db,
@@ -155,7 +147,7 @@ export class Unread {
 
   /** Whether a message is still unread. */
   has(id: number): boolean {
-    return this.#has.get(id) !== null
+    return this.#owner.get(id) !== null
   }
 
   /** Everything in a chat up to that id has been read; returns how many were not before. Within a trip. */
@@ -170,12 +162,10 @@ export class Unread {
 
   /** One message does not count any more; false where it did not before. Within a trip. */
   forget(accountId: number, id: number): boolean {
-    if (!this.has(id)) return false
-    this.#late.settle(accountId)
-    this.#unplace({ accountId, id })
-    const forgotten = this.#forget({ accountId, id })
-    this.#grow(accountId, -forgotten)
-    return forgotten > 0
+    if (this.#owner.get(id)?.id !== accountId) return false
+    this.#late.eraseRows([{ accountId, id }])
+    this.#grow(accountId, -1)
+    return true
   }
 
   /** Everything has been read. Within a trip. */
