@@ -549,17 +549,34 @@ test('case 72: a device that is removed while its push waits is not rung', async
   expect(sim.received.filter((r) => r.status === 200).map(({ token }) => token)).toEqual([deviceToken(2)])
 })
 
+/** Apple refuses the first push, m1, and its lane rests until it is told to go on. */
+async function rests() {
+  const sending = dispatcher({ apns: apns() })
+  sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
+  const phone = await device(1)
+  await queue(phone, 'm1')
+  await until(() => sending.paused().length > 0)
+  return { sending, phone }
+}
+
+/** A door whose trips are done at once and are heard of when the gate opens. */
+function gated() {
+  const gate = Promise.withResolvers<void>()
+  const late = async <T>(f: () => T): Promise<T> => {
+    const result = await run(f)
+    await gate.promise
+    return result
+  }
+  return { late, gate }
+}
+
 describe('a row that is taken back', () => {
   /** Deletes it as the store does, unless it is too late. */
   const takeBack = (messageId: string) =>
     run(() => store.held.waitingAbout(juliet.id, messageId).map((row) => store.held.drop(row)))
 
   test('is not sent when its lane goes on, and leaves no word on the device', async () => {
-    const sending = dispatcher({ apns: apns() })
-    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
-    const phone = await device(1)
-    await queue(phone, 'm1')
-    await until(() => sending.paused().length > 0)
+    const { sending, phone } = await rests()
     for (const id of ['m2', 'm3']) await queue(phone, id)
     expect(await takeBack('m2')).toEqual([true])
     sending.resume()
@@ -581,12 +598,7 @@ describe('a row that is taken back', () => {
   test('is not sent either where the page of the table that is on its way still shows it', async () => {
     const phone = await device(1)
     for (const id of ['m1', 'm2']) await queue(phone, id)
-    const gate = Promise.withResolvers<void>()
-    const late = async <T>(f: () => T): Promise<T> => {
-      const result = await run(f)
-      await gate.promise
-      return result
-    }
+    const { late, gate } = gated()
     const sending = dispatcher({ apns: apns(), run: late })
     // The page is read at once, before anything else.
     await run(() => undefined)
@@ -598,10 +610,7 @@ describe('a row that is taken back', () => {
   })
 
   test('is sent all the same when the trip that took it back has failed', async () => {
-    const sending = dispatcher({ apns: apns() })
-    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
-    await queue(await device(1), 'm1')
-    await until(() => sending.paused().length > 0)
+    const { sending } = await rests()
     const failed = run(() => {
       for (const row of store.held.waitingAbout(juliet.id, 'm1')) store.held.drop(row)
       throw new Error('thought better of it')
@@ -624,11 +633,7 @@ describe('a row whose words change', () => {
       .map(({ payload }) => (payload as { aps: { alert: { body: string } } }).aps.alert.body)
 
   test('is sent with the new ones when its lane goes on, in its place and under its ids', async () => {
-    const sending = dispatcher({ apns: apns() })
-    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
-    const phone = await device(1)
-    await queue(phone, 'm1')
-    await until(() => sending.paused().length > 0)
+    const { sending, phone } = await rests()
     for (const id of ['m2', 'm3']) await queue(phone, id)
     const before = store.push.waiting(0, 10).map(({ apnsId }) => apnsId)
     await reword('m2', 'in other words')
@@ -651,12 +656,7 @@ describe('a row whose words change', () => {
 
   test('is not sent with the old ones by a page of the table that is on its way', async () => {
     await queue(await device(1), 'm1')
-    const gate = Promise.withResolvers<void>()
-    const late = async <T>(f: () => T): Promise<T> => {
-      const result = await run(f)
-      await gate.promise
-      return result
-    }
+    const { late, gate } = gated()
     dispatcher({ apns: apns(), run: late })
     await run(() => undefined)
     await reword('m1', 'in other words')
@@ -666,10 +666,7 @@ describe('a row whose words change', () => {
   })
 
   test('keeps the old ones when the trip that changed it has failed', async () => {
-    const sending = dispatcher({ apns: apns() })
-    sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
-    await queue(await device(1), 'm1')
-    await until(() => sending.paused().length > 0)
+    const { sending } = await rests()
     const failed = run(() => {
       for (const row of store.held.waitingAbout(juliet.id, 'm1'))
         store.held.reword(row, { kind: 'body', body: 'in other words' })

@@ -2,8 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { Accounts, accounts as table } from '../../src/store/accounts.ts'
 import type { Store } from '../../src/store/store.ts'
-import { TurnFailed } from '../../src/store/turn-failed.ts'
-import { CREDENTIALS, make, numbers, open, trip } from './support.ts'
+import { CREDENTIALS, make, numbers, open, trip, tripThatEnds } from './support.ts'
 
 const NAMES = ['romeo', 'juliet', 'nurse'] as const
 const jid = (name: string) => `${name}@bix.org`
@@ -176,19 +175,9 @@ function perform({ accounts }: Store, act: Act, name: string): void {
 }
 
 function walk(store: Store, { acts, end }: Step): void {
-  try {
-    store.turn.trip(() => {
-      for (const { act, name } of acts) perform(store, act, name)
-      if (end === 'throw') throw new RangeError('on purpose')
-      if (end !== 'full') return
-      store.db.raw.query('PRAGMA max_page_count = 1').get()
-      store.settings.set('big', Buffer.alloc(50_000))
-    })
-  } catch (error) {
-    if (!(error instanceof RangeError) && !(error instanceof TurnFailed)) throw error
-  } finally {
-    store.db.raw.query('PRAGMA max_page_count = 1000000').get()
-  }
+  tripThatEnds(store, end, () => {
+    for (const { act, name } of acts) perform(store, act, name)
+  })
 }
 
 test('the cache says what a fresh load says, whatever was rolled back', () => {

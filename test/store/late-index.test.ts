@@ -4,8 +4,7 @@ import fc from 'fast-check'
 import type { Account } from '../../src/store/accounts.ts'
 import { LateIndex } from '../../src/store/late-index.ts'
 import type { Store } from '../../src/store/store.ts'
-import { TurnFailed } from '../../src/store/turn-failed.ts'
-import { crashed, make, numbers, open, tempDir, trip } from './support.ts'
+import { crashed, make, numbers, open, tempDir, trip, tripThatEnds } from './support.ts'
 
 const NAMES = ['romeo', 'juliet', 'nurse'] as const
 const PEERS = ['a@b', 'c@d'] as const
@@ -82,20 +81,10 @@ describe('an index that is written late', () => {
           }
         }
         for (const { acts, end, commit } of steps) {
-          try {
-            store.turn.trip(() => {
-              store.turn.writes()
-              for (const each of acts) does(each)
-              if (end === 'throw') throw new RangeError('on purpose')
-              if (end !== 'full') return
-              store.db.raw.query('PRAGMA max_page_count = 1').get()
-              store.settings.set('big', Buffer.alloc(50_000))
-            })
-          } catch (error) {
-            if (!(error instanceof RangeError) && !(error instanceof TurnFailed)) throw error
-          } finally {
-            store.db.raw.query('PRAGMA max_page_count = 1000000').get()
-          }
+          tripThatEnds(store, end, () => {
+            store.turn.writes()
+            for (const each of acts) does(each)
+          })
           if (commit) store.turn.end()
           let pending = 0
           for (const account of accounts) {

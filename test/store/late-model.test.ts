@@ -3,9 +3,8 @@ import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Account } from '../../src/store/accounts.ts'
 import { Store } from '../../src/store/store.ts'
-import { TurnFailed } from '../../src/store/turn-failed.ts'
 import { seededRandom } from '../support/clock.ts'
-import { make, numbers, open, trip } from './support.ts'
+import { make, numbers, open, trip, tripThatEnds } from './support.ts'
 
 const NAMES = ['romeo', 'juliet', 'nurse'] as const
 const PEERS = ['a@b', 'c@d'] as const
@@ -129,24 +128,14 @@ test('they say what the rows say, through failures, crashes and the ends of acco
         )
       for (const { acts, end, commit, crash } of steps) {
         const accounts = alive()
-        try {
-          store.turn.trip(() => {
-            store.turn.writes()
-            for (const { does, who, n } of acts) {
-              const account = accounts[who]
-              // It may be gone since the trip began: whoever knew it still does.
-              if (account) DOES[does]?.(store, account, n)
-            }
-            if (end === 'throw') throw new RangeError('on purpose')
-            if (end !== 'full') return
-            store.db.raw.query('PRAGMA max_page_count = 1').get()
-            store.settings.set('big', Buffer.alloc(50_000))
-          })
-        } catch (error) {
-          if (!(error instanceof RangeError) && !(error instanceof TurnFailed)) throw error
-        } finally {
-          store.db.raw.query('PRAGMA max_page_count = 1000000').get()
-        }
+        tripThatEnds(store, end, () => {
+          store.turn.writes()
+          for (const { does, who, n } of acts) {
+            const account = accounts[who]
+            // It may be gone since the trip began: whoever knew it still does.
+            if (account) DOES[does]?.(store, account, n)
+          }
+        })
         if (commit || crash) store.turn.end()
         // All that memory knew is gone.
         if (crash) store = new Store(store.db, w.clock, seededRandom(1))

@@ -6,9 +6,8 @@ import { Events } from '../../src/store/events.ts'
 import { Messages } from '../../src/store/messages.ts'
 import { Remembered } from '../../src/store/remembered.ts'
 import type { Store } from '../../src/store/store.ts'
-import { TurnFailed } from '../../src/store/turn-failed.ts'
 import { Unread } from '../../src/store/unread.ts'
-import { make, open, trip } from './support.ts'
+import { make, open, trip, tripThatEnds } from './support.ts'
 
 const NAMES = ['romeo', 'juliet'] as const
 const TOKENS = ['aa', 'bb', 'cc'] as const
@@ -95,22 +94,12 @@ const step: fc.Arbitrary<Step> = fc.record({
 })
 
 function walk(store: Store, accounts: readonly ReturnType<typeof make>[], { acts, end }: Step): void {
-  try {
-    store.turn.trip(() => {
-      for (const act of acts) {
-        const account = accounts[act.who]
-        if (account) act.what(store, account)
-      }
-      if (end === 'throw') throw new RangeError('on purpose')
-      if (end !== 'full') return
-      store.db.raw.query('PRAGMA max_page_count = 1').get()
-      store.settings.set('big', Buffer.alloc(50_000))
-    })
-  } catch (error) {
-    if (!(error instanceof RangeError) && !(error instanceof TurnFailed)) throw error
-  } finally {
-    store.db.raw.query('PRAGMA max_page_count = 1000000').get()
-  }
+  tripThatEnds(store, end, () => {
+    for (const act of acts) {
+      const account = accounts[act.who]
+      if (account) act.what(store, account)
+    }
+  })
 }
 
 test('sizes, counts, settings and devices are what a fresh load says', () => {

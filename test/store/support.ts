@@ -7,6 +7,7 @@ import type { Account } from '../../src/store/accounts.ts'
 import type { Credentials } from '../../src/store/credentials.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import type { TurnHost } from '../../src/store/turn.ts'
+import { TurnFailed } from '../../src/store/turn-failed.ts'
 import { FakeClock, seededRandom } from '../support/clock.ts'
 
 /** Writes down what the turn tells its host, in order, between what the test itself notes. */
@@ -64,6 +65,25 @@ export function trip<T>(store: Store, f: () => T): T {
   const result = store.turn.trip(f)
   store.turn.end()
   return result
+}
+
+export type TripEnd = 'ok' | 'throw' | 'full'
+
+/** One trip that goes well, throws behind `f`, or finds the disk full there; its turn stays open. */
+export function tripThatEnds(store: Store, end: TripEnd, f: () => void): void {
+  try {
+    store.turn.trip(() => {
+      f()
+      if (end === 'throw') throw new RangeError('on purpose')
+      if (end !== 'full') return
+      store.db.raw.query('PRAGMA max_page_count = 1').get()
+      store.settings.set('big', Buffer.alloc(50_000))
+    })
+  } catch (error) {
+    if (!(error instanceof RangeError) && !(error instanceof TurnFailed)) throw error
+  } finally {
+    store.db.raw.query('PRAGMA max_page_count = 1000000').get()
+  }
 }
 
 /** An account of bix.org; within a trip. */
