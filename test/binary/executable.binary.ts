@@ -147,14 +147,16 @@ test('case 91: killed at once after an answer, it has what it answered for', asy
 })
 
 test('the checkpoint Worker is found inside the executable', async () => {
-  const cwd = directory('worker', `${CONFIG}\n[limits]\noffline_messages = 0\n`)
+  const cwd = directory('worker', `${CONFIG}\n[limits]\noffline_messages = 0\noffline_bytes = 0\n`)
   belfry(cwd, 'user add juliet@bix.org --password-stdin', 'secret words')
   const { child } = await serve(cwd)
   const size = () => statSync(join(cwd, 'data/belfry.db')).size
   const before = size()
-  // Only the Worker copies from the log into the file while the server runs.
-  for (let i = 0; i < 10_000 && size() === before; i++)
-    await post(cwd, { to: 'juliet@bix.org', body: 'x'.repeat(10_000) })
+  // Only the Worker copies from the log into the file while the server runs: once 128 MB wait there.
+  for (let i = 0; i < 10_000 && size() === before; i++) {
+    const sent = await post(cwd, { to: 'juliet@bix.org', body: 'x'.repeat(50_000) })
+    expect(sent.status).toBe(202)
+  }
   expect(size()).toBeGreaterThan(before)
   child.kill('SIGTERM')
   await child.exited
