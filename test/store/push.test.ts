@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import type { Account } from '../../src/store/accounts.ts'
-import type { Registration } from '../../src/store/devices.ts'
+import type { Device, Registration } from '../../src/store/devices.ts'
 import type { Job } from '../../src/store/push.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 
@@ -45,20 +45,20 @@ beforeEach(() => {
 const enable = (who: Account, registration: Registration, now: number, max = 10) =>
   trip(() => store.push.devices.enable(who.id, registration, now, max))
 
-const queue = (device: ReturnType<typeof enable> | undefined, messageId = 'm1') => {
-  trip(() =>
-    store.push.queue({
-      account: juliet,
-      device,
-      messageId,
-      collapseId: messageId,
-      kind: 'body',
-      sender: 'romeo@bix.org',
-      now: 100,
-      expiresAt: 1000,
-    }),
-  )
-}
+/** To a phone of Juliet's, or to the webhook. */
+const pushTo = <D extends Device | undefined>(device: D, messageId = 'm1') => ({
+  account: juliet,
+  device,
+  messageId,
+  collapseId: messageId,
+  kind: 'body',
+  sender: 'romeo@bix.org',
+  now: 100,
+  expiresAt: 1000,
+})
+
+const queue = (device: Device | undefined, messageId?: string) =>
+  trip(() => store.push.queue(pushTo(device, messageId)))
 
 const first = (): Job => {
   const job = store.push.waiting(0, 1)[0]
@@ -133,18 +133,7 @@ describe('the outbox', () => {
     const handed: Job[] = []
     store.push.queued = (job) => handed.push(job)
     const device = enable(juliet, phone('aa'), 1)
-    store.turn.trip(() =>
-      store.push.queue({
-        account: juliet,
-        device,
-        messageId: 'm1',
-        collapseId: 'm1',
-        kind: 'body',
-        sender: 'romeo@bix.org',
-        now: 100,
-        expiresAt: 1000,
-      }),
-    )
+    store.turn.trip(() => store.push.queue(pushTo(device)))
     expect(handed).toEqual([])
     store.turn.end()
     expect(handed).toEqual(store.push.waiting(0, 10))
@@ -155,18 +144,9 @@ describe('the outbox', () => {
     const handed: Job[] = []
     store.push.queued = (job) => handed.push(job)
     const device = enable(juliet, phone('aa'), 1)
-    const messageId = 'm'
-    const push = {
-      messageId,
-      collapseId: messageId,
-      kind: 'body',
-      sender: 'romeo@bix.org',
-      now: 0,
-      expiresAt: 9,
-    }
     expect(() =>
       trip(() => {
-        store.push.queue({ ...push, account: juliet, device })
+        store.push.queue(pushTo(device))
         throw new Error('no')
       }),
     ).toThrow('no')
@@ -211,6 +191,27 @@ describe('the outbox', () => {
     expect(store.push.counts()).toEqual({ queued: 0, dead: 0 })
     expect(store.push.devices.count()).toBe(0)
     expect(store.push.explain(juliet.id, 10)).toEqual([])
+  })
+
+  test('belongs to its device: what waits for it goes with it, by whatever door', () => {
+    const others = enable(juliet, phone('bb'), 1)
+    queue(others, 'other')
+    const ends: ((device: Device) => unknown)[] = [
+      ({ id }) => store.push.devices.forget(id, 2),
+      ({ id }) => store.push.devices.delete(id),
+      ({ token }) => store.push.devices.disable(juliet.id, { token }),
+      ({ token }) => store.push.devices.enable(romeo.id, phone(token), 2, 10),
+      () => store.push.devices.enable(juliet.id, phone('cc'), 2, 1),
+    ]
+    for (const end of ends) {
+      const device = enable(juliet, phone('aa'), 1)
+      queue(device)
+      trip(() => store.held.hold(pushTo(device), 'burst', 9))
+      trip(() => end(device))
+      const left = [...store.push.waiting(0, 9).map(({ messageId }) => messageId), store.held.all().length]
+      // The last one is another phone that took the place of both.
+      expect(left).toEqual(end === ends.at(-1) ? [0] : ['other', 0])
+    }
   })
 })
 
