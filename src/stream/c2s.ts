@@ -12,7 +12,7 @@ import { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { errorReply, isKind } from '../xmpp/stanza.ts'
-import { child, type Element, xml } from '../xmpp/xml.ts'
+import { child, type Element, withAttrs, xml } from '../xmpp/xml.ts'
 import { Authentication, type LoggedIn, type LoginStream } from './authentication.ts'
 import { establish } from './establish.ts'
 import type { LoginContext } from './login.ts'
@@ -135,7 +135,9 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     if (this.#phase === 'bind') return this.#bind(el)
     const { host, ip, secure } = this.#state
     this.#guest ??= { host, ip, secure }
-    this.#context.router.submitGuest(this.#guest, el, (reply) => this.send(reply))
+    // The guest is known by its host's name here, which is not its own.
+    const answer = (reply: Element) => this.send(withAttrs(reply, { to: undefined }))
+    this.#context.router.submitGuest(this.#guest, el, answer)
   }
 
   protected override owes(el: Element | undefined): number {
