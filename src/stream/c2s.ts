@@ -51,6 +51,8 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
   #guest: Guest | undefined
   #account: Account | undefined
   #jid: Jid | undefined
+  /** The app that logged in, if it said so (XEP-0388 §2.2). */
+  #agent: UserAgent | undefined
   session: Session | undefined
   /** Monotonic ms of the last question whether anybody is there. */
   lastAsked = Number.NEGATIVE_INFINITY
@@ -270,6 +272,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
       return this.restart(limits)
     }
     this.#phase = 'bind'
+    this.#agent = request.agent
     this.relax(limits)
     const { world, router, inlines, nobody: secret } = this.#context
     const open = (jid: Jid) => this.#openSession(jid, step.account, request.agent)
@@ -289,7 +292,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
       const full = jid.withResource(
         asked === '' ? this.#context.world.random.bytes(9).toString('base64url') : asked,
       )
-      this.#openSession(full, account)
+      this.#openSession(full, account).agent = this.#agent
       const bound = xml('bind', { xmlns: NS.bind }, xml('jid', {}, full.toString()))
       this.say(xml('iq', { type: 'result', id: el.attrs.id }, bound))
     } catch (error) {

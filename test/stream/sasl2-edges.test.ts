@@ -35,6 +35,23 @@ test('XEP-0388 §2.6.2: what a failure says in words is of its own namespace', a
   expect(childText(failure, 'text')).toBe('Too many failed logins.')
 })
 
+test('XEP-0388 §2.2: an app that binds as of old is known by its id as well', async () => {
+  using p = play()
+  await p.account('juliet@bix.org')
+  const juliet = await opened(p)
+  const id = 'd4565fa7-4d72-4749-b3d3-740edbf87770'
+  juliet.sends(authenticate(`<user-agent id='${id}'><software>Verona</software></user-agent>`))
+  expect((await juliet.next()).name).toBe('success')
+  expect((await juliet.next()).name).toBe('features')
+  await juliet.asks(
+    'set',
+    `<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>balcony</resource></bind>`,
+  )
+  await juliet.settles()
+  const agents = [...p.world.sessions.of('juliet@bix.org')].map(({ agent }) => agent)
+  expect(agents).toEqual([{ id, software: 'Verona', device: undefined }])
+})
+
 test('XEP-0198 §3, §9.1: asked for twice in one binding, stream management is enabled once', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'belfry-twice-'))
   const file = join(dir, 'belfry.db')
