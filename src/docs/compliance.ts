@@ -1,7 +1,7 @@
 /** What an advanced server must have by the XMPP Compliance Suites 2023 (XEP-0479), and where Belfry stands. */
 
 interface Demand {
-  readonly suite: 'Core' | 'Web' | 'IM' | 'Mobile'
+  readonly suite: 'Core' | 'Web' | 'IM' | 'Mobile' | 'A/V'
   readonly what: string
   /** Extensions that answer it; none where an RFC does, which the protocol's own tests show. */
   readonly xeps: readonly number[]
@@ -40,6 +40,7 @@ export const DEMANDS: readonly Demand[] = [
   { suite: 'Mobile', what: 'Stream management', xeps: [198] },
   { suite: 'Mobile', what: 'Client state indication', xeps: [352] },
   { suite: 'Mobile', what: 'Push notifications', xeps: [357] },
+  { suite: 'A/V', what: 'STUN and TURN discovery', xeps: [215] },
 ]
 
 export function complianceTable(): string {

@@ -5,10 +5,11 @@
 import type { Feature, Verdict } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import type { Jid } from '../xmpp/jid.ts'
 import { isForArchive } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
+import { isIdOf, speaksFor } from '../xmpp/stanza-id.ts'
 import { clone, type Element, elements, StoredElement, xml } from '../xmpp/xml.ts'
 
 const RETRACT = 'urn:xmpp:message-retract:1'
@@ -67,23 +68,11 @@ function claimsOurs(stanza: Stanza, to: Jid): boolean {
   return elements(stanza.el).some((el) => isOurs(el, to))
 }
 
-function isOurs({ name, attrs }: Element, to: Jid): boolean {
+function isOurs(el: Element, to: Jid): boolean {
+  const { name, attrs } = el
   if (name === 'delay' && attrs.xmlns === NS.delay)
     return attrs.from !== undefined && speaksFor(attrs.from, to)
-  if (name !== 'stanza-id' || attrs.xmlns !== NS.stanzaId) return false
-  return attrs.by === undefined || speaksFor(attrs.by, to)
-}
-
-/** Whether this address is the recipient's account or server. */
-function speaksFor(by: string, to: Jid): boolean {
-  try {
-    // Compared as prepared: a client that prepares it as well must not be fooled by "JULIET@bix.org".
-    const { bare } = Jid.parse(by)
-    return bare === to.bare || bare === to.domain
-  } catch (error) {
-    if (error instanceof JidError) return false
-    throw error
-  }
+  return isIdOf(el, to)
 }
 
 function withoutOurs(stanza: Stanza, to: Jid): Stanza {

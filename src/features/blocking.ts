@@ -9,7 +9,7 @@ import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { readJid, Stanza } from '../xmpp/stanza.ts'
-import { child, children, type Element, withAttrs, xml } from '../xmpp/xml.ts'
+import { child, children, type Element, elements, withAttrs, xml } from '../xmpp/xml.ts'
 
 const BLOCKING = 'urn:xmpp:blocking'
 const REPORTING = 'urn:xmpp:reporting:1'
@@ -44,6 +44,8 @@ export const blocking: Feature = {
   /** §3.4: to write to somebody whom one has blocked is a mistake worth telling. */
   sent(t): Verdict {
     const { to, type } = t.stanza
+    // §3.3, §3.4: changes are told by the server; what a client makes up must never reach another one.
+    if (to?.isFull && t.origin && isPush(t.stanza)) throw new StanzaError('service-unavailable')
     // §5: never between the resources of one account.
     if (!to || !t.origin || t.isOwn(to)) return
     if (!covers(t.store.blocked.of(t.origin.account), to)) return
@@ -61,6 +63,16 @@ export const blocking: Feature = {
     if (kind === 'iq' && !t.stanza.isRequest) return 'stop'
     throw new StanzaError('service-unavailable')
   },
+}
+
+function isPush({ kind, type, el }: Stanza): boolean {
+  return (
+    kind === 'iq' &&
+    type === 'set' &&
+    elements(el).some(
+      ({ name, attrs }) => attrs.xmlns === BLOCKING && (name === 'block' || name === 'unblock'),
+    )
+  )
 }
 
 function block(t: Transit, el: Element): undefined {

@@ -73,7 +73,9 @@ function query(t: Transit, el: Element): Element {
   // XEP-0059 §2.7: a page of none asks how many there are.
   if (page.max === 0) {
     if (!history.isScannable(account, filter, archive_scan)) throw tooMany()
-    return fin([], true, history.count(account, filter, { most: archive_count, scan: archive_scan }))
+    const total = history.count(account, filter, { most: archive_count, scan: archive_scan })
+    // §4.3: what there is was not on this page.
+    return fin([], total === 0, total)
   }
   const fromEnd = page.before !== undefined
   const rows = history.page(account, filter, { limit: limit + 1, fromEnd, scan: archive_scan })

@@ -50,6 +50,8 @@ export const offline: Feature = {
   /** XEP-0386 §4.2: the client fetches from the archive; what is not there comes as ever. */
   bound(t, session) {
     clearArchived(t, session.account)
+    // The session that this one replaced has just ended: what it had not acknowledged lands behind that.
+    t.soon((next) => clearArchived(next, session.account))
     return undefined
   },
 

@@ -5,7 +5,8 @@
 import type { Feature, Verdict } from '../routing/feature.ts'
 import type { Transit, World } from '../routing/transit.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { child } from '../xmpp/xml.ts'
+import { isIdOf } from '../xmpp/stanza-id.ts'
+import { child, elements, withAttrs } from '../xmpp/xml.ts'
 
 /** Longest origin-id that is remembered; a longer one is no sensible id and is not deduplicated. */
 const ID_LENGTH = 256
@@ -18,6 +19,7 @@ export const origin: Feature = {
   disco: { account: [NS.stanzaId] },
 
   sent(t): Verdict {
+    withoutOwnIds(t)
     const key = originKey(t)
     if (key === undefined) return
     const recent = recentOf(t.world)
@@ -35,6 +37,16 @@ export const origin: Feature = {
       t.store.messages.rememberOrigin(t.store.messages.nextId(), key)
     }
   },
+}
+
+/** §5: the sender's archive and its carbons must not show an id that its account did not give. */
+function withoutOwnIds(t: Transit): void {
+  const { stanza, origin } = t
+  if (stanza.kind !== 'message' || !origin) return
+  if (!elements(stanza.el).some((el) => isIdOf(el, origin.jid))) return
+  const el = withAttrs(stanza.el, {})
+  el.children = el.children.filter((node) => typeof node === 'string' || !isIdOf(node, origin.jid))
+  t.stanza = stanza.with(el)
 }
 
 const byWorld = new WeakMap<World, Set<string>>()

@@ -53,7 +53,11 @@ export const sm: Feature = {
   inline: {
     offers: [xml('sm', { xmlns: SM })],
     resume: { [`{${SM}}resume`]: (t, stream, el) => resumption(t, stream, el) },
-    bind: { [`{${SM}}enable`]: enabled },
+    bind: {
+      // §3, §9.1: once, also within one binding; what came first holds.
+      [`{${SM}}enable`]: (t, session, el) =>
+        queues.has(session) ? failed('unexpected-request') : enabled(t, session, el),
+    },
   },
 
   /** Last of those that look at what is written: from here on it is sent, and counted. */

@@ -143,7 +143,7 @@ function addApps(http: App): void {
     route(scope('users:write'), {
       method: 'delete',
       path: '/v1/users/{jid}/apps/{id}',
-      summary: 'Log an app out: its token ends, and its session',
+      summary: 'Log an app out: its token ends, its session, and the pushes to its phone',
       request: { params: jidParam.extend(appParam.shape) },
       responses: gone,
     }),

@@ -7,6 +7,8 @@ import { Reader, type ReaderLimits } from './reader.ts'
 
 const HTTPBIND = 'http://jabber.org/protocol/httpbind'
 const XBOSH = 'urn:xmpp:xbosh'
+/** Highest version of BOSH that is spoken. */
+const VERSION = [1, 11] as const
 
 /** §17.2: conditions that end a session. */
 export type BoshCondition =
@@ -98,6 +100,15 @@ function needed(value: number | undefined): number {
 export function countOf(request: BoshRequest, name: 'wait' | 'hold'): number | undefined {
   const text = request.attrs[name]
   return text === undefined ? undefined : needed(whole(text))
+}
+
+/** §7.1, §7.2: the lower of the two versions of BOSH; their parts are separate integers. */
+export function versionFor({ attrs: { ver = '' } }: BoshRequest): string {
+  const match = /^(\d{1,4})\.(\d{1,4})$/.exec(ver)
+  if (!match) return VERSION.join('.')
+  const [major, minor] = [Number(match[1]), Number(match[2])]
+  const isLower = major < VERSION[0] || (major === VERSION[0] && minor < VERSION[1])
+  return (isLower ? [major, minor] : VERSION).join('.')
 }
 
 /** The domain of the stream that is asked for, in its prepared form. */

@@ -2,7 +2,14 @@
 import type { Clock } from '../store/clock.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import { xml } from '../xmpp/xml.ts'
-import { type BoshCondition, BoshError, type BoshRequest, terminal, writeBody } from './bosh-body.ts'
+import {
+  type BoshCondition,
+  BoshError,
+  type BoshRequest,
+  terminal,
+  versionFor,
+  writeBody,
+} from './bosh-body.ts'
 import { BoshRequests, type Held } from './bosh-requests.ts'
 import { type ElementSource, type Framing, opening, standalone } from './framing.ts'
 import type { ReaderEvent, ReaderLimits } from './reader.ts'
@@ -291,7 +298,7 @@ export class BoshSession implements Transport {
       inactivity,
       polling,
       maxpause,
-      ver: '1.6',
+      ver: versionFor(request),
       ack: rid,
       from: request.attrs.to,
       'xmpp:version': '1.0',

@@ -12,7 +12,7 @@ import { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { errorReply, isKind } from '../xmpp/stanza.ts'
-import { child, type Element, xml } from '../xmpp/xml.ts'
+import { child, type Element, withAttrs, xml } from '../xmpp/xml.ts'
 import { Authentication, type LoggedIn, type LoginStream } from './authentication.ts'
 import { establish } from './establish.ts'
 import type { LoginContext } from './login.ts'
@@ -51,6 +51,8 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
   #guest: Guest | undefined
   #account: Account | undefined
   #jid: Jid | undefined
+  /** The app that logged in, if it said so (XEP-0388 §2.2). */
+  #agent: UserAgent | undefined
   session: Session | undefined
   /** Monotonic ms of the last question whether anybody is there. */
   lastAsked = Number.NEGATIVE_INFINITY
@@ -135,7 +137,9 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     if (this.#phase === 'bind') return this.#bind(el)
     const { host, ip, secure } = this.#state
     this.#guest ??= { host, ip, secure }
-    this.#context.router.submitGuest(this.#guest, el, (reply) => this.send(reply))
+    // The guest is known by its host's name here, which is not its own.
+    const answer = (reply: Element) => this.send(withAttrs(reply, { to: undefined }))
+    this.#context.router.submitGuest(this.#guest, el, answer)
   }
 
   protected override owes(el: Element | undefined): number {
@@ -268,6 +272,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
       return this.restart(limits)
     }
     this.#phase = 'bind'
+    this.#agent = request.agent
     this.relax(limits)
     const { world, router, inlines, nobody: secret } = this.#context
     const open = (jid: Jid) => this.#openSession(jid, step.account, request.agent)
@@ -287,7 +292,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
       const full = jid.withResource(
         asked === '' ? this.#context.world.random.bytes(9).toString('base64url') : asked,
       )
-      this.#openSession(full, account)
+      this.#openSession(full, account).agent = this.#agent
       const bound = xml('bind', { xmlns: NS.bind }, xml('jid', {}, full.toString()))
       this.say(xml('iq', { type: 'result', id: el.attrs.id }, bound))
     } catch (error) {

@@ -83,14 +83,13 @@ export function challenge(profile: Profile, data: string): Element {
   return xml('challenge', { xmlns: xmlnsOf(profile) }, data === '' ? undefined : data)
 }
 
-/** RFC 6120 §6.4.5, XEP-0388 §2.6.2. */
+/** RFC 6120 §6.4.5, XEP-0388 §2.6.2: the condition is RFC 6120's in both, the text of the profile's own namespace. */
 export function failure(profile: Profile, { condition, text }: SaslError): Element {
-  const xmlns = profile === 'sasl' ? undefined : NS.sasl
   return xml(
     'failure',
     { xmlns: xmlnsOf(profile) },
-    xml(condition, { xmlns }),
-    text ? xml('text', { xmlns, 'xml:lang': 'en' }, text) : undefined,
+    xml(condition, { xmlns: profile === 'sasl' ? undefined : NS.sasl }),
+    text ? xml('text', { 'xml:lang': 'en' }, text) : undefined,
   )
 }
 

@@ -187,3 +187,14 @@ test('case 63: an empty block, a bad address and too many are refused', async ()
   expect((await juliet.asks('set', block('a@x.org', 'b@x.org'))).attrs.type).toBe('result')
   expect((await juliet.asks('set', block('a@x.org'))).attrs.type).toBe('result')
 })
+
+test('XEP-0191 §3.3, §3.4: a change of the list that a client makes up reaches no other client', async () => {
+  using p = play()
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const juliet = await p.online('juliet@bix.org/balcony')
+  for (const name of ['block', 'unblock']) {
+    const push = `<${name} xmlns='urn:xmpp:blocking'><item jid='nurse@bix.org'/></${name}>`
+    await romeo.isRefused('service-unavailable', 'set', push, juliet.jid)
+  }
+  await juliet.hearsNothing()
+})

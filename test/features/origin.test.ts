@@ -37,6 +37,22 @@ test('XEP-0359 §2.2: an origin-id arrives and is archived as it was said', asyn
   }
 })
 
+test('XEP-0359 §5: an id that only the sender’s own account gives reaches nobody, its other clients and archive included', async () => {
+  using p = play()
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const other = await p.online('romeo@bix.org/home')
+  const juliet = await p.online('juliet@bix.org/balcony')
+  await other.asks('set', `<enable xmlns='urn:xmpp:carbons:2'/>`)
+  const id = (by: string) => `<stanza-id xmlns='urn:xmpp:sid:0' id='of ${by}' by='${by}'/>`
+  const ids = ['romeo@bix.org', 'ROMEO@bix.org/orchard', 'room@conference.example'].map(id).join('')
+  romeo.sends(`<message to='juliet@bix.org' type='chat'><body>hist!</body>${ids}</message>`)
+  const kept = p.store.db.raw.query<{ xml: string }, []>('SELECT xml FROM archive ORDER BY id').all()
+  for (const text of [(await juliet.next()).toString(), (await other.next()).toString(), kept[0]?.xml]) {
+    expect(text).toContain('<body>hist!</body>')
+    expect(text?.match(/id="of [^"]*"/g)).toEqual(['id="of room@conference.example"'])
+  }
+})
+
 test('to somebody away it is stored once and rings once', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')

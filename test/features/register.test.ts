@@ -46,6 +46,17 @@ describe('XEP-0077 §8: offered before login, to whom it concerns', () => {
       expect(p.store.accounts.find('balthasar@bix.org')).toBeUndefined()
     })
 
+  test('RFC 6120 §8.1.1: who has no address yet is not addressed, in results and in errors', async () => {
+    using p = play({ toml: OPEN })
+    const actor = await guest(p)
+    actor.sends(`<iq type='get' id='form' to='bix.org'><query xmlns='${NS}'/></iq>`)
+    const form = await actor.answer('form')
+    expect([form.attrs.type, form.attrs.to]).toEqual(['result', undefined])
+    actor.sends(`<iq type='set' id='short'>${fields('balthasar', '')}</iq>`)
+    const refused = await actor.answer('short')
+    expect([refused.attrs.type, refused.attrs.to]).toEqual(['error', undefined])
+  })
+
   test('not after login', async () => {
     using p = play({ toml: OPEN })
     await p.account('romeo@bix.org')
