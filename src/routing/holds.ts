@@ -3,13 +3,16 @@ import type { HeldPush, PhonePush } from '../store/held.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import type { Words } from '../store/push.ts'
+import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
 
-/** An app whose session has this key: what it registered under (XEP-0388's user-agent id, else the resource). */
+/** What an app registers under: XEP-0388's user-agent id, else the resource. */
+export const keyOf = ({ agent, jid }: Session): string | undefined => agent?.id ?? jid.resource
+
+/** An app whose session has this key. */
 export function sessionOf(t: Trip, account: string, key: string | null | undefined) {
   if (key === null || key === undefined) return undefined
-  for (const session of t.sessions.of(account))
-    if ((session.agent?.id ?? session.jid.resource) === key) return session
+  for (const session of t.sessions.of(account)) if (keyOf(session) === key) return session
   return undefined
 }
 
