@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Actor } from '../support/actor.ts'
+import { silentPhone, settle, verdicts } from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
 const PUSH =
@@ -8,6 +9,7 @@ const PUSH =
 const JINGLE = 'urn:xmpp:jingle-message:0'
 const part = (name: string, to: string) =>
   `<message to='${to}' type='chat' id='${name}'><${name} xmlns='${JINGLE}' id='call-1'/><store xmlns='urn:xmpp:hints'/></message>`
+const FACTS = { sid: 'call-1', from: 'romeo@bix.org/orchard', media: [] }
 
 /** Juliet's phone is away; romeo calls, and it rings. */
 async function stage(p: Play): Promise<{ romeo: Actor; desk: Actor }> {
@@ -62,5 +64,25 @@ describe('XEP-0353: a call that rings', () => {
     )
     await romeo.settles()
     expect(kinds(p)).toEqual(['call'])
+  })
+})
+
+describe('XEP-0353: a call while the app is in the background', () => {
+  async function behind(p: Play): Promise<{ romeo: Actor; phone: Actor }> {
+    const { romeo, phone } = await silentPhone(p)
+    phone.sends(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+    await phone.settles()
+    romeo.sends(part('propose', 'juliet@bix.org'))
+    await romeo.settles()
+    expect(verdicts(p)).toEqual(['held inactive-unacked'])
+    return { romeo, phone }
+  }
+
+  test('rings as a call when no ack comes', async () => {
+    using p = play({ toml: PUSH })
+    await behind(p)
+    p.clock.advance(3_000)
+    await settle(p)
+    expect(p.pushed).toMatchObject([{ kind: 'call', call: FACTS }])
   })
 })
