@@ -6,6 +6,7 @@ import { undoRinging } from '../routing/late.ts'
 import { notifyRule } from '../routing/notify-rule.ts'
 import { isQuiet } from '../routing/quiet.ts'
 import { showCount, takeBack } from '../routing/read.ts'
+import { type CallEnd, endOf } from '../routing/ringing.ts'
 import type { Session } from '../routing/session.ts'
 import { chatId } from '../push/collapse.ts'
 import { type AccountState, type Connection, decide, type DeviceState } from '../push/decide.ts'
@@ -250,7 +251,9 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }:
   const waits = { elsewhere: hold, inactive: inactive_wait }
   const { verdict, rule, until } = decide(deviceState, { ...state, elsewhere }, waits, t.now)
   if (verdict === 'suppress') return recordSuppressed(t, account, id, device, rule)
-  const push = pushOf(t, ring, device, badge)
+  const over = callEnd(t, ring)
+  if (over === 'taken') return recordSuppressed(t, account, id, device, 'call-ended')
+  const push = pushOf(t, ring, device, badge, over)
   // It may replace an older one of the chat, and what it changes is not the number.
   if (ring.proposal.kind === 'silent')
     return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from.bare), badge: undefined })
@@ -328,26 +331,36 @@ function keptText(t: Trip, el: Element, device: Device | undefined): string | un
   return kept(t, device).body ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
 }
 
+/** Who turns out not to have been called is not called late: the call may be over by now. */
+function callEnd(t: Trip, { again, proposal, account, el, from, id }: Ring): CallEnd | undefined {
+  if (!again || proposal.rule !== 'call') return undefined
+  const sid = callNews(el, from.toString())?.call.sid
+  const known = sid === undefined ? undefined : endOf(t, account, sid)
+  return known ?? (t.now - id / 1000 >= t.config.push.ring_time ? 'missed' : undefined)
+}
+
 /** The outbox row. */
 function pushOf(
   t: Trip,
   ring: Ring,
   device: Device | undefined,
   badge: number,
+  over?: CallEnd,
 ): NewPush & Pick<Ring, 'account'> {
   const { account, el, from, id, proposal } = ring
+  const call = callNews(el, from.toString())?.call
   return {
     account,
     device,
     messageId: String(id),
     collapseId: String(id),
-    kind: proposal.rule,
+    kind: over === 'missed' ? 'call-missed' : proposal.rule,
     sender: from.bare,
     body: keptText(t, el, device),
     // XEP-0045: who speaks in a room is its resource.
     nick: el.attrs.type === 'groupchat' && kept(t, device).names ? from.resource : undefined,
     badge,
-    call: callNews(el, from.toString())?.call,
+    call: call && over ? { ...call, media: [] } : call,
     now: t.now,
     expiresAt: t.now + t.config.push.expiration,
   }

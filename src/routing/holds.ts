@@ -79,6 +79,22 @@ export function stopWaiting(t: Trip, account: Account, messageId: string): void 
   })
 }
 
+/**
+ * A call is over: what has not left is taken back, or waits on to tell of a call that was missed. Returns the devices
+ * that would have been called. Within a trip.
+ */
+export function endWaiting(t: Trip, account: Account, messageId: string, missed: boolean): Set<number> {
+  const spared = new Set<number>()
+  t.store.events.together(() => {
+    for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
+      if (waiting.kind !== 'call') continue
+      if (missed && waiting.hold !== null) t.store.held.reword(waiting, { kind: 'call-missed', body: null })
+      else if (drop(t, waiting, 'withdrawn', 'call-ended')) spared.add(waiting.device_id)
+    }
+  })
+  return spared
+}
+
 /** A newer one of the same chat takes the place of those that wait for the end of a burst. */
 export function coalesce(
   t: Trip,
@@ -112,7 +128,7 @@ function expire(t: Trip, id: number): void {
     if (unread.told(held.device_id) === badge) return void t.store.held.drop(held)
   } else {
     const reason = reasonToStay(t, account, held)
-    if (reason) return drop(t, held, 'withdrawn', reason)
+    if (reason) return void drop(t, held, 'withdrawn', reason)
   }
   unread.tell(held.device_id, badge)
   t.store.held.release(held, account, badge, t.now)
@@ -136,9 +152,10 @@ function drop(
   verdict: 'withdrawn' | 'coalesced',
   rule: string,
   reason?: string,
-): void {
-  if (t.store.held.drop(held))
-    record(t, held.account_id, held.device_id, held.message_id, verdict, rule, reason)
+): boolean {
+  if (!t.store.held.drop(held)) return false
+  record(t, held.account_id, held.device_id, held.message_id, verdict, rule, reason)
+  return true
 }
 
 function record(
