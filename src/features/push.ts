@@ -327,8 +327,11 @@ function kept(t: Trip, device: Device | undefined): ReturnType<typeof keeps> {
   return keeps(policy, device.options)
 }
 
+/** A web server gets the text whole. */
 function keptText(t: Trip, el: Element, device: Device | undefined): string | undefined {
-  return kept(t, device).body ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
+  if (!kept(t, device).body) return undefined
+  const text = childText(el, 'body')
+  return device ? text?.slice(0, KEPT_TEXT) : text
 }
 
 /** Who turns out not to have been called is not called late: the call may be over by now. */
