@@ -465,7 +465,7 @@ describe('a dead token', () => {
     const phone = await device(1)
     sim.script({ status: 410, reason: 'Unregistered', timestamp: Date.now() - 3_600_000 })
     await queue(phone, 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'forgotten' }])
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'Unregistered' }])
     expect(store.push.devices.get(phone.id)?.lastReason).toBe('Unregistered')
   })
 
