@@ -2,6 +2,7 @@
 import { callNews } from '../push/calls.ts'
 import { classify, isEncrypted, isUpdate, type Proposal } from '../push/classify.ts'
 import { coalesce, holdPush, keyOf, resumeHolds, reword, sessionOf, stopWaiting } from '../routing/holds.ts'
+import { connectionOf, useOf } from '../routing/in-use.ts'
 import { undoRinging } from '../routing/late.ts'
 import { notifyRule } from '../routing/notify-rule.ts'
 import { isQuiet } from '../routing/quiet.ts'
@@ -9,7 +10,7 @@ import { showCount, takeBack } from '../routing/read.ts'
 import { type CallEnd, endOf } from '../routing/ringing.ts'
 import type { Session } from '../routing/session.ts'
 import { chatId } from '../push/collapse.ts'
-import { type AccountState, type Connection, decide, type DeviceState } from '../push/decide.ts'
+import { type AccountState, decide, type DeviceState } from '../push/decide.ts'
 import { filtered, mentions, type StanzaFacts } from '../push/filters.ts'
 import { keeps } from '../push/policy.ts'
 import type { NewPush } from '../store/push.ts'
@@ -28,8 +29,6 @@ const MINUTE = 60_000
 const OUTBOX_ROWS = 256
 /** Messages of one chat that come within this time after a burst are one push: the last. */
 const BURST_WAIT_MS = 5_000
-/** What a session says of its person when nobody is there (RFC 6121 §4.7.2.1). */
-const AWAY = new Set(['away', 'xa'])
 /** Devices whose pushes of the last minute are counted. */
 const COUNTED = 10_000
 
@@ -264,22 +263,6 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }:
   }
   t.store.unread.tell(device.id, badge)
   t.store.push.queue(push)
-}
-
-function connectionOf(session: Session | undefined): Connection {
-  if (!session || !session.available) return 'none'
-  if (session.hibernating) return 'hibernating'
-  if (session.suspect) return 'suspect'
-  if (session.inactive) return 'inactive'
-  return isAway(session) ? 'away' : 'active'
-}
-
-const isAway = ({ presence }: Session): boolean => AWAY.has((presence && childText(presence, 'show')) ?? '')
-
-function useOf(others: readonly Session[]): AccountState['elsewhere'] {
-  const connections = new Set(others.map(connectionOf))
-  if (connections.has('active')) return 'in-use'
-  return connections.has('away') ? 'away' : 'none'
 }
 
 function stateOf(t: Trip, { account, from, proposal }: Ring, facts: StanzaFacts): AccountState {

@@ -3,6 +3,7 @@ import type { HeldPush, PhonePush } from '../store/held.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import type { Words } from '../store/push.ts'
+import { useOf } from './in-use.ts'
 import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
 
@@ -75,7 +76,7 @@ const isOfMessage = ({ kind }: HeldPush): boolean => kind !== 'badge' && !kind.s
 export function stopWaiting(t: Trip, account: Account, messageId: string): void {
   t.store.events.together(() => {
     for (const waiting of t.store.held.waitingAbout(account.id, messageId))
-      if (waiting.hold === 'other-device-active') expire(t, waiting.id)
+      if (waiting.hold === 'other-device-active' || waiting.hold === 'inactive-unacked') expire(t, waiting.id)
   })
 }
 
@@ -129,9 +130,27 @@ function expire(t: Trip, id: number): void {
   } else {
     const reason = reasonToStay(t, account, held)
     if (reason) return void drop(t, held, 'withdrawn', reason)
+    const until = held.hold === 'inactive-unacked' ? endOfUse(t, account, held) : t.now
+    if (until > t.now) return waitOn(t, held, 'other-device-active', until)
   }
   unread.tell(held.device_id, badge)
   t.store.held.release(held, account, badge, t.now)
+}
+
+/** The app does not have it, and somebody may read it elsewhere: until then the phone waits like one that sleeps. */
+function endOfUse(t: Trip, account: Account, held: HeldPush): number {
+  if (!isOfMessage(held)) return t.now
+  const device = t.store.push.devices.of(account.id).find(({ id }) => id === held.device_id)
+  const own = sessionOf(t, account.jid, device?.sessionKey)
+  const use = useOf([...t.sessions.of(account.jid)].filter((session) => session !== own))
+  const waits = use === 'in-use' || (use === 'away' && device?.options.away !== true)
+  return waits ? held.created_at + t.config.push.hold : t.now
+}
+
+function waitOn(t: Trip, held: HeldPush, rule: string, until: number): void {
+  t.store.held.wait(held.id, until)
+  record(t, held.account_id, held.device_id, held.message_id, 'held', rule, new Date(until).toISOString())
+  watch(t, held.id, until)
 }
 
 /** Why a push whose time is over need not go after all. */

@@ -27,6 +27,8 @@ export interface HeldPush {
   readonly nick: string | null
   /** JSON of CallFacts. */
   readonly call: string | null
+  /** ms since the epoch. */
+  readonly created_at: number
   readonly expires_at: number
   /** ms since the epoch at which it is decided anew. */
   readonly next_at: number
@@ -39,6 +41,7 @@ export class Held {
   readonly #push: Push
   readonly #insert: Write<Record<string, string | number | null>>
   readonly #delete: Write<{ id: number; state: string }>
+  readonly #wait: Write<{ id: number; until: number }>
   readonly #reword: Write<{ id: number; kind: string; body: string | null }>
 
   constructor(db: Db, push: Push) {
@@ -51,6 +54,7 @@ export class Held {
        VALUES ($id, $account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
          $badge, $nick, $call, $now, $expires, $until, $hold)`,
     )
+    this.#wait = rawWriter(db, `UPDATE outbox SET next_at = $until WHERE id = $id`)
     this.#reword = rawWriter(db, `UPDATE outbox SET kind = $kind, body = $body WHERE id = $id`)
     this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = $state`)
   }
@@ -77,6 +81,11 @@ export class Held {
       hold: rule,
     })
     return id
+  }
+
+  /** It waits on. Within a trip. */
+  wait(id: number, until: number): void {
+    this.#wait({ id, until })
   }
 
   find(id: number): HeldPush | undefined {

@@ -105,6 +105,56 @@ describe('what another device has acknowledged', () => {
   })
 })
 
+describe('the app is in the background, and a desk is in use', () => {
+  async function behind(p: Play): Promise<{ romeo: Actor; phone: Actor; desk: Actor }> {
+    const actors = await stage(p)
+    actors.phone.sends(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+    await actors.phone.settles()
+    await says(actors.romeo, chat('first'), actors.desk)
+    await passes(p, 3_000)
+    return actors
+  }
+
+  test('without an ack the phone waits for the desk like one that sleeps', async () => {
+    using p = play({ toml: PUSH })
+    await behind(p)
+    expect(verdicts(p)).toEqual(['held inactive-unacked', 'held other-device-active'])
+    await passes(p, 26_999)
+    expect(kinds(p)).toEqual([])
+    await passes(p, 1)
+    expect(kinds(p)).toEqual(['body'])
+    await passes(p, 60_000)
+    expect(kinds(p)).toEqual(['body'])
+  })
+
+  test('read there meanwhile: it does not ring', async () => {
+    using p = play({ toml: PUSH })
+    const { desk } = await behind(p)
+    await says(desk, mark('first'))
+    await passes(p, 60_000)
+    expect(kinds(p)).toEqual([])
+    expect(verdicts(p)).toContain('withdrawn read-elsewhere')
+  })
+
+  test('with an ack meanwhile the app shows it itself', async () => {
+    using p = play({ toml: PUSH })
+    const { phone } = await behind(p)
+    // The end of stage's login, the desk's presence, the answer to the fence, the message.
+    await acks(phone, 4)
+    await passes(p, 60_000)
+    expect(kinds(p)).toEqual([])
+  })
+
+  test('a call rings after push.inactive_wait', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, desk } = await behind(p)
+    const propose = `<propose xmlns='urn:xmpp:jingle-message:0' id='c1'/><store xmlns='urn:xmpp:hints'/>`
+    await says(romeo, `<message to='juliet@bix.org' type='chat'>${propose}</message>`, desk)
+    await passes(p, 3_000)
+    expect(kinds(p)).toEqual(['call'])
+  })
+})
+
 describe('two phones', () => {
   test('the silent one rings like the one that sleeps', async () => {
     using p = play({ toml: PUSH })
