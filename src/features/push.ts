@@ -1,14 +1,16 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
 import { callNews } from '../push/calls.ts'
 import { classify, isEncrypted, isUpdate, type Proposal } from '../push/classify.ts'
-import { coalesce, holdPush, resumeHolds, reword, sessionOf, stopWaiting } from '../routing/holds.ts'
+import { coalesce, holdPush, keyOf, resumeHolds, reword, sessionOf, stopWaiting } from '../routing/holds.ts'
+import { connectionOf, useOf } from '../routing/in-use.ts'
 import { undoRinging } from '../routing/late.ts'
 import { notifyRule } from '../routing/notify-rule.ts'
 import { isQuiet } from '../routing/quiet.ts'
 import { showCount, takeBack } from '../routing/read.ts'
+import { type CallEnd, endOf } from '../routing/ringing.ts'
 import type { Session } from '../routing/session.ts'
 import { chatId } from '../push/collapse.ts'
-import { type AccountState, type Connection, decide, type DeviceState } from '../push/decide.ts'
+import { type AccountState, decide, type DeviceState } from '../push/decide.ts'
 import { filtered, mentions, type StanzaFacts } from '../push/filters.ts'
 import { keeps } from '../push/policy.ts'
 import type { NewPush } from '../store/push.ts'
@@ -27,8 +29,6 @@ const MINUTE = 60_000
 const OUTBOX_ROWS = 256
 /** Messages of one chat that come within this time after a burst are one push: the last. */
 const BURST_WAIT_MS = 5_000
-/** What a session says of its person when nobody is there (RFC 6121 §4.7.2.1). */
-const AWAY = new Set(['away', 'xa'])
 /** Devices whose pushes of the last minute are counted. */
 const COUNTED = 10_000
 
@@ -37,7 +37,7 @@ export const push: Feature = {
   xeps: [],
   started: resumeHolds,
   settled,
-  overdue: (t, _session, messages) => unseen(t, messages),
+  overdue: (t, session, messages) => unseen(t, messages, session),
   late(t, session, messages) {
     if (matters(t)) undoRinging(t, session, messages)
   },
@@ -53,7 +53,7 @@ function settled(t: Transit, to: Jid, outcome: Outcome): void {
   const id = t.storedId ?? t.given?.id ?? t.store.messages.nextId()
   if (isUpdate(proposal.rule)) noteChange(t, account, el, from)
   const takers = kind === 'presence' && outcome === 'took' ? [...t.sessions.of(to.bare)] : t.takers
-  consider(t, { account, el, from, id, proposal, outcome, takers })
+  consider(t, { account, el, from, id, proposal, outcome, takers, given: t.given })
 }
 
 /** Whether anybody could be told at all: most servers' messages end here. */
@@ -64,32 +64,64 @@ function matters({ config: { push }, store }: Trip): boolean {
 /** What is nothing only by the operator's choice has a verdict that says so. */
 const isNothing = ({ kind, rule }: Proposal): boolean => kind === 'nothing' && !isUpdate(rule)
 
-/** What was thought to be seen and was not rings after all, unless it did before. */
-function unseen(t: Trip, messages: readonly Given[]): void {
+/**
+ * What was thought to be seen and was not rings after all, where it did not before: with `doubted` the device of that
+ * session, which has not shown that it has it, whoever else has; without it all devices, since nobody has it.
+ */
+function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
   if (!matters(t)) return
   let rows = 0
   for (const [i, given] of messages.entries()) {
     const { id, account, el, live, arrived } = given
     const { from } = el.attrs
     const proposal = classify(el, t.config.push)
-    if (!live || arrived || from === undefined || isNothing(proposal)) continue
+    const shown = doubted ? !doubted.closed && !doubted.unacked.has(el) : arrived
+    if (!live || shown || from === undefined || isNothing(proposal)) continue
     // It may ring each device and change the number on it; beside that the webhook is told, and its events.
     const most = 2 * t.store.push.devices.of(account.id).length + 4
-    if (rows > 0 && rows + most > OUTBOX_ROWS) return t.soon((later) => unseen(later, messages.slice(i)))
+    if (rows > 0 && rows + most > OUTBOX_ROWS)
+      return t.soon((later) => unseen(later, messages.slice(i), doubted))
     rows += most
-    if (t.store.push.rang(account.id, String(id))) {
-      if (!isUsed(t, account.jid)) stopWaiting(t, account, String(id))
-      continue
-    }
+    if (!isUsed(t, account.jid)) stopWaiting(t, account, String(id))
+    const settledFor = t.store.push.settledFor(account.id, String(id))
+    const devices = devicesOf(t, account, doubted).filter((device) => !settledFor.has(device.id))
+    const again = { devices, webhook: !settledFor.has(null) }
     const change = changed.get(given)
-    if (change && retractedId(change) !== undefined) {
-      suppress(t, account, id, 'retracted')
+    const over =
+      change && retractedId(change) !== undefined
+        ? 'retracted'
+        : isRead(t, given)
+          ? 'read-elsewhere'
+          : undefined
+    if (over) {
+      suppress(t, account, id, over, devices)
       continue
     }
-    consider(t, { account, el, from: Jid.parse(from), id, proposal, outcome: 'held', takers: [] })
+    const takers = holdersOf(t, given)
+    consider(t, { account, el, from: Jid.parse(from), id, proposal, outcome: 'held', takers, given, again })
     if (change) correct(t, account, change, Jid.parse(from))
   }
 }
+
+/** Those of one session, unless the app is there again in another, or all. */
+function devicesOf(t: Trip, account: Account, session: Session | undefined): readonly Device[] {
+  const all = t.store.push.devices.of(account.id)
+  if (!session) return all
+  const own = all.filter(({ sessionKey }) => sessionKey !== null && sessionKey === keyOf(session))
+  return own.filter(({ sessionKey }) => [undefined, session].includes(sessionOf(t, account.jid, sessionKey)))
+}
+
+/** Who else has it, as far as anybody knows. */
+function holdersOf(t: Trip, { account, el, arrived }: Given): Session[] {
+  return [...t.sessions.of(account.jid)].filter(
+    ({ hibernating, suspect, unacked }) => !hibernating && !suspect && (arrived || unacked.has(el)),
+  )
+}
+
+/** Messages that counted as unread when they came. */
+const counted = new WeakSet<Given>()
+
+const isRead = (t: Trip, given: Given): boolean => counted.has(given) && !t.store.unread.has(given.id)
 
 /** Whether somebody sits at one of the account's apps, as far as anybody knows. */
 const isUsed = (t: Trip, account: string): boolean =>
@@ -125,9 +157,9 @@ function correct(t: Trip, account: Account, el: Element, from: Jid): void {
   reword(t, account, String(id), (device) => ({ kind, body: keptText(t, el, device) ?? null }))
 }
 
-function suppress(t: Trip, account: Account, id: number, rule: string): void {
+function suppress(t: Trip, account: Account, id: number, rule: string, devices: readonly Device[]): void {
   t.store.events.together(() => {
-    for (const device of t.store.push.devices.of(account.id)) recordSuppressed(t, account, id, device, rule)
+    for (const device of devices) recordSuppressed(t, account, id, device, rule)
   })
 }
 
@@ -146,23 +178,26 @@ interface Ring {
   readonly outcome: Outcome
   /** Sessions that it was written to. */
   readonly takers: readonly Session[]
+  readonly given: Given | undefined
+  /** It was decided before: for whom it is decided now. */
+  readonly again?: { readonly devices: readonly Device[]; readonly webhook: boolean }
 }
 
 function consider(t: Trip, ring: Ring): void {
-  const { account, from, el, id, proposal, outcome } = ring
+  const { account, from, el, proposal, outcome } = ring
   // What one sends to oneself is no news.
   if (from.bare === account.jid) return
   if (proposal.rule === 'correction') correct(t, account, el, from)
   // It may find what rang only now, although it was there before.
   if (proposal.rule === 'retraction') takeBack(t, account, el, from)
   const seen = ring.takers.some((session) => !session.hibernating && !session.suspect)
-  const devices = t.store.push.devices.of(account.id)
+  const all = t.store.push.devices.of(account.id)
+  const { devices, webhook } = ring.again ?? { devices: all, webhook: true }
   if (devices.length > 0) {
     const facts = factsOf(t, ring)
     const state = stateOf(t, ring, facts)
-    if (counts(state) && !shows(t, ring, devices)) {
-      const { unread_per_user } = t.config.limits
-      t.store.unread.add(account.id, { id, peer: from.bare, ref: el.attrs.id }, unread_per_user)
+    if (counts(state) && !shows(t, ring, all)) {
+      count(t, ring)
       if (proposal.kind === 'badge') showCount(t, account)
     }
     const badge = t.store.unread.count(account.id)
@@ -170,8 +205,15 @@ function consider(t: Trip, ring: Ring): void {
       for (const device of devices) decideFor(t, ring, device, { state, facts, badge })
     })
   }
-  if (t.store.events.wants('message.offline') && !seen && outcome !== 'none' && hasBody(el))
+  if (webhook && t.store.events.wants('message.offline') && !seen && outcome !== 'none' && hasBody(el))
     t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))
+}
+
+function count(t: Trip, { account, from, el, id, given }: Ring): void {
+  t.store.unread.add(account.id, { id, peer: from.bare, ref: el.attrs.id }, t.config.limits.unread_per_user)
+  if (!given || counted.has(given)) return
+  counted.add(given)
+  t.undo(() => counted.delete(given))
 }
 
 /** Whether the number on the icon grows. What was taken back has been counted down by then. */
@@ -208,7 +250,9 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }:
   const waits = { elsewhere: hold, inactive: inactive_wait }
   const { verdict, rule, until } = decide(deviceState, { ...state, elsewhere }, waits, t.now)
   if (verdict === 'suppress') return recordSuppressed(t, account, id, device, rule)
-  const push = pushOf(t, ring, device, badge)
+  const over = callEnd(t, ring)
+  if (over === 'taken') return recordSuppressed(t, account, id, device, 'call-ended')
+  const push = pushOf(t, ring, device, badge, over)
   // It may replace an older one of the chat, and what it changes is not the number.
   if (ring.proposal.kind === 'silent')
     return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from.bare), badge: undefined })
@@ -219,22 +263,6 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }:
   }
   t.store.unread.tell(device.id, badge)
   t.store.push.queue(push)
-}
-
-function connectionOf(session: Session | undefined): Connection {
-  if (!session || !session.available) return 'none'
-  if (session.hibernating) return 'hibernating'
-  if (session.suspect) return 'suspect'
-  if (session.inactive) return 'inactive'
-  return isAway(session) ? 'away' : 'active'
-}
-
-const isAway = ({ presence }: Session): boolean => AWAY.has((presence && childText(presence, 'show')) ?? '')
-
-function useOf(others: readonly Session[]): AccountState['elsewhere'] {
-  const connections = new Set(others.map(connectionOf))
-  if (connections.has('active')) return 'in-use'
-  return connections.has('away') ? 'away' : 'none'
 }
 
 function stateOf(t: Trip, { account, from, proposal }: Ring, facts: StanzaFacts): AccountState {
@@ -282,8 +310,19 @@ function kept(t: Trip, device: Device | undefined): ReturnType<typeof keeps> {
   return keeps(policy, device.options)
 }
 
+/** A web server gets the text whole. */
 function keptText(t: Trip, el: Element, device: Device | undefined): string | undefined {
-  return kept(t, device).body ? childText(el, 'body')?.slice(0, KEPT_TEXT) : undefined
+  if (!kept(t, device).body) return undefined
+  const text = childText(el, 'body')
+  return device ? text?.slice(0, KEPT_TEXT) : text
+}
+
+/** Who turns out not to have been called is not called late: the call may be over by now. */
+function callEnd(t: Trip, { again, proposal, account, el, from, id }: Ring): CallEnd | undefined {
+  if (!again || proposal.rule !== 'call') return undefined
+  const sid = callNews(el, from.toString())?.call.sid
+  const known = sid === undefined ? undefined : endOf(t, account, sid)
+  return known ?? (t.now - id / 1000 >= t.config.push.ring_time ? 'missed' : undefined)
 }
 
 /** The outbox row. */
@@ -292,20 +331,22 @@ function pushOf(
   ring: Ring,
   device: Device | undefined,
   badge: number,
+  over?: CallEnd,
 ): NewPush & Pick<Ring, 'account'> {
   const { account, el, from, id, proposal } = ring
+  const call = callNews(el, from.toString())?.call
   return {
     account,
     device,
     messageId: String(id),
     collapseId: String(id),
-    kind: proposal.rule,
+    kind: over === 'missed' ? 'call-missed' : proposal.rule,
     sender: from.bare,
     body: keptText(t, el, device),
     // XEP-0045: who speaks in a room is its resource.
     nick: el.attrs.type === 'groupchat' && kept(t, device).names ? from.resource : undefined,
     badge,
-    call: callNews(el, from.toString())?.call,
+    call: call && over ? { ...call, media: [] } : call,
     now: t.now,
     expiresAt: t.now + t.config.push.expiration,
   }

@@ -64,7 +64,10 @@ export const unacked: Feature = {
     const arrived = session.orderly && !session.acknowledges
     t.soon((next) => {
       if (arrived) confirm(next, session)
-      land(next, abandon(session))
+      const { lost, elsewhere } = abandon(session)
+      land(next, lost)
+      // Others have it, but not this one, whose phone was not told.
+      if (elsewhere.length > 0) next.world.overdue(next, session, elsewhere)
     })
   },
 
@@ -123,7 +126,7 @@ function doubt(world: World, session: Session, until: number): void {
   if (late.length === 0) return
   session.suspect = true
   world.soon((t) => {
-    for (const given of late.slice(0, BATCH)) hold(t, given, true)
+    for (const given of late.filter(({ arrived }) => !arrived).slice(0, BATCH)) hold(t, given, true)
     world.overdue(t, session, late)
   })
 }

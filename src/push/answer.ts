@@ -30,11 +30,16 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
       if (push.done(job, 'dropped', job.kind, result.reason, now) && device)
         push.devices.failed(device.id, result.reason)
       return
-    case 'forget':
-      push.done(job, 'forgotten', job.kind, result.reason, now)
-      if (device && !push.devices.forget(device.id, result.since))
-        push.devices.failed(device.id, result.reason)
+    case 'forget': {
+      // A registration that is newer than Apple's word stays; the row goes first, since it would go with its device.
+      const since = device && push.devices.get(device.id)?.refreshedAt
+      const stays = since !== undefined && since > result.since
+      push.done(job, stays ? 'dropped' : 'forgotten', job.kind, result.reason, now)
+      if (!device) return
+      if (stays) push.devices.failed(device.id, result.reason)
+      else push.devices.forget(device.id, result.since)
       return
+    }
     case 'pause':
   }
 }

@@ -1,4 +1,5 @@
 /** Apple as a provider: an outbox row becomes a request, and Apple's verdict a result. */
+import { getLogger } from '../log.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Device, PushEnvironment } from '../store/devices.ts'
 import type { Job } from '../store/push.ts'
@@ -6,6 +7,8 @@ import type { ApnsRequest, ApnsSender, Verdict } from './apns.ts'
 import { goesToPushKit, hasRungOut, type RequestOptions, requestFor } from './apns-request.ts'
 import type { AppStyle } from './payload.ts'
 import type { Provider, Result } from './provider.ts'
+
+const log = getLogger('push')
 
 export interface ApnsProviderOptions {
   readonly sender: Pick<ApnsSender, 'send' | 'reaches' | 'lane' | 'stop'>
@@ -36,6 +39,8 @@ export class ApnsProvider implements Provider {
   readonly ordered = false
   readonly replayable = false
   readonly #options: ApnsProviderOptions
+  /** Topics whose calls Apple refuses. */
+  readonly #withoutCalls = new Set<string>()
   readonly #tally = new Map<string, { all: number; wrongTopic: number }>()
 
   constructor(options: ApnsProviderOptions) {
@@ -63,10 +68,20 @@ export class ApnsProvider implements Provider {
     if (hasRungOut(job, clock.now(), ringMs)) return { is: 'drop', reason: 'CallOver' }
     if (!goesToPushKit(job)) return this.#deliver(job, device, false)
     const result = await this.#deliver(job, device, true)
-    if (result.is !== 'forget') return result
-    // Only the token for calls is dead: the phone hears of the call as an alert.
+    const ofTopic = result.is === 'pause' && !result.shared
+    if (result.is !== 'forget' && !ofTopic) return result
+    if (ofTopic) this.#refused(device.topic, result.reason)
+    // Only the token or the topic for calls is at fault: the phone hears of the call as an alert.
     const alert = await this.#deliver(job, device, false)
-    return alert.is === 'sent' ? { ...alert, voipGone: true } : alert
+    const gone = result.is === 'forget' && device.refreshedAt <= result.since
+    return alert.is === 'sent' && gone ? { ...alert, voipGone: true } : alert
+  }
+
+  /** The operator is told once; alerts go on. */
+  #refused(topic: string, reason: string): void {
+    if (this.#withoutCalls.has(topic)) return
+    this.#withoutCalls.add(topic)
+    log.error('Apple refuses calls: they ring as alerts', { topic: `${topic}.voip`, reason })
   }
 
   stop(ms: number): Promise<void> {
@@ -75,6 +90,8 @@ export class ApnsProvider implements Provider {
 
   async #deliver(job: Job, device: Device, voip: boolean): Promise<Result> {
     const sentAt = this.#options.clock.now()
+    // PushKit's topic is another: what is wrong with it says nothing of the app's own.
+    const topic = voip ? `${device.topic}.voip` : device.topic
     const attempt = (environment: PushEnvironment, short = false) =>
       this.#options.sender.send(this.#request(job, device, { environment, short, voip }))
     let verdict = await attempt(device.environment)
@@ -86,10 +103,10 @@ export class ApnsProvider implements Provider {
         if (second.outcome === 'accepted') return { is: 'sent', environment: other }
         // Unless the other side says clearly that it does not know the token either, nothing is settled.
         if (!['environment', 'delete', 'config'].includes(second.outcome))
-          return this.#result(device.topic, second, sentAt)
+          return this.#result(topic, second, sentAt)
       }
     }
-    return this.#result(device.topic, verdict, sentAt)
+    return this.#result(topic, verdict, sentAt)
   }
 
   #request(

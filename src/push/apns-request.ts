@@ -35,7 +35,7 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
   const { options } = device
   const rings = kind === 'call' || kind === 'call-ended'
   const ends = rings ? Math.min(job.expiresAt, job.createdAt + how.ringMs) : job.expiresAt
-  const silent = (options.silent === true || isUpdate(kind)) && !voip
+  const silent = ((options.silent === true && kind !== 'badge') || isUpdate(kind)) && !voip
   const input = { style, options, short, bytes }
   return {
     topic: device.topic,

@@ -138,7 +138,7 @@ export const DECISION_RULES: readonly DecisionRule[] = [
   {
     rule: 'inactive-unacked',
     verdict: 'hold',
-    what: 'The app is in the background: it rings unless it shows soon that it has the message',
+    what: 'The app is in the background: unless it shows soon that it has the message, it is as if it slept',
     applies: (device, _, { inactive }) => device.took && isBehind(device) && inactive > 0,
     wait: ({ inactive }) => inactive,
   },

@@ -139,8 +139,9 @@ function alertOf(
   body: string | undefined,
   lean = false,
 ): Payload['aps'] {
+  // Apple: no alert, badge or sound beside it. The number is in the summary.
+  if (options.silent) return { 'content-available': 1 }
   const badge = input.badge === null || input.badge === undefined ? {} : { badge: input.badge }
-  if (options.silent) return { 'content-available': 1, ...badge }
   const quiet = input.kind === 'call-ended'
   const sound = options.sound ?? style.sound ?? 'default'
   const category = options.category ?? style.category

@@ -28,6 +28,8 @@ const RULES: Readonly<Record<string, string>> = {
   'late-ack': 'an app has shown late that it has it',
   acked: 'the app in the background has shown that it has it',
   retracted: 'it was taken back before it was read',
+  badge: 'only the number on the icon changes',
+  'call-missed': 'a call that nobody took',
   burst: 'too many came within a minute',
   'too-many-requests': 'Apple asked for fewer pushes to this phone',
 }
@@ -71,9 +73,17 @@ export function inWords(entry: {
   const { verdict, rule, reason } = entry
   const parts = [
     verdict === undefined ? undefined : (VERDICTS[verdict] ?? verdict),
-    typeof reason === 'string' ? reasonInWords(reason) : ruleInWords(rule),
+    why(verdict, rule, reason),
   ]
   return parts.filter((part) => part !== undefined).join(': ')
+}
+
+function why(verdict: string | undefined, rule: string, reason: string | null | undefined): string {
+  if (typeof reason !== 'string') return ruleInWords(rule)
+  // What stands there is ours: the time, or the message that rings for it.
+  if (verdict === 'held') return `${ruleInWords(rule)}; until ${reason}`
+  if (verdict === 'coalesced') return `${ruleInWords(rule)}; ${reason}`
+  return reasonInWords(reason)
 }
 
 export function ruleInWords(rule: string): string {

@@ -144,7 +144,7 @@ export interface Feature {
   writing?(session: Session, el: Element, world: World): Verdict
   /** The client has acknowledged these (XEP-0198). */
   acked?(t: Trip, session: Session, els: readonly Element[]): void
-  /** Nothing shows that these have arrived, and it is time to doubt it. */
+  /** Nothing shows that this session got these, and it is time to doubt it. Others may have them. */
   overdue?(t: Trip, session: Session, messages: readonly Given[]): void
   /** A session has these after all, although it was taken for gone and phones were rung. */
   late?(t: Trip, session: Session, messages: readonly Given[]): void

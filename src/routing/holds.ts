@@ -3,13 +3,17 @@ import type { HeldPush, PhonePush } from '../store/held.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import type { Words } from '../store/push.ts'
+import { useOf } from './in-use.ts'
+import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
 
-/** An app whose session has this key: what it registered under (XEP-0388's user-agent id, else the resource). */
+/** What an app registers under: XEP-0388's user-agent id, else the resource. */
+export const keyOf = ({ agent, jid }: Session): string | undefined => agent?.id ?? jid.resource
+
+/** An app whose session has this key. */
 export function sessionOf(t: Trip, account: string, key: string | null | undefined) {
   if (key === null || key === undefined) return undefined
-  for (const session of t.sessions.of(account))
-    if ((session.agent?.id ?? session.jid.resource) === key) return session
+  for (const session of t.sessions.of(account)) if (keyOf(session) === key) return session
   return undefined
 }
 
@@ -72,8 +76,24 @@ const isOfMessage = ({ kind }: HeldPush): boolean => kind !== 'badge' && !kind.s
 export function stopWaiting(t: Trip, account: Account, messageId: string): void {
   t.store.events.together(() => {
     for (const waiting of t.store.held.waitingAbout(account.id, messageId))
-      if (waiting.hold === 'other-device-active') expire(t, waiting.id)
+      if (waiting.hold === 'other-device-active' || waiting.hold === 'inactive-unacked') expire(t, waiting.id)
   })
+}
+
+/**
+ * A call is over: what has not left is taken back, or waits on to tell of a call that was missed. Returns the devices
+ * that would have been called. Within a trip.
+ */
+export function endWaiting(t: Trip, account: Account, messageId: string, missed: boolean): Set<number> {
+  const spared = new Set<number>()
+  t.store.events.together(() => {
+    for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
+      if (waiting.kind !== 'call') continue
+      if (missed && waiting.hold !== null) t.store.held.reword(waiting, { kind: 'call-missed', body: null })
+      else if (drop(t, waiting, 'withdrawn', 'call-ended')) spared.add(waiting.device_id)
+    }
+  })
+  return spared
 }
 
 /** A newer one of the same chat takes the place of those that wait for the end of a burst. */
@@ -109,10 +129,28 @@ function expire(t: Trip, id: number): void {
     if (unread.told(held.device_id) === badge) return void t.store.held.drop(held)
   } else {
     const reason = reasonToStay(t, account, held)
-    if (reason) return drop(t, held, 'withdrawn', reason)
+    if (reason) return void drop(t, held, 'withdrawn', reason)
+    const until = held.hold === 'inactive-unacked' ? endOfUse(t, account, held) : t.now
+    if (until > t.now) return waitOn(t, held, 'other-device-active', until)
   }
   unread.tell(held.device_id, badge)
   t.store.held.release(held, account, badge, t.now)
+}
+
+/** The app does not have it, and somebody may read it elsewhere: until then the phone waits like one that sleeps. */
+function endOfUse(t: Trip, account: Account, held: HeldPush): number {
+  if (!isOfMessage(held)) return t.now
+  const device = t.store.push.devices.of(account.id).find(({ id }) => id === held.device_id)
+  const own = sessionOf(t, account.jid, device?.sessionKey)
+  const use = useOf([...t.sessions.of(account.jid)].filter((session) => session !== own))
+  const waits = use === 'in-use' || (use === 'away' && device?.options.away !== true)
+  return waits ? held.created_at + t.config.push.hold : t.now
+}
+
+function waitOn(t: Trip, held: HeldPush, rule: string, until: number): void {
+  t.store.held.wait(held.id, until)
+  record(t, held.account_id, held.device_id, held.message_id, 'held', rule, new Date(until).toISOString())
+  watch(t, held.id, until)
 }
 
 /** Why a push whose time is over need not go after all. */
@@ -133,9 +171,10 @@ function drop(
   verdict: 'withdrawn' | 'coalesced',
   rule: string,
   reason?: string,
-): void {
-  if (t.store.held.drop(held))
-    record(t, held.account_id, held.device_id, held.message_id, verdict, rule, reason)
+): boolean {
+  if (!t.store.held.drop(held)) return false
+  record(t, held.account_id, held.device_id, held.message_id, verdict, rule, reason)
+  return true
 }
 
 function record(

@@ -55,15 +55,20 @@ export function confirm(t: Trip, session: Session, els?: readonly Element[]): vo
   if (late.length > 0) t.world.late(t, session, late)
 }
 
-/** The session is over; returns what no other session has or may still have. */
-export function abandon({ unacked }: Session): Given[] {
+/**
+ * The session is over: `lost` is what no other session has or may still have, `elsewhere` the rest of what nobody was
+ * told of yet.
+ */
+export function abandon({ unacked }: Session): { lost: Given[]; elsewhere: Given[] } {
   const lost: Given[] = []
-  for (const { given } of unacked.values()) {
+  const elsewhere: Given[] = []
+  for (const { given, missed } of unacked.values()) {
     given.holders--
     if (!given.arrived && given.holders === 0) lost.push(given)
+    else if (!missed) elsewhere.push(given)
   }
   unacked.clear()
-  return lost
+  return { lost, elsewhere }
 }
 
 /** When the oldest written message was written that is not overdue yet (monotonic ms). */
@@ -72,14 +77,17 @@ export function oldest({ unacked }: Session): number | undefined {
   return undefined
 }
 
-/** Marks what was written at `until` or before as overdue and returns what is so since now. */
+/**
+ * Marks what was written at `until` or before as overdue and returns what is so since now. What another session has is
+ * among it: this one does not.
+ */
 export function becomeOverdue({ unacked }: Session, until: number): Given[] {
   const late: Given[] = []
   for (const entry of unacked.values()) {
     if (entry.overdue || entry.at === undefined || entry.at > until) continue
     entry.overdue = true
     entry.missed = true
-    if (!entry.given.arrived) late.push(entry.given)
+    late.push(entry.given)
   }
   return late
 }

@@ -256,6 +256,7 @@ export class Devices {
         this.#delete({ id: known.id })
         this.#accounts.forget(known.accountId)
       }
+      this.#replace(accountId, registration)
       this.#makeRoom(accountId, max)
       this.#insert({
         accountId,
@@ -354,12 +355,28 @@ export class Devices {
     this.#learned({ id, environment })
   }
 
+  /**
+   * XEP-0357 §5: of one service and node the last registration holds. Some apps call it the same everywhere, so the app
+   * must be the same too.
+   */
+  #replace(accountId: number, { topic, service, node, sessionKey }: Registration): void {
+    if (service === undefined || node === undefined || sessionKey === undefined) return
+    for (const device of this.of(accountId))
+      if (
+        device.topic === topic &&
+        device.service === service &&
+        device.node === node &&
+        device.sessionKey === sessionKey
+      )
+        this.#remove(device, 'replaced')
+  }
+
   #makeRoom(accountId: number, max: number): void {
     const all = this.of(accountId)
     for (const device of all.slice(0, Math.max(0, all.length + 1 - max))) this.#remove(device, 'too-many')
   }
 
-  #remove(device: Device, reason: 'disabled' | 'deleted' | 'too-many'): number {
+  #remove(device: Device, reason: 'disabled' | 'deleted' | 'too-many' | 'replaced'): number {
     const removed = this.#delete({ id: device.id })
     this.#accounts.forget(device.accountId)
     if (removed > 0) this.#tell('device.removed', device, { reason })

@@ -4,7 +4,7 @@
  */
 import type { Account } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
-import type { NewPush, Push, Words } from './push.ts'
+import type { CallFacts, NewPush, Push, Words } from './push.ts'
 
 /** Of a device, and of an account that is there. */
 export type PhonePush = NewPush & {
@@ -25,6 +25,10 @@ export interface HeldPush {
   readonly body: string | null
   readonly badge: number | null
   readonly nick: string | null
+  /** JSON of CallFacts. */
+  readonly call: string | null
+  /** ms since the epoch. */
+  readonly created_at: number
   readonly expires_at: number
   /** ms since the epoch at which it is decided anew. */
   readonly next_at: number
@@ -37,6 +41,7 @@ export class Held {
   readonly #push: Push
   readonly #insert: Write<Record<string, string | number | null>>
   readonly #delete: Write<{ id: number; state: string }>
+  readonly #wait: Write<{ id: number; until: number }>
   readonly #reword: Write<{ id: number; kind: string; body: string | null }>
 
   constructor(db: Db, push: Push) {
@@ -45,10 +50,11 @@ export class Held {
     this.#insert = rawWriter(
       db,
       `INSERT INTO outbox (id, account_id, device_id, state, message_id, apns_id, collapse_id, kind, sender, title, body,
-         badge, nick, created_at, expires_at, next_at, hold)
+         badge, nick, call, created_at, expires_at, next_at, hold)
        VALUES ($id, $account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
-         $badge, $nick, $now, $expires, $until, $hold)`,
+         $badge, $nick, $call, $now, $expires, $until, $hold)`,
     )
+    this.#wait = rawWriter(db, `UPDATE outbox SET next_at = $until WHERE id = $id`)
     this.#reword = rawWriter(db, `UPDATE outbox SET kind = $kind, body = $body WHERE id = $id`)
     this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = $state`)
   }
@@ -68,12 +74,18 @@ export class Held {
       body: push.body ?? null,
       badge: push.badge ?? null,
       nick: push.nick ?? null,
+      call: push.call ? JSON.stringify(push.call) : null,
       now: push.now,
       expires: push.expiresAt,
       until,
       hold: rule,
     })
     return id
+  }
+
+  /** It waits on. Within a trip. */
+  wait(id: number, until: number): void {
+    this.#wait({ id, until })
   }
 
   find(id: number): HeldPush | undefined {
@@ -133,6 +145,8 @@ export class Held {
       body: held.body ?? undefined,
       badge,
       nick: held.nick ?? undefined,
+      // As `hold` has written it.
+      call: held.call === null ? undefined : (JSON.parse(held.call) as CallFacts),
       now,
       expiresAt: held.expires_at,
     })

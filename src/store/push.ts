@@ -294,13 +294,13 @@ export class Push {
       this.#events.verdict(account, { message, device: String(device), verdict, rule, reason })
   }
 
-  /** Whether a message has rung or is about to: for what is decided about it a second time. */
-  rang(accountId: number, messageId: string): boolean {
-    const mine = this.#db.raw.query<unknown, [number, string]>(
-      `SELECT 1 FROM outbox WHERE account_id = ?1 AND message_id = ?2 UNION ALL
-       SELECT 1 FROM verdicts WHERE account_id = ?1 AND message_id = ?2 AND verdict <> 'suppressed' LIMIT 1`,
+  /** Devices that a message has rung or may yet ring, null for the webhook: nothing is decided for them again. */
+  settledFor(accountId: number, messageId: string): Set<number | null> {
+    const mine = this.#db.raw.query<{ id: number | null }, [number, string]>(
+      `SELECT device_id AS id FROM outbox WHERE account_id = ?1 AND message_id = ?2 UNION
+       SELECT device_id FROM verdicts WHERE account_id = ?1 AND message_id = ?2 AND verdict <> 'suppressed'`,
     )
-    return mine.get(accountId, messageId) !== null
+    return new Set(mine.all(accountId, messageId).map(({ id }) => id))
   }
 
   /** Devices that a message has rung, or is about to. */

@@ -160,6 +160,28 @@ describe('XEP-0357 §5: enable', () => {
   })
 })
 
+describe('XEP-0357 §5: the same service and node with another token', () => {
+  const enabled = (token: string, node = 'E0B1') => xmppFramework('push.bix.org', node, { token })
+
+  test('is the same app, whose token has changed: the older one is rung no more', async () => {
+    using p = play()
+    const phone = await p.online('juliet@bix.org/phone')
+    await phone.asks('set', enabled(TOKEN))
+    await phone.asks('set', enabled(OTHER))
+    expect(devices(p)).toMatchObject([{ token: OTHER, node: 'E0B1' }])
+  })
+
+  test('but not where the node is another, or another app gave the same one', async () => {
+    using p = play()
+    const phone = await p.online('juliet@bix.org/phone')
+    const pad = await p.online('juliet@bix.org/pad')
+    await phone.asks('set', enabled(TOKEN))
+    await phone.asks('set', enabled(OTHER, 'E0B2'))
+    await pad.asks('set', enabled('ee'.repeat(32)))
+    expect(devices(p)).toHaveLength(3)
+  })
+})
+
 describe('Siskin and Snikket', () => {
   /** As the app does: finds the service, registers, enables what it was given. */
   async function registers(phone: Actor, second = true): Promise<{ jid: string; node: string }> {

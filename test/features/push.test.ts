@@ -436,6 +436,14 @@ describe('[webhook]', () => {
     expect(p.pushed[0]?.device).toBeUndefined()
   })
 
+  test('a long text is told whole', async () => {
+    using p = play({ toml })
+    await p.account('juliet@bix.org')
+    const text = `${'x'.repeat(4_095)}😀${'y'.repeat(4_095)}`
+    await send(p, `<body>${text}</body>`)
+    expect(p.pushed[0]?.body).toBe(text)
+  })
+
   test('what is delivered, or is no text, is not told', async () => {
     using p = play({ toml })
     await p.account('juliet@bix.org')

@@ -118,6 +118,8 @@ describe('what Apple is asked', () => {
     const asks = (options: DeviceOptions, kind = 'body') =>
       request(job(kind, { device: device({ options, voipToken: null }) }))
     expect(asks({ silent: true })).toMatchObject({ pushType: 'background', priority: 5 })
+    // A number alone shows nothing, and Apple wants no badge in what wakes an app.
+    expect(asks({ silent: true }, 'badge')).toMatchObject({ pushType: 'alert', priority: 5 })
     expect(asks({ importance: 'normal' })).toMatchObject({ pushType: 'alert', priority: 5 })
     for (const kind of ['reaction', 'correction', 'retraction'])
       expect(asks({}, kind)).toMatchObject({ pushType: 'background', priority: 5 })

@@ -170,6 +170,44 @@ describe('a call', () => {
     expect(store.push.devices.get(phone.id)).toMatchObject({ token: phone.token, voipToken: null })
   })
 
+  test('a 410 that is older than the registration forgets no token for calls', async () => {
+    dispatcher({ apns: apns() })
+    const phone = await device(1, { voipToken: VOIP })
+    sim.script({ token: VOIP, status: 410, reason: 'Unregistered', timestamp: Date.now() - 60_000 })
+    await rings(phone)
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(store.push.devices.get(phone.id)).toMatchObject({ voipToken: VOIP })
+  })
+
+  test('whose topic Apple refuses rings as an alert, and nothing else rests for it', async () => {
+    const made = dispatcher({ apns: apns() })
+    const phone = await device(1, { voipToken: VOIP })
+    sim.script({ token: VOIP, status: 400, reason: 'TopicDisallowed' })
+    await rings(phone)
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(sim.received.map(({ token }) => token)).toEqual([VOIP, phone.token])
+    expect(made.paused()).toEqual([])
+    expect(store.push.devices.get(phone.id)).toMatchObject({ voipToken: VOIP })
+  })
+
+  test('whose token is for another topic again and again says nothing of the app’s own topic', async () => {
+    const made = dispatcher({ apns: apns() })
+    const phones = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => device(i + 1, { voipToken: `e${i}`.repeat(32) })),
+    )
+    for (const [i, phone] of phones.entries()) {
+      sim.script({ token: `e${i}`.repeat(32), status: 400, reason: 'DeviceTokenNotForTopic' })
+      await rings(phone)
+      await verdicts(i + 1)
+    }
+    expect(made.paused()).toEqual([])
+    sim.script({ token: deviceToken(1), status: 400, reason: 'DeviceTokenNotForTopic' })
+    const [first] = phones
+    if (!first) throw new Error('no phone')
+    await queue(first, 'm9')
+    expect((await verdicts(9)).at(-1)).toMatchObject({ verdict: 'forgotten' })
+  })
+
   test('that has rung out is not told any more', async () => {
     dispatcher({ apns: apns() })
     await rings(await device(1, { voipToken: VOIP }), Date.now() - 61_000)
@@ -427,7 +465,7 @@ describe('a dead token', () => {
     const phone = await device(1)
     sim.script({ status: 410, reason: 'Unregistered', timestamp: Date.now() - 3_600_000 })
     await queue(phone, 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'forgotten' }])
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'Unregistered' }])
     expect(store.push.devices.get(phone.id)?.lastReason).toBe('Unregistered')
   })
 

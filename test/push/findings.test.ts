@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { APNS_REASONS } from '../../src/push/apns-reasons.ts'
 import { PUSH_RULES } from '../../src/push/classify.ts'
+import { DECISION_RULES } from '../../src/push/decide.ts'
 import { findings, type PushFacts } from '../../src/push/findings.ts'
 import { inWords, reasonInWords, ruleInWords } from '../../src/push/words.ts'
 
@@ -58,6 +59,17 @@ test('of one message what was decided about it is told first', () => {
 test('every rule and every reason of Apple’s has words of its own', () => {
   for (const { rule } of PUSH_RULES) expect(ruleInWords(rule)).not.toBe(rule)
   for (const reason of Object.keys(APNS_REASONS)) expect(reasonInWords(reason)).not.toBe(reason)
+})
+
+test('what is ours beside the rule stands beside its words', () => {
+  expect(inWords(row('held', 'other-device-active', '2026-11-23T08:56:30.115Z'))).toBe(
+    'kept back until later: another device is in use and may still read it; until 2026-11-23T08:56:30.115Z',
+  )
+  expect(inWords(row('coalesced', 'burst', 'into 17'))).toBe(
+    'merged into a later push of the same chat: too many came within a minute; into 17',
+  )
+  for (const rule of ['badge', 'call-missed', ...DECISION_RULES.map((entry) => entry.rule)])
+    if (!['not-for-ringing', 'filter'].includes(rule)) expect(ruleInWords(rule)).not.toBe(rule)
 })
 
 test('what nobody knows is told as it is', () => {

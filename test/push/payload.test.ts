@@ -150,7 +150,7 @@ describe('a payload', () => {
 
   test('silent: nothing is shown, the summary is there for the app', () => {
     expect(compose(input, 'full', { silent: true })).toEqual({
-      aps: { 'content-available': 1, badge: 3 },
+      aps: { 'content-available': 1 },
       account: 'juliet@bix.org',
       from: 'romeo@bix.org',
       'message-count': 3,

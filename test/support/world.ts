@@ -35,10 +35,11 @@ export interface PlayOptions {
   readonly file?: string
   /** Features beside the server's own. */
   readonly extra?: readonly Feature[]
+  /** Where the time is another than at the start of every play. */
+  readonly clock?: FakeClock
 }
 
 export class Play {
-  readonly clock = new FakeClock()
   readonly random = seededRandom(1)
   readonly batch = new Batch()
   readonly store: Store
@@ -54,8 +55,9 @@ export class Play {
     readonly config: Config,
     file = ':memory:',
     extra: readonly Feature[] = [],
+    readonly clock = new FakeClock(),
   ) {
-    const { clock, random } = this
+    const { random } = this
     this.store = openStore(
       file,
       { flushed: () => this.batch.flush(), fatal: (cause) => void this.fatal.push(cause) },
@@ -190,7 +192,7 @@ export class Play {
 export function play(options: PlayOptions = {}): Play {
   const parsed = parseConfig(options.config ?? merged(options.toml ?? ''), 'play.toml')
   if (!parsed.config) throw new Error(parsed.errors.map((error) => error.message).join('\n'))
-  return new Play(parsed.config, options.file, options.extra)
+  return new Play(parsed.config, options.file, options.extra, options.clock)
 }
 
 /** The base without the tables that `toml` names itself. */
