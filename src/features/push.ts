@@ -75,7 +75,7 @@ function unseen(t: Trip, messages: readonly Given[]): void {
     if (!live || arrived || from === undefined || isNothing(proposal)) continue
     // It may ring each device and change the number on it; beside that the webhook is told, and its events.
     const most = 2 * t.store.push.devices.of(account.id).length + 4
-    if (rows > 0 && rows + most > OUTBOX_ROWS) return t.soon((later) => unseen(later, messages.slice(i)))
+    if (rows > 0 && rows + most > OUTBOX_ROWS) return t.insist((later) => unseen(later, messages.slice(i)))
     rows += most
     if (t.store.push.rang(account.id, String(id))) {
       if (!isUsed(t, account.jid)) stopWaiting(t, account, String(id))

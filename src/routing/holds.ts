@@ -95,7 +95,7 @@ export function coalesce(
 
 function watch({ world }: Trip, id: number, until: number): void {
   world.store.turn.after(() => {
-    world.clock.after(Math.max(0, until - world.now()), () => world.soon((next) => expire(next, id)))
+    world.clock.after(Math.max(0, until - world.now()), () => world.insist((next) => expire(next, id)))
   })
 }
 

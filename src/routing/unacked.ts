@@ -45,9 +45,7 @@ export function confirm(t: Trip, session: Session, els?: readonly Element[]): vo
   session.suspect = false
   t.undo(() => {
     session.suspect = suspect
-    const later = [...unacked.values()]
-    unacked.clear()
-    for (const entry of [...gone, ...later]) unacked.set(entry.given.el, entry)
+    putBack(unacked, gone)
     for (const { given } of news) given.arrived = false
   })
   for (const { given } of news) if (given.stored) t.store.messages.delivered(given.account, [given.id])
@@ -55,15 +53,25 @@ export function confirm(t: Trip, session: Session, els?: readonly Element[]): vo
   if (late.length > 0) t.world.late(t, session, late)
 }
 
-/** The session is over; returns what no other session has or may still have. */
-export function abandon({ unacked }: Session): Given[] {
-  const lost: Given[] = []
-  for (const { given } of unacked.values()) {
+/** The session is over: takes up to `most` from it; returns what no other session has or may still have. Within a trip. */
+export function abandon(t: Trip, { unacked }: Session, most: number): Given[] {
+  const gone = [...unacked.values()].slice(0, most)
+  for (const { given } of gone) {
     given.holders--
-    if (!given.arrived && given.holders === 0) lost.push(given)
+    unacked.delete(given.el)
   }
+  t.undo(() => {
+    for (const { given } of gone) given.holders++
+    putBack(unacked, gone)
+  })
+  return gone.map(({ given }) => given).filter(({ arrived, holders }) => !arrived && holders === 0)
+}
+
+/** Before what is there. */
+function putBack(unacked: Session['unacked'], gone: readonly Unacked[]): void {
+  const later = [...unacked.values()]
   unacked.clear()
-  return lost
+  for (const entry of [...gone, ...later]) unacked.set(entry.given.el, entry)
 }
 
 /** When the oldest written message was written that is not overdue yet (monotonic ms). */
