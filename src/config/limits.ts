@@ -2,6 +2,10 @@
 import { z } from 'zod'
 import { between, count, countLimit, duration, durationLimit, size, sizeLimit } from './values.ts'
 
+/** Bytes of one page; none would have no end. */
+const pageBytes = (fallback: string, of: string) =>
+  size(fallback).refine((bytes) => bytes > 0, { error: `a page of ${of} must end somewhere` })
+
 export const limits = z
   .strictObject({
     rates: z
@@ -36,16 +40,21 @@ export const limits = z
     offline_messages: countLimit(1000).describe('Stored messages waiting for one account.'),
     offline_bytes: sizeLimit('10MB').describe('Bytes of stored messages waiting for one account.'),
     offline_keep: durationLimit('90d').describe('How long a message waits before it is dropped.'),
+    offline_page: between(1, 250, 100).describe(
+      'Stored messages that are written to a client before it must show that it reads them, at most 250.',
+    ),
+    offline_page_bytes: pageBytes('128KB', 'stored messages').describe(
+      'Bytes of those, but for a single message that is larger; fewer suit phones on slow lines, and many cost ' +
+        'clients their connection (send_buffer_bytes).',
+    ),
     // One query is one trip, and no trip may hold the loop or fill the memory: none of its limits can be off.
     archive_page: between(1, 250, 100).describe(
       'Messages of one page of an archive, at most 250 (XEP-0313); 50 where the client does not say.',
     ),
-    archive_page_bytes: size('256KB')
-      .refine((bytes) => bytes > 0, { error: 'a page of the archive must end somewhere' })
-      .describe(
-        'Bytes of one such page, but for a single message that is larger; well below send_buffer_bytes, or pages ' +
-          'cost clients their connection.',
-      ),
+    archive_page_bytes: pageBytes('256KB', 'the archive').describe(
+      'Bytes of one such page, but for a single message that is larger; well below send_buffer_bytes, or pages ' +
+        'cost clients their connection.',
+    ),
     archive_scan: between(1, 100_000, 5000).describe(
       'Messages that one query looks through for those of one resource, at most 100,000; beyond that the client ' +
         'goes on from there, or says from when to when.',
@@ -64,6 +73,9 @@ export const limits = z
     pep_nodes: countLimit(100).describe('Nodes that one account may publish to (XEP-0163).'),
     pep_items: countLimit(256).describe('Items that one node may keep.'),
     pep_item_bytes: sizeLimit(65_536).describe('Size of one published item.'),
+    pep_page_bytes: pageBytes('256KB', 'items').describe(
+      'Bytes of items in one answer, but for a single item that is larger; the rest is fetched by pages (XEP-0060).',
+    ),
     pep_bytes: sizeLimit('10MB').describe('Size of all that one account has published.'),
     pep_subscribers: countLimit(1000).describe('Addresses that may subscribe to one node.'),
     bookmarks_bytes: sizeLimit('128KB').describe(

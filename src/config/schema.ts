@@ -113,6 +113,9 @@ const sm = z.strictObject({
   max: duration('10m').describe('How long a lost connection can be resumed (XEP-0198).'),
   max_with_push: duration('24h').describe('The same for an account with a registered device.'),
   ack_timeout: duration('10s').describe('A stanza not acknowledged for this long counts as missed for push.'),
+  stop_wait: duration('1s')
+    .refine((ms) => ms <= 20_000, { error: 'systemd ends the server after 30s, so at most 20s' })
+    .describe('How long an orderly stop waits for clients that cannot resume to acknowledge; at most 20s.'),
 })
 
 const foreverToo = (value: 'forever' | number): number => (value === 'forever' ? Infinity : value)

@@ -15,12 +15,6 @@ import { delay } from '../xmpp/forward.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
 import { StoredElement } from '../xmpp/xml.ts'
 
-/**
- * Messages and bytes written before the client must show that it reads: a full box neither holds the loop nor
- * overflows the send buffer of a phone on a slow line.
- */
-const PAGE = { messages: 100, bytes: 131_072 }
-
 interface Catch {
   /** The last id that was written. */
   last: number
@@ -157,14 +151,18 @@ function writePage(t: Trip, session: Session, state: Catch): void {
   if (!session.acknowledges) t.write(session, serverPing(t.world, session))
 }
 
-/** At least one message, where there is one; without those that the session was given already. */
+/**
+ * At least one message, where there is one; without those that the session was given already. A full box neither holds
+ * the loop nor overflows the send buffer of a phone on a slow line.
+ */
 function nextPage(t: Trip, session: Session, last: number): Stored[] {
+  const { offline_page, offline_page_bytes } = t.config.limits
   const given = new Set([...session.unacked.values()].map((entry) => entry.given.id))
   const found = t.store.messages
-    .waiting(session.account, last, PAGE.messages + given.size)
+    .waiting(session.account, last, offline_page + given.size)
     .filter(({ id }) => !given.has(id))
-    .slice(0, PAGE.messages)
+    .slice(0, offline_page)
   let bytes = 0
-  const end = found.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > PAGE.bytes)
+  const end = found.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > offline_page_bytes)
   return end < 0 ? found : found.slice(0, Math.max(end, 1))
 }

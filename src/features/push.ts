@@ -80,7 +80,7 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
     // It may ring each device and change the number on it; beside that the webhook is told, and its events.
     const most = 2 * t.store.push.devices.of(account.id).length + 4
     if (rows > 0 && rows + most > OUTBOX_ROWS)
-      return t.soon((later) => unseen(later, messages.slice(i), doubted))
+      return t.insist((later) => unseen(later, messages.slice(i), doubted))
     rows += most
     if (!isUsed(t, account.jid)) stopWaiting(t, account, String(id))
     const settledFor = t.store.push.settledFor(account.id, String(id))

@@ -3,7 +3,7 @@
  * own answer. What was read on one device is not rung for on another, and lowers the number on all of them.
  */
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { lower, read, takeBack } from '../routing/read.ts'
+import { read, readAll, resumeReading, takeBack } from '../routing/read.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
@@ -16,6 +16,7 @@ const MARKERS = 'urn:xmpp:chat-markers:0'
 export const readState: Feature = {
   name: 'read-state',
   xeps: [],
+  started: resumeReading,
 
   sent(t): Verdict {
     const { origin, stanza } = t
@@ -56,7 +57,7 @@ export const readState: Feature = {
 function arrived(t: Trip, session: Session): void {
   const { account } = session
   if (session.inactive || t.store.unread.settings(account.id).marks) return
-  if (t.store.unread.clear(account.id) > 0) lower(t, account)
+  readAll(t, account)
 }
 
 function chatOf(id: string): string | undefined {

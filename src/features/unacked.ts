@@ -55,26 +55,56 @@ export const unacked: Feature = {
     look(world, session, watch)
   },
 
-  closed(t, session) {
+  closed(_, session) {
     watches.get(session)?.cancel()
     watches.delete(session)
-    if (session.unacked.size === 0) return
-    // An orderly close comes as </stream:stream>, which a client sends after it has read what was written; one that
-    // acknowledges has said what it read. A trip of its own: that others hear of the end must not hang on these rows.
-    const arrived = session.orderly && !session.acknowledges
-    t.soon((next) => {
-      if (arrived) confirm(next, session)
-      const { lost, elsewhere } = abandon(session)
-      land(next, lost)
-      // Others have it, but not this one, whose phone was not told.
-      if (elsewhere.length > 0) next.world.overdue(next, session, elsewhere)
-    })
   },
+
+  ended: settle,
 
   /** What was in flight when the server crashed waits for its recipients like any other message. */
   started(t) {
-    t.soon((next) => recover(next, 0))
+    t.insist((next) => recover(next, 0))
   },
+
+  /** What could not be put back so far: the next start finds it in flight. */
+  stopping(t) {
+    for (const session of owingOf(t.world)) {
+      goodbye(t, session)
+      for (const given of abandon(t, session, session.unacked.size).lost) hold(t, given, true)
+    }
+  },
+}
+
+/** Sessions that are over, of which not everything has been put back yet. */
+const owing = new WeakMap<World, Set<Session>>()
+
+function owingOf(world: World): Set<Session> {
+  let sessions = owing.get(world)
+  if (!sessions) owing.set(world, (sessions = new Set()))
+  return sessions
+}
+
+/** Puts back what the session leaves behind, some at a time. */
+function settle(t: Trip, session: Session): void {
+  const sessions = owingOf(t.world)
+  if (session.unacked.size === 0) return void t.after(() => sessions.delete(session))
+  // Not undone: should this fail, it is owed all the same.
+  sessions.add(session)
+  goodbye(t, session)
+  const { lost, elsewhere } = abandon(t, session, BATCH)
+  land(t, lost)
+  // Others have it, but not this one, whose phone was not told.
+  if (elsewhere.length > 0) t.world.overdue(t, session, elsewhere)
+  t.insist((next) => settle(next, session))
+}
+
+/**
+ * An orderly close comes as </stream:stream>, which a client sends after it has read what was written; one that
+ * acknowledges has said what it read.
+ */
+function goodbye(t: Trip, session: Session): void {
+  if (session.orderly && !session.acknowledges) confirm(t, session)
 }
 
 /** Whether what it is given gets a row at once. */
@@ -125,33 +155,34 @@ function doubt(world: World, session: Session, until: number): void {
   const late = becomeOverdue(session, until)
   if (late.length === 0) return
   session.suspect = true
-  world.soon((t) => {
-    for (const given of late.filter(({ arrived }) => !arrived).slice(0, BATCH)) hold(t, given, true)
-    world.overdue(t, session, late)
+  world.insist((t) => {
+    // Where this is not the first try they may have been put back meanwhile, or their account is gone.
+    const missed = late.filter(
+      ({ arrived, holders, account }) => (arrived || holders > 0) && !t.store.accounts.isGone(account.id),
+    )
+    for (const given of missed.filter(({ arrived }) => !arrived).slice(0, BATCH)) hold(t, given, true)
+    world.overdue(t, session, missed)
   })
 }
 
 /** Puts back into offline storage what nobody has. What was for an account that is gone is for nobody. */
 function land(t: Trip, all: readonly Given[]): void {
   const lost = all.filter(({ account }) => !t.store.accounts.isGone(account.id))
-  const now = lost.slice(0, BATCH)
-  const live = now.filter((message) => message.live)
-  for (const given of live) {
+  for (const given of lost.filter(({ live }) => live)) {
     if (given.stored) t.store.messages.land(given.account, given.id)
     else hold(t, given, false)
   }
-  for (const account of new Set(now.map((message) => message.account)))
+  for (const account of new Set(lost.map((message) => message.account)))
     t.world.lost(
       t,
       account,
-      now.filter((message) => message.account === account),
+      lost.filter((message) => message.account === account),
     )
-  if (lost.length > BATCH) t.soon((next) => land(next, lost.slice(BATCH)))
 }
 
 function recover(t: Trip, after: number): void {
   const known = new Set<number>()
-  for (const session of t.sessions.all())
+  for (const session of [...t.sessions.all(), ...owingOf(t.world)])
     for (const { given } of session.unacked.values()) known.add(given.id)
   const rows = t.store.messages.inFlight(after, BATCH)
   const lost = rows
@@ -165,5 +196,5 @@ function recover(t: Trip, after: number): void {
     })
   land(t, lost)
   const last = rows.at(-1)
-  if (last) t.soon((next) => recover(next, last.id))
+  if (last) t.insist((next) => recover(next, last.id))
 }

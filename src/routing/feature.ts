@@ -158,6 +158,8 @@ export interface Feature {
   /** The session has a stream again (XEP-0198 §5), and what was not acknowledged is written to it. */
   resumed?(session: Session, world: World): void
   closed?(t: Trip, session: Session): void
+  /** The same, behind that and in a trip of its own, which is tried again where it fails. */
+  ended?(t: Trip, session: Session): void
   /** What is remembered of a session beyond the store, as JSON for the next start; undefined for nothing. */
   save?(session: Session): unknown
   /** The other way round, at the start. */

@@ -1,11 +1,16 @@
 /** Pushes that are held back: their clocks, and what becomes of them when their time is over. */
-import type { HeldPush, PhonePush } from '../store/held.ts'
+import type { Held, HeldPush, PhonePush, Waiting, Withdrawal } from '../store/held.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import type { Words } from '../store/push.ts'
 import { useOf } from './in-use.ts'
 import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
+
+/** Rows that one trip takes back; beside them it may lower the numbers of all phones, and all are 256 at most. */
+const WITHDRAWN = 128
+/** Rows that one trip looks through for those. */
+const SCANNED = 500
 
 /** What an app registers under: XEP-0388's user-agent id, else the resource. */
 export const keyOf = ({ agent, jid }: Session): string | undefined => agent?.id ?? jid.resource
@@ -27,26 +32,58 @@ export function holdPush(t: Trip, push: PhonePush, rule: string, until: number):
 /** After a restart: the rows are there, their clocks are not. */
 export function resumeHolds(t: Trip): void {
   for (const { id, next_at } of t.store.held.all()) watch(t, id, next_at)
+  for (const [name, withdrawal] of t.store.held.putOffs())
+    t.insist((next) => withdrawOn(next, name, withdrawal, 0))
 }
 
-/** Takes back what no phone was told of a chat yet, up to a message and from one on. Within a trip. */
-export function withdraw(
-  t: Trip,
-  account: Account,
-  sender: string,
-  upTo: number,
-  rule: string,
-  from = 0,
-): void {
+/**
+ * Takes back what no phone was told of a chat yet, up to a message: after a long outage of the provider in several trips,
+ * the oldest first, since those would go first. Within a trip.
+ */
+export function withdraw(t: Trip, account: Account, sender: string, upTo: number, rule: string): void {
+  // What is decided from now on is not meant, not even about an older message.
+  const lastRow = t.store.push.nextId()
+  const withdrawal = { accountId: account.id, sender, upTo, rule, lastRow }
+  const after = withdrawSome(t, withdrawal, 0)
+  if (after === undefined) return
+  const name = t.store.held.putOff(withdrawal)
+  t.insist((next) => withdrawOn(next, name, withdrawal, after))
+}
+
+function withdrawOn(t: Trip, name: string, withdrawal: Withdrawal, after: number): void {
+  const last = withdrawSome(t, withdrawal, after)
+  if (last === undefined) t.store.held.finish(name)
+  else t.insist((next) => withdrawOn(next, name, withdrawal, last))
+}
+
+/** Returns the last row that it has looked at; undefined where there are no more. */
+function withdrawSome(t: Trip, withdrawal: Withdrawal, after: number): number | undefined {
+  const { accountId, lastRow, rule } = withdrawal
+  const page = t.store.held.page(accountId, after, lastRow, SCANNED)
+  const found: Waiting[] = []
+  let last: number | undefined
+  for (const row of page) {
+    if (found.length === WITHDRAWN) break
+    last = row.id
+    if (isWaiting(row) && isMeant(row, withdrawal)) found.push(row)
+  }
   t.store.events.together(() => {
-    for (const waiting of t.store.held.waitingOf(account.id, sender)) {
-      const id = Number(waiting.message_id)
-      if (isOfMessage(waiting) && id <= upTo && id >= from) drop(t, waiting, 'withdrawn', rule)
-    }
+    for (const waiting of found) drop(t, waiting, 'withdrawn', rule)
   })
+  return page.length < SCANNED && last === page.at(-1)?.id ? undefined : last
 }
 
-/** The same of one message, for the devices that `from` chooses. Within a trip. */
+const isWaiting = (row: ReturnType<Held['page']>[number]): row is Waiting =>
+  row.device_id !== null && (row.state === 'held' || row.state === 'queued')
+
+const isMeant = (row: Waiting, { accountId, sender, upTo, lastRow }: Withdrawal): boolean =>
+  row.account_id === accountId &&
+  row.sender === sender &&
+  row.id <= lastRow &&
+  Number(row.message_id) <= upTo &&
+  isOfMessage(row)
+
+/** What a phone was not told yet of one message, for the devices that `from` chooses. Within a trip. */
 export function withdrawFrom(
   t: Trip,
   account: Account,
@@ -70,7 +107,8 @@ export function reword(t: Trip, account: Account, messageId: string, words: (dev
 }
 
 /** A call rings on its own terms, and a number is told for its own sake. */
-const isOfMessage = ({ kind }: HeldPush): boolean => kind !== 'badge' && !kind.startsWith('call')
+const isOfMessage = ({ kind }: Pick<HeldPush, 'kind'>): boolean =>
+  kind !== 'badge' && !kind.startsWith('call')
 
 /** What waited for another device need not: nobody is there after all. Within a trip. */
 export function stopWaiting(t: Trip, account: Account, messageId: string): void {
@@ -115,7 +153,7 @@ export function coalesce(
 
 function watch({ world }: Trip, id: number, until: number): void {
   world.store.turn.after(() => {
-    world.clock.after(Math.max(0, until - world.now()), () => world.soon((next) => expire(next, id)))
+    world.clock.after(Math.max(0, until - world.now()), () => world.insist((next) => expire(next, id)))
   })
 }
 
@@ -155,6 +193,8 @@ function waitOn(t: Trip, held: HeldPush, rule: string, until: number): void {
 
 /** Why a push whose time is over need not go after all. */
 function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undefined {
+  // It is about to be taken back.
+  for (const [, withdrawal] of t.store.held.putOffs()) if (isMeant(held, withdrawal)) return withdrawal.rule
   if (held.hold === 'other-device-active')
     return t.store.unread.has(Number(held.message_id)) ? undefined : 'read-elsewhere'
   if (held.hold !== 'inactive-unacked') return undefined
@@ -167,7 +207,7 @@ function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undef
 
 function drop(
   t: Trip,
-  held: HeldPush,
+  held: Waiting,
   verdict: 'withdrawn' | 'coalesced',
   rule: string,
   reason?: string,

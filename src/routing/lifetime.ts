@@ -75,7 +75,13 @@ export class Lifetime {
     if (session.closed) return
     session.closed = true
     this.#world.sessions.remove(session)
+    // That others hear of the end must not hang on rows, nor rows on that: said outside of a trip, no failure takes it back.
+    this.#world.store.turn.after(() => this.#world.insist((t) => this.#end(t, session)))
     this.#leave(session, GOODBYES)
+  }
+
+  #end(t: Trip, session: Session): void {
+    for (const feature of this.#features) feature.ended?.(t, session)
   }
 
   /** Contacts hear of the end; if the turn in which they were told fails, in a later one. */

@@ -10,9 +10,6 @@ import { checkRead, sendLast } from './pep-notify.ts'
 import { findNode, needNode } from './pep-publish.ts'
 import type { Transit } from './transit.ts'
 
-/** Bytes of payload in one answer; the rest is fetched by pages (§6.5.4). */
-const PAGE_BYTES = 262_144
-
 const answer = (...content: (Element | undefined)[]): Element => xml('pubsub', { xmlns: PUBSUB }, ...content)
 
 /** §6.5 */
@@ -35,7 +32,7 @@ function byId(t: Transit, owner: Account, node: string, named: readonly Element[
     const item = t.store.pep.item(owner, node, id)
     if (!item) continue
     bytes += item.xml.length
-    if (found.length > 0 && bytes > PAGE_BYTES)
+    if (found.length > 0 && bytes > t.config.limits.pep_page_bytes)
       throw new StanzaError('policy-violation', 'Too much for one answer: ask for fewer items.')
     found.push(item)
   }
@@ -67,7 +64,7 @@ function range(
     before: at(request.before),
     fromEnd: request.before !== undefined || !paged,
     limit: Math.min(request.max ?? total, wanted ?? total),
-    bytes: PAGE_BYTES,
+    bytes: t.config.limits.pep_page_bytes,
   })
   const short = found.length < Math.min(total, wanted ?? total)
   const ids = found.map(({ id }) => id)

@@ -3,7 +3,7 @@ import type { Account } from '../store/accounts.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { retractedId } from '../xmpp/message.ts'
 import type { Element } from '../xmpp/xml.ts'
-import { holdPush, sessionOf, withdraw } from './holds.ts'
+import { holdPush, sessionOf, withdraw, withdrawFrom } from './holds.ts'
 import type { Trip } from './transit.ts'
 
 /** Several chats read at once are one push. */
@@ -12,8 +12,29 @@ const BADGE_WAIT_MS = 2_000
 /** A chat was read up to a message. Within a trip. */
 export function read(t: Trip, account: Account, peer: string, upTo: number): void {
   if (t.store.unread.read(account.id, peer, upTo) === 0) return
+  tidySoon(t, account.id)
   withdraw(t, account, peer, upTo, 'read-elsewhere')
   lower(t, account)
+}
+
+/** All chats were read. Within a trip. */
+export function readAll(t: Trip, account: Account): void {
+  if (t.store.unread.clear(account.id) === 0) return
+  tidySoon(t, account.id)
+  lower(t, account)
+}
+
+/** After a restart: rows of what was read may be left. */
+export function resumeReading(t: Trip): void {
+  for (const accountId of t.store.unread.unfinished()) tidySoon(t, accountId)
+}
+
+function tidySoon(t: Trip, accountId: number): void {
+  if (!t.store.unread.unfinished().includes(accountId)) return
+  t.insist((next) => {
+    next.store.unread.goOn(accountId)
+    tidySoon(next, accountId)
+  })
 }
 
 /** XEP-0424 §5: what its sender takes back before it was read is not worth a look. Within a trip. */
@@ -21,7 +42,7 @@ export function takeBack(t: Trip, account: Account, el: Element, from: Jid): voi
   const ref = retractedId(el)
   const id = ref ? t.store.unread.idOf(account.id, from.bare, ref) : undefined
   if (id === undefined || !t.store.unread.forget(account.id, id)) return
-  withdraw(t, account, from.bare, id, 'retracted', id)
+  withdrawFrom(t, account, String(id), 'retracted', () => true)
   lower(t, account)
 }
 

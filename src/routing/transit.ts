@@ -46,6 +46,8 @@ export interface World extends Hooks {
   deliver(session: Session, el: Element): void
   /** Runs `f` as a trip of its own in a later turn. */
   soon(f: (t: Trip) => void): void
+  /** The same for what must be done in the end: it is tried again where it fails (routing/insist.ts). */
+  insist(f: (t: Trip) => void): void
   /** The IQ answers that features give on behalf of the server: filled from the features at start. */
   readonly disco: DiscoIndex
   /** Ad-hoc commands of all features by their node. */
@@ -188,6 +190,11 @@ export class Trip {
   /** Goes on in a trip of a later turn, so that long work never holds the loop. */
   soon(f: (t: Trip) => void): void {
     this.after(() => this.world.soon(f))
+  }
+
+  /** The same for what must be done in the end. Nothing may rest on its being done next. */
+  insist(f: (t: Trip) => void): void {
+    this.after(() => this.world.insist(f))
   }
 
   /** An id that nobody guesses, for a stanza of our own making. */

@@ -45,9 +45,7 @@ export function confirm(t: Trip, session: Session, els?: readonly Element[]): vo
   session.suspect = false
   t.undo(() => {
     session.suspect = suspect
-    const later = [...unacked.values()]
-    unacked.clear()
-    for (const entry of [...gone, ...later]) unacked.set(entry.given.el, entry)
+    putBack(unacked, gone)
     for (const { given } of news) given.arrived = false
   })
   for (const { given } of news) if (given.stored) t.store.messages.delivered(given.account, [given.id])
@@ -56,19 +54,31 @@ export function confirm(t: Trip, session: Session, els?: readonly Element[]): vo
 }
 
 /**
- * The session is over: `lost` is what no other session has or may still have, `elsewhere` the rest of what nobody was
- * told of yet.
+ * The session is over: takes up to `most` from it. `lost` is what no other session has or may still have, `elsewhere`
+ * the rest of what nobody was told of yet. Within a trip.
  */
-export function abandon({ unacked }: Session): { lost: Given[]; elsewhere: Given[] } {
-  const lost: Given[] = []
-  const elsewhere: Given[] = []
-  for (const { given, missed } of unacked.values()) {
+export function abandon(t: Trip, { unacked }: Session, most: number): { lost: Given[]; elsewhere: Given[] } {
+  const gone = [...unacked.values()].slice(0, most)
+  for (const { given } of gone) {
     given.holders--
-    if (!given.arrived && given.holders === 0) lost.push(given)
-    else if (!missed) elsewhere.push(given)
+    unacked.delete(given.el)
   }
+  t.undo(() => {
+    for (const { given } of gone) given.holders++
+    putBack(unacked, gone)
+  })
+  const isLost = ({ given: { arrived, holders } }: Unacked) => !arrived && holders === 0
+  return {
+    lost: gone.filter(isLost).map(({ given }) => given),
+    elsewhere: gone.filter((entry) => !isLost(entry) && !entry.missed).map(({ given }) => given),
+  }
+}
+
+/** Before what is there. */
+function putBack(unacked: Session['unacked'], gone: readonly Unacked[]): void {
+  const later = [...unacked.values()]
   unacked.clear()
-  return { lost, elsewhere }
+  for (const entry of [...gone, ...later]) unacked.set(entry.given.el, entry)
 }
 
 /** When the oldest written message was written that is not overdue yet (monotonic ms). */

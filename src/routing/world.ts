@@ -7,6 +7,7 @@ import { commandTable } from './commands.ts'
 import { deleteAccount } from './delete-account.ts'
 import type { Feature } from './feature.ts'
 import { hooksOf } from './hooks.ts'
+import { insist } from './insist.ts'
 import { ipAccess } from './ip-access.ts'
 import { RegistrationLimiter } from './registration-limiter.ts'
 import { Router } from './router.ts'
@@ -47,6 +48,7 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
     soon(f) {
       router.run(f).catch((error: unknown) => log.error('work put off to a later turn failed', { error }))
     },
+    insist: (f) => insist(world, (work) => router.run(work), f),
     end: (session) => router.close(session),
     resumed(session) {
       for (const feature of features) feature.resumed?.(session, world)

@@ -36,6 +36,26 @@ export interface HeldPush {
   readonly hold: string | null
 }
 
+/** What names a row of the outbox that may be taken back. */
+export type Waiting = Pick<
+  HeldPush,
+  'id' | 'account_id' | 'device_id' | 'message_id' | 'sender' | 'kind' | 'state'
+>
+
+/** What is to be taken back in several trips: messages of one chat up to an id, in rows up to another. */
+export interface Withdrawal {
+  readonly accountId: number
+  readonly sender: string
+  readonly upTo: number
+  readonly rule: string
+  readonly lastRow: number
+}
+
+/** Of the webhook, or at its end. */
+type Foreign = Omit<Waiting, 'device_id' | 'state'> & { readonly device_id: null; readonly state: string }
+
+const PREFIX = 'withdrawal-'
+
 export class Held {
   readonly #db: Db
   readonly #push: Push
@@ -43,6 +63,10 @@ export class Held {
   readonly #delete: Write<{ id: number; state: string }>
   readonly #wait: Write<{ id: number; until: number }>
   readonly #reword: Write<{ id: number; kind: string; body: string | null }>
+  /** By the name under which the settings keep them for a start after a crash. */
+  readonly #withdrawals = new Map<string, Withdrawal>()
+  readonly #note: Write<{ name: string; value: Buffer }>
+  readonly #forget: Write<{ name: string }>
 
   constructor(db: Db, push: Push) {
     this.#db = db
@@ -57,6 +81,14 @@ export class Held {
     this.#wait = rawWriter(db, `UPDATE outbox SET next_at = $until WHERE id = $id`)
     this.#reword = rawWriter(db, `UPDATE outbox SET kind = $kind, body = $body WHERE id = $id`)
     this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = $state`)
+    this.#note = rawWriter(db, 'INSERT INTO settings (name, value) VALUES ($name, $value)')
+    this.#forget = rawWriter(db, 'DELETE FROM settings WHERE name = $name')
+    const noted = db.raw.query<{ name: string; value: Uint8Array }, [string]>(
+      'SELECT name, value FROM settings WHERE name GLOB ?',
+    )
+    for (const { name, value } of noted.all(`${PREFIX}*`))
+      // JSON of our own making.
+      this.#withdrawals.set(name, JSON.parse(Buffer.from(value).toString()) as Withdrawal)
   }
 
   /** Keeps a push back until `until` (ms) and returns its id. Within a trip. */
@@ -103,16 +135,40 @@ export class Held {
       .all()
   }
 
-  /** What a phone has not been told of one chat yet, whether something holds it or not. */
-  waitingOf(accountId: number, sender: string): HeldPush[] {
+  /** Rows of an account after one id up to another, in their order: also such as may not be taken back. */
+  page(accountId: number, after: number, upTo: number, limit: number): (Waiting | Foreign)[] {
     return this.#db.raw
-      .query<HeldPush, [number, string]>(
-        `SELECT * FROM outbox WHERE account_id = ? AND sender = ? AND device_id IS NOT NULL AND state IN ('held', 'queued')`,
+      .query<Waiting | Foreign, [number, number, number, number]>(
+        `SELECT id, account_id, device_id, message_id, sender, kind, state FROM outbox
+         WHERE account_id = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?`,
       )
-      .all(accountId, sender)
+      .all(accountId, after, upTo, limit)
   }
 
-  /** The same of one message. */
+  /** The rest of it is done later; returns its name. Within a trip. */
+  putOff(withdrawal: Withdrawal): string {
+    const name = PREFIX + withdrawal.lastRow
+    this.#note({ name, value: Buffer.from(JSON.stringify(withdrawal)) })
+    this.#withdrawals.set(name, withdrawal)
+    this.#db.turn.undo(() => this.#withdrawals.delete(name))
+    return name
+  }
+
+  /** Nothing is left of it. Within a trip. */
+  finish(name: string): void {
+    const before = this.#withdrawals.get(name)
+    if (!before) return
+    this.#forget({ name })
+    this.#withdrawals.delete(name)
+    this.#db.turn.undo(() => this.#withdrawals.set(name, before))
+  }
+
+  /** Those that are not finished, by their names. */
+  putOffs(): [name: string, withdrawal: Withdrawal][] {
+    return [...this.#withdrawals]
+  }
+
+  /** What a phone has not been told of one message yet, whether something holds it or not. */
   waitingAbout(accountId: number, messageId: string): HeldPush[] {
     return this.#db.raw
       .query<HeldPush, [number, string]>(
@@ -159,7 +215,7 @@ export class Held {
   }
 
   /** It never goes; false where it is gone already. Within a trip. */
-  drop({ id, state }: HeldPush): boolean {
+  drop({ id, state }: Pick<HeldPush, 'id' | 'state'>): boolean {
     if (state === 'queued' && this.#push.recall) {
       const giveBack = this.#push.recall(id)
       if (!giveBack) return false

@@ -1,5 +1,5 @@
 /** The archive, offline storage and the memory of what a client sent before. */
-import { and, asc, count, eq, lt, lte, sql } from 'drizzle-orm'
+import { asc, count, lt, lte, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account, Accounts } from './accounts.ts'
 import type { Clock } from './clock.ts'
@@ -169,15 +169,18 @@ export class Messages {
     this.#grow(account.id, 1, this.#sizeOf.get(id, account.id))
   }
 
-  /** Up to `limit` messages that are in flight, after the one with id `after`: for the start after a crash. */
+  /**
+   * Up to `limit` messages that are in flight, after the one with id `after`: for the start after a crash. Of many that
+   * wait few are in flight, and SQLite by itself would look at all; INDEXED BY makes it an error if it cannot do otherwise.
+   */
   inFlight(after: number, limit: number): (Stored & { accountId: number })[] {
-    return this.#db.orm
-      .select({ id: offline.id, accountId: offline.accountId, xml: offline.xml })
-      .from(offline)
-      .where(and(eq(offline.inFlight, true), sql`${offline.id} > ${after}`))
-      .orderBy(asc(offline.id))
-      .limit(limit)
-      .all()
+    return this.#db.raw
+      .query<Stored & { accountId: number }, [number, number]>(
+        `SELECT id, account_id AS accountId, xml FROM offline WHERE id IN
+         (SELECT id FROM offline INDEXED BY offline_in_flight WHERE in_flight = 1 AND id > ? ORDER BY id LIMIT ?)
+         ORDER BY id`,
+      )
+      .all(after, limit)
   }
 
   /** Up to `limit` offline messages in order of arrival, after the one with id `after`. */

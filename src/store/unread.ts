@@ -4,6 +4,7 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Accounts } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 import type { LateIndex } from './late-index.ts'
+import { ReadRows } from './read-rows.ts'
 import { Remembered } from './remembered.ts'
 
 export const unread = sqliteTable('unread', {
@@ -50,6 +51,7 @@ const DEFAULTS: PushSettings = { marks: false, quiet: null, unknownSenders: true
 export class Unread {
   readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #late: LateIndex
+  readonly #readRows: ReadRows
   readonly #counts: Remembered<number, number>
   readonly #wishes: Remembered<number, PushSettings>
   readonly #badges: Remembered<number, number>
@@ -59,8 +61,6 @@ export class Unread {
   readonly #idOf
   readonly #owner
   readonly #add: Write<{ id: number; accountId: number; peer: string; ref: string | null }>
-  readonly #read: Write<{ accountId: number; peer: string; upTo: number }>
-  readonly #unplaceRead: Write<{ accountId: number; peer: string; upTo: number }>
   readonly #marks: Write<{ accountId: number }>
   readonly #put: Write<{ accountId: number; quiet: string | null; unknownSenders: boolean }>
   readonly #tell: Write<{ deviceId: number; badge: number }>
@@ -68,6 +68,7 @@ export class Unread {
   constructor(db: Db, accounts: Pick<Accounts, 'isGone'>, late: LateIndex) {
     this.#accounts = accounts
     this.#late = late
+    this.#readRows = new ReadRows(db)
     const { orm, raw } = db
     const p = sql.placeholder
     this.#counts = new Remembered(db.turn)
@@ -90,19 +91,12 @@ export class Unread {
       `SELECT unread.id FROM unread_index i CROSS JOIN unread USING (id)
        WHERE i.account_id = ? AND i.peer = ? AND ref = ? ORDER BY i.id DESC LIMIT 1`,
     )
-    this.#owner = raw.prepare<{ id: number }, [number]>('SELECT account_id AS id FROM unread WHERE id = ?')
+    this.#owner = raw.prepare<{ accountId: number; peer: string }, [number]>(
+      'SELECT account_id AS accountId, peer FROM unread WHERE id = ?',
+    )
     this.#add = rawWriter(
       db,
       'INSERT OR IGNORE INTO unread (id, account_id, peer, ref) VALUES ($id, $accountId, $peer, $ref)',
-    )
-    this.#read = rawWriter(
-      db,
-      `DELETE FROM unread WHERE id IN
-       (SELECT id FROM unread_index WHERE account_id = $accountId AND peer = $peer AND id <= $upTo)`,
-    )
-    this.#unplaceRead = rawWriter(
-      db,
-      'DELETE FROM unread_index WHERE account_id = $accountId AND peer = $peer AND id <= $upTo',
     )
     this.#marks = rawWriter(
       db,
@@ -124,45 +118,65 @@ export class Unread {
   /** Counts one more; above `most` the oldest are forgotten. Within a trip. */
   add(accountId: number, message: { id: number; peer: string; ref: string | undefined }, most: number): void {
     const { id, peer, ref = null } = message
+    // It came before what was read, and is known only now.
+    if (this.#readRows.isRead(accountId, peer, id)) this.#readRows.finish(accountId)
     if (this.#accounts.isGone(accountId) || this.#add({ accountId, id, peer, ref }) === 0) return
     this.#late.add({ accountId, id, peer })
     this.#grow(accountId, 1)
     const over = this.count(accountId) - most
     if (over <= 0) return
+    // The oldest of those that count.
+    this.#readRows.finish(accountId)
     const some = over + Math.floor(most / TRIMMED)
     this.#grow(accountId, -this.#late.erase(accountId, Number.MAX_SAFE_INTEGER, some))
   }
 
   /** Unread messages of all chats. */
   count(accountId: number): number {
-    const read = () => (this.#count.get(accountId)?.n ?? 0) + this.#late.pending(accountId).length
+    const read = () =>
+      (this.#count.get(accountId)?.n ?? 0) +
+      this.#late.pending(accountId).length -
+      this.#readRows.left(accountId)
     return this.#counts.get(accountId, read)
   }
 
   /** The message that a marker names; undefined where it is not among the unread. Within a trip. */
   idOf(accountId: number, peer: string, ref: string): number | undefined {
     this.#late.settle(accountId)
-    return this.#idOf.get(accountId, peer, ref)?.id
+    const id = this.#idOf.get(accountId, peer, ref)?.id
+    return id === undefined || this.#readRows.isRead(accountId, peer, id) ? undefined : id
   }
 
   /** Whether a message is still unread. */
   has(id: number): boolean {
-    return this.#owner.get(id) !== null
+    return this.#ownerOf(id) !== undefined
   }
 
-  /** Everything in a chat up to that id has been read; returns how many were not before. Within a trip. */
-  read(accountId: number, peer: string, upTo: number): number {
+  /**
+   * Everything up to that id has been read, in a chat or (null) in all; returns how many were not before. Where there are
+   * many their rows go later (`goOn`). Within a trip.
+   */
+  read(accountId: number, peer: string | null, upTo: number): number {
     if (this.count(accountId) === 0) return 0
     this.#late.settle(accountId)
-    const read = this.#read({ accountId, peer, upTo })
-    this.#unplaceRead({ accountId, peer, upTo })
+    const read = this.#readRows.begin(accountId, { peer, upTo })
     this.#grow(accountId, -read)
     return read
   }
 
+  /** Deletes some rows of what has been read; true where there are more. Within a trip. */
+  goOn(accountId: number): boolean {
+    return this.#readRows.goOn(accountId)
+  }
+
+  /** Accounts with rows of what has been read. */
+  unfinished(): number[] {
+    return this.#readRows.unfinished()
+  }
+
   /** One message does not count any more; false where it did not before. Within a trip. */
   forget(accountId: number, id: number): boolean {
-    if (this.#owner.get(id)?.id !== accountId) return false
+    if (this.#ownerOf(id) !== accountId) return false
     this.#late.eraseRows([{ accountId, id }])
     this.#grow(accountId, -1)
     return true
@@ -170,10 +184,7 @@ export class Unread {
 
   /** Everything has been read. Within a trip. */
   clear(accountId: number): number {
-    if (this.count(accountId) === 0) return 0
-    const cleared = this.#late.erase(accountId, Number.MAX_SAFE_INTEGER, this.count(accountId))
-    this.#grow(accountId, -cleared)
-    return cleared
+    return this.read(accountId, null, Number.MAX_SAFE_INTEGER)
   }
 
   settings(accountId: number): PushSettings {
@@ -201,6 +212,11 @@ export class Unread {
     if (this.told(deviceId) === badge) return
     this.#tell({ deviceId, badge })
     this.#badges.change(deviceId, () => badge)
+  }
+
+  #ownerOf(id: number): number | undefined {
+    const row = this.#owner.get(id)
+    return row && !this.#readRows.isRead(row.accountId, row.peer, id) ? row.accountId : undefined
   }
 
   #grow(accountId: number, by: number): void {

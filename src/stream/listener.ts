@@ -12,8 +12,7 @@ const log = getLogger('c2s')
 
 /** How often the silence of all streams is looked at. */
 const SWEEP_MS = 15_000
-/** How long an orderly stop waits for what clients have not acknowledged, and how often it looks. */
-const LAST_ACKS_MS = 1_000
+/** How often an orderly stop looks whether clients have acknowledged what it waits for. */
 const LAST_ACKS_LOOK_MS = 20
 
 export class ClientStreams {
@@ -72,9 +71,9 @@ export class ClientStreams {
    * stream management were sent an <r/> behind the message; others are asked by a ping. Takes no new streams.
    */
   async lastAcks(): Promise<void> {
-    const { clock } = this.#context
+    const { clock, world } = this.#context
     this.#refusing = true
-    const end = clock.monotonic() + LAST_ACKS_MS
+    const end = clock.monotonic() + world.config.sm.stop_wait
     for (const stream of this.#owing()) if (!stream.session?.acknowledges) this.#ask(stream)
     while (this.#owing().length > 0 && clock.monotonic() < end)
       await new Promise<void>((resolve) => clock.after(LAST_ACKS_LOOK_MS, resolve))

@@ -134,15 +134,26 @@ describe('meaning', () => {
     ['archive_count', 1_000_000],
     ['archive_ids', 10_000],
     ['devices_per_user', 80],
+    ['offline_page', 250],
   ])('limits.%s has an end that cannot be switched off', (key, most) => {
     expect(accepted(`[limits]\n${key} = ${most}`).limits).toMatchObject({ [key]: most })
     expect(refused(`[limits]\n${key} = ${most + 1}`)).toHaveLength(1)
     expect(refused(`[limits]\n${key} = 0`)).toHaveLength(1)
   })
 
-  test('limits.archive_page_bytes cannot be switched off either', () => {
-    expect(refused('[limits]\narchive_page_bytes = 0')[0]).toContain('must end somewhere')
-    expect(accepted('[limits]\narchive_page_bytes = "1KB"').limits.archive_page_bytes).toBe(1024)
+  test.each(['archive_page_bytes', 'offline_page_bytes', 'pep_page_bytes'] as const)(
+    'limits.%s cannot be switched off either',
+    (key) => {
+      expect(refused(`[limits]\n${key} = 0`)[0]).toContain('must end somewhere')
+      expect(accepted(`[limits]\n${key} = "1KB"`).limits[key]).toBe(1024)
+    },
+  )
+
+  test('sm.stop_wait ends before systemd kills', () => {
+    expect(accepted('').sm.stop_wait).toBe(1_000)
+    expect(accepted('[sm]\nstop_wait = "20s"').sm.stop_wait).toBe(20_000)
+    for (const bad of ['21s', 'infinity'])
+      expect(refused(`[sm]\nstop_wait = "${bad}"`)[0]).toContain('at most 20s')
   })
 
   test('rates = false lifts what counts time or addresses and keeps what counts an account or a size', () => {

@@ -293,6 +293,26 @@ describe('order is kept behind a full box', () => {
     expect(waiting(p)).toBe(0)
   })
 
+  test.each([
+    ['offline_page = 2', [2, 4, 5]],
+    ['offline_page_bytes = 1500', [4, 5, 5]],
+  ])('limits.%s: a page is as long as the configuration says', async (limit, expected) => {
+    using p = play({ toml: `[limits]\nrates = false\n${limit}` })
+    const romeo = await p.online('romeo@bix.org/orchard')
+    await p.account('juliet@bix.org')
+    for (let i = 0; i < 5; i++) romeo.sends(CHAT('x'.repeat(100)))
+    await romeo.settles()
+    const juliet = await p.bound('juliet@bix.org/balcony')
+    juliet.sends('<presence/>')
+    await romeo.settles()
+    const counts = [bodies(juliet).length]
+    for (let i = 0; i < 2; i++) {
+      await juliet.settles()
+      counts.push(bodies(juliet).length)
+    }
+    expect(counts).toEqual(expected)
+  })
+
   test('a client that goes away amid its pages gets the rest next time', async () => {
     using p = play()
     await fill(p, 150)

@@ -4,6 +4,7 @@ import {
   configuration,
   fetches,
   friends,
+  ids,
   item,
   owner,
   publication,
@@ -80,6 +81,18 @@ test('XEP-0060 §7.1.3.5, case 61: an item has at most as many bytes as allowed,
   await juliet.isRefused('resource-constraint', 'set', publication('n', sized('c', 51)))
   await publishes(juliet, 'm', sized('c', 50))
   expect(await fetches(juliet, `<items node='n'/>`)).toEqual(['a', 'b'])
+})
+
+test('XEP-0060 §6.5.4, limits.pep_page_bytes: one answer has so many bytes, and the rest is asked for', async () => {
+  using p = play({ toml: '[limits]\nrates = false\npep_page_bytes = 250' })
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  for (const id of ['a', 'b', 'c'])
+    await publishes(juliet, 'n', item(id, 'x'.repeat(80)), { max_items: 'max' })
+  expect(await fetches(juliet, `<items node='n'/>`)).toEqual(['b', 'c'])
+  const named = (...wanted: string[]) =>
+    pubsub(`<items node='n'>${wanted.map((id) => `<item id='${id}'/>`).join('')}</items>`)
+  expect(ids(await juliet.asks('get', named('a', 'b')))).toEqual(['a', 'b'])
+  await juliet.isRefused('policy-violation', 'get', named('a', 'b', 'c'))
 })
 
 test('case 61: a payload of 1 MB ends in an error, not in the store', async () => {

@@ -1,51 +1,12 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { child, type Element } from '../../src/xmpp/xml.ts'
-import type { Actor } from '../support/actor.ts'
-import { type Play, play } from '../support/world.ts'
+import { child } from '../../src/xmpp/xml.ts'
+import { chat, cut, enables, rows, SM, stage, takesBodies, untilAsked } from '../support/sm.ts'
+import { play } from '../support/world.ts'
 
-const SM = 'urn:xmpp:sm:3'
 const TOKEN = 'ab'.repeat(32)
 const PUSH =
   '[push]\n[[push.apps]]\ntopic = "org.bix.chat"\n' +
   'team_id = "ABCDE12345"\nkey_id = "ABC123DEFG"\nkey_file = "AuthKey.p8"'
-const chat = (body: string, to = 'juliet@bix.org') =>
-  `<message to='${to}' type='chat'><body>${body}</body></message>`
-
-/** Enables stream management and returns what the server said. */
-async function enables(actor: Actor, attrs = `resume='true'`): Promise<Element> {
-  actor.sends(`<enable xmlns='${SM}' ${attrs}/>`)
-  return actor.receives(`<enabled xmlns='${SM}' id='{any}' resume='true' max='{any}'/>`)
-}
-
-/** Bodies of the messages that were heard until now, taken off. */
-function bodies(actor: Actor): string[] {
-  const found = actor.heard.filter(({ name }) => name === 'message')
-  actor.heard = actor.heard.filter(({ name }) => name !== 'message')
-  return found.map((el) => child(el, 'body')?.getText() ?? '')
-}
-
-/** Until the server has asked for an ack. */
-async function untilAsked(actor: Actor): Promise<void> {
-  while (!actor.heard.some(({ name }) => name === 'r')) actor.heard.push(await actor.next())
-  actor.heard = actor.heard.filter(({ name }) => name !== 'r')
-}
-
-/** The network is gone: no goodbye, no FIN that means one. */
-const cut = (actor: Actor) => actor.transport.destroy()
-
-const rows = (p: Play, where: string) =>
-  p.store.db.raw.query<{ n: number }, []>(`SELECT count(*) AS n FROM offline WHERE ${where}`).get()?.n
-
-/** Romeo, and juliet with stream management on; her SM-ID. */
-async function stage(p: Play): Promise<{ romeo: Actor; juliet: Actor; id: string; max: string }> {
-  const romeo = await p.online('romeo@bix.org/orchard')
-  const juliet = await p.online('juliet@bix.org/balcony')
-  const { id = '', max = '' } = (await enables(juliet)).attrs
-  return { romeo, juliet, id, max }
-}
 
 describe('negotiation', () => {
   test('XEP-0198 §3: it is offered once a client has logged in', async () => {
@@ -165,7 +126,7 @@ describe('acks', () => {
     const { romeo, juliet } = await stage(p)
     romeo.sends(chat('hist!'))
     await untilAsked(juliet)
-    expect(bodies(juliet)).toEqual(['hist!'])
+    expect(takesBodies(juliet)).toEqual(['hist!'])
     expect(rows(p, 'in_flight = 1')).toBe(1)
     juliet.sends(`<a xmlns='${SM}' h='1'/>`)
     await juliet.settles()
@@ -213,11 +174,11 @@ describe('resumption', () => {
     back.sends(`<resume xmlns='${SM}' previd='${id}' h='1'/>`)
     await back.receives(`<resumed xmlns='${SM}' previd='${id}' h='1'/>`)
     await untilAsked(back)
-    expect(bodies(back)).toEqual(['two', 'three'])
+    expect(takesBodies(back)).toEqual(['two', 'three'])
     back.sends(`<a xmlns='${SM}' h='3'/>${chat('after', 'romeo@bix.org')}<r xmlns='${SM}'/>`)
     await back.receives(`<a xmlns='${SM}' h='2'/>`)
     await romeo.settles()
-    expect(bodies(romeo)).toEqual(['before', 'after'])
+    expect(takesBodies(romeo)).toEqual(['before', 'after'])
     expect(rows(p, '1')).toBe(0)
   })
 
@@ -306,7 +267,7 @@ describe('resumption', () => {
     back.sends(`<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq><presence/>`)
     await back.answer('b')
     await back.settles()
-    expect(bodies(back)).toEqual(['two'])
+    expect(takesBodies(back)).toEqual(['two'])
   })
 
   test('case 58: the queue of a session without a client is bounded, and its overflow loses nothing', async () => {
@@ -319,7 +280,7 @@ describe('resumption', () => {
     const back = await p.bound('juliet@bix.org/balcony')
     back.sends('<presence/>')
     await back.settles()
-    expect(bodies(back)).toEqual(['1', '2', '3', '4', '5'])
+    expect(takesBodies(back)).toEqual(['1', '2', '3', '4', '5'])
     await back.settles()
     expect(rows(p, '1')).toBe(0)
   })
@@ -333,7 +294,7 @@ describe('resumption', () => {
     const back = await p.bound('juliet@bix.org/balcony')
     back.sends('<presence/>')
     await back.settles()
-    expect(bodies(back)).toEqual(['hist!'])
+    expect(takesBodies(back)).toEqual(['hist!'])
   })
 
   test('another client of the account gets it when the session is over', async () => {
@@ -347,115 +308,6 @@ describe('resumption', () => {
     desk.forget()
     p.clock.advance(30_000)
     await desk.settles()
-    expect(bodies(desk)).toEqual(['to one'])
-  })
-})
-
-describe('over a restart', () => {
-  async function twice(
-    first: (p: Play) => Promise<void>,
-    second: (p: Play) => Promise<void>,
-    orderly: boolean,
-  ) {
-    const dir = mkdtempSync(join(tmpdir(), 'belfry-sm-'))
-    const file = join(dir, 'belfry.db')
-    let next = file
-    try {
-      {
-        using p = play({ file })
-        await first(p)
-        if (orderly) p.stop()
-        else next = p.crash()
-      }
-      using p = play({ file: next })
-      await second(p)
-    } finally {
-      rmSync(dir, { recursive: true })
-    }
-  }
-
-  test('after an orderly one a session is resumed exactly: queue, counters, presence, carbons', async () => {
-    let id = ''
-    await twice(
-      async (p) => {
-        const { romeo, juliet, id: sm } = await stage(p)
-        id = sm
-        await juliet.asks('set', `<enable xmlns='urn:xmpp:carbons:2'/>`)
-        romeo.sends(chat('one') + chat('two'))
-        await untilAsked(juliet)
-      },
-      async (p) => {
-        const back = await p.returns('juliet@bix.org')
-        back.sends(`<resume xmlns='${SM}' previd='${id}' h='2'/>`)
-        await back.receives(`<resumed xmlns='${SM}' previd='${id}' h='1'/>`)
-        await untilAsked(back)
-        expect(bodies(back)).toEqual(['two'])
-        back.sends(`<a xmlns='${SM}' h='3'/>`)
-        await back.settles()
-        expect(rows(p, '1')).toBe(0)
-        const [session] = p.world.sessions.of('juliet@bix.org')
-        expect(session).toMatchObject({
-          available: true,
-          interested: true,
-          resumable: true,
-          hibernating: false,
-        })
-        const desk = await p.online('juliet@bix.org/desk')
-        await back.settles()
-        back.forget()
-        desk.sends(chat('from my desk', 'romeo@bix.org'))
-        await desk.settles()
-        await back.settles()
-        expect(back.heard.some((el) => child(el, 'sent', 'urn:xmpp:carbons:2'))).toBe(true)
-        const left = p.store.db.raw.query('SELECT id FROM sm_sessions').all()
-        expect(left).toEqual([])
-      },
-      true,
-    )
-  })
-
-  test('after a crash it cannot be resumed, and each message waits', async () => {
-    let id = ''
-    await twice(
-      async (p) => {
-        const { romeo, juliet, id: sm } = await stage(p)
-        id = sm
-        romeo.sends(chat('one') + chat('two'))
-        await untilAsked(juliet)
-        juliet.sends(`<a xmlns='${SM}' h='1'/>`)
-        await juliet.settles()
-      },
-      async (p) => {
-        const back = await p.returns('juliet@bix.org')
-        back.sends(`<resume xmlns='${SM}' previd='${id}' h='1'/>`)
-        await back.receives(`<failed xmlns='${SM}'><item-not-found xmlns='{any}'/></failed>`)
-        back.sends(`<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq><presence/>`)
-        await back.answer('b')
-        await back.settles()
-        expect(bodies(back)).toEqual(['two'])
-      },
-      false,
-    )
-  })
-
-  test('a saved session ends when its time is over, whenever the server came back', async () => {
-    await twice(
-      async (p) => {
-        const { romeo, juliet } = await stage(p)
-        cut(juliet)
-        p.clock.advance(500_000)
-        romeo.sends(chat('one'))
-        await romeo.settles()
-      },
-      async (p) => {
-        p.clock.advance(599_000)
-        expect(p.world.sessions.countOf('juliet@bix.org')).toBe(1)
-        p.clock.advance(1_000)
-        expect(p.world.sessions.countOf('juliet@bix.org')).toBe(0)
-        await p.account('x@bix.org')
-        expect(rows(p, 'in_flight = 0')).toBe(1)
-      },
-      true,
-    )
+    expect(takesBodies(desk)).toEqual(['to one'])
   })
 })

@@ -7,6 +7,8 @@ import { FakeClock } from '../support/clock.ts'
 
 test('a file that is written, replaced, re-linked or gone is noticed within a minute, and only once', () => {
   const directory = mkdtempSync(join(tmpdir(), 'belfry-watch-'))
+  using end = new DisposableStack()
+  end.defer(() => rmSync(directory, { recursive: true }))
   const path = (name: string) => join(directory, name)
   writeFileSync(path('a'), 'one')
   symlinkSync(path('a'), path('live'))
@@ -35,5 +37,4 @@ test('a file that is written, replaced, re-linked or gone is noticed within a mi
   expect(noticed(() => rmSync(path('b')))).toBe(1)
   stop()
   expect(clock.pending).toBe(0)
-  rmSync(directory, { recursive: true })
 })

@@ -9,6 +9,8 @@ import { KEY_ID, P8, TEAM, TOPIC } from '../support/apns.ts'
 
 test('case 73: a key that is missing or replaced by nonsense is named by app and file, and nothing is loaded', () => {
   const dir = mkdtempSync(join(tmpdir(), 'belfry-case-'))
+  using end = new DisposableStack()
+  end.defer(() => rmSync(dir, { recursive: true }))
   const key_file = join(dir, 'key.p8')
   const app = { topic: TOPIC, environment: 'production', team_id: TEAM, key_id: KEY_ID, key_file } as const
   const load = () => loadApp(app)
@@ -18,7 +20,6 @@ test('case 73: a key that is missing or replaced by nonsense is named by app and
   expect(load).toThrow('BEGIN PRIVATE KEY')
   writeFileSync(key_file, P8)
   expect(load().topic).toBe(TOPIC)
-  rmSync(dir, { recursive: true })
 })
 
 test.each([

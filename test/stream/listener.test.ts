@@ -80,12 +80,12 @@ describe('limits.idle_ping and limits.idle_timeout', () => {
 })
 
 /** What an orderly stop does first; lets time pass until it is done, and tells how much that took. */
-async function lastAcks(p: Play, meanwhile?: () => Promise<void>): Promise<number> {
+async function lastAcks(p: Play, meanwhile?: () => Promise<void>, looks = 100): Promise<number> {
   const start = p.clock.monotonic()
   let done = false
   const acks = p.streams.lastAcks().then(() => (done = true))
   await meanwhile?.()
-  for (let i = 0; i < 100 && !done; i++) {
+  for (let i = 0; i < looks && !done; i++) {
     await p.router.run(() => undefined)
     if (!done) p.clock.advance(20)
   }
@@ -143,6 +143,20 @@ describe('before an orderly stop', () => {
     await romeo.settles()
     expect(await lastAcks(p)).toBe(1_000)
     expect(waiting(p)).toBe(1)
+  })
+
+  test('sm.stop_wait: nor longer than the configuration says', async () => {
+    for (const [wait, took] of [
+      ['3s', 3_000],
+      ['0s', 0],
+    ] as const) {
+      using p = play({ toml: `[sm]\nstop_wait = "${wait}"` })
+      const { romeo } = await pair(p)
+      romeo.sends(hist)
+      await romeo.settles()
+      expect(await lastAcks(p, undefined, 200)).toBe(took)
+      expect(waiting(p)).toBe(1)
+    }
   })
 
   test('who was asked long ago and has not answered is not waited for', async () => {

@@ -58,7 +58,7 @@ test('a client that hangs up is noticed long before its request would have been 
 })
 
 test('a stop is told to who waits', async () => {
-  const another = await wire()
+  await using another = await wire()
   const text = await (await post(create(`wait='50' hold='1'`), {}, another.port('http'))).text()
   const held = post(next(sidOf(text)), {}, another.port('http'))
   // The session is there as soon as its creation was answered; the request is when it holds, so ask behind it.

@@ -56,6 +56,8 @@ export async function wire({
   prepare,
 }: WireOptions = {}): Promise<Wire> {
   const directory = mkdtempSync(join(tmpdir(), 'belfry-wire-'))
+  using failed = new DisposableStack()
+  failed.defer(() => rmSync(directory, { recursive: true }))
   const renew = (host: string): string => {
     const pair = createSelfSigned([host], Date.now())
     writeFileSync(join(directory, `${host}.key`), pair.key, { mode: 0o600 })
@@ -100,6 +102,8 @@ ${toml}`,
         ? {}
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     })
+  // From here on it goes with the server.
+  failed.move()
   return {
     get server() {
       return server
@@ -133,8 +137,11 @@ ${toml}`,
       if (!made.ok) throw new Error(await made.text())
     },
     async [Symbol.asyncDispose]() {
-      await server.stop()
-      rmSync(directory, { recursive: true })
+      try {
+        await server.stop()
+      } finally {
+        rmSync(directory, { recursive: true })
+      }
     },
   }
 }

@@ -168,7 +168,7 @@ describe('RFC 7395 §3.6: the end', () => {
   })
 
   test('a stop says why', async () => {
-    const another = await wire({ auth: PLAIN })
+    await using another = await wire({ auth: PLAIN })
     await another.account('romeo@bix.org')
     const client = await WebClient.connect(another.port('http'))
     await client.logsIn('romeo')
