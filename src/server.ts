@@ -149,12 +149,12 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   }
   const http = lazily(async () => (await import('./http/app.ts')).createApp(deps))
   const listeners = new Listeners({ config, certificates, streams, batch, http })
+  // Behind the streams, whatever they meet: those over HTTP say goodbye on sockets that end with their listener.
+  opened.defer(() => listeners.close())
   opened.defer(async () => {
     await streams.lastAcks()
-    // Streams over HTTP say goodbye on sockets that end with their listener.
     streams.stop()
     store.turn.end()
-    await listeners.close()
   })
   await listeners.open()
   // After the listeners, since a simulator makes its certificate first: what is queued meanwhile waits in its table.
