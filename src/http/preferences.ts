@@ -1,6 +1,6 @@
 /** What a person sets for the own account over HTTP: when phones ring, and which apps may log in without the password. */
 import type { Account } from '../store/accounts.ts'
-import { isZone } from '../routing/quiet.ts'
+import { zoneName } from '../routing/quiet.ts'
 import { accountOf } from './accounts.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, ownJid, route, scope, self } from './policy.ts'
@@ -15,7 +15,11 @@ const settings = z
       .strictObject({
         from: time,
         to: time,
-        zone: z.string().max(64).refine(isZone, { error: 'a time zone such as "Europe/Rome"' }),
+        zone: z
+          .string()
+          .max(64)
+          .refine((zone) => zoneName(zone) !== undefined, { error: 'a time zone such as "Europe/Rome"' })
+          .transform((zone) => zoneName(zone) ?? zone),
       })
       .nullable()
       .openapi({ description: 'When nothing rings, each day; null: never.' }),

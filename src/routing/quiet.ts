@@ -1,6 +1,8 @@
 /** Quiet hours: pure, in the person's own time zone. */
 import type { Quiet } from '../store/unread.ts'
 
+/** Each takes some ten kilobytes, and besides the zones of this world anybody may have one of his own: "+05:17". */
+const MOST = 500
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 /** Whether `now` (ms since the epoch) lies in the quiet hours; a range may pass midnight. */
@@ -11,13 +13,13 @@ export function isQuiet(quiet: Quiet | null, now: number): boolean {
   return from < to ? time >= from && time < to : time >= from || time < to
 }
 
-/** Whether the runtime knows that time zone. */
-export function isZone(zone: string): boolean {
+/** The runtime's own name of a time zone, which may be spelled in any letters; undefined where it knows none such. */
+export function zoneName(zone: string): string | undefined {
   try {
-    formatOf(zone)
-    return true
-  } catch {
-    return false
+    return new Intl.DateTimeFormat('en-GB', { timeZone: zone }).resolvedOptions().timeZone
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
   }
 }
 
@@ -35,6 +37,7 @@ function formatOf(zone: string): Intl.DateTimeFormat {
       minute: '2-digit',
       hourCycle: 'h23',
     })
+    if (formats.size >= MOST) formats.clear()
     formats.set(zone, format)
   }
   return format

@@ -293,3 +293,18 @@ test('devices: registered as often as the app likes, one owner at a time, the to
   for (let i = 10; i < 30; i++) await add(basic(ROMEO), { token: `${i}`.repeat(32), topic: 'org.bix.chat' })
   expect((await list(basic(ROMEO))).items).toHaveLength(10)
 })
+
+test('me: quiet hours keep their time zone under its proper name', async () => {
+  using w = await startHttp()
+  const set = (zone: string) =>
+    w.call('PUT', '/v1/me/push-settings', {
+      as: basic(ROMEO),
+      body: { quiet: { from: '22:00', to: '07:00', zone }, unknown_senders: true },
+    })
+  expect(await of(set('europe/ROME'))).toMatchObject({ quiet: { zone: 'Europe/Rome' } })
+  expect(await of(set('+05:17'))).toMatchObject({ quiet: { zone: '+05:17' } })
+  for (const zone of ['Europe/Verona', '', '+25:00']) expect((await set(zone)).status).toBe(422)
+  expect(await of(w.call('GET', '/v1/me/push-settings', { as: basic(ROMEO) }))).toMatchObject({
+    quiet: { zone: '+05:17' },
+  })
+})
