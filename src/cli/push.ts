@@ -14,6 +14,7 @@ interface Explanation extends Row {
 
 interface Queue extends Row {
   readonly queued: number
+  readonly held: number
   readonly dead: number
   readonly oldest: string | null
   readonly lanes: readonly Row[]
@@ -91,8 +92,8 @@ async function queue(ctx: Context): Promise<void> {
     const { out } = ctx
     const found = await door.call<Queue>('GET', '/v1/push/queue')
     if (out.json) return out.document(found)
-    const { queued, dead, oldest } = found
-    out.record({ queued, dead, oldest })
+    const { queued, held, dead, oldest } = found
+    out.record({ queued, held, dead, oldest })
     section(ctx, 'Lanes', found.lanes, ['lane', 'waiting', 'under_way', 'paused', 'until'])
     section(ctx, 'Oldest', found.items, ['created', 'jid', 'message', 'device', 'state', 'attempts', 'next'])
     section(ctx, 'Refused', found.dead_letters, ['created', 'jid', 'kind', 'message', 'attempts'])

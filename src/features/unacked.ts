@@ -160,9 +160,16 @@ function doubt(world: World, session: Session, until: number): void {
     const missed = late.filter(
       ({ arrived, holders, account }) => (arrived || holders > 0) && !t.store.accounts.isGone(account.id),
     )
-    for (const given of missed.filter(({ arrived }) => !arrived).slice(0, BATCH)) hold(t, given, true)
+    writeDown(t, missed)
     world.overdue(t, session, missed)
   })
+}
+
+/** From now on they have rows, in case of a crash: some at a time. */
+function writeDown(t: Trip, all: readonly Given[]): void {
+  const missed = all.filter(({ arrived, stored, holders }) => !arrived && !stored && holders > 0)
+  for (const given of missed.slice(0, BATCH)) hold(t, given, true)
+  if (missed.length > BATCH) t.insist((next) => writeDown(next, missed))
 }
 
 /** Puts back into offline storage what nobody has. What was for an account that is gone is for nobody. */

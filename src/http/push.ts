@@ -119,6 +119,7 @@ function addQueue(app: App): void {
   })
   const queue = z.object({
     queued: z.number().int(),
+    held: z.number().int().openapi({ description: 'They wait for a reason; see push explain.' }),
     dead: z.number().int(),
     oldest: time,
     lanes: z.array(lane),

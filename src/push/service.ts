@@ -131,9 +131,9 @@ function note(event: string, fields: Record<string, unknown>): void {
 /** Provider tokens outlive the process in the store; a token that could not be saved costs one early signature. */
 function storedTokens(push: Push, run: PushServiceOptions['run']): TokenStore {
   return {
-    load: (teamId, keyId) => push.providerToken(teamId, keyId),
+    load: (teamId, keyId) => push.tokens.get(teamId, keyId),
     save: (teamId, keyId, token) => {
-      run(() => push.setProviderToken(teamId, keyId, token)).catch((error: unknown) =>
+      run(() => push.tokens.set(teamId, keyId, token)).catch((error: unknown) =>
         log.warn('a provider token could not be saved', { error }),
       )
     },

@@ -3,12 +3,12 @@
  * left yet stays here, and what it has shown does not count any more.
  */
 import type { Given } from './outcome.ts'
-import { sessionOf, withdrawFrom } from './holds.ts'
+import { sessionOf, WITHDRAWN, withdrawFrom } from './holds.ts'
 import { lower } from './read.ts'
 import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
 
-/** Within a trip. */
+/** In several trips where there is much: a phone may have been in its tunnel for long. Within a trip. */
 export function undoRinging(t: Trip, session: Session, messages: readonly Given[]): void {
   const { account } = session
   const { unread, push } = t.store
@@ -18,11 +18,13 @@ export function undoRinging(t: Trip, session: Session, messages: readonly Given[
   const own = new Set(
     devices.flatMap(({ id, sessionKey }) => (sessionOf(t, account.jid, sessionKey) === session ? [id] : [])),
   )
+  const most = Math.max(1, Math.floor(WITHDRAWN / devices.length))
   let fewer = false
-  for (const { id } of messages) {
+  for (const { id } of messages.slice(0, most)) {
     if (shown && unread.forget(account.id, id)) fewer = true
     withdrawFrom(t, account, String(id), 'late-ack', ({ device_id }) => shown || own.has(device_id))
   }
+  if (messages.length > most) t.insist((next) => undoRinging(next, session, messages.slice(most)))
   if (fewer) lower(t, account)
 }
 

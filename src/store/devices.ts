@@ -95,6 +95,9 @@ export interface DeviceMatch {
 const NOTE_SUCCESS_EVERY = 60_000
 
 export class Devices {
+  /** Set by the outbox: hears of each device before it goes, and what waits for it with it. Within a trip. */
+  leaving: ((device: Device) => void) | undefined
+
   readonly #db: Db
   readonly #accounts: Remembered<number, readonly Device[]>
   readonly #events: Events
@@ -114,7 +117,6 @@ export class Devices {
     now: number
   }>
   readonly #delete: Write<{ id: number }>
-  readonly #deleteStale: Write<{ id: number; before: number }>
   readonly #forgetVoip: Write<{ id: number; token: string }>
   readonly #succeeded: Write<{ id: number; at: number; before: number }>
   readonly #failed: Write<{ id: number; reason: string }>
@@ -178,13 +180,6 @@ export class Devices {
         .prepare(),
     )
     this.#delete = writer(db, orm.delete(devices).where(byId).prepare())
-    this.#deleteStale = writer(
-      db,
-      orm
-        .delete(devices)
-        .where(and(byId, sql`${devices.refreshedAt} <= ${p('before')}`))
-        .prepare(),
-    )
     this.#forgetVoip = writer(
       db,
       orm
@@ -253,8 +248,7 @@ export class Devices {
       })
     } else {
       if (known) {
-        this.#delete({ id: known.id })
-        this.#accounts.forget(known.accountId)
+        this.#drop(known)
       }
       this.#replace(accountId, registration)
       this.#makeRoom(accountId, max)
@@ -293,14 +287,14 @@ export class Devices {
       if (match.node !== undefined && device.node !== match.node) continue
       if (match.service !== undefined && device.service !== match.service) continue
       if (match.sessionKey !== undefined && device.sessionKey !== match.sessionKey) continue
-      removed += this.#remove(device, 'disabled')
+      if (this.#remove(device, 'disabled')) removed++
     }
     return removed
   }
 
   delete(id: number): boolean {
     const device = this.get(id)
-    return device !== undefined && this.#remove(device, 'deleted') > 0
+    return device !== undefined && this.#remove(device, 'deleted')
   }
 
   /** The account's devices, the one not refreshed for longest first. */
@@ -326,10 +320,7 @@ export class Devices {
    */
   forget(id: number, before: number): boolean {
     const device = this.get(id)
-    if (!device || this.#deleteStale({ id, before }) === 0) return false
-    this.#accounts.forget(device.accountId)
-    this.#tell('device.removed', device, { reason: 'dead' })
-    return true
+    return device !== undefined && device.refreshedAt <= before && this.#remove(device, 'dead')
   }
 
   /** Apple called the token for calls dead; one that came since stays. */
@@ -376,11 +367,16 @@ export class Devices {
     for (const device of all.slice(0, Math.max(0, all.length + 1 - max))) this.#remove(device, 'too-many')
   }
 
-  #remove(device: Device, reason: 'disabled' | 'deleted' | 'too-many' | 'replaced'): number {
-    const removed = this.#delete({ id: device.id })
-    this.#accounts.forget(device.accountId)
-    if (removed > 0) this.#tell('device.removed', device, { reason })
+  #remove(device: Device, reason: 'disabled' | 'deleted' | 'too-many' | 'replaced' | 'dead'): boolean {
+    const removed = this.#drop(device)
+    if (removed) this.#tell('device.removed', device, { reason })
     return removed
+  }
+
+  #drop(device: Device): boolean {
+    this.leaving?.(device)
+    this.#accounts.forget(device.accountId)
+    return this.#delete({ id: device.id }) > 0
   }
 
   /** Of a token only its end: enough to tell two apart. */

@@ -1,14 +1,15 @@
-/** What waits to be pushed, why each push went or did not, and Apple's provider tokens. Devices are in devices.ts. */
+/** What waits to be pushed, and why each push went or did not. Devices are in devices.ts. */
 import { and, asc, count, desc, eq, inArray, lt, sql } from 'drizzle-orm'
-import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { isEvent } from '../config/events.ts'
 import { pushVerdicts } from '../metrics.ts'
 import { accounts, type Accounts } from './accounts.ts'
-import type { Random } from './clock.ts'
+import type { Clock, Random } from './clock.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { type Device, Devices, devices } from './devices.ts'
 import type { Events } from './events.ts'
 import type { LateIndex } from './late-index.ts'
+import { KeptTokens } from './provider-tokens.ts'
 
 /** What a push says of a call (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
 export interface CallFacts {
@@ -53,17 +54,6 @@ const verdicts = sqliteTable('verdicts', {
   at: integer('at').notNull(),
 })
 
-const providerTokens = sqliteTable(
-  'provider_tokens',
-  {
-    teamId: text('team_id').notNull(),
-    keyId: text('key_id').notNull(),
-    jwt: text('jwt').notNull(),
-    issuedAt: integer('issued_at').notNull(),
-  },
-  (t) => [primaryKey({ columns: [t.teamId, t.keyId] })],
-)
-
 export type VerdictName = 'sent' | 'held' | 'suppressed' | 'withdrawn' | 'coalesced' | 'dropped' | 'forgotten'
 export type PushVerdict = typeof verdicts.$inferSelect
 
@@ -96,8 +86,12 @@ export interface NewPush {
   readonly expiresAt: number
 }
 
+/** Of the pushes that go with a device so many say so, the newest: after a long outage no trip may take too long. */
+const EXPLAINED = 500
+
 export class Push {
   readonly devices: Devices
+  readonly tokens: KeptTokens
   /** Set by the dispatcher: gets each row once its transaction is on disk. */
   queued: ((job: Job) => void) | undefined
   /** Set by the dispatcher: it never sends this row; returns how to undo that, or undefined where it is too late. */
@@ -109,9 +103,9 @@ export class Push {
   #lastRow: number
   #lastVerdict: number
   readonly #random: Random
+  readonly #clock: Clock
   readonly #events: Events
   readonly #page
-  readonly #token
   readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #late: LateIndex
   readonly #insert: Write<
@@ -121,12 +115,20 @@ export class Push {
   readonly #bury: Write<{ id: number; attempts: number }>
   readonly #again: Write<{ id: number; attempts: number; nextAt: number; collapseId: string }>
   readonly #verdict: Write<PushVerdict>
-  readonly #putToken: Write<{ teamId: string; keyId: string; jwt: string; issuedAt: number }>
 
-  constructor(db: Db, random: Random, events: Events, existing: Pick<Accounts, 'isGone'>, late: LateIndex) {
+  constructor(
+    db: Db,
+    { clock, random }: { clock: Clock; random: Random },
+    events: Events,
+    existing: Pick<Accounts, 'isGone'>,
+    late: LateIndex,
+  ) {
     this.#accounts = existing
     this.#late = late
+    this.tokens = new KeptTokens(db)
     this.devices = new Devices(db, events)
+    this.devices.leaving = (device) => this.#leave(device)
+    this.#clock = clock
     this.#events = events
     this.#db = db
     this.#random = random
@@ -146,11 +148,6 @@ export class Push {
       .where(and(sql`${outbox.id} > ${p('after')}`, eq(outbox.state, 'queued')))
       .orderBy(asc(outbox.id))
       .limit(p('limit'))
-      .prepare()
-    this.#token = orm
-      .select()
-      .from(providerTokens)
-      .where(and(eq(providerTokens.teamId, p('teamId')), eq(providerTokens.keyId, p('keyId'))))
       .prepare()
     // Twice a push, and once more when it ends: as in messages.ts, Drizzle's binding would cost as much as the row.
     this.#insert = rawWriter(
@@ -185,17 +182,6 @@ export class Push {
           collapseId: sql`${p('collapseId')}`,
         })
         .where(byId)
-        .prepare(),
-    )
-    this.#putToken = writer(
-      db,
-      orm
-        .insert(providerTokens)
-        .values({ teamId: p('teamId'), keyId: p('keyId'), jwt: p('jwt'), issuedAt: p('issuedAt') })
-        .onConflictDoUpdate({
-          target: [providerTokens.teamId, providerTokens.keyId],
-          set: { jwt: sql`excluded.jwt`, issuedAt: sql`excluded.issued_at` },
-        })
         .prepare(),
     )
   }
@@ -348,23 +334,33 @@ export class Push {
   }
 
   /** Rows by state: for people, not for the hot path. */
-  counts(): { queued: number; dead: number } {
+  counts(): { queued: number; held: number; dead: number } {
     const rows = this.#db.orm
       .select({ state: outbox.state, n: count() })
       .from(outbox)
       .groupBy(outbox.state)
       .all()
     const of = (state: string) => rows.find((row) => row.state === state)?.n ?? 0
-    return { queued: of('queued'), dead: of('dead') }
+    return { queued: of('queued'), held: of('held'), dead: of('dead') }
   }
 
-  providerToken(teamId: string, keyId: string): { jwt: string; issuedAt: number } | undefined {
-    const row = this.#token.get({ teamId, keyId })
-    return row && { jwt: row.jwt, issuedAt: row.issuedAt }
-  }
-
-  setProviderToken(teamId: string, keyId: string, token: { jwt: string; issuedAt: number }): void {
-    this.#putToken({ teamId, keyId, ...token })
+  /** The rows are deleted with the device: here they get their verdict, and nothing is sent from memory either. */
+  #leave({ id: device, accountId: account }: Device): void {
+    const rows = this.#db.raw
+      .query<{ id: number; message: string; kind: string; state: string }, [number, number]>(
+        // Of a number alone there is nothing to explain.
+        `SELECT id, message_id AS message, kind, state FROM outbox WHERE device_id = ? AND kind <> 'badge'
+         ORDER BY id DESC LIMIT ?`,
+      )
+      .all(device, EXPLAINED)
+    this.#events.together(() => {
+      for (const { id, message: messageId, kind: rule, state } of rows) {
+        const giveBack = state === 'queued' ? this.recall?.(id) : undefined
+        if (giveBack) this.#db.turn.undo(giveBack)
+        const at = this.#clock.now()
+        this.record({ account, device, messageId, verdict: 'dropped', rule, reason: 'DeviceGone', at })
+      }
+    })
   }
 
   /** Of a row of the outbox that is about to be written; it rises even where that is taken back. */

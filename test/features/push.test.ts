@@ -289,7 +289,7 @@ describe('what rings', () => {
       },
     ])
     expect(p.pushed[0]?.apnsId).toMatch(/^[0-9a-f-]{36}$/)
-    expect(p.store.push.counts()).toEqual({ queued: 1, dead: 0 })
+    expect(p.store.push.counts()).toEqual({ queued: 1, held: 0, dead: 0 })
   })
 
   test('the badge counts what waits with text, and is read down', async () => {

@@ -81,7 +81,7 @@ describe('accounts', () => {
       await p.router.run((t) => {
         for (const row of rows) t.store.push.done(row, 'sent', row.kind, undefined, t.now)
       })
-      expect(p.store.push.counts()).toEqual({ queued: 0, dead: 0 })
+      expect(p.store.push.counts()).toEqual({ queued: 0, held: 0, dead: 0 })
     } finally {
       rmSync(dir, { recursive: true })
     }

@@ -73,6 +73,7 @@ test('queue: counts, the oldest first, and the lanes', async () => {
   const { text } = await get(w, '/v1/push/queue')
   expect(JSON.parse(text)).toMatchObject({
     queued: 1,
+    held: 0,
     dead: 1,
     lanes: [{ lane: 'apns T/K', waiting: 2, paused: null }],
     items: [{ message: 'm1' }],
@@ -96,7 +97,7 @@ test('replay: what was refused is queued anew under its delivery id, behind all 
   expect(handed[0]).toMatchObject({ apnsId: second.apnsId, attempts: 0, body: 'wherefore', nextAt: now })
   expect(handed[0]?.id).toBeGreaterThan(second.id)
   expect(handed[0]?.expiresAt).toBe(now + w.world.config.push.expiration)
-  expect(w.world.store.push.counts()).toEqual({ queued: 2, dead: 0 })
+  expect(w.world.store.push.counts()).toEqual({ queued: 2, held: 0, dead: 0 })
 })
 
 test('devices are counted by the age of their last success, in slices', async () => {

@@ -296,7 +296,10 @@ describe('a row', () => {
     await sim.until(1)
     await run(() => store.push.devices.delete(phone.id))
     await queue(await device(2), 'm2')
-    await verdicts(1)
+    expect((await verdicts(2)).map(({ verdict, messageId }) => `${messageId} ${verdict}`)).toEqual([
+      'm1 dropped',
+      'm2 sent',
+    ])
     expect(store.push.counts().queued).toBe(0)
     expect(sim.received.map((r) => r.collapseId)).toEqual(['m1', 'm2'])
   })
@@ -583,7 +586,10 @@ test('case 72: a device that is removed while its push waits is not rung', async
   later = 60_000
   sending.resume()
   await queue(await device(2), 'm2')
-  expect(await verdicts(1)).toMatchObject([{ messageId: 'm2', verdict: 'sent' }])
+  expect(await verdicts(2)).toMatchObject([
+    { messageId: 'm1', verdict: 'dropped', reason: 'DeviceGone' },
+    { messageId: 'm2', verdict: 'sent' },
+  ])
   expect(sim.received.filter((r) => r.status === 200).map(({ token }) => token)).toEqual([deviceToken(2)])
 })
 
@@ -645,6 +651,22 @@ describe('a row that is taken back', () => {
     await verdicts(1)
     await until(() => sending.size === 0)
     expect(sim.received.map((r) => r.collapseId)).toEqual(['m2'])
+  })
+
+  test('is one whose device was removed a moment ago, but not where that trip has failed', async () => {
+    const { sending, phone } = await rests()
+    const { token } = phone
+    await queue(await device(2), 'm2')
+    const failed = run(() => {
+      for (const each of store.push.devices.of(juliet.id)) store.push.devices.delete(each.id)
+      throw new Error('thought better of it')
+    })
+    expect(await failed.catch(String)).toContain('better')
+    await run(() => store.push.devices.disable(juliet.id, { token }))
+    sending.resume()
+    await verdicts(2)
+    await until(() => sending.size === 0)
+    expect(sim.received.filter(({ status }) => status === 200).map((r) => r.collapseId)).toEqual(['m2'])
   })
 
   test('is sent all the same when the trip that took it back has failed', async () => {
@@ -941,7 +963,7 @@ describe('the webhook', () => {
       { verdict: 'sent', reason: null, messageId: 'm3' },
     ])
     expect(taken).toEqual(['m3'])
-    expect(store.push.counts()).toEqual({ queued: 0, dead: 2 })
+    expect(store.push.counts()).toEqual({ queued: 0, held: 0, dead: 2 })
   })
 })
 
@@ -982,7 +1004,7 @@ test('events of an account are told in order with its messages, given up ones ar
   await until(() => taken.length === 3)
   expect(taken).toEqual(['m1', 'account.disabled', 'account.deleted'])
   await until(() => store.push.counts().queued === 0)
-  expect(store.push.counts()).toEqual({ queued: 0, dead: 1 })
+  expect(store.push.counts()).toEqual({ queued: 0, held: 0, dead: 1 })
   expect(store.pushReports.dead(0, 10)).toMatchObject([{ kind: 'account.enabled', jid: 'juliet@bix.org' }])
   await run(() => store.deadLetters.replay(10, Date.now(), Date.now() + 60_000))
   await until(() => taken.length === 4)
@@ -1056,6 +1078,6 @@ describe('the service', () => {
     await queue(await device(1, { topic: 'com.whatever.app' }), 'm1')
     await verdicts(1)
     expect(plain.received[0]).toMatchObject({ topic: 'com.whatever.app', status: 200 })
-    expect(store.push.providerToken('SIMULATOR0', 'SIMULATOR0')).toBeDefined()
+    expect(store.push.tokens.get('SIMULATOR0', 'SIMULATOR0')).toBeDefined()
   })
 })

@@ -161,7 +161,7 @@ describe('the outbox', () => {
     const job = first()
     trip(() => store.push.done(job, 'sent', 'body', undefined, 200))
     trip(() => store.push.done(job, 'sent', 'body', undefined, 201))
-    expect(store.push.counts()).toEqual({ queued: 0, dead: 0 })
+    expect(store.push.counts()).toEqual({ queued: 0, held: 0, dead: 0 })
     const verdicts = store.push.explain(juliet.id, 10)
     expect(verdicts).toHaveLength(1)
     expect(verdicts[0]).toMatchObject({
@@ -179,7 +179,7 @@ describe('the outbox', () => {
     queue(undefined)
     trip(() => store.push.bury(first(), 'refused', '404', 200))
     expect(store.push.waiting(0, 10)).toEqual([])
-    expect(store.push.counts()).toEqual({ queued: 0, dead: 1 })
+    expect(store.push.counts()).toEqual({ queued: 0, held: 0, dead: 1 })
     trip(() => expect(store.push.purgeDead(101, 10)).toBe(1))
   })
 
@@ -188,7 +188,7 @@ describe('the outbox', () => {
     queue(undefined, 'm2')
     trip(() => store.push.done(first(), 'sent', 'body', undefined, 200))
     trip(() => store.accounts.delete(juliet))
-    expect(store.push.counts()).toEqual({ queued: 0, dead: 0 })
+    expect(store.push.counts()).toEqual({ queued: 0, held: 0, dead: 0 })
     expect(store.push.devices.count()).toBe(0)
     expect(store.push.explain(juliet.id, 10)).toEqual([])
   })
@@ -216,8 +216,8 @@ describe('the outbox', () => {
 })
 
 test('a provider token is kept per team and key', () => {
-  trip(() => store.push.setProviderToken('T', 'K', { jwt: 'a', issuedAt: 1 }))
-  trip(() => store.push.setProviderToken('T', 'K', { jwt: 'b', issuedAt: 2 }))
-  expect(store.push.providerToken('T', 'K')).toEqual({ jwt: 'b', issuedAt: 2 })
-  expect(store.push.providerToken('T', 'L')).toBeUndefined()
+  trip(() => store.push.tokens.set('T', 'K', { jwt: 'a', issuedAt: 1 }))
+  trip(() => store.push.tokens.set('T', 'K', { jwt: 'b', issuedAt: 2 }))
+  expect(store.push.tokens.get('T', 'K')).toEqual({ jwt: 'b', issuedAt: 2 })
+  expect(store.push.tokens.get('T', 'L')).toBeUndefined()
 })

@@ -38,6 +38,7 @@ export const PushPage = ({ deps, admin, notice, devices, answers, probes }: Prop
       <dl class="tiles">
         <Tile name="Devices" value={String(devices)} />
         <Tile name="Waiting" value={String(queue.queued)} />
+        <Tile name="Held back" value={String(queue.held)} />
         <Tile name="Refused by the webhook" value={String(queue.dead)} />
       </dl>
       <Apps deps={deps} probes={probes} />
