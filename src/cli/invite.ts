@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { parseDuration } from '../config/values.ts'
 import type { ContextOf } from './context.ts'
 import { CliError, EXIT } from './exit.ts'
+import { wholeNumber } from './numbers.ts'
 import type { Row } from './output.ts'
 
 interface CreateOptions {
@@ -31,7 +32,7 @@ export function addInvite(program: Command, context: ContextOf): void {
         host: options.host,
         inviter: options.from,
         register: options.contactOnly !== true,
-        uses: Number(options.uses),
+        uses: wholeNumber(options.uses, 'number of uses'),
         expires_in: options.expires === undefined ? undefined : seconds(options.expires),
       }
       await ctx.withDoor(async (door) => {
@@ -56,7 +57,7 @@ export function addInvite(program: Command, context: ContextOf): void {
     .action(async (id: string) => {
       const ctx = context()
       await ctx.withDoor(async (door) => {
-        await door.call('DELETE', `/v1/invites/${encodeURIComponent(id)}`)
+        await door.call('DELETE', `/v1/invites/${wholeNumber(id, 'id of an invitation')}`)
         ctx.out.done(`invitation ${id} revoked`, { id })
       })
     })

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Door } from './door.ts'
+import { wholeNumber } from './numbers.ts'
 import type { Row } from './output.ts'
 import { type PasswordOptions, readPassword } from './password.ts'
 import type { ContextOf } from './context.ts'
@@ -126,10 +127,11 @@ function addSessionVerbs(user: Command, context: ContextOf): void {
     .option('--revoke <id>', 'log this one out: its token ends, its session, and the pushes to its phone')
     .action(async (jid: string, options: { revoke?: string }) => {
       const ctx = context()
+      const revoked = options.revoke === undefined ? undefined : wholeNumber(options.revoke, 'id of an app')
       await ctx.withDoor(async (door) => {
-        if (options.revoke !== undefined) {
-          await door.call('DELETE', path(jid, `/apps/${encodeURIComponent(options.revoke)}`))
-          return ctx.out.done(`app ${options.revoke} logged out`, { revoked: options.revoke })
+        if (revoked !== undefined) {
+          await door.call('DELETE', path(jid, `/apps/${revoked}`))
+          return ctx.out.done(`app ${revoked} logged out`, { revoked: String(revoked) })
         }
         const { items } = await door.call<{ items: Row[] }>('GET', path(jid, '/apps'))
         ctx.out.table(items, ['id', 'software', 'device', 'last_login', 'connected', 'token_expires'])

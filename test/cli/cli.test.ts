@@ -136,7 +136,11 @@ test('invitations: made, listed, revoked', async () => {
   const listed = (await belfry('invite list')).out
   expect(listed).toContain('paris@bix.org')
   expect(listed).not.toContain('preauth')
-  expect((await belfry('invite create --uses many')).code).toBe(2)
+  expect(await belfry('invite create --uses many')).toMatchObject({
+    code: 2,
+    err: 'error: "many" is no number of uses, which is a whole number\n',
+  })
+  expect((await belfry('invite revoke many')).err).toContain('"many" is no id of an invitation')
   expect((await belfry('invite create --contact-only')).code).toBe(2)
   expect((await belfry('invite create --from nobody@bix.org')).code).toBe(4)
   expect((await belfry(`invite revoke ${made.id}`)).code).toBe(0)
@@ -185,7 +189,10 @@ test('user apps: listed, and logged out one by one, those of this account only',
   const [foreign] = await apps('rosaline@bix.org')
   expect((await belfry(`user apps paris@bix.org --revoke ${foreign?.id}`)).code).toBe(4)
   expect(await apps('rosaline@bix.org')).toHaveLength(1)
-  expect((await belfry('user apps paris@bix.org --revoke Monal')).code).toBe(2)
+  expect(await belfry('user apps paris@bix.org --revoke Monal')).toMatchObject({
+    code: 2,
+    err: 'error: "Monal" is no id of an app, which is a whole number\n',
+  })
   expect((await belfry('user apps nobody@bix.org')).code).toBe(4)
   for (const jid of ['paris@bix.org', 'rosaline@bix.org'])
     expect((await belfry(`user delete ${jid} --yes`)).code).toBe(0)
