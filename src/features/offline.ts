@@ -24,6 +24,12 @@ interface Catch {
 
 const catching = new WeakMap<Session, Catch>()
 
+/**
+ * Sessions bound by XEP-0386: what came before this id they fetch from the archive, also what lands in offline storage
+ * only later, since the session that they replaced had not acknowledged it.
+ */
+const fetching = new WeakMap<Session, number>()
+
 export const offline: Feature = {
   name: 'offline',
   xeps: [
@@ -43,9 +49,9 @@ export const offline: Feature = {
 
   /** XEP-0386 §4.2: the client fetches from the archive; what is not there comes as ever. */
   bound(t, session) {
-    clearArchived(t, session.account)
-    // The session that this one replaced has just ended: what it had not acknowledged lands behind that.
-    t.soon((next) => clearArchived(next, session.account))
+    const before = t.store.messages.nextId()
+    fetching.set(session, before)
+    clearArchived(t, session.account, before)
     return undefined
   },
 
@@ -54,8 +60,10 @@ export const offline: Feature = {
   },
 
   /** Another client of the account may be there: it gets what one that is gone did not. */
-  lost(t, account) {
+  lost(t, account, messages) {
     for (const session of t.sessions.of(account.jid)) {
+      const before = fetching.get(session)
+      if (before !== undefined && messages.some(({ id }) => id < before)) clearArchived(t, account, before)
       const state = catching.get(session)
       if (!state || !session.takesMessages) continue
       const { last, more } = state
@@ -100,8 +108,8 @@ export const offline: Feature = {
   },
 }
 
-function clearArchived(t: Trip, account: Account): void {
-  if (t.store.messages.dropArchived(account)) t.soon((next) => clearArchived(next, account))
+function clearArchived(t: Trip, account: Account, before: number): void {
+  if (t.store.messages.dropArchived(account, before)) t.soon((next) => clearArchived(next, account, before))
 }
 
 function goOn(t: Trip, session: Session): void {

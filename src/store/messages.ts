@@ -125,8 +125,8 @@ export class Messages {
     this.#sizeOf = db.raw.prepare<Omit<OfflineSize, 'messages'>, [number, number]>(
       'SELECT bytes, unread FROM offline WHERE id = ? AND account_id = ? AND in_flight = 0',
     )
-    this.#waitingArchived = db.raw.prepare<{ id: number }, [number, string, number]>(
-      `SELECT id FROM archive WHERE account_id = ?1 AND id IN
+    this.#waitingArchived = db.raw.prepare<{ id: number }, [number, string, number, number]>(
+      `SELECT id FROM archive WHERE account_id = ?1 AND id < ?4 AND id IN
        (SELECT id FROM offline_index WHERE account_id = ?1 UNION ALL SELECT value FROM json_each(?2)) LIMIT ?3`,
     )
     this.#land = rawWriter(
@@ -201,10 +201,10 @@ export class Messages {
     for (const id of ids) this.#remove(account.id, id)
   }
 
-  /** Removes what waits and stands in the account's archive too; true where there may be more. Within a trip. */
-  dropArchived(account: Account): boolean {
+  /** Removes what waits, came before that id and stands in the account's archive too; true where there may be more. Within a trip. */
+  dropArchived(account: Account, before: number): boolean {
     const pending = JSON.stringify(this.#held.pending(account.id))
-    const some = this.#waitingArchived.all(account.id, pending, BATCH)
+    const some = this.#waitingArchived.all(account.id, pending, BATCH, before)
     for (const { id } of some) this.#remove(account.id, id)
     return some.length === BATCH
   }

@@ -39,7 +39,7 @@ const DOES: readonly Does[] = [
   (store, account, n) => store.messages.land(account, idAt(store, 'offline', n)),
   (store, account, n) =>
     store.messages.delivered(account, [idAt(store, 'offline', n), idAt(store, 'offline', n + 1)]),
-  (store, account) => store.messages.dropArchived(account),
+  (store, account) => store.messages.dropArchived(account, Number.MAX_SAFE_INTEGER),
   (store, _account, n) => store.messages.purgeOffline(idAt(store, 'offline', n) / 1000, 3),
   (store, account, n) =>
     store.unread.add(

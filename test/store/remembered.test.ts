@@ -48,7 +48,9 @@ const what: fc.Arbitrary<Act['what']> = fc.oneof(
       (store) =>
         void store.messages.purgeOffline(before / 1000, 3),
   ),
-  fc.constant<Act['what']>((store, account) => void store.messages.dropArchived(account)),
+  fc.constant<Act['what']>(
+    (store, account) => void store.messages.dropArchived(account, Number.MAX_SAFE_INTEGER),
+  ),
   fc.constant<Act['what']>((store, account) => void store.messages.offlineSize(account)),
   fc.tuple(n, peer, n).map(([id, from, most]): Act['what'] => (store, account) => {
     store.unread.add(account.id, { id, peer: from, ref: undefined }, most)
