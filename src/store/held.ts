@@ -86,9 +86,12 @@ export class Held {
     const noted = db.raw.query<{ name: string; value: Uint8Array }, [string]>(
       'SELECT name, value FROM settings WHERE name GLOB ?',
     )
-    for (const { name, value } of noted.all(`${PREFIX}*`))
+    for (const { name, value } of noted.all(`${PREFIX}*`)) {
       // JSON of our own making.
-      this.#withdrawals.set(name, JSON.parse(Buffer.from(value).toString()) as Withdrawal)
+      const withdrawal = JSON.parse(Buffer.from(value).toString()) as Withdrawal
+      this.#withdrawals.set(name, withdrawal)
+      push.startsBehind(withdrawal.lastRow)
+    }
   }
 
   /** Keeps a push back until `until` (ms) and returns its id. Within a trip. */

@@ -367,6 +367,11 @@ export class Push {
   nextId(): number {
     return ++this.#lastRow
   }
+
+  /** Numbers up to this one mean rows of before the start, whether they are there or not. */
+  startsBehind(id: number): void {
+    this.#lastRow = Math.max(this.#lastRow, id)
+  }
 }
 
 function lastRow({ raw }: Db): number {

@@ -322,4 +322,18 @@ describe('more pushes of a chat than one trip takes back', () => {
       },
     )
   })
+
+  test('and spares what comes behind the crash', async () => {
+    await crashed(
+      async (p) => {
+        await unread(p, 300, [ROMEO], true)
+        await begins(p, 'outbox', () => reads(p))
+      },
+      async (p) => {
+        await unread(p, 1, [ROMEO], true)
+        await settle(p)
+        expect([rows(p, 'outbox', `kind = 'body'`), withdrawn(p), notes(p)]).toEqual([1, 300, 0])
+      },
+    )
+  })
 })
