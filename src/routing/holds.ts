@@ -112,12 +112,21 @@ export function reword(t: Trip, account: Account, messageId: string, words: (dev
 const isOfMessage = ({ kind }: Pick<HeldPush, 'kind'>): boolean =>
   kind !== 'badge' && !kind.startsWith('call')
 
-/** What waited for another device need not: nobody is there after all. Within a trip. */
+/** What waited for another device need not: nobody is there after all, unless the own app is back. Within a trip. */
 export function stopWaiting(t: Trip, account: Account, messageId: string): void {
   t.store.events.together(() => {
-    for (const waiting of t.store.held.waitingAbout(account.id, messageId))
-      if (waiting.hold === 'other-device-active' || waiting.hold === 'inactive-unacked') expire(t, waiting.id)
+    for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
+      const waits = waiting.hold === 'other-device-active' || waiting.hold === 'inactive-unacked'
+      if (waits && !ownApp(t, account, waiting)) expire(t, waiting.id)
+    }
   })
+}
+
+/** The session of the app that would be rung, if there is one that is believed to hear. */
+function ownApp(t: Trip, account: Account, held: HeldPush): Session | undefined {
+  const device = t.store.push.devices.of(account.id).find(({ id }) => id === held.device_id)
+  const session = sessionOf(t, account.jid, device?.sessionKey)
+  return session?.hibernating || session?.suspect ? undefined : session
 }
 
 /**
@@ -209,9 +218,9 @@ function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undef
   if (held.hold === 'other-device-active')
     return t.store.unread.has(Number(held.message_id)) ? undefined : 'read-elsewhere'
   if (held.hold !== 'inactive-unacked') return undefined
-  const device = t.store.push.devices.of(account.id).find(({ id }) => id === held.device_id)
-  const session = sessionOf(t, account.jid, device?.sessionKey)
-  if (!session || session.hibernating || session.suspect) return undefined
+  const session = ownApp(t, account, held)
+  // Without a session that has it, it may have landed where it waits for the app.
+  if (!session || t.store.messages.isStored(Number(held.message_id))) return undefined
   for (const { given } of session.unacked.values()) if (String(given.id) === held.message_id) return undefined
   return 'acked'
 }

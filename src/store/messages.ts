@@ -55,6 +55,7 @@ export class Messages {
   readonly #held: LateIndex
   #lastId: number
   readonly #known
+  readonly #stored
   readonly #waiting
   readonly #size
   readonly #sizeOf
@@ -129,6 +130,7 @@ export class Messages {
       `SELECT id FROM archive WHERE account_id = ?1 AND id < ?4 AND id IN
        (SELECT id FROM offline_index WHERE account_id = ?1 UNION ALL SELECT value FROM json_each(?2)) LIMIT ?3`,
     )
+    this.#stored = db.raw.prepare<unknown, [number]>('SELECT 1 FROM offline WHERE id = ?')
     this.#land = rawWriter(
       db,
       'UPDATE offline SET in_flight = 0 WHERE id = $id AND account_id = $accountId AND in_flight = 1',
@@ -194,6 +196,11 @@ export class Messages {
       (accountId) =>
         this.#size.get({ accountId, pending: JSON.stringify(this.#held.pending(accountId)) }) ?? NOTHING,
     )
+  }
+
+  /** Whether it is in offline storage, waiting or in flight. */
+  isStored(id: number): boolean {
+    return this.#stored.get(id) !== null
   }
 
   /** Removes what was delivered; ids that are gone already do no harm. */

@@ -114,3 +114,21 @@ test('each message of an app that is doubted has a row, however many there are',
   await settle(p)
   expect(rows()).toBe(450)
 })
+
+for (const stays of [true, false])
+  test(`an app that comes back without resuming and ${stays ? 'asks for nothing' : 'leaves'} has not acknowledged what was held for it`, async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, phone } = await silentPhone(p)
+    phone.sends(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+    await says(romeo, chat('hist!'))
+    expect(verdicts(p)).toEqual(['held inactive-unacked'])
+    phone.transport.destroy()
+    await settle(p)
+    const again = await p.bound('juliet@bix.org/phone')
+    await settle(p)
+    // It waits in offline storage, and the app is believed to come for it.
+    expect([verdicts(p), kinds(p)]).toEqual([['held inactive-unacked'], []])
+    if (!stays) again.transport.destroy()
+    await passes(p, 3_000)
+    expect(kinds(p)).toEqual(['body'])
+  })
