@@ -13,7 +13,6 @@ import {
   manages,
   PUSH,
   RATES,
-  rowsOfTrips,
   rung,
   says,
   settle,
@@ -21,6 +20,7 @@ import {
   silentPhone,
   verdicts,
 } from '../support/phones.ts'
+import { changesOfTrips } from '../support/trips.ts'
 import { play } from '../support/world.ts'
 
 const NAMES = Array.from({ length: 10 }, (_, i) => `phone${i}`)
@@ -46,7 +46,7 @@ describe('a session that shows late that it has the message', () => {
     using p = play({ toml: PUSH })
     const { romeo } = await silentDesk(p, NAMES)
     for (const id of messages) await says(romeo, chat(id))
-    const rows = rowsOfTrips(p)
+    const rows = changesOfTrips(p, 'outbox', ['INSERT'])
     p.clock.advance(10_000)
     for (let i = 0; i < 10; i++) await settle(p)
     expect(p.pushed).toHaveLength(NAMES.length * messages.length)

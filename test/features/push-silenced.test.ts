@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { acks, cast, chat, count, deskInUse, kinds, PUSH, RATES } from '../support/phones.ts'
 import { says, settle, silentPhone, verdicts } from '../support/phones.ts'
 import type { Actor } from '../support/actor.ts'
+import { changesOfTrips } from '../support/trips.ts'
 import { type Play, play } from '../support/world.ts'
 import type { Trip } from '../../src/routing/transit.ts'
 import type { Account } from '../../src/store/accounts.ts'
@@ -82,20 +83,7 @@ test('a phone that comes out of its tunnel takes back a lot, in several trips', 
   // They ring in several trips as well.
   for (let i = 0; i < 3; i++) await settle(p)
   expect(p.store.push.counts().queued).toBe(300)
-  const { raw } = p.store.db
-  raw.run('CREATE TEMP TABLE gone (n INTEGER)')
-  raw.run('INSERT INTO gone VALUES (0)')
-  raw.run('CREATE TEMP TRIGGER goes AFTER DELETE ON outbox BEGIN UPDATE gone SET n = n + 1; END')
-  const gone = () => raw.query<{ n: number }, []>('SELECT n FROM gone').get()?.n ?? 0
-  const trips: number[] = []
-  const trip = p.store.turn.trip.bind(p.store.turn)
-  p.store.turn.trip = (f, refuse) =>
-    trip(() => {
-      const before = gone()
-      const result = f()
-      trips.push(gone() - before)
-      return result
-    }, refuse)
+  const trips = changesOfTrips(p, 'outbox', ['DELETE'])
   await acks(phone, 301)
   await settle(p)
   expect(trips.filter((n) => n > 0)).toEqual([128, 128, 44])

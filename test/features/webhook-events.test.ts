@@ -9,7 +9,7 @@ import { PUSH_RULES } from '../../src/push/classify.ts'
 import { setDisabled } from '../../src/routing/users.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import type { Actor } from '../support/actor.ts'
-import { rowsOfTrips } from '../support/phones.ts'
+import { changesOfTrips } from '../support/trips.ts'
 import { type Play, play } from '../support/world.ts'
 
 const wanted = (...names: EventName[]) =>
@@ -192,7 +192,7 @@ describe('push verdicts', () => {
     using p = play({ toml: `${toml}[push]\nsimulator = true\nretractions = "silent"\n` })
     const juliet = await phones(p, 'juliet', most)
     const romeo = await phones(p, 'romeo', most)
-    const rows = rowsOfTrips(p)
+    const rows = changesOfTrips(p, 'outbox', ['INSERT'])
     const says = async (who: Actor, to: string, payload: string) => {
       who.sends(`<message to='${to}@bix.org' type='chat' id='m1'>${payload}</message>`)
       await who.settles()

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { holdPush } from '../../src/routing/holds.ts'
 import { read, readAll } from '../../src/routing/read.ts'
 import { cast, chat, count, kinds, PUSH, says, settle as passes, verdicts } from '../support/phones.ts'
+import { changesOfTrips } from '../support/trips.ts'
 import { type Play, play } from '../support/world.ts'
 
 /** As many turns as it takes. */
@@ -71,27 +72,6 @@ async function begins(p: Play, table: string, f: () => Promise<void> | void): Pr
     p.clock.advance(1_000)
     await settle(p)
   }
-}
-
-/** How many rows each trip writes to or deletes from a table, from now on. */
-function changesOfTrips({ store: { db, turn } }: Play, table: string): number[] {
-  db.raw.run('CREATE TEMP TABLE changed (n INTEGER)')
-  db.raw.run('INSERT INTO changed VALUES (0)')
-  for (const verb of ['INSERT', 'DELETE'])
-    db.raw.run(
-      `CREATE TEMP TRIGGER on_${verb} AFTER ${verb} ON ${table} BEGIN UPDATE changed SET n = n + 1; END`,
-    )
-  const changed = () => db.raw.query<{ n: number }, []>('SELECT n FROM changed').get()?.n ?? 0
-  const trips: number[] = []
-  const trip = turn.trip.bind(turn)
-  turn.trip = (f, refuse) =>
-    trip(() => {
-      const before = changed()
-      const result = f()
-      trips.push(changed() - before)
-      return result
-    }, refuse)
-  return trips
 }
 
 async function crashed(first: (p: Play) => Promise<void>, then: (p: Play) => Promise<void>): Promise<void> {

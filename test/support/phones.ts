@@ -119,21 +119,3 @@ export const acks = async (actor: Actor, h: number) => {
   actor.sends(`<a xmlns='urn:xmpp:sm:3' h='${h}'/>`)
   await actor.settles()
 }
-
-/** How many rows of the outbox each trip writes from now on. */
-export function rowsOfTrips({ store: { db, turn } }: Play): number[] {
-  db.raw.run('CREATE TEMP TABLE written (n INTEGER)')
-  db.raw.run('INSERT INTO written VALUES (0)')
-  db.raw.run('CREATE TEMP TRIGGER writes AFTER INSERT ON outbox BEGIN UPDATE written SET n = n + 1; END')
-  const written = () => db.raw.query<{ n: number }, []>('SELECT n FROM written').get()?.n ?? 0
-  const rows: number[] = []
-  const trip = turn.trip.bind(turn)
-  turn.trip = (f, refuse) =>
-    trip(() => {
-      const before = written()
-      const result = f()
-      rows.push(written() - before)
-      return result
-    }, refuse)
-  return rows
-}
