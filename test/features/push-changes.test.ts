@@ -10,6 +10,7 @@ import {
   deskInUse,
   FULL,
   kinds,
+  passes,
   says,
   settle,
   silentPhone,
@@ -26,11 +27,6 @@ const OMEMO = `<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'
 const told = (p: Play) => p.pushed.map(({ kind, body }) => [kind, body])
 /** As the table has it: what is in the dispatcher's memory is its own tests' business. */
 const waiting = (p: Play) => p.store.push.waiting(0, 10).map(({ kind, body }) => [kind, body])
-
-async function passes(p: Play, ms: number): Promise<void> {
-  p.clock.advance(ms)
-  await settle(p)
-}
 
 describe('a correction', () => {
   test('XEP-0308 §4: of a message whose push is held: it rings with the corrected text', async () => {

@@ -11,6 +11,7 @@ import {
   kinds,
   manages,
   PUSH,
+  passes,
   says,
   settle,
   silentPhone,
@@ -31,11 +32,6 @@ async function stage(p: Play): Promise<{ romeo: Actor; phone: Actor; desk: Actor
 }
 
 const rungDevices = (p: Play) => p.pushed.map(({ kind, device }) => `${kind} ${device?.id ?? 'webhook'}`)
-
-async function passes(p: Play, ms: number): Promise<void> {
-  p.clock.advance(ms)
-  await settle(p)
-}
 
 describe('what another device has acknowledged', () => {
   test('rings the silent phone after push.hold, unless it is read there', async () => {

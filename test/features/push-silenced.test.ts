@@ -1,7 +1,7 @@
 /** What happens to a push while it waits: the chat is muted, the night begins, the account or the phone is gone. */
 import { describe, expect, test } from 'bun:test'
 import { acks, cast, chat, count, deskInUse, kinds, PUSH, RATES } from '../support/phones.ts'
-import { says, settle, silentPhone, verdicts } from '../support/phones.ts'
+import { passes, says, settle, silentPhone, verdicts } from '../support/phones.ts'
 import type { Actor } from '../support/actor.ts'
 import { changesOfTrips } from '../support/trips.ts'
 import { type Play, play } from '../support/world.ts'
@@ -16,11 +16,6 @@ async function changes(p: Play, change: (t: Trip, juliet: Account) => unknown): 
     if (!juliet) throw new Error('no account')
     change(t, juliet)
   })
-}
-
-async function passes(p: Play, ms: number): Promise<void> {
-  p.clock.advance(ms)
-  await settle(p)
 }
 
 describe('while a push waits for another device', () => {

@@ -15,6 +15,12 @@ export const settle = async (p: Play) => {
   for (let i = 0; i < 3; i++) await p.router.run(() => {})
 }
 
+/** Time goes by, and what it brings about is done. */
+export async function passes(p: Play, ms: number): Promise<void> {
+  p.clock.advance(ms)
+  await settle(p)
+}
+
 export interface Cast {
   readonly romeo: Actor
   readonly phone: Actor
