@@ -103,9 +103,14 @@ export function withdrawFrom(
 export function reword(t: Trip, account: Account, messageId: string, words: (device: Device) => Words): void {
   for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
     if (waiting.kind !== 'body' && waiting.kind !== 'encrypted') continue
-    const device = t.store.push.devices.of(account.id).find(({ id }) => id === waiting.device_id)
+    const device = deviceOf(t, account, waiting)
     if (device) t.store.held.reword(waiting, words(device))
   }
+}
+
+/** The device that would be rung, while it is registered. */
+function deviceOf(t: Trip, { id: accountId }: Account, { device_id }: HeldPush): Device | undefined {
+  return t.store.push.devices.of(accountId).find(({ id }) => id === device_id)
 }
 
 /** A call rings on its own terms, and a number is told for its own sake. */
@@ -124,7 +129,7 @@ export function stopWaiting(t: Trip, account: Account, messageId: string): void 
 
 /** The session of the app that would be rung, if there is one that is believed to hear. */
 function ownApp(t: Trip, account: Account, held: HeldPush): Session | undefined {
-  const device = t.store.push.devices.of(account.id).find(({ id }) => id === held.device_id)
+  const device = deviceOf(t, account, held)
   const session = sessionOf(t, account.jid, device?.sessionKey)
   return session?.hibernating || session?.suspect ? undefined : session
 }
@@ -189,7 +194,7 @@ function expire(t: Trip, id: number): void {
 /** The app does not have it, and somebody may read it elsewhere: until then the phone waits like one that sleeps. */
 function endOfUse(t: Trip, account: Account, held: HeldPush): number {
   if (!isOfMessage(held)) return t.now
-  const device = t.store.push.devices.of(account.id).find(({ id }) => id === held.device_id)
+  const device = deviceOf(t, account, held)
   const own = sessionOf(t, account.jid, device?.sessionKey)
   const use = useOf([...t.sessions.of(account.jid)].filter((session) => session !== own))
   const waits = use === 'in-use' || (use === 'away' && device?.options.away !== true)

@@ -4,6 +4,7 @@
  */
 import type { Account } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
+import { Notes } from './notes.ts'
 import type { CallFacts, NewPush, Push, Words } from './push.ts'
 
 /** Of a device, and of an account that is there. */
@@ -54,8 +55,6 @@ export interface Withdrawal {
 /** Of the webhook, or at its end. */
 type Foreign = Omit<Waiting, 'device_id' | 'state'> & { readonly device_id: null; readonly state: string }
 
-const PREFIX = 'withdrawal-'
-
 export class Held {
   readonly #db: Db
   readonly #push: Push
@@ -63,10 +62,9 @@ export class Held {
   readonly #delete: Write<{ id: number; state: string }>
   readonly #wait: Write<{ id: number; until: number }>
   readonly #reword: Write<{ id: number; kind: string; body: string | null }>
-  /** By the name under which the settings keep them for a start after a crash. */
+  /** By the key of their notes. */
   readonly #withdrawals = new Map<string, Withdrawal>()
-  readonly #note: Write<{ name: string; value: Buffer }>
-  readonly #forget: Write<{ name: string }>
+  readonly #notes: Notes<Withdrawal>
 
   constructor(db: Db, push: Push) {
     this.#db = db
@@ -81,14 +79,8 @@ export class Held {
     this.#wait = rawWriter(db, `UPDATE outbox SET next_at = $until WHERE id = $id`)
     this.#reword = rawWriter(db, `UPDATE outbox SET kind = $kind, body = $body WHERE id = $id`)
     this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = $state`)
-    this.#note = rawWriter(db, 'INSERT INTO settings (name, value) VALUES ($name, $value)')
-    this.#forget = rawWriter(db, 'DELETE FROM settings WHERE name = $name')
-    const noted = db.raw.query<{ name: string; value: Uint8Array }, [string]>(
-      'SELECT name, value FROM settings WHERE name GLOB ?',
-    )
-    for (const { name, value } of noted.all(`${PREFIX}*`)) {
-      // JSON of our own making.
-      const withdrawal = JSON.parse(Buffer.from(value).toString()) as Withdrawal
+    this.#notes = new Notes(db, 'withdrawal-')
+    for (const [name, withdrawal] of this.#notes.all()) {
       this.#withdrawals.set(name, withdrawal)
       push.startsBehind(withdrawal.lastRow)
     }
@@ -150,8 +142,8 @@ export class Held {
 
   /** The rest of it is done later; returns its name. Within a trip. */
   putOff(withdrawal: Withdrawal): string {
-    const name = PREFIX + withdrawal.lastRow
-    this.#note({ name, value: Buffer.from(JSON.stringify(withdrawal)) })
+    const name = String(withdrawal.lastRow)
+    this.#notes.put(name, withdrawal)
     this.#withdrawals.set(name, withdrawal)
     this.#db.turn.undo(() => this.#withdrawals.delete(name))
     return name
@@ -161,7 +153,7 @@ export class Held {
   finish(name: string): void {
     const before = this.#withdrawals.get(name)
     if (!before) return
-    this.#forget({ name })
+    this.#notes.forget(name)
     this.#withdrawals.delete(name)
     this.#db.turn.undo(() => this.#withdrawals.set(name, before))
   }

@@ -3,6 +3,7 @@
  * until then they are noted as read, in the settings, where a start after a crash finds it.
  */
 import { type Db, rawWriter, type Write } from './db.ts'
+import { Notes } from './notes.ts'
 
 /** Rows that one trip deletes: a millisecond or two. */
 const PIECE = 500
@@ -30,8 +31,6 @@ type Deletes = Write<{ accountId: number; from: string; to: string; upTo: number
 /** Above every address. */
 const LAST = '\u{10ffff}'
 
-const PREFIX = 'unread-read-'
-
 export class ReadRows {
   readonly #db: Db
   /** By account: one at a time. */
@@ -39,8 +38,8 @@ export class ReadRows {
   readonly #counted
   readonly #rows: Deletes
   readonly #places: Deletes
-  readonly #note: Write<{ name: string; value: Buffer }>
-  readonly #forget: Write<{ name: string }>
+  /** By account. */
+  readonly #notes: Notes<Read>
 
   constructor(db: Db) {
     this.#db = db
@@ -61,17 +60,9 @@ export class ReadRows {
        WHERE account_id = $accountId AND peer BETWEEN $from AND $to AND id <= $upTo
        ORDER BY account_id, peer, id LIMIT $most)`,
     )
-    this.#note = rawWriter(db, 'INSERT INTO settings (name, value) VALUES ($name, $value)')
-    this.#forget = rawWriter(db, 'DELETE FROM settings WHERE name = $name')
-    const noted = db.raw
-      .query<{ name: string; value: Uint8Array }, [string]>(
-        'SELECT name, value FROM settings WHERE name GLOB ?',
-      )
-      .all(`${PREFIX}*`)
-    for (const { name, value } of noted) {
-      const accountId = Number(name.slice(PREFIX.length))
-      // JSON of our own making.
-      const read = JSON.parse(Buffer.from(value).toString()) as Read
+    this.#notes = new Notes(db, 'unread-read-')
+    for (const [name, read] of this.#notes.all()) {
+      const accountId = Number(name)
       this.#rests.set(accountId, { ...read, left: this.#count(accountId, read).n })
     }
   }
@@ -98,10 +89,7 @@ export class ReadRows {
     if (n === 0) return 0
     // What comes later is not read, whatever its id.
     const rest = { peer: read.peer, upTo: last ?? read.upTo, left: n }
-    if (n > PIECE) {
-      const value = Buffer.from(JSON.stringify({ peer: rest.peer, upTo: rest.upTo }))
-      this.#note({ name: PREFIX + accountId, value })
-    }
+    if (n > PIECE) this.#notes.put(accountId, { peer: rest.peer, upTo: rest.upTo })
     this.#delete(accountId, rest)
     return n
   }
@@ -112,7 +100,7 @@ export class ReadRows {
     if (!rest) return false
     this.#delete(accountId, rest)
     if (this.#rests.has(accountId)) return true
-    this.#forget({ name: PREFIX + accountId })
+    this.#notes.forget(accountId)
     return false
   }
 
