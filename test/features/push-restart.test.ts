@@ -1,8 +1,25 @@
-/** What a restart of the server must not forget: who has not shown to have a message. */
+/** What a restart of the server must not forget: who has not shown to have a message, and what was read meanwhile. */
 import { expect, test } from 'bun:test'
-import { chat, kinds, PUSH, says, settle, silentPhone, verdicts } from '../support/phones.ts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FakeClock } from '../support/clock.ts'
+import {
+  atDesk,
+  chat,
+  count,
+  kinds,
+  leaves,
+  PUSH,
+  says,
+  settle,
+  silentPhone,
+  verdicts,
+} from '../support/phones.ts'
 import { resumes, restarted } from '../support/sm.ts'
-import type { Play } from '../support/world.ts'
+import { type Play, play } from '../support/world.ts'
+
+const MARK = `<message to='romeo@bix.org' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='hist!'/></message>`
 
 async function passes(p: Play, ms: number): Promise<void> {
   p.clock.advance(ms)
@@ -44,3 +61,32 @@ test('XEP-0198 §5: who comes back in time after a restart of the server is not 
     PUSH,
   )
 })
+
+for (const orderly of [true, false])
+  test(`what was read at the desk does not ring after ${orderly ? 'a restart' : 'a crash'} either, and is not unread again`, async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'belfry-read-'))
+    let file = join(dir, 'belfry.db')
+    try {
+      const clock = new FakeClock()
+      {
+        using p = play({ file, toml: PUSH, clock })
+        const { romeo } = await silentPhone(p)
+        const early = await atDesk(p)
+        await says(early, MARK)
+        await leaves(p, early)
+        await says(romeo, chat('hist!'))
+        expect(count(p)).toBe(1)
+        // What the phone has taken the desk finds in the archive.
+        await says(await atDesk(p), MARK)
+        expect([verdicts(p), kinds(p), count(p)]).toEqual([['suppressed session-active'], [], 0])
+        if (orderly) p.stop()
+        else file = p.crash()
+      }
+      using p = play({ file, toml: PUSH, clock: new FakeClock(clock.now() + 1_000) })
+      await settle(p)
+      await passes(p, 60_000)
+      expect([kinds(p), count(p)]).toEqual([[], 0])
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
