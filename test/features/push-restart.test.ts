@@ -3,13 +3,16 @@ import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Actor } from '../support/actor.ts'
 import { FakeClock } from '../support/clock.ts'
 import {
+  acks,
   atDesk,
   chat,
   count,
   kinds,
   leaves,
+  manages,
   PUSH,
   says,
   settle,
@@ -89,4 +92,32 @@ for (const orderly of [true, false])
     } finally {
       rmSync(dir, { recursive: true })
     }
+  })
+
+/** What a client with stream management has got. */
+const got = ({ heard }: Actor) => 1 + heard.filter(({ name }) => name !== 'r').length
+
+for (const before of [true, false])
+  test(`XEP-0198 §5: what the phone has acknowledged ${before ? 'before' : 'after'} a restart does not ring when another session ends`, async () => {
+    let id = ''
+    let h = 0
+    await restarted(
+      async (p) => {
+        const { romeo, phone, id: sm } = await silentPhone(p)
+        id = sm
+        await manages(await atDesk(p))
+        await says(romeo, chat('hist!'))
+        await settle(p)
+        h = got(phone)
+        if (before) await acks(phone, h)
+      },
+      async (p) => {
+        if (!before) await resumes(p, 'juliet@bix.org', id, String(h))
+        await p.bound('juliet@bix.org/desk')
+        await settle(p)
+        await passes(p, 60_000)
+        expect(kinds(p)).toEqual([])
+      },
+      PUSH,
+    )
   })
