@@ -90,7 +90,7 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
     const over =
       change && retractedId(change) !== undefined
         ? 'retracted'
-        : isRead(t, given)
+        : isRead(t, given, proposal)
           ? 'read-elsewhere'
           : undefined
     if (over) {
@@ -121,7 +121,15 @@ function holdersOf(t: Trip, { account, el, arrived }: Given): Session[] {
 /** Messages that counted as unread when they came. */
 const counted = new WeakSet<Given>()
 
-const isRead = (t: Trip, given: Given): boolean => counted.has(given) && !t.store.unread.has(given.id)
+function isRead(t: Trip, given: Given, { kind }: Proposal): boolean {
+  const { unread, push } = t.store
+  if (unread.has(given.id)) return false
+  if (counted.has(given)) return true
+  // What came before the start is known by its verdicts alone.
+  if (kind !== 'ring' || given.id >= t.world.startedAt * 1000) return false
+  const { id } = given.account
+  return push.wasCounted(id, String(given.id), unread.settings(id).marks)
+}
 
 /** Whether somebody sits at one of the account's apps, as far as anybody knows. */
 const isUsed = (t: Trip, account: string): boolean =>

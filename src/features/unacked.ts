@@ -49,10 +49,7 @@ export const unacked: Feature = {
   acked: confirm,
 
   writing(session, el, world): Verdict {
-    if (!written(session, el, world.clock.monotonic()) || watches.has(session)) return
-    const watch: Watch = { cancel() {}, askedAt: Number.NEGATIVE_INFINITY }
-    watches.set(session, watch)
-    look(world, session, watch)
+    if (written(session, el, world.clock.monotonic())) awaitSign(world, session)
   },
 
   closed(_, session) {
@@ -62,9 +59,15 @@ export const unacked: Feature = {
 
   ended: settle,
 
-  /** What was in flight when the server crashed waits for its recipients like any other message. */
+  /**
+   * What was in flight when the server crashed waits for its recipients like any other message. Sessions that an orderly
+   * stop has saved are there by the next trip, and as long as ever to show what they have.
+   */
   started(t) {
-    t.insist((next) => recover(next, 0))
+    t.insist((next) => {
+      for (const session of next.sessions.all()) awaitSign(next.world, session)
+      recover(next, 0)
+    })
   },
 
   /** What could not be put back so far: the next start finds it in flight. */
@@ -128,6 +131,14 @@ function hold(t: Trip, given: Given, inFlight: boolean): void {
   t.store.messages.hold(account, id, copy.toString(), hasBody(el), inFlight)
   given.stored = true
   t.undo(() => (given.stored = false))
+}
+
+/** From now on a sign of it is awaited, if it is not already. */
+function awaitSign(world: World, session: Session): void {
+  if (watches.has(session)) return
+  const watch: Watch = { cancel() {}, askedAt: Number.NEGATIVE_INFINITY }
+  watches.set(session, watch)
+  look(world, session, watch)
 }
 
 /** Asks, then doubts, then waits for the next moment at which there is something to do. */

@@ -1,8 +1,10 @@
 /** Resumable sessions across an orderly restart (XEP-0198 §5): everything that the server remembers of them. */
+import type { Account } from '../store/accounts.ts'
 import type { UserAgent } from '../store/clients.ts'
 import type { SavedStanza } from '../store/sm.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { readStored } from '../xmpp/stored.ts'
+import type { Given } from './outcome.ts'
 import { Hibernation, Session } from './session.ts'
 import { SmQueue } from './sm-queue.ts'
 import type { Trip } from './transit.ts'
@@ -49,6 +51,7 @@ export function save(t: Trip, id: string, session: Session, queue: SmQueue): voi
 /** Sessions as they were, without their streams. From here on the rows are gone: what follows lives in memory. */
 export function load(t: Trip): Loaded[] {
   const loaded: Loaded[] = []
+  const shared = new Map<number, Given>()
   const saved = t.store.sm.sessions()
   for (const row of saved) {
     const account = t.store.accounts.byId(row.accountId)
@@ -60,12 +63,13 @@ export function load(t: Trip): Loaded[] {
     const queue = new SmQueue({ id: row.id, max: row.max, base: 0, acked: row.acked })
     session.acknowledges = true
     session.resumable = true
-    for (const { offlineId, live, xml } of t.store.sm.stanzas(row.id)) {
+    for (const stanza of t.store.sm.stanzas(row.id)) {
+      const given = givenAgain(t, account, stanza, shared)
       // What cannot be read any more still has its place in the count.
-      const el = readStored('message', xml)
+      const el = given?.el ?? readStored('message', stanza.xml)
       queue.waiting.push(el)
-      if (offlineId === null) continue
-      give(t, session, { id: offlineId, account, el, live, stored: true, holders: 0, arrived: false })
+      if (!given) continue
+      give(t, session, given)
       written(session, el, t.world.clock.monotonic())
     }
     // JSON of our own making, by the names of the features that made it.
@@ -77,6 +81,24 @@ export function load(t: Trip): Loaded[] {
   }
   if (saved.length > 0) t.store.sm.forget()
   return loaded
+}
+
+/** One message that several sessions have is one again: what one of them shows holds for all. */
+function givenAgain(
+  t: Trip,
+  account: Account,
+  { offlineId: id, live, xml }: Omit<SavedStanza, 'session' | 'n'>,
+  shared: Map<number, Given>,
+): Given | undefined {
+  if (id === null) return undefined
+  const known = live ? shared.get(id) : undefined
+  if (known?.el.toString() === xml) return known
+  // Its row went when somebody had shown to have it.
+  const arrived = !t.store.messages.isStored(id)
+  const el = readStored('message', xml)
+  const given: Given = { id, account, el, live, stored: true, holders: 0, arrived }
+  if (live) shared.set(id, given)
+  return given
 }
 
 /** Until the session hibernates, a line further on. */

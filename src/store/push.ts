@@ -289,6 +289,15 @@ export class Push {
     return new Set(mine.all(accountId, messageId).map(({ id }) => id))
   }
 
+  /** Whether a message that may ring counted as unread when it came; `marks`: the account's apps tell what was read. */
+  wasCounted(accountId: number, messageId: string, marks: boolean): boolean {
+    const counted = this.#db.raw.query<unknown, [number, string, number]>(
+      `SELECT 1 FROM verdicts WHERE account_id = ? AND message_id = ? AND device_id IS NOT NULL
+         AND (verdict <> 'suppressed' OR (rule = 'session-active' AND ?)) LIMIT 1`,
+    )
+    return counted.get(accountId, messageId, Number(marks)) !== null
+  }
+
   /** Devices that a message has rung, or is about to. */
   rung(accountId: number, messageId: string): number[] {
     const mine = this.#db.raw.query<{ id: number }, [number, string]>(

@@ -1,0 +1,196 @@
+/** A client of juliet's in a random story: what it has heard, what it has shown to have, and how it comes back. */
+import { child, type Element } from '../../src/xmpp/xml.ts'
+import type { Actor } from './actor.ts'
+import { settle } from './phones.ts'
+import { SM } from './sm.ts'
+import { JULIET } from './story-words.ts'
+import type { Play } from './world.ts'
+
+const STANZAS = new Set(['message', 'presence', 'iq'])
+const PING = `<iq type='get' id='sign'><ping xmlns='urn:xmpp:ping'/></iq>`
+/** It is said right behind `enable`: with it the count begins. */
+const ENABLED = 'enabled'
+
+export type Manages = 'no' | 'acks' | 'resumes'
+
+export const bodyOf = (el: Element): string | undefined => child(el, 'body')?.getText()
+
+export class StoryClient {
+  actor: Actor | undefined
+  manages: Manages = 'no'
+  available = false
+  inactive = false
+  /** It shows at once what it has, or nothing: its person is in a tunnel. */
+  answers = true
+  /** When its session began, in messages of the story. */
+  since = 0
+  /** Of each stanza that counts, the body; the client has shown to have the first `shown`. */
+  #got: (string | undefined)[] = []
+  #shown = 0
+  #id = ''
+  #resumable = false
+
+  constructor(
+    readonly resource: string,
+    /** It has shown that it has this one. */
+    readonly has: (body: string) => void,
+  ) {}
+
+  async comes(p: Play, manages: Manages, since: number): Promise<void> {
+    if (this.actor) return
+    this.#forget()
+    this.actor = await p.bound(`${JULIET}/${this.resource}`)
+    this.manages = manages
+    this.since = since
+    this.answers = true
+    if (manages === 'no') return
+    this.actor.forget()
+    this.actor.sends(`<enable xmlns='${SM}'${manages === 'resumes' ? ` resume='true'` : ''}/>`)
+    await settle(p)
+    const said = this.actor.heard.findIndex(({ name }) => name === ENABLED)
+    this.#id = this.actor.heard[said]?.attrs.id ?? ''
+    this.#resumable = manages === 'resumes'
+    this.actor.heard.splice(0, said + 1)
+  }
+
+  /** Comes back to its session where there is one; `lost` of what it was sent last never arrived. */
+  async resumes(p: Play, lost: number): Promise<boolean> {
+    if (this.actor || !this.#resumable) return false
+    const actor = await p.returns(JULIET)
+    this.#got.length = Math.max(this.#shown, this.#got.length - lost)
+    actor.forget()
+    actor.sends(`<resume xmlns='${SM}' previd='${this.#id}' h='${this.#got.length}'/>`)
+    await settle(p)
+    const said = actor.heard.findIndex(({ name }) => name === 'resumed')
+    if (said < 0) {
+      this.#resumable = false
+      actor.transport.destroy()
+      await settle(p)
+      return false
+    }
+    actor.heard.splice(0, said + 1)
+    this.actor = actor
+    this.#shows(this.#got.length)
+    return true
+  }
+
+  /** The network is gone, or it says goodbye. */
+  leaves(politely: boolean): void {
+    const { actor } = this
+    if (!actor) return
+    this.hears()
+    if (politely) {
+      // Who does not acknowledge says by it that it has everything.
+      if (this.manages === 'no') this.#shows(this.#got.length)
+      actor.sends('</stream:stream>')
+      this.#resumable = false
+    } else actor.transport.destroy()
+    if (!this.#resumable) this.#got.length = this.#shown
+    this.actor = undefined
+    this.available = this.available && this.#resumable
+  }
+
+  /** The server is gone, and knows of sessions only what it wrote down. */
+  isCutOff(orderly: boolean): void {
+    this.actor = undefined
+    if (!orderly) this.#resumable = false
+    this.available = this.available && this.#resumable
+  }
+
+  appears(): void {
+    if (!this.actor) return
+    this.actor.sends('<presence/>')
+    this.available = true
+    this.said()
+  }
+
+  says(xml: string): void {
+    this.actor?.sends(xml)
+    this.said()
+  }
+
+  /** CSI (XEP-0352). */
+  turns(inactive: boolean): void {
+    if (!this.actor) return
+    this.inactive = inactive
+    this.actor.sends(`<${inactive ? 'inactive' : 'active'} xmlns='urn:xmpp:csi:0'/>`)
+  }
+
+  /** Into a tunnel, or out of it: then it says something. */
+  toggles(): void {
+    if (!this.actor) return
+    this.answers = !this.answers
+    if (!this.answers) return
+    if (this.manages === 'no') this.says(PING)
+    else this.#acks()
+  }
+
+  /** An ack of a part of what it has, out of the tunnel. */
+  acksSome(n: number): void {
+    if (!this.actor || this.manages === 'no') return
+    this.hears()
+    this.#shows(Math.min(this.#got.length, this.#shown + n))
+    this.actor.sends(`<a xmlns='${SM}' h='${this.#shown}'/>`)
+  }
+
+  /** Any stanza shows that a client without stream management has read what was written before. */
+  said(): void {
+    if (this.manages !== 'no') return
+    this.hears()
+    this.#shows(this.#got.length)
+  }
+
+  /** What has come since; returns whether anything is said to it. */
+  reacts(): boolean {
+    const { actor } = this
+    if (!actor) return false
+    const pinged = this.hears()
+    if (actor.transport.closed || actor.ended) {
+      this.actor = undefined
+      this.available = this.available && this.#resumable
+      return true
+    }
+    if (!this.answers) return false
+    if (this.manages !== 'no') return this.#got.length > this.#shown && (this.#acks(), true)
+    for (const id of pinged) this.says(`<iq type='result' id='${id}'/>`)
+    return pinged.length > 0
+  }
+
+  /** Takes what was heard; returns the server's pings. */
+  hears(): string[] {
+    const { actor } = this
+    if (!actor) return []
+    const pings: string[] = []
+    for (const el of actor.heard) {
+      if (!STANZAS.has(el.name)) continue
+      this.#got.push(el.attrs.type === 'error' ? undefined : bodyOf(el))
+      if (el.attrs.type === 'get' && child(el, 'ping', 'urn:xmpp:ping')) pings.push(el.attrs.id ?? '')
+    }
+    actor.forget()
+    return pings
+  }
+
+  /** Bodies that came and were not shown. */
+  get unshown(): string[] {
+    return this.#got.slice(this.#shown).flatMap((body) => body ?? [])
+  }
+
+  #acks(): void {
+    this.#shows(this.#got.length)
+    this.actor?.sends(`<a xmlns='${SM}' h='${this.#shown}'/>`)
+  }
+
+  #shows(upTo: number): void {
+    for (const body of this.#got.slice(this.#shown, upTo)) if (body !== undefined) this.has(body)
+    this.#shown = upTo
+  }
+
+  #forget(): void {
+    this.#got = []
+    this.#shown = 0
+    this.#id = ''
+    this.#resumable = false
+    this.available = false
+    this.inactive = false
+  }
+}
