@@ -3,6 +3,7 @@ import { Database } from 'bun:sqlite'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startLogging, stopLogging } from '../../src/log.ts'
 import type { Account } from '../../src/store/accounts.ts'
 import type { Credentials } from '../../src/store/credentials.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
@@ -123,3 +124,24 @@ export function numbers(store: Store, sql: string, ...values: (string | number)[
 export function crashed(from: string, to: string): void {
   for (const end of ['', '-wal']) cpSync(from + end, to + end)
 }
+
+export const put = (store: Store, name: string, bytes = 1) => store.settings.set(name, Buffer.alloc(bytes))
+export const has = (store: Store, name: string) => store.settings.get(name) !== undefined
+export const NAMES = 'SELECT name FROM settings ORDER BY name'
+
+/** Lines of the log while `f` runs. */
+export async function logged(f: () => void | Promise<void>): Promise<string> {
+  const lines: string[] = []
+  startLogging({ level: 'error', format: 'text', write: (line) => lines.push(line) })
+  try {
+    await f()
+  } finally {
+    stopLogging()
+  }
+  return lines.join('\n')
+}
+
+export const pages = (store: Store) =>
+  store.db.raw.query<{ page_count: number }, []>('PRAGMA page_count').get()?.page_count ?? 0
+export const cap = (store: Store, most: number) =>
+  void store.db.raw.query(`PRAGMA max_page_count = ${most}`).get()
