@@ -122,3 +122,19 @@ export function bySaxes(text: string): unknown {
   if (restricted) return 'restricted'
   return failed ? null : root
 }
+
+/** The condition that a stanza ends the stream with; undefined where it is accepted. */
+export function refusal(stanza: string | Uint8Array | number[]): unknown {
+  const result = readAll([bytes(HEADER), bytes(stanza)])
+  const last = result[result.length - 1]
+  return typeof last === 'string' ? last : undefined
+}
+
+/** The tree of one stanza inside an ordinary client stream. */
+export function stanza(text: string): unknown {
+  const reader = new Reader(LIMITS)
+  reader.feed(bytes(HEADER + text))
+  reader.next()
+  const event = reader.next()
+  return event?.kind === 'element' ? shape(event.element) : event
+}
