@@ -7,7 +7,7 @@ import { classify } from '../push/classify.ts'
 import type { Feature, NonzaStream, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip, World } from '../routing/transit.ts'
-import { isArchiveResult, isOnlyState } from '../xmpp/message.ts'
+import { isArchiveResult, isForOffline, isOnlyState } from '../xmpp/message.ts'
 import { isSubscriptionType } from '../xmpp/subscription.ts'
 import { child, type Element, elements, firstElement, StoredElement, xml } from '../xmpp/xml.ts'
 
@@ -110,7 +110,8 @@ function keyOf(el: Element): string | undefined {
   const carbon = elements(el).find(({ attrs }) => attrs.xmlns === CARBONS)
   if (carbon) return carbon.name === 'received' && rings(forwardedIn(carbon)) ? undefined : ''
   if (rings(el)) return undefined
-  return isOnlyState(el) ? `state ${from}` : ''
+  // What its sender wants to be stored (XEP-0334 §4.4) is no passing state.
+  return isOnlyState(el) && !isForOffline(el) ? `state ${from}` : ''
 }
 
 const isTalk = (el: Element): boolean => el.name === 'message' && child(el, 'event', EVENT) === undefined

@@ -160,6 +160,19 @@ describe('in the background', () => {
     expect(bodies).toEqual(Array.from({ length: 130 }, (_, i) => String(i)))
   })
 
+  test('XEP-0334 §4, XEP-0352 §5: a state that its sender wants to be stored gives way to no newer one', async () => {
+    using p = play()
+    const { romeo, juliet } = await stage(p)
+    const state = (name: string) => `<${name} xmlns='http://jabber.org/protocol/chatstates'/>`
+    romeo.sends(`<message ${to} id='1'>${state('gone')}<store xmlns='urn:xmpp:hints'/></message>`)
+    romeo.sends(`<message ${to} id='2'>${state('composing')}</message>`)
+    romeo.sends(`<message ${to} id='3'>${state('paused')}</message>`)
+    await romeo.settles()
+    juliet.sends(`<active xmlns='${CSI}'/>`)
+    await juliet.settles()
+    expect(juliet.heard.map(({ attrs }) => attrs.id)).toEqual(['1', '3'])
+  })
+
   test('XEP-0352 §5, XEP-0313 §4.2: history that is asked for comes before its end, and wakes nothing', async () => {
     using p = play()
     const { romeo, juliet } = await stage(p)
