@@ -80,6 +80,15 @@ export const offline: Feature = {
     catching.set(session, { last: Number(last), more: true })
   },
 
+  /** What it was given goes where the rest is kept: into the queue of what it can resume. */
+  stopping(t) {
+    for (const session of t.sessions.all()) {
+      if (!session.hibernating) continue
+      for (const el of session.behind) t.world.deliver(session, el)
+      session.behind = []
+    }
+  },
+
   missed(t, to): Outcome | void {
     const { el, type } = t.stanza
     if (type === 'error' || type === 'headline') return
@@ -100,11 +109,7 @@ export const offline: Feature = {
     t.store.messages.hold(account, id, stored.toString(), hasBody(el))
     t.storedId = id
     offlineStored.inc({ result: 'stored' })
-    // Who is catching up gets it at the end of what waits.
-    for (const session of t.sessions.of(to.bare)) {
-      if (session.catchingUp && session.takesMessages) t.takers.push(session)
-    }
-    return t.takers.length > 0 ? 'took' : 'held'
+    return 'held'
   },
 }
 
@@ -114,7 +119,13 @@ function clearArchived(t: Trip, account: Account, before: number): void {
 
 function goOn(t: Trip, session: Session): void {
   const state = catching.get(session)
-  if (state?.more && session.unacked.size === 0) writePage(t, session, state)
+  if (state?.more && !owesPage(session)) writePage(t, session, state)
+}
+
+/** Whether it was given offline messages that it has not shown to have; what came by itself keeps no page back. */
+function owesPage({ unacked }: Session): boolean {
+  for (const { given } of unacked.values()) if (!given.live) return true
+  return false
 }
 
 function start(t: Trip, session: Session): void {
@@ -130,8 +141,9 @@ function start(t: Trip, session: Session): void {
 
 function writePage(t: Trip, session: Session, state: Catch): void {
   const { more, last } = state
-  const { catchingUp } = session
+  const { catchingUp, behind } = session
   t.undo(() => {
+    session.behind = behind
     state.more = more
     state.last = last
     session.catchingUp = catchingUp
@@ -141,7 +153,13 @@ function writePage(t: Trip, session: Session, state: Catch): void {
   state.last = page.at(-1)?.id ?? last
   state.more = page.length > 0 && t.store.messages.waiting(session.account, state.last, 1).length > 0
   session.catchingUp = state.more
-  if (page.length === 0) return
+  if (page.length > 0) writeRows(t, session, page)
+  if (state.more || !session.takesMessages) return
+  session.behind = []
+  for (const el of behind) t.write(session, el)
+}
+
+function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {
   for (const { id, xml: text } of page) {
     const el = new StoredElement('message', text)
     give(t, session, {

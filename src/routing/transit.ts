@@ -8,6 +8,7 @@ import type { Photo } from '../xmpp/avatar.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { FormValues } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import { isForOffline } from '../xmpp/message.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
 import type { Given, Guest, Outcome } from './outcome.ts'
@@ -242,11 +243,14 @@ export class Transit extends Trip {
     else super.emit(stanza)
   }
 
-  /** Writes the message itself, not something about it. */
+  /** Writes the message itself, not something about it; behind the offline messages, where it can be kept so long. */
   deliver(session: Session, el: Element): void {
     this.takers.push(session)
     this.world.queued(this, session, el)
-    this.write(session, el)
+    if (!session.catchingUp || !isForOffline(el)) return this.write(session, el)
+    const { behind } = session
+    session.behind = [...behind, el]
+    this.undo(() => (session.behind = behind))
   }
 
   /** Answers the IQ with a result. */
