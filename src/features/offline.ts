@@ -2,6 +2,7 @@
  * Offline storage (XEP-0160) with delay stamps (XEP-0203). A stored message goes only when the client has shown that
  * it got it (features/unacked.ts); until then the next page waits.
  */
+import { z } from 'zod'
 import type { Feature, Outcome, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { serverPing } from '../routing/ping.ts'
@@ -23,6 +24,8 @@ interface Catch {
 }
 
 const catching = new WeakMap<Session, Catch>()
+
+const SAVED = z.object({ last: z.number(), more: z.boolean() })
 
 /**
  * Sessions bound by XEP-0386: what came before this id they fetch from the archive, also what lands in offline storage
@@ -74,10 +77,12 @@ export const offline: Feature = {
     }
   },
 
-  save: (session) => catching.get(session)?.last,
-  restore(session, last) {
-    // Where more waited, the client's next sign of life finds it.
-    catching.set(session, { last: Number(last), more: true })
+  save: (session) => catching.get(session),
+  restore(session, saved) {
+    const { last, more } = SAVED.parse(saved)
+    // What waits, perhaps only since the start, is found by the client's next sign of life.
+    catching.set(session, { last, more: true })
+    session.catchingUp = more
   },
 
   /** What it was given goes where the rest is kept: into the queue of what it can resume. */
