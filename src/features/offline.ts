@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Feature, Outcome, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { serverPing } from '../routing/ping.ts'
-import type { Trip } from '../routing/transit.ts'
+import { type Trip, writeBehind } from '../routing/transit.ts'
 import { give } from '../routing/unacked.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Stored } from '../store/messages.ts'
@@ -146,9 +146,8 @@ function start(t: Trip, session: Session): void {
 
 function writePage(t: Trip, session: Session, state: Catch): void {
   const { more, last } = state
-  const { catchingUp, behind } = session
+  const { catchingUp } = session
   t.undo(() => {
-    session.behind = behind
     state.more = more
     state.last = last
     session.catchingUp = catchingUp
@@ -159,9 +158,7 @@ function writePage(t: Trip, session: Session, state: Catch): void {
   state.more = page.length > 0 && t.store.messages.waiting(session.account, state.last, 1).length > 0
   session.catchingUp = state.more
   if (page.length > 0) writeRows(t, session, page)
-  if (state.more || !session.takesMessages) return
-  session.behind = []
-  for (const el of behind) t.write(session, el)
+  if (!state.more && session.takesMessages) writeBehind(t, session)
 }
 
 function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {

@@ -27,7 +27,7 @@ export class Session {
   /** Offline messages are still being written to it. */
   catchingUp = false
   /** What it was given meanwhile, and is written behind them. */
-  behind: Element[] = []
+  behind: readonly Element[] = []
   closed = false
   /** The client said goodbye by closing its stream. */
   orderly = false

@@ -211,6 +211,20 @@ export class Trip {
 
 export type Sender = Session['account'] | 'server'
 
+/** Writes what waited for the end of the offline messages. Within a trip. */
+export function writeBehind(t: Trip, session: Session): void {
+  const { behind } = session
+  if (behind.length === 0) return
+  setBehind(t, session, [])
+  for (const el of behind) t.write(session, el)
+}
+
+function setBehind(t: Trip, session: Session, els: readonly Element[]): void {
+  const { behind } = session
+  t.undo(() => (session.behind = behind))
+  session.behind = els
+}
+
 export class Transit extends Trip {
   /** Where the stanza ended, per local account. */
   outcome: Outcome = 'none'
@@ -248,9 +262,9 @@ export class Transit extends Trip {
     this.takers.push(session)
     this.world.queued(this, session, el)
     if (!session.catchingUp || !isForOffline(el)) return this.write(session, el)
-    const { behind } = session
-    session.behind = [...behind, el]
-    this.undo(() => (session.behind = behind))
+    setBehind(this, session, [...session.behind, el])
+    // More does not wait: it comes before the rest of the box, and the limits of what is written hold.
+    if (session.behind.length > this.config.limits.offline_page) writeBehind(this, session)
   }
 
   /** Answers the IQ with a result. */

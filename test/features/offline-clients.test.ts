@@ -1,5 +1,8 @@
 /** What waits for an account of which several clients are there, each at another place in it. */
 import { expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Actor } from '../support/actor.ts'
 import { bodies, chat, enables, restarted, resumes, SM } from '../support/sm.ts'
 import { type Play, play } from '../support/world.ts'
@@ -151,3 +154,43 @@ test.each([['before'], ['only then']])(
     expect(p.store.messages.totalOffline()).toBe(0)
   },
 )
+
+test('what waits behind the pages of a client that does not acknowledge survives a crash', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'belfry-behind-'))
+  try {
+    let file = join(dir, 'belfry.db')
+    {
+      using p = play({ file })
+      const romeo = await fill(p, 120)
+      const phone = await p.bound('juliet@bix.org/phone')
+      phone.sends('<presence/>')
+      romeo.sends(chat('120'))
+      await romeo.hearsNothing()
+      expect(bodies(phone)).not.toContain('120')
+      file = p.crash()
+    }
+    using p = play({ file })
+    const phone = await p.bound('juliet@bix.org/phone')
+    phone.sends('<presence/>')
+    for (let i = 0; i < 3; i++) await phone.settles()
+    expect(bodies(phone)).toEqual(numbers(0, 121))
+    expect(p.store.messages.totalOffline()).toBe(0)
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+})
+
+test('no more than limits.offline_page wait behind the pages: then they come before them', async () => {
+  using p = play({ toml: '[limits]\nrates = false\noffline_page = 3' })
+  const romeo = await fill(p, 7)
+  const phone = await appears(p, 'phone')
+  for (let i = 7; i < 10; i++) romeo.sends(chat(String(i)))
+  await romeo.hearsNothing()
+  expect(bodies(phone)).toEqual(numbers(0, 3))
+  romeo.sends(chat('10'))
+  await romeo.hearsNothing()
+  expect(bodies(phone)).toEqual(['0', '1', '2', '7', '8', '9', '10'])
+  for (let i = 0; i < 3; i++) await acknowledges(phone)
+  expect(bodies(phone)).toEqual(['0', '1', '2', '7', '8', '9', '10', '3', '4', '5', '6'])
+  expect(p.store.messages.totalOffline()).toBe(0)
+})
