@@ -71,6 +71,7 @@ async function checkApps(
   const { apps, proxy } = config.push
   const service = new PushService({
     push: store.push,
+    unread: store.unread,
     run,
     clock,
     random,
