@@ -77,7 +77,8 @@ async function checkApps(
     random,
     apps,
     proxy,
-    webhook: config.webhook,
+    // It is not asked, and what is wrong with its secret says nothing of the apps.
+    webhook: { format: 'json', allow_private: false },
   })
   try {
     return await probeApps(service.apns, { clock, random })
