@@ -16,6 +16,7 @@ import type { AppState } from '../push/apns.ts'
 import { startCensus } from '../push/census.ts'
 import type { LaneState } from '../push/lane.ts'
 import { probeApps, type ProbeResult } from '../push/probe.ts'
+import { rests } from '../push/rests.ts'
 import type { PushService, PushServiceOptions } from '../push/service.ts'
 import { testPush, type TestResult } from '../push/test-push.ts'
 import type { Account } from '../store/accounts.ts'
@@ -143,7 +144,7 @@ export class LivePush {
   describe({ push }: Config): string {
     const dispatcher = this.#service?.dispatcher
     const waiting = dispatcher && dispatcher.size > 0 ? [`${dispatcher.size} waiting`] : []
-    const paused = (dispatcher?.paused() ?? []).map(({ lane, reason }) => `${lane} paused: ${reason}`)
+    const paused = rests(this.lanes()).map(({ lane, reason }) => `${lane} paused: ${reason}`)
     return [targetOf(push), ...waiting, ...paused].join('; ')
   }
 }

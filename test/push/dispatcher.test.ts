@@ -1057,6 +1057,32 @@ test('events of an account are told in order with its messages, given up ones ar
   await http.stop(true)
 })
 
+test('a webhook at a private address is tried for one account, and rests for all', async () => {
+  let asked = 0
+  const webhook = new Webhook({
+    url: 'http://hook.example/',
+    format: 'json',
+    allowPrivate: false,
+    timeoutMs: 1_000,
+    clock: systemClock,
+    resolve: () => {
+      asked++
+      return Promise.resolve(['10.0.0.1'])
+    },
+  })
+  const sending = dispatcher({ webhook })
+  await queue(undefined, 'm1')
+  await until(() => sending.paused().length === 1)
+  const romeo = await run(() =>
+    store.accounts.create('romeo@bix.org', 'bix.org', { 'SHA-1': keys, 'SHA-256': keys }, 0),
+  )
+  if (!romeo) throw new Error('not made')
+  juliet = romeo
+  await queue(undefined, 'm2')
+  await until(() => sending.paused().length === 2)
+  expect(asked).toBe(1)
+})
+
 describe('the service', () => {
   test('names the file that is missing', () => {
     const { push, unread } = store
