@@ -90,6 +90,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   const certificates = await Certificates.load(config)
   const push = new LivePush({
     push: store.push,
+    unread: store.unread,
     reports: store.pushReports,
     run: (f) => router.run(f),
     clock,

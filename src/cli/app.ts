@@ -1,7 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
+import { readPassphrase } from '../push/apns-credentials.ts'
+import { certificateEnd } from '../push/certificate-end.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Context, ContextOf } from './context.ts'
 import type { Row } from './output.ts'
@@ -9,36 +12,46 @@ import type { Row } from './output.ts'
 type App = Config['push']['apps'][number]
 
 /** What is wrong with an app's credentials, as far as this machine can see without asking Apple. */
-export function checkApp(app: App, now: Date): string[] {
+export async function checkApp(app: App, now: Date): Promise<string[]> {
   const wrong: string[] = []
-  const attempt = (what: string, test: () => string | undefined): void => {
+  type Complaint = string | undefined
+  const attempt = async (what: string, test: () => Complaint | Promise<Complaint>): Promise<void> => {
     try {
-      const complaint = test()
+      const complaint = await test()
       if (complaint) wrong.push(complaint)
     } catch (error) {
       wrong.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  const { key_file, cert_file, cert_key_file } = app
+  const { key_file, cert_file, cert_key_file, p12_file, p12_password_file } = app
   if (key_file) {
-    attempt(key_file, () => {
+    await attempt(key_file, () => {
       const key = createPrivateKey(readFileSync(key_file))
       const curve = key.asymmetricKeyDetails?.namedCurve
       return curve === 'prime256v1' ? undefined : `${key_file} is no P-256 key; Apple's .p8 files are`
     })
   }
   if (cert_file) {
-    attempt(cert_file, () => {
+    await attempt(cert_file, () => {
       const certificate = new X509Certificate(readFileSync(cert_file))
-      if (new Date(certificate.validTo) < now)
-        return `${cert_file} ended on ${certificate.validTo}; renew it at Apple`
+      if (new Date(certificate.validTo) < now) return hasEnded(cert_file, certificate.validTo)
       if (!cert_key_file) return undefined
       const fits = certificate.checkPrivateKey(createPrivateKey(readFileSync(cert_key_file)))
       return fits ? undefined : `${cert_key_file} does not belong to ${cert_file}`
     })
   }
+  if (p12_file) {
+    await attempt(p12_file, async () => {
+      const tls = { pfx: readFileSync(p12_file), passphrase: readPassphrase(p12_password_file) }
+      createSecureContext(tls)
+      const end = new Date(await certificateEnd(tls.pfx, tls.passphrase))
+      return end < now ? hasEnded(p12_file, end.toUTCString()) : undefined
+    })
+  }
   return wrong
 }
+
+const hasEnded = (file: string, when: string): string => `${file} ended on ${when}; renew it at Apple`
 
 const signIn = (app: App): string =>
   app.key_file ? `key ${app.key_id}` : app.cert_file ? 'certificate' : 'p12'
@@ -67,15 +80,13 @@ export function addApp(program: Command, context: ContextOf): void {
       const ctx = context()
       const { push } = loadConfig({ file: ctx.options.config, checkFiles: true })
       if (push.apps.length === 0 && !push.simulator) throw new CliError('no app is configured: push is off')
-      const rows = push.apps.map((entry) => {
-        const problems = checkApp(entry, new Date())
-        return {
-          topic: entry.topic,
-          environment: entry.environment,
-          result: problems.join('; ') || 'ok',
-          problems,
-        }
-      })
+      const rows = await Promise.all(
+        push.apps.map(async (entry) => {
+          const problems = await checkApp(entry, new Date())
+          const { topic, environment } = entry
+          return { topic, environment, result: problems.join('; ') || 'ok', problems }
+        }),
+      )
       const wrong = rows.filter((row) => row.problems.length > 0).length
       if (wrong > 0 || offline) {
         ctx.out.table(rows, ['topic', 'environment', 'result'])

@@ -71,12 +71,14 @@ async function checkApps(
   const { apps, proxy } = config.push
   const service = new PushService({
     push: store.push,
+    unread: store.unread,
     run,
     clock,
     random,
     apps,
     proxy,
-    webhook: config.webhook,
+    // It is not asked, and what is wrong with its secret says nothing of the apps.
+    webhook: { format: 'json', allow_private: false },
   })
   try {
     return await probeApps(service.apns, { clock, random })

@@ -109,8 +109,14 @@ export function banner(config: Config, listening: readonly Listening[]): string 
   return [`Belfry ${VERSION}`, ...lines, ''].join('\n')
 }
 
+/** What lets a caller in may stand before the host or behind the path, and this is kept in the journal. */
+function withoutSecrets(address: string): string {
+  const { origin, pathname } = new URL(address)
+  return origin + pathname
+}
+
 function pushTarget({ push, webhook }: Config): string {
-  const hook = webhook.url ? `; webhook ${webhook.url}` : ''
+  const hook = webhook.url ? `; webhook ${withoutSecrets(webhook.url)}` : ''
   if (push.simulator) return `*** SIMULATOR: no phone rings ***${hook}`
   if (push.apps.length === 0) return `off: no [[push.apps]] is configured${hook}`
   return (

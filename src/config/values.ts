@@ -115,10 +115,26 @@ export const jid = z.string().transform(
   }),
 )
 
-export const httpUrl = z.string().refine(
-  (text) => {
-    const url = URL.parse(text)
-    return url !== null && (url.protocol === 'https:' || url.protocol === 'http:')
-  },
-  { error: (issue) => `${JSON.stringify(issue.input)} is not an http or https address` },
-)
+export const httpUrl = z
+  .string()
+  .refine(
+    (text) => {
+      const url = URL.parse(text)
+      return url !== null && (url.protocol === 'https:' || url.protocol === 'http:')
+    },
+    { error: (issue) => `${JSON.stringify(issue.input)} is not an http or https address`, abort: true },
+  )
+  .refine(
+    // A password may have any character, and those that mean something in an address are written as %XX: % itself as well.
+    (text) => isDecodable(new URL(text)),
+    { error: 'in user:password@ each % is written as %25' },
+  )
+
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password)
+    return true
+  } catch {
+    return false
+  }
+}

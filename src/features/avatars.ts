@@ -37,12 +37,16 @@ export const avatars: Feature = {
   /** XEP-0398 §3.1 */
   published(t, owner, { node, config, item }) {
     if (node !== AVATAR_METADATA) return
-    // §7: what only contacts may see must not enter the vCard.
-    const data = t.store.pep.node(owner, AVATAR_DATA)?.config ?? config
-    if (option(data, 'access_model') !== 'open') return
     const metadata = item?.payload ?? lastMetadata(t, owner)
-    const photo = metadata && !isDisabled(metadata) ? pictureOf(t, owner, metadata) : undefined
-    if (metadata && !isDisabled(metadata) && !photo) return
+    let photo: Photo | undefined
+    // One that is switched off goes from everywhere, whoever might see it.
+    if (metadata && !isDisabled(metadata)) {
+      // §7: what only contacts may see must not enter the vCard.
+      const data = t.store.pep.node(owner, AVATAR_DATA)?.config ?? config
+      if (option(data, 'access_model') !== 'open') return
+      photo = pictureOf(t, owner, metadata)
+      if (!photo) return
+    }
     if ((photo?.hash ?? '') === (t.store.accounts.photo(owner) ?? '')) return
     putVcard(t, owner, withPhoto(readVcard(t, owner) ?? emptyCard(), photo), 'avatars')
   },

@@ -117,7 +117,7 @@ function push(t: Transit, account: Account, payload: Element): void {
   }
 }
 
-/** Whoever is covered by `jids` and may see the account sees its resources leave or come back. */
+/** Whoever is covered by `jids` and may see the account sees its resources leave or come back, and is seen again. */
 function tellContacts(t: Transit, account: Account, jids: readonly string[], back: boolean): void {
   const changed = new Set(jids)
   // Before a block holds, after an unblocking: who stays blocked by another entry hears nothing.
@@ -126,13 +126,19 @@ function tellContacts(t: Transit, account: Account, jids: readonly string[], bac
     const to = Jid.parse(contact.jid).toBare()
     if (!covers(changed, to) || covers(blocked, to)) continue
     const { subscription } = subscriptionOf(contact)
-    if (subscription !== 'from' && subscription !== 'both') continue
     for (const session of t.sessions.of(account.jid)) {
       if (!session.presence) continue
-      if (back) t.emit(new Stanza('presence', withAttrs(session.presence, { to: to.bare }), session.jid, to))
-      else t.emit(Stanza.make('presence', session.jid, to, { type: 'unavailable' }))
+      if (subscription === 'from' || subscription === 'both') tell(t, session, session.presence, to, back)
+      // RFC 6121 §4.3.1: what the contact said meanwhile was not delivered.
+      if (back && (subscription === 'to' || subscription === 'both'))
+        t.emit(Stanza.make('presence', session.jid, to, { type: 'probe' }))
     }
   }
+}
+
+function tell(t: Transit, { jid }: Session, presence: Element, to: Jid, back: boolean): void {
+  if (back) t.emit(new Stanza('presence', withAttrs(presence, { to: to.bare }), jid, to))
+  else t.emit(Stanza.make('presence', jid, to, { type: 'unavailable' }))
 }
 
 /** XEP-0377 §3: who reports whom and why, never what was written. A reason is a MUST; without one it counts as well. */

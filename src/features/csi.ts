@@ -7,7 +7,7 @@ import { classify } from '../push/classify.ts'
 import type { Feature, NonzaStream, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip, World } from '../routing/transit.ts'
-import { isArchiveResult, isOnlyState } from '../xmpp/message.ts'
+import { isArchiveResult, isForOffline, isOnlyState } from '../xmpp/message.ts'
 import { isSubscriptionType } from '../xmpp/subscription.ts'
 import { child, type Element, elements, firstElement, StoredElement, xml } from '../xmpp/xml.ts'
 
@@ -45,8 +45,11 @@ export const csi: Feature = {
     if ((!session.inactive && !session.hibernating) || flushing.has(session)) return
     const key = keyOf(el)
     if (key !== undefined) return hold(world, session, key, el)
-    // What has waited comes first, so that the order is kept; with nobody there, it may wait on.
-    if (!session.hibernating && !isAnswer(el)) flush(world, session)
+    // What has waited comes first, so that the order is kept (RFC 6120 §10.1).
+    if (isAnswer(el)) return
+    if (!session.hibernating) flush(world, session)
+    // With nobody there, all but the messages of a conversation may wait on.
+    else if (el.name === 'message') flush(world, session, isTalk)
   },
 
   /** §5.1: a session that comes back is active. */
@@ -83,12 +86,15 @@ function hold(world: World, session: Session, key: string, el: Element): Verdict
   return 'stop'
 }
 
-function flush(world: World, session: Session): void {
+/** Writes what waits, or those of it that are meant. */
+function flush(world: World, session: Session, isMeant: (el: Element) => boolean = () => true): void {
   const held = waiting.get(session)
   if (!held) return
-  waiting.delete(session)
+  const due = [...held.els].filter(([, el]) => isMeant(el))
+  for (const [key] of due) held.els.delete(key)
+  if (held.els.size === 0) waiting.delete(session)
   flushing.add(session)
-  for (const el of held.els.values()) world.deliver(session, el)
+  for (const [, el] of due) world.deliver(session, el)
   flushing.delete(session)
 }
 
@@ -104,8 +110,11 @@ function keyOf(el: Element): string | undefined {
   const carbon = elements(el).find(({ attrs }) => attrs.xmlns === CARBONS)
   if (carbon) return carbon.name === 'received' && rings(forwardedIn(carbon)) ? undefined : ''
   if (rings(el)) return undefined
-  return isOnlyState(el) ? `state ${from}` : ''
+  // What its sender wants to be stored (XEP-0334 §4.4) is no passing state.
+  return isOnlyState(el) && !isForOffline(el) ? `state ${from}` : ''
 }
+
+const isTalk = (el: Element): boolean => el.name === 'message' && child(el, 'event', EVENT) === undefined
 
 /** XEP-0163 §3: an item replaces the one of its id. */
 function eventKey(from: string, event: Element): string {

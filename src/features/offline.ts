@@ -2,10 +2,11 @@
  * Offline storage (XEP-0160) with delay stamps (XEP-0203). A stored message goes only when the client has shown that
  * it got it (features/unacked.ts); until then the next page waits.
  */
+import { z } from 'zod'
 import type { Feature, Outcome, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { serverPing } from '../routing/ping.ts'
-import type { Trip } from '../routing/transit.ts'
+import { type Trip, writeBehind } from '../routing/transit.ts'
 import { give } from '../routing/unacked.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Stored } from '../store/messages.ts'
@@ -23,6 +24,8 @@ interface Catch {
 }
 
 const catching = new WeakMap<Session, Catch>()
+
+const SAVED = z.object({ last: z.number(), more: z.boolean() })
 
 /**
  * Sessions bound by XEP-0386: what came before this id they fetch from the archive, also what lands in offline storage
@@ -74,10 +77,21 @@ export const offline: Feature = {
     }
   },
 
-  save: (session) => catching.get(session)?.last,
-  restore(session, last) {
-    // Where more waited, the client's next sign of life finds it.
-    catching.set(session, { last: Number(last), more: true })
+  save: (session) => catching.get(session),
+  restore(session, saved) {
+    const { last, more } = SAVED.parse(saved)
+    // What waits, perhaps only since the start, is found by the client's next sign of life.
+    catching.set(session, { last, more: true })
+    session.catchingUp = more
+  },
+
+  /** What it was given goes where the rest is kept: into the queue of what it can resume. */
+  stopping(t) {
+    for (const session of t.sessions.all()) {
+      if (!session.hibernating) continue
+      for (const el of session.behind) t.world.deliver(session, el)
+      session.behind = []
+    }
   },
 
   missed(t, to): Outcome | void {
@@ -100,11 +114,7 @@ export const offline: Feature = {
     t.store.messages.hold(account, id, stored.toString(), hasBody(el))
     t.storedId = id
     offlineStored.inc({ result: 'stored' })
-    // Who is catching up gets it at the end of what waits.
-    for (const session of t.sessions.of(to.bare)) {
-      if (session.catchingUp && session.takesMessages) t.takers.push(session)
-    }
-    return t.takers.length > 0 ? 'took' : 'held'
+    return 'held'
   },
 }
 
@@ -114,7 +124,13 @@ function clearArchived(t: Trip, account: Account, before: number): void {
 
 function goOn(t: Trip, session: Session): void {
   const state = catching.get(session)
-  if (state?.more && session.unacked.size === 0) writePage(t, session, state)
+  if (state?.more && !owesPage(session)) writePage(t, session, state)
+}
+
+/** Whether it was given offline messages that it has not shown to have; what came by itself keeps no page back. */
+function owesPage({ unacked }: Session): boolean {
+  for (const { given } of unacked.values()) if (!given.live) return true
+  return false
 }
 
 function start(t: Trip, session: Session): void {
@@ -141,7 +157,11 @@ function writePage(t: Trip, session: Session, state: Catch): void {
   state.last = page.at(-1)?.id ?? last
   state.more = page.length > 0 && t.store.messages.waiting(session.account, state.last, 1).length > 0
   session.catchingUp = state.more
-  if (page.length === 0) return
+  if (page.length > 0) writeRows(t, session, page)
+  if (!state.more && session.takesMessages) writeBehind(t, session)
+}
+
+function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {
   for (const { id, xml: text } of page) {
     const el = new StoredElement('message', text)
     give(t, session, {

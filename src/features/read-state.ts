@@ -3,9 +3,11 @@
  * own answer. What was read on one device is not rung for on another, and lowers the number on all of them.
  */
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { read, readAll, resumeReading, takeBack } from '../routing/read.ts'
+import { notifyRule } from '../routing/notify-rule.ts'
+import { mute, read, readAll, resumeReading, takeBack } from '../routing/read.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
+import type { Account } from '../store/accounts.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { hasBody, retractedId } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
@@ -41,9 +43,11 @@ export const readState: Feature = {
     if (account) takeBack(t, account, el, from)
   },
 
-  /** XEP-0490: the item's id is the chat, its payload how far it was read. */
+  /** Of XEP-0402 and XEP-0490 the item's id is the chat; of the latter its payload is how far it was read. */
   published(t, owner, { node, item }) {
-    if (node !== NS.displayed || !item) return
+    if (!item) return
+    if (node === NS.bookmarks) return muted(t, owner, item.id)
+    if (node !== NS.displayed) return
     const mark = child(item.payload, 'stanza-id', NS.stanzaId)
     const upTo = Number(mark?.attrs.id)
     const peer = chatOf(item.id)
@@ -58,6 +62,12 @@ function arrived(t: Trip, session: Session): void {
   const { account } = session
   if (session.inactive || t.store.unread.settings(account.id).marks) return
   readAll(t, account)
+}
+
+/** XEP-0492: once a chat is muted, what came before does not count either. */
+function muted(t: Trip, owner: Account, id: string): void {
+  const peer = chatOf(id)
+  if (peer && notifyRule(t.store, owner, peer) === 'never') mute(t, owner, peer)
 }
 
 function chatOf(id: string): string | undefined {

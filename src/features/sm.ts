@@ -104,6 +104,11 @@ export const sm: Feature = {
     for (const { session, queue, id, until } of load(t)) {
       queues.set(session, queue)
       queue.counting = true
+      // Its time went by while nobody was here: its contacts hear of the end now.
+      if (until <= t.now) {
+        t.after(() => t.world.end(session))
+        continue
+      }
       knownTo(t.world).sessions.set(id, session)
       hibernate(t.world, session, queue, until)
     }

@@ -1,5 +1,6 @@
 /** Why pushes went or did not, as the API, the command line and the web admin show it. */
 import { findings } from '../push/findings.ts'
+import { restsFor } from '../push/rests.ts'
 import { inWords } from '../push/words.ts'
 import type { Account } from '../store/accounts.ts'
 import type { VerdictRow, WaitingRow } from '../store/push-reports.ts'
@@ -50,7 +51,7 @@ function explanation(
       awake: [...deps.world.sessions.of(account.jid)]
         .filter(({ available, hibernating, suspect }) => available && !hibernating && !suspect)
         .map(({ jid, outlet }) => `${jid.resource} (${outlet.kind})`),
-      paused: pausedLanes(deps),
+      paused: restsFor(account.jid, deps.push?.lanes() ?? []),
       waiting: waiting.filter(({ state }) => state !== 'dead').length,
       message: message !== undefined,
       verdicts: message === undefined ? verdicts : verdicts.toReversed(),
@@ -66,11 +67,6 @@ function targetOf({ world }: HttpDeps): 'off' | 'simulator' | 'apple' {
   if (simulator) return 'simulator'
   return apps.length === 0 ? 'off' : 'apple'
 }
-
-const pausedLanes = (deps: HttpDeps): { lane: string; reason: string }[] =>
-  (deps.push?.lanes() ?? []).flatMap(({ lane, paused }) =>
-    paused === null ? [] : [{ lane, reason: paused }],
-  )
 
 /** Of a token only its end is shown. */
 export const verdictView = ({ at, device, token, message, verdict, rule, reason }: VerdictRow) => ({

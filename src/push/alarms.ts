@@ -3,6 +3,7 @@ import { getLogger } from '../log.ts'
 import type { AppState } from './apns.ts'
 import type { LaneState } from './lane.ts'
 import { offBy } from './probe.ts'
+import { rests } from './rests.ts'
 import { reasonInWords } from './words.ts'
 
 const log = getLogger('push')
@@ -37,12 +38,12 @@ export function alarmsOf(facts: AlarmFacts): Alarm[] {
   const age = oldest === undefined ? 0 : now - oldest
   if (age > facts.alarmAfter)
     found.push({ name: 'outbox-age', text: `A push waits since ${minutes(age)}: see belfry push queue.` })
-  for (const { lane, paused } of lanes) {
-    if (paused === null || paused === 'retry') continue
+  for (const { name, lane, reason } of rests(lanes)) {
+    if (reason === 'retry') continue
     // A bad clock is why Apple refuses good keys, so it is named where keys are refused.
-    const clock = paused.endsWith('ProviderToken') ? offBy(clockOffset) : ''
-    const text = `Push rests at ${lane}: ${paused}, ${reasonInWords(paused)}${clock}.`
-    found.push({ name: `paused ${lane}`, text })
+    const clock = reason.endsWith('ProviderToken') ? offBy(clockOffset) : ''
+    const text = `Push rests at ${lane}: ${reason}, ${reasonInWords(reason)}${clock}.`
+    found.push({ name: `paused ${name}`, text })
   }
   for (const { topic, environment, expires } of apps) {
     if (expires === undefined || expires - now > facts.certificateAlarm) continue

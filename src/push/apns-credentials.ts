@@ -75,8 +75,8 @@ function credential(files: AppFiles): Credential {
   }
   if (files.p12_file !== undefined) {
     const file = files.p12_file
-    const passphrase =
-      files.p12_password_file === undefined ? '' : read(topic, files.p12_password_file).replace(/\r?\n$/, '')
+    const passwordFile = files.p12_password_file
+    const passphrase = explain(topic, passwordFile ?? '', () => readPassphrase(passwordFile))
     const tls = { pfx: explain(topic, file, () => readFileSync(file)), passphrase }
     explain(topic, file, () => createSecureContext(tls))
     return packed(topic, tls, file)
@@ -85,6 +85,10 @@ function credential(files: AppFiles): Credential {
     `push app ${topic}: no key (team_id, key_id, key_file) and no certificate is configured`,
   )
 }
+
+/** One newline at the end belongs to the editor; without a file there is no password. */
+export const readPassphrase = (file: string | undefined): string =>
+  file === undefined ? '' : readFileSync(file, 'utf8').replace(/\r?\n$/, '')
 
 /** A certificate whose end is found out in a moment. */
 function packed(topic: string, tls: { pfx: Buffer; passphrase: string }, name: string): Credential {

@@ -28,6 +28,8 @@ export interface Verdict {
   readonly bug?: boolean
   /** Surely not processed: does not count as an attempt. */
   readonly untouched?: boolean
+  /** Where no answer came: what stood in the way, such as the proxy's refusal. For people. */
+  readonly detail?: string | undefined
 }
 
 export interface ApnsOptions {
@@ -131,6 +133,7 @@ export class ApnsSender {
         reason: untouched ? 'NoConnection' : 'NoAnswer',
         apnsId,
         untouched,
+        detail: error.cause instanceof Error ? error.cause.message : undefined,
       }
     }
   }

@@ -7,17 +7,20 @@ import { getLogger } from '../log.ts'
 import { pushQueue, pushUnderWay } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Job, Push } from '../store/push.ts'
+import type { Unread } from '../store/unread.ts'
 import { Afterthoughts } from './afterthoughts.ts'
 import { type Answer, recordAnswer } from './answer.ts'
 import { Crowd } from './crowd.ts'
 import { Lane, type LaneState } from './lane.ts'
 import { backoff, type Provider, type Result } from './provider.ts'
+import { renew } from './renew.ts'
 import { tally } from './tally.ts'
 
 const log = getLogger('push')
 
 export interface DispatcherOptions {
   readonly push: Push
+  readonly unread: Pick<Unread, 'count' | 'told'>
   /** The door to the turn: settles after the commit of what `f` wrote. */
   readonly run: <T>(f: () => T) => Promise<T>
   /** Absent: no app is configured, and rows for devices are dropped with that reason. */
@@ -36,7 +39,7 @@ const PAUSE_CAP_MS = 15 * 60_000
 const PAGE = 500
 /** Answers written in one trip, so that none holds the loop for long. */
 const BATCH = 100
-/** A row that waited longer than this looks its device up again before it is sent. */
+/** A row that waited longer than this is looked up again before it is sent. */
 const STALE_MS = 1_000
 /** Pause before answers that could not be recorded are recorded again. */
 const RECORD_AGAIN_MS = 1_000
@@ -258,13 +261,9 @@ export class Dispatcher {
     if (this.#afterthoughts.meet(job.id)) return { is: 'drop', reason: 'Withdrawn' }
     if (job.expiresAt <= now) return { is: 'drop', reason: 'Expired' }
     if (!job.device) return undefined
-    if (now - job.createdAt > STALE_MS || job.attempts > 0) {
-      const { id, token } = job.device
-      const fresh = this.#options.push.devices.of(job.accountId ?? 0).find((device) => device.id === id)
-      // A token that was registered anew is another row.
-      if (fresh?.token !== token) return { is: 'drop', reason: 'DeviceGone' }
-      job.device = fresh
-    }
+    const { push, unread } = this.#options
+    if ((now - job.createdAt > STALE_MS || job.attempts > 0) && !renew(job, push.devices, unread))
+      return { is: 'drop', reason: 'DeviceGone' }
     const until = this.#deviceUntil.get(job.device.id) ?? 0
     return until > now
       ? { is: 'retry', reason: 'TooManyRequests', afterMs: until - now, untouched: true, whole: true }

@@ -43,7 +43,7 @@ export async function probeApps(sender: Sender | undefined, tools: Tools): Promi
 async function probe(sender: Sender, app: AppState, { clock, random }: Tools): Promise<ProbeResult> {
   const { topic, environment, signIn, expires } = app
   const started = clock.monotonic()
-  const { status, reason } = await sender.send({
+  const { status, reason, detail } = await sender.send({
     topic,
     environment,
     token: NOBODY,
@@ -62,17 +62,21 @@ async function probe(sender: Sender, app: AppState, { clock, random }: Tools): P
     result: good ? 'ok' : 'failed',
     status: status || null,
     reason: reason ?? null,
-    meaning: good ? 'key, team and topic are accepted' : meaning(status, reason) + offBy(offset),
+    meaning: good ? 'key, team and topic are accepted' : meaning(status, reason, detail) + offBy(offset),
     ms: Math.round(clock.monotonic() - started),
     certificate_ends: expires === undefined ? null : new Date(expires).toISOString(),
     clock_offset_seconds: offset === undefined ? null : Math.round(offset / 1000),
   }
 }
 
-function meaning(status: number, reason: string | undefined): string {
-  if (reason !== undefined) return reasonInWords(reason)
+function meaning(status: number, reason: string | undefined, detail: string | undefined): string {
+  if (reason !== undefined) return withDetail(reasonInWords(reason), detail)
   return status === 200 ? 'a token that is none was accepted: this is not Apple' : `status ${status}`
 }
+
+/** The provider's word, or why there is none. */
+export const withDetail = (what: string, detail: string | undefined): string =>
+  detail === undefined ? what : `${what}: ${detail}`
 
 /** Named beside a failure only: it is the usual reason why a good key is refused. */
 export function offBy(offset: number | undefined): string {

@@ -10,7 +10,7 @@ import { ApnsProvider } from './apns-provider.ts'
 import type { TokenStore } from './apns-token.ts'
 import type { TransportTimes } from './apns-transport.ts'
 import { countConnection } from './connections.ts'
-import { Dispatcher } from './dispatcher.ts'
+import { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 import type { AppStyle } from './payload.ts'
 import { Webhook } from './webhook.ts'
 
@@ -18,6 +18,7 @@ const log = getLogger('push')
 
 export interface PushServiceOptions {
   readonly push: Push
+  readonly unread: DispatcherOptions['unread']
   readonly run: <T>(f: () => T) => Promise<T>
   readonly clock: Clock
   readonly random: Random
@@ -87,6 +88,7 @@ export class PushService {
     const webhook = makeWebhook(options)
     this.dispatcher = new Dispatcher({
       push,
+      unread: options.unread,
       run,
       apns,
       webhook,

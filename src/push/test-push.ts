@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../store/clock.ts'
 import type { Device } from '../store/devices.ts'
 import type { ApnsSender } from './apns.ts'
+import { withDetail } from './probe.ts'
 
 export interface TestResult {
   readonly device: string
@@ -61,7 +62,7 @@ export async function testPush(
       ...base,
       result: accepted ? 'sent' : 'failed',
       status: verdict.status || null,
-      reason: verdict.reason ?? (accepted ? null : verdict.outcome),
+      reason: accepted ? null : withDetail(verdict.reason ?? verdict.outcome, verdict.detail),
       sent_through: sender.lane(topic, environment),
       ms: Math.round(clock.monotonic() - started),
       outcome: verdict.outcome,

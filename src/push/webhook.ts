@@ -59,6 +59,11 @@ export class Webhook implements Provider {
     return job.account
   }
 
+  /** One address for all: where it may not be reached, that is tried and said once. */
+  group(): string {
+    return this.#url.host
+  }
+
   async send(job: Job): Promise<Result> {
     const abort = new AbortController()
     const cancel = this.#options.clock.after(this.#options.timeoutMs, () => abort.abort())
@@ -68,7 +73,8 @@ export class Webhook implements Provider {
     try {
       return await exchange
     } catch (error) {
-      if (error instanceof ForbiddenAddress) return { is: 'pause', reason: 'PrivateAddress', operator: true }
+      if (error instanceof ForbiddenAddress)
+        return { is: 'pause', reason: 'PrivateAddress', operator: true, shared: true }
       return { is: 'retry', reason: abort.signal.aborted ? 'NoAnswer' : 'NoConnection' }
     } finally {
       cancel()

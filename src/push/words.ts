@@ -42,6 +42,7 @@ const REASONS: Readonly<Record<string, string>> = {
   AppNotConfigured: 'no [[push.apps]] has this topic and environment',
   NoConnection: 'the provider cannot be reached',
   NoAnswer: 'the provider did not answer in time',
+  retry: 'the last try failed, and the next one has its time',
   PrivateAddress: 'the webhook’s address belongs to a private network; see [webhook] allow_private',
   InvalidProviderToken:
     'Apple refuses the key: compare team_id, key_id and key_file, and this machine’s clock',

@@ -1,7 +1,6 @@
 /** Delivery to a local account (RFC 6121 §8.5): which sessions get a stanza, and what if none does. */
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { isForOffline } from '../xmpp/message.ts'
 import type { Outcome } from './feature.ts'
 import type { Session } from './session.ts'
 import type { Transit } from './transit.ts'
@@ -12,7 +11,7 @@ export function deliverMessage(t: Transit, to: Jid): Outcome {
   if (to.isFull) {
     const session = t.sessions.find(to)
     // §8.5.3.1: an exact match gets it, whatever the type.
-    if (session) return give(t, session) ? 'took' : 'none'
+    if (session) return give(t, session)
     // §8.5.3.2.1: a chat falls back to the bare JID, nothing else does.
     if (type === 'headline' || type === 'error') return 'none'
     if (type !== 'chat') throw new StanzaError('service-unavailable')
@@ -20,22 +19,13 @@ export function deliverMessage(t: Transit, to: Jid): Outcome {
   if (type === 'groupchat') throw new StanzaError('service-unavailable')
   if (type === 'error') return 'none'
   let outcome: Outcome = 'none'
-  let behind = false
-  for (const session of t.sessions.of(to.bare)) {
-    if (!session.takesMessages) continue
-    if (give(t, session)) outcome = 'took'
-    else behind = true
-  }
-  // Stored even if others have it: the one that catches up finds it at the end of what waits.
-  return behind ? 'none' : outcome
+  for (const session of t.sessions.of(to.bare)) if (session.takesMessages) outcome = give(t, session)
+  return outcome
 }
 
-/** Writes it, unless the session is still catching up and storage can keep it: then it comes after what waits. */
-function give(t: Transit, session: Session): boolean {
-  const { el } = t.stanza
-  if (session.catchingUp && isForOffline(el)) return false
-  t.deliver(session, el)
-  return true
+function give(t: Transit, session: Session): Outcome {
+  t.deliver(session, t.stanza.el)
+  return 'took'
 }
 
 /** Writes presence to every available session, or to the one that is named (§8.5.2.1.2, §8.5.3.1). */

@@ -11,9 +11,18 @@ const BADGE_WAIT_MS = 2_000
 
 /** A chat was read up to a message. Within a trip. */
 export function read(t: Trip, account: Account, peer: string, upTo: number): void {
+  settle(t, account, peer, upTo, 'read-elsewhere')
+}
+
+/** What is unread in a chat does not count any longer. Within a trip. */
+export function mute(t: Trip, account: Account, peer: string): void {
+  settle(t, account, peer, Number.MAX_SAFE_INTEGER, 'muted')
+}
+
+function settle(t: Trip, account: Account, peer: string, upTo: number, rule: string): void {
   if (t.store.unread.read(account.id, peer, upTo) === 0) return
   tidySoon(t, account.id)
-  withdraw(t, account, peer, upTo, 'read-elsewhere')
+  withdraw(t, account, peer, upTo, rule)
   lower(t, account)
 }
 

@@ -24,8 +24,10 @@ export class Session {
   priority = 0
   /** Has asked for the roster, so it gets pushes (RFC 6121 §2.1.6 "interested resource"). */
   interested = false
-  /** Offline messages are still being written to it: bare-JID messages wait behind them. */
+  /** Offline messages are still being written to it. */
   catchingUp = false
+  /** What it was given meanwhile, and is written behind them. */
+  behind: readonly Element[] = []
   closed = false
   /** The client said goodbye by closing its stream. */
   orderly = false

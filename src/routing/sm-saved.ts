@@ -14,7 +14,7 @@ export interface Loaded {
   readonly id: string
   readonly session: Session
   readonly queue: SmQueue
-  /** When it can no longer be resumed, ms since the epoch. */
+  /** When it can no longer be resumed, ms since the epoch; one that is over by then still has to be ended. */
   readonly until: number
 }
 
@@ -55,7 +55,8 @@ export function load(t: Trip): Loaded[] {
   const saved = t.store.sm.sessions()
   for (const row of saved) {
     const account = t.store.accounts.byId(row.accountId)
-    if (!account || account.disabled || row.until <= t.now) continue
+    if (!account) continue
+    const isOver = account.disabled || row.until <= t.now
     const jid = Jid.parse(account.jid).withResource(row.resource)
     const session = new Session(jid, account, NOWHERE, row.since)
     new Hibernation(session, '', (ended) => t.world.end(ended))
@@ -63,7 +64,8 @@ export function load(t: Trip): Loaded[] {
     const queue = new SmQueue({ id: row.id, max: row.max, base: 0, acked: row.acked })
     session.acknowledges = true
     session.resumable = true
-    for (const stanza of t.store.sm.stanzas(row.id)) {
+    // What one that is over leaves behind is found in flight, as after a crash.
+    for (const stanza of isOver ? [] : t.store.sm.stanzas(row.id)) {
       const given = givenAgain(t, account, stanza, shared)
       // What cannot be read any more still has its place in the count.
       const el = given?.el ?? readStored('message', stanza.xml)
@@ -77,7 +79,7 @@ export function load(t: Trip): Loaded[] {
     session.agent = state[AGENT]
     t.world.restore(session, state)
     t.sessions.add(session)
-    loaded.push({ id: row.id, session, queue, until: row.until })
+    loaded.push({ id: row.id, session, queue, until: isOver ? 0 : row.until })
   }
   if (saved.length > 0) t.store.sm.forget()
   return loaded

@@ -8,6 +8,7 @@ import type { Photo } from '../xmpp/avatar.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { FormValues } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import { isForOffline } from '../xmpp/message.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
 import type { Given, Guest, Outcome } from './outcome.ts'
@@ -210,6 +211,20 @@ export class Trip {
 
 export type Sender = Session['account'] | 'server'
 
+/** Writes what waited for the end of the offline messages. Within a trip. */
+export function writeBehind(t: Trip, session: Session): void {
+  const { behind } = session
+  if (behind.length === 0) return
+  setBehind(t, session, [])
+  for (const el of behind) t.write(session, el)
+}
+
+function setBehind(t: Trip, session: Session, els: readonly Element[]): void {
+  const { behind } = session
+  t.undo(() => (session.behind = behind))
+  session.behind = els
+}
+
 export class Transit extends Trip {
   /** Where the stanza ended, per local account. */
   outcome: Outcome = 'none'
@@ -242,11 +257,14 @@ export class Transit extends Trip {
     else super.emit(stanza)
   }
 
-  /** Writes the message itself, not something about it. */
+  /** Writes the message itself, not something about it; behind the offline messages, where it can be kept so long. */
   deliver(session: Session, el: Element): void {
     this.takers.push(session)
     this.world.queued(this, session, el)
-    this.write(session, el)
+    if (!session.catchingUp || !isForOffline(el)) return this.write(session, el)
+    setBehind(this, session, [...session.behind, el])
+    // More does not wait: it comes before the rest of the box, and the limits of what is written hold.
+    if (session.behind.length > this.config.limits.offline_page) writeBehind(this, session)
   }
 
   /** Answers the IQ with a result. */

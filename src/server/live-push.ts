@@ -16,6 +16,7 @@ import type { AppState } from '../push/apns.ts'
 import { startCensus } from '../push/census.ts'
 import type { LaneState } from '../push/lane.ts'
 import { probeApps, type ProbeResult } from '../push/probe.ts'
+import { rests } from '../push/rests.ts'
 import type { PushService, PushServiceOptions } from '../push/service.ts'
 import { testPush, type TestResult } from '../push/test-push.ts'
 import type { Account } from '../store/accounts.ts'
@@ -26,7 +27,9 @@ const log = getLogger('push')
 /** Pushes under way get this long at a stop; the rest is in the outbox and goes out at the next start. */
 const DRAIN_MS = 5_000
 
-type Parts = Pick<PushServiceOptions, 'push' | 'run' | 'clock' | 'random'> & { readonly reports: PushReports }
+type Parts = Pick<PushServiceOptions, 'push' | 'unread' | 'run' | 'clock' | 'random'> & {
+  readonly reports: PushReports
+}
 
 export class LivePush {
   readonly #parts: Parts
@@ -141,7 +144,7 @@ export class LivePush {
   describe({ push }: Config): string {
     const dispatcher = this.#service?.dispatcher
     const waiting = dispatcher && dispatcher.size > 0 ? [`${dispatcher.size} waiting`] : []
-    const paused = (dispatcher?.paused() ?? []).map(({ lane, reason }) => `${lane} paused: ${reason}`)
+    const paused = rests(this.lanes()).map(({ lane, reason }) => `${lane} paused: ${reason}`)
     return [targetOf(push), ...waiting, ...paused].join('; ')
   }
 }

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { banner } from '../../src/cli/serve.ts'
+import { defaults } from '../../src/config.ts'
 import { renderUnit } from '../../src/cli/systemd.ts'
 import { printable } from '../../src/cli/output.ts'
 import { stripNewline } from '../../src/cli/password.ts'
@@ -250,6 +252,13 @@ async function readUntil(stream: ReadableStream<Uint8Array>, pattern: RegExp): P
   }
   return text
 }
+
+test('what is printed at the start shows no password of an address', () => {
+  const url = 'https://me:s3cret@www.bix.org/chat-events?token=t0ken'
+  const config = defaults()
+  const text = banner({ ...config, webhook: { ...config.webhook, url } }, [])
+  expect(text).toContain('webhook https://www.bix.org/chat-events\n')
+})
 
 test('exactly one newline belongs to the editor', () => {
   expect(['a', 'a\n', 'a\r\n', 'a\n\n', ' a '].map(stripNewline)).toEqual(['a', 'a', 'a', 'a\n', ' a '])

@@ -42,6 +42,17 @@ describe('values', () => {
     ['', undefined],
   ])('the duration %p', (text, ms) => expect(parseDuration(text)).toBe(ms))
 
+  test('an address with a password', () => {
+    const proxy = (address: string) => `[push]\nproxy = "${address}"`
+    expect(accepted(proxy('http://me:100%25@proxy:3128')).push.proxy).toBe('http://me:100%25@proxy:3128')
+    expect(refused(proxy('http://me:100%@proxy:3128'))).toEqual([
+      '2:9 "proxy": in user:password@ each % is written as %25',
+    ])
+    expect(refused(proxy('proxy:3128'))).toEqual([
+      '2:9 "proxy": "proxy:3128" is not an http or https address',
+    ])
+  })
+
   test('the archive’s age, for all hosts and for one', () => {
     const one = (text: string) => `hosts = ["a.org"]\n[archive]\nkeep = "90d"\n[[archive.hosts]]\n${text}`
     expect(accepted(one('name = "A.org"\nkeep = "forever"')).archive).toMatchObject({

@@ -101,6 +101,16 @@ test('XEP-0398 §7: an avatar that is not for everyone does not enter the vCard'
   expect(await photoOf(juliet)).toBe(rose.base64)
 })
 
+test('XEP-0084 §3.5: what everyone saw before it was for contacts alone goes when it is switched off', async () => {
+  using p = play()
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  await shows(juliet, rose)
+  for (const node of [DATA, METADATA])
+    await juliet.asks('set', configuration(node, { access_model: 'presence' }))
+  await publishes(juliet, METADATA, metadata('off', ''))
+  expect(await photoOf(juliet)).toBeUndefined()
+})
+
 test('XEP-0084 §3.5: an avatar that is switched off, retracted or deleted leaves the vCard too', async () => {
   using p = play()
   const juliet = await p.bound('juliet@bix.org/balcony')

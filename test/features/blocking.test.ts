@@ -91,6 +91,22 @@ test('XEP-0191 §3.3: after unblocking the presence comes back', async () => {
   await romeo.receives(`<presence from='juliet@bix.org/balcony' to='romeo@bix.org'/>`)
 })
 
+test('RFC 6121 §4.3.1: after unblocking a contact, each client sees it again', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  await juliet.asks('set', block('romeo@bix.org'))
+  romeo.sends('<presence><status>banished</status></presence>')
+  await romeo.settles()
+  const desk = await p.online('juliet@bix.org/desk')
+  await juliet.receives(`<presence from='${desk.jid}' to='${juliet.jid}'/>`)
+  for (const one of [juliet, desk]) await one.hearsNothing()
+  await juliet.asks('set', unblock('romeo@bix.org'))
+  for (const one of [juliet, desk])
+    await one.receives(
+      `<presence from='romeo@bix.org/orchard' to='${one.jid}'><status>banished</status></presence>`,
+    )
+})
+
 test('XEP-0191 §3.3: who is blocked by another entry as well stays so, and hears nothing', async () => {
   using p = play()
   const { romeo, juliet } = await friends(p)

@@ -160,6 +160,19 @@ describe('in the background', () => {
     expect(bodies).toEqual(Array.from({ length: 130 }, (_, i) => String(i)))
   })
 
+  test('XEP-0334 §4, XEP-0352 §5: a state that its sender wants to be stored gives way to no newer one', async () => {
+    using p = play()
+    const { romeo, juliet } = await stage(p)
+    const state = (name: string) => `<${name} xmlns='http://jabber.org/protocol/chatstates'/>`
+    romeo.sends(`<message ${to} id='1'>${state('gone')}<store xmlns='urn:xmpp:hints'/></message>`)
+    romeo.sends(`<message ${to} id='2'>${state('composing')}</message>`)
+    romeo.sends(`<message ${to} id='3'>${state('paused')}</message>`)
+    await romeo.settles()
+    juliet.sends(`<active xmlns='${CSI}'/>`)
+    await juliet.settles()
+    expect(juliet.heard.map(({ attrs }) => attrs.id)).toEqual(['1', '3'])
+  })
+
   test('XEP-0352 §5, XEP-0313 §4.2: history that is asked for comes before its end, and wakes nothing', async () => {
     using p = play()
     const { romeo, juliet } = await stage(p)
@@ -224,4 +237,30 @@ test('XEP-0352 §5.1: a resumed session is active, and gets what waited while it
   romeo.sends('<presence><show>xa</show></presence>')
   await romeo.settles()
   expect(shows(back)).toEqual(['dnd', 'xa'])
+})
+
+test('RFC 6120 §10.1: a conversation that goes on while a session is away keeps its order', async () => {
+  using p = play()
+  const { romeo, juliet } = await stage(p)
+  const desk = await p.online('juliet@bix.org/desk')
+  await juliet.asks('set', `<enable xmlns='urn:xmpp:carbons:2'/>`)
+  juliet.sends(`<enable xmlns='${SM}' resume='true'/>`)
+  await juliet.settles()
+  const { id } = juliet.heard.find(({ name }) => name === 'enabled')?.attrs ?? {}
+  juliet.transport.destroy()
+  const says = async (one: Actor, xml: string) => {
+    one.sends(xml)
+    await one.settles()
+  }
+  await says(romeo, '<presence><show>dnd</show></presence>')
+  await says(romeo, `<message ${to} id='1'><body>Shall I hear more?</body></message>`)
+  await says(desk, `<message to='romeo@bix.org' type='chat' id='2'><body>'Tis but thy name</body></message>`)
+  await says(romeo, `<message ${to} id='3'><body>I take thee at thy word</body></message>`)
+  const back = await p.returns('juliet@bix.org')
+  back.sends(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+  await back.settles()
+  const told = back.heard.map((el) => /id="(\d)"/.exec(el.toString())?.[1] ?? el.name)
+  // What the contacts show may wait: the desk's is the other one.
+  const all = ['1', '2', '3', 'presence', 'presence']
+  expect(told.filter((one) => all.includes(one))).toEqual(all)
 })

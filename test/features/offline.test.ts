@@ -274,6 +274,38 @@ describe('order is kept behind a full box', () => {
     expect(bodies(balcony).filter((body) => body === 'last')).toHaveLength(1)
   })
 
+  test.each([[true], [false]])(
+    'it is one message for all of them (the other acknowledges: %p)',
+    async (acks) => {
+      using p = play({ toml: '[limits]\nrates = false\noffline_page = 1' })
+      const romeo = await fill(p, 3)
+      const balcony = await p.bound('juliet@bix.org/balcony')
+      balcony.sends('<presence/>')
+      const garden = await p.bound('juliet@bix.org/garden')
+      if (acks) garden.sends(`<enable xmlns='urn:xmpp:sm:3'/>`)
+      garden.sends('<presence/>')
+      for (let i = 1; i < 6; i++) {
+        await garden.settles()
+        // Answers to the fences count as well.
+        const h = i + garden.heard.filter(({ name }) => name === 'message' || name === 'presence').length
+        if (acks) garden.sends(`<a xmlns='urn:xmpp:sm:3' h='${h}'/>`)
+      }
+      expect(bodies(garden)).toEqual(['0', '1', '2'])
+      romeo.sends(CHAT('last'))
+      await romeo.hearsNothing()
+      await garden.settles()
+      garden.sends('<presence><show>away</show></presence>')
+      await garden.settles()
+      expect(bodies(garden)).toEqual(['0', '1', '2', 'last'])
+      garden.transport.destroy()
+      for (let i = 0; i < 4; i++) await balcony.settles()
+      expect(bodies(balcony).filter((body) => body === 'last')).toEqual(['last'])
+      balcony.sends('</stream:stream>')
+      await romeo.settles()
+      expect(waiting(p)).toBe(0)
+    },
+  )
+
   test('a page ends at 128 KB, and one message is always written', async () => {
     using p = play()
     const romeo = await p.online('romeo@bix.org/orchard')

@@ -6,8 +6,10 @@ import {
   type Cast,
   cast,
   chat,
+  count,
   deskInUse,
   kinds,
+  passes,
   PUSH,
   RATES,
   rung,
@@ -317,6 +319,22 @@ describe('what a person wants', () => {
     const nurse = await p.online('nurse@bix.org/home')
     await says(nurse, chat('heard'))
     expect(rung(p)).toMatchObject([{ kind: 'body', badge: 1 }])
+  })
+
+  test('a chat that is muted later counts no longer', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const nurse = await p.online('nurse@bix.org/home')
+    await says(romeo, chat('one'))
+    await says(nurse, chat('two'))
+    const desk = await p.bound('juliet@bix.org/desk')
+    await desk.asks('set', bookmark('on-mention'))
+    await passes(p, 2_000)
+    expect(count(p)).toBe(2)
+    await desk.asks('set', bookmark('never'))
+    await passes(p, 2_000)
+    expect(rung(p).slice(2)).toEqual([{ kind: 'badge', badge: 1, messageId: 'badge' }])
+    expect(verdicts(p)).toContain('withdrawn muted')
   })
 
   test('quiet hours: nothing rings, and the number grows on', async () => {

@@ -171,6 +171,69 @@ describe('after an orderly restart', () => {
     )
   })
 
+  test('what comes for a client amid its pages comes behind them', async () => {
+    let id = ''
+    let h = 0
+    await restarted(
+      async (p) => {
+        await p.account('juliet@bix.org')
+        const romeo = await p.online('romeo@bix.org/orchard')
+        for (let i = 0; i < 150; i++) romeo.sends(chat(String(i)))
+        await romeo.settles()
+        const juliet = await p.bound('juliet@bix.org/phone')
+        id = (await granted(juliet)).id
+        juliet.sends('<presence/>')
+        await juliet.settles()
+        h = juliet.heard.filter(({ name }) => name !== 'r').length + 1
+      },
+      async (p) => {
+        const romeo = await p.online('romeo@bix.org/orchard')
+        romeo.sends(chat('150'))
+        await romeo.settles()
+        const juliet = await resumes(p, 'juliet@bix.org', id, String(h))
+        await juliet.settles()
+        await juliet.settles()
+        expect(bodies(juliet)).toEqual(Array.from({ length: 51 }, (_, i) => String(i + 100)))
+      },
+    )
+  })
+
+  test('XEP-0198 §5, RFC 6121 §4.5: of a session that ends while the server is away its contacts hear', async () => {
+    let romeos = ''
+    let juliets = ''
+    await restarted(
+      async (p) => {
+        const romeo = await p.online('romeo@bix.org/orchard')
+        const juliet = await p.online('juliet@bix.org/balcony')
+        await befriend(romeo, juliet)
+        romeos = (await granted(romeo)).id
+        juliet.sends(`<enable xmlns='${SM}' resume='true' max='60'/>`)
+        juliets = (await juliet.next()).attrs.id ?? ''
+        romeo.sends(chat('art thou there?'))
+        await romeo.settles()
+        await juliet.settles()
+      },
+      async (p) => {
+        await settle(p)
+        expect(p.world.sessions.countOf('juliet@bix.org')).toBe(0)
+        expect(p.store.messages.totalOffline()).toBe(1)
+        const romeo = await resumes(p, 'romeo@bix.org', romeos)
+        await romeo.settles()
+        const told = romeo.heard.filter(({ name }) => name === 'presence')
+        expect(told.map(({ attrs: { from, type } }) => ({ from, type }))).toEqual([
+          { from: 'juliet@bix.org/balcony', type: 'unavailable' },
+        ])
+        const juliet = await p.returns('juliet@bix.org')
+        juliet.sends(`<resume xmlns='${SM}' previd='${juliets}' h='0'/>`)
+        await juliet.receives(
+          `<failed xmlns='${SM}' h='1'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>`,
+        )
+      },
+      '',
+      120_000,
+    )
+  })
+
   test('the session of an account that is disabled meanwhile is not there', async () => {
     await restarted(
       async (p) => {
@@ -185,8 +248,8 @@ describe('after an orderly restart', () => {
         p.store.db.raw.run('UPDATE accounts SET disabled = 1 WHERE jid = ?', ['juliet@bix.org'])
       },
       async (p) => {
-        expect(p.world.sessions.countOf('juliet@bix.org')).toBe(0)
         await settle(p)
+        expect(p.world.sessions.countOf('juliet@bix.org')).toBe(0)
         expect(p.store.messages.totalOffline()).toBe(1)
       },
     )

@@ -46,6 +46,17 @@ describe('alarms', () => {
     expect(texts({ lanes: [lane('BadTopic')], clockOffset: 7_200_000 })[0]).not.toContain('7200')
   })
 
+  test('the webhook is one, however many accounts wait for it', () => {
+    const to = (name: string) => ({ ...lane('PrivateAddress'), lane: `webhook ${name}@bix.org` })
+    const alarms = (lanes: AlarmFacts['lanes']) => alarmsOf({ ...calm, lanes })
+    const two = alarms([to('juliet'), lane('BadTopic'), to('romeo')])
+    expect(two.map(({ name }) => name)).toEqual(['paused webhook', 'paused T/K'])
+    expect(two[0]?.text).toContain('Push rests at webhook for 2 accounts: PrivateAddress')
+    const [one] = alarms([to('juliet')])
+    expect(one?.name).toBe('paused webhook')
+    expect(one?.text).toContain('Push rests at webhook juliet@bix.org: PrivateAddress')
+  })
+
   test('a certificate that ends, and one that has ended', () => {
     expect(texts({ apps: [app(NOW + 3 * DAY)] })[0]).toContain('ends in 3 days')
     expect(texts({ apps: [app(NOW - DAY)] })[0]).toContain('has ended')

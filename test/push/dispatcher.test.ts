@@ -62,6 +62,7 @@ function run<T>(f: () => T): Promise<T> {
 function dispatcher(options: Partial<DispatcherOptions> = {}): Dispatcher {
   const made = new Dispatcher({
     push: store.push,
+    unread: store.unread,
     run,
     clock: systemClock,
     random: systemRandom,
@@ -91,9 +92,13 @@ const device = (n: number, more: Partial<Registration> = {}): Promise<Device> =>
     ),
   )
 
-function queue(to: Device | undefined, messageId: string, ttl = 3_600_000): Promise<void> {
+function queue(
+  to: Device | undefined,
+  messageId: string,
+  { ttl = 3_600_000, badge = 1 }: { ttl?: number; badge?: number } = {},
+): Promise<void> {
   const now = Date.now()
-  const text = { sender: 'romeo@bix.org', title: 'Romeo', body: `message ${messageId}`, badge: 1 }
+  const text = { sender: 'romeo@bix.org', title: 'Romeo', body: `message ${messageId}`, badge }
   return run(() =>
     store.push.queue({
       account: juliet,
@@ -284,7 +289,7 @@ describe('a row', () => {
   test('is given up when it expires', async () => {
     dispatcher({ apns: apns() })
     sim.script({ status: 500, reason: 'InternalServerError', times: 1_000 })
-    await queue(await device(1), 'm1', 150)
+    await queue(await device(1), 'm1', { ttl: 150 })
     expect(await verdicts(1)).toEqual([{ verdict: 'dropped', reason: 'Expired', messageId: 'm1' }])
   })
 
@@ -769,6 +774,46 @@ describe('a provider that fails', () => {
   })
 })
 
+test('a push that comes late says the number of now, in whatever order such pushes come', async () => {
+  const badges: (number | null)[] = []
+  let ill = true
+  const apns: Provider = {
+    name: 'apns',
+    concurrency: 100,
+    laneConcurrency: 100,
+    ordered: false,
+    replayable: false,
+    lane: () => 'one',
+    send: ({ badge }) => {
+      if (ill) return Promise.resolve({ is: 'retry', reason: 'NoAnswer' })
+      badges.push(badge)
+      return Promise.resolve({ is: 'sent' })
+    },
+    stop: () => Promise.resolve(),
+  }
+  const phone = await device(1)
+  const unread = (id: number, peer: string) =>
+    run(() => {
+      store.unread.add(juliet.id, { id, peer, ref: undefined }, 100)
+      const badge = store.unread.count(juliet.id)
+      store.unread.tell(phone.id, badge)
+      return badge
+    })
+  for (const [i, peer] of ['romeo@bix.org', 'nurse@bix.org', 'nurse@bix.org'].entries())
+    await queue(phone, `m${i}`, { badge: await unread(i + 1, peer) })
+  const sending = dispatcher({ apns })
+  await until(() => store.push.waiting(0, 10).every(({ attempts }) => attempts > 0))
+  // She has read what romeo wrote; the number is told by a push of its own, which may come first.
+  await run(() => {
+    store.unread.read(juliet.id, 'romeo@bix.org', 1)
+    store.unread.tell(phone.id, 2)
+  })
+  ill = false
+  await verdicts(3)
+  expect(badges).toEqual([2, 2, 2])
+  await sending.stop(0)
+})
+
 describe('429 TooManyRequests', () => {
   test('delays that device alone', async () => {
     const clock = {
@@ -955,7 +1000,7 @@ describe('the webhook', () => {
     const { provider, taken } = server((id) => ({ m1: 404, m2: 503 })[id] ?? 200)
     dispatcher({ webhook: provider })
     await queue(undefined, 'm1')
-    await queue(undefined, 'm2', 100)
+    await queue(undefined, 'm2', { ttl: 100 })
     await queue(undefined, 'm3')
     expect(await verdicts(3)).toEqual([
       { verdict: 'dropped', reason: 'status 404', messageId: 'm1' },
@@ -1012,9 +1057,36 @@ test('events of an account are told in order with its messages, given up ones ar
   await http.stop(true)
 })
 
+test('a webhook at a private address is tried for one account, and rests for all', async () => {
+  let asked = 0
+  const webhook = new Webhook({
+    url: 'http://hook.example/',
+    format: 'json',
+    allowPrivate: false,
+    timeoutMs: 1_000,
+    clock: systemClock,
+    resolve: () => {
+      asked++
+      return Promise.resolve(['10.0.0.1'])
+    },
+  })
+  const sending = dispatcher({ webhook })
+  await queue(undefined, 'm1')
+  await until(() => sending.paused().length === 1)
+  const romeo = await run(() =>
+    store.accounts.create('romeo@bix.org', 'bix.org', { 'SHA-1': keys, 'SHA-256': keys }, 0),
+  )
+  if (!romeo) throw new Error('not made')
+  juliet = romeo
+  await queue(undefined, 'm2')
+  await until(() => sending.paused().length === 2)
+  expect(asked).toBe(1)
+})
+
 describe('the service', () => {
   test('names the file that is missing', () => {
-    const options = { push: store.push, run, clock: systemClock, random: systemRandom }
+    const { push, unread } = store
+    const options = { push, unread, run, clock: systemClock, random: systemRandom }
     const off = { format: 'json', allow_private: false } as const
     const app = { topic: TOPIC, environment: 'production', body: 'none' } as const
     const key = { team_id: 'T', key_id: 'K', key_file: '/nonexistent/AuthKey.p8' }
@@ -1046,6 +1118,7 @@ describe('the service', () => {
     store.db.raw.run('UPDATE outbox SET created_at = ?', [at(15)])
     const service = new PushService({
       push: store.push,
+      unread: store.unread,
       run,
       clock,
       random: systemRandom,
@@ -1065,6 +1138,7 @@ describe('the service', () => {
     open.push(() => plain.close())
     const service = new PushService({
       push: store.push,
+      unread: store.unread,
       run,
       clock: systemClock,
       random: systemRandom,

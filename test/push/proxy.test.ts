@@ -3,8 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
 import { openTunnel } from '../../src/push/proxy.ts'
-import { systemClock } from '../../src/store/clock.ts'
-import { request, senderTo, startApple } from '../support/apns.ts'
+import { probeApps } from '../../src/push/probe.ts'
+import { testPush } from '../../src/push/test-push.ts'
+import { systemClock, systemRandom } from '../../src/store/clock.ts'
+import { device, request, senderTo, startApple } from '../support/apns.ts'
+
+const tools = { clock: systemClock, random: systemRandom }
 
 let sim: ApnsSim
 let proxy: Server
@@ -77,8 +81,14 @@ test('a proxy that refuses is named, nothing counts as sent, and it is tried aga
     log: (event, fields) => void said.push(`${event} ${String(fields.cause)}`),
   })
   const verdict = await sender.send(request(1))
+  const [probed] = await probeApps(sender, tools)
+  const [tested] = await testPush(sender, [device(1)], tools)
   await sender.stop(0)
   expect(verdict).toMatchObject({ outcome: 'retry', reason: 'NoConnection', untouched: true })
+  // Whoever asks why is told.
+  const refused = /proxy 127\.0\.0\.1:\d+: refused: HTTP\/1\.1 407 Proxy Authentication Required$/
+  expect(probed?.meaning).toMatch(refused)
+  expect(tested?.reason).toMatch(refused)
   expect(said[0]).toContain('407 Proxy Authentication Required')
   expect(heads.length).toBeGreaterThan(1)
   expect(sim.received).toEqual([])

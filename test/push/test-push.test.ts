@@ -1,27 +1,8 @@
 import { expect, test } from 'bun:test'
 import { testPush } from '../../src/push/test-push.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
-import type { Device } from '../../src/store/devices.ts'
-import { deviceToken, senderTo, startApple, TOPIC } from '../support/apns.ts'
+import { device, deviceToken, senderTo, startApple } from '../support/apns.ts'
 
-const device = (id: number, topic = TOPIC): Device => ({
-  id,
-  accountId: 1,
-  kind: 'apns',
-  topic,
-  environment: 'production',
-  environmentPinned: false,
-  token: deviceToken(id),
-  sessionKey: null,
-  node: null,
-  service: null,
-  createdAt: 0,
-  refreshedAt: 0,
-  lastSuccess: null,
-  lastReason: null,
-  voipToken: null,
-  options: {},
-})
 const tools = { clock: systemClock, random: systemRandom }
 
 test('each device is rung and each answer told in the provider’s own words', async () => {

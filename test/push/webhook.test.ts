@@ -165,7 +165,7 @@ describe('an answer', () => {
 })
 
 describe('addresses', () => {
-  const refused = { is: 'pause', reason: 'PrivateAddress', operator: true } as const
+  const refused = { is: 'pause', reason: 'PrivateAddress', operator: true, shared: true } as const
 
   test('case 74: of this machine and of private networks are refused', async () => {
     const server = hook()

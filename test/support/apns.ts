@@ -6,6 +6,7 @@ import type { ApnsApp } from '../../src/push/apns-credentials.ts'
 import type { SavedToken, TokenStore } from '../../src/push/apns-token.ts'
 import { readSigningKey } from '../../src/push/apns-token.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
+import type { Device } from '../../src/store/devices.ts'
 
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 export const P8 = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
@@ -54,6 +55,26 @@ export function senderTo(sim: { url: string; ca: string }, options: Partial<Apns
 }
 
 export const deviceToken = (n: number): string => n.toString(16).padStart(64, '0')
+
+/** A registration as the store has it. */
+export const device = (id: number, topic = TOPIC): Device => ({
+  id,
+  accountId: 1,
+  kind: 'apns',
+  topic,
+  environment: 'production',
+  environmentPinned: false,
+  token: deviceToken(id),
+  sessionKey: null,
+  node: null,
+  service: null,
+  createdAt: 0,
+  refreshedAt: 0,
+  lastSuccess: null,
+  lastReason: null,
+  voipToken: null,
+  options: {},
+})
 
 export function request(n: number, change: Partial<ApnsRequest> = {}): ApnsRequest {
   return {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { child, childText, type Element } from '../../src/xmpp/xml.ts'
 import type { Actor } from './actor.ts'
+import { FakeClock } from './clock.ts'
 import { type Play, play } from './world.ts'
 
 export const SM = 'urn:xmpp:sm:3'
@@ -56,21 +57,24 @@ export const bodies = (actor: Actor) =>
 
 export const sessionOf = (p: Play, bare = 'juliet@bix.org') => [...p.world.sessions.of(bare)][0]
 
-/** Two runs of the server on one file, with an orderly stop between them. */
+/** Two runs of the server on one file, with an orderly stop and `away` milliseconds between them. */
 export async function restarted(
   first: (p: Play) => Promise<void>,
   second: (p: Play) => Promise<void>,
   toml = '',
+  away = 0,
 ): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'belfry-sessions-'))
   const file = join(dir, 'belfry.db')
+  const clock = new FakeClock()
   try {
     {
       using p = play({ file, toml })
       await first(p)
       p.stop()
     }
-    using p = play({ file, toml })
+    clock.advance(away)
+    using p = play({ file, toml, clock })
     await second(p)
   } finally {
     rmSync(dir, { recursive: true })
