@@ -1,7 +1,7 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
 import { callNews } from '../push/calls.ts'
 import { classify, isEncrypted, isUpdate, type Proposal } from '../push/classify.ts'
-import { coalesce, holdPush, keyOf, resumeHolds, reword, sessionOf, stopWaiting } from '../routing/holds.ts'
+import { holdBurst, holdPush, keyOf, resumeHolds, reword, sessionOf, stopWaiting } from '../routing/holds.ts'
 import { connectionOf, useOf } from '../routing/in-use.ts'
 import { undoRinging } from '../routing/late.ts'
 import { notifyRule } from '../routing/notify-rule.ts'
@@ -9,14 +9,14 @@ import { isQuiet } from '../routing/quiet.ts'
 import { showCount, takeBack } from '../routing/read.ts'
 import { type CallEnd, endOf } from '../routing/ringing.ts'
 import type { Session } from '../routing/session.ts'
-import { chatId } from '../push/collapse.ts'
 import { type AccountState, decide, type DeviceState } from '../push/decide.ts'
 import { filtered, mentions, type StanzaFacts } from '../push/filters.ts'
 import { keeps } from '../push/policy.ts'
 import type { NewPush } from '../store/push.ts'
 import type { Feature, Given, Outcome } from '../routing/feature.ts'
-import type { Transit, Trip, World } from '../routing/transit.ts'
+import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
+import { chatId } from '../store/chat-id.ts'
 import type { Device } from '../store/devices.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { correctedId, hasBody, retractedId } from '../xmpp/message.ts'
@@ -24,13 +24,8 @@ import { childText, type Element } from '../xmpp/xml.ts'
 
 /** Characters of a body that are kept for a payload of 4096 bytes. */
 const KEPT_TEXT = 4096
-const MINUTE = 60_000
 /** Rows of the outbox that one trip may write. */
 const OUTBOX_ROWS = 256
-/** Messages of one chat that come within this time after a burst are one push: the last. */
-const BURST_WAIT_MS = 5_000
-/** Devices whose pushes of the last minute are counted. */
-const COUNTED = 10_000
 
 export const push: Feature = {
   name: 'push',
@@ -265,10 +260,7 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }:
   if (ring.proposal.kind === 'silent')
     return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from.bare), badge: undefined })
   if (verdict === 'hold') return holdPush(t, { ...push, device }, rule, until ?? t.now)
-  const wait = burstEnd(t, ring, device)
-  if (wait !== undefined) {
-    return holdPush(t, { ...push, device, collapseId: chatId('chat', ring.from.bare) }, 'burst', wait)
-  }
+  if (ring.proposal.rule !== 'call' && holdBurst(t, { ...push, device })) return
   t.store.unread.tell(device.id, badge)
   t.store.push.queue(push)
 }
@@ -358,24 +350,4 @@ function pushOf(
     now: t.now,
     expiresAt: t.now + t.config.push.expiration,
   }
-}
-
-const recent = new WeakMap<World, Map<number, number[]>>()
-
-/** Until when a push waits because its device has had too many within a minute; undefined: it goes now. */
-function burstEnd(t: Trip, ring: Ring, device: Device): number | undefined {
-  const { burst } = t.config.push
-  if (burst === 0 || !t.config.limits.rates || ring.proposal.rule === 'call') return undefined
-  let devices = recent.get(t.world)
-  if (!devices) recent.set(t.world, (devices = new Map<number, number[]>()))
-  const before = devices.get(device.id) ?? []
-  const times = before.filter((at) => at > t.now - MINUTE)
-  const full = times.length >= burst
-  if (!full) times.push(t.now)
-  if (devices.size >= COUNTED) devices.clear()
-  devices.set(device.id, times)
-  const table = devices
-  t.undo(() => table.set(device.id, before))
-  if (!full) return undefined
-  return coalesce(t, ring.account, device.id, ring.from.bare, String(ring.id)) ?? t.now + BURST_WAIT_MS
 }

@@ -1,11 +1,7 @@
 /** What may take whose place on a phone: rings of one chat, a number, what wakes the app. Pure. */
-import { createHash } from 'node:crypto'
+import { chatId } from '../store/chat-id.ts'
 import type { Job } from '../store/push.ts'
 import { isUpdate } from './classify.ts'
-
-/** All pushes of one kind and chat have it. 64 bytes is Apple's limit. */
-export const chatId = (kind: 'chat' | 'update', peer: string): string =>
-  `${kind}-${createHash('sha256').update(peer).digest('hex').slice(0, 32)}`
 
 /** Alike in this, the newer of two says all that is to be said. Undefined: nothing else takes its place. */
 export function alike({ device, kind, sender, call }: Job): string | undefined {

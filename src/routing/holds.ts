@@ -1,8 +1,10 @@
 /** Pushes that are held back: their clocks, and what becomes of them when their time is over. */
 import type { Held, HeldPush, PhonePush, Waiting, Withdrawal } from '../store/held.ts'
 import type { Account } from '../store/accounts.ts'
+import { chatId } from '../store/chat-id.ts'
 import type { Device } from '../store/devices.ts'
 import type { Words } from '../store/push.ts'
+import { mayGo } from './burst.ts'
 import { useOf } from './in-use.ts'
 import { notifyRule } from './notify-rule.ts'
 import { isQuiet } from './quiet.ts'
@@ -11,6 +13,8 @@ import type { Trip } from './transit.ts'
 
 /** Rows that one trip takes back; beside them it may lower the numbers of all phones, and all are 256 at most. */
 export const WITHDRAWN = 128
+/** Messages of one chat that come within this time after a burst are one push: the last. */
+const BURST_WAIT_MS = 5_000
 /** Rows that one trip looks through for those. */
 const SCANNED = 500
 
@@ -85,18 +89,20 @@ const isMeant = (row: Waiting, { accountId, sender, upTo, lastRow }: Withdrawal)
   Number(row.message_id) <= upTo &&
   isOfMessage(row)
 
-/** What a phone was not told yet of one message, for the devices that `from` chooses. Within a trip. */
+/** What a phone was not told yet of one message, for the devices that `from` chooses; returns it. Within a trip. */
 export function withdrawFrom(
   t: Trip,
   account: Account,
   messageId: string,
   rule: string,
   from: (waiting: HeldPush) => boolean,
-): void {
+): HeldPush[] {
+  const gone: HeldPush[] = []
   t.store.events.together(() => {
     for (const waiting of t.store.held.waitingAbout(account.id, messageId))
-      if (isOfMessage(waiting) && from(waiting)) drop(t, waiting, 'withdrawn', rule)
+      if (isOfMessage(waiting) && from(waiting) && drop(t, waiting, 'withdrawn', rule)) gone.push(waiting)
   })
+  return gone
 }
 
 /** What phones were not told yet of a message is told in other words. Within a trip. */
@@ -109,7 +115,7 @@ export function reword(t: Trip, account: Account, messageId: string, words: (dev
 }
 
 /** The device that would be rung, while it is registered. */
-function deviceOf(t: Trip, { id: accountId }: Account, { device_id }: HeldPush): Device | undefined {
+export function deviceOf(t: Trip, { id: accountId }: Account, { device_id }: HeldPush): Device | undefined {
   return t.store.push.devices.of(accountId).find(({ id }) => id === device_id)
 }
 
@@ -150,21 +156,47 @@ export function endWaiting(t: Trip, account: Account, messageId: string, missed:
   return spared
 }
 
-/** A newer one of the same chat takes the place of those that wait for the end of a burst. */
-export function coalesce(
-  t: Trip,
-  account: Account,
-  device: number,
-  sender: string,
-  into: string,
-): number | undefined {
-  let until: number | undefined
-  for (const held of t.store.held.ofChat(account.id, sender)) {
-    if (held.device_id !== device || held.hold !== 'burst') continue
-    until = Math.min(until ?? held.next_at, held.next_at)
-    drop(t, held, 'coalesced', 'burst', `into ${into}`)
+/** Where its device has had too many: it waits, or a newer one of its chat rings for it. Else false. Within a trip. */
+export function holdBurst(t: Trip, push: PhonePush): boolean {
+  const { account, device, messageId, sender } = push
+  const turn = turnOf(t, account.id, device.id, push)
+  if (turn === 'now') return false
+  const why = `into ${turn.into}`
+  if (turn.into) record(t, account.id, device.id, messageId, 'coalesced', 'burst', why)
+  else holdPush(t, { ...push, collapseId: chatId('chat', sender) }, 'burst', turn.until)
+  return true
+}
+
+/** The same for what has been held for another reason. */
+function waitsInBurst(t: Trip, held: HeldPush): boolean {
+  if (held.hold === 'burst' || !isOfMessage(held)) return false
+  const { account_id, device_id, message_id: messageId, sender } = held
+  const turn = turnOf(t, account_id, device_id, { messageId, sender })
+  if (turn === 'now') return false
+  if (turn.into) drop(t, held, 'coalesced', 'burst', `into ${turn.into}`)
+  else {
+    t.store.held.joinBurst(held.id, chatId('chat', sender))
+    waitOn(t, held, 'burst', turn.until)
   }
-  return until
+  return true
+}
+
+/** Of one chat the newest waits, and the older ones are merged into it. */
+function turnOf(
+  t: Trip,
+  account: number,
+  device: number,
+  { sender, messageId }: Pick<PhonePush, 'sender' | 'messageId'>,
+): 'now' | { readonly until: number; readonly into?: string } {
+  if (mayGo(t, device)) return 'now'
+  let until = t.now + BURST_WAIT_MS
+  for (const other of t.store.held.ofChat(account, sender)) {
+    if (other.device_id !== device || other.hold !== 'burst') continue
+    until = Math.min(until, other.next_at)
+    if (Number(other.message_id) > Number(messageId)) return { until, into: other.message_id }
+    drop(t, other, 'coalesced', 'burst', `into ${messageId}`)
+  }
+  return { until }
 }
 
 function watch({ world }: Trip, id: number, until: number): void {
@@ -186,6 +218,7 @@ function expire(t: Trip, id: number): void {
     if (reason) return void drop(t, held, 'withdrawn', reason)
     const until = held.hold === 'inactive-unacked' ? endOfUse(t, account, held) : t.now
     if (until > t.now) return waitOn(t, held, 'other-device-active', until)
+    if (waitsInBurst(t, held)) return
   }
   unread.tell(held.device_id, badge)
   t.store.held.release(held, account, badge, t.now)

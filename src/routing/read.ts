@@ -4,6 +4,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { retractedId } from '../xmpp/message.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { holdPush, sessionOf, withdraw, withdrawFrom } from './holds.ts'
+import { standIn } from './stand-in.ts'
 import type { Trip } from './transit.ts'
 
 /** Several chats read at once are one push. */
@@ -51,7 +52,7 @@ export function takeBack(t: Trip, account: Account, el: Element, from: Jid): voi
   const ref = retractedId(el)
   const id = ref ? t.store.unread.idOf(account.id, from.bare, ref) : undefined
   if (id === undefined || !t.store.unread.forget(account.id, id)) return
-  withdrawFrom(t, account, String(id), 'retracted', () => true)
+  for (const gone of withdrawFrom(t, account, String(id), 'retracted', () => true)) standIn(t, account, gone)
   lower(t, account)
 }
 

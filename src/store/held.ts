@@ -61,6 +61,7 @@ export class Held {
   readonly #insert: Write<Record<string, string | number | null>>
   readonly #delete: Write<{ id: number; state: string }>
   readonly #wait: Write<{ id: number; until: number }>
+  readonly #join: Write<{ id: number; collapseId: string }>
   readonly #reword: Write<{ id: number; kind: string; body: string | null }>
   /** By the key of their notes. */
   readonly #withdrawals = new Map<string, Withdrawal>()
@@ -77,6 +78,7 @@ export class Held {
          $badge, $nick, $call, $now, $expires, $until, $hold)`,
     )
     this.#wait = rawWriter(db, `UPDATE outbox SET next_at = $until WHERE id = $id`)
+    this.#join = rawWriter(db, `UPDATE outbox SET hold = 'burst', collapse_id = $collapseId WHERE id = $id`)
     this.#reword = rawWriter(db, `UPDATE outbox SET kind = $kind, body = $body WHERE id = $id`)
     this.#delete = rawWriter(db, `DELETE FROM outbox WHERE id = $id AND state = $state`)
     this.#notes = new Notes(db, 'withdrawal-')
@@ -113,6 +115,11 @@ export class Held {
   /** It waits on. Within a trip. */
   wait(id: number, until: number): void {
     this.#wait({ id, until })
+  }
+
+  /** From now on it is the one of its chat that waits for the end of a burst. Within a trip. */
+  joinBurst(id: number, collapseId: string): void {
+    this.#join({ id, collapseId })
   }
 
   find(id: number): HeldPush | undefined {

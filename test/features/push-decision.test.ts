@@ -11,7 +11,6 @@ import {
   kinds,
   passes,
   PUSH,
-  RATES,
   rung,
   says,
   settle,
@@ -450,48 +449,6 @@ describe('reactions, corrections and retractions', () => {
       await settle(p)
       expect(p.pushed).toEqual([])
     }
-  })
-})
-
-describe('a burst', () => {
-  test('above push.burst in a minute the messages of a chat are one push, and the last rings', async () => {
-    using p = play({ toml: RATES })
-    const { romeo } = await cast(p)
-    for (const body of ['1', '2', '3', '4', '5', '6']) await says(romeo, chat(body))
-    expect(p.pushed).toHaveLength(3)
-    p.clock.advance(5_000)
-    await settle(p)
-    expect(p.pushed).toHaveLength(4)
-    const last = p.pushed[3]
-    expect(last?.badge).toBe(6)
-    expect(last?.collapseId).toMatch(/^chat-/)
-    expect(verdicts(p).filter((verdict) => verdict === 'coalesced burst')).toHaveLength(2)
-    const account = p.store.accounts.find('juliet@bix.org')
-    const reasons = account
-      ? p.store.push.explain(account.id, 100).filter(({ verdict }) => verdict === 'coalesced')
-      : []
-    expect(reasons[0]?.reason).toBe(`into ${last?.messageId}`)
-  })
-
-  test('two chats are two pushes', async () => {
-    using p = play({ toml: RATES })
-    const { romeo } = await cast(p)
-    const nurse = await p.online('nurse@bix.org/home')
-    for (const body of ['1', '2', '3', '4', '5']) await says(romeo, chat(body))
-    await says(nurse, chat('6'))
-    await says(nurse, chat('7'))
-    p.clock.advance(5_000)
-    await settle(p)
-    expect(p.pushed).toHaveLength(5)
-  })
-
-  test('a minute later it rings as ever', async () => {
-    using p = play({ toml: RATES })
-    const { romeo } = await cast(p)
-    for (const body of ['1', '2', '3']) await says(romeo, chat(body))
-    p.clock.advance(60_000)
-    await says(romeo, chat('4'))
-    expect(p.pushed).toHaveLength(4)
   })
 })
 

@@ -1,0 +1,134 @@
+/** Above `push.burst` for a device in a minute the pushes of a chat are one. */
+import { describe, expect, test } from 'bun:test'
+import {
+  areSent,
+  cast,
+  chat,
+  count,
+  deskInUse,
+  FULL,
+  passes,
+  PUSH,
+  RATES,
+  rung,
+  says,
+  settle,
+  verdicts,
+} from '../support/phones.ts'
+import { type Play, play } from '../support/world.ts'
+
+describe('a burst', () => {
+  test('above push.burst in a minute the messages of a chat are one push, and the last rings', async () => {
+    using p = play({ toml: RATES })
+    const { romeo } = await cast(p)
+    for (const body of ['1', '2', '3', '4', '5', '6']) await says(romeo, chat(body))
+    expect(p.pushed).toHaveLength(3)
+    await passes(p, 5_000)
+    expect(p.pushed).toHaveLength(4)
+    const last = p.pushed[3]
+    expect(last?.badge).toBe(6)
+    expect(last?.collapseId).toMatch(/^chat-/)
+    expect(verdicts(p).filter((verdict) => verdict === 'coalesced burst')).toHaveLength(2)
+    const account = p.store.accounts.find('juliet@bix.org')
+    const reasons = account
+      ? p.store.push.explain(account.id, 100).filter(({ verdict }) => verdict === 'coalesced')
+      : []
+    expect(reasons[0]?.reason).toBe(`into ${last?.messageId}`)
+  })
+
+  test('two chats are two pushes', async () => {
+    using p = play({ toml: RATES })
+    const { romeo } = await cast(p)
+    const nurse = await p.online('nurse@bix.org/home')
+    for (const body of ['1', '2', '3', '4', '5']) await says(romeo, chat(body))
+    await says(nurse, chat('6'))
+    await says(nurse, chat('7'))
+    await passes(p, 5_000)
+    expect(p.pushed).toHaveLength(5)
+  })
+
+  test('a minute later it rings as ever', async () => {
+    using p = play({ toml: RATES })
+    const { romeo } = await cast(p)
+    for (const body of ['1', '2', '3']) await says(romeo, chat(body))
+    p.clock.advance(60_000)
+    await says(romeo, chat('4'))
+    expect(p.pushed).toHaveLength(4)
+  })
+})
+
+/** Ids of the archive by body. */
+function idOf(p: Play, body: string): string {
+  const account = p.store.accounts.find('juliet@bix.org')
+  const row = p.store.db.raw
+    .query<{ id: number }, [number, string]>('SELECT id FROM archive WHERE account_id = ? AND instr(xml, ?)')
+    .get(account?.id ?? 0, `<body>${body}</body>`)
+  return String(row?.id)
+}
+
+const retract = (id: string) =>
+  `<message to='juliet@bix.org' type='chat'><retract xmlns='urn:xmpp:message-retract:1' id='${id}'/><store xmlns='urn:xmpp:hints'/></message>`
+
+describe('XEP-0424: the last message of a burst is taken back', () => {
+  test('the newest of those that it stood for rings in its place, and its text is nowhere', async () => {
+    using p = play({ toml: RATES.replace(PUSH, FULL) })
+    const { romeo } = await cast(p)
+    for (const body of ['m1', 'm2', 'm3', 'm4', 'm5', 'm6']) await says(romeo, chat(body))
+    await says(romeo, retract('m6'))
+    expect(verdicts(p)).toContain('withdrawn retracted')
+    await passes(p, 5_000)
+    expect(rung(p).slice(3)).toEqual([{ kind: 'body', badge: 5, messageId: idOf(p, 'm5') }])
+    expect([p.pushed[0]?.body, p.pushed.at(-1)?.body]).toEqual(['m1', null])
+    await passes(p, 60_000)
+    expect(p.pushed).toHaveLength(4)
+  })
+
+  test('one after the other: each time the next; nothing where none is left', async () => {
+    using p = play({ toml: RATES })
+    const { romeo } = await cast(p)
+    for (const body of ['m1', 'm2', 'm3', 'm4', 'm5', 'm6']) await says(romeo, chat(body))
+    await says(romeo, retract('m5'))
+    await says(romeo, retract('m6'))
+    expect(p.store.push.counts().held).toBe(1)
+    await says(romeo, retract('m4'))
+    await passes(p, 60_000)
+    expect(rung(p).filter(({ kind }) => kind === 'body')).toHaveLength(3)
+    expect(count(p)).toBe(3)
+  })
+})
+
+describe('what was held for another reason', () => {
+  test('is a burst all the same when its time is over: the last rings', async () => {
+    using p = play({ toml: RATES })
+    const { romeo, desk } = await deskInUse(p)
+    const all = ['1', '2', '3', '4', '5', '6', '7']
+    for (const body of all) await says(romeo, chat(body), desk)
+    await passes(p, 30_000)
+    expect(rung(p).map(({ messageId }) => messageId)).toEqual(['1', '2', '3'].map((body) => idOf(p, body)))
+    await passes(p, 5_000)
+    expect(rung(p).slice(3)).toEqual([{ kind: 'body', badge: 7, messageId: idOf(p, '7') }])
+    expect(p.pushed.at(-1)?.collapseId).toMatch(/^chat-/)
+    expect(verdicts(p).filter((verdict) => verdict === 'coalesced burst')).toHaveLength(3)
+    await passes(p, 60_000)
+    expect(p.pushed).toHaveLength(4)
+  })
+
+  test('merges into a newer one that waits already', async () => {
+    using p = play({ toml: RATES })
+    const { romeo, desk } = await deskInUse(p)
+    for (const body of ['1', '2', '3', '4']) await says(romeo, chat(body), desk)
+    await passes(p, 26_000)
+    desk.sends('</stream:stream>')
+    await settle(p)
+    // Nobody is there any more: these ring at once, until there are too many.
+    for (const body of ['5', '6', '7', '8']) await says(romeo, chat(body))
+    expect(rung(p).map(({ messageId }) => messageId)).toEqual(['5', '6', '7'].map((body) => idOf(p, body)))
+    await passes(p, 4_000)
+    expect(verdicts(p).filter((verdict) => verdict === 'coalesced burst')).toHaveLength(4)
+    await passes(p, 1_000)
+    expect(rung(p).slice(3)).toEqual([{ kind: 'body', badge: 8, messageId: idOf(p, '8') }])
+    await areSent(p)
+    await passes(p, 60_000)
+    expect(p.pushed).toHaveLength(4)
+  })
+})
