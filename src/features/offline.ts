@@ -154,7 +154,7 @@ function writePage(t: Trip, session: Session, state: Catch): void {
   state.more = page.length > 0 && t.store.messages.waiting(session.account, state.last, 1).length > 0
   session.catchingUp = state.more
   if (page.length > 0) writeRows(t, session, page)
-  if (state.more || !session.takesMessages) return
+  if (state.more) return
   session.behind = []
   for (const el of behind) t.write(session, el)
 }
