@@ -80,15 +80,6 @@ export const offline: Feature = {
     catching.set(session, { last: Number(last), more: true })
   },
 
-  /** What it was given goes where the rest is kept: into the queue of what it can resume. */
-  stopping(t) {
-    for (const session of t.sessions.all()) {
-      if (!session.hibernating) continue
-      for (const el of session.behind) t.world.deliver(session, el)
-      session.behind = []
-    }
-  },
-
   missed(t, to): Outcome | void {
     const { el, type } = t.stanza
     if (type === 'error' || type === 'headline') return
