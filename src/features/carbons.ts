@@ -96,7 +96,7 @@ function* others(t: Transit, account: Jid, without: readonly Session[]): Iterabl
 function copy(t: Transit, session: Session, direction: 'sent' | 'received'): void {
   const { el, type } = t.stanza
   const attrs = { from: session.jid.bare, to: session.jid.toString(), type: type === '' ? undefined : type }
-  t.write(session, xml('message', attrs, xml(direction, { xmlns: CARBONS }, forwarded(el))))
+  t.writeInTurn(session, xml('message', attrs, xml(direction, { xmlns: CARBONS }, forwarded(el))), el)
 }
 
 function isCopy(el: Element): boolean {

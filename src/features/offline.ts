@@ -85,15 +85,6 @@ export const offline: Feature = {
     session.catchingUp = more
   },
 
-  /** What it was given goes where the rest is kept: into the queue of what it can resume. */
-  stopping(t) {
-    for (const session of t.sessions.all()) {
-      if (!session.hibernating) continue
-      for (const el of session.behind) t.world.deliver(session, el)
-      session.behind = []
-    }
-  },
-
   missed(t, to): Outcome | void {
     const { el, type } = t.stanza
     if (type === 'error' || type === 'headline') return
@@ -158,7 +149,7 @@ function writePage(t: Trip, session: Session, state: Catch): void {
   state.more = page.length > 0 && t.store.messages.waiting(session.account, state.last, 1).length > 0
   session.catchingUp = state.more
   if (page.length > 0) writeRows(t, session, page)
-  if (!state.more && session.takesMessages) writeBehind(t, session)
+  if (!state.more) writeBehind(t, session)
 }
 
 function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {

@@ -60,7 +60,14 @@ export class Lifetime {
 
   /** After the last stream has ended: what the next run must know. */
   stop(): void {
+    for (const session of this.#world.sessions.all()) if (session.hibernating) this.#catchUp(session)
     this.#once((feature, t) => feature.stopping?.(t))
+  }
+
+  /** What it was given goes where the rest is kept: into the queue of what it can resume. */
+  #catchUp(session: Session): void {
+    for (const el of session.behind) this.#world.deliver(session, el)
+    session.behind = []
   }
 
   #once(hook: (feature: Feature, t: Trip) => void): void {

@@ -257,11 +257,16 @@ export class Transit extends Trip {
     else super.emit(stanza)
   }
 
-  /** Writes the message itself, not something about it; behind the offline messages, where it can be kept so long. */
+  /** Writes the message itself, not something about it. */
   deliver(session: Session, el: Element): void {
     this.takers.push(session)
     this.world.queued(this, session, el)
-    if (!session.catchingUp || !isForOffline(el)) return this.write(session, el)
+    this.writeInTurn(session, el, el)
+  }
+
+  /** Writes what belongs to a message: behind the offline messages, where the message can wait so long. */
+  writeInTurn(session: Session, el: Element, message: Element): void {
+    if (!session.catchingUp || !isForOffline(message)) return this.write(session, el)
     setBehind(this, session, [...session.behind, el])
     // More does not wait: it comes before the rest of the box, and the limits of what is written hold.
     if (session.behind.length > this.config.limits.offline_page) writeBehind(this, session)

@@ -171,3 +171,26 @@ test('XEP-0280 §6.1: of other types what belongs to a conversation is copied, a
     phone.forget()
   }
 })
+
+test('RFC 6120 §10.1: who catches up sees the copies behind what came before them', async () => {
+  using p = play({ toml: '[limits]\nrates = false\noffline_page = 3' })
+  const juliet = await p.online('juliet@bix.org/balcony')
+  await p.account('romeo@bix.org')
+  const says = async (one: Actor, to: string, id: string) => {
+    one.sends(`<message to='${to}' type='chat' id='${id}'><body>x</body></message>`)
+    await one.settles()
+  }
+  for (const id of ['1', '2', '3', '4']) await says(juliet, 'romeo@bix.org', id)
+  const phone = await p.bound('romeo@bix.org/phone')
+  await phone.asks('set', ENABLE)
+  phone.sends('<presence/>')
+  await says(juliet, 'romeo@bix.org/phone', '5')
+  const desk = await p.bound('romeo@bix.org/desk')
+  await says(juliet, desk.jid, '6')
+  await says(desk, 'juliet@bix.org', '7')
+  for (let i = 0; i < 3; i++) await phone.settles()
+  const ids = phone.heard.flatMap((el) =>
+    el.name === 'message' ? (/ id="(\d)"/.exec(el.toString())?.[1] ?? []) : [],
+  )
+  expect(ids).toEqual(['1', '2', '3', '4', '5', '6', '7'])
+})

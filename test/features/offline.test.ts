@@ -306,6 +306,21 @@ describe('order is kept behind a full box', () => {
     },
   )
 
+  test('who takes messages no more while it catches up still gets what it was given', async () => {
+    using p = play({ toml: '[limits]\nrates = false\noffline_page = 1' })
+    const romeo = await fill(p, 2)
+    const juliet = await p.bound('juliet@bix.org/balcony')
+    juliet.sends('<presence/>')
+    romeo.sends(CHAT('last'))
+    await romeo.hearsNothing()
+    juliet.sends('<presence><priority>-1</priority></presence>')
+    await juliet.settles()
+    expect(bodies(juliet)).toEqual(['0', 'last'])
+    juliet.sends('<presence/>')
+    await juliet.settles()
+    expect(bodies(juliet)).toEqual(['0', 'last', '1'])
+  })
+
   test('a page ends at 128 KB, and one message is always written', async () => {
     using p = play()
     const romeo = await p.online('romeo@bix.org/orchard')

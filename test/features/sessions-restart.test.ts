@@ -255,3 +255,29 @@ describe('after an orderly restart', () => {
     )
   })
 })
+
+test('XEP-0198 §5: what came while a session was catching up is there after a restart, also what can wait', async () => {
+  let id = ''
+  await restarted(
+    async (p) => {
+      const romeo = await p.online('romeo@bix.org/orchard')
+      await p.account('juliet@bix.org')
+      for (const text of ['one', 'two']) romeo.sends(chat(text))
+      await romeo.settles()
+      const juliet = await p.bound('juliet@bix.org/balcony')
+      id = (await granted(juliet)).id
+      juliet.sends('<presence/>')
+      await romeo.settles()
+      romeo.sends(
+        `<message to='juliet@bix.org' id='r'><received xmlns='urn:xmpp:receipts' id='x'/></message>`,
+      )
+      await romeo.settles()
+    },
+    async (p) => {
+      const back = await resumes(p, 'juliet@bix.org', id)
+      await back.settles()
+      expect(back.heard.filter(({ attrs }) => attrs.id === 'r')).toHaveLength(1)
+    },
+    '[limits]\nrates = false\noffline_page = 1',
+  )
+})
