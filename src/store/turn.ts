@@ -18,7 +18,7 @@ import { getLogger } from '../log.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { guard, runReversed } from './guarded.ts'
-import { isUnknownOutcome, refusal, TurnFailed } from './turn-failed.ts'
+import { isOutOfRoom, isUnknownOutcome, refusal, TurnFailed } from './turn-failed.ts'
 import type { DiskSync } from './wal-sync.ts'
 
 const log = getLogger('turn')
@@ -114,7 +114,8 @@ export class Turn {
   /**
    * Runs `f` as one trip. Its writes are atomic and its output waits for the turn's commit.
    * `refuse` answers the trip's sender if the whole turn is lost later; it may only call `after`.
-   * Throws what `f` throws, after rolling back; throws TurnFailed when the turn itself went down.
+   * Throws what `f` throws, after rolling back, or `resource-constraint` where there was no room for it; throws TurnFailed
+   * when the turn itself went down.
    */
   trip<T>(f: () => T, refuse?: (cause: StanzaError) => void): T {
     if (this.#current) throw new Error('a trip runs inside a trip')
@@ -249,6 +250,11 @@ export class Turn {
     runReversed(trip.undo)
     // The trip is over and nothing of it is left, so a later failure of the turn has nothing to refuse.
     this.#trips.pop()
+    // Some statements are undone alone where there is no room, those that may fail in their midst.
+    if (isOutOfRoom(error)) {
+      this.failure = { at: this.#clock.now(), cause: error }
+      throw refusal(error)
+    }
   }
 
   /** Where even that fails, the whole transaction goes: better than a trip that is kept by halves. */

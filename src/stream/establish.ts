@@ -80,7 +80,7 @@ function opened(at: Establishing, jid: Jid): Session {
 }
 
 /** A trip of its own; where its turn fails, the stream ends: nothing that was promised is there. */
-function enter({ router, stream }: Establishing, f: (t: Trip) => void): void {
+function enter({ router, stream, world }: Establishing, f: (t: Trip) => void): void {
   let failed: unknown
   router
     .run((t) => {
@@ -95,7 +95,8 @@ function enter({ router, stream }: Establishing, f: (t: Trip) => void): void {
       if (failed === undefined) stream.close(new StreamError('resource-constraint', toText(error)))
     })
   if (failed instanceof StreamError) throw failed
-  if (failed !== undefined) throw new StreamError('internal-server-error', undefined)
+  if (failed !== undefined)
+    throw new StreamError(world.store.turn.failure ? 'resource-constraint' : 'internal-server-error')
 }
 
 const toText = (error: unknown) => (error instanceof StanzaError ? error.text : undefined)

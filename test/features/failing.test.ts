@@ -1,5 +1,6 @@
 /** A disk that fails at COMMIT, or is full: whoever wrote is told to wait, and memory is what a restart would know. */
 import { describe, expect, test } from 'bun:test'
+import { PASSWORD } from '../support/actor.ts'
 import { commandOf, commandText, type Fields } from '../support/commands.ts'
 import { begin, iq, known, refused, romeoOf, row, rows, sessions } from '../support/failing.ts'
 import { BASE, play, type Play } from '../support/world.ts'
@@ -202,5 +203,32 @@ test('a full disk (PRAGMA max_page_count): messages are refused, reading goes on
   await romeo.hearsNothing()
   expect(p.store.messages.totalOffline()).toBe(1)
   expect(p.pushed).toEqual([])
+  expect(p.fatal).toEqual([])
+})
+
+test('XEP-0484: a login that finds the disk full is told to wait, and comes in once there is room', async () => {
+  using p = play()
+  await p.account('juliet@bix.org')
+  const { raw } = p.store.db
+  p.store.turn.end()
+  raw.run(`CREATE TEMP TRIGGER much AFTER INSERT ON clients BEGIN
+    INSERT INTO settings (name, value) VALUES ('much', zeroblob(1000000)); END`)
+  const pages = raw.query<{ page_count: number }, []>('PRAGMA page_count').get()?.page_count ?? 0
+  raw.run(`PRAGMA max_page_count = ${pages + 10}`)
+  const plain = Buffer.from(`\0juliet\0${PASSWORD}`).toString('base64')
+  const login =
+    `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>${plain}</initial-response>` +
+    `<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/><bind xmlns='urn:xmpp:bind:0'/>` +
+    `<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/></authenticate>`
+  const comes = async () => {
+    const actor = p.connect()
+    await actor.opens()
+    actor.sends(login)
+    return actor.next()
+  }
+  expect((await comes()).toString()).toContain('resource-constraint')
+  expect([...p.world.sessions.of('juliet@bix.org')]).toEqual([])
+  raw.run('PRAGMA max_page_count = 1000000')
+  expect((await comes()).name).toBe('success')
   expect(p.fatal).toEqual([])
 })

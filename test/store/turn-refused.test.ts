@@ -93,6 +93,24 @@ describe('a full disk', () => {
     expect([has(store, 'small'), has(store, 'big'), has(store, 'next')]).toEqual([false, false, false])
   })
 
+  test('at a statement that SQLite undoes alone undoes its trip, and says the same; its neighbours stay', async () => {
+    using w = open()
+    const { store } = w
+    // A statement of several writes that may fail in their midst keeps a journal of its own.
+    store.db.raw.run(
+      `CREATE TEMP TRIGGER more AFTER INSERT ON settings WHEN new.name = 'big'
+         BEGIN INSERT INTO settings (name, value) VALUES ('more', zeroblob(100000)); END`,
+    )
+    cap(store, pages(store) + 3)
+    store.turn.trip(() => put(store, 'small'))
+    expect(() => store.turn.trip(() => put(store, 'big'))).toThrow(StanzaError)
+    expect(store.db.raw.inTransaction).toBe(true)
+    expect(store.turn.failure?.at).toBe(w.clock.now())
+    await loop()
+    expect([has(store, 'small'), has(store, 'big'), has(store, 'more')]).toEqual([true, false, false])
+    expect(store.turn.failure).toBeUndefined()
+  })
+
   test('trips that come after the failure in the same turn have a transaction of their own', async () => {
     using w = open()
     const { store } = w
