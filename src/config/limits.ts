@@ -111,7 +111,9 @@ export const limits = z
     bosh_inactivity: duration('60s').describe('A BOSH session without a request for this long has ended.'),
     bosh_polling: duration('2s').describe('Empty BOSH requests may not follow each other faster.'),
     bosh_pause: duration('2m').describe('Longest pause that a BOSH client may ask for.'),
-    sm_queue: countLimit(1000).describe('Un-acked stanzas of one session (XEP-0198).'),
+    sm_queue: countLimit(1000).describe(
+      'Un-acked stanzas of one session (XEP-0198); half as many wait behind offline messages.',
+    ),
     csi_queue: countLimit(200).describe('Stanzas kept back for a client in the background (XEP-0352).'),
     // A trip writes at most 256 rows of the outbox. A message may ring the devices of its recipient, lower the numbers on
     // those of its sender, and a retraction wakes the former and lowers theirs as well: three times so many.

@@ -41,6 +41,13 @@ export const csi: Feature = {
     },
   },
 
+  /** RFC 6121 §4.5: who goes hears no more of others, so what waits of theirs is old when it comes back. */
+  sent(t): Verdict {
+    const { origin, stanza } = t
+    if (!origin || stanza.kind !== 'presence' || stanza.to || stanza.type !== 'unavailable') return
+    t.after(() => forgetPresence(origin))
+  },
+
   writing(session, el, world): Verdict {
     if ((!session.inactive && !session.hibernating) || flushing.has(session)) return
     const key = keyOf(el)
@@ -96,6 +103,11 @@ function flush(world: World, session: Session, isMeant: (el: Element) => boolean
   flushing.add(session)
   for (const [, el] of due) world.deliver(session, el)
   flushing.delete(session)
+}
+
+function forgetPresence(session: Session): void {
+  const held = waiting.get(session)
+  for (const [key, { name }] of held?.els ?? []) if (name === 'presence') held?.els.delete(key)
 }
 
 /** What makes an older one pointless; '' for what waits beside all others; undefined for what cannot wait. */

@@ -268,8 +268,8 @@ export class Transit extends Trip {
   writeInTurn(session: Session, el: Element, message: Element): void {
     if (!session.catchingUp || !isForOffline(message)) return this.write(session, el)
     setBehind(this, session, [...session.behind, el])
-    // More does not wait: it comes before the rest of the box, and the limits of what is written hold.
-    if (session.behind.length > this.config.limits.offline_page) writeBehind(this, session)
+    // More does not wait: it comes before the rest of the box, and the limit of what is written holds.
+    if (session.behind.length > this.config.limits.sm_queue / 2) writeBehind(this, session)
   }
 
   /** Answers the IQ with a result. */

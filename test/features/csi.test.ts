@@ -264,3 +264,17 @@ test('RFC 6120 §10.1: a conversation that goes on while a session is away keeps
   const all = ['1', '2', '3', 'presence', 'presence']
   expect(told.filter((one) => all.includes(one))).toEqual(all)
 })
+
+test('RFC 6121 §4.5: what a client had not heard when it went away is not told as news when it is back', async () => {
+  using p = play()
+  const { romeo, juliet } = await stage(p)
+  romeo.sends('<presence><show>dnd</show></presence>')
+  await romeo.settles()
+  juliet.sends(`<presence type='unavailable'/>`)
+  await juliet.settles()
+  romeo.sends('</stream:stream>')
+  await juliet.settles()
+  juliet.sends(`<presence/><active xmlns='${CSI}'/>`)
+  await juliet.settles()
+  expect(shows(juliet)).not.toContain('dnd')
+})

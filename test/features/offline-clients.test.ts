@@ -180,17 +180,17 @@ test('what waits behind the pages of a client that does not acknowledge survives
   }
 })
 
-test('no more than limits.offline_page wait behind the pages: then they come before them', async () => {
-  using p = play({ toml: '[limits]\nrates = false\noffline_page = 3' })
+test('no more than half of limits.sm_queue waits behind the pages: then it comes before them', async () => {
+  using p = play({ toml: '[limits]\nrates = false\noffline_page = 3\nsm_queue = 20' })
   const romeo = await fill(p, 7)
   const phone = await appears(p, 'phone')
-  for (let i = 7; i < 10; i++) romeo.sends(chat(String(i)))
+  for (let i = 7; i < 17; i++) romeo.sends(chat(String(i)))
   await romeo.hearsNothing()
   expect(bodies(phone)).toEqual(numbers(0, 3))
-  romeo.sends(chat('10'))
+  romeo.sends(chat('17'))
   await romeo.hearsNothing()
-  expect(bodies(phone)).toEqual(['0', '1', '2', '7', '8', '9', '10'])
+  expect(bodies(phone)).toEqual([...numbers(0, 3), ...numbers(7, 18)])
   for (let i = 0; i < 3; i++) await acknowledges(phone)
-  expect(bodies(phone)).toEqual(['0', '1', '2', '7', '8', '9', '10', '3', '4', '5', '6'])
+  expect(bodies(phone)).toEqual([...numbers(0, 3), ...numbers(7, 18), ...numbers(3, 7)])
   expect(p.store.messages.totalOffline()).toBe(0)
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Actor } from '../support/actor.ts'
+import { befriends } from '../support/friends.ts'
 import { play } from '../support/world.ts'
 
 /** Two accounts that see each other, nobody available yet. */
@@ -7,16 +8,8 @@ async function friends(p: ReturnType<typeof play>, ...pairs: [string, string][])
   for (const pair of pairs.length > 0 ? pairs : [['romeo@bix.org', 'juliet@bix.org'] as [string, string]]) {
     for (const jid of pair) if (!p.store.accounts.find(jid)) await p.account(jid)
     const [one, other] = pair
-    for (const [of, about] of [
-      [one, other],
-      [other, one],
-    ] as const)
-      await p.router.run((t) => {
-        const account = t.store.accounts.find(of)
-        if (!account) throw new Error(of)
-        const contact = { jid: about, name: null, groups: [], ask: false, pending: null, approved: false }
-        t.store.contacts.put(account, { ...contact, subscription: 'both', listed: true })
-      })
+    await befriends(p, one, other)
+    await befriends(p, other, one)
   }
 }
 

@@ -15,6 +15,11 @@ export const settle = async (p: Play) => {
   for (let i = 0; i < 3; i++) await p.router.run(() => {})
 }
 
+/** Turns that may fail, which is told to whoever waits for them. */
+export async function quietly(p: Play): Promise<void> {
+  for (let i = 0; i < 3; i++) await p.router.run(() => {}).catch(() => {})
+}
+
 /** Time goes by, and what it brings about is done. */
 export async function passes(p: Play, ms: number): Promise<void> {
   p.clock.advance(ms)

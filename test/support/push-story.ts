@@ -9,8 +9,8 @@ import { expect } from 'bun:test'
 import type { Job } from '../../src/store/push.ts'
 import type { Actor } from './actor.ts'
 import { FakeClock } from './clock.ts'
-import { areSent, atDesk, cast, count, PUSH, settle } from './phones.ts'
-import { type Manages, StoryClient } from './story-client.ts'
+import { areSent, atDesk, cast, count, PUSH, quietly, settle } from './phones.ts'
+import { bodyOf, type Manages, StoryClient } from './story-client.ts'
 import { answerTo, JULIET, markOf, noiseOf, type Peer, peerOf, PEERS, xmlOf } from './story-words.ts'
 import { type Play, play } from './world.ts'
 
@@ -51,6 +51,7 @@ export class Story {
   readonly #dir: string | undefined
   #file: string
   #n = 0
+  #runs = 0
 
   constructor(readonly begins: Beginning) {
     this.#dir = begins.onDisk ? mkdtempSync(join(tmpdir(), 'belfry-story-')) : undefined
@@ -143,7 +144,7 @@ export class Story {
 
   async passes(n: number): Promise<void> {
     this.p.clock.advance([1_000, 5_000, 12_000, 40_000, 130_000][n % 5] ?? 0)
-    await this.#quietly()
+    await quietly(this.p)
   }
 
   async apple(): Promise<void> {
@@ -160,10 +161,10 @@ export class Story {
     else if (n % 4 === 1) client.leaves(false)
     else if (n % 4 === 2) client.acksSome(2)
     else this.p.clock.advance(12_000)
-    await this.#quietly()
+    await quietly(this.p)
     mend()
     this.p.clock.advance(60_000)
-    await this.#quietly()
+    await quietly(this.p)
   }
 
   async restarts(orderly: boolean): Promise<void> {
@@ -188,7 +189,7 @@ export class Story {
   /** After each act: what came is answered, and what must hold at any time does. */
   async goesOn(): Promise<void> {
     for (let i = 0; i < 4; i++) {
-      await this.#quietly()
+      await quietly(this.p)
       const said = this.clients.map((client) => client.reacts())
       if (!said.includes(true)) break
     }
@@ -214,14 +215,16 @@ export class Story {
   }
 
   #open(clock: FakeClock): Play {
-    const p = play({ toml: TOML, file: this.#file, clock })
+    const p = play({ toml: TOML, file: this.#file, clock, seed: ++this.#runs })
     // As the dispatcher's: what Apple has not got may be taken back.
     p.store.push.recall = () => () => {}
     return p
   }
 
   #client(resource: string): StoryClient {
-    return new StoryClient(resource, (body) => {
+    return new StoryClient(resource, (el) => {
+      const body = bodyOf(el)
+      if (body === undefined) return
       const message = this.written.find((one) => one.body === body)
       if (message) message.taken = true
       this.excused.get(resource)?.add(body)
@@ -379,10 +382,5 @@ export class Story {
     actor.sends(xml)
     await settle(this.p)
     actor.forget()
-  }
-
-  /** Turns that may fail, which is told to whoever waits for them. */
-  async #quietly(): Promise<void> {
-    for (let i = 0; i < 3; i++) await this.p.router.run(() => {}).catch(() => {})
   }
 }

@@ -1,4 +1,4 @@
-/** A client of juliet's in a random story: what it has heard, what it has shown to have, and how it comes back. */
+/** A client in a random story: what it has heard, what it has shown to have, and how it comes back. */
 import { child, type Element } from '../../src/xmpp/xml.ts'
 import type { Actor } from './actor.ts'
 import { settle } from './phones.ts'
@@ -13,7 +13,8 @@ const ENABLED = 'enabled'
 
 export type Manages = 'no' | 'acks' | 'resumes'
 
-export const bodyOf = (el: Element): string | undefined => child(el, 'body')?.getText()
+export const bodyOf = (el: Element): string | undefined =>
+  el.attrs.type === 'error' ? undefined : child(el, 'body')?.getText()
 
 export class StoryClient {
   actor: Actor | undefined
@@ -24,22 +25,31 @@ export class StoryClient {
   answers = true
   /** When its session began, in messages of the story. */
   since = 0
-  /** Of each stanza that counts, the body; the client has shown to have the first `shown`. */
-  #got: (string | undefined)[] = []
+  /** Each stanza that counts, of this session; the client has shown to have the first `shown`. */
+  got: Element[] = []
+  /** How long it may stay away, ms; of a session that can be resumed. */
+  max = 0
   #shown = 0
   #id = ''
   #resumable = false
+  /** Pings of the server that are not answered. */
+  #pings: string[] = []
 
   constructor(
     readonly resource: string,
     /** It has shown that it has this one. */
-    readonly has: (body: string) => void,
+    readonly has: (el: Element) => void,
+    readonly bare = JULIET,
   ) {}
+
+  get resumable(): boolean {
+    return this.#resumable
+  }
 
   async comes(p: Play, manages: Manages, since: number): Promise<void> {
     if (this.actor) return
     this.#forget()
-    this.actor = await p.bound(`${JULIET}/${this.resource}`)
+    this.actor = await p.bound(`${this.bare}/${this.resource}`)
     this.manages = manages
     this.since = since
     this.answers = true
@@ -48,7 +58,9 @@ export class StoryClient {
     this.actor.sends(`<enable xmlns='${SM}'${manages === 'resumes' ? ` resume='true'` : ''}/>`)
     await settle(p)
     const said = this.actor.heard.findIndex(({ name }) => name === ENABLED)
-    this.#id = this.actor.heard[said]?.attrs.id ?? ''
+    const { id = '', max = '0' } = this.actor.heard[said]?.attrs ?? {}
+    this.#id = id
+    this.max = Number(max) * 1000
     this.#resumable = manages === 'resumes'
     this.actor.heard.splice(0, said + 1)
   }
@@ -56,10 +68,10 @@ export class StoryClient {
   /** Comes back to its session where there is one; `lost` of what it was sent last never arrived. */
   async resumes(p: Play, lost: number): Promise<boolean> {
     if (this.actor || !this.#resumable) return false
-    const actor = await p.returns(JULIET)
-    this.#got.length = Math.max(this.#shown, this.#got.length - lost)
+    const actor = await p.returns(this.bare)
+    this.got.length = Math.max(this.#shown, this.got.length - lost)
     actor.forget()
-    actor.sends(`<resume xmlns='${SM}' previd='${this.#id}' h='${this.#got.length}'/>`)
+    actor.sends(`<resume xmlns='${SM}' previd='${this.#id}' h='${this.got.length}'/>`)
     await settle(p)
     const said = actor.heard.findIndex(({ name }) => name === 'resumed')
     if (said < 0) {
@@ -70,7 +82,7 @@ export class StoryClient {
     }
     actor.heard.splice(0, said + 1)
     this.actor = actor
-    this.#shows(this.#got.length)
+    this.#shows(this.got.length)
     return true
   }
 
@@ -81,11 +93,11 @@ export class StoryClient {
     this.hears()
     if (politely) {
       // Who does not acknowledge says by it that it has everything.
-      if (this.manages === 'no') this.#shows(this.#got.length)
+      if (this.manages === 'no') this.#shows(this.got.length)
       actor.sends('</stream:stream>')
       this.#resumable = false
     } else actor.transport.destroy()
-    if (!this.#resumable) this.#got.length = this.#shown
+    if (!this.#resumable) this.got.length = this.#shown
     this.actor = undefined
     this.available = this.available && this.#resumable
   }
@@ -129,7 +141,7 @@ export class StoryClient {
   acksSome(n: number): void {
     if (!this.actor || this.manages === 'no') return
     this.hears()
-    this.#shows(Math.min(this.#got.length, this.#shown + n))
+    this.#shows(Math.min(this.got.length, this.#shown + n))
     this.actor.sends(`<a xmlns='${SM}' h='${this.#shown}'/>`)
   }
 
@@ -137,59 +149,64 @@ export class StoryClient {
   said(): void {
     if (this.manages !== 'no') return
     this.hears()
-    this.#shows(this.#got.length)
+    this.#shows(this.got.length)
   }
 
   /** What has come since; returns whether anything is said to it. */
   reacts(): boolean {
     const { actor } = this
     if (!actor) return false
-    const pinged = this.hears()
+    this.hears()
     if (actor.transport.closed || actor.ended) {
       this.actor = undefined
       this.available = this.available && this.#resumable
       return true
     }
     if (!this.answers) return false
-    if (this.manages !== 'no') return this.#got.length > this.#shown && (this.#acks(), true)
+    if (this.manages !== 'no') return this.got.length > this.#shown && (this.#acks(), true)
+    const pinged = this.#pings.splice(0)
     for (const id of pinged) this.says(`<iq type='result' id='${id}'/>`)
     return pinged.length > 0
   }
 
-  /** Takes what was heard; returns the server's pings. */
-  hears(): string[] {
+  /** Takes what was heard. */
+  hears(): void {
     const { actor } = this
-    if (!actor) return []
-    const pings: string[] = []
+    if (!actor) return
     for (const el of actor.heard) {
       if (!STANZAS.has(el.name)) continue
-      this.#got.push(el.attrs.type === 'error' ? undefined : bodyOf(el))
-      if (el.attrs.type === 'get' && child(el, 'ping', 'urn:xmpp:ping')) pings.push(el.attrs.id ?? '')
+      this.got.push(el)
+      if (el.attrs.type === 'get' && child(el, 'ping', 'urn:xmpp:ping')) this.#pings.push(el.attrs.id ?? '')
     }
     actor.forget()
-    return pings
+  }
+
+  get unshownStanzas(): Element[] {
+    return this.got.slice(this.#shown)
   }
 
   /** Bodies that came and were not shown. */
   get unshown(): string[] {
-    return this.#got.slice(this.#shown).flatMap((body) => body ?? [])
+    return this.unshownStanzas.flatMap((el) => bodyOf(el) ?? [])
   }
 
   #acks(): void {
-    this.#shows(this.#got.length)
+    this.#shows(this.got.length)
     this.actor?.sends(`<a xmlns='${SM}' h='${this.#shown}'/>`)
   }
 
   #shows(upTo: number): void {
-    for (const body of this.#got.slice(this.#shown, upTo)) if (body !== undefined) this.has(body)
+    for (const el of this.got.slice(this.#shown, upTo)) this.has(el)
     this.#shown = upTo
   }
 
   #forget(): void {
-    this.#got = []
+    this.got = []
     this.#shown = 0
+    this.#pings = []
     this.#id = ''
     this.#resumable = false
+    this.max = 0
     this.available = false
     this.inactive = false
   }

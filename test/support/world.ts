@@ -7,6 +7,7 @@ import type { Feature } from '../../src/routing/feature.ts'
 import type { Router } from '../../src/routing/router.ts'
 import type { World } from '../../src/routing/transit.ts'
 import { createWorld } from '../../src/routing/world.ts'
+import type { Random } from '../../src/store/clock.ts'
 import { deriveCredentials } from '../../src/store/credentials.ts'
 import type { Job } from '../../src/store/push.ts'
 import { openStore, Store } from '../../src/store/store.ts'
@@ -37,10 +38,12 @@ export interface PlayOptions {
   readonly extra?: readonly Feature[]
   /** Where the time is another than at the start of every play. */
   readonly clock?: FakeClock
+  /** Of what is random: a server that starts again does not give the same ids again. */
+  readonly seed?: number
 }
 
 export class Play {
-  readonly random = seededRandom(1)
+  readonly random: Random
   readonly batch = new Batch()
   readonly store: Store
   readonly world: World
@@ -56,8 +59,10 @@ export class Play {
     file = ':memory:',
     extra: readonly Feature[] = [],
     readonly clock = new FakeClock(),
+    seed = 1,
   ) {
-    const { random } = this
+    const random = seededRandom(seed)
+    this.random = random
     this.store = openStore(
       file,
       { flushed: () => this.batch.flush(), fatal: (cause) => void this.fatal.push(cause) },
@@ -192,7 +197,7 @@ export class Play {
 export function play(options: PlayOptions = {}): Play {
   const parsed = parseConfig(options.config ?? merged(options.toml ?? ''), 'play.toml')
   if (!parsed.config) throw new Error(parsed.errors.map((error) => error.message).join('\n'))
-  return new Play(parsed.config, options.file, options.extra, options.clock)
+  return new Play(parsed.config, options.file, options.extra, options.clock, options.seed)
 }
 
 /** The base without the tables that `toml` names itself. */
