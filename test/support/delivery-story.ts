@@ -384,7 +384,7 @@ export class Deliveries {
   #mayNotCount(client: Client): void {
     this.#listens(client)
     if (client.manages !== 'no') return
-    for (const el of client.unshownStanzas) {
+    for (const el of client.unshown) {
       const sent = this.messages.get(itemOf(el, client.bare)?.key ?? '')
       if (sent) sent.doubtful = true
     }

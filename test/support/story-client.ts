@@ -181,13 +181,9 @@ export class StoryClient {
     actor.forget()
   }
 
-  get unshownStanzas(): Element[] {
+  /** What came and was not shown. */
+  get unshown(): Element[] {
     return this.got.slice(this.#shown)
-  }
-
-  /** Bodies that came and were not shown. */
-  get unshown(): string[] {
-    return this.unshownStanzas.flatMap((el) => bodyOf(el) ?? [])
   }
 
   #acks(): void {
