@@ -110,9 +110,9 @@ function goodbye(t: Trip, session: Session): void {
   if (session.orderly && !session.acknowledges) confirm(t, session)
 }
 
-/** Whether what it is given gets a row at once: also what is not even written yet. */
-function isDurable({ acknowledges, suspect, catchingUp }: Session): boolean {
-  return acknowledges || suspect || catchingUp
+/** Whether what it is given gets a row at once: also what may not even be written yet. */
+function isDurable({ acknowledges, suspect, catchingUp, inactive }: Session): boolean {
+  return acknowledges || suspect || catchingUp || inactive
 }
 
 function taken(t: Transit, session: Session, el: Element): Given {

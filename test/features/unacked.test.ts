@@ -234,6 +234,30 @@ test('after a crash what was in flight waits and rings', async () => {
   }
 })
 
+test('XEP-0352 §5: after a crash what was kept back for an app in the background waits too', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'belfry-unacked-'))
+  try {
+    let file = join(dir, 'belfry.db')
+    {
+      using p = play({ file })
+      const romeo = await p.online('romeo@bix.org/orchard')
+      const juliet = await p.online('juliet@bix.org/phone')
+      juliet.sends(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+      await juliet.settles()
+      romeo.sends(`<message to='juliet@bix.org'><received xmlns='urn:xmpp:receipts' id='m1'/></message>`)
+      await romeo.settles()
+      file = p.crash()
+    }
+    using p = play({ file })
+    await settle(p)
+    const back = await p.bound('juliet@bix.org/phone')
+    back.sends('<presence/>')
+    expect(child(await back.next(), 'received', 'urn:xmpp:receipts')?.attrs.id).toBe('m1')
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+})
+
 test.each([[false], [true]])(
   'an account that is deleted takes along what its clients have not shown that they have (XEP-0198: %p)',
   async (sm) => {
