@@ -47,14 +47,20 @@ async function acknowledges(actor: Actor): Promise<void> {
   await settles(actor)
 }
 
-const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => String(from + i))
-
-test('a client that never takes its first page does not hold up what the others have taken', async () => {
-  using p = play()
+/** More than a page waits; the desk has shown its first page and was given the rest, the phone shows nothing. */
+async function apart(p: Play): Promise<{ romeo: Actor; phone: Actor; desk: Actor }> {
   const romeo = await fill(p, 120)
   const phone = await appears(p, 'phone')
   const desk = await appears(p, 'desk')
   await acknowledges(desk)
+  return { romeo, phone, desk }
+}
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => String(from + i))
+
+test('a client that never takes its first page does not hold up what the others have taken', async () => {
+  using p = play()
+  const { romeo, phone, desk } = await apart(p)
   await acknowledges(desk)
   expect(bodies(desk)).toEqual(numbers(0, 120))
   expect(p.store.messages.totalOffline()).toBe(0)
@@ -72,10 +78,7 @@ test('a client that never takes its first page does not hold up what the others 
 
 test('of two clients at different places in the box each gets a new message once and in its order', async () => {
   using p = play()
-  const romeo = await fill(p, 120)
-  const phone = await appears(p, 'phone')
-  const desk = await appears(p, 'desk')
-  await acknowledges(desk)
+  const { romeo, phone, desk } = await apart(p)
   romeo.sends(chat('120'))
   await romeo.hearsNothing()
   await settles(desk)
@@ -90,10 +93,7 @@ test('of two clients at different places in the box each gets a new message once
 
 test('what one has shown, and another waits for behind its pages, stays for that one', async () => {
   using p = play()
-  const romeo = await fill(p, 120)
-  const phone = await appears(p, 'phone')
-  const desk = await appears(p, 'desk')
-  await acknowledges(desk)
+  const { romeo, phone, desk } = await apart(p)
   romeo.sends(chat('120'))
   await romeo.hearsNothing()
   await settles(desk)
@@ -111,10 +111,7 @@ test('XEP-0198 §5: it stays over an orderly restart as well', async () => {
   const seen = (actor: Actor) => ({ id: ids.get(actor) ?? '', h: heardBy(actor) })
   await restarted(
     async (p) => {
-      const romeo = await fill(p, 120)
-      const one = await appears(p, 'phone')
-      const other = await appears(p, 'desk')
-      await acknowledges(other)
+      const { romeo, phone: one, desk: other } = await apart(p)
       romeo.sends(chat('120'))
       await romeo.settles()
       await settles(other)
@@ -138,10 +135,7 @@ test.each([['before'], ['only then']])(
   'when one goes amid its pages, another that has shown %s what came meanwhile does not get it again',
   async (when) => {
     using p = play()
-    const romeo = await fill(p, 120)
-    const phone = await appears(p, 'phone')
-    const desk = await appears(p, 'desk')
-    await acknowledges(desk)
+    const { romeo, phone, desk } = await apart(p)
     romeo.sends(chat('120'))
     await romeo.settles()
     await settles(desk)
