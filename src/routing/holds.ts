@@ -161,8 +161,7 @@ export function holdBurst(t: Trip, push: PhonePush): boolean {
   const { account, device, messageId, sender } = push
   const turn = turnOf(t, account.id, device.id, push)
   if (turn === 'now') return false
-  const why = `into ${turn.into}`
-  if (turn.into) record(t, account.id, device.id, messageId, 'coalesced', 'burst', why)
+  if (turn.into) record(t, account.id, device.id, messageId, 'coalesced', 'burst', `into ${turn.into}`)
   else holdPush(t, { ...push, collapseId: chatId('chat', sender) }, 'burst', turn.until)
   return true
 }

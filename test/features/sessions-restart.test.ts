@@ -1,13 +1,28 @@
 /** What a session keeps when the server is restarted in an orderly way: everything remembered. */
 import { describe, expect, test } from 'bun:test'
 import { child, childText } from '../../src/xmpp/xml.ts'
+import type { Actor } from '../support/actor.ts'
 import { card, photo, picture, UPDATE } from '../support/avatars.ts'
 import { settle } from '../support/phones.ts'
 import { befriend } from '../support/pubsub.ts'
 import { bodies, chat, granted, restarted, resumes, sessionOf, SM } from '../support/sm.ts'
+import type { Play } from '../support/world.ts'
 
 const AGENT = 'd4565fa7-4d72-4749-b3d3-740edbf87770'
 const STATES = 'http://jabber.org/protocol/chatstates'
+
+/** 150 messages waited for juliet's phone, which has not shown yet that it has the first 100; `sm` is for coming back. */
+async function amidPages(p: Play): Promise<{ juliet: Actor; sm: string }> {
+  await p.account('juliet@bix.org')
+  const romeo = await p.online('romeo@bix.org/orchard')
+  for (let i = 0; i < 150; i++) romeo.sends(chat(String(i)))
+  await romeo.settles()
+  const juliet = await p.bound('juliet@bix.org/phone')
+  const { id: sm } = await granted(juliet)
+  juliet.sends('<presence/>')
+  await juliet.settles()
+  return { juliet, sm }
+}
 
 describe('after an orderly restart', () => {
   test('a session is still that of its app: its phone is not taken for another’s, and it is logged out with it', async () => {
@@ -151,14 +166,8 @@ describe('after an orderly restart', () => {
     let h = 0
     await restarted(
       async (p) => {
-        await p.account('juliet@bix.org')
-        const romeo = await p.online('romeo@bix.org/orchard')
-        for (let i = 0; i < 150; i++) romeo.sends(chat(String(i)))
-        await romeo.settles()
-        const juliet = await p.bound('juliet@bix.org/phone')
-        id = (await granted(juliet)).id
-        juliet.sends('<presence/>')
-        await juliet.settles()
+        const { juliet, sm } = await amidPages(p)
+        id = sm
         expect(bodies(juliet)).toHaveLength(100)
         h = juliet.heard.filter(({ name }) => name !== 'r').length + 1
       },
@@ -176,14 +185,8 @@ describe('after an orderly restart', () => {
     let h = 0
     await restarted(
       async (p) => {
-        await p.account('juliet@bix.org')
-        const romeo = await p.online('romeo@bix.org/orchard')
-        for (let i = 0; i < 150; i++) romeo.sends(chat(String(i)))
-        await romeo.settles()
-        const juliet = await p.bound('juliet@bix.org/phone')
-        id = (await granted(juliet)).id
-        juliet.sends('<presence/>')
-        await juliet.settles()
+        const { juliet, sm } = await amidPages(p)
+        id = sm
         h = juliet.heard.filter(({ name }) => name !== 'r').length + 1
       },
       async (p) => {
