@@ -17,13 +17,15 @@ export interface Place {
   readonly peer?: string
 }
 
-/** What is not in the index yet. */
+/** What is not in the index yet; there are many, so that each is two words of memory, not an object. */
 interface Pending {
   /** Counts the rows of all accounts. */
   readonly since: number
   /** No id of these is lower. */
   lowest: number
-  places: Place[]
+  ids: number[]
+  /** Beside them, where the table has peers. */
+  peers: string[]
 }
 
 /** Rows; see the class. */
@@ -40,7 +42,7 @@ export interface LateLimits {
 
 const MARK = 'INSERT INTO settings VALUES ($name, $value) ON CONFLICT DO UPDATE SET value = excluded.value'
 
-const LIMITS: LateLimits = { together: 128, span: 20_000, look: 64, mark: 5_000 }
+const LIMITS: LateLimits = { together: 256, span: 40_000, look: 64, mark: 5_000 }
 
 /**
  * `table` has the columns id and account_id, `table_index` the same and no other but `peer`. Rows in which the
@@ -110,21 +112,20 @@ export class LateIndex {
     const { accountId, id } = place
     this.#count++
     // The index is said to have it already: after a crash nobody would look.
-    if (id <= this.#indexed) this.#insert({ ...place })
-    else this.#push(place)
-    if ((this.#pending.get(accountId)?.places.length ?? 0) >= this.#limits.together) this.settle(accountId)
+    if (id <= this.#indexed) this.#write(place)
+    else if (this.#push(place) >= this.#limits.together) this.settle(accountId)
     if (this.#count % this.#limits.look === 0) this.#settleLongest()
     if (this.#count % this.#limits.mark === 0) this.#tell(Math.max(id, this.#indexed))
   }
 
   /** The row is gone. Within a trip. */
   remove(accountId: number, id: number): void {
-    if (!this.#unremember(accountId, (place) => place.id === id)) this.#remove({ accountId, id })
+    if (!this.#unremember(accountId, (other) => other === id)) this.#remove({ accountId, id })
   }
 
   /** Ids of the account's rows that are not in the index, in the order in which they were added. */
-  pending(accountId: number): number[] {
-    return this.#pending.get(accountId)?.places.map(({ id }) => id) ?? []
+  pending(accountId: number): readonly number[] {
+    return this.#pending.get(accountId)?.ids ?? []
   }
 
   /** Ids of the account's last rows, the newest first. */
@@ -143,7 +144,7 @@ export class LateIndex {
   /** Rows of all accounts. Looks at each of them. */
   total(): number {
     let n = this.#total.get()?.n ?? 0
-    for (const { places } of this.#pending.values()) n += places.length
+    for (const { ids } of this.#pending.values()) n += ids.length
     return n
   }
 
@@ -153,17 +154,17 @@ export class LateIndex {
     if (!pending) return
     this.#pending.delete(accountId)
     this.#db.turn.undo(() => this.#pending.set(accountId, pending))
-    for (const place of pending.places.toSorted(inOrder)) this.#insert({ ...place })
+    for (const place of inOrder(accountId, pending)) this.#write(place)
   }
 
   /** The same for some accounts, before an orderly end; true where there are more. Within a trip. */
   settleSome(limit: number): boolean {
     let left = limit
     let last = this.#indexed
-    for (const [accountId, { places }] of this.#pending) {
+    for (const [accountId, { ids }] of this.#pending) {
       if (left <= 0) return true
-      left -= places.length
-      for (const { id } of places) last = Math.max(last, id)
+      left -= ids.length
+      for (const id of ids) last = Math.max(last, id)
       this.settle(accountId)
     }
     if (last > this.#told) this.#tell(last)
@@ -189,7 +190,7 @@ export class LateIndex {
     if (rows.length === 0) return
     const ids = new Set(rows.map(({ id }) => id))
     for (const accountId of new Set(rows.map((row) => row.accountId)))
-      this.#unremember(accountId, ({ id }) => ids.has(id))
+      this.#unremember(accountId, (id) => ids.has(id))
     const list = JSON.stringify([...ids])
     this.#unplace({ ids: list })
     this.#delete({ ids: list })
@@ -199,37 +200,48 @@ export class LateIndex {
   #settleLongest(): void {
     const before = this.#count - this.#limits.span
     let left = 2 * this.#limits.look
-    for (const [accountId, { since, places }] of this.#pending) {
+    for (const [accountId, { since, ids }] of this.#pending) {
       if (since > before || left <= 0) return
-      left -= places.length
+      left -= ids.length
       this.settle(accountId)
     }
   }
 
   /** Forgets what the index does not have yet; false where there is none of these. */
-  #unremember(accountId: number, which: (place: Place) => boolean): boolean {
+  #unremember(accountId: number, which: (id: number) => boolean): boolean {
     const pending = this.#pending.get(accountId)
-    if (!pending?.places.some(which)) return false
-    const { places } = pending
-    pending.places = places.filter((place) => !which(place))
-    this.#db.turn.undo(() => (pending.places = places))
+    if (!pending?.ids.some(which)) return false
+    const { ids, peers } = pending
+    pending.ids = ids.filter((id) => !which(id))
+    pending.peers = peers.filter((_, i) => !which(ids[i] ?? 0))
+    this.#db.turn.undo(() => {
+      pending.ids = ids
+      pending.peers = peers
+    })
     return true
   }
 
-  #push(place: Place): void {
+  /** Returns how many of the account are remembered now. */
+  #push(place: Place): number {
     const isFirst = !this.#pending.has(place.accountId)
     const pending = this.#remember(place, this.#count)
     this.#db.turn.undo(() => {
-      pending.places.pop()
+      pending.ids.pop()
+      pending.peers.pop()
       if (isFirst) this.#pending.delete(place.accountId)
     })
+    return pending.ids.length
   }
 
-  #remember(place: Place, since: number): Pending {
-    const { accountId, id } = place
+  #write({ accountId, id, peer }: Place): void {
+    this.#insert(peer === undefined ? { accountId, id } : { accountId, id, peer })
+  }
+
+  #remember({ accountId, id, peer }: Place, since: number): Pending {
     const known = this.#pending.get(accountId)
-    const pending = known ?? { since, lowest: id, places: [] }
-    pending.places.push(place)
+    const pending = known ?? { since, lowest: id, ids: [], peers: [] }
+    pending.ids.push(id)
+    if (peer !== undefined) pending.peers.push(peer)
     if (id < pending.lowest) pending.lowest = id
     if (!known) this.#pending.set(accountId, pending)
     return pending
@@ -280,7 +292,15 @@ export class LateIndex {
 }
 
 /** Side by side in the index too. */
-function inOrder(a: Place, b: Place): number {
+function inOrder(accountId: number, { ids, peers }: Pending): Place[] {
+  const places = ids.map((id, i) => {
+    const peer = peers[i]
+    return peer === undefined ? { accountId, id } : { accountId, id, peer }
+  })
+  return places.sort(byPlace)
+}
+
+function byPlace(a: Place, b: Place): number {
   if (a.peer === b.peer || a.peer === undefined || b.peer === undefined) return a.id - b.id
   return a.peer < b.peer ? -1 : 1
 }
