@@ -14,7 +14,9 @@ export const EVENTS = [
 
 export type EventName = (typeof EVENTS)[number]
 
+const NAMES: ReadonlySet<string> = new Set(EVENTS)
+
 /** An outbox row of an event has its name where others have the rule that proposed them; only names have a dot. */
 export function isEvent(kind: string): kind is EventName {
-  return EVENTS.some((name) => name === kind)
+  return NAMES.has(kind)
 }

@@ -4,15 +4,18 @@
  */
 import { Counter, type CounterConfiguration, type LabelValues } from 'prom-client'
 
-interface Sum<L extends string> {
-  readonly labels: LabelValues<L>
-  n: number
+/** What was counted with these values of the first labels; with a value of each it has a number. */
+class Sum<L extends string> {
+  readonly next = new Map<string, Sum<L>>()
+  labels: LabelValues<L> | undefined
+  n = 0
 }
 
 export class HotCounter<L extends string> {
   readonly #names: readonly L[]
   readonly #counter: Counter<L>
-  readonly #sums = new Map<string, Sum<L>>()
+  readonly #root = new Sum<L>()
+  readonly #sums: Sum<L>[] = []
 
   /** `labelNames`: each `inc` gives all of them. */
   constructor(config: CounterConfiguration<L> & { labelNames: readonly L[] }) {
@@ -21,12 +24,17 @@ export class HotCounter<L extends string> {
   }
 
   inc(labels: Readonly<Record<L, string>>): void {
-    let key = ''
-    // No label of ours has a line break.
-    for (const name of this.#names) key += `${labels[name]}\n`
-    const sum = this.#sums.get(key)
-    if (sum) sum.n++
-    else this.#sums.set(key, { labels: { ...labels }, n: 1 })
+    // Step by step: a key of all of them would be a new text each time.
+    let sum = this.#root
+    for (const name of this.#names) {
+      let next = sum.next.get(labels[name])
+      if (!next) sum.next.set(labels[name], (next = new Sum()))
+      sum = next
+    }
+    sum.n++
+    if (sum.labels) return
+    sum.labels = { ...labels }
+    this.#sums.push(sum)
   }
 
   get(): ReturnType<Counter<L>['get']> {
@@ -34,8 +42,8 @@ export class HotCounter<L extends string> {
   }
 
   #handOver(): void {
-    for (const sum of this.#sums.values()) {
-      if (sum.n > 0) this.#counter.inc(sum.labels, sum.n)
+    for (const sum of this.#sums) {
+      if (sum.labels && sum.n > 0) this.#counter.inc(sum.labels, sum.n)
       sum.n = 0
     }
   }

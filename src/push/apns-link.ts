@@ -85,7 +85,8 @@ type Done = (result: Answer | TransportError) => void
 interface Exchange {
   readonly stream: http2.ClientHttp2Stream
   readonly done: Done
-  late: () => void
+  /** By the clock's monotonic time. */
+  readonly until: number
 }
 
 /**
@@ -104,6 +105,8 @@ export class Link {
   #ready = false
   #answered = false
   #leaving = false
+  /** A clock runs for the first of the exchanges. */
+  #expecting = false
   #closed = false
   #proven: boolean
   #heard: number
@@ -167,13 +170,9 @@ export class Link {
       done(new TransportError('no', 'the connection took no request', error))
       return
     }
-    const exchange: Exchange = { stream, done, late: () => undefined }
+    const exchange: Exchange = { stream, done, until: clock.monotonic() + times.answerMs }
     this.#exchanges.add(exchange)
-    exchange.late = clock.after(times.answerMs, () => {
-      this.#finish(exchange, new TransportError('unknown', 'no answer within the deadline'))
-      stream.close(http2.constants.NGHTTP2_CANCEL)
-      this.#ping()
-    })
+    this.#expect()
     this.#hear(exchange)
     stream.end(body)
     if ((stream.id ?? 0) > times.lastStreamId) this.leave('stream ids run out')
@@ -261,7 +260,6 @@ export class Link {
 
   #finish(exchange: Exchange, result: Answer | TransportError): void {
     if (!this.#exchanges.delete(exchange)) return
-    exchange.late()
     if (!(result instanceof TransportError)) {
       this.#answered = true
       // 403 says nothing about the limit: it stays at one stream until a token was valid.
@@ -284,6 +282,28 @@ export class Link {
       code === 'ERR_HTTP2_GOAWAY_SESSION'
     const error = new TransportError(untouched ? 'no' : 'unknown', describe(cause), cause)
     this.#finish(exchange, error)
+  }
+
+  /** One clock for all exchanges: the one that was begun first is late first. */
+  #expect(): void {
+    if (this.#expecting || this.#closed) return
+    const [first] = this.#exchanges
+    if (!first) return
+    const { clock } = this.options
+    this.#expecting = true
+    const cancel = clock.after(Math.max(0, Math.ceil(first.until - clock.monotonic())), () => {
+      this.#timers.delete(cancel)
+      this.#expecting = false
+      const now = clock.monotonic()
+      for (const exchange of [...this.#exchanges]) {
+        if (exchange.until > now) break
+        this.#finish(exchange, new TransportError('unknown', 'no answer within the deadline'))
+        exchange.stream.close(http2.constants.NGHTTP2_CANCEL)
+        this.#ping()
+      }
+      this.#expect()
+    })
+    this.#timers.add(cancel)
   }
 
   #alive(): void {

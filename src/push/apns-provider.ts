@@ -42,6 +42,10 @@ export class ApnsProvider implements Provider {
   /** Topics whose calls Apple refuses. */
   readonly #withoutCalls = new Set<string>()
   readonly #tally = new Map<string, { all: number; wrongTopic: number }>()
+  readonly #lanes: Readonly<Record<PushEnvironment, Map<string, string>>> = {
+    production: new Map(),
+    sandbox: new Map(),
+  }
 
   constructor(options: ApnsProviderOptions) {
     this.#options = options
@@ -53,7 +57,11 @@ export class ApnsProvider implements Provider {
   /** A configuration fault is one of (team or certificate, environment) and topic. */
   lane(job: Job): string {
     const { topic, environment } = job.device ?? { topic: '', environment: 'production' as const }
-    return `${this.#options.sender.lane(topic, environment)} ${topic}`
+    const known = this.#lanes[environment].get(topic)
+    if (known !== undefined) return known
+    const lane = `${this.#options.sender.lane(topic, environment)} ${topic}`
+    this.#lanes[environment].set(topic, lane)
+    return lane
   }
 
   group(job: Job): string {

@@ -84,8 +84,11 @@ export class ApnsTransport {
   request(headers: Headers, body: string): Promise<Answer> {
     if (this.#stopped) return Promise.reject(new TransportError('no', 'stopping'))
     return new Promise<Answer>((resolve, reject) => {
-      this.#enqueue({ headers, body, resolve, reject, refused: 0, tooLate: () => undefined })
+      const job: Job = { headers, body, resolve, reject, refused: 0, tooLate: () => undefined }
+      this.#queue.push(job)
       this.#pump()
+      // Most leave at once.
+      if (this.#queue.at(-1) === job) this.#limit(job)
     })
   }
 
@@ -121,14 +124,15 @@ export class ApnsTransport {
     })
   }
 
-  #enqueue(job: Job): void {
+  /** How long it may wait. */
+  #limit(job: Job): void {
+    job.tooLate()
     job.tooLate = this.#options.clock.after(this.#times.queueMs, () => {
       const at = this.#queue.indexOf(job, this.#head)
       if (at < 0) return
       this.#queue.splice(at, 1)
       job.reject(new TransportError('no', 'no connection within the deadline', this.#lastFailure))
     })
-    this.#queue.push(job)
   }
 
   #pump(): void {
@@ -159,7 +163,8 @@ export class ApnsTransport {
         this.#cameOver.set(result, link)
         job.resolve(result)
       } else if (result.processed === 'no' && job.refused++ < REFUSALS && !this.#stopped) {
-        this.#enqueue(job)
+        this.#queue.push(job)
+        this.#limit(job)
         // Not within the link's own loop over its requests.
         queueMicrotask(() => this.#pump())
       } else job.reject(result)

@@ -81,7 +81,10 @@ export class ApnsSender {
   readonly #composer = new Composer()
   readonly #tokens: ProviderTokens
   readonly #transports = new Map<string, ApnsTransport>()
-  readonly #routes = new Map<string, Route>()
+  readonly #routes: Readonly<Record<Environment, Map<string, Route>>> = {
+    production: new Map(),
+    sandbox: new Map(),
+  }
   /** Answers 500 in a row. */
   readonly #bad = new Map<ApnsTransport, number>()
   #clockOffset: number | undefined
@@ -144,13 +147,16 @@ export class ApnsSender {
   }
 
   apps(): AppState[] {
-    return [...this.#routes].map(([name, { app, lane }]) => {
-      const [environment = ''] = name.split(' ')
+    return (['production', 'sandbox'] as const).flatMap((environment) => this.#appsIn(environment))
+  }
+
+  #appsIn(environment: Environment): AppState[] {
+    return [...this.#routes[environment].values()].map(({ app, lane }) => {
       const { credential, topic } = app
       const key = credential.kind === 'key' ? credential.signing : undefined
       return {
         topic,
-        environment: environment === 'sandbox' ? 'sandbox' : 'production',
+        environment,
         signIn:
           credential.kind === 'key'
             ? `key ${credential.signing.keyId} of team ${credential.signing.teamId}`
@@ -170,10 +176,7 @@ export class ApnsSender {
 
   #route(topic: string, environment: Environment): Route | undefined {
     const any = this.#options.anyTopic
-    return (
-      this.#routes.get(`${environment} ${topic}`) ??
-      (any && this.#routes.get(`${any.environment} ${any.topic}`))
-    )
+    return this.#routes[environment].get(topic) ?? (any && this.#routes[any.environment].get(any.topic))
   }
 
   async #exchange(transport: ApnsTransport, request: ApnsRequest, jwt: string | undefined): Promise<Verdict> {
@@ -234,6 +237,6 @@ export class ApnsSender {
       })
       this.#transports.set(name, transport)
     }
-    this.#routes.set(`${environment} ${app.topic}`, { app, transport, lane: name })
+    this.#routes[environment].set(app.topic, { app, transport, lane: name })
   }
 }

@@ -189,9 +189,11 @@ export class Push {
   /** Writes a push into the current trip's transaction and hands it to the dispatcher after the commit. */
   queue(push: NewPush): void {
     const { account, device, now } = push
-    const values = {
+    const job: Job = {
       id: this.nextId(),
       accountId: account.id,
+      account: account.jid,
+      device,
       messageId: push.messageId,
       apnsId: this.#random.uuid(),
       collapseId: push.collapseId,
@@ -204,11 +206,11 @@ export class Push {
       call: push.call ?? null,
       createdAt: now,
       expiresAt: push.expiresAt,
+      attempts: 0,
       nextAt: now,
     }
-    const call = values.call && JSON.stringify(values.call)
-    this.#insert({ ...values, call, deviceId: device?.id ?? null })
-    this.#db.turn.after(() => this.queued?.({ ...values, attempts: 0, account: account.jid, device }))
+    this.#insert({ ...job, deviceId: device?.id ?? null, call: job.call && JSON.stringify(job.call) })
+    this.#db.turn.after(() => this.queued?.(job))
   }
 
   /** Up to `limit` rows that still wait, in the order of their ids, after `after`. */

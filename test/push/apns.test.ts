@@ -227,11 +227,14 @@ describe('a fault', () => {
     const sim = await apple()
     const from = sender(sim, { times: { ...QUICK, answerMs: 100 } })
     await from.send(request(0))
-    sim.script({ stall: true })
-    const verdicts = await burst(from, 1, 10)
-    expect(outcomes(verdicts).sort()).toEqual(['accepted ', 'retry NoAnswer'])
-    expect(verdicts.filter((v) => v.outcome === 'retry')).toHaveLength(1)
-    expect((await from.send(request(1))).outcome).toBe('accepted')
+    // The second time as well: one clock is for all of them.
+    for (let round = 0; round < 2; round++) {
+      sim.script({ stall: true })
+      const verdicts = await burst(from, 1, 10)
+      expect(outcomes(verdicts).sort()).toEqual(['accepted ', 'retry NoAnswer'])
+      expect(verdicts.filter((v) => v.outcome === 'retry')).toHaveLength(1)
+      expect((await from.send(request(1))).outcome).toBe('accepted')
+    }
     expect(sim.connections).toBe(1)
   })
 
