@@ -59,7 +59,7 @@ export class ApnsProvider implements Provider {
     const { topic, environment } = job.device ?? { topic: '', environment: 'production' as const }
     const known = this.#lanes[environment].get(topic)
     if (known !== undefined) return known
-    const lane = `${this.#options.sender.lane(topic, environment)} ${topic}`
+    const lane = `${this.name} ${this.#options.sender.lane(topic, environment)} ${topic}`
     this.#lanes[environment].set(topic, lane)
     return lane
   }

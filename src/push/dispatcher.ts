@@ -212,7 +212,7 @@ export class Dispatcher {
       this.#answer({ job, lane: nobody, result: { is: 'drop', reason: 'NotConfigured' } })
       return undefined
     }
-    const name = `${provider.name} ${provider.lane(job)}`
+    const name = provider.lane(job)
     let lane = this.#lanes.get(name)
     if (!lane) {
       const group = provider.group ? `${provider.name} ${provider.group(job)}` : name

@@ -87,8 +87,10 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
     ...(lean ? {} : dataOf(input, how, policy, body)),
     ...(input.messageId === '' ? {} : { 'stanza-id': input.messageId }),
   })
-  // Text that stands twice in the payload takes its room twice, so what is built once may have to be cut again.
-  const payload = text ? (fitted(text, ALERT_BYTES, build) ?? build(undefined)) : build(undefined)
+  const whole = build(text || undefined)
+  if (encodedSize(whole) <= ALERT_BYTES) return whole
+  // Text that stands twice takes its room twice, so that what was cut may still be too long.
+  const payload = text ? (fitted(text, ALERT_BYTES, build) ?? build(undefined)) : whole
   return encodedSize(payload) <= ALERT_BYTES ? payload : build(undefined, true)
 }
 

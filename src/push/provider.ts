@@ -40,7 +40,10 @@ export interface Provider {
   readonly ordered: boolean
   /** What was dropped is kept for the operator to send again. */
   readonly replayable: boolean
-  /** Pushes of one lane share their fate: a pause stops them all. */
+  /**
+   * Pushes of one lane share their fate: a pause stops them all. Its name begins with that of the provider; it is asked
+   * for each push.
+   */
   lane(job: Job): string
   /** Lanes of one credential and connection: they rest together when that is at fault. */
   group?(job: Job): string

@@ -56,7 +56,7 @@ export class Webhook implements Provider {
   }
 
   lane(job: Job): string {
-    return job.account
+    return `${this.name} ${job.account}`
   }
 
   /** One address for all: where it may not be reached, that is tried and said once. */
