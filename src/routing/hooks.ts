@@ -6,6 +6,14 @@ import type { Given } from './outcome.ts'
 import type { Session } from './session.ts'
 import type { Hooks, Publication, Transit, Trip, VcardChange } from './transit.ts'
 
+/** Who stands where on the road. Every stanza passes, and most features have nothing to say at most places. */
+export const roadOf = (features: readonly Feature[]) => ({
+  sent: features.filter((feature) => feature.sent !== undefined),
+  received: features.filter((feature) => feature.received !== undefined),
+  missed: features.filter((feature) => feature.missed !== undefined),
+  settled: features.filter((feature) => feature.settled !== undefined),
+})
+
 /** Names of the hooks that are no part of the road itself. */
 export function hooksOf(features: readonly Feature[]): Hooks {
   const queuers = features.filter((feature) => feature.queued !== undefined)

@@ -7,6 +7,7 @@ import { TurnFailed } from '../store/turn-failed.ts'
 import { deliverMessage, deliverPresence } from './deliver.ts'
 import type { Feature, Guest, NonzaStream, Outcome } from './feature.ts'
 import { bounce, guarded, toError } from './guard.ts'
+import { roadOf } from './hooks.ts'
 import { IqHandlers, isLater, type IqTarget } from './iq.ts'
 import { Nonzas, type StreamPhase } from './nonza.ts'
 import type { Outlet, Session } from './session.ts'
@@ -16,7 +17,7 @@ import { type Sender, Transit, Trip, type World } from './transit.ts'
 
 export class Router {
   readonly #world: World
-  readonly #features: readonly Feature[]
+  readonly #road: ReturnType<typeof roadOf>
   readonly #iq: IqHandlers
   readonly #preauth: IqHandlers
   readonly #nonzas: Nonzas
@@ -25,7 +26,7 @@ export class Router {
 
   constructor(world: World, features: readonly Feature[]) {
     this.#world = world
-    this.#features = features
+    this.#road = roadOf(features)
     this.#iq = new IqHandlers(features, 'iq')
     this.#preauth = new IqHandlers(features, 'preauth')
     this.#nonzas = new Nonzas(world, features, (t) => this.#drain(t))
@@ -38,8 +39,7 @@ export class Router {
     session.handled++
     const answer = (reply: Element) => this.#world.store.turn.after(() => this.#world.deliver(session, reply))
     guarded(this.#world, el, session.jid, answer, () => {
-      const stanza = Stanza.fromClient(el, session.jid)
-      this.#drive(new Transit(this.#world, stanza, session))
+      this.#drive(new Transit(this.#world, Stanza.fromClient(el, session.jid), session))
     })
   }
 
@@ -115,7 +115,7 @@ export class Router {
 
   #drive(t: Transit): void {
     if (t.stanza.kind === 'iq') t.stanza.checkIq()
-    for (const feature of this.#features) if (feature.sent?.(t) === 'stop') return this.#drain(t)
+    for (const feature of this.#road.sent) if (feature.sent?.(t) === 'stop') return this.#drain(t)
     this.#address(t)
     this.#drain(t)
   }
@@ -128,19 +128,19 @@ export class Router {
     if (!t.isLocal(to.domain)) return this.remote(t)
     if (to.local === '') return this.#toServer(t, to)
     if (!t.store.accounts.find(to.bare)) return this.#toNobody(t)
-    for (const feature of this.#features) if (feature.received?.(t, to) === 'stop') return
+    for (const feature of this.#road.received) if (feature.received?.(t, to) === 'stop') return
     if (kind === 'iq') return this.#iqToAccount(t, to)
     const at = t.stanza.to ?? to
     t.outcome = kind === 'message' ? this.#message(t, at) : deliverPresence(t, at)
     // A subscription request is for a person to read, so it can ring like a message.
     if (kind === 'presence' && t.stanza.type !== 'subscribe') return
-    for (const feature of this.#features) feature.settled?.(t, at, t.outcome)
+    for (const feature of this.#road.settled) feature.settled?.(t, at, t.outcome)
   }
 
   #message(t: Transit, to: Jid): Outcome {
     const outcome = deliverMessage(t, to)
     if (outcome !== 'none') return outcome
-    for (const feature of this.#features) {
+    for (const feature of this.#road.missed) {
       const held = feature.missed?.(t, to)
       if (held) return held
     }
