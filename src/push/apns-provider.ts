@@ -32,6 +32,9 @@ const OF_TOPIC = new Set(['AppNotConfigured', 'BadTopic', 'MissingTopic', 'Topic
 /** Answers per topic after which the tally is halved, so that it follows the present. */
 const TALLY = 1_000
 
+/** Names that are remembered: the simulator takes any topic. */
+const LANES = 1_000
+
 export class ApnsProvider implements Provider {
   readonly name: string
   readonly concurrency: number
@@ -60,6 +63,7 @@ export class ApnsProvider implements Provider {
     const known = this.#lanes[environment].get(topic)
     if (known !== undefined) return known
     const lane = `${this.name} ${this.#options.sender.lane(topic, environment)} ${topic}`
+    if (this.#lanes[environment].size >= LANES) this.#lanes[environment].clear()
     this.#lanes[environment].set(topic, lane)
     return lane
   }
