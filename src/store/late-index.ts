@@ -112,7 +112,7 @@ export class LateIndex {
     const { accountId, id } = place
     this.#count++
     // The index is said to have it already: after a crash nobody would look.
-    if (id <= this.#indexed) this.#write(place)
+    if (id <= this.#indexed) this.#insert(place)
     else if (this.#push(place) >= this.#limits.together) this.settle(accountId)
     if (this.#count % this.#limits.look === 0) this.#settleLongest()
     if (this.#count % this.#limits.mark === 0) this.#tell(Math.max(id, this.#indexed))
@@ -154,7 +154,7 @@ export class LateIndex {
     if (!pending) return
     this.#pending.delete(accountId)
     this.#db.turn.undo(() => this.#pending.set(accountId, pending))
-    for (const place of inOrder(accountId, pending)) this.#write(place)
+    for (const place of inOrder(accountId, pending)) this.#insert(place)
   }
 
   /** The same for some accounts, before an orderly end; true where there are more. Within a trip. */
@@ -231,10 +231,6 @@ export class LateIndex {
       if (isFirst) this.#pending.delete(place.accountId)
     })
     return pending.ids.length
-  }
-
-  #write({ accountId, id, peer }: Place): void {
-    this.#insert(peer === undefined ? { accountId, id } : { accountId, id, peer })
   }
 
   #remember({ accountId, id, peer }: Place, since: number): Pending {
