@@ -182,7 +182,7 @@ function resume(t: Trip, stream: NonzaStream, el: Element): void {
   if (!('session' in found)) return t.after(() => stream.send(found))
   const { session, answer, then } = found
   stream.adopt(t, session, () => {
-    stream.send(answer())
+    stream.send(answer)
     then()
   })
 }
@@ -201,9 +201,10 @@ function resumption(t: Trip, stream: NonzaStream, el: Element): Resumption | Ele
     return failed('item-not-found', mine ? ended.h : undefined)
   }
   take(t, session, queue, h)
+  // Counted now, as in `answer`: `adopt` lets the old stream take nothing more.
   return {
     session,
-    answer: () => xml('resumed', { xmlns: SM, previd, h: String(queue.handled(session.handled)) }),
+    answer: xml('resumed', { xmlns: SM, previd, h: countOf(session, queue) }),
     then() {
       for (const waiting of queue.waiting) stream.send(waiting)
       if (queue.waiting.length > 0) ask(session, queue)
@@ -236,9 +237,18 @@ function take(t: Trip, session: Session, queue: SmQueue, h: number): void {
   t.world.acked(t, session, taken)
 }
 
-/** §4: nothing is acknowledged before it is on disk, so the count is taken once the turn has committed. */
+/**
+ * §4: nothing is acknowledged before it is on disk. The count is taken now and leaves with this turn: by then the session
+ * may have been read further, and what it said since is part of the next turn.
+ */
 function answer(t: Trip, session: Session, queue: SmQueue): void {
-  t.after(() => session.outlet.send(xml('a', { xmlns: SM, h: String(queue.handled(session.handled)) })))
+  const a = xml('a', { xmlns: SM, h: countOf(session, queue) })
+  t.after(() => session.outlet.send(a))
+}
+
+/** `h` of what was taken until now; only the output of the turn that is open may carry it. */
+function countOf(session: Session, queue: SmQueue): string {
+  return String(queue.handled(session.handled))
 }
 
 function ask(session: Session, queue: SmQueue): void {

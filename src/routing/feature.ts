@@ -87,7 +87,10 @@ export interface NonzaStream {
   readonly account: Account | undefined
   send(el: Element): void
   close(error: StreamError): void
-  /** Gives this stream to a session, after the commit; reads nothing until then. The session's old stream ends. */
+  /**
+   * Gives this stream to a session, after the commit; reads nothing until then, and neither does the session's old stream,
+   * which ends: the session takes no stanza between this trip and its commit.
+   */
   adopt(t: Trip, session: Session, then: () => void): void
   /** Reads on, after it has waited. */
   go(): void
@@ -98,10 +101,10 @@ export type NonzaHandler = (t: Trip, stream: NonzaStream, el: Element) => void
 /** Elements of a stream that are no stanzas, by "state {namespace}name". States: open, authenticated, bound. */
 export type NonzaTable = Readonly<Record<string, NonzaHandler>>
 
-/** An earlier session that a login goes on with; the answer is made when it is written, `then` follows it. */
+/** An earlier session that a login goes on with: the answer is written behind the commit, `then` follows it. */
 export interface Resumption {
   readonly session: Session
-  readonly answer: () => Element
+  readonly answer: Element
   readonly then: () => void
 }
 /** Returns the element that says why not, where it cannot be done. */

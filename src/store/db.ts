@@ -36,8 +36,11 @@ interface Runnable {
   run(params?: Record<string, unknown>): unknown
 }
 
-/** Opens and migrates `file` (":memory:" for a store that forgets). Throws when the schema is newer than this build. */
-export function openDb(file: string, host: TurnHost, clock: Clock): Db {
+/**
+ * Opens and migrates `file` (":memory:" for a store that forgets). `disk` takes the place of the file's own fdatasync.
+ * Throws when the schema is newer than this build.
+ */
+export function openDb(file: string, host: TurnHost, clock: Clock, disk?: DiskSync): Db {
   const raw = new Database(file, { create: true, strict: true })
   try {
     configure(raw, file)
@@ -48,7 +51,7 @@ export function openDb(file: string, host: TurnHost, clock: Clock): Db {
   }
   // Only now: a migration that rebuilds a table must be free to drop the old one without its children.
   raw.run('PRAGMA foreign_keys = ON')
-  const sync = file === ':memory:' ? undefined : new WalSync(file)
+  const sync = disk ?? (file === ':memory:' ? undefined : new WalSync(file))
   return { file, raw, orm: drizzle({ client: raw }), turn: new Turn(raw, host, clock, { sync }), sync }
 }
 

@@ -23,6 +23,7 @@ import { Sm } from './sm.ts'
 import { Tokens } from './tokens.ts'
 import type { Turn, TurnHost } from './turn.ts'
 import { Unread } from './unread.ts'
+import type { DiskSync } from './wal-sync.ts'
 
 const log = getLogger('store')
 
@@ -112,16 +113,17 @@ export class Store {
   }
 }
 
-/** `file` is a path or ":memory:". */
+/** `file` is a path or ":memory:"; `disk` is for those who say when it has synced. */
 export function openStore(
   file: string,
   host: TurnHost,
   clock: Clock = systemClock,
   random: Random = systemRandom,
+  disk?: DiskSync,
 ): Store {
   try {
     // It prepares its queries at once, so that a table or column that is missing shows here.
-    return new Store(openDb(file, host, clock), clock, random)
+    return new Store(openDb(file, host, clock, disk), clock, random)
   } catch (error) {
     if (!(error instanceof SQLiteError) || !/^SQLITE_(ERROR|NOTADB|CORRUPT)/.test(error.code ?? ''))
       throw error

@@ -177,8 +177,12 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
    */
   adopt(t: Trip, session: Session, then: () => void): void {
     this.wait()
+    // What the client still says there would not be counted in the answer that leaves with this turn.
+    const last = session.outlet
+    last.hold?.()
+    t.undo(() => last.go?.())
     t.after(() => {
-      if (this.isClosed) return
+      if (this.isClosed) return last.go?.()
       if (session.closed) return this.close(new StreamError('reset', 'The session has ended meanwhile.'))
       const { outlet } = session
       session.outlet = this

@@ -46,7 +46,7 @@ export function establish(at: Establishing, step: LoggedIn, request: Authenticat
     resumed = true
     const { session, answer, then } = resumption
     stream.adopt(t, session, () => {
-      stream.send(success2(session.jid.toString(), step.data, [answer(), ...results]))
+      stream.send(success2(session.jid.toString(), step.data, [answer, ...results]))
       then()
     })
   })

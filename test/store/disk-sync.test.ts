@@ -3,28 +3,9 @@ import { Database } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { Turn } from '../../src/store/turn.ts'
 import { TurnFailed } from '../../src/store/turn-failed.ts'
-import type { DiskSync } from '../../src/store/wal-sync.ts'
 import { FakeClock } from '../support/clock.ts'
+import { HeldDisk as Disk } from '../support/disk.ts'
 import { loop, Recorder } from './support.ts'
-
-class Disk implements DiskSync {
-  readonly started: ((error: unknown) => void)[] = []
-  waits = 0
-  broken: Error | undefined
-
-  start(done: (error: unknown) => void): void {
-    this.started.push(done)
-  }
-  now(): void {
-    this.waits++
-    if (this.broken) throw this.broken
-  }
-  close(): void {}
-  /** The oldest sync comes back. */
-  done(error?: Error): void {
-    this.started.shift()?.(error)
-  }
-}
 
 function onDisk() {
   const db = new Database(':memory:')

@@ -11,6 +11,7 @@ import type { Random } from '../../src/store/clock.ts'
 import { deriveCredentials } from '../../src/store/credentials.ts'
 import type { Job } from '../../src/store/push.ts'
 import { openStore, Store } from '../../src/store/store.ts'
+import type { DiskSync } from '../../src/store/wal-sync.ts'
 import { ClientStreams } from '../../src/stream/listener.ts'
 import { Batch } from '../../src/stream/transport.ts'
 import { Actor, PASSWORD } from './actor.ts'
@@ -40,6 +41,8 @@ export interface PlayOptions {
   readonly clock?: FakeClock
   /** Of what is random: a server that starts again does not give the same ids again. */
   readonly seed?: number
+  /** A disk that says when it has synced; without one what is committed is on disk at once. */
+  readonly disk?: DiskSync
 }
 
 export class Play {
@@ -60,6 +63,7 @@ export class Play {
     extra: readonly Feature[] = [],
     readonly clock = new FakeClock(),
     seed = 1,
+    disk?: DiskSync,
   ) {
     const random = seededRandom(seed)
     this.random = random
@@ -68,6 +72,7 @@ export class Play {
       { flushed: () => this.batch.flush(), fatal: (cause) => void this.fatal.push(cause) },
       clock,
       random,
+      disk,
     )
     const list = [...features(config), ...extra]
     const { world, router } = createWorld({ config, store: this.store, features: list, clock, random })
@@ -197,7 +202,7 @@ export class Play {
 export function play(options: PlayOptions = {}): Play {
   const parsed = parseConfig(options.config ?? merged(options.toml ?? ''), 'play.toml')
   if (!parsed.config) throw new Error(parsed.errors.map((error) => error.message).join('\n'))
-  return new Play(parsed.config, options.file, options.extra, options.clock, options.seed)
+  return new Play(parsed.config, options.file, options.extra, options.clock, options.seed, options.disk)
 }
 
 /** The base without the tables that `toml` names itself. */
