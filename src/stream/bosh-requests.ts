@@ -12,6 +12,10 @@ export interface Held {
   readonly at: number
   /** Undefined while the connection that brought it is gone; the client may come back for it. */
   answer: ((text: string) => void) | undefined
+  /** The stream has taken all of it and that is on disk. Its answer says so, therefore it has none before. */
+  settled: boolean
+  /** It has waited as long as was agreed: it is answered whether there is something to say or not. */
+  overdue: boolean
   cancel: () => void
 }
 
@@ -37,11 +41,6 @@ export class BoshRequests {
     this.#expected = first.rid
     this.#key = first.newKey
     this.#most = most
-  }
-
-  /** The highest id up to which all have come. */
-  get highest(): number {
-    return this.#expected - 1
   }
 
   /** Whether somebody is there to be answered. */

@@ -40,23 +40,28 @@ export interface BoshOptions {
   readonly closed: (session: BoshSession) => void
 }
 
-/** Bodies that were read and are not served yet: the events of a stream. */
+/** Bodies that were read and are not served yet: the events of a stream, and where each request ends. */
 class Bodies implements ElementSource {
-  readonly #events: ReaderEvent[] = []
+  readonly #events: (ReaderEvent | Held)[] = []
   #fresh = true
 
-  constructor(public limits: ReaderLimits) {}
+  /** `served` is called once the stream has taken everything of a request. */
+  constructor(
+    public limits: ReaderLimits,
+    private readonly served: (held: Held) => void,
+  ) {}
 
   feed(): void {
     // The session has read the bytes already; it adds the events.
   }
 
-  add(event: ReaderEvent): void {
+  add(event: ReaderEvent | Held): void {
     this.#events.push(event)
   }
 
   next(): ReaderEvent | null {
-    const event = this.#events.shift()
+    let event = this.#events.shift()
+    for (; event && 'rid' in event; event = this.#events.shift()) this.served(event)
     if (!event) return null
     // XEP-0206 §5: after the login a restart and nothing else; a stream under way is not restarted.
     if (event.kind === 'element' && this.#fresh) throw new StreamError('not-authorized')
@@ -95,6 +100,8 @@ export class BoshSession implements Transport {
   #paused = false
   #ending = false
   #closed = false
+  /** The newest request of which everything is on disk. */
+  #settled = 0
   #restTimer: (() => void) | undefined
   /** Seconds without a request that end the session; a pause changes it until the next one. */
   #patience: number
@@ -115,7 +122,7 @@ export class BoshSession implements Transport {
     this.#requests = new BoshRequests(first, terms.requests)
     this.#patience = terms.inactivity
     this.framing = {
-      source: (limits) => (this.#bodies = new Bodies(limits)),
+      source: (limits) => (this.#bodies = new Bodies(limits, (held) => this.#served(held))),
       // What a header says stands in the answer to the first request.
       header: () => '',
       element: (el) => {
@@ -133,7 +140,8 @@ export class BoshSession implements Transport {
 
   /** A request with all its bytes; `answer` is called once. Nobody is there any more when `gone` fires. */
   take(request: BoshRequest, bytes: Uint8Array, answer: (text: string) => void, gone: AbortSignal): void {
-    const held: Held = { rid: request.rid, request, at: this.#now, answer, cancel: () => {} }
+    const { rid } = request
+    const held: Held = { rid, request, at: this.#now, answer, settled: false, overdue: false, cancel() {} }
     gone.addEventListener('abort', () => this.#abandoned(held, answer))
     try {
       const ready = this.#requests.take(held)
@@ -142,7 +150,7 @@ export class BoshSession implements Transport {
       this.#guard(bytes.length)
       // Those that came again or early count too: they are bytes and a sign of life.
       this.events.data(bytes)
-      this.#options.after(() => this.flush())
+      this.#options.after(() => this.#options.batch.mark(this))
     } catch (error) {
       if (!(error instanceof BoshError)) throw error
       answer(terminal(error.condition))
@@ -161,18 +169,21 @@ export class BoshSession implements Transport {
     this.#options.batch.mark(this)
   }
 
-  /** §8: answers while there is something to say, or more is held than was agreed. */
+  /** §8: answers while there is something to say, more is held than was agreed, or one has waited for long. */
   flush(): void {
     const { waiting } = this.#requests
     while (!this.#closed) {
       const oldest = waiting[0]
       if (!oldest) break
       if (this.#ending && this.#requests.attended) return this.#goodbye()
+      // Its answer would tell that it was taken.
+      if (!oldest.settled) break
+      const overdue = waiting.some((held) => held.overdue)
       const due = waiting.length > this.#terms.hold && !this.#paused
       const creates = oldest.request.sid === undefined
-      if (this.#output.length === 0 && (!due || creates)) break
+      if (this.#output.length === 0 && !overdue && (!due || creates)) break
       // Whoever has gone comes back for it; meanwhile the words go to who is there.
-      if (oldest.answer === undefined && this.#requests.attended) this.#answer('')
+      if (oldest.answer === undefined && (this.#requests.attended || overdue)) this.#answer('')
       else if (oldest.answer === undefined && !due) break
       else this.#answer(this.#taken())
     }
@@ -212,10 +223,16 @@ export class BoshSession implements Transport {
   #serve(held: Held): void {
     const { request } = held
     this.#judge(held)
-    held.cancel = this.#options.clock.after(this.#terms.wait * 1000, () => this.#waited(held))
-    if (request.pause !== undefined) return this.#takeBreak(held, request.pause)
+    held.cancel = this.#options.clock.after(this.#terms.wait * 1000, () => {
+      held.overdue = true
+      this.flush()
+    })
     const { attrs } = request
     const bodies = this.#bodies
+    if (request.pause !== undefined) {
+      if (request.pause > this.#terms.maxpause) throw new BoshError('policy-violation')
+      return bodies?.add(held)
+    }
     if (request.sid === undefined || request.restart) {
       const header = xml('stream', { to: attrs.to, from: attrs.from, version: request.version ?? '1.0' })
       bodies?.add(opening(header))
@@ -223,6 +240,18 @@ export class BoshSession implements Transport {
     // XEP-0206 §5: what stands in a restart is ignored.
     if (!request.restart) for (const element of request.payloads) bodies?.add({ kind: 'element', element })
     if (request.terminate) bodies?.add({ kind: 'close' })
+    bodies?.add(held)
+  }
+
+  /** The stream has taken everything of a request; it is answered once that is on disk. */
+  #served(held: Held): void {
+    this.#options.after(() => {
+      held.settled = true
+      this.#settled = held.rid
+      if (held.request.pause !== undefined) this.#takeBreak(held, held.request.pause)
+      // At the end of the turn, so that one answer tells of all requests in it.
+      this.#options.batch.mark(this)
+    })
   }
 
   /** §11, §12: too many at once, or empty ones too often. */
@@ -246,15 +275,9 @@ export class BoshSession implements Transport {
 
   /** §10: everything is answered with nothing, and the client may stay away for a while. */
   #takeBreak(held: Held, seconds: number): void {
-    if (seconds > this.#terms.maxpause) throw new BoshError('policy-violation')
     const { waiting } = this.#requests
     while (waiting.includes(held)) this.#answer('', waiting[0] !== held)
     this.#patience = seconds
-  }
-
-  #waited(held: Held): void {
-    while (this.#requests.waiting.includes(held)) this.#answer('')
-    this.#rest()
   }
 
   #abandoned(held: Held, answer: (text: string) => void): void {
@@ -280,9 +303,8 @@ export class BoshSession implements Transport {
     const oldest = this.#requests.waiting[0]
     if (!oldest) return
     if (payload !== '') this.#last.empty = false
-    const { highest } = this.#requests
     // §9.1: not where it would only repeat the request.
-    const ack = highest === oldest.rid ? undefined : highest
+    const ack = this.#settled === oldest.rid ? undefined : this.#settled
     const attrs = oldest.request.sid === undefined ? this.#creation(oldest) : { ack }
     this.#requests.answer(writeBody(attrs, payload), keep)
   }
