@@ -1,22 +1,13 @@
 /** The executable itself, in a directory of its own: built once, then started, watched, killed. `npm run test:binary` */
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { testWith } from '../support/programs.ts'
+import { build } from './support.ts'
 
-const ROOT = join(import.meta.dir, '../..')
+let built: ReturnType<typeof build>
 let home: string
 let program: string
 
@@ -32,19 +23,15 @@ const CONFIG = [
 ].join('\n')
 
 beforeAll(() => {
-  home = mkdtempSync(join(tmpdir(), 'belfry-binary-'))
-  const built = Bun.spawnSync([process.execPath, 'src/packaging/build.ts'], { cwd: ROOT, stderr: 'inherit' })
-  expect(built.exitCode).toBe(0)
-  // A copy: nothing may be found through the place that it was built in.
-  program = join(home, 'belfry')
-  copyFileSync(join(ROOT, 'dist/belfry'), program)
+  built = build()
+  ;({ home, program } = built)
 })
 /** A test that fails leaves its server running. */
 const running: Bun.Subprocess[] = []
 afterAll(async () => {
   for (const child of running) child.kill('SIGKILL')
   await Promise.all(running.map((child) => child.exited))
-  rmSync(home, { recursive: true })
+  built.remove()
 })
 
 function directory(name: string, config = CONFIG): string {
@@ -67,7 +54,7 @@ function belfry(cwd: string, args: string, input = '') {
 async function serve(cwd: string, env: Record<string, string> = {}, command = [program, 'serve']) {
   const child = Bun.spawn(command, {
     cwd,
-    stdout: 'ignore',
+    stdout: openSync(join(cwd, 'log'), 'a'),
     stderr: 'pipe',
     env: { PATH: '/bin', ...env },
   })

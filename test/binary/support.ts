@@ -2,27 +2,49 @@
 import { generateKeyPairSync } from 'node:crypto'
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 const ROOT = join(import.meta.dir, '../..')
 
-/** Builds the executable and copies it: nothing may be found through the place that it was built in. */
+/** Builds the executable from a tree that is gone when it runs: nothing may be found through the place it was built in. */
 export function build(): { home: string; program: string; remove: () => void } {
   const home = mkdtempSync(join(tmpdir(), 'belfry-binary-'))
-  const built = Bun.spawnSync([process.execPath, 'src/packaging/build.ts'], { cwd: ROOT, stderr: 'inherit' })
+  const tree = join(home, 'tree')
+  for (const name of ['src', 'migrations', 'package.json', 'tsconfig.json', 'CHANGELOG.md'])
+    cpSync(join(ROOT, name), join(tree, name), { recursive: true })
+  symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'))
+  const built = Bun.spawnSync([process.execPath, 'src/packaging/build.ts'], { cwd: tree, stderr: 'inherit' })
   if (built.exitCode !== 0) throw new Error('the executable was not built')
   const program = join(home, 'belfry')
-  copyFileSync(join(ROOT, 'dist/belfry'), program)
-  return { home, program, remove: () => rmSync(home, { recursive: true }) }
+  copyFileSync(join(tree, 'dist/belfry'), program)
+  rmSync(tree, { recursive: true })
+  const remove = () => {
+    const errors = errorLines(home)
+    rmSync(home, { recursive: true })
+    if (errors.length > 0) throw new Error(`a server logged errors:\n${errors.join('\n')}`)
+  }
+  return { home, program, remove }
+}
+
+/** Lines of level error in every log below a directory: a test that passes beside one has not looked. */
+function errorLines(home: string): string[] {
+  return readdirSync(home, { recursive: true, encoding: 'utf8' })
+    .filter((name) => basename(name) === 'log')
+    .flatMap((name) => readFileSync(join(home, name), 'utf8').split('\n'))
+    .filter((line) => /\blevel=error\b|"level":"error"/.test(line))
 }
 
 export interface Push {
@@ -156,12 +178,13 @@ body = "full"
     return { code: run.exitCode, out: run.stdout.toString(), err: run.stderr.toString() }
   }
 
-  async serve(): Promise<Running> {
-    const child = Bun.spawn([this.#program, 'serve'], {
+  /** `under` is a program that starts it and steps aside: the process is the server's own. */
+  async serve(under: readonly string[] = []): Promise<Running> {
+    const child = Bun.spawn([...under, this.#program, 'serve'], {
       cwd: this.cwd,
-      stdout: Bun.file(join(this.cwd, 'log')),
+      stdout: openSync(join(this.cwd, 'log'), 'a'),
       stderr: 'pipe',
-      env: { PATH: '/bin' },
+      env: { PATH: '/usr/bin:/bin' },
     })
     const banner = await readUntil(child.stderr, /\n {2}data /)
     const port = (name: string) => Number(new RegExp(`\\b${name} 127\\.0\\.0\\.1:(\\d+)`).exec(banner)?.[1])
