@@ -1,0 +1,144 @@
+/**
+ * What a client saw acknowledged is in the archive after kill -9, with the sockets full: several senders that ask at every
+ * point and never wait, killed at the very moment an answer comes. Some rounds have a disk that takes 20 ms to sync.
+ */
+import { Database } from 'bun:sqlite'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { WireClient } from '../wire/support.ts'
+import { build, Home, type Running, Simulator } from './support.ts'
+
+const SENDERS = ['romeo', 'mercutio', 'benvolio', 'tybalt']
+const JULIET = 'juliet@bix.org'
+const PASSWORD = 'wherefore art thou'
+/** `npm run test:killed` takes many more. */
+const ROUNDS = Number(process.env.ACK_ROUNDS ?? 30)
+/** Every so many rounds the disk is slow. */
+const SLOW_EVERY = 5
+const SLOW_DISK = [
+  'strace -D -f -qq --seccomp-bpf -o /dev/null -e trace=fdatasync,fsync',
+  '-e inject=fdatasync,fsync:delay_enter=20000',
+].join(' ')
+/** Answers that are seen before the kill, by round: the same each run. */
+const killAfter = (round: number): number => 1 + ((round * 7919) % 151)
+/** Messages that a sender has under way at most. */
+const UNDER_WAY = 300
+
+let built: ReturnType<typeof build>
+let simulator: Simulator
+beforeAll(async () => {
+  built = build()
+  simulator = await Simulator.start(built.program, built.home)
+})
+afterAll(async () => {
+  await simulator.stop()
+  built.remove()
+})
+
+/** One client: what it said, and how much of it the server has acknowledged. */
+interface Sender {
+  readonly bodies: string[]
+  acked: number
+  readonly closed: Promise<unknown>
+  /** Writes a few more messages, each with its question. */
+  pump(): void
+}
+
+/** Its own XML: what it believes is what stands on the wire. */
+async function enter(server: Running, name: string, round: number, answered: () => void): Promise<Sender> {
+  const client = await WireClient.tcp(server.c2s)
+  await client.opens('bix.org')
+  await client.startTls()
+  await client.logsIn(`${name}@bix.org`)
+  // By stream management, or by the answer to a request behind each message.
+  const byCount = round % 3 !== 2
+  if (byCount) {
+    client.send(`<enable xmlns='urn:xmpp:sm:3'/>`)
+    await client.next()
+  }
+  const { socket } = client
+  socket.removeAllListeners('data')
+  socket.on('error', () => undefined)
+  let rest = ''
+  const sender: Sender = {
+    bodies: [],
+    acked: 0,
+    closed: new Promise((resolve) => socket.once('close', resolve)),
+    pump() {
+      if (socket.destroyed || sender.bodies.length - sender.acked > UNDER_WAY) return
+      const burst = 1 + ((sender.bodies.length * 31) % 4)
+      for (let i = 0; i < burst; i++) {
+        const n = sender.bodies.push(`${round} ${name} ${sender.bodies.length}`)
+        const body = sender.bodies[n - 1] ?? ''
+        const question = byCount
+          ? `<r xmlns='urn:xmpp:sm:3'/>`
+          : `<iq type='get' id='p${n}'><ping xmlns='urn:xmpp:ping'/></iq>`
+        socket.write(`<message to='${JULIET}' type='chat'><body>${body}</body></message>${question}`)
+      }
+    },
+  }
+  socket.on('data', (bytes: Buffer) => {
+    rest += bytes.toString('latin1')
+    const end = rest.lastIndexOf('>') + 1
+    const text = rest.slice(0, end)
+    rest = rest.slice(end)
+    const pattern = byCount ? /<a\b[^>]*\bh=["'](\d+)["']/g : /<iq\b[^>]*\bid=["']p(\d+)["']/g
+    for (const [, count] of text.matchAll(pattern)) {
+      sender.acked = Math.max(sender.acked, Number(count))
+      answered()
+    }
+  })
+  return sender
+}
+
+/** Traffic until that many answers were seen, then kill -9 in the same breath; what is still in the sockets is heard. */
+async function round(home: Home, n: number): Promise<string[]> {
+  const server = await home.serve(n % SLOW_EVERY === SLOW_EVERY - 1 ? SLOW_DISK.split(' ') : [])
+  let answers = 0
+  let killed = false
+  const answered = () => {
+    if (++answers < killAfter(n) || killed) return
+    killed = true
+    server.child.kill('SIGKILL')
+  }
+  const senders = await Promise.all(SENDERS.map((name) => enter(server, name, n, answered)))
+  while (!killed) {
+    for (const sender of senders) sender.pump()
+    await new Promise(setImmediate)
+  }
+  await Promise.all([server.child.exited, ...senders.map(({ closed }) => closed)])
+  return senders.flatMap(({ bodies, acked }) => bodies.slice(0, acked))
+}
+
+test(`what was acknowledged is archived after each of ${ROUNDS} kills`, async () => {
+  const home = new Home(built.home, 'acknowledged', built.program, simulator)
+  for (const name of ['juliet', ...SENDERS]) home.run(`user add ${name}@bix.org --password-stdin`, PASSWORD)
+  const acked: string[] = []
+  for (let n = 0; n < ROUNDS; n++) acked.push(...(await round(home, n)))
+  const server = await home.serve()
+  server.child.kill('SIGTERM')
+  expect(await server.child.exited).toBe(0)
+
+  const [sent, kept] = archived(home)
+  const lost = acked.filter((body) => !kept.has(body) || !sent.has(body))
+  console.log(`${acked.length} acknowledged over ${ROUNDS} kills, ${kept.size} archived, ${lost.length} lost`)
+  expect(lost).toEqual([])
+  expect(acked.length).toBeGreaterThan(ROUNDS * 20)
+})
+
+/** Bodies in the archives of the senders and of juliet; each stands there once. */
+function archived(home: Home): [Set<string>, Set<string>] {
+  using db = new Database(join(home.cwd, 'data/belfry.db'), { readonly: true })
+  const rows = db
+    .query<{ xml: string; jid: string }, []>(
+      'SELECT xml, accounts.jid FROM archive JOIN accounts ON accounts.id = account_id',
+    )
+    .all()
+  const bodies = (mine: boolean) =>
+    rows.flatMap(({ xml, jid }) =>
+      (jid === JULIET) === mine ? (/<body>(.*?)<\/body>/.exec(xml)?.[1] ?? []) : [],
+    )
+  const [received, sent] = [bodies(true), bodies(false)]
+  expect([new Set(received).size, new Set(sent).size]).toEqual([received.length, sent.length])
+  return [new Set(sent), new Set(received)]
+}
