@@ -80,6 +80,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     },
   })
   opened.defer(() => store.close())
+  store.turn.lock.block(config.limits.write_lock_wait)
   const checkpointer = new Checkpointer(store.db, clock, (bytes) =>
     log.error('the write-ahead log is too large', { bytes }),
   )

@@ -172,6 +172,7 @@ describe('words', () => {
   test('only the turn says BEGIN, SAVEPOINT and COMMIT', () => {
     const allowed: Readonly<Record<string, string>> = {
       'store/turn.ts': 'the one place',
+      'store/write-lock.ts': 'its BEGIN, which may have to wait for another process',
       'store/migrations.ts': 'runs before there is a turn',
       'store/lock.ts': 'a database of its own that is nothing but a lock',
     }
@@ -222,6 +223,8 @@ describe('words', () => {
       'PAGE_BYTES',
       'CACHE_KIB',
       'CLOSING_MS',
+      'OPENING_MS',
+      'ms',
       'step + 1',
       'VERDICT',
       'WAITING',

@@ -27,6 +27,7 @@ export async function openOffline(config: Config): Promise<Offline> {
     process.exit(1)
   }
   const store = openStore(databaseFile(config.data_dir), { flushed() {}, fatal })
+  store.turn.lock.block(config.limits.write_lock_wait)
   const clock = systemClock
   const random = systemRandom
   // Nobody is connected here; the features still run, so that contacts learn of an account that goes.

@@ -147,6 +147,9 @@ export const limits = z
     tokens_per_user: countLimit(50).describe('API tokens of one account.'),
     later_pending: countLimit(4).describe('Requests of one session that may wait for slow work at a time.'),
     later_queue: countLimit(1000).describe('Requests that may wait for slow work in all.'),
+    write_lock_wait: durationLimit('10s').describe(
+      'How long messages wait, unacknowledged, while another process (a backup, sqlite3) holds the write lock of the database; then they are refused.',
+    ),
     invites_per_user: countLimit(20).describe('Invitations of one account that may hold at a time.'),
     invites: countLimit(10_000).describe('Invitations in all.'),
     commands_per_session: countLimit(5).describe(

@@ -46,11 +46,17 @@ export class StoreCheck {
         ok: false,
         detail: `the disk has not answered for ${Math.floor(waited / 1000)} s`,
       }
-    if (turn.failure && !turn.dead) await this.#probe()
+    if (turn.failure && !turn.dead && !turn.lock.isAwaited) await this.#probe()
     const { failure } = turn
     if (!failure) return { name: 'store', ok: true, detail: 'writes' }
     const since = new Date(failure.at).toISOString()
-    return { name: 'store', ok: false, detail: `cannot write since ${since}; is the disk full?` }
+    const { heldMs } = turn.lock
+    const seconds = (heldMs / 1000).toFixed(1)
+    const why =
+      heldMs > 0
+        ? `another process holds the write lock of the database, for ${seconds} s by now`
+        : 'is the disk full?'
+    return { name: 'store', ok: false, detail: `cannot write since ${since}; ${why}` }
   }
 
   async #probe(): Promise<void> {

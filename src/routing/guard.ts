@@ -1,6 +1,7 @@
 /** One stanza, one trip: whatever fails in it is answered in the protocol's words, in this one place. */
 import { getLogger } from '../log.ts'
 import { TurnFailed } from '../store/turn-failed.ts'
+import { LockHeld } from '../store/write-lock.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { errorReply, mayBounce } from '../xmpp/stanza.ts'
@@ -9,7 +10,7 @@ import type { Transit, World } from './transit.ts'
 
 const log = getLogger('router')
 
-/** Runs `f` as a trip; `answer` queues an error reply behind the commit. Throws only StreamError. */
+/** Runs `f` as a trip; `answer` queues an error reply behind the commit. Throws only StreamError and LockHeld. */
 export function guarded(
   world: World,
   el: Element,
@@ -25,7 +26,7 @@ export function guarded(
     world.store.turn.trip(f, refuse)
   } catch (error) {
     if (error instanceof TurnFailed) return
-    if (error instanceof StreamError) throw error
+    if (error instanceof StreamError || error instanceof LockHeld) throw error
     if (!(error instanceof StanzaError)) log.error('a stanza met a bug', { error, stanza: el.name })
     refuse(
       error instanceof StanzaError

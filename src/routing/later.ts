@@ -2,6 +2,7 @@
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Later } from './feature.ts'
+import { LockHeld } from '../store/write-lock.ts'
 import { guarded, toError } from './guard.ts'
 import { Transit, type Trip, type World } from './transit.ts'
 
@@ -33,14 +34,19 @@ export class Laters {
   }
 
   #again(t: Transit, finished: () => void, f: (next: Transit) => void): void {
-    finished()
     const answer = (reply: Element) => t.answer(reply)
-    guarded(this.#world, t.stanza.el, t.stanza.from, answer, () => {
-      const next = new Transit(this.#world, t.stanza, t.origin, t.guest)
-      next.onAnswer = t.onAnswer
-      f(next)
-      this.#drain(next)
-    })
+    try {
+      guarded(this.#world, t.stanza.el, t.stanza.from, answer, () => {
+        const next = new Transit(this.#world, t.stanza, t.origin, t.guest)
+        next.onAnswer = t.onAnswer
+        f(next)
+        this.#drain(next)
+      })
+    } catch (error) {
+      if (!(error instanceof LockHeld)) throw error
+      return this.#world.store.turn.lock.whenFree(() => this.#again(t, finished, f))
+    }
+    finished()
   }
 
   #take(owner: object): () => void {

@@ -1,5 +1,6 @@
 /** The beginning and the end of a session on the road: trips that rest on no row, so a failing disk must not undo them. */
 import { getLogger } from '../log.ts'
+import { LockHeld } from '../store/write-lock.ts'
 import type { Feature } from './feature.ts'
 import { Hibernation, type Outlet, type Session } from './session.ts'
 import { Trip, type World } from './transit.ts'
@@ -48,6 +49,8 @@ export class Lifetime {
       if (!kept) return this.close(session)
       new Hibernation(session, outlet.ip, (ended) => this.close(ended))
     } catch (error) {
+      if (error instanceof LockHeld)
+        return this.#world.store.turn.lock.whenFree(() => this.detach(session, outlet))
       log.error('a lost connection could not be kept for its return', { error })
       this.close(session)
     }
@@ -55,11 +58,16 @@ export class Lifetime {
 
   /** Before anybody can connect: what the last run left to do. */
   start(): void {
+    const { store, config } = this.#world
     this.#once((feature, t) => feature.started?.(t))
+    // There is a loop to be kept free from here on.
+    store.turn.lock.putOff(config.limits.write_lock_wait)
   }
 
   /** After the last stream has ended: what the next run must know. */
   stop(): void {
+    const { store, config } = this.#world
+    store.turn.lock.block(config.limits.write_lock_wait)
     for (const session of this.#world.sessions.all()) if (session.hibernating) this.#catchUp(session)
     this.#once((feature, t) => feature.stopping?.(t))
   }
@@ -104,6 +112,7 @@ export class Lifetime {
         this.#drain(t)
       }, again)
     } catch (error) {
+      if (error instanceof LockHeld) return turn.lock.whenFree(() => this.#leave(session, tries))
       log.error('a session could not be closed properly', { error })
     }
   }

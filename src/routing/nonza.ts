@@ -1,6 +1,7 @@
 /** Elements of a stream that are no stanzas (XEP-0360): tables of handlers by what the stream has reached. */
 import { getLogger } from '../log.ts'
 import { TurnFailed } from '../store/turn-failed.ts'
+import { LockHeld } from '../store/write-lock.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Feature, NonzaHandler, NonzaStream } from './feature.ts'
@@ -28,7 +29,7 @@ export class Nonzas {
     }
   }
 
-  /** Runs the handler as a trip; false where there is none. Throws only StreamError. */
+  /** Runs the handler as a trip; false where there is none. Throws only StreamError and LockHeld. */
   handle(phase: StreamPhase, stream: NonzaStream, el: Element): boolean {
     const handler = this.#table.get(`${phase} {${el.attrs.xmlns ?? ''}}${el.name}`)
     if (!handler) return false
@@ -45,6 +46,8 @@ export class Nonzas {
         if (!stream.session) stream.go()
       })
     } catch (error) {
+      if (error instanceof LockHeld)
+        return this.#world.store.turn.lock.whenFree(() => this.#again(handler, stream, el))
       if (!(error instanceof StreamError)) throw error
       stream.close(error)
     }
@@ -62,7 +65,7 @@ export class Nonzas {
         () => turn.after(refused),
       )
     } catch (error) {
-      if (error instanceof StreamError) throw error
+      if (error instanceof StreamError || error instanceof LockHeld) throw error
       if (error instanceof TurnFailed) return
       log.error('a stream met a bug', { error, nonza: el.name })
       throw new StreamError('internal-server-error')

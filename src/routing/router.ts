@@ -1,15 +1,16 @@
 /** The road: sent → address → received → (iq | deliver) → settled → what it set off, one trip in one call. */
+import { LockHeld } from '../store/write-lock.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { mayBounce, Stanza } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
-import { TurnFailed } from '../store/turn-failed.ts'
 import { deliverMessage, deliverPresence } from './deliver.ts'
 import type { Feature, Guest, NonzaStream, Outcome } from './feature.ts'
-import { bounce, guarded, toError } from './guard.ts'
+import { bounce, guarded } from './guard.ts'
 import { roadOf } from './hooks.ts'
 import { IqHandlers, isLater, type IqTarget } from './iq.ts'
 import { Nonzas, type StreamPhase } from './nonza.ts'
+import { runTrip } from './run.ts'
 import type { Outlet, Session } from './session.ts'
 import { Laters } from './later.ts'
 import { Lifetime } from './lifetime.ts'
@@ -34,16 +35,21 @@ export class Router {
     this.#lifetime = new Lifetime(world, features, (t) => this.#drain(t))
   }
 
-  /** A stanza from a bound session. Throws only StreamError, for what ends the stream. */
+  /** A stanza from a bound session. Throws StreamError, for what ends the stream, and LockHeld: it is to come again. */
   submit(session: Session, el: Element): void {
     session.handled++
     const answer = (reply: Element) => this.#world.store.turn.after(() => this.#world.deliver(session, reply))
-    guarded(this.#world, el, session.jid, answer, () => {
-      this.#drive(new Transit(this.#world, Stanza.fromClient(el, session.jid), session))
-    })
+    try {
+      guarded(this.#world, el, session.jid, answer, () => {
+        this.#drive(new Transit(this.#world, Stanza.fromClient(el, session.jid), session))
+      })
+    } catch (error) {
+      if (error instanceof LockHeld) session.handled--
+      throw error
+    }
   }
 
-  /** An element that is no stanza; false where no feature knows it. Throws only StreamError. */
+  /** An element that is no stanza; false where no feature knows it. Throws as `submit`. */
   nonza(phase: StreamPhase, stream: NonzaStream, el: Element): boolean {
     return this.#nonzas.handle(phase, stream, el)
   }
@@ -63,19 +69,7 @@ export class Router {
 
   /** The door for everything that is not a stanza: settles after the commit of what `f` wrote. */
   run<T>(f: (t: Trip) => T): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const { turn } = this.#world.store
-      try {
-        turn.trip(() => {
-          const t = new Trip(this.#world)
-          const result = f(t)
-          this.#drain(t)
-          turn.after(() => resolve(result))
-        }, reject)
-      } catch (error) {
-        reject(error instanceof TurnFailed ? error.refusal : toError(error))
-      }
-    })
+    return runTrip(this.#world, (t) => this.#drain(t), f)
   }
 
   /** A message that a program sends, as an account or as the server: the road of a client's own. */

@@ -4,7 +4,8 @@ import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { getLogger } from '../log.ts'
 import type { Clock } from './clock.ts'
 import { migrate } from './migrations.ts'
-import { Turn, type TurnHost } from './turn.ts'
+import { Turn } from './turn.ts'
+import type { TurnHost } from './turn-host.ts'
 import { type DiskSync, WalSync } from './wal-sync.ts'
 
 const log = getLogger('store')
@@ -27,6 +28,9 @@ const CACHE_KIB = 8192
 /** Bytes of the WAL file that are kept for the next round. */
 const WAL_KEPT = 64 * 1024 * 1024
 
+/** Milliseconds for which an opening waits for another process that writes. */
+const OPENING_MS = 10_000
+
 /** A prepared statement that changes rows; running it belongs to the current trip. */
 export type Write<P> = (params: P) => number
 
@@ -43,8 +47,11 @@ interface Runnable {
 export function openDb(file: string, host: TurnHost, clock: Clock, disk?: DiskSync): Db {
   const raw = new Database(file, { create: true, strict: true })
   try {
+    raw.run(`PRAGMA busy_timeout = ${OPENING_MS}`)
     configure(raw, file)
     migrate(raw)
+    // From here on the turn waits, so that the loop does not.
+    raw.run('PRAGMA busy_timeout = 0')
   } catch (error) {
     raw.close()
     throw error
@@ -56,8 +63,6 @@ export function openDb(file: string, host: TurnHost, clock: Clock, disk?: DiskSy
 }
 
 function configure(raw: Database, file: string): void {
-  // One writer: whoever else holds the lock is a mistake that must show at once, not stall the loop.
-  raw.run('PRAGMA busy_timeout = 0')
   raw.run(`PRAGMA page_size = ${PAGE_BYTES}`)
   raw.run(`PRAGMA cache_size = -${CACHE_KIB}`)
   // What a savepoint may have to take back is kept in memory; a file would be written beyond 64 KiB.

@@ -19,25 +19,11 @@ import type { StanzaError } from '../xmpp/errors.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { guard, runReversed } from './guarded.ts'
 import { isOutOfRoom, isUnknownOutcome, refusal, TurnFailed } from './turn-failed.ts'
+import type { TurnHost, TurnLimits } from './turn-host.ts'
 import type { DiskSync } from './wal-sync.ts'
+import { LockHeld, WriteLock } from './write-lock.ts'
 
 const log = getLogger('turn')
-
-export interface TurnLimits {
-  /** Writing trips per transaction. */
-  trips: number
-  /** Milliseconds that a turn may stay open. */
-  ms: number
-}
-
-export interface TurnHost {
-  /** Output of the turn was handed over: every socket with something to say writes once. */
-  flushed(): void
-  /** The outcome of a COMMIT is unknown: close every stream unanswered and exit (a failed sync is never retried). */
-  fatal(cause: unknown): void
-  /** A commit of `trips` writing trips was on disk after `ms`. For metrics. */
-  committed?(ms: number, trips: number): void
-}
 
 interface Trip {
   readonly undo: (() => void)[]
@@ -81,13 +67,13 @@ export class Turn {
   failure: { at: number; cause: unknown } | undefined
   /** Called now and then after a commit, with no transaction open. */
   between: (() => void) | undefined
+  readonly lock: WriteLock
 
   readonly #db: Database
   readonly #host: TurnHost
   readonly #clock: Clock
   readonly #limits: TurnLimits
   readonly #sync: DiskSync | undefined
-  readonly #begin
   readonly #commit
   readonly #savepoint
   readonly #release
@@ -104,7 +90,7 @@ export class Turn {
     this.#clock = clock
     this.#limits = limits
     this.#sync = sync
-    this.#begin = db.prepare('BEGIN IMMEDIATE')
+    this.lock = new WriteLock(db, clock, () => this.#begins())
     this.#commit = db.prepare('COMMIT')
     this.#savepoint = db.prepare('SAVEPOINT trip')
     this.#release = db.prepare('RELEASE trip')
@@ -114,12 +100,13 @@ export class Turn {
   /**
    * Runs `f` as one trip. Its writes are atomic and its output waits for the turn's commit.
    * `refuse` answers the trip's sender if the whole turn is lost later; it may only call `after`.
-   * Throws what `f` throws, after rolling back, or `resource-constraint` where there was no room for it; throws TurnFailed
+   * Throws what `f` throws, after rolling back, LockHeld where it is to be run again by `lock.whenFree`, or `resource-constraint` where there was no room for it; throws TurnFailed
    * when the turn itself went down.
    */
   trip<T>(f: () => T, refuse?: (cause: StanzaError) => void): T {
     if (this.#current) throw new Error('a trip runs inside a trip')
     if (this.#dead) throw new TurnFailed(refusal(this.failure?.cause))
+    if (this.lock.isAwaited) throw this.lock.isCrowded ? refusal(new LockHeld()) : new LockHeld()
     this.#open()
     const first = this.#output.length
     const trip: Trip = { undo: [], refuse, first, end: first, wrote: false }
@@ -145,7 +132,7 @@ export class Turn {
 
   /**
    * A statement that writes is about to run: opens the transaction and the trip's savepoint on first use.
-   * Throws `resource-constraint` when that cannot be done, as while another process holds the write lock.
+   * Throws LockHeld while another process holds the write lock, `resource-constraint` when that takes too long.
    */
   writes(): void {
     const trip = this.#current
@@ -154,14 +141,12 @@ export class Turn {
     if (this.#isDropped()) throw new TurnFailed(refusal(undefined))
     if (trip.wrote) return
     try {
-      if (!this.#begun) {
-        this.#begin.run()
-        this.#begun = true
-      }
+      if (!this.#begun) this.lock.take()
+      this.#begun = true
       this.#savepoint.run()
     } catch (cause) {
       this.failure = { at: this.#clock.now(), cause }
-      throw refusal(cause)
+      throw cause instanceof LockHeld ? cause : refusal(cause)
     }
     this.#writing++
     trip.wrote = true
@@ -182,6 +167,17 @@ export class Turn {
 
   get inTrip(): boolean {
     return this.#current !== undefined
+  }
+
+  /** Takes the write lock for what comes next in this pass of the loop; false where that is to be put off. */
+  isWritable(): boolean {
+    try {
+      if (!this.#begun) this.lock.take()
+    } catch (error) {
+      return !(error instanceof LockHeld)
+    }
+    this.#begins()
+    return true
   }
 
   /** Whether output or rows wait for the end of the turn. */
@@ -210,6 +206,12 @@ export class Turn {
       if (this.#cancelTick) this.#end()
       else this.#await()
     }
+  }
+
+  /** The write lock was waited for and is ours: what waited comes into this turn. */
+  #begins(): void {
+    this.#open()
+    this.#begun = true
   }
 
   #open(): void {

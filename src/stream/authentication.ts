@@ -1,6 +1,7 @@
 /** A stream's logins: reads what the client says in either profile of SASL, waits where it must, and answers. */
 import { getLogger } from '../log.ts'
 import type { Clock } from '../store/clock.ts'
+import type { Turn } from '../store/turn.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import type { Element } from '../xmpp/xml.ts'
@@ -31,12 +32,14 @@ export type LoggedIn = Extract<SaslStep, { kind: 'success' }>
 export class Authentication {
   readonly #stream: LoginStream
   readonly #login: Login
+  readonly #turn: Turn
   #profile: Profile = 'sasl'
   #request: Authenticate | undefined
 
   constructor(context: LoginContext, stream: LoginStream) {
     this.#stream = stream
     this.#login = new Login(context, stream.ip)
+    this.#turn = context.world.store.turn
   }
 
   /** One element of the namespace of either profile. */
@@ -88,13 +91,12 @@ export class Authentication {
   }
 
   #attend(step: SaslStep | Promise<SaslStep>): void {
-    if (!(step instanceof Promise)) return this.#answer(step)
+    if (!(step instanceof Promise)) return void this.#answer(step)
     const stream = this.#stream
     stream.hold()
     step.then(
       (done) => {
-        if (!stream.isClosed) this.#answer(done)
-        stream.go()
+        if (stream.isClosed || !this.#answer(done)) stream.go()
       },
       (error: unknown) => {
         if (stream.isClosed || !this.failed(error)) stream.go()
@@ -102,16 +104,28 @@ export class Authentication {
     )
   }
 
-  #answer(step: SaslStep): void {
-    if (step.kind === 'challenge') return this.#stream.say(challenge(this.#profile, step.data))
-    this.#login.succeeded(step.jid.bare)
+  /** True where the answer, and with it all that follows, waits for the write lock of the database. */
+  #answer(step: SaslStep): boolean {
     const stream = this.#stream
+    if (step.kind === 'challenge') {
+      stream.say(challenge(this.#profile, step.data))
+      return false
+    }
+    // A login by XEP-0388 is several trips, none of which may be put off by itself.
+    if (this.#request && !this.#turn.isWritable()) {
+      stream.hold()
+      this.#turn.lock.whenFree(() => {
+        if (stream.isClosed || !this.#answer(step)) stream.go()
+      })
+      return true
+    }
+    this.#login.succeeded(step.jid.bare)
     try {
       stream.loggedIn(step, this.#request)
     } catch (error) {
-      if (error instanceof StreamError) return stream.close(error)
-      log.error('a login met a bug', { error })
-      stream.close(new StreamError('internal-server-error'))
+      if (!(error instanceof StreamError)) log.error('a login met a bug', { error })
+      stream.close(error instanceof StreamError ? error : new StreamError('internal-server-error'))
     }
+    return false
   }
 }

@@ -6,6 +6,7 @@ import { getLogger } from '../log.ts'
 import { limitsHit, streamErrors } from '../metrics.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Turn } from '../store/turn.ts'
+import { LockHeld } from '../store/write-lock.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { type ElementSource, type Framing, oneDocument } from './framing.ts'
@@ -35,6 +36,8 @@ export abstract class Stream {
   #waiting = false
   #paused = false
   #scheduled = false
+  /** Read, and to be served once the write lock of the database is free. */
+  #again: ReaderEvent | undefined
   /** Monotonic ms of the last bytes, whitespace included. */
   lastHeard: number
 
@@ -160,13 +163,15 @@ export abstract class Stream {
       for (let served = 0; !this.isClosed && !this.#waiting; served++) {
         if (served === SHARE.elements || this.clock.monotonic() - start > SHARE.ms)
           return this.#resumeAfter(0)
-        const event = this.reader.next()
+        const event = this.#again ?? this.reader.next()
+        this.#again = undefined
         if (!event) {
           const debt = this.owes(undefined)
           if (debt > 0) return this.#resumeAfter(debt)
           break
         }
-        const debt = this.#handle(event)
+        const debt = this.#served(event)
+        if (debt === undefined) return
         if (debt > 0) return this.#resumeAfter(debt)
       }
       this.#unpause()
@@ -174,6 +179,19 @@ export abstract class Stream {
       if (error instanceof StreamError) return this.close(error)
       log.error('a stream met a bug', { error })
       this.close(new StreamError('internal-server-error'))
+    }
+  }
+
+  /** Milliseconds that the peer owes for it; undefined where it is put off. */
+  #served(event: ReaderEvent): number | undefined {
+    try {
+      return this.#handle(event)
+    } catch (error) {
+      if (!(error instanceof LockHeld)) throw error
+      this.#again = event
+      this.hold()
+      this.turn.lock.whenFree(() => this.go())
+      return undefined
     }
   }
 

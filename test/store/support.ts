@@ -7,7 +7,7 @@ import { startLogging, stopLogging } from '../../src/log.ts'
 import type { Account } from '../../src/store/accounts.ts'
 import type { Credentials } from '../../src/store/credentials.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
-import type { TurnHost } from '../../src/store/turn.ts'
+import type { TurnHost } from '../../src/store/turn-host.ts'
 import { TurnFailed } from '../../src/store/turn-failed.ts'
 import { FakeClock, seededRandom } from '../support/clock.ts'
 
