@@ -14,7 +14,7 @@ export const last: Feature = {
   xeps: [{ number: 12, version: '2.0' }],
   disco: { server: [XMLNS], account: [XMLNS] },
   iq: {
-    [`server get {${XMLNS}}query`]: (t) => seconds(t.now - t.world.startedAt),
+    [`server get {${XMLNS}}query`]: (t) => seconds(t.world.uptime()),
     // §5: only who may see the presence may learn this; to all others the account might as well not exist.
     [`user get {${XMLNS}}query`]: (t) => {
       const account = t.store.accounts.find(t.stanza.to?.bare ?? t.stanza.from.bare)

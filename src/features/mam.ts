@@ -86,7 +86,7 @@ function query(t: Transit, el: Element): Element {
   const order = child(el, 'flip-page') ? shown.toReversed() : shown
   for (const { id, xml: text } of order) {
     const attrs = { xmlns: MAM, queryid: el.attrs.queryid, id: String(id) }
-    const result = xml('result', attrs, forwardedText(text, Math.floor(id / 1000)))
+    const result = xml('result', attrs, forwardedText(text, t.store.receipts.timeOf(id)))
     if (origin) t.write(origin, xml('message', { from: account.jid, to: origin.jid.toString() }, result))
   }
   return fin(
@@ -173,7 +173,7 @@ function readId(t: Transit, text: string | undefined): number | undefined {
 function metadata(t: Trip, account: Account): Element {
   const bounds = t.store.history.bounds(account)
   const mark = (name: string, id: number) =>
-    xml(name, { id: String(id), timestamp: new Date(Math.floor(id / 1000)).toISOString() })
+    xml(name, { id: String(id), timestamp: new Date(t.store.receipts.timeOf(id)).toISOString() })
   return xml(
     'metadata',
     { xmlns: MAM },

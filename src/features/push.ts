@@ -121,7 +121,7 @@ function isRead(t: Trip, given: Given, { kind }: Proposal): boolean {
   if (unread.has(given.id)) return false
   if (counted.has(given)) return true
   // What came before the start is known by its verdicts alone.
-  if (kind !== 'ring' || given.id >= t.world.startedAt * 1000) return false
+  if (kind !== 'ring' || !t.store.receipts.isFromBefore(given.id)) return false
   const { id } = given.account
   return push.wasCounted(id, String(given.id), unread.settings(id).marks)
 }
@@ -322,7 +322,7 @@ function callEnd(t: Trip, { again, proposal, account, el, from, id }: Ring): Cal
   if (!again || proposal.rule !== 'call') return undefined
   const sid = callNews(el, from.toString())?.call.sid
   const known = sid === undefined ? undefined : endOf(t, account, sid)
-  return known ?? (t.now - id / 1000 >= t.config.push.ring_time ? 'missed' : undefined)
+  return known ?? (t.now - t.store.receipts.timeOf(id) >= t.config.push.ring_time ? 'missed' : undefined)
 }
 
 /** The outbox row. */

@@ -127,7 +127,7 @@ function hold(t: Trip, given: Given, inFlight: boolean): void {
   if (given.stored) return
   const { id, account, el } = given
   const text = el instanceof StoredElement ? el : StoredElement.of(el)
-  const copy = StoredElement.extended(text, delay(Math.floor(id / 1000), account.host))
+  const copy = StoredElement.extended(text, delay(t.store.receipts.timeOf(id), account.host))
   t.store.messages.hold(account, id, copy.toString(), hasBody(el), inFlight)
   given.stored = true
   t.undo(() => (given.stored = false))

@@ -115,7 +115,7 @@ function addStatus(app: App): void {
           data_dir: config.data_dir,
           config: config.source.file ?? null,
           pid: process.pid,
-          uptime_seconds: Math.floor((world.now() - world.startedAt) / 1000),
+          uptime_seconds: Math.floor(world.uptime() / 1000),
           memory_bytes: process.memoryUsage.rss(),
         },
         200,

@@ -141,7 +141,7 @@ function lastItemsOf(t: Trip, owner: Account, session: Session, names: ReadonlyS
 export function sendLast(t: Trip, owner: Account, { node, config }: PepNode, to: Jid): void {
   const item = isSet(config, 'deliver_notifications') ? t.store.pep.last(owner, node) : undefined
   if (!item) return
-  teller(t, owner, event(newsOf(node, config, item)), delay(Math.floor(item.seq / 1000)))(to)
+  teller(t, owner, event(newsOf(node, config, item)), delay(t.store.receipts.timeOf(item.seq)))(to)
 }
 
 /** The news of an item, with its payload if the node is made so. */

@@ -53,8 +53,8 @@ export interface World extends Hooks {
   readonly disco: DiscoIndex
   /** Ad-hoc commands of all features by their node. */
   readonly commands: ReadonlyMap<string, Command>
-  /** When this server started, ms since the epoch. */
-  readonly startedAt: number
+  /** For how long this server has been running, ms. */
+  uptime(): number
   /** Ends a session for good: its client has gone. */
   end(session: Session): void
   /** The session has a stream again. */

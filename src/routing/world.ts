@@ -29,6 +29,7 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
   world: World
   router: Router
 } {
+  const started = clock.monotonic()
   const writers = features.filter((feature) => feature.writing !== undefined)
   const { ip_access, timeout } = config.registration
   const world: World = {
@@ -39,7 +40,7 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
     clock,
     registrations: new RegistrationLimiter(clock, ipAccess(ip_access), timeout),
     hosts: new Set(config.hosts),
-    startedAt: clock.now(),
+    uptime: () => clock.monotonic() - started,
     now: () => clock.now(),
     deliver(session, el) {
       for (const feature of writers) if (feature.writing?.(session, el, world) === 'stop') return

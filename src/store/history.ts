@@ -1,10 +1,25 @@
 /** The archive's reading side and whom it takes messages from (XEP-0313). Rows are written by messages.ts. */
-import { and, asc, count, desc, eq, gt, gte, inArray, lt, type SQL, sql } from 'drizzle-orm'
+import {
+  and,
+  type AnyColumn,
+  asc,
+  count,
+  desc,
+  eq,
+  gt,
+  gte,
+  inArray,
+  lt,
+  or,
+  type SQL,
+  sql,
+} from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text, unionAll } from 'drizzle-orm/sqlite-core'
 import { type Account, accounts } from './accounts.ts'
 import { type Db, type Write, writer } from './db.ts'
 import type { LateIndex } from './late-index.ts'
 import { archive, type Stored } from './messages.ts'
+import type { IdRange, Receipts } from './receipts.ts'
 import { Remembered } from './remembered.ts'
 
 export type ArchiveMode = 'always' | 'roster' | 'never'
@@ -55,6 +70,7 @@ const ACCOUNTS = 200
 export class History {
   readonly #db: Db
   readonly #index: LateIndex
+  readonly #receipts: Receipts
   /** null: there are none. */
   readonly #remembered: Remembered<number, ArchivePrefs | null>
   readonly #prefs
@@ -62,8 +78,9 @@ export class History {
   readonly #putPrefs: Write<ArchivePrefs & { accountId: number }>
   readonly #accountsAfter
 
-  constructor(db: Db, index: LateIndex) {
+  constructor(db: Db, index: LateIndex, receipts: Receipts) {
     this.#db = db
+    this.#receipts = receipts
     this.#index = index
     this.#remembered = new Remembered(db.turn)
     const { orm } = db
@@ -135,6 +152,24 @@ export class History {
     return found.get()?.n ?? 0
   }
 
+  #condition(
+    table: typeof archive | typeof archiveIndex,
+    account: Account,
+    filter: ArchiveFilter,
+  ): SQL | undefined {
+    const { peer, start, end, beforeId, afterId, ids } = filter
+    const { id } = table
+    const timed = start !== undefined || end !== undefined
+    return and(
+      eq(table.accountId, account.id),
+      peer === undefined ? undefined : eq(table.peer, peer),
+      timed ? within(id, this.#receipts.between(start, end)) : undefined,
+      beforeId === undefined ? undefined : lt(id, beforeId),
+      afterId === undefined ? undefined : gt(id, afterId),
+      ids === undefined ? undefined : inArray(id, [...ids]),
+    )
+  }
+
   /** Ids of at most so many messages that the filter leaves, but for its resource: nothing looks into the texts. */
   #places(account: Account, filter: ArchiveFilter, fromEnd: boolean, most: number) {
     const { orm } = this.#db
@@ -142,12 +177,12 @@ export class History {
     const indexed = orm
       .select({ id: archiveIndex.id })
       .from(archiveIndex)
-      .where(condition(archiveIndex, account, filter))
+      .where(this.#condition(archiveIndex, account, filter))
     const pending = this.#index.pending(account.id)
     const fresh = orm
       .select({ id: archive.id })
       .from(archive)
-      .where(and(inArray(archive.id, pending), condition(archive, account, filter)))
+      .where(and(inArray(archive.id, pending), this.#condition(archive, account, filter)))
     return pending.length === 0
       ? indexed.orderBy(order(archiveIndex.id)).limit(most)
       : unionAll(indexed, fresh)
@@ -179,11 +214,12 @@ export class History {
    * `after`. Returns the address behind which to go on, undefined at the end. Within a trip.
    */
   purge(host: string, before: number, after: string, limit: number): string | undefined {
+    const below = this.#receipts.below(before)
     let left = limit
     let done = after
     const some = this.#accountsAfter.all({ host, after })
     for (const { id: accountId, jid } of some) {
-      left -= this.#index.erase(accountId, before * 1000, left)
+      left -= this.#index.erase(accountId, below, left)
       if (left <= 0) return done
       done = jid
     }
@@ -196,22 +232,19 @@ export class History {
   }
 }
 
-function condition(
-  table: typeof archive | typeof archiveIndex,
-  account: Account,
-  filter: ArchiveFilter,
-): SQL | undefined {
-  const { peer, start, end, beforeId, afterId, ids } = filter
-  const { id } = table
+/** Ids of the given times; a clock that was set back makes several ranges of one time. */
+function within(id: AnyColumn, ranges: readonly IdRange[]): SQL | undefined {
+  const [first, last] = [ranges[0], ranges.at(-1)]
+  if (!first || !last) return sql`0`
+  const inside = ({ from, to }: IdRange) =>
+    and(
+      from === Number.NEGATIVE_INFINITY ? undefined : gte(id, from),
+      to === Number.POSITIVE_INFINITY ? undefined : lt(id, to),
+    )
+  // The bounds of all of them are what an index can use.
   return and(
-    eq(table.accountId, account.id),
-    peer === undefined ? undefined : eq(table.peer, peer),
-    start === undefined ? undefined : gte(id, start * 1000),
-    // The end is inclusive, and a millisecond has a thousand ids.
-    end === undefined ? undefined : lt(id, (end + 1) * 1000),
-    beforeId === undefined ? undefined : lt(id, beforeId),
-    afterId === undefined ? undefined : gt(id, afterId),
-    ids === undefined ? undefined : inArray(id, [...ids]),
+    inside({ from: first.from, to: last.to }),
+    ranges.length > 1 ? or(...ranges.map(inside)) : undefined,
   )
 }
 

@@ -2,9 +2,9 @@
 import { asc, count, lt, lte, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account, Accounts } from './accounts.ts'
-import type { Clock } from './clock.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 import type { LateIndex } from './late-index.ts'
+import type { Receipts } from './receipts.ts'
 import { Remembered } from './remembered.ts'
 
 export const archive = sqliteTable('archive', {
@@ -33,7 +33,7 @@ const NOTHING: OfflineSize = { messages: 0, bytes: 0, unread: 0 }
 /** Rows that one trip may delete, so that it never holds the loop. */
 const BATCH = 500
 
-/** A stored message; `id` is its time in microseconds since the epoch. */
+/** A stored message; when it came is told from its id by receipts.ts. */
 export interface Stored {
   id: number
   xml: string
@@ -49,11 +49,10 @@ export interface OfflineSize {
 
 export class Messages {
   readonly #db: Db
-  readonly #clock: Clock
+  readonly #receipts: Receipts
   readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #archived: LateIndex
   readonly #held: LateIndex
-  #lastId: number
   readonly #known
   readonly #stored
   readonly #waiting
@@ -76,18 +75,17 @@ export class Messages {
 
   constructor(
     db: Db,
-    clock: Clock,
+    receipts: Receipts,
     accounts: Pick<Accounts, 'isGone'>,
     late: { archive: LateIndex; offline: LateIndex },
   ) {
     this.#db = db
-    this.#clock = clock
+    this.#receipts = receipts
     this.#accounts = accounts
     this.#archived = late.archive
     this.#held = late.offline
     const { orm } = db
     const p = sql.placeholder
-    this.#lastId = highestId(db)
     this.#sizes = new Remembered(db.turn)
     this.#waiting = orm
       .select({ id: offline.id, xml: offline.xml })
@@ -137,10 +135,9 @@ export class Messages {
     )
   }
 
-  /** Microseconds since the epoch, rising by at least one, so that ids sort by arrival even if the clock jumps back. */
+  /** Rises by at least one, so that ids sort by arrival. Within a trip. */
   nextId(): number {
-    this.#lastId = Math.max(this.#lastId + 1, this.#clock.now() * 1000)
-    return this.#lastId
+    return this.#receipts.next()
   }
 
   /** Stores one side's copy of a message under `id`. */
@@ -230,7 +227,7 @@ export class Messages {
     const oldest = this.#db.orm
       .select({ id: origins.id })
       .from(origins)
-      .where(lt(origins.id, before * 1000))
+      .where(lt(origins.id, this.#receipts.below(before)))
       .orderBy(asc(origins.id))
       .limit(Math.min(limit, BATCH))
       .all()
@@ -246,7 +243,7 @@ export class Messages {
     const oldest = this.#db.orm
       .select({ id, accountId })
       .from(offline)
-      .where(lt(id, before * 1000))
+      .where(lt(id, this.#receipts.below(before)))
       .orderBy(asc(id))
       .limit(Math.min(limit, BATCH))
       .all()
@@ -279,14 +276,4 @@ export class Messages {
       unread: unread + by * of.unread,
     }))
   }
-}
-
-function highestId(db: Db): number {
-  const row = db.raw
-    .query<{ id: number | null }, []>(
-      'SELECT max(id) AS id FROM (SELECT max(id) AS id FROM archive UNION ALL SELECT max(id) FROM offline' +
-        ' UNION ALL SELECT max(id) FROM origins)',
-    )
-    .get()
-  return row?.id ?? 0
 }

@@ -13,6 +13,7 @@ import deviceOptions from '../../migrations/0010-device-options.sql' with { type
 import pushReports from '../../migrations/0011-push-reports.sql' with { type: 'text' }
 import webhookEvents from '../../migrations/0012-webhook-events.sql' with { type: 'text' }
 import lateIndexes from '../../migrations/0013-late-indexes.sql' with { type: 'text' }
+import clockShifts from '../../migrations/0014-clock-shifts.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -28,6 +29,7 @@ const MIGRATIONS: readonly string[] = [
   pushReports,
   webhookEvents,
   lateIndexes,
+  clockShifts,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

@@ -18,6 +18,7 @@ import { Pep } from './pep.ts'
 import { PrivateXml } from './private.ts'
 import { Push } from './push.ts'
 import { PushReports } from './push-reports.ts'
+import { Receipts } from './receipts.ts'
 import { Settings } from './settings.ts'
 import { Sm } from './sm.ts'
 import { Tokens } from './tokens.ts'
@@ -40,6 +41,7 @@ export class Store {
   readonly events: Events
   readonly accounts: Accounts
   readonly contacts: Contacts
+  readonly receipts: Receipts
   readonly messages: Messages
   readonly history: History
   readonly blocked: Blocked
@@ -71,8 +73,9 @@ export class Store {
     }
     this.accounts = new Accounts(db, this.events, Object.values(this.late))
     this.contacts = new Contacts(db, this.accounts)
-    this.messages = new Messages(db, clock, this.accounts, this.late)
-    this.history = new History(db, this.late.archive)
+    this.receipts = new Receipts(db, clock)
+    this.messages = new Messages(db, this.receipts, this.accounts, this.late)
+    this.history = new History(db, this.late.archive, this.receipts)
     this.blocked = new Blocked(db)
     this.privateXml = new PrivateXml(db)
     this.pep = new Pep(db)

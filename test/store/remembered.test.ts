@@ -115,7 +115,7 @@ test('sizes, counts, settings and devices are what a fresh load says', () => {
         if (each.commit) store.turn.end()
         const unread = new Unread(store.db, store.accounts, store.late.unread)
         const devices = new Devices(store.db, new Events(store.db, clock))
-        const messages = new Messages(store.db, clock, store.accounts, store.late)
+        const messages = new Messages(store.db, store.receipts, store.accounts, store.late)
         const state = (of: { unread: Unread; devices: Devices; messages: Messages }) =>
           accounts.map((account) => ({
             offline: of.messages.offlineSize(account),

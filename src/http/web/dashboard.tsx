@@ -43,7 +43,7 @@ export function DashboardPage({
       <dl class="tiles">
         <Tile name="Accounts" value={String(store.accounts.count())} />
         <Tile name="Sessions" value={String(sessions.count)} />
-        <Tile name="Running for" value={duration((deps.world.now() - deps.world.startedAt) / 1000)} />
+        <Tile name="Running for" value={duration(deps.world.uptime() / 1000)} />
         <Tile name="Memory" value={megabytes(process.memoryUsage.rss())} />
       </dl>
       <section class="card">
