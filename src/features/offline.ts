@@ -7,11 +7,10 @@ import type { Feature, Outcome, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { serverPing } from '../routing/ping.ts'
 import { type Trip, writeBehind } from '../routing/transit.ts'
-import { give } from '../routing/unacked.ts'
+import { boxFull, give, isBoxFull } from '../routing/unacked.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Stored } from '../store/messages.ts'
-import { limitsHit, offlineStored } from '../metrics.ts'
-import { StanzaError } from '../xmpp/errors.ts'
+import { offlineStored } from '../metrics.ts'
 import { delay } from '../xmpp/forward.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
 import { StoredElement } from '../xmpp/xml.ts'
@@ -91,13 +90,11 @@ export const offline: Feature = {
     if (!isForOffline(el)) return
     const account = t.store.accounts.find(to.bare)
     if (!account) return
-    const { messages, bytes } = t.store.messages.offlineSize(account)
-    const { offline_messages, offline_bytes } = t.config.limits
-    if (messages >= offline_messages || bytes >= offline_bytes) {
+    if (isBoxFull(t, account)) {
       offlineStored.inc({ result: 'full' })
-      limitsHit.inc({ limit: 'offline_messages' })
-      // §3: a full box is told to the sender, so that nothing is lost unseen.
-      throw new StanzaError('service-unavailable', 'The recipient’s offline storage is full.')
+      // What the archive has taken is not lost, and an error would have it sent again.
+      if (t.storedId !== undefined) return 'held'
+      throw boxFull()
     }
     const id = t.storedId ?? t.store.messages.nextId()
     const text = el instanceof StoredElement ? el : StoredElement.of(el)
@@ -161,6 +158,7 @@ function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {
       el,
       live: false,
       stored: true,
+      archived: false,
       holders: 0,
       arrived: false,
     })

@@ -7,7 +7,17 @@ import type { Feature, Given, Verdict } from '../routing/feature.ts'
 import { serverPing } from '../routing/ping.ts'
 import type { Session } from '../routing/session.ts'
 import type { Transit, Trip, World } from '../routing/transit.ts'
-import { abandon, becomeOverdue, confirm, give, oldest, trim, written } from '../routing/unacked.ts'
+import {
+  abandon,
+  becomeOverdue,
+  boxFull,
+  confirm,
+  give,
+  isBoxFull,
+  oldest,
+  trim,
+  written,
+} from '../routing/unacked.ts'
 import { delay } from '../xmpp/forward.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
 import { readStored } from '../xmpp/stored.ts'
@@ -42,7 +52,10 @@ export const unacked: Feature = {
     if (!session.acknowledges) trim(t, session, t.config.limits.sm_queue - 1)
     const given = t.given?.el === el ? t.given : taken(t, session, el)
     t.given = given
-    if (isDurable(session)) hold(t, given, true)
+    if (isDurable(session)) {
+      if (!given.stored && !given.archived && isBoxFull(t, session.account)) throw boxFull()
+      hold(t, given, true)
+    }
     give(t, session, given)
   },
 
@@ -116,16 +129,18 @@ function isDurable({ acknowledges, suspect, catchingUp, inactive }: Session): bo
 }
 
 function taken(t: Transit, session: Session, el: Element): Given {
+  const archived = t.storedId !== undefined
   const id = t.storedId ?? t.store.messages.nextId()
   // Only what is stored is remembered as taken.
   if (isDurable(session)) t.storedId = id
-  return { id, account: session.account, el, live: true, stored: false, holders: 0, arrived: false }
+  return { id, account: session.account, el, live: true, stored: false, archived, holders: 0, arrived: false }
 }
 
-/** Writes the message down, with the time at which it came. */
+/** Writes the message down, with the time at which it came. A full box leaves it to the archive, where that has it. */
 function hold(t: Trip, given: Given, inFlight: boolean): void {
   if (given.stored) return
-  const { id, account, el } = given
+  const { id, account, el, archived } = given
+  if (archived && isBoxFull(t, account)) return
   const text = el instanceof StoredElement ? el : StoredElement.of(el)
   const copy = StoredElement.extended(text, delay(t.store.receipts.timeOf(id), account.host))
   t.store.messages.hold(account, id, copy.toString(), hasBody(el), inFlight)
@@ -210,7 +225,7 @@ function recover(t: Trip, after: number): void {
       // Deleted with its account.
       if (!account) return []
       const el = readStored('message', text)
-      return [{ id, account, el, live: true, stored: true, holders: 0, arrived: false }]
+      return [{ id, account, el, live: true, stored: true, archived: false, holders: 0, arrived: false }]
     })
   land(t, lost)
   const last = rows.at(-1)

@@ -18,6 +18,8 @@ export interface Given {
   readonly id: number
   readonly account: Account
   readonly el: Element
+  /** It stands in the account's archive under that id as well, so that a full box costs nobody the message. */
+  readonly archived: boolean
   /** It came while they were there, and waits for nobody else; otherwise it was in offline storage before. */
   readonly live: boolean
   /** It has its row. Without one it is in memory alone: clients that do not acknowledge are trusted for a while. */

@@ -98,7 +98,7 @@ function givenAgain(
   // Its row went when somebody had shown to have it.
   const arrived = !t.store.messages.isStored(id)
   const el = readStored('message', xml)
-  const given: Given = { id, account, el, live, stored: true, holders: 0, arrived }
+  const given: Given = { id, account, el, live, stored: true, archived: false, holders: 0, arrived }
   if (live) shared.set(id, given)
   return given
 }

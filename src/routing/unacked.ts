@@ -2,6 +2,9 @@
  * Messages that were written to a session and are not known to have arrived, so that a dead connection loses none.
  * What was written to a client that acknowledges (XEP-0198) has a row in offline storage as well, for a crash.
  */
+import { limitsHit } from '../metrics.ts'
+import type { Account } from '../store/accounts.ts'
+import { StanzaError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Given, Unacked } from './outcome.ts'
 import type { Session } from './session.ts'
@@ -15,6 +18,20 @@ export function give(t: Trip, { unacked, hibernating, suspect }: Session, given:
     unacked.delete(given.el)
     given.holders--
   })
+}
+
+/** Whether offline storage may take nothing more of an account: what is in flight counts like what waits. */
+export function isBoxFull(t: Trip, account: Account): boolean {
+  const { offline_messages, offline_bytes } = t.config.limits
+  const { messages, bytes } = t.store.messages.boxSize(account)
+  if (messages < offline_messages && bytes < offline_bytes) return false
+  limitsHit.inc({ limit: messages < offline_messages ? 'offline_bytes' : 'offline_messages' })
+  return true
+}
+
+/** XEP-0160 §3: a full box is told to the sender, so that nothing is lost unseen. */
+export function boxFull(): StanzaError {
+  return new StanzaError('service-unavailable', 'The recipient’s offline storage is full.')
 }
 
 /** What is known of an element in a session's queue, if it is a message that must not be lost. */

@@ -39,10 +39,13 @@ export interface Stored {
   xml: string
 }
 
-/** What waits for an account. */
-export interface OfflineSize {
+export interface BoxSize {
   readonly messages: number
   readonly bytes: number
+}
+
+/** What waits for an account. */
+export interface OfflineSize extends BoxSize {
   /** Messages that count for the badge. */
   readonly unread: number
 }
@@ -60,6 +63,8 @@ export class Messages {
   readonly #sizeOf
   readonly #waitingArchived
   readonly #sizes: Remembered<number, OfflineSize>
+  readonly #flying: Remembered<number, BoxSize>
+  readonly #flyingNow
   readonly #archive: Write<{ id: number; accountId: number; peer: string; xml: string }>
   readonly #hold: Write<{
     id: number
@@ -70,7 +75,7 @@ export class Messages {
     inFlight: boolean
   }>
   readonly #land: Write<{ id: number; accountId: number }>
-  readonly #drop: Write<{ id: number; accountId: number; inFlight: boolean }>
+  readonly #drop
   readonly #origin: Write<{ id: number; origin: string }>
 
   constructor(
@@ -87,6 +92,7 @@ export class Messages {
     const { orm } = db
     const p = sql.placeholder
     this.#sizes = new Remembered(db.turn)
+    this.#flying = new Remembered(db.turn)
     this.#waiting = orm
       .select({ id: offline.id, xml: offline.xml })
       .from(offline)
@@ -117,9 +123,12 @@ export class Messages {
         ' VALUES ($id, $accountId, $bytes, $unread, $xml, $inFlight)',
     )
     this.#origin = rawWriter(db, 'INSERT INTO origins (id, origin) VALUES ($id, $origin)')
-    this.#drop = rawWriter(
-      db,
-      'DELETE FROM offline WHERE id = $id AND account_id = $accountId AND in_flight = $inFlight',
+    this.#drop = db.raw.prepare<{ bytes: number }, [number, number, boolean]>(
+      'DELETE FROM offline WHERE id = ? AND account_id = ? AND in_flight = ? RETURNING bytes',
+    )
+    this.#flyingNow = db.raw.prepare<BoxSize, [number]>(
+      `SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM offline INDEXED BY offline_in_flight
+       WHERE in_flight = 1 AND account_id = ?`,
     )
     this.#sizeOf = db.raw.prepare<Omit<OfflineSize, 'messages'>, [number, number]>(
       'SELECT bytes, unread FROM offline WHERE id = ? AND account_id = ? AND in_flight = 0',
@@ -156,7 +165,7 @@ export class Messages {
     if (this.#accounts.isGone(account.id)) return
     const bytes = Buffer.byteLength(xml)
     this.#hold({ id, accountId: account.id, bytes, unread, xml, inFlight })
-    if (inFlight) return
+    if (inFlight) return this.#fly(account.id, 1, bytes)
     this.#held.add({ accountId: account.id, id })
     this.#grow(account.id, 1, { bytes, unread: unread ? 1 : 0 })
   }
@@ -165,7 +174,9 @@ export class Messages {
   land(account: Account, id: number): void {
     if (this.#land({ id, accountId: account.id }) === 0) return
     this.#held.add({ accountId: account.id, id })
-    this.#grow(account.id, 1, this.#sizeOf.get(id, account.id))
+    const size = this.#sizeOf.get(id, account.id)
+    this.#fly(account.id, -1, size?.bytes ?? 0)
+    this.#grow(account.id, 1, size)
   }
 
   /**
@@ -193,6 +204,17 @@ export class Messages {
       (accountId) =>
         this.#size.get({ accountId, pending: JSON.stringify(this.#held.pending(accountId)) }) ?? NOTHING,
     )
+  }
+
+  /** Everything that offline storage has of an account: what waits, and what is in flight. */
+  boxSize(account: Account): BoxSize {
+    const waiting = this.offlineSize(account)
+    const flying = this.#inFlightSize(account.id)
+    return { messages: waiting.messages + flying.messages, bytes: waiting.bytes + flying.bytes }
+  }
+
+  #inFlightSize(accountId: number): BoxSize {
+    return this.#flying.get(accountId, (id) => this.#flyingNow.get(id) ?? NOTHING)
   }
 
   /** Whether it is in offline storage, waiting or in flight. */
@@ -248,7 +270,10 @@ export class Messages {
       .limit(Math.min(limit, BATCH))
       .all()
     this.#held.eraseRows(oldest)
-    for (const row of oldest) this.#sizes.forget(row.accountId)
+    for (const row of oldest) {
+      this.#sizes.forget(row.accountId)
+      this.#flying.forget(row.accountId)
+    }
     return oldest.length
   }
 
@@ -259,12 +284,21 @@ export class Messages {
 
   /** Most were in flight, and nobody looks for those by account. */
   #remove(accountId: number, id: number): void {
-    if (this.#drop({ id, accountId, inFlight: true }) > 0) return
+    this.#db.turn.writes()
+    const flew = this.#drop.get(id, accountId, true)
+    if (flew) return this.#fly(accountId, -1, flew.bytes)
     const size = this.#sizeOf.get(id, accountId)
     if (!size) return
-    this.#drop({ id, accountId, inFlight: false })
+    this.#drop.get(id, accountId, false)
     this.#held.remove(accountId, id)
     this.#grow(accountId, -1, size)
+  }
+
+  #fly(accountId: number, by: 1 | -1, bytes: number): void {
+    this.#flying.change(accountId, (size) => ({
+      messages: size.messages + by,
+      bytes: size.bytes + by * bytes,
+    }))
   }
 
   /** So many messages more wait. Reading all of their sizes takes as long as reading them. */

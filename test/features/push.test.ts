@@ -394,7 +394,9 @@ describe('what rings', () => {
   })
 
   test('what is refused does not ring', async () => {
-    const { p, romeo, juliet } = await asleep('[limits]\nrates = false\noffline_messages = 1\n')
+    const { p, romeo, juliet } = await asleep(
+      '[archive]\ndefault = "never"\n[limits]\nrates = false\noffline_messages = 1\n',
+    )
     using _ = p
     juliet.sends('</stream:stream>')
     romeo.sends(chat('<body>1</body>'))

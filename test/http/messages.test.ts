@@ -1,4 +1,5 @@
 /** /v1/messages with the whole road behind it: a message that a program sends is like one from a client. */
+import type { Config } from '../../src/config.ts'
 import { expect, test } from 'bun:test'
 import { features } from '../../src/features/index.ts'
 import { type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
@@ -66,12 +67,16 @@ test.each([[ROMEO], [undefined]])(
 )
 
 test('what cannot be kept is told to the program that sent it', async () => {
-  using w = await startHttp((config) => (config.limits.offline_messages = 1), features)
+  const full = (config: Config) => {
+    config.limits.offline_messages = 1
+    config.archive.default = 'never'
+  }
+  using w = await startHttp(full, features)
   expect((await send(w, { from: ROMEO, to: JULIET, body: 'one' })).status).toBe(202)
-  const full = await send(w, { from: ROMEO, to: JULIET, body: 'two' })
-  expect([full.status, await full.text()]).toEqual([
+  const refused = await send(w, { from: ROMEO, to: JULIET, body: 'two' })
+  expect([refused.status, await refused.text()]).toEqual([
     503,
     expect.stringContaining('storage is full') as string,
   ])
-  expect(stored(w, 'archive')).toHaveLength(2)
+  expect(stored(w, 'archive')).toHaveLength(0)
 })

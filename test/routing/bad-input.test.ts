@@ -227,7 +227,7 @@ test('case 58: a client that is there and never acknowledges loses its session, 
 
 describe('case 59: floods of messages for somebody who is away', () => {
   test('from many: the box is bounded, each is told, and no answer is answered', async () => {
-    using p = play({ toml: '[limits]\nrates = false\noffline_messages = 10' })
+    using p = play({ toml: '[archive]\ndefault = "never"\n[limits]\nrates = false\noffline_messages = 10' })
     await p.account('juliet@bix.org')
     const crowd = await Promise.all(['a', 'b', 'c', 'd'].map((name) => p.online(`${name}@bix.org/x`)))
     for (const one of crowd) for (let i = 0; i < 5; i++) one.sends(chat('juliet@bix.org', String(i)))
