@@ -4,6 +4,8 @@ import { CliError, EXIT } from './exit.ts'
 import type { Row } from './output.ts'
 import type { Context, ContextOf } from './context.ts'
 
+const DEVICE_COLUMNS = ['id', 'topic', 'environment', 'token', 'session', 'connected', 'state', 'updated']
+
 interface Explanation extends Row {
   readonly jid: string
   readonly findings: readonly string[]
@@ -81,7 +83,7 @@ async function explain(ctx: Context, what: string): Promise<void> {
     if (out.json) return out.document(found)
     out.line(found.jid)
     for (const finding of found.findings) out.line(`  ${finding}`)
-    section(ctx, 'Devices', found.devices, ['id', 'topic', 'environment', 'token', 'state', 'updated'])
+    section(ctx, 'Devices', found.devices, DEVICE_COLUMNS)
     section(ctx, 'Waiting', found.waiting, ['created', 'message', 'device', 'state', 'attempts', 'next'])
     section(ctx, 'Decided', found.verdicts, ['at', 'message', 'device', 'verdict', 'rule', 'reason'])
   })

@@ -4,11 +4,12 @@
  */
 import { callNews } from '../push/calls.ts'
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { endWaiting, sessionOf } from '../routing/holds.ts'
+import { endWaiting } from '../routing/holds.ts'
 import { lower } from '../routing/read.ts'
 import { endRinging, ring } from '../routing/ringing.ts'
 import type { Session } from '../routing/session.ts'
 import type { Transit } from '../routing/transit.ts'
+import { isOwn } from '../routing/whose.ts'
 import type { Account } from '../store/accounts.ts'
 import { Jid } from '../xmpp/jid.ts'
 
@@ -47,7 +48,7 @@ function end(t: Transit, account: Account, sid: string, missed: boolean, by?: Se
   const rung = new Set(push.rung(account.id, call.messageId))
   for (const device of push.devices.of(account.id)) {
     const tells = rung.has(device.id) || (missed && spared.has(device.id))
-    if (!tells || (by && sessionOf(t, account.jid, device.sessionKey) === by)) continue
+    if (!tells || (by && isOwn(t, account, by, device))) continue
     const what = {
       account,
       device,

@@ -16,7 +16,10 @@ import {
 import { ask, COMMANDS, done, note } from '../routing/commands.ts'
 import { ownService, pushIsOn, readToken, registerDevice } from '../routing/devices.ts'
 import type { Feature } from '../routing/feature.ts'
-import type { Command, Done, Transit } from '../routing/transit.ts'
+import type { Session } from '../routing/session.ts'
+import type { Command, Done, Transit, Trip } from '../routing/transit.ts'
+import { claimsOf, isAwaited, isOwn, meet, restoreClaims } from '../routing/whose.ts'
+import type { Device } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Field, type FormValues, writeForm } from '../xmpp/forms.ts'
 import { NS } from '../xmpp/namespaces.ts'
@@ -37,10 +40,17 @@ export function pushRegistration(config: Config): Feature {
     [`account set {${P1_PUSH}}disable`]: disableP1,
   }
   if (!pushIsOn(config)) return { ...base, iq }
+  // A registration by HTTP may come before the session that it is for. A later trip: a binding must not fail with it.
+  const opened = (t: Trip, session: Session): void => {
+    if (isAwaited(t, session)) t.insist((next) => meet(next, session))
+  }
   const providers = providersOf(config)
   return {
     ...base,
     iq,
+    opened,
+    save: (session) => savedClaims(session),
+    restore: (session, saved) => restoreClaims(session, readClaims(saved)),
     // COMPAT(XMPPFramework, XMPPProcessOne): looks for this before it says that push is supported.
     streamFeatures: (s) => (s.authenticated ? [xml('push', { xmlns: P1_PUSH })] : []),
     commands,
@@ -70,6 +80,14 @@ const serviceInfo = (providers: readonly string[]): Element[] => [
   ...[NS.push, COMMANDS, ...providers].map((name) => xml('feature', { var: name })),
 ]
 
+function savedClaims(session: Session): number[] | undefined {
+  const ids = claimsOf(session)
+  return ids && [...ids]
+}
+
+const readClaims = (saved: unknown): number[] =>
+  Array.isArray(saved) ? saved.filter((id) => typeof id === 'number') : []
+
 function enable(t: Transit, el: Element): undefined {
   const { jid, node } = el.attrs
   if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
@@ -93,11 +111,15 @@ function enableP1(t: Transit, el: Element): undefined {
 
 /** Without a word which device is meant: that of this session, or the only one that there is. */
 function disableP1(t: Transit): undefined {
-  const { devices } = t.store.push
-  const { id } = t.account
-  if (devices.disable(id, { service: P1_PUSH, sessionKey: sessionKey(t) ?? '' }) > 0) return
-  const [only, second] = devices.of(id).filter(({ service }) => service === P1_PUSH)
-  if (only && !second) devices.delete(only.id)
+  const { origin } = t
+  const all = t.store.push.devices.of(t.account.id).filter(({ service }) => service === P1_PUSH)
+  const own = all.filter((device) => origin && isOwn(t, t.account, origin, device))
+  const meant = own.length > 0 || all.length !== 1 ? own : all
+  if (meant.length > 0) remove(t, meant)
+}
+
+function remove(t: Transit, gone: readonly Device[]): void {
+  for (const { id } of gone) t.store.push.devices.delete(id)
 }
 
 function register(t: Transit, wanted: Wanted, service: string, node: string | undefined): void {
@@ -105,10 +127,9 @@ function register(t: Transit, wanted: Wanted, service: string, node: string | un
   const limit = t.config.limits.device_filters
   if ((muted?.length ?? 0) + (rooms?.length ?? 0) > limit)
     throw new StanzaError('policy-violation', `At most ${limit} muted contacts and rooms are kept.`)
-  registerDevice(t, t.account, { ...wanted, node, service, sessionKey: sessionKey(t) })
+  if (!t.origin) throw new StanzaError('not-allowed')
+  registerDevice(t, t.account, { ...wanted, node, service, of: t.origin })
 }
-
-const sessionKey = (t: Transit): string | undefined => t.origin?.agent?.id ?? t.origin?.jid.resource
 
 const textField = (name: string, label: string, required = true): Field => ({
   name,
@@ -210,6 +231,6 @@ function unregisterPush(t: Transit, values: FormValues): Done {
       : device.token === readToken(token),
   )
   if (gone.length === 0) throw new StanzaError('item-not-found', 'There is no such registration.')
-  for (const { id } of gone) devices.delete(id)
+  remove(t, gone)
   return done(note('info', 'The device is not rung any more.'))
 }

@@ -1,7 +1,8 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
 import { callNews } from '../push/calls.ts'
 import { classify, isEncrypted, isUpdate, type Proposal } from '../push/classify.ts'
-import { holdBurst, holdPush, keyOf, resumeHolds, reword, sessionOf, stopWaiting } from '../routing/holds.ts'
+import { awaitAck, stopAwaiting } from '../routing/background.ts'
+import { holdBurst, holdPush, resumeHolds, reword, stopWaiting } from '../routing/holds.ts'
 import { connectionOf, useOf } from '../routing/in-use.ts'
 import { undoRinging } from '../routing/late.ts'
 import { notifyRule } from '../routing/notify-rule.ts'
@@ -9,6 +10,7 @@ import { isQuiet } from '../routing/quiet.ts'
 import { showCount, takeBack } from '../routing/read.ts'
 import { type CallEnd, endOf } from '../routing/ringing.ts'
 import type { Session } from '../routing/session.ts'
+import { isOwn, mayBeOwn, sessionOf } from '../routing/whose.ts'
 import { type AccountState, decide, type DeviceState } from '../push/decide.ts'
 import { filtered, mentions, type StanzaFacts } from '../push/filters.ts'
 import { keeps } from '../push/policy.ts'
@@ -32,6 +34,14 @@ export const push: Feature = {
   xeps: [],
   started: resumeHolds,
   settled,
+  // Of a client without acks any stanza shows it, and so does its goodbye.
+  sent(t) {
+    if (t.origin && !t.origin.acknowledges) stopAwaiting(t, t.origin)
+  },
+  acked: (t, session) => stopAwaiting(t, session),
+  closed(t, session) {
+    if (session.orderly && !session.acknowledges) stopAwaiting(t, session, true)
+  },
   overdue: (t, session, messages) => unseen(t, messages, session),
   late(t, session, messages) {
     if (matters(t)) undoRinging(t, session, messages)
@@ -102,8 +112,9 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
 function devicesOf(t: Trip, account: Account, session: Session | undefined): readonly Device[] {
   const all = t.store.push.devices.of(account.id)
   if (!session) return all
-  const own = all.filter(({ sessionKey }) => sessionKey !== null && sessionKey === keyOf(session))
-  return own.filter(({ sessionKey }) => [undefined, session].includes(sessionOf(t, account.jid, sessionKey)))
+  return all.filter(
+    (device) => mayBeOwn(session, device) && [undefined, session].includes(sessionOf(t, account, device)),
+  )
 }
 
 /** Who else has it, as far as anybody knows. */
@@ -227,9 +238,7 @@ const counts = ({ proposal: { kind, rule }, notify }: AccountState): boolean =>
 function shows(t: Trip, { account, takers }: Ring, devices: readonly Device[]): boolean {
   const open = takers.filter((session) => connectionOf(session) === 'active')
   if (open.length === 0 || t.store.unread.settings(account.id).marks) return false
-  return devices.every(({ sessionKey }) =>
-    open.some((session) => session === sessionOf(t, account.jid, sessionKey)),
-  )
+  return devices.every((device) => open.some((session) => isOwn(t, account, session, device)))
 }
 
 /** What is known of one message and its account, for all of its devices. */
@@ -241,7 +250,7 @@ interface Known {
 
 function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }: Known): void {
   const { account, id } = ring
-  const own = sessionOf(t, account.jid, device.sessionKey)
+  const own = sessionOf(t, account, device)
   const deviceState: DeviceState = {
     connection: connectionOf(own),
     took: own !== undefined && ring.takers.includes(own),
@@ -259,7 +268,10 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }:
   // It may replace an older one of the chat, and what it changes is not the number.
   if (ring.proposal.kind === 'silent')
     return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from.bare), badge: undefined })
-  if (verdict === 'hold') return holdPush(t, { ...push, device }, rule, until ?? t.now)
+  if (verdict === 'hold') {
+    if (own && rule === 'inactive-unacked') awaitAck(t, own, push.messageId)
+    return holdPush(t, { ...push, device }, rule, until ?? t.now)
+  }
   if (ring.proposal.rule !== 'call' && holdBurst(t, { ...push, device })) return
   t.store.unread.tell(device.id, badge)
   t.store.push.queue(push)

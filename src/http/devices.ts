@@ -1,5 +1,7 @@
 /** Registered phones as the API and the web admin show them. */
 import { type DeviceWish, registerDevice } from '../routing/devices.ts'
+import { connectionOf } from '../routing/in-use.ts'
+import { sessionOf } from '../routing/whose.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -11,12 +13,12 @@ import { iso } from './schemas.ts'
 const SHOWN = 6
 
 export const listDevices = (deps: HttpDeps, account: Account) =>
-  deps.world.store.push.devices.of(account.id).map(deviceView)
+  deps.world.store.push.devices.of(account.id).map((device) => deviceView(deps, account, device))
 
 /** Registers or refreshes, by the one rule for every door. */
 export async function addDevice(deps: HttpDeps, account: Account, wish: DeviceWish) {
   const device = await deps.router.run((t) => named(() => registerDevice(t, account, wish)))
-  return deviceView(device)
+  return deviceView(deps, account, device)
 }
 
 /** False if the account has no such device. */
@@ -40,13 +42,16 @@ function named<T>(f: () => T): T {
   }
 }
 
-function deviceView(device: Device) {
+function deviceView({ world }: HttpDeps, account: Account, device: Device) {
+  const session = sessionOf(world, account, device)
   return {
     id: String(device.id),
     kind: device.kind,
     topic: device.topic,
     environment: device.environment,
     token: device.token.slice(-SHOWN),
+    session: device.sessionKey,
+    connected: session ? `${session.jid.resource}: ${connectionOf(session)}` : null,
     state: device.lastReason ?? (device.lastSuccess === null ? 'not rung yet' : 'ok'),
     created: iso(device.createdAt),
     updated: iso(device.refreshedAt),

@@ -2,6 +2,7 @@
 import { findings } from '../push/findings.ts'
 import { restsFor } from '../push/rests.ts'
 import { inWords } from '../push/words.ts'
+import { sessionOf } from '../routing/whose.ts'
 import type { Account } from '../store/accounts.ts'
 import type { VerdictRow, WaitingRow } from '../store/push-reports.ts'
 import type { HttpDeps } from './deps.ts'
@@ -51,6 +52,7 @@ function explanation(
       awake: [...deps.world.sessions.of(account.jid)]
         .filter(({ available, hibernating, suspect }) => available && !hibernating && !suspect)
         .map(({ jid, outlet }) => `${jid.resource} (${outlet.kind})`),
+      own: ownSessions(deps, account),
       paused: restsFor(account.jid, deps.push?.lanes() ?? []),
       waiting: waiting.filter(({ state }) => state !== 'dead').length,
       message: message !== undefined,
@@ -61,6 +63,13 @@ function explanation(
     verdicts: verdicts.map(verdictView),
   }
 }
+
+/** Devices whose own app is there, and as which session. */
+const ownSessions = ({ world }: HttpDeps, account: Account) =>
+  world.store.push.devices.of(account.id).flatMap((device) => {
+    const session = sessionOf(world, account, device)
+    return session ? [{ id: device.id, session: session.jid.resource }] : []
+  })
 
 function targetOf({ world }: HttpDeps): 'off' | 'simulator' | 'apple' {
   const { simulator, apps } = world.config.push

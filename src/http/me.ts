@@ -34,6 +34,22 @@ const deviceBody = z.strictObject({
     .max(400)
     .optional()
     .openapi({ description: 'PushKit’s token: calls go there. Left out, the one before stays.' }),
+  resource: z
+    .string()
+    .min(1)
+    .max(1023)
+    .optional()
+    .openapi({
+      description:
+        'The resource that the app binds: what its own session has shown does not ring. Without it and user_agent_id ' +
+        'that is the only session that is no other device’s.',
+    }),
+  user_agent_id: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .openapi({ description: 'The id of the app’s user-agent at login (XEP-0388), instead of resource.' }),
 })
 
 export function addMe(app: App): void {
@@ -125,8 +141,9 @@ function addDevices(app: App): void {
     }),
     async (c) => {
       const { deps } = c.var
-      const { voip_token: voipToken, ...wish } = c.req.valid('json')
-      return c.json(await addDevice(deps, accountOf(deps, ownJid(c)), { ...wish, voipToken }), 200)
+      const { voip_token: voipToken, resource, user_agent_id: agent, ...wish } = c.req.valid('json')
+      const of = { resource, agent }
+      return c.json(await addDevice(deps, accountOf(deps, ownJid(c)), { ...wish, voipToken, of }), 200)
     },
   )
   app.openapi(

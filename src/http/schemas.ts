@@ -73,6 +73,10 @@ export const deviceSchema = z
     topic: z.string().nullable(),
     environment: z.string().nullable(),
     token: z.string().openapi({ description: 'The last characters only.' }),
+    session: z.string().nullable().openapi({
+      description: 'The resource or user-agent id of the session that it is; null while that is not known.',
+    }),
+    connected: z.string().nullable().openapi({ description: 'That session, while it is there, and how.' }),
     state: z.string(),
     created: time,
     updated: time,

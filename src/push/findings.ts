@@ -9,6 +9,8 @@ export interface PushFacts {
   readonly devices: readonly { readonly id: number; readonly lastReason: string | null }[]
   /** Sessions that would take a message instead of a phone. */
   readonly awake: readonly string[]
+  /** Devices whose own app is one of the account's sessions. */
+  readonly own?: readonly { readonly id: number; readonly session: string }[]
   readonly paused: readonly { readonly lane: string; readonly reason: string }[]
   readonly waiting: number
   /** What is asked is what became of one message; the verdicts are its own. */
@@ -44,7 +46,7 @@ function ofServer({ target, running, paused }: PushFacts): string[] {
   return found
 }
 
-function ofAccount({ disabled, devices, awake, waiting, verdicts }: PushFacts): string[] {
+function ofAccount({ disabled, devices, awake, own = [], waiting, verdicts }: PushFacts): string[] {
   const found: string[] = []
   if (disabled) found.push('The account is disabled.')
   const gone = verdicts.find(({ verdict }) => verdict === 'forgotten')
@@ -56,6 +58,8 @@ function ofAccount({ disabled, devices, awake, waiting, verdicts }: PushFacts): 
     if (lastReason !== null) found.push(`Device ${id}: ${lastReason}, ${reasonInWords(lastReason)}.`)
   if (awake.length > 0)
     found.push(`${awake.join(', ')} is connected and takes messages: then phones stay quiet.`)
+  for (const { id, session } of own)
+    found.push(`Device ${id} is ${session}: what that has shown does not ring there.`)
   if (waiting > 0) found.push(`${waiting} of its pushes wait for an answer.`)
   return found
 }

@@ -4,7 +4,9 @@ import type { Account } from '../store/accounts.ts'
 import type { Device, DeviceOptions, PushEnvironment } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { readJid } from '../xmpp/stanza.ts'
+import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
+import { claim, claimsOf, type Hint, keyOf, type Tied, tieOf } from './whose.ts'
 
 /** Topic of every registration while the simulator stands in for Apple and no app is configured. */
 export const SIMULATOR_TOPIC = 'org.example.chat'
@@ -20,7 +22,8 @@ export interface DeviceWish {
   readonly environment?: PushEnvironment | undefined
   readonly node?: string | undefined
   readonly service?: string | undefined
-  readonly sessionKey?: string | undefined
+  /** Whose it is: the session that asks, or what a request outside of any says of it. */
+  readonly of: Session | Hint
   /** What a registration before asked for is replaced; undefined leaves it. */
   readonly options?: DeviceOptions | undefined
 }
@@ -39,7 +42,9 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
       throw new StanzaError('bad-request', `environment: ${topic} is not in ${environment}.`)
   }
   const assumed = apps[0]?.environment ?? 'production'
-  const { node, service, sessionKey, options } = wish
+  const { node, service, options } = wish
+  const known = t.store.push.devices.withToken(topic, token).find(({ accountId }) => accountId === account.id)
+  const tied = 'account' in wish.of ? tiedTo(wish.of) : tieOf(t, account, wish.of, known)
   const registration = {
     topic,
     environment,
@@ -47,12 +52,19 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
     token,
     node,
     service,
-    sessionKey,
+    sessionKey: tied.key,
+    tie: tied.tie,
+    same: tied.session && claimsOf(tied.session),
     voipToken,
     options,
   }
-  return t.store.push.devices.enable(account.id, registration, t.now, t.config.limits.devices_per_user)
+  const { devices_per_user } = t.config.limits
+  const device = t.store.push.devices.enable(account.id, registration, t.now, devices_per_user)
+  if (tied.session) claim(t, tied.session, device)
+  return device
 }
+
+const tiedTo = (session: Session): Tied => ({ key: keyOf(session), tie: 'named', session })
 
 /**
  * The built-in push service under one of its names: the host, push.<host> or an alias of an app.

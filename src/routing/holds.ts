@@ -10,6 +10,7 @@ import { notifyRule } from './notify-rule.ts'
 import { isQuiet } from './quiet.ts'
 import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
+import { sessionOf } from './whose.ts'
 
 /** Rows that one trip takes back; beside them it may lower the numbers of all phones, and all are 256 at most. */
 export const WITHDRAWN = 128
@@ -17,16 +18,6 @@ export const WITHDRAWN = 128
 const BURST_WAIT_MS = 5_000
 /** Rows that one trip looks through for those. */
 const SCANNED = 500
-
-/** What an app registers under: XEP-0388's user-agent id, else the resource. */
-export const keyOf = ({ agent, jid }: Session): string | undefined => agent?.id ?? jid.resource
-
-/** An app whose session has this key. */
-export function sessionOf(t: Trip, account: string, key: string | null | undefined) {
-  if (key === null || key === undefined) return undefined
-  for (const session of t.sessions.of(account)) if (keyOf(session) === key) return session
-  return undefined
-}
 
 /** Holds a push for a device and records why. Within a trip. */
 export function holdPush(t: Trip, push: PhonePush, rule: string, until: number): void {
@@ -135,8 +126,7 @@ export function stopWaiting(t: Trip, account: Account, messageId: string): void 
 
 /** The session of the app that would be rung, if there is one that is believed to hear. */
 function ownApp(t: Trip, account: Account, held: HeldPush): Session | undefined {
-  const device = deviceOf(t, account, held)
-  const session = sessionOf(t, account.jid, device?.sessionKey)
+  const session = sessionOf(t, account, deviceOf(t, account, held))
   return session?.hibernating || session?.suspect ? undefined : session
 }
 
@@ -227,7 +217,7 @@ function expire(t: Trip, id: number): void {
 function endOfUse(t: Trip, account: Account, held: HeldPush): number {
   if (!isOfMessage(held)) return t.now
   const device = deviceOf(t, account, held)
-  const own = sessionOf(t, account.jid, device?.sessionKey)
+  const own = sessionOf(t, account, device)
   const use = useOf([...t.sessions.of(account.jid)].filter((session) => session !== own))
   const waits = use === 'in-use' || (use === 'away' && device?.options.away !== true)
   return waits ? held.created_at + t.config.push.hold : t.now

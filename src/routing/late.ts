@@ -3,10 +3,11 @@
  * left yet stays here, and what it has shown does not count any more.
  */
 import type { Given } from './outcome.ts'
-import { sessionOf, WITHDRAWN, withdrawFrom } from './holds.ts'
+import { WITHDRAWN, withdrawFrom } from './holds.ts'
 import { lower } from './read.ts'
 import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
+import { isOwn } from './whose.ts'
 
 /** In several trips where there is much: a phone may have been in its tunnel for long. Within a trip. */
 export function undoRinging(t: Trip, session: Session, messages: readonly Given[]): void {
@@ -15,9 +16,7 @@ export function undoRinging(t: Trip, session: Session, messages: readonly Given[
   const devices = push.devices.of(account.id)
   if (devices.length === 0) return
   const shown = isOpen(session) && !unread.settings(account.id).marks
-  const own = new Set(
-    devices.flatMap(({ id, sessionKey }) => (sessionOf(t, account.jid, sessionKey) === session ? [id] : [])),
-  )
+  const own = new Set(devices.filter((device) => isOwn(t, account, session, device)).map(({ id }) => id))
   const most = Math.max(1, Math.floor(WITHDRAWN / devices.length))
   let fewer = false
   for (const { id } of messages.slice(0, most)) {

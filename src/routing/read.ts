@@ -3,9 +3,10 @@ import type { Account } from '../store/accounts.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { retractedId } from '../xmpp/message.ts'
 import type { Element } from '../xmpp/xml.ts'
-import { holdPush, sessionOf, withdraw, withdrawFrom } from './holds.ts'
+import { holdPush, withdraw, withdrawFrom } from './holds.ts'
 import { standIn } from './stand-in.ts'
 import type { Trip } from './transit.ts'
+import { sessionOf } from './whose.ts'
 
 /** Several chats read at once are one push. */
 const BADGE_WAIT_MS = 2_000
@@ -72,7 +73,7 @@ function tell(t: Trip, account: Account, needs: (shown: number, badge: number) =
   const badge = unread.count(account.id)
   t.store.events.together(() => {
     for (const device of push.devices.of(account.id)) {
-      const session = sessionOf(t, account.jid, device.sessionKey)
+      const session = sessionOf(t, account, device)
       if (session && !session.hibernating && !session.suspect && !session.inactive) {
         // The app is open: it shows the number itself.
         unread.tell(device.id, badge)

@@ -1,72 +1,13 @@
-/** Registered phones. A token belongs to the account that registered it last; registrations outlive sessions. */
+/** Registered phones. A token belongs to one account, or to all accounts of its app; registrations outlive sessions. */
 import { and, asc, count, eq, sql } from 'drizzle-orm'
-import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { EventName } from '../config/events.ts'
-import { type Db, type Write, writer } from './db.ts'
+import type { Db } from './db.ts'
+import { type Device, type DeviceOptions, devices, type PushEnvironment, type Tie } from './device-table.ts'
+import { deviceWrites } from './device-writes.ts'
 import type { Events } from './events.ts'
 import { Remembered } from './remembered.ts'
 
-export type PushEnvironment = 'production' | 'sandbox'
-
-/** Which messages of one room ring (tigase:push:filter:groupchat:0). */
-export interface RoomFilter {
-  /** Bare JID. */
-  readonly jid: string
-  readonly allow: 'always' | 'mentioned'
-  /** With 'mentioned': the name that counts. */
-  readonly nick?: string
-}
-
-/** What an app asked for when it registered. Whatever is absent was not asked for, and the server's own rules hold. */
-export interface DeviceOptions {
-  /** Ring at once also while sessions are there but all of them say `away` or `xa` (tigase:push:away:0). */
-  readonly away?: true
-  /** The app wants a push's importance to follow its content (tigase:push:priority:0). */
-  readonly byContent?: true
-  /** The app takes calls (tigase:push:jingle:0). */
-  readonly calls?: true
-  /** Woken unseen instead of alerted: the app says itself what there is. */
-  readonly silent?: true
-  /** 'normal' lets the phone save power (apns-priority 5). */
-  readonly importance?: 'high' | 'normal'
-  /** Instead of the app's. */
-  readonly sound?: string
-  readonly category?: string
-  readonly mutableContent?: true
-  /** Nothing of those who are no contacts. */
-  readonly ignoreUnknown?: true
-  /** Bare JIDs that do not ring. */
-  readonly muted?: readonly string[]
-  /** Rooms that ring; absent: the server's rules hold for every room. */
-  readonly rooms?: readonly RoomFilter[]
-  /** Less than the app's policy lets Apple see. */
-  readonly hides?: 'body' | 'sender'
-  /** Content is readable with this key only, base64 of 16 bytes. Never shown to anybody. */
-  readonly encryption?: { readonly scheme: 'aes-128-gcm'; readonly key: string; readonly maxSize?: number }
-  /** The app reads the keys that Tigase's push service writes. */
-  readonly dialect?: 'tigase'
-}
-
-export const devices = sqliteTable('devices', {
-  id: integer('id').primaryKey(),
-  accountId: integer('account_id').notNull(),
-  kind: text('kind').$type<'apns'>().notNull(),
-  topic: text('topic').notNull(),
-  environment: text('environment').$type<PushEnvironment>().notNull(),
-  environmentPinned: integer('environment_pinned', { mode: 'boolean' }).notNull(),
-  token: text('token').notNull(),
-  sessionKey: text('session_key'),
-  node: text('node'),
-  service: text('service'),
-  createdAt: integer('created_at').notNull(),
-  refreshedAt: integer('refreshed_at').notNull(),
-  lastSuccess: integer('last_success'),
-  lastReason: text('last_reason'),
-  voipToken: text('voip_token'),
-  options: text('options', { mode: 'json' }).$type<DeviceOptions>().notNull(),
-})
-
-export type Device = typeof devices.$inferSelect
+export type { Device, DeviceOptions, PushEnvironment, RoomFilter, Tie } from './device-table.ts'
 
 export interface Registration {
   readonly topic: string
@@ -74,7 +15,15 @@ export interface Registration {
   readonly environment?: PushEnvironment | undefined
   readonly assumed: PushEnvironment
   readonly token: string
-  readonly sessionKey?: string | undefined
+  readonly sessionKey?: string | null | undefined
+  /** 'named' where nothing is said. */
+  readonly tie?: Tie | undefined
+  /** Other accounts may have the token beside this one. */
+  readonly shared?: boolean | undefined
+  /** Other accounts that lose the token to this one; those that do not share it where nothing is said. */
+  readonly takes?: 'all' | 'unshared' | 'none' | undefined
+  /** Devices that are surely the same phone: what the app's present session has registered before. */
+  readonly same?: ReadonlySet<number> | undefined
   readonly node?: string | undefined
   readonly service?: string | undefined
   readonly voipToken?: string | undefined
@@ -93,6 +42,8 @@ export interface DeviceMatch {
 
 /** A success is noted at most this often: it is for people who look, not for the sender. */
 const NOTE_SUCCESS_EVERY = 60_000
+/** Written with or without hyphens. */
+const UUID = /[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}/i
 
 export class Devices {
   /** Set by the outbox: hears of each device before it goes, and what waits for it with it. Within a trip. */
@@ -104,35 +55,20 @@ export class Devices {
   readonly #byToken
   readonly #byAccount
   readonly #byId
-  readonly #insert: Write<Omit<Device, 'id' | 'lastSuccess' | 'lastReason'>>
-  readonly #refresh: Write<{
-    id: number
-    environment: PushEnvironment
-    pinned: boolean
-    sessionKey: string | null
-    node: string | null
-    service: string | null
-    voipToken: string | null
-    options: string
-    now: number
-  }>
-  readonly #delete: Write<{ id: number }>
-  readonly #forgetVoip: Write<{ id: number; token: string }>
-  readonly #succeeded: Write<{ id: number; at: number; before: number }>
-  readonly #failed: Write<{ id: number; reason: string }>
-  readonly #learned: Write<{ id: number; environment: PushEnvironment }>
+  readonly #write: ReturnType<typeof deviceWrites>
 
   constructor(db: Db, events: Events) {
     this.#db = db
     this.#accounts = new Remembered(db.turn)
     this.#events = events
+    this.#write = deviceWrites(db)
     const { orm } = db
     const p = sql.placeholder
-    const byId = eq(devices.id, p('id'))
     this.#byToken = orm
       .select()
       .from(devices)
       .where(and(eq(devices.kind, 'apns'), eq(devices.topic, p('topic')), eq(devices.token, p('token'))))
+      .orderBy(asc(devices.id))
       .prepare()
     this.#byAccount = orm
       .select()
@@ -140,142 +76,86 @@ export class Devices {
       .where(eq(devices.accountId, p('accountId')))
       .orderBy(asc(devices.refreshedAt), asc(devices.id))
       .prepare()
-    this.#byId = orm.select().from(devices).where(byId).prepare()
-    this.#insert = writer(
-      db,
-      orm
-        .insert(devices)
-        .values({
-          accountId: p('accountId'),
-          kind: p('kind'),
-          topic: p('topic'),
-          environment: p('environment'),
-          environmentPinned: p('environmentPinned'),
-          token: p('token'),
-          sessionKey: p('sessionKey'),
-          node: p('node'),
-          service: p('service'),
-          createdAt: p('createdAt'),
-          refreshedAt: p('refreshedAt'),
-          voipToken: p('voipToken'),
-          options: p('options'),
-        })
-        .prepare(),
-    )
-    this.#refresh = writer(
-      db,
-      orm
-        .update(devices)
-        .set({
-          environment: sql`${p('environment')}`,
-          environmentPinned: sql`${p('pinned')}`,
-          sessionKey: sql`${p('sessionKey')}`,
-          node: sql`${p('node')}`,
-          service: sql`${p('service')}`,
-          voipToken: sql`${p('voipToken')}`,
-          options: sql`${p('options')}`,
-          refreshedAt: sql`${p('now')}`,
-        })
-        .where(byId)
-        .prepare(),
-    )
-    this.#delete = writer(db, orm.delete(devices).where(byId).prepare())
-    this.#forgetVoip = writer(
-      db,
-      orm
-        .update(devices)
-        .set({ voipToken: null })
-        .where(and(byId, eq(devices.voipToken, p('token'))))
-        .prepare(),
-    )
-    this.#succeeded = writer(
-      db,
-      orm
-        .update(devices)
-        .set({ lastSuccess: sql`${p('at')}`, lastReason: null })
-        .where(
-          and(
-            byId,
-            sql`(${devices.lastSuccess} IS NULL OR ${devices.lastSuccess} < ${p('before')} OR ${devices.lastReason} IS NOT NULL)`,
-          ),
-        )
-        .prepare(),
-    )
-    this.#failed = writer(
-      db,
-      orm
-        .update(devices)
-        .set({ lastReason: sql`${p('reason')}` })
-        .where(byId)
-        .prepare(),
-    )
-    this.#learned = writer(
-      db,
-      orm
-        .update(devices)
-        .set({ environment: sql`${p('environment')}` })
-        .where(and(byId, eq(devices.environmentPinned, false)))
-        .prepare(),
-    )
+    this.#byId = orm
+      .select()
+      .from(devices)
+      .where(eq(devices.id, p('id')))
+      .prepare()
   }
 
   /**
-   * Registers or refreshes, as often as the app likes: counters and a learned environment stay. A token that another
-   * account had moves, and takes nothing of the old account's queue with it. Beyond `max` the registration that was
-   * not refreshed for longest gives way: it is the phone most likely to be in a drawer.
+   * Registers or refreshes, as often as the app likes: counters and a learned environment stay. Accounts that lose the
+   * token take nothing of their queue with it. Beyond `max` the registration that was not refreshed for longest gives
+   * way: it is the phone most likely to be in a drawer.
    */
   enable(accountId: number, registration: Registration, now: number, max: number): Device {
-    const { topic, token, environment, assumed } = registration
-    const sessionKey = registration.sessionKey ?? null
-    const node = registration.node ?? null
-    const service = registration.service ?? null
-    const known = this.find(topic, token)
-    const own = known?.accountId === accountId ? known : undefined
-    // An app that names no token for calls may have named it by another door; a new set of options is whole.
-    const voipToken = registration.voipToken ?? own?.voipToken ?? null
-    const options = registration.options ?? own?.options ?? {}
-    if (own) {
-      this.#refresh({
-        id: own.id,
-        environment: environment ?? own.environment,
-        pinned: environment !== undefined || own.environmentPinned,
-        sessionKey,
-        node,
-        service,
-        voipToken,
-        options: JSON.stringify(options),
-        now,
-      })
-    } else {
-      if (known) {
-        this.#drop(known)
-      }
+    const { topic, token } = registration
+    const all = this.withToken(topic, token)
+    const own = all.find((device) => device.accountId === accountId)
+    const takes = registration.takes ?? 'unshared'
+    const losing = all.filter(
+      (device) => device !== own && (takes === 'all' || (takes === 'unshared' && !device.shared)),
+    )
+    for (const device of losing) this.#drop(device)
+    if (own) this.#renew(own, registration, now)
+    else {
       this.#replace(accountId, registration)
       this.#makeRoom(accountId, max)
-      this.#insert({
-        accountId,
-        kind: 'apns',
-        topic,
-        environment: environment ?? assumed,
-        environmentPinned: environment !== undefined,
-        token,
-        sessionKey,
-        node,
-        service,
-        createdAt: now,
-        refreshedAt: now,
-        voipToken,
-        options,
-      })
+      this.#add(accountId, registration, now)
     }
     this.#accounts.forget(accountId)
-    const device = this.find(topic, token)
+    const device = this.withToken(topic, token).find((found) => found.accountId === accountId)
     if (!device) throw new Error('a device just registered is not there')
-    if (!own) {
-      const from = known && { from: this.#events.jidOf(known.accountId) }
-      this.#tell(known ? 'device.moved' : 'device.registered', device, from)
-    }
+    const [from, ...others] = losing
+    for (const other of others) this.#tell('device.removed', other, { reason: 'replaced' })
+    if (from) this.#tell('device.moved', device, { from: this.#events.jidOf(from.accountId) })
+    else if (!own) this.#tell('device.registered', device)
     return device
+  }
+
+  #renew(own: Device, registration: Registration, now: number): void {
+    const { environment, sessionKey = null, tie = 'named', shared = false } = registration
+    const { node = null, service = null, voipToken, options } = registration
+    this.#write.refresh({
+      id: own.id,
+      environment: environment ?? own.environment,
+      pinned: environment !== undefined || own.environmentPinned,
+      sessionKey,
+      tie,
+      shared,
+      node,
+      service,
+      // An app that names no token for calls may have named it by another door; a new set of options is whole.
+      voipToken: voipToken ?? own.voipToken,
+      options: JSON.stringify(options ?? own.options),
+      now,
+    })
+  }
+
+  #add(accountId: number, registration: Registration, now: number): void {
+    const { topic, token, environment, assumed, sessionKey = null, tie = 'named' } = registration
+    const { shared = false, node = null, service = null, voipToken = null, options = {} } = registration
+    this.#write.insert({
+      accountId,
+      topic,
+      environment: environment ?? assumed,
+      pinned: environment !== undefined,
+      token,
+      sessionKey,
+      tie,
+      shared,
+      node,
+      service,
+      voipToken,
+      options: JSON.stringify(options),
+      now,
+    })
+  }
+
+  /** It is another session from now on. Within a trip. */
+  tie({ id, accountId }: Device, sessionKey: string | null, tie: Tie): void {
+    this.#accounts.forget(accountId)
+    this.#write.tie({ id, sessionKey, tie })
   }
 
   /** Removes the account's registrations that match; returns how many. */
@@ -302,8 +182,14 @@ export class Devices {
     return this.#accounts.get(accountId, () => this.#byAccount.all({ accountId }))
   }
 
-  find(topic: string, token: string): Device | undefined {
-    return this.#byToken.get({ topic, token })
+  /** Of each account that has the token its registration, the oldest first. */
+  withToken(topic: string, token: string): Device[] {
+    return this.#byToken.all({ topic, token })
+  }
+
+  /** Registrations of the phone and app of this one: of all accounts that share its token. */
+  sharing(device: Device): readonly Device[] {
+    return device.shared ? this.withToken(device.topic, device.token) : [device]
   }
 
   get(id: number): Device | undefined {
@@ -314,50 +200,67 @@ export class Devices {
     return this.#db.orm.select({ n: count() }).from(devices).get()?.n ?? 0
   }
 
+  /** When an app has registered the token of this device last, by whichever account (ms). */
+  lastWord({ topic, token }: Device): number {
+    return Math.max(...this.withToken(topic, token).map(({ refreshedAt }) => refreshedAt))
+  }
+
   /**
-   * Apple called the token dead at `before` (ms). A registration that is newer knows better and stays: a 410 comes
-   * late by design.
+   * Apple called the token dead at `before` (ms), for all accounts that have it. A registration that is newer knows
+   * better, and all stay: a 410 comes late by design.
    */
   forget(id: number, before: number): boolean {
     const device = this.get(id)
-    return device !== undefined && device.refreshedAt <= before && this.#remove(device, 'dead')
+    if (!device || this.lastWord(device) > before) return false
+    let gone = false
+    for (const one of this.withToken(device.topic, device.token)) gone = this.#remove(one, 'dead') || gone
+    return gone
   }
 
   /** Apple called the token for calls dead; one that came since stays. */
   forgetVoip(id: number, token: string): void {
-    this.#changes(id)
-    this.#forgetVoip({ id, token })
+    for (const device of this.#phoneOf(id)) {
+      this.#accounts.forget(device.accountId)
+      this.#write.forgetVoip({ id: device.id, token })
+    }
   }
 
   succeeded({ id, accountId, lastSuccess, lastReason }: Device, at: number): void {
     const before = at - NOTE_SUCCESS_EVERY
     if (lastReason === null && lastSuccess !== null && lastSuccess >= before) return
     this.#accounts.forget(accountId)
-    this.#succeeded({ id, at, before })
+    this.#write.succeeded({ id, at, before })
   }
 
   failed(id: number, reason: string): void {
-    this.#changes(id)
-    this.#failed({ id, reason })
+    const device = this.get(id)
+    if (device) this.#accounts.forget(device.accountId)
+    this.#write.failed({ id, reason })
   }
 
   learned(id: number, environment: PushEnvironment): void {
-    this.#changes(id)
-    this.#learned({ id, environment })
+    for (const device of this.#phoneOf(id)) {
+      this.#accounts.forget(device.accountId)
+      this.#write.learned({ id: device.id, environment })
+    }
   }
 
   /**
    * XEP-0357 §5: of one service and node the last registration holds. Some apps call it the same everywhere, so the app
-   * must be the same too.
+   * must be the same too; and phones of one model may bear one name, so that node or key must be an id that no other
+   * installation has. The old token of any other dies by Apple's word.
    */
-  #replace(accountId: number, { topic, service, node, sessionKey }: Registration): void {
-    if (service === undefined || node === undefined || sessionKey === undefined) return
+  #replace(accountId: number, registration: Registration): void {
+    const { topic, service, node, sessionKey, same } = registration
+    if (service === undefined || node === undefined || !sessionKey) return
+    const unique = UUID.test(node) || UUID.test(sessionKey)
     for (const device of this.of(accountId))
       if (
         device.topic === topic &&
         device.service === service &&
         device.node === node &&
-        device.sessionKey === sessionKey
+        device.sessionKey === sessionKey &&
+        (unique || same?.has(device.id))
       )
         this.#remove(device, 'replaced')
   }
@@ -376,7 +279,7 @@ export class Devices {
   #drop(device: Device): boolean {
     this.leaving?.(device)
     this.#accounts.forget(device.accountId)
-    return this.#delete({ id: device.id }) > 0
+    return this.#write.delete({ id: device.id }) > 0
   }
 
   /** Of a token only its end: enough to tell two apart. */
@@ -386,9 +289,8 @@ export class Devices {
     this.#events.tell(name, accountId, { ...shown, ...more })
   }
 
-  /** Whoever has this device will read it again. */
-  #changes(id: number): void {
+  #phoneOf(id: number): readonly Device[] {
     const device = this.get(id)
-    if (device) this.#accounts.forget(device.accountId)
+    return device ? this.sharing(device) : []
   }
 }

@@ -14,6 +14,7 @@ import pushReports from '../../migrations/0011-push-reports.sql' with { type: 't
 import webhookEvents from '../../migrations/0012-webhook-events.sql' with { type: 'text' }
 import lateIndexes from '../../migrations/0013-late-indexes.sql' with { type: 'text' }
 import clockShifts from '../../migrations/0014-clock-shifts.sql' with { type: 'text' }
+import whosePhone from '../../migrations/0015-whose-phone.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -30,6 +31,7 @@ const MIGRATIONS: readonly string[] = [
   webhookEvents,
   lateIndexes,
   clockShifts,
+  whosePhone,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

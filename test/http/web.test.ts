@@ -152,7 +152,7 @@ test('82: what people chose for a name stays text on every page', async () => {
   Object.assign(session.outlet, { kind: polyglot, ip: polyglot })
   const account = w.world.store.accounts.find(JULIET)
   if (account) {
-    await addDevice(w.deps, account, { token: 'ab'.repeat(32), topic: polyglot })
+    await addDevice(w.deps, account, { of: {}, token: 'ab'.repeat(32), topic: polyglot })
   }
   w.checks.push({ name: polyglot, ok: false, detail: polyglot })
   const pages = [

@@ -46,6 +46,8 @@ describe('what Apple is asked', () => {
     voipToken: 'bb'.repeat(32),
     options: {},
     sessionKey: null,
+    tie: 'named',
+    shared: false,
     node: null,
     service: null,
     createdAt: 0,

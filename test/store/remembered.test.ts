@@ -77,7 +77,7 @@ const what: fc.Arbitrary<Act['what']> = fc.oneof(
   fc
     .tuple(token, fc.nat({ max: 5 }), n)
     .map(([t, kind, at]): Act['what'] => ({ push: { devices }, unread }) => {
-      const device = devices.find('app', t)
+      const device = devices.withToken('app', t)[0]
       if (!device) return
       const { id } = device
       if (kind === 0) devices.succeeded(device, at * 30_000)

@@ -66,6 +66,8 @@ export const device = (id: number, topic = TOPIC): Device => ({
   environmentPinned: false,
   token: deviceToken(id),
   sessionKey: null,
+  tie: 'named',
+  shared: false,
   node: null,
   service: null,
   createdAt: 0,

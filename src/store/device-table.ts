@@ -1,0 +1,77 @@
+/** The table of registered phones, and what an app may ask for when it registers. */
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+
+export type PushEnvironment = 'production' | 'sandbox'
+
+/** Which messages of one room ring (tigase:push:filter:groupchat:0). */
+export interface RoomFilter {
+  /** Bare JID. */
+  readonly jid: string
+  readonly allow: 'always' | 'mentioned'
+  /** With 'mentioned': the name that counts. */
+  readonly nick?: string
+}
+
+/** What an app asked for when it registered. Whatever is absent was not asked for, and the server's own rules hold. */
+export interface DeviceOptions {
+  /** Ring at once also while sessions are there but all of them say `away` or `xa` (tigase:push:away:0). */
+  readonly away?: true
+  /** The app wants a push's importance to follow its content (tigase:push:priority:0). */
+  readonly byContent?: true
+  /** The app takes calls (tigase:push:jingle:0). */
+  readonly calls?: true
+  /** Woken unseen instead of alerted: the app says itself what there is. */
+  readonly silent?: true
+  /** 'normal' lets the phone save power (apns-priority 5). */
+  readonly importance?: 'high' | 'normal'
+  /** Instead of the app's. */
+  readonly sound?: string
+  readonly category?: string
+  readonly mutableContent?: true
+  /** Nothing of those who are no contacts. */
+  readonly ignoreUnknown?: true
+  /** Bare JIDs that do not ring. */
+  readonly muted?: readonly string[]
+  /** Rooms that ring; absent: the server's rules hold for every room. */
+  readonly rooms?: readonly RoomFilter[]
+  /** Less than the app's policy lets Apple see. */
+  readonly hides?: 'body' | 'sender'
+  /** Content is readable with this key only, base64 of 16 bytes. Never shown to anybody. */
+  readonly encryption?: { readonly scheme: 'aes-128-gcm'; readonly key: string; readonly maxSize?: number }
+  /** The app reads the keys that Tigase's push service writes. */
+  readonly dialect?: 'tigase'
+}
+
+/** How a registration is known to be a session: routing/whose.ts. */
+export type Tie =
+  /** The app has said which. */
+  | 'named'
+  /** The same, and the next session of that name is it. */
+  | 'soon'
+  /** It was the only one that could be. */
+  | 'only'
+  /** The next one is it, if that is nobody else's. */
+  | 'next'
+
+export const devices = sqliteTable('devices', {
+  id: integer('id').primaryKey(),
+  accountId: integer('account_id').notNull(),
+  kind: text('kind').$type<'apns'>().notNull(),
+  topic: text('topic').notNull(),
+  environment: text('environment').$type<PushEnvironment>().notNull(),
+  environmentPinned: integer('environment_pinned', { mode: 'boolean' }).notNull(),
+  token: text('token').notNull(),
+  sessionKey: text('session_key'),
+  tie: text('tie').$type<Tie>().notNull(),
+  shared: integer('shared', { mode: 'boolean' }).notNull(),
+  node: text('node'),
+  service: text('service'),
+  createdAt: integer('created_at').notNull(),
+  refreshedAt: integer('refreshed_at').notNull(),
+  lastSuccess: integer('last_success'),
+  lastReason: text('last_reason'),
+  voipToken: text('voip_token'),
+  options: text('options', { mode: 'json' }).$type<DeviceOptions>().notNull(),
+})
+
+export type Device = typeof devices.$inferSelect
