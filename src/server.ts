@@ -19,6 +19,7 @@ import { needsRestart, takeOver } from './ops/live-keys.ts'
 import { checkDisk, StoreCheck } from './ops/readiness.ts'
 import { watchFiles } from './ops/watch-files.ts'
 import { AuthLimiter } from './routing/auth-limiter.ts'
+import { outdated } from './routing/outdated.ts'
 import { createWorld } from './routing/world.ts'
 import { certificateFiles, Certificates } from './server/certificates.ts'
 import { type Address, Listeners } from './server/listeners.ts'
@@ -93,6 +94,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     push: store.push,
     unread: store.unread,
     reports: store.pushReports,
+    outdated: (job, counts) => outdated(world, job, counts),
     run: (f) => router.run(f),
     clock,
     random,

@@ -333,7 +333,7 @@ function keptText(t: Trip, el: Element, device: Device | undefined): string | un
 function callEnd(t: Trip, { again, proposal, account, el, from, id }: Ring): CallEnd | undefined {
   if (!again || proposal.rule !== 'call') return undefined
   const sid = callNews(el, from.toString())?.call.sid
-  const known = sid === undefined ? undefined : endOf(t, account, sid)
+  const known = sid === undefined ? undefined : endOf(t.world, account, sid)
   return known ?? (t.now - t.store.receipts.timeOf(id) >= t.config.push.ring_time ? 'missed' : undefined)
 }
 

@@ -25,6 +25,9 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
       push.done(job, 'coalesced', 'too-many-requests', `into ${result.into.messageId}`, now)
       // Its collapse-id has changed.
       return push.again(result.into)
+    case 'withdrawn':
+      push.done(job, 'withdrawn', result.rule, undefined, now)
+      return
     case 'drop':
       if (lane.provider?.replayable) return push.bury(job, job.kind, result.reason, now)
       if (push.done(job, 'dropped', job.kind, result.reason, now) && device)
@@ -32,7 +35,7 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
       return
     case 'forget': {
       // A registration that is newer than Apple's word stays; the row goes first, since it would go with its device.
-      const since = device && push.devices.get(device.id)?.refreshedAt
+      const since = device && push.devices.get(device.id) && push.devices.lastWord(device)
       const stays = since !== undefined && since > result.since
       push.done(job, stays ? 'dropped' : 'forgotten', job.kind, result.reason, now)
       if (!device) return

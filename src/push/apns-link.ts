@@ -108,6 +108,7 @@ export class Link {
   /** A clock runs for the first of the exchanges. */
   #expecting = false
   #closed = false
+  #broken = false
   #proven: boolean
   #heard: number
   #lastId = Number.POSITIVE_INFINITY
@@ -147,6 +148,11 @@ export class Link {
   /** Whether any request was ever answered here. */
   get answered(): boolean {
     return this.#answered
+  }
+
+  /** It ended by a fault while somebody waited for an answer. */
+  get broken(): boolean {
+    return this.#broken
   }
 
   get failure(): unknown {
@@ -190,6 +196,7 @@ export class Link {
     if (this.#closed) return
     this.#closed = true
     this.#cause ??= cause
+    this.#broken = this.#cause !== undefined && this.#exchanges.size > 0
     for (const cancel of this.#timers) cancel()
     if (!this.#leaving) {
       this.#leaving = true
@@ -312,7 +319,8 @@ export class Link {
 
   #watch(): void {
     const { clock, times } = this.options
-    const every = Math.min(times.lateMs, times.idleMs)
+    // So that silence is noticed before it has lasted much longer.
+    const every = Math.min(times.lateMs, times.idleMs) / 2
     const cancel = clock.after(every, () => {
       this.#timers.delete(cancel)
       if (this.#closed) return

@@ -6,12 +6,12 @@ import type { Job } from '../store/push.ts'
 import type { ApnsRequest, ApnsSender, Verdict } from './apns.ts'
 import { goesToPushKit, hasRungOut, type RequestOptions, requestFor } from './apns-request.ts'
 import type { AppStyle } from './payload.ts'
-import type { Provider, Result } from './provider.ts'
+import type { Leaves, Provider, Result } from './provider.ts'
 
 const log = getLogger('push')
 
 export interface ApnsProviderOptions {
-  readonly sender: Pick<ApnsSender, 'send' | 'reaches' | 'lane' | 'stop'>
+  readonly sender: Pick<ApnsSender, 'sendLate' | 'reaches' | 'lane' | 'stop' | 'trouble'>
   /** How an app's payloads look. */
   readonly style: (topic: string) => AppStyle
   readonly bytes: (n: number) => Buffer
@@ -40,11 +40,14 @@ export class ApnsProvider implements Provider {
   readonly concurrency: number
   readonly laneConcurrency: number
   readonly ordered = false
+  readonly lingers = true
   readonly replayable = false
   readonly #options: ApnsProviderOptions
   /** Topics whose calls Apple refuses. */
   readonly #withoutCalls = new Set<string>()
   readonly #tally = new Map<string, { all: number; wrongTopic: number }>()
+  /** The other way round. */
+  readonly #ways = new Map<string, Pick<Device, 'topic' | 'environment'>>()
   readonly #lanes: Readonly<Record<PushEnvironment, Map<string, string>>> = {
     production: new Map(),
     sandbox: new Map(),
@@ -64,7 +67,9 @@ export class ApnsProvider implements Provider {
     if (known !== undefined) return known
     const lane = `${this.name} ${this.#options.sender.lane(topic, environment)} ${topic}`
     if (this.#lanes[environment].size >= LANES) this.#lanes[environment].clear()
+    if (this.#ways.size >= LANES) this.#ways.clear()
     this.#lanes[environment].set(topic, lane)
+    this.#ways.set(lane, { topic, environment })
     return lane
   }
 
@@ -73,18 +78,24 @@ export class ApnsProvider implements Provider {
     return this.#options.sender.lane(topic, environment)
   }
 
-  async send(job: Job): Promise<Result> {
+  trouble(name: string): string | undefined {
+    const way = this.#ways.get(name)
+    return way && this.#options.sender.trouble(way.topic, way.environment)
+  }
+
+  async send(job: Job, leaves: Leaves): Promise<Result> {
     const { device } = job
-    if (!device) return { is: 'drop', reason: 'DeviceGone' }
+    if (!device) return { is: 'drop', reason: 'DeviceGone', unsent: true }
     const { clock, ringMs = RING_MS } = this.#options
-    if (hasRungOut(job, clock.now(), ringMs)) return { is: 'drop', reason: 'CallOver' }
-    if (!goesToPushKit(job)) return this.#deliver(job, device, false)
-    const result = await this.#deliver(job, device, true)
+    const asks = (): Result | undefined =>
+      hasRungOut(job, clock.now(), ringMs) ? { is: 'drop', reason: 'CallOver', unsent: true } : leaves()
+    if (!goesToPushKit(job)) return this.#deliver(job, device, false, asks)
+    const result = await this.#deliver(job, device, true, asks)
     const ofTopic = result.is === 'pause' && !result.shared
     if (result.is !== 'forget' && !ofTopic) return result
     if (ofTopic) this.#refused(device.topic, result.reason)
     // Only the token or the topic for calls is at fault: the phone hears of the call as an alert.
-    const alert = await this.#deliver(job, device, false)
+    const alert = await this.#deliver(job, device, false, asks)
     const gone = result.is === 'forget' && device.refreshedAt <= result.since
     return alert.is === 'sent' && gone ? { ...alert, voipGone: true } : alert
   }
@@ -100,25 +111,37 @@ export class ApnsProvider implements Provider {
     return this.#options.sender.stop(ms)
   }
 
-  async #deliver(job: Job, device: Device, voip: boolean): Promise<Result> {
-    const sentAt = this.#options.clock.now()
+  async #deliver(job: Job, device: Device, voip: boolean, asks: Leaves): Promise<Result> {
+    let sentAt = this.#options.clock.now()
+    let stays: Result | undefined
     // PushKit's topic is another: what is wrong with it says nothing of the app's own.
     const topic = voip ? `${device.topic}.voip` : device.topic
     const attempt = (environment: PushEnvironment, short = false) =>
-      this.#options.sender.send(this.#request(job, device, { environment, short, voip }))
+      this.#options.sender.sendLate({
+        topic: device.topic,
+        environment,
+        apnsId: job.apnsId,
+        make: () => {
+          stays = asks()
+          if (stays) return undefined
+          sentAt = this.#options.clock.now()
+          // What was looked up anew may say other things of the device.
+          return this.#request(job, job.device ?? device, { environment, short, voip })
+        },
+      })
     let verdict = await attempt(device.environment)
     if (verdict.outcome === 'shorten') verdict = await attempt(device.environment, true)
     if (verdict.outcome === 'environment' && !device.environmentPinned) {
       const other: PushEnvironment = device.environment === 'production' ? 'sandbox' : 'production'
       if (this.#options.sender.reaches(device.topic, other)) {
         const second = await attempt(other)
-        if (second.outcome === 'accepted') return { is: 'sent', environment: other }
+        if (second.outcome === 'accepted') return { ...sent(second), environment: other }
         // Unless the other side says clearly that it does not know the token either, nothing is settled.
         if (!['environment', 'delete', 'config'].includes(second.outcome))
-          return this.#result(topic, second, sentAt)
+          return stays ?? this.#result(topic, second, sentAt)
       }
     }
-    return this.#result(topic, verdict, sentAt)
+    return stays ?? this.#result(topic, verdict, sentAt)
   }
 
   #request(
@@ -136,7 +159,7 @@ export class ApnsProvider implements Provider {
     this.#count(topic, reason)
     switch (verdict.outcome) {
       case 'accepted':
-        return { is: 'sent' }
+        return sent(verdict)
       case 'retry':
         return { is: 'retry', reason, afterMs, untouched: verdict.untouched ?? false }
       case 'later':
@@ -154,6 +177,7 @@ export class ApnsProvider implements Provider {
         return { is: 'forget', reason, since: sentAt }
       case 'shorten':
       case 'drop':
+      case 'kept':
         return { is: 'drop', reason }
     }
   }
@@ -174,3 +198,6 @@ export class ApnsProvider implements Provider {
     return !!tally && tally.wrongTopic >= WRONG_TOPIC_LEAST && tally.wrongTopic > tally.all * WRONG_TOPIC_PART
   }
 }
+
+const sent = ({ uniqueId }: Verdict): Result & { is: 'sent' } =>
+  uniqueId === undefined ? { is: 'sent' } : { is: 'sent', uniqueId }

@@ -20,6 +20,8 @@ export type Outcome =
   | 'later'
   /** Too large: send the short form once. */
   | 'shorten'
+  /** It was not sent: it need not go any more. */
+  | 'kept'
   /** This push can never succeed. */
   | 'drop'
 

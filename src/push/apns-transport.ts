@@ -43,12 +43,17 @@ export interface TransportTimes extends LinkTimes {
 const TIMES: TransportTimes = { ...LINK_TIMES, queueMs: 30_000, backoffMs: 1_000, backoffCapMs: 60_000 }
 /** A request that was refused this often is the caller's problem. */
 const REFUSALS = 20
+const CAUSE_CHARS = 200
+
+/** Makes the request at the moment when it leaves; undefined: it need not go any more. */
+export type Compose = () => { readonly headers: Headers; readonly body: string } | undefined
 
 interface Job {
-  readonly headers: Headers
-  readonly body: string
-  readonly resolve: (answer: Answer) => void
-  readonly reject: (error: TransportError) => void
+  readonly compose: Compose
+  /** Whoever waits is a person: the first failure to connect is the answer. */
+  readonly impatient: boolean
+  readonly resolve: (answer: Answer | undefined) => void
+  readonly reject: (error: unknown) => void
   refused: number
   tooLate: () => void
 }
@@ -65,6 +70,7 @@ export class ApnsTransport {
   #tunnelling = false
   #cancelBackoff: (() => void) | undefined
   #lastFailure: unknown
+  #trouble: string | undefined
   #stopped = false
   #drained: (() => void) | undefined
 
@@ -80,12 +86,22 @@ export class ApnsTransport {
     return open
   }
 
-  /** Rejects with a TransportError only. */
-  request(headers: Headers, body: string): Promise<Answer> {
+  /** What stands in the way while there is no connection and none can be made. */
+  get trouble(): string | undefined {
+    return this.#trouble
+  }
+
+  /**
+   * Undefined where `compose` said that it need not go. Rejects with a TransportError, or with what `compose` has
+   * thrown. `impatient`: tries to connect now, and once.
+   */
+  request(compose: Compose, impatient = false): Promise<Answer | undefined> {
     if (this.#stopped) return Promise.reject(new TransportError('no', 'stopping'))
-    return new Promise<Answer>((resolve, reject) => {
-      const job: Job = { headers, body, resolve, reject, refused: 0, tooLate: () => undefined }
+    return new Promise<Answer | undefined>((resolve, reject) => {
+      const job: Job = { compose, impatient, resolve, reject, refused: 0, tooLate: () => undefined }
       this.#queue.push(job)
+      if (impatient) this.#cancelBackoff?.()
+      if (impatient) this.#cancelBackoff = undefined
       this.#pump()
       // Most leave at once.
       if (this.#queue.at(-1) === job) this.#limit(job)
@@ -135,6 +151,20 @@ export class ApnsTransport {
     })
   }
 
+  /** Who is impatient has the answer. */
+  #disappoint(): void {
+    const waiting = this.#queue.splice(0).slice(this.#head)
+    this.#head = 0
+    for (const job of waiting) {
+      if (!job.impatient) {
+        this.#queue.push(job)
+        continue
+      }
+      job.tooLate()
+      job.reject(new TransportError('no', 'no connection', this.#lastFailure))
+    }
+  }
+
   #pump(): void {
     if (this.#head >= this.#queue.length) return
     if (!this.#current) {
@@ -142,12 +172,12 @@ export class ApnsTransport {
       return
     }
     let room = this.#current.room()
-    while (room-- > 0 && this.#current) {
+    while (room > 0 && this.#current) {
       const job = this.#queue[this.#head]
       if (!job) break
       this.#head++
       job.tooLate()
-      this.#start(this.#current, job)
+      if (this.#start(this.#current, job)) room--
     }
     // The queue is an array with a moving head: shift() on a long array costs its length.
     if (this.#head > 1024 || this.#head >= this.#queue.length) {
@@ -156,8 +186,20 @@ export class ApnsTransport {
     }
   }
 
-  #start(link: Link, job: Job): void {
-    link.start(job.headers, job.body, (result) => {
+  /** False where nothing went. */
+  #start(link: Link, job: Job): boolean {
+    let request: ReturnType<Compose>
+    try {
+      request = job.compose()
+    } catch (error) {
+      job.reject(error)
+      return false
+    }
+    if (!request) {
+      job.resolve(undefined)
+      return false
+    }
+    link.start(request.headers, request.body, (result) => {
       if (!(result instanceof TransportError)) {
         this.#failures = 0
         this.#cameOver.set(result, link)
@@ -169,6 +211,7 @@ export class ApnsTransport {
         queueMicrotask(() => this.#pump())
       } else job.reject(result)
     })
+    return true
   }
 
   #connect(): void {
@@ -196,6 +239,7 @@ export class ApnsTransport {
       room: (link) => {
         if (!wasReady) log?.('connected', { endpoint: origin })
         wasReady = true
+        this.#trouble = undefined
         if (link.usable) this.#pump()
       },
       leaving: (link, cause) => {
@@ -206,6 +250,8 @@ export class ApnsTransport {
       closed: (link) => {
         this.#links.delete(link)
         if (!link.answered) this.#failed(link.failure)
+        // Told to leave it, or idle: nothing is wrong with that.
+        else if (link.broken) this.#trouble = causeOf(link.failure)
         if (this.#links.size === 0) this.#drained?.()
       },
     }
@@ -226,6 +272,8 @@ export class ApnsTransport {
   /** It never came up, or it ended before its first answer: wait 1, 2, 4 … 60 s, of which a random half, so that many servers do not knock in step. */
   #failed(cause: unknown): void {
     this.#lastFailure = cause
+    this.#trouble = causeOf(cause)
+    this.#disappoint()
     const { clock, random, log, origin } = this.#options
     const whole = Math.min(
       this.#times.backoffCapMs,
@@ -240,4 +288,10 @@ export class ApnsTransport {
       this.#pump()
     })
   }
+}
+
+/** For people, in one line. */
+function causeOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'the connection was closed'
+  return cause.message.split('\n', 1)[0]?.slice(0, CAUSE_CHARS) || cause.name
 }

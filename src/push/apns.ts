@@ -23,6 +23,8 @@ export interface Verdict {
   /** Milliseconds: since when Apple knows the token to be invalid (410). */
   readonly timestamp?: number | undefined
   readonly apnsId: string
+  /** Apple's sandbox names the push so in its console. */
+  readonly uniqueId?: string | undefined
   readonly retryAfterMs?: number | undefined
   /** We composed a request that Apple cannot take. */
   readonly bug?: boolean
@@ -30,6 +32,12 @@ export interface Verdict {
   readonly untouched?: boolean
   /** Where no answer came: what stood in the way, such as the proxy's refusal. For people. */
   readonly detail?: string | undefined
+}
+
+/** A push that is made when it leaves. */
+export interface Parcel extends Pick<ApnsRequest, 'topic' | 'environment' | 'apnsId'> {
+  /** Undefined: it need not go any more. */
+  make(): ApnsRequest | undefined
 }
 
 export interface ApnsOptions {
@@ -108,25 +116,47 @@ export class ApnsSender {
     return this.#route(topic, environment) !== undefined
   }
 
+  /** Why there is no connection for this topic, while none can be made. */
+  trouble(topic: string, environment: Environment): string | undefined {
+    return this.#route(topic, environment)?.transport.trouble
+  }
+
   /** Names what shares one connection and credential: a configuration fault pauses it as a whole. */
   lane(topic: string, environment: Environment): string {
     return this.#route(topic, environment)?.lane ?? `${environment} ${topic}`
   }
 
-  async send(request: ApnsRequest): Promise<Verdict> {
-    const { apnsId } = request
-    const route = this.#route(request.topic, request.environment)
+  /** `impatient`: a person waits, and the first failure to connect is the answer. */
+  send(request: ApnsRequest, impatient = false): Promise<Verdict> {
+    return this.sendLate({ ...request, make: () => request }, impatient)
+  }
+
+  /** What is sent is made when it leaves: a connection may have to be waited for. */
+  async sendLate(parcel: Parcel, impatient = false): Promise<Verdict> {
+    const { apnsId } = parcel
+    const route = this.#route(parcel.topic, parcel.environment)
     if (!route) return { outcome: 'config', status: 0, reason: 'AppNotConfigured', apnsId }
     const { transport, app } = route
     const signing = app.credential.kind === 'key' ? app.credential.signing : undefined
+    // The token that went with it: while it waited for a connection there may have come another.
+    let jwt: string | undefined
+    const exchange = async (): Promise<Verdict> => {
+      const answer = await transport.request(() => {
+        const request = parcel.make()
+        if (!request) return undefined
+        jwt = signing && this.#tokens.current(signing)
+        return this.#composer.compose(request, jwt)
+      }, impatient)
+      if (!answer) return { outcome: 'kept', status: 0, apnsId }
+      return this.#judge(transport, apnsId, answer)
+    }
     try {
-      const jwt = signing && this.#tokens.current(signing)
-      const first = await this.#exchange(transport, request, jwt)
+      const first = await exchange()
       if (first.reason !== 'ExpiredProviderToken' || !signing || jwt === undefined) return first
       // The connection is wedged after this answer; all others of the burst find the new token already there.
       if (!this.#tokens.expired(signing, jwt))
         return { ...first, reason: 'ExpiredProviderToken', retryAfterMs: RESTING_MS }
-      return await this.#exchange(transport, request, this.#tokens.current(signing))
+      return await exchange()
     } catch (error) {
       if (!(error instanceof TransportError)) throw error
       const untouched = error.processed === 'no'
@@ -179,18 +209,12 @@ export class ApnsSender {
     return this.#routes[environment].get(topic) ?? (any && this.#routes[any.environment].get(any.topic))
   }
 
-  async #exchange(transport: ApnsTransport, request: ApnsRequest, jwt: string | undefined): Promise<Verdict> {
-    const { headers, body } = this.#composer.compose(request, jwt)
-    const answer = await transport.request(headers, body)
-    return this.#judge(transport, request.apnsId, answer)
-  }
-
   #judge(transport: ApnsTransport, sentId: string, answer: Answer): Verdict {
     const apnsId = answer.apnsId ?? sentId
     if (answer.date !== undefined) this.#clockOffset = answer.date - this.#options.clock.now()
     if (answer.status === 200) {
       this.#bad.delete(transport)
-      return { outcome: 'accepted', status: 200, apnsId }
+      return { outcome: 'accepted', status: 200, apnsId, uniqueId: answer.uniqueId }
     }
     const { reason, timestamp } = parseAnswer(answer.body)
     const rule = ruleFor(answer.status, reason)
@@ -205,6 +229,7 @@ export class ApnsSender {
       reason,
       timestamp,
       apnsId,
+      uniqueId: answer.uniqueId,
       retryAfterMs: rule.afterMs,
       bug: rule.bug ?? false,
     }

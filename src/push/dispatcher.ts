@@ -6,21 +6,18 @@
 import { getLogger } from '../log.ts'
 import { pushQueue, pushUnderWay } from '../metrics.ts'
 import type { Clock, Random } from '../store/clock.ts'
-import type { Job, Push } from '../store/push.ts'
-import type { Unread } from '../store/unread.ts'
+import type { Job } from '../store/push.ts'
 import { Afterthoughts } from './afterthoughts.ts'
 import { type Answer, recordAnswer } from './answer.ts'
 import { Crowd } from './crowd.ts'
+import { isAnswer, lastLook, type Look, Pacing } from './last-look.ts'
 import { Lane, type LaneState } from './lane.ts'
 import { backoff, type Provider, type Result } from './provider.ts'
-import { renew } from './renew.ts'
 import { tally } from './tally.ts'
 
 const log = getLogger('push')
 
-export interface DispatcherOptions {
-  readonly push: Push
-  readonly unread: Pick<Unread, 'count' | 'told'>
+export interface DispatcherOptions extends Look {
   /** The door to the turn: settles after the commit of what `f` wrote. */
   readonly run: <T>(f: () => T) => Promise<T>
   /** Absent: no app is configured, and rows for devices are dropped with that reason. */
@@ -58,7 +55,7 @@ export class Dispatcher {
   readonly #underWay = new Set<number>()
   readonly #afterthoughts = new Afterthoughts()
   readonly #crowd = new Crowd()
-  readonly #deviceUntil = new Map<number, number>()
+  readonly #pacing = new Pacing()
   #answers: Answer[] = []
   #recording = false
   #lastId = 0
@@ -108,7 +105,11 @@ export class Dispatcher {
 
   /** Every lane that has something to do or to wait for, for people. */
   lanes(): LaneState[] {
-    return [...this.#lanes.values()].map((lane) => lane.state())
+    return [...this.#lanes.values()].map((lane) => {
+      const state = lane.state()
+      const detail = lane.provider?.trouble?.(lane.name) ?? null
+      return detail === null ? state : { ...state, paused: state.paused ?? 'NoConnection', detail }
+    })
   }
 
   /** Since when the push is due that waits longest (ms); undefined while nothing waits. */
@@ -242,8 +243,9 @@ export class Dispatcher {
   async #send(lane: Lane, provider: Provider, job: Job): Promise<void> {
     let result: Result
     try {
-      this.#underWay.add(job.id)
-      result = this.#hinder(job) ?? (await provider.send(job))
+      // Whoever lingers asks again when it goes: until then it can be taken back.
+      const hindered = provider.lingers ? this.#hinder(job) : this.#leaves(job)
+      result = hindered ?? (await provider.send(job, () => this.#leaves(job)))
     } catch (error) {
       log.error('a push could not be sent', { provider: provider.name, error })
       result = { is: 'retry', reason: 'InternalError' }
@@ -255,26 +257,29 @@ export class Dispatcher {
     this.notify()
   }
 
+  /** The same for what goes on the wire: it cannot be taken back from here on. */
+  #leaves(job: Job): Result | undefined {
+    const hindered = this.#hinder(job)
+    if (!hindered) this.#underWay.add(job.id)
+    return hindered
+  }
+
   /** Why it is not sent now although its turn has come. */
   #hinder(job: Job): Result | undefined {
     const now = this.#options.clock.now()
-    if (this.#afterthoughts.meet(job.id)) return { is: 'drop', reason: 'Withdrawn' }
-    if (job.expiresAt <= now) return { is: 'drop', reason: 'Expired' }
-    if (!job.device) return undefined
-    const { push, unread } = this.#options
-    if ((now - job.createdAt > STALE_MS || job.attempts > 0) && !renew(job, push.devices, unread))
-      return { is: 'drop', reason: 'DeviceGone' }
-    const until = this.#deviceUntil.get(job.device.id) ?? 0
-    return until > now
-      ? { is: 'retry', reason: 'TooManyRequests', afterMs: until - now, untouched: true, whole: true }
-      : undefined
+    if (this.#afterthoughts.meet(job.id)) return { is: 'drop', reason: 'Withdrawn', unsent: true }
+    if (job.expiresAt <= now) return { is: 'drop', reason: 'Expired', unsent: true }
+    // What was under way before went without success, and nobody has been told of what came about meanwhile.
+    const stale = now - job.createdAt > STALE_MS || job.attempts > 0 || this.#underWay.has(job.id)
+    return (
+      lastLook(job, this.#options, stale) ?? (job.device ? this.#pacing.look(job.device, now) : undefined)
+    )
   }
 
   #answer(answer: Answer): void {
     const { job, lane, result } = answer
     // Any answer about the push itself proves that the credential works.
-    if (result.is !== 'pause' && result.is !== 'retry' && result.is !== 'merged' && lane.succeeded())
-      log.info('push goes on again', { lane: lane.name })
+    if (isAnswer(result) && lane.succeeded()) log.info('push goes on again', { lane: lane.name })
     if (result.is === 'retry') this.#delay(job, lane, result)
     if (result.is === 'pause') this.#pause(job, lane, result)
     const provider = lane.provider?.name ?? 'none'
@@ -296,10 +301,7 @@ export class Dispatcher {
     const own = backoff(Math.max(1, job.attempts), firstMs, capMs, random.bytes(2).readUInt16BE() / 65_536)
     const wait = result.afterMs === undefined ? own : Math.max(result.afterMs, job.attempts > 1 ? own : 0)
     job.nextAt = clock.now() + Math.ceil(wait)
-    if (result.whole && job.device && !result.untouched) {
-      if (this.#deviceUntil.size > 10_000) this.#deviceUntil.clear()
-      this.#deviceUntil.set(job.device.id, job.nextAt)
-    }
+    if (result.whole && job.device && !result.untouched) this.#pacing.wait(job.device, job.nextAt)
     if (!this.#running || (result.whole && this.#merge(job, lane))) return
     if (lane.provider?.ordered) return lane.block(job, job.nextAt)
     // The provider is ill: a few requests find out when it is well again, not each new message.

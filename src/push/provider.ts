@@ -5,7 +5,13 @@ import type { Job } from '../store/push.ts'
 /** What became of one try. The dispatcher acts on this and knows no provider's own words. */
 export type Result =
   /** Taken. `environment`: it worked only there, the device learns it. `voipGone`: the token for calls is dead. */
-  | { readonly is: 'sent'; readonly environment?: PushEnvironment; readonly voipGone?: boolean }
+  | {
+      readonly is: 'sent'
+      readonly environment?: PushEnvironment
+      readonly voipGone?: boolean
+      /** What Apple's console calls it: of the sandbox alone. */
+      readonly uniqueId?: string
+    }
   /** Again later. `untouched`: surely not processed, so no attempt was spent. `whole`: everything for this device waits. */
   | {
       readonly is: 'retry'
@@ -16,8 +22,10 @@ export type Result =
     }
   /** A newer one stands for it. */
   | { readonly is: 'merged'; readonly into: Job }
-  /** It can never succeed. */
-  | { readonly is: 'drop'; readonly reason: string }
+  /** It can never succeed. `unsent`: nobody was asked, so that it says nothing of the provider. */
+  | { readonly is: 'drop'; readonly reason: string; readonly unsent?: true }
+  /** What has come about since it was queued makes it needless; a rule's name. */
+  | { readonly is: 'withdrawn'; readonly rule: string }
   /** The device is gone, unless it registered again after `since` (ms). */
   | { readonly is: 'forget'; readonly reason: string; readonly since: number }
   /** The lane must rest: a fault that only the operator or time can mend. */
@@ -29,6 +37,9 @@ export type Result =
       /** Not only this lane: all that share its credential and connection. */
       readonly shared?: boolean
     }
+
+/** A request is about to go on the wire: undefined where it may. */
+export type Leaves = () => Result | undefined
 
 export interface Provider {
   /** For metrics and the log: apns, simulator, webhook. */
@@ -47,8 +58,12 @@ export interface Provider {
   lane(job: Job): string
   /** Lanes of one credential and connection: they rest together when that is at fault. */
   group?(job: Job): string
-  /** Never rejects. */
-  send(job: Job): Promise<Result>
+  /** It has the way to itself for long (a connection to be made): it asks `leaves` when each request goes. */
+  readonly lingers?: true
+  /** Why lane `name` does not get on, while its provider cannot be reached. */
+  trouble?(name: string): string | undefined
+  /** Never rejects. What `leaves` returns is the end of it. */
+  send(job: Job, leaves: Leaves): Promise<Result>
   stop(ms: number): Promise<void>
 }
 

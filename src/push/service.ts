@@ -19,6 +19,7 @@ const log = getLogger('push')
 export interface PushServiceOptions {
   readonly push: Push
   readonly unread: DispatcherOptions['unread']
+  readonly outdated?: DispatcherOptions['outdated']
   readonly run: <T>(f: () => T) => Promise<T>
   readonly clock: Clock
   readonly random: Random
@@ -89,6 +90,7 @@ export class PushService {
     this.dispatcher = new Dispatcher({
       push,
       unread: options.unread,
+      outdated: options.outdated,
       run,
       apns,
       webhook,

@@ -12,7 +12,8 @@ export function tally(provider: string, result: Result, ms: number): void {
   if (result.is === 'merged') return pushes.inc({ provider, result: 'merged', reason: 'TooManyRequests' })
   const word =
     result.is === 'sent' ? 'sent' : result.is === 'retry' || result.is === 'pause' ? 'retried' : 'dropped'
-  const reason = result.is === 'sent' ? 'Accepted' : label(result.reason)
+  const reason =
+    result.is === 'sent' ? 'Accepted' : result.is === 'withdrawn' ? 'Withdrawn' : label(result.reason)
   pushes.inc({ provider, result: word, reason })
   if (result.is === 'sent') pushLatency.observe({ provider }, Math.max(0, ms) / 1000)
 }

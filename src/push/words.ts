@@ -16,6 +16,7 @@ const RULES: Readonly<Record<string, string>> = {
   away: 'nobody was there to read it',
   'session-active': 'a connected app took the message',
   'account-disabled': 'the account is disabled',
+  blocked: 'the sender was blocked meanwhile',
   muted: 'the chat is muted',
   'not-mentioned': 'the chat rings for mentions alone',
   'unknown-sender': 'the sender is no contact, and only contacts may ring',
@@ -26,7 +27,7 @@ const RULES: Readonly<Record<string, string>> = {
   'other-device-active': 'another device is in use and may still read it',
   'read-elsewhere': 'it was read on another device',
   'late-ack': 'an app has shown late that it has it',
-  acked: 'the app in the background has shown that it has it',
+  acked: 'the app has shown that it has it',
   retracted: 'it was taken back before it was read',
   badge: 'only the number on the icon changes',
   'call-missed': 'a call that nobody took',
@@ -62,6 +63,7 @@ const OUTCOMES: Readonly<Record<Outcome, string>> = {
   retry: 'Apple has a fault of its own; it is tried again',
   later: 'this phone was rung too often; it is tried again later',
   shorten: 'it was too large',
+  kept: 'it was not sent',
   drop: 'the request was malformed: please report this as a bug',
 }
 

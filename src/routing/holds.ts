@@ -6,9 +6,8 @@ import type { Device } from '../store/devices.ts'
 import type { Words } from '../store/push.ts'
 import { mayGo } from './burst.ts'
 import { useOf } from './in-use.ts'
-import { notifyRule } from './notify-rule.ts'
-import { isQuiet } from './quiet.ts'
 import type { Session } from './session.ts'
+import { silence } from './silence.ts'
 import type { Trip } from './transit.ts'
 import { sessionOf } from './whose.ts'
 
@@ -229,19 +228,12 @@ function waitOn(t: Trip, held: HeldPush, rule: string, until: number): void {
   watch(t, held.id, until)
 }
 
-/** Rules of push/decide.ts that may have come to hold while it waited. */
-function silencedSince(t: Trip, account: Account, { sender }: HeldPush): string | undefined {
-  if (account.disabled) return 'account-disabled'
-  if (notifyRule(t.store, account, sender) === 'never') return 'muted'
-  return isQuiet(t.store.unread.settings(account.id).quiet, t.now) ? 'quiet-hours' : undefined
-}
-
 /** Why a push whose time is over need not go after all. */
 function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undefined {
   // It is about to be taken back.
   for (const [, withdrawal] of t.store.held.putOffs()) if (isMeant(held, withdrawal)) return withdrawal.rule
-  const silence = silencedSince(t, account, held)
-  if (silence) return silence
+  const silent = silence(t.store, account, deviceOf(t, account, held), held, t.now)
+  if (silent) return silent
   if (held.hold === 'other-device-active')
     return t.store.unread.has(Number(held.message_id)) ? undefined : 'read-elsewhere'
   if (held.hold !== 'inactive-unacked') return undefined

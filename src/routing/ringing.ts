@@ -37,8 +37,8 @@ export function endRinging(t: Trip, account: Account, sid: string, end: CallEnd)
 }
 
 /** How it ended; undefined where it rings, or where nothing is known of it. */
-export function endOf(t: Trip, account: Account, sid: string): CallEnd | undefined {
-  return calls.get(t.world)?.get(keyOf(account, sid))?.end
+export function endOf(world: World, account: Account, sid: string): CallEnd | undefined {
+  return calls.get(world)?.get(keyOf(account, sid))?.end
 }
 
 function put(t: Trip, account: Account, call: Call): Map<string, Call> {

@@ -1,0 +1,26 @@
+/** What may have come to silence a push that has waited: the rules of push/decide.ts that need no more than its row. */
+import type { Account } from '../store/accounts.ts'
+import type { Device } from '../store/devices.ts'
+import type { Store } from '../store/store.ts'
+import { notifyRule } from './notify-rule.ts'
+import { isQuiet } from './quiet.ts'
+
+/** `sender` is a bare JID; `now` in ms. The name of the rule. */
+export function silence(
+  store: Store,
+  account: Account,
+  device: Device | undefined,
+  { sender, kind }: { readonly sender: string; readonly kind: string },
+  now: number,
+): string | undefined {
+  if (account.disabled) return 'account-disabled'
+  const blocked = store.blocked.of(account)
+  if (blocked.has(sender) || blocked.has(sender.slice(sender.indexOf('@') + 1))) return 'blocked'
+  if (device?.options.muted?.includes(sender) || notifyRule(store, account, sender) === 'never')
+    return 'muted'
+  const { quiet, unknownSenders } = store.unread.settings(account.id)
+  // Who asks to become a contact is none yet.
+  if (!unknownSenders && kind !== 'subscription-request' && !store.contacts.find(account, sender)?.listed)
+    return 'unknown-sender'
+  return isQuiet(quiet, now) ? 'quiet-hours' : undefined
+}
