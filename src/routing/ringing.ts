@@ -1,6 +1,6 @@
 /**
- * Calls (XEP-0353) that have been proposed to accounts here, and how they ended. They are remembered in memory: a
- * restart outlives hardly any.
+ * Calls (XEP-0353) that have been proposed to accounts here, and how they ended. They are remembered in memory; of what
+ * came before a restart those are known of which a phone is still to be told.
  */
 import type { Account } from '../store/accounts.ts'
 import type { CallFacts } from '../store/push.ts'
@@ -30,10 +30,15 @@ export function ring(t: Trip, account: Account, messageId: string, facts: CallFa
 
 /** It does not any more; undefined where it did not before. Within a trip. */
 export function endRinging(t: Trip, account: Account, sid: string, end: CallEnd): Call | undefined {
-  const call = calls.get(t.world)?.get(keyOf(account, sid))
+  const call = calls.get(t.world)?.get(keyOf(account, sid)) ?? fromBefore(t, account, sid)
   if (!call || call.end) return undefined
   put(t, account, { ...call, end })
   return call
+}
+
+function fromBefore(t: Trip, account: Account, sid: string): Call | undefined {
+  const call = t.store.held.call(account.id, sid)
+  return call && { ...call, end: undefined }
 }
 
 /** How it ended; undefined where it rings, or where nothing is known of it. */

@@ -179,6 +179,18 @@ export class Held {
       .all(accountId, messageId)
   }
 
+  /** The call of that session id of which a phone has not been told yet. */
+  call(accountId: number, sid: string): { readonly messageId: string; readonly facts: CallFacts } | undefined {
+    const row = this.#db.raw
+      .query<{ messageId: string; call: string }, [number, string]>(
+        `SELECT message_id AS messageId, call FROM outbox WHERE account_id = ? AND kind = 'call'
+           AND state IN ('held', 'queued') AND call ->> '$.sid' = ? LIMIT 1`,
+      )
+      .get(accountId, sid)
+    // As it was queued.
+    return row ? { messageId: row.messageId, facts: JSON.parse(row.call) as CallFacts } : undefined
+  }
+
   /** Those of one chat that are held. */
   ofChat(accountId: number, sender: string): HeldPush[] {
     return this.#db.raw

@@ -8,6 +8,7 @@ import { FakeClock } from '../support/clock.ts'
 import {
   acks,
   atDesk,
+  cast,
   chat,
   count,
   kinds,
@@ -23,6 +24,26 @@ import { resumes, restarted } from '../support/sm.ts'
 import { type Play, play } from '../support/world.ts'
 
 const MARK = `<message to='romeo@bix.org' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='hist!'/></message>`
+
+test('a call that was proposed before a restart and is taken back after it does not ring', async () => {
+  const call = (name: string) =>
+    `<message to='juliet@bix.org' type='chat' id='${name}'><${name} xmlns='urn:xmpp:jingle-message:0' id='sid1'/><store xmlns='urn:xmpp:hints'/></message>`
+  await restarted(
+    async (p) => {
+      const { romeo } = await cast(p)
+      await says(romeo, call('propose'))
+      expect(kinds(p)).toEqual(['call'])
+    },
+    async (p) => {
+      p.store.push.recall = () => () => {}
+      const romeo = await p.bound('romeo@bix.org/orchard')
+      await says(romeo, call('retract'))
+      expect(p.store.push.waiting(0, 10).map(({ kind }) => kind)).toEqual(['call-missed'])
+      expect(verdicts(p)).toContain('withdrawn call-ended')
+    },
+    PUSH,
+  )
+})
 
 async function passes(p: Play, ms: number): Promise<void> {
   p.clock.advance(ms)
