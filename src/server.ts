@@ -92,7 +92,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   const certificates = await Certificates.load(config)
   const push = new LivePush({
     push: store.push,
-    unread: store.unread,
+    badges: store.badges,
     reports: store.pushReports,
     outdated: (job, counts) => outdated(world, job, counts),
     run: (f) => router.run(f),

@@ -72,7 +72,7 @@ async function checkApps(
   const { apps, proxy } = config.push
   const service = new PushService({
     push: store.push,
-    unread: store.unread,
+    badges: store.badges,
     run,
     clock,
     random,

@@ -3,15 +3,13 @@
  * printed from it. Names are kept as they stand in the file, so that a key can be searched through the whole code.
  */
 import { z } from 'zod'
+import { app } from './app.ts'
 import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
-import { count, duration, host, httpUrl, jid, listen, neededDuration, network } from './values.ts'
+import { count, duration, file, host, httpUrl, listen, neededDuration, network } from './values.ts'
 
 // A configuration is read once: code made for its schema at run time would cost more than it saves.
 z.config({ jitless: true })
-
-/** A file named in the configuration: relative to it, or the name of a systemd credential. */
-const file = () => z.string().min(1)
 
 const tlsHost = z.strictObject({
   name: host.describe('Domain for which this pair is used.'),
@@ -140,69 +138,6 @@ const archive = z.strictObject({
     .describe('How long the archive keeps a message.'),
   hosts: z.array(archiveHost).default([]).describe('Hosts whose archive keeps messages for another time.'),
 })
-
-const app = z
-  .strictObject({
-    topic: z.string().min(1).describe('Bundle identifier of the app.'),
-    environment: z
-      .enum(['production', 'sandbox'])
-      .default('production')
-      .describe('Which of Apple’s two services.'),
-    team_id: z.string().length(10).optional().describe('Apple team id, with key_id and key_file.'),
-    key_id: z.string().length(10).optional().describe('Id of the signing key.'),
-    key_file: file().optional().describe('The signing key, AuthKey_….p8.'),
-    cert_file: file().optional().describe('Push certificate, PEM, instead of a signing key.'),
-    cert_key_file: file().optional().describe('Its private key, PEM.'),
-    p12_file: file().optional().describe('Push certificate with key, PKCS #12, instead of the two above.'),
-    p12_password_file: file().optional().describe('File with the password of p12_file.'),
-    endpoint: httpUrl.optional().describe('Only to replace Apple’s address.'),
-    ca_file: file().optional().describe('Only for an endpoint with a private certificate authority.'),
-    aliases: z.array(jid).default([]).describe('Push service addresses that old app builds name.'),
-    providers: z
-      .array(z.string().min(1).max(100))
-      .default(['tigase:messenger:apns:1', 'snikket:apns:1'])
-      .describe('What builds of Siskin or Snikket of this topic call their push provider.'),
-    body: z
-      .enum(['none', 'sender', 'full', 'encrypted'])
-      .default('sender')
-      .describe('How much of a message is shown to Apple.'),
-    localized: z
-      .boolean()
-      .default(false)
-      .describe('Send loc-key names that the app translates instead of English sentences.'),
-    sound: z.string().max(100).default('default').describe('Sound of an alert; "" for none.'),
-    category: z.string().max(100).optional().describe('Category of an alert, for the app’s own actions.'),
-    mutable_content: z
-      .boolean()
-      .default(false)
-      .describe('The app’s notification extension may change every alert.'),
-    interruption_level: z
-      .enum(['passive', 'active', 'time-sensitive'])
-      .optional()
-      .describe('How much an alert may disturb; calls are time-sensitive in any case.'),
-    custom: z
-      .record(
-        z.string().regex(/^(?!aps$)/, { error: 'aps is Apple’s' }),
-        z.union([z.string().max(500), z.number(), z.boolean()]),
-      )
-      .refine((keys) => JSON.stringify(keys).length <= 1024, { error: 'more than 1024 characters in all' })
-      .default({})
-      .describe('Keys that are added to every payload, for the app.'),
-  })
-  .superRefine((value, ctx) => {
-    const ways = [['team_id', 'key_id', 'key_file'], ['cert_file', 'cert_key_file'], ['p12_file']] as const
-    const used = ways.filter((keys) => keys.some((key) => value[key] !== undefined))
-    if (used.length !== 1) {
-      const message =
-        'needs exactly one way to sign in to Apple: team_id + key_id + key_file, or cert_file + cert_key_file, or p12_file'
-      ctx.addIssue({ code: 'custom', message })
-    }
-    for (const key of used.flat()) {
-      if (value[key] === undefined) {
-        ctx.addIssue({ code: 'custom', path: [key], message: `${key} is missing beside its companions` })
-      }
-    }
-  })
 
 const push = z.strictObject({
   simulator: z.boolean().default(false).describe('Push to the built-in APNs simulator instead of Apple.'),

@@ -138,3 +138,6 @@ function isDecodable({ username, password }: URL): boolean {
     return false
   }
 }
+
+/** A file named in the configuration: relative to it, or the name of a systemd credential. */
+export const file = () => z.string().min(1)

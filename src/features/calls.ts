@@ -44,11 +44,11 @@ function end(t: Transit, account: Account, sid: string, missed: boolean, by?: Se
   // Who took it, or would not, has seen it.
   const seen = !missed && unread.forget(account.id, Number(call.messageId))
   const spared = endWaiting(t, account, call.messageId, missed)
-  const badge = unread.count(account.id)
   const rung = new Set(push.rung(account.id, call.messageId))
   for (const device of push.devices.of(account.id)) {
     const tells = rung.has(device.id) || (missed && spared.has(device.id))
     if (!tells || (by && isOwn(t, account, by, device))) continue
+    const badge = t.store.badges.on(device)
     const what = {
       account,
       device,
@@ -64,7 +64,7 @@ function end(t: Transit, account: Account, sid: string, missed: boolean, by?: Se
     if (rung.has(device.id) && (device.voipToken || !missed)) push.queue({ ...what, kind: 'call-ended' })
     if (missed) push.queue({ ...what, kind: 'call-missed' })
     // PushKit has no number.
-    if (!device.voipToken || missed) unread.tell(device.id, badge)
+    if (!device.voipToken || missed) t.store.badges.tell(device, badge)
   }
   if (seen) lower(t, account)
 }

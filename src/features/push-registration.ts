@@ -14,7 +14,7 @@ import {
   TIGASE_SERVICE_FEATURES,
 } from '../push/dialects/tigase.ts'
 import { ask, COMMANDS, done, note } from '../routing/commands.ts'
-import { ownService, pushIsOn, readToken, registerDevice } from '../routing/devices.ts'
+import { ownService, pushIsOn, readToken, registerDevice, unregister } from '../routing/devices.ts'
 import type { Feature } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Command, Done, Transit, Trip } from '../routing/transit.ts'
@@ -99,7 +99,12 @@ function enable(t: Transit, el: Element): undefined {
 function disable(t: Transit, el: Element): undefined {
   const { jid, node } = el.attrs
   if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
-  t.store.push.devices.disable(t.account.id, { service: readJid(jid).toString(), node })
+  const service = readJid(jid).toString()
+  unregister(
+    t,
+    t.account,
+    (device) => device.service === service && (node === undefined || device.node === node),
+  )
 }
 
 /** The name of the application may be a topic; else it is the old server's own. */
@@ -119,10 +124,15 @@ function disableP1(t: Transit): undefined {
 }
 
 function remove(t: Transit, gone: readonly Device[]): void {
-  for (const { id } of gone) t.store.push.devices.delete(id)
+  unregister(t, t.account, (device) => gone.includes(device))
 }
 
-function register(t: Transit, wanted: Wanted, service: string, node: string | undefined): void {
+function register(
+  t: Transit,
+  wanted: Wanted & { readonly exclusive?: boolean | undefined },
+  service: string,
+  node: string | undefined,
+): void {
   const { muted, rooms } = wanted.options
   const limit = t.config.limits.device_filters
   if ((muted?.length ?? 0) + (rooms?.length ?? 0) > limit)
@@ -202,7 +212,7 @@ function topicOf(t: Transit, provider: string | undefined): string | undefined {
 
 function unregisterTigase(t: Transit, values: FormValues): Done {
   const token = readToken(readTigaseDevice(values).token, 'device-token')
-  t.store.push.devices.disable(t.account.id, { token })
+  unregister(t, t.account, (device) => device.token === token)
   return done(note('info', 'The device is not rung any more.'))
 }
 

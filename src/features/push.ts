@@ -214,9 +214,8 @@ function consider(t: Trip, ring: Ring): void {
       count(t, ring)
       if (proposal.kind === 'badge') showCount(t, account)
     }
-    const badge = t.store.unread.count(account.id)
     t.store.events.together(() => {
-      for (const device of devices) decideFor(t, ring, device, { state, facts, badge })
+      for (const device of devices) decideFor(t, ring, device, { state, facts })
     })
   }
   if (webhook && t.store.events.wants('message.offline') && !seen && outcome !== 'none' && hasBody(el))
@@ -245,10 +244,9 @@ function shows(t: Trip, { account, takers }: Ring, devices: readonly Device[]): 
 interface Known {
   readonly state: AccountState
   readonly facts: StanzaFacts
-  readonly badge: number
 }
 
-function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }: Known): void {
+function decideFor(t: Trip, ring: Ring, device: Device, { state, facts }: Known): void {
   const { account, id } = ring
   const own = sessionOf(t, account, device)
   const deviceState: DeviceState = {
@@ -264,6 +262,7 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }:
   if (verdict === 'suppress') return recordSuppressed(t, account, id, device, rule)
   const over = callEnd(t, ring)
   if (over === 'taken') return recordSuppressed(t, account, id, device, 'call-ended')
+  const badge = t.store.badges.on(device)
   const push = pushOf(t, ring, device, badge, over)
   // It may replace an older one of the chat, and what it changes is not the number.
   if (ring.proposal.kind === 'silent')
@@ -273,7 +272,7 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts, badge }:
     return holdPush(t, { ...push, device }, rule, until ?? t.now)
   }
   if (ring.proposal.rule !== 'call' && holdBurst(t, { ...push, device })) return
-  t.store.unread.tell(device.id, badge)
+  t.store.badges.tell(device, badge)
   t.store.push.queue(push)
 }
 

@@ -1,5 +1,5 @@
 /** Registered phones as the API and the web admin show them. */
-import { type DeviceWish, registerDevice } from '../routing/devices.ts'
+import { type DeviceWish, registerDevice, unregister } from '../routing/devices.ts'
 import { connectionOf } from '../routing/in-use.ts'
 import { sessionOf } from '../routing/whose.ts'
 import type { Account } from '../store/accounts.ts'
@@ -24,9 +24,7 @@ export async function addDevice(deps: HttpDeps, account: Account, wish: DeviceWi
 /** False if the account has no such device. */
 export function removeDevice(deps: HttpDeps, account: Account, id: string): Promise<boolean> {
   return deps.router.run((t) => {
-    const table = t.store.push.devices
-    const device = /^\d{1,15}$/.test(id) ? table.get(Number(id)) : undefined
-    return device?.accountId === account.id && table.delete(device.id)
+    return /^\d{1,15}$/.test(id) && unregister(t, account, (device) => device.id === Number(id)) > 0
   })
 }
 

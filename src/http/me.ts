@@ -44,6 +44,14 @@ const deviceBody = z.strictObject({
         'The resource that the app binds: what its own session has shown does not ring. Without it and user_agent_id ' +
         'that is the only session that is no other device’s.',
     }),
+  exclusive: z
+    .boolean()
+    .optional()
+    .openapi({
+      description:
+        'Whether the token leaves every other account, or is rung for all that registered it so. Without a word the ' +
+        'app’s accounts setting tells; else it leaves them.',
+    }),
   user_agent_id: z
     .string()
     .min(1)

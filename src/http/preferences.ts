@@ -1,4 +1,5 @@
 /** What a person sets for the own account over HTTP: when phones ring, and which apps may log in without the password. */
+import { unregister } from '../routing/devices.ts'
 import type { Account } from '../store/accounts.ts'
 import { zoneName } from '../routing/quiet.ts'
 import { accountOf } from './accounts.ts'
@@ -75,7 +76,7 @@ async function revoke({ world, router }: HttpDeps, account: Account, id: number)
   await router.run((t) => {
     t.store.clients.delete(account, id)
     // A phone that was lost must not go on showing what is written to its owner.
-    t.store.push.devices.disable(account.id, { sessionKey: client.agent })
+    unregister(t, account, (device) => device.sessionKey === client.agent)
   })
   for (const session of world.sessions.of(account.jid))
     if (session.agent?.id === client.agent) session.outlet.close()

@@ -1,14 +1,14 @@
 /** The moment at which a push goes on the wire: whether it still may. */
 import type { Device } from '../store/devices.ts'
 import type { Job, Push } from '../store/push.ts'
-import type { Unread } from '../store/unread.ts'
+import type { Badges } from '../store/badges.ts'
 import { isUpdate } from './classify.ts'
 import type { Result } from './provider.ts'
 import { renew } from './renew.ts'
 
 export interface Look {
   readonly push: Push
-  readonly unread: Pick<Unread, 'count' | 'told'>
+  readonly badges: Pick<Badges, 'on' | 'told'>
   /** What has come about since a push was queued and makes it needless: the rule's name. `counts`: it is about an unread message. */
   readonly outdated?: ((job: Job, counts: boolean) => string | undefined) | undefined
 }
@@ -17,9 +17,9 @@ export interface Look {
  * `stale`: it waited for so long, or was sent before, that what it rests on is looked up again. What came about since it
  * was queued has taken it back as far as that was told (Push.recall); what only time brings about has not.
  */
-export function lastLook(job: Job, { push, unread, outdated }: Look, stale: boolean): Result | undefined {
+export function lastLook(job: Job, { push, badges, outdated }: Look, stale: boolean): Result | undefined {
   if (!stale || !job.device) return undefined
-  if (!renew(job, push.devices, unread)) return { is: 'drop', reason: 'DeviceGone', unsent: true }
+  if (!renew(job, push.devices, badges)) return { is: 'drop', reason: 'DeviceGone', unsent: true }
   const rule = outdated?.(job, !isUpdate(job.kind))
   return rule === undefined ? undefined : { is: 'withdrawn', rule }
 }

@@ -18,7 +18,7 @@ const log = getLogger('push')
 
 export interface PushServiceOptions {
   readonly push: Push
-  readonly unread: DispatcherOptions['unread']
+  readonly badges: DispatcherOptions['badges']
   readonly outdated?: DispatcherOptions['outdated']
   readonly run: <T>(f: () => T) => Promise<T>
   readonly clock: Clock
@@ -89,7 +89,7 @@ export class PushService {
     const webhook = makeWebhook(options)
     this.dispatcher = new Dispatcher({
       push,
-      unread: options.unread,
+      badges: options.badges,
       outdated: options.outdated,
       run,
       apns,

@@ -1,9 +1,10 @@
 /** One way for every dialect into the device table: XEP-0357, the HTTP API and what comes later. */
 import type { Config } from '../config.ts'
 import type { Account } from '../store/accounts.ts'
-import type { Device, DeviceOptions, PushEnvironment } from '../store/devices.ts'
+import type { Device, DeviceOptions, PushEnvironment, Registration } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { readJid } from '../xmpp/stanza.ts'
+import { lower } from './read.ts'
 import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
 import { claim, claimsOf, type Hint, keyOf, type Tied, tieOf } from './whose.ts'
@@ -24,6 +25,10 @@ export interface DeviceWish {
   readonly service?: string | undefined
   /** Whose it is: the session that asks, or what a request outside of any says of it. */
   readonly of: Session | Hint
+  /** The app has several accounts, as far as its dialect tells. */
+  readonly accounts?: 'many' | undefined
+  /** Whether the token leaves every other account; without a word the app's configuration or dialect tells. */
+  readonly exclusive?: boolean | undefined
   /** What a registration before asked for is replaced; undefined leaves it. */
   readonly options?: DeviceOptions | undefined
 }
@@ -57,11 +62,48 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
     same: tied.session && claimsOf(tied.session),
     voipToken,
     options,
+    ...holding(t.config, topic, environment, wish),
   }
   const { devices_per_user } = t.config.limits
+  const before = t.store.push.devices.withToken(topic, token)
   const device = t.store.push.devices.enable(account.id, registration, t.now, devices_per_user)
   if (tied.session) claim(t, tied.session, device)
+  if (device.shared) countAnew(t, before)
   return device
+}
+
+/** Whether the account has the token for itself, and who else loses it. */
+function holding(
+  { push }: Config,
+  topic: string,
+  environment: PushEnvironment | undefined,
+  { accounts, exclusive }: DeviceWish,
+): Pick<Registration, 'shared' | 'takes'> {
+  const apps = push.apps.filter((app) => app.topic === topic)
+  const app = apps.find((one) => one.environment === environment) ?? apps[0]
+  if (exclusive === true || app?.accounts === 'one') return { shared: false, takes: 'all' }
+  const shared = app?.accounts === 'many' || exclusive === false || accounts === 'many'
+  return { shared, takes: !shared ? 'all' : app?.accounts === 'many' ? 'none' : 'unshared' }
+}
+
+/** Removes registrations of an account; the number on a phone is that of the accounts that stay. Within a trip. */
+export function unregister(t: Trip, account: Account, which: (device: Device) => boolean): number {
+  const { devices } = t.store.push
+  const gone = devices.of(account.id).filter(which)
+  for (const { id } of gone) devices.delete(id)
+  countAnew(t, gone)
+  return gone.length
+}
+
+/** Who else has the tokens of these has another number now. */
+function countAnew(t: Trip, changed: readonly Device[]): void {
+  for (const { topic, token, shared } of changed) {
+    if (!shared) continue
+    for (const { accountId } of t.store.push.devices.withToken(topic, token)) {
+      const account = t.store.accounts.byId(accountId)
+      if (account) lower(t, account)
+    }
+  }
 }
 
 const tiedTo = (session: Session): Tied => ({ key: keyOf(session), tie: 'named', session })

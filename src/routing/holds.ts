@@ -105,7 +105,11 @@ export function reword(t: Trip, account: Account, messageId: string, words: (dev
 }
 
 /** The device that would be rung, while it is registered. */
-export function deviceOf(t: Trip, { id: accountId }: Account, { device_id }: HeldPush): Device | undefined {
+export function deviceOf(
+  t: Trip,
+  { id: accountId }: Pick<Account, 'id'>,
+  { device_id }: HeldPush,
+): Device | undefined {
   return t.store.push.devices.of(accountId).find(({ id }) => id === device_id)
 }
 
@@ -148,7 +152,7 @@ export function endWaiting(t: Trip, account: Account, messageId: string, missed:
 /** Where its device has had too many: it waits, or a newer one of its chat rings for it. Else false. Within a trip. */
 export function holdBurst(t: Trip, push: PhonePush): boolean {
   const { account, device, messageId, sender } = push
-  const turn = turnOf(t, account.id, device.id, push)
+  const turn = turnOf(t, account.id, device, push)
   if (turn === 'now') return false
   if (turn.into) record(t, account.id, device.id, messageId, 'coalesced', 'burst', `into ${turn.into}`)
   else holdPush(t, { ...push, collapseId: chatId('chat', sender) }, 'burst', turn.until)
@@ -158,8 +162,10 @@ export function holdBurst(t: Trip, push: PhonePush): boolean {
 /** The same for what has been held for another reason. */
 function waitsInBurst(t: Trip, held: HeldPush): boolean {
   if (held.hold === 'burst' || !isOfMessage(held)) return false
-  const { account_id, device_id, message_id: messageId, sender } = held
-  const turn = turnOf(t, account_id, device_id, { messageId, sender })
+  const { account_id, message_id: messageId, sender } = held
+  const device = deviceOf(t, { id: account_id }, held)
+  if (!device) return false
+  const turn = turnOf(t, account_id, device, { messageId, sender })
   if (turn === 'now') return false
   if (turn.into) drop(t, held, 'coalesced', 'burst', `into ${turn.into}`)
   else {
@@ -173,13 +179,13 @@ function waitsInBurst(t: Trip, held: HeldPush): boolean {
 function turnOf(
   t: Trip,
   account: number,
-  device: number,
+  device: Device,
   { sender, messageId }: Pick<PhonePush, 'sender' | 'messageId'>,
 ): 'now' | { readonly until: number; readonly into?: string } {
   if (mayGo(t, device)) return 'now'
   let until = t.now + BURST_WAIT_MS
   for (const other of t.store.held.ofChat(account, sender)) {
-    if (other.device_id !== device || other.hold !== 'burst') continue
+    if (other.device_id !== device.id || other.hold !== 'burst') continue
     until = Math.min(until, other.next_at)
     if (Number(other.message_id) > Number(messageId)) return { until, into: other.message_id }
     drop(t, other, 'coalesced', 'burst', `into ${messageId}`)
@@ -197,10 +203,12 @@ function expire(t: Trip, id: number): void {
   const held = t.store.held.find(id)
   const account = held && t.store.accounts.byId(held.account_id)
   if (!held || !account) return
-  const { unread } = t.store
-  const badge = unread.count(account.id)
+  const { badges } = t.store
+  const device = deviceOf(t, account, held)
+  if (!device) return
+  const badge = badges.on(device)
   if (held.hold === 'badge') {
-    if (unread.told(held.device_id) === badge) return void t.store.held.drop(held)
+    if (badges.told(device) === badge) return void t.store.held.drop(held)
   } else {
     const reason = reasonToStay(t, account, held)
     if (reason) return void drop(t, held, 'withdrawn', reason)
@@ -208,7 +216,7 @@ function expire(t: Trip, id: number): void {
     if (until > t.now) return waitOn(t, held, 'other-device-active', until)
     if (waitsInBurst(t, held)) return
   }
-  unread.tell(held.device_id, badge)
+  badges.tell(device, badge)
   t.store.held.release(held, account, badge, t.now)
 }
 

@@ -1,5 +1,6 @@
 /** What an account has read: nothing of it rings any more, and the numbers on its phones go down. */
 import type { Account } from '../store/accounts.ts'
+import type { Device } from '../store/devices.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { retractedId } from '../xmpp/message.ts'
 import type { Element } from '../xmpp/xml.ts'
@@ -69,22 +70,30 @@ export function showCount(t: Trip, account: Account): void {
 
 /** A push that only changes the number. */
 function tell(t: Trip, account: Account, needs: (shown: number, badge: number) => boolean): void {
-  const { unread, push } = t.store
-  const badge = unread.count(account.id)
+  const { badges, push } = t.store
   t.store.events.together(() => {
     for (const device of push.devices.of(account.id)) {
-      const session = sessionOf(t, account, device)
-      if (session && !session.hibernating && !session.suspect && !session.inactive) {
-        // The app is open: it shows the number itself.
-        unread.tell(device.id, badge)
+      const badge = badges.on(device)
+      if (isOpen(t, device)) {
+        // It shows the number itself.
+        badges.tell(device, badge)
         continue
       }
-      if (!needs(unread.told(device.id), badge) || waits(t, account, device.id)) continue
+      if (!needs(badges.told(device), badge) || waits(t, account, device.id)) continue
       const until = t.now + BADGE_WAIT_MS
       const expiresAt = t.now + t.config.push.expiration
       const what = { messageId: 'badge', collapseId: 'badge', kind: 'badge', sender: account.jid }
       holdPush(t, { account, device, ...what, badge, now: t.now, expiresAt }, 'badge', until)
     }
+  })
+}
+
+/** The app is there in the foreground, as whichever of its accounts. */
+function isOpen(t: Trip, device: Device): boolean {
+  return t.store.push.devices.sharing(device).some((one) => {
+    const account = t.store.accounts.byId(one.accountId)
+    const session = account && sessionOf(t, account, one)
+    return session && !session.hibernating && !session.suspect && !session.inactive
   })
 }
 

@@ -12,7 +12,7 @@ export function standIn(t: Trip, account: Account, gone: HeldPush): void {
   const messageId = newestMerged(t, account, gone)
   const device = deviceOf(t, account, gone)
   if (messageId === undefined || !device) return
-  const badge = t.store.unread.count(account.id)
+  const badge = t.store.badges.on(device)
   const push = {
     account,
     device,
@@ -26,7 +26,7 @@ export function standIn(t: Trip, account: Account, gone: HeldPush): void {
     expiresAt: gone.expires_at,
   }
   if (gone.hold !== null) return holdPush(t, push, gone.hold, gone.next_at)
-  t.store.unread.tell(device.id, badge)
+  t.store.badges.tell(device, badge)
   t.store.push.queue(push)
 }
 

@@ -27,7 +27,7 @@ const log = getLogger('push')
 /** Pushes under way get this long at a stop; the rest is in the outbox and goes out at the next start. */
 const DRAIN_MS = 5_000
 
-type Parts = Pick<PushServiceOptions, 'push' | 'unread' | 'outdated' | 'run' | 'clock' | 'random'> & {
+type Parts = Pick<PushServiceOptions, 'push' | 'badges' | 'outdated' | 'run' | 'clock' | 'random'> & {
   readonly reports: PushReports
 }
 

@@ -180,7 +180,10 @@ export class Held {
   }
 
   /** The call of that session id of which a phone has not been told yet. */
-  call(accountId: number, sid: string): { readonly messageId: string; readonly facts: CallFacts } | undefined {
+  call(
+    accountId: number,
+    sid: string,
+  ): { readonly messageId: string; readonly facts: CallFacts } | undefined {
     const row = this.#db.raw
       .query<{ messageId: string; call: string }, [number, string]>(
         `SELECT message_id AS messageId, call FROM outbox WHERE account_id = ? AND kind = 'call'

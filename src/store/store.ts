@@ -2,6 +2,7 @@
 import { SQLiteError } from 'bun:sqlite'
 import { getLogger } from '../log.ts'
 import { Accounts } from './accounts.ts'
+import { Badges } from './badges.ts'
 import { Blocked } from './blocked.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
 import { Clients } from './clients.ts'
@@ -50,6 +51,7 @@ export class Store {
   readonly push: Push
   readonly held: Held
   readonly unread: Unread
+  readonly badges: Badges
   readonly pushReports: PushReports
   readonly deadLetters: DeadLetters
   readonly settings: Settings
@@ -83,6 +85,7 @@ export class Store {
     this.events.queue = (push) => this.push.queue(push)
     this.held = new Held(db, this.push)
     this.unread = new Unread(db, this.accounts, this.late.unread)
+    this.badges = new Badges(this.push.devices, this.unread)
     this.pushReports = new PushReports(db, this.late.verdicts)
     this.deadLetters = new DeadLetters(db, this.push)
     this.settings = new Settings(db, random)

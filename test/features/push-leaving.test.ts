@@ -46,10 +46,10 @@ async function scene(f: (scene: Scene) => Promise<void>): Promise<void> {
     clock: p.clock,
     bytes: (n) => systemRandom.bytes(n),
   })
-  const { push, unread } = p.store
+  const { push, badges } = p.store
   const dispatcher = new Dispatcher({
     push,
-    unread,
+    badges,
     outdated: (job, counts) => outdated(p.world, job, counts),
     run: (g) => p.router.run(g),
     apns,

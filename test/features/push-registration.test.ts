@@ -413,7 +413,7 @@ describe('p1:push', () => {
 })
 
 describe('hostile', () => {
-  test('case 68: whatever door a token comes through, it is hexadecimal and one account’s', async () => {
+  test('case 68: whatever door a token comes through, it is hexadecimal, and one account’s unless the app has several', async () => {
     const { p, phone } = await juliet()
     using _ = p
     const romeo = await p.bound('romeo@bix.org/phone')
@@ -438,7 +438,9 @@ describe('hostile', () => {
       await isDone(phone, payload, to)
       expect(devices(p)).toHaveLength(1)
       await isDone(romeo, payload, to)
-      expect(devices(p)).toEqual([])
+      // Monal and Siskin have several accounts, and one token for all.
+      const stays = /pushModule|tigase:push/.test(payload)
+      expect(devices(p)).toHaveLength(stays ? 1 : 0)
       expect(devices(p, 'romeo@bix.org')).toMatchObject([{ token: TOKEN }])
     }
   })

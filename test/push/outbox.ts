@@ -65,7 +65,7 @@ export function run<T>(f: () => T): Promise<T> {
 export function dispatcher(options: Partial<DispatcherOptions> = {}): Dispatcher {
   const made = new Dispatcher({
     push: store.push,
-    unread: store.unread,
+    badges: store.badges,
     run,
     clock: systemClock,
     random: systemRandom,

@@ -10,8 +10,8 @@ outbox()
 
 describe('the service', () => {
   test('names the file that is missing', () => {
-    const { push, unread } = store
-    const options = { push, unread, run, clock: systemClock, random: systemRandom }
+    const { push, badges } = store
+    const options = { push, badges, run, clock: systemClock, random: systemRandom }
     const off = { format: 'json', allow_private: false } as const
     const app = { topic: TOPIC, environment: 'production', body: 'none' } as const
     const key = { team_id: 'T', key_id: 'K', key_file: '/nonexistent/AuthKey.p8' }
@@ -43,7 +43,7 @@ describe('the service', () => {
     store.db.raw.run('UPDATE outbox SET created_at = ?', [at(15)])
     const service = new PushService({
       push: store.push,
-      unread: store.unread,
+      badges: store.badges,
       run,
       clock,
       random: systemRandom,
@@ -63,7 +63,7 @@ describe('the service', () => {
     open.push(() => plain.close())
     const service = new PushService({
       push: store.push,
-      unread: store.unread,
+      badges: store.badges,
       run,
       clock: systemClock,
       random: systemRandom,

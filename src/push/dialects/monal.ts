@@ -7,5 +7,5 @@ export const monal: EnableDialect = (enable, form) => {
   if (pushModule === undefined || !node) return undefined
   const environment = pushModule.endsWith('-sandbox') ? 'sandbox' : 'production'
   // Its notification extension fetches the message itself.
-  return { token: node, tokenField: 'node', environment, options: { mutableContent: true } }
+  return { token: node, tokenField: 'node', environment, accounts: 'many', options: { mutableContent: true } }
 }

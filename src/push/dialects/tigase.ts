@@ -58,6 +58,7 @@ export const tigase: EnableDialect = (enable) => {
     tokenField: 'node',
     voipToken: parts?.voipToken,
     topic: parts?.topic,
+    accounts: 'many',
     options: optionsOf(enable),
   }
 }

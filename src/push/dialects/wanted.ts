@@ -11,6 +11,8 @@ export interface Wanted {
   readonly voipField?: string | undefined
   readonly topic?: string | undefined
   readonly environment?: PushEnvironment | undefined
+  /** Apps of this dialect have several accounts, and one token for all of them. */
+  readonly accounts?: 'many' | undefined
   readonly options: DeviceOptions
 }
 

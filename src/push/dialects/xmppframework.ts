@@ -14,6 +14,8 @@ export const xmppFramework: EnableDialect = (_, form) => {
     voipToken: text(form, 'voip_token'),
     topic: text(form, 'topic'),
     environment: environmentOf(text(form, 'mode') ?? text(form, 'environment')),
+    // ChatSecure has several accounts; it alone names who shall relay.
+    ...(text(form, 'endpoint') === undefined ? {} : { accounts: 'many' as const }),
     options: isTrue(text(form, 'silent')) ? { silent: true } : {},
   }
 }
