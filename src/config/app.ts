@@ -71,3 +71,28 @@ export const app = z
       }
     }
   })
+
+type App = z.output<typeof app>
+
+/** What cannot be true of two apps together. */
+export function conflicts(apps: readonly App[]): { path: (string | number)[]; message: string }[] {
+  return apps.flatMap((one, index) =>
+    apps.slice(0, index).flatMap((other) => {
+      const found: { path: (string | number)[]; message: string }[] = []
+      const say = (path: (string | number)[], message: string) =>
+        found.push({ path: [index, ...path], message })
+      if (one.topic === other.topic) {
+        if (one.team_id !== undefined && other.team_id !== undefined && one.team_id !== other.team_id)
+          say(['team_id'], `${one.topic} is of team ${other.team_id} above: an app belongs to one team`)
+        if ((one.accounts ?? other.accounts) !== other.accounts && other.accounts !== undefined)
+          say(['accounts'], `${one.topic} has ${other.accounts} above: a token may be of either service`)
+        return found
+      }
+      one.aliases.forEach((alias, at) => {
+        if (other.aliases.includes(alias))
+          say(['aliases', at], `${alias} is an alias of ${other.topic} above`)
+      })
+      return found
+    }),
+  )
+}

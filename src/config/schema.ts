@@ -3,7 +3,7 @@
  * printed from it. Names are kept as they stand in the file, so that a key can be searched through the whole code.
  */
 import { z } from 'zod'
-import { app } from './app.ts'
+import { app, conflicts } from './app.ts'
 import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
 import { count, duration, file, host, httpUrl, listen, neededDuration, network } from './values.ts'
@@ -190,7 +190,12 @@ const webhook = z
       .describe(
         `What it is told of (json only, but for the first): ${EVENTS.join(', ')}. See belfry help webhook.`,
       ),
-    secret_file: file().optional().describe('File with the key of the HMAC-SHA-256 signature (json only).'),
+    secret_file: file()
+      .optional()
+      .describe('File with the key of the HMAC-SHA-256 signature; of the form its token.'),
+    token_file: file()
+      .optional()
+      .describe('File with the `token` that receivers of the form check (form only).'),
     format: z
       .enum(['json', 'form'])
       .default('json')
@@ -198,7 +203,19 @@ const webhook = z
     timeout: duration('10s').describe('Longest wait for an answer.'),
     allow_private: z.boolean().default(false).describe('Allow addresses of private networks and loopback.'),
   })
-  .superRefine(({ format, events }, ctx) => {
+  .superRefine(({ format, events, secret_file, token_file }, ctx) => {
+    if (format === 'form' && secret_file !== undefined && token_file !== undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['secret_file'],
+        message: 'the form has no signature, only a token',
+      })
+    if (format === 'json' && token_file !== undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['token_file'],
+        message: 'only the form has a token: json is signed, with secret_file',
+      })
     const issue = (at: number, message: string) =>
       ctx.addIssue({ code: 'custom', path: ['events', at], message })
     duplicates(events).forEach((index) => issue(index, 'this event is listed twice'))
@@ -307,6 +324,7 @@ export const configSchema = z
     duplicates(value.push.apps.map((entry) => `${entry.environment} ${entry.topic}`)).forEach((index) =>
       issue(['push', 'apps', index], 'this topic and environment are listed twice'),
     )
+    conflicts(value.push.apps).forEach(({ path, message }) => issue(['push', 'apps', ...path], message))
   })
 
 function duplicates(list: readonly string[]): number[] {
@@ -326,6 +344,7 @@ export const FILE_KEYS: readonly { readonly key: string; readonly secret: boolea
   { key: 'p12_file', secret: true },
   { key: 'p12_password_file', secret: true },
   { key: 'secret_file', secret: true },
+  { key: 'token_file', secret: true },
   { key: 'password_file', secret: true },
   { key: 'ca_file', secret: false },
 ]

@@ -317,7 +317,9 @@ function isReferred(el: Element, jid: string): boolean {
 /** What the app's policy hides is not even written down. */
 function kept(t: Trip, device: Device | undefined): ReturnType<typeof keeps> {
   if (!device) return { names: true, body: true }
-  const policy = t.config.push.apps.find(({ topic }) => topic === device.topic)?.body ?? 'sender'
+  const apps = t.config.push.apps.filter(({ topic }) => topic === device.topic)
+  const app = apps.find(({ environment }) => environment === device.environment) ?? apps[0]
+  const policy = app?.body ?? 'sender'
   return keeps(policy, device.options)
 }
 

@@ -24,7 +24,9 @@ export async function addDevice(deps: HttpDeps, account: Account, wish: DeviceWi
 /** False if the account has no such device. */
 export function removeDevice(deps: HttpDeps, account: Account, id: string): Promise<boolean> {
   return deps.router.run((t) => {
-    return /^\d{1,15}$/.test(id) && unregister(t, account, (device) => device.id === Number(id)) > 0
+    return (
+      /^\d{1,15}$/.test(id) && unregister(t, account, (device) => device.id === Number(id), 'deleted') > 0
+    )
   })
 }
 

@@ -25,6 +25,8 @@ export interface AlarmFacts {
   readonly clockOffset: number | undefined
   /** Webhook rows that were given up. */
   readonly dead: number
+  /** Devices by topic whose token is another app's. */
+  readonly misfits?: readonly { readonly topic: string; readonly n: number }[]
   /** [push] alarm_after and certificate_alarm, ms. */
   readonly alarmAfter: number
   readonly certificateAlarm: number
@@ -54,6 +56,11 @@ export function alarmsOf(facts: AlarmFacts): Alarm[] {
         : `The push certificate of ${topic} (${environment}) has ended: no phone rings.`
     found.push({ name: `certificate ${environment} ${topic}`, text })
   }
+  for (const { topic, n } of facts.misfits ?? [])
+    found.push({
+      name: `misfit ${topic}`,
+      text: `Apple says that ${n === 1 ? 'a device' : `${n} devices`} of ${topic} belong${n === 1 ? 's' : ''} to another app: compare topic with the app’s bundle id. Nothing was removed.`,
+    })
   if (dead > 0)
     found.push({
       name: 'dead-letters',

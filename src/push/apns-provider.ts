@@ -13,7 +13,7 @@ const log = getLogger('push')
 export interface ApnsProviderOptions {
   readonly sender: Pick<ApnsSender, 'sendLate' | 'reaches' | 'lane' | 'stop' | 'trouble'>
   /** How an app's payloads look. */
-  readonly style: (topic: string) => AppStyle
+  readonly style: (topic: string, environment: PushEnvironment) => AppStyle
   readonly bytes: (n: number) => Buffer
   /** How long a call rings. */
   readonly ringMs?: number | undefined
@@ -92,8 +92,9 @@ export class ApnsProvider implements Provider {
     if (!goesToPushKit(job)) return this.#deliver(job, device, false, asks)
     const result = await this.#deliver(job, device, true, asks)
     const ofTopic = result.is === 'pause' && !result.shared
-    if (result.is !== 'forget' && !ofTopic) return result
-    if (ofTopic) this.#refused(device.topic, result.reason)
+    const misfit = result.is === 'drop' && result.reason === 'DeviceTokenNotForTopic'
+    if (result.is !== 'forget' && !ofTopic && !misfit) return result
+    if (ofTopic || misfit) this.#refused(device.topic, result.reason)
     // Only the token or the topic for calls is at fault: the phone hears of the call as an alert.
     const alert = await this.#deliver(job, device, false, asks)
     const gone = result.is === 'forget' && device.refreshedAt <= result.since
@@ -150,7 +151,7 @@ export class ApnsProvider implements Provider {
     how: Pick<RequestOptions, 'environment' | 'short' | 'voip'>,
   ): ApnsRequest {
     const { style, ringMs = RING_MS, bytes } = this.#options
-    return requestFor(job, { ...how, style: style(topic), ringMs, bytes })
+    return requestFor(job, { ...how, style: style(topic, how.environment), ringMs, bytes })
   }
 
   #result(topic: string, verdict: Verdict, sentAt: number): Result {
@@ -168,9 +169,10 @@ export class ApnsProvider implements Provider {
         return { is: 'pause', reason, afterMs, operator: reason === 'ExpiredProviderToken', shared: true }
       case 'config':
         return { is: 'pause', reason, operator: true, shared: !OF_TOPIC.has(reason) }
+      case 'misfit':
+        // So many cannot all be wrong: what waits for this topic is kept until the operator has mended it.
+        return this.#wrongTopic(topic) ? { is: 'pause', reason, operator: true } : { is: 'drop', reason }
       case 'delete':
-        if (reason === 'DeviceTokenNotForTopic' && this.#wrongTopic(topic))
-          return { is: 'pause', reason: 'DeviceTokenNotForTopic', operator: true }
         // Without Apple's own word since when, only a registration older than this very try is meant.
         return { is: 'forget', reason, since: verdict.timestamp ?? sentAt }
       case 'environment':
@@ -192,7 +194,7 @@ export class ApnsProvider implements Provider {
     tally.wrongTopic /= 2
   }
 
-  /** So many devices cannot all have the wrong app: then it is ours that is wrong, and deleting must stop. */
+  /** So many devices cannot all have the wrong app: then it is ours that is wrong. */
   #wrongTopic(topic: string): boolean {
     const tally = this.#tally.get(topic)
     return !!tally && tally.wrongTopic >= WRONG_TOPIC_LEAST && tally.wrongTopic > tally.all * WRONG_TOPIC_PART

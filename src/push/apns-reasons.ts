@@ -8,6 +8,8 @@ export type Outcome =
   | 'accepted'
   /** The token is dead for this topic; delete it unless the app registered again after `timestamp`. */
   | 'delete'
+  /** The token is another app's: the operator has the wrong bundle id, or a build has. Never delete it. */
+  | 'misfit'
   /** The token belongs to the other environment or is garbage: try there once, then delete. */
   | 'environment'
   /** The operator must act: pause this credential and topic, keep the queue, never delete a token. */
@@ -53,7 +55,7 @@ export const APNS_REASONS: Readonly<Record<string, Rule>> = {
   PayloadEmpty: bug,
 
   BadDeviceToken: { outcome: 'environment' },
-  DeviceTokenNotForTopic: { outcome: 'delete' },
+  DeviceTokenNotForTopic: { outcome: 'misfit' },
   ExpiredToken: { outcome: 'delete' },
   Unregistered: { outcome: 'delete' },
 

@@ -6,7 +6,7 @@ import type { Clock, Random } from '../store/clock.ts'
 import type { Push } from '../store/push.ts'
 import { ApnsSender } from './apns.ts'
 import { type ApnsApp, type AppFiles, CredentialError, loadApp } from './apns-credentials.ts'
-import { ApnsProvider } from './apns-provider.ts'
+import { ApnsProvider, type ApnsProviderOptions } from './apns-provider.ts'
 import type { TokenStore } from './apns-token.ts'
 import type { TransportTimes } from './apns-transport.ts'
 import { countConnection } from './connections.ts'
@@ -32,7 +32,7 @@ export interface PushServiceOptions {
     readonly url?: string | undefined
     readonly secret_file?: string | undefined
     readonly format: 'json' | 'form'
-    readonly token?: string | undefined
+    readonly token_file?: string | undefined
     readonly allow_private: boolean
     readonly timeout?: number | undefined
   }
@@ -73,8 +73,11 @@ export class PushService {
     if (simulated) this.apns = new ApnsSender({ ...transport, apps: [], anyTopic: simulated })
     else if (apps.length > 0)
       this.apns = new ApnsSender({ ...transport, proxy: options.proxy, apps: apps.map(loadApp) })
-    const styles = new Map(apps.map((app) => [app.topic, app]))
-    const style = (topic: string): AppStyle => styles.get(topic) ?? { body: 'sender' }
+    // Of a service that has no table of its own, that of the other holds: one key serves both.
+    const style: ApnsProviderOptions['style'] = (topic, environment) => {
+      const own = apps.filter((app) => app.topic === topic)
+      return own.find((app) => app.environment === environment) ?? own[0] ?? { body: 'sender' }
+    }
     const name = simulated ? 'simulator' : 'apns'
     const apns =
       this.apns &&
@@ -159,20 +162,25 @@ function simulatorApp({ url, ca }: { url: string; ca: string }): ApnsApp {
 
 function makeWebhook({ webhook, clock }: PushServiceOptions): Webhook | undefined {
   if (webhook.url === undefined) return undefined
-  let secret: string | undefined
-  try {
-    secret = webhook.secret_file === undefined ? undefined : readFileSync(webhook.secret_file, 'utf8').trim()
-  } catch (cause) {
-    throw new CredentialError(`webhook: ${webhook.secret_file} cannot be read`, { cause })
-  }
-  if (secret === '') throw new CredentialError(`webhook: ${webhook.secret_file} is empty`)
   return new Webhook({
     url: webhook.url,
     format: webhook.format,
-    secret,
-    token: webhook.token,
+    secret: secretOf(webhook.secret_file),
+    token: secretOf(webhook.token_file ?? webhook.secret_file),
     allowPrivate: webhook.allow_private,
     timeoutMs: webhook.timeout ?? 10_000,
     clock,
   })
+}
+
+function secretOf(name: string | undefined): string | undefined {
+  if (name === undefined) return undefined
+  let secret: string
+  try {
+    secret = readFileSync(name, 'utf8').trim()
+  } catch (cause) {
+    throw new CredentialError(`webhook: ${name} cannot be read`, { cause })
+  }
+  if (secret === '') throw new CredentialError(`webhook: ${name} is empty`)
+  return secret
 }

@@ -57,6 +57,7 @@ const REASONS: Readonly<Record<string, string>> = {
 const OUTCOMES: Readonly<Record<Outcome, string>> = {
   accepted: 'Apple took it',
   delete: 'Apple calls the token dead; the app registers again when it is opened',
+  misfit: 'the token belongs to another app: compare topic with the app’s bundle id',
   environment: 'the token belongs to the other environment, or is none',
   config: 'Apple refuses this key, certificate or topic: see belfry app check',
   pause: 'Apple asks for a rest',

@@ -86,11 +86,16 @@ function holding(
   return { shared, takes: !shared ? 'all' : app?.accounts === 'many' ? 'none' : 'unshared' }
 }
 
-/** Removes registrations of an account; the number on a phone is that of the accounts that stay. Within a trip. */
-export function unregister(t: Trip, account: Account, which: (device: Device) => boolean): number {
+/** Removes registrations of an account; `disabled`: its app asked for it. The number on a phone is that of the accounts that stay. Within a trip. */
+export function unregister(
+  t: Trip,
+  account: Account,
+  which: (device: Device) => boolean,
+  reason: 'deleted' | 'disabled' = 'disabled',
+): number {
   const { devices } = t.store.push
   const gone = devices.of(account.id).filter(which)
-  for (const { id } of gone) devices.delete(id)
+  for (const { id } of gone) devices.delete(id, reason)
   countAnew(t, gone)
   return gone.length
 }

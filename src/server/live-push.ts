@@ -119,6 +119,7 @@ export class LivePush {
       apps: this.apps(),
       clockOffset: apns?.clockOffsetMs,
       dead: reports.deadCount(),
+      misfits: reports.misfits(),
       alarmAfter: this.#config.alarm_after,
       certificateAlarm: this.#config.certificate_alarm,
     })
@@ -164,7 +165,7 @@ function keyFiles({ push, webhook }: Config): string[] {
     app.p12_password_file,
     app.ca_file,
   ])
-  return [...files, webhook.secret_file].filter((file) => file !== undefined)
+  return [...files, webhook.secret_file, webhook.token_file].filter((file) => file !== undefined)
 }
 
 /** It prints what a phone would show. */

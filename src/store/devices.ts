@@ -172,9 +172,9 @@ export class Devices {
     return removed
   }
 
-  delete(id: number): boolean {
+  delete(id: number, reason: 'deleted' | 'disabled' = 'deleted'): boolean {
     const device = this.get(id)
-    return device !== undefined && this.#remove(device, 'deleted')
+    return device !== undefined && this.#remove(device, reason)
   }
 
   /** The account's devices, the one not refreshed for longest first. */

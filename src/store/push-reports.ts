@@ -111,6 +111,23 @@ export class PushReports {
     return this.#db.raw.query<{ n: number }, []>(sql).get()?.n ?? 0
   }
 
+  /** Devices by topic whose token Apple calls another app's. */
+  misfits(): { readonly topic: string; readonly n: number }[] {
+    const sql = `SELECT topic, count(*) AS n FROM devices INDEXED BY devices_of_other_apps
+      WHERE last_reason = 'DeviceTokenNotForTopic' GROUP BY topic`
+    return this.#db.raw.query<{ topic: string; n: number }, []>(sql).all()
+  }
+
+  /** Registered devices after the id `after`, `limit` at most; `last` is null at the end. */
+  countDevices(after: number, limit: number): { readonly n: number; readonly last: number | null } {
+    const sql =
+      'SELECT count(*) AS n, max(id) AS last FROM (SELECT id FROM devices WHERE id > ? ORDER BY id LIMIT ?)'
+    const row = this.#db.raw
+      .query<{ n: number; last: number | null }, [number, number]>(sql)
+      .get(after, limit)
+    return row && row.n === limit ? row : { n: row?.n ?? 0, last: null }
+  }
+
   /** Counts `limit` devices after the id `after` by the age of their last success; `last` is null at the end. */
   deviceAges(after: number, limit: number, now: number): DeviceAges & { last: number | null } {
     const sql = `SELECT max(id) AS last, count(*) AS n,

@@ -27,6 +27,36 @@ function write(name: string, text: string, mode = 0o600): string {
   return file
 }
 
+describe('two [[push.apps]] of one topic', () => {
+  const app = (more: string) =>
+    `[[push.apps]]\ntopic = "org.bix.chat"\nteam_id = "ABCDE12345"\nkey_id = "ABC123DEFG"\nkey_file = "k.p8"\n${more}\n`
+  const wrong = (toml: string) => parseConfig(toml, 'belfry.toml').errors?.map(({ message }) => message) ?? []
+
+  test('may differ in style, and share aliases', () => {
+    const two =
+      app('aliases = ["push.old.example"]\nbody = "full"') +
+      app('environment = "sandbox"\naliases = ["push.old.example"]')
+    expect(wrong(two)).toEqual([])
+  })
+
+  test('that cannot both be true are named: team, accounts, the same service twice', () => {
+    const sandbox = 'environment = "sandbox"'
+    expect(wrong(app('') + app(sandbox).replace('ABCDE12345', 'ZZZZZ12345'))[0]).toContain(
+      'an app belongs to one team',
+    )
+    expect(wrong(app('accounts = "one"') + app(`${sandbox}\naccounts = "many"`))[0]).toContain(
+      'has one above',
+    )
+    expect(wrong(app('') + app(''))[0]).toContain('listed twice')
+  })
+
+  test('an alias of two topics is named', () => {
+    const alias = 'aliases = ["push.old.example"]'
+    const other = app(alias).replace('org.bix.chat', 'org.bix.other')
+    expect(wrong(app(alias) + other)[0]).toContain('push.old.example is an alias of org.bix.chat above')
+  })
+})
+
 describe('values', () => {
   test.each([
     ['10m', 600_000],

@@ -32,6 +32,12 @@ describe('alarms', () => {
     ])
   })
 
+  test('one device whose token is another app’s is an alarm, and stays', () => {
+    expect(texts({ misfits: [{ topic: 'org.bix.chat', n: 1 }] })).toEqual([
+      'Apple says that a device of org.bix.chat belongs to another app: compare topic with the app’s bundle id. Nothing was removed.',
+    ])
+  })
+
   test('DeviceTokenNotForTopic from many devices is the operator’s, not the devices’', () => {
     expect(texts({ lanes: [lane('DeviceTokenNotForTopic')] })[0]).toContain(
       'compare topic with the app’s bundle id',

@@ -86,7 +86,8 @@ describe('a call', () => {
     const [first] = phones
     if (!first) throw new Error('no phone')
     await queue(first, 'm9')
-    expect((await verdicts(9)).at(-1)).toMatchObject({ verdict: 'forgotten' })
+    expect((await verdicts(9)).at(-1)).toMatchObject({ verdict: 'dropped', reason: 'DeviceTokenNotForTopic' })
+    expect(store.push.devices.count()).toBe(8)
   })
 
   test('that has rung out is not told any more', async () => {

@@ -1,6 +1,6 @@
 /** What Apple says of tokens, topics and keys, and what the dispatcher does about it. */
 import { describe, expect, test } from 'bun:test'
-import { deviceToken, keyApp, startApple } from '../support/apns.ts'
+import { deviceToken, keyApp, startApple, TOPIC } from '../support/apns.ts'
 import { apns, device, dispatcher, open, queue, sim, store, until, verdicts, outbox } from './outbox.ts'
 
 outbox()
@@ -54,13 +54,27 @@ describe('a dead token', () => {
     expect(sandbox.received).toHaveLength(1)
   })
 
-  test('for this topic en masse is the operator’s fault: deleting stops', async () => {
+  test('that the other service knows as another app’s is not deleted either', async () => {
+    const sandbox = await startApple()
+    open.push(() => sandbox.close())
+    const apps = [keyApp(sim.url, sim.ca), keyApp(sandbox.url, sandbox.ca, { environment: 'sandbox' })]
+    dispatcher({ apns: apns({ apps }) })
+    sim.script({ reason: 'BadDeviceToken', times: 100 })
+    sandbox.script({ reason: 'DeviceTokenNotForTopic', times: 1 })
+    await queue(await device(1), 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'DeviceTokenNotForTopic' }])
+    expect(store.push.devices.count()).toBe(1)
+  })
+
+  test('for another topic is never deleted; en masse the lane rests, and what waits is kept', async () => {
     const sending = dispatcher({ apns: apns() })
     sim.script({ reason: 'DeviceTokenNotForTopic', times: 1_000 })
     for (let i = 0; i < 20; i++) await queue(await device(i), `m${i}`)
     await verdicts(4)
     await until(() => sending.paused().length > 0)
-    expect(store.push.devices.count()).toBe(16)
+    expect(store.push.devices.count()).toBe(20)
+    expect(store.push.counts().queued).toBeGreaterThan(10)
+    expect(store.pushReports.misfits()).toEqual([{ topic: TOPIC, n: 4 }])
     expect(sending.paused()[0]?.reason).toBe('DeviceTokenNotForTopic')
   })
 })

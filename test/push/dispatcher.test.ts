@@ -152,7 +152,8 @@ describe('each of Apple’s answers leaves behind', () => {
     [405, 'MethodNotAllowed', dropped],
     // There is one environment here; the other is asked in “a dead token” below.
     [400, 'BadDeviceToken', forgotten],
-    [400, 'DeviceTokenNotForTopic', forgotten],
+    // A bundle id is the operator's to mend, from the first one on.
+    [400, 'DeviceTokenNotForTopic', dropped],
     [410, 'Unregistered', forgotten],
     [410, 'ExpiredToken', forgotten],
     [400, 'BadTopic', config],

@@ -1,10 +1,14 @@
 /** The parts of push put together. */
 import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseConfig } from '../../src/config.ts'
 import { PushService } from '../../src/push/service.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import { FakeClock } from '../support/clock.ts'
-import { QUICK, startApple, TOPIC } from '../support/apns.ts'
-import { device, juliet, open, outbox, queue, run, store, until, verdicts } from './outbox.ts'
+import { APP_DEFAULTS, deviceToken, KEY_ID, P8, QUICK, startApple, TEAM, TOPIC } from '../support/apns.ts'
+import { device, juliet, open, outbox, queue, run, sim, store, until, verdicts } from './outbox.ts'
 
 outbox()
 
@@ -56,6 +60,77 @@ describe('the service', () => {
     clock.advance(60_000)
     await until(() => store.push.counts().dead === 0)
     expect(store.push.explain(juliet.id, 10).map(({ messageId }) => messageId)).toEqual(['dead', '13 days'])
+  })
+
+  test('the form carries the token of token_file, without which such receivers refuse', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'belfry-form-'))
+    const got: URLSearchParams[] = []
+    const receiver = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      async fetch(request) {
+        const fields = new URLSearchParams(await request.text())
+        got.push(fields)
+        return new Response('', { status: fields.get('token') === 's3cret & more' ? 200 : 400 })
+      },
+    })
+    open.push(() => receiver.stop(true))
+    open.push(() => rmSync(dir, { recursive: true }))
+    const file = join(dir, 'belfry.toml')
+    writeFileSync(join(dir, 'webhook.token'), 's3cret & more\n')
+    const url = `http://127.0.0.1:${receiver.port}/offline.php`
+    const toml = `[webhook]\nurl = "${url}"\nformat = "form"\ntoken_file = "webhook.token"\nallow_private = true`
+    const { config } = parseConfig(toml, file)
+    if (!config) throw new Error('refused')
+    const { push, badges } = store
+    const service = new PushService({
+      ...{ push, badges, run, clock: systemClock, random: systemRandom },
+      apps: [],
+      webhook: config.webhook,
+    })
+    service.start()
+    open.push(() => service.stop(100))
+    await queue(undefined, 'm1')
+    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(Object.fromEntries(got[0] ?? [])).toMatchObject({ from: 'romeo@bix.org', to: 'juliet@bix.org' })
+  })
+
+  test('two apps of one topic keep each its own style', async () => {
+    const apps = (['production', 'sandbox'] as const).map((environment) => ({
+      ...APP_DEFAULTS,
+      topic: TOPIC,
+      environment,
+      team_id: TEAM,
+      key_id: KEY_ID,
+      key_file: 'key.p8',
+      body: environment === 'sandbox' ? ('full' as const) : ('none' as const),
+      sound: environment === 'sandbox' ? 'bell.caf' : '',
+    }))
+    const dir = mkdtempSync(join(tmpdir(), 'belfry-styles-'))
+    open.push(() => rmSync(dir, { recursive: true }))
+    writeFileSync(join(dir, 'key.p8'), P8)
+    writeFileSync(join(dir, 'ca.pem'), sim.ca)
+    const { push, badges } = store
+    const service = new PushService({
+      ...{ push, badges, run, clock: systemClock, random: systemRandom },
+      apps: apps.map((app) => ({
+        ...app,
+        key_file: join(dir, 'key.p8'),
+        ca_file: join(dir, 'ca.pem'),
+        endpoint: sim.url,
+      })),
+      webhook: { format: 'json', allow_private: false },
+      times: QUICK,
+    })
+    service.start()
+    open.push(() => service.stop(100))
+    await queue(await device(1, { environment: 'production' }), 'm1')
+    await queue(await device(2, { environment: 'sandbox' }), 'm2')
+    await verdicts(2)
+    const aps = Object.fromEntries(sim.received.map(({ token, payload }) => [token, payload.aps]))
+    expect(aps[deviceToken(1)]).toMatchObject({ alert: { body: 'New message' } })
+    expect(aps[deviceToken(1)]).not.toHaveProperty('sound')
+    expect(aps[deviceToken(2)]).toMatchObject({ alert: { body: 'message m2' }, sound: 'bell.caf' })
   })
 
   test('pushes any topic to the simulator, and keeps its provider token', async () => {
