@@ -11,6 +11,7 @@ import { roadOf } from './hooks.ts'
 import { IqHandlers, isLater, type IqTarget } from './iq.ts'
 import { Nonzas, type StreamPhase } from './nonza.ts'
 import { runTrip } from './run.ts'
+import { isAnswered, isService } from './services.ts'
 import type { Outlet, Session } from './session.ts'
 import { Laters } from './later.ts'
 import { Lifetime } from './lifetime.ts'
@@ -119,7 +120,7 @@ export class Router {
     const { kind } = t.stanza
     const to = t.stanza.to ?? (t.origin && kind !== 'presence' ? t.origin.jid.toBare() : undefined)
     if (!to) return // a presence broadcast: the presence feature has emitted its copies
-    if (!t.isLocal(to.domain)) return this.remote(t)
+    if (!t.isLocal(to.domain) && !isService(t, to.domain)) return this.remote(t)
     if (to.local === '') return this.#toServer(t, to)
     if (!t.store.accounts.find(to.bare)) return this.#toNobody(t)
     for (const feature of this.#road.received) if (feature.received?.(t, to) === 'stop') return
@@ -147,8 +148,7 @@ export class Router {
       if (t.stanza.isRequest) this.#answerIq(t, this.#iq, own ? ['account', 'user'] : ['user'])
       return // an answer to the account itself: nobody waits for it
     }
-    const session = t.sessions.find(to)
-    // RFC 6121 §8.5.3.2.3
+    const session = t.sessions.find(to) // RFC 6121 §8.5.3.2.3
     if (!session) {
       if (t.stanza.isRequest) throw new StanzaError('service-unavailable')
       return
@@ -161,7 +161,7 @@ export class Router {
     // RFC 6120 §10.5.2: a message is answered, since nobody reads it here; presence to a server has no meaning.
     if (kind === 'message' && mayBounce(kind, type)) throw new StanzaError('service-unavailable')
     if (!isRequest) return
-    if (!to.isBare) throw new StanzaError('service-unavailable')
+    if (!to.isBare || !isAnswered(t, to.domain)) throw new StanzaError('service-unavailable')
     this.#answerIq(t, this.#iq, ['server'])
   }
 

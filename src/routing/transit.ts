@@ -42,6 +42,8 @@ export interface World extends Hooks {
   readonly registrations: RegistrationLimiter
   /** Local hosts, as in the configuration. */
   readonly hosts: ReadonlySet<string>
+  /** Names below them that answer like their host (routing/services.ts). */
+  readonly services: ReadonlySet<string>
   now(): number
   /** Hands a committed element to its session, through the `writing` hooks. */
   deliver(session: Session, el: Element): void

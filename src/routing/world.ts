@@ -11,6 +11,7 @@ import { insist } from './insist.ts'
 import { ipAccess } from './ip-access.ts'
 import { RegistrationLimiter } from './registration-limiter.ts'
 import { Router } from './router.ts'
+import { servicesOf } from './services.ts'
 import { Sessions } from './session.ts'
 import type { DiscoIndex, World } from './transit.ts'
 
@@ -41,6 +42,7 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
     registrations: new RegistrationLimiter(clock, ipAccess(ip_access), timeout),
     hosts: new Set(config.hosts),
     uptime: () => clock.monotonic() - started,
+    services: servicesOf(config),
     now: () => clock.now(),
     deliver(session, el) {
       for (const feature of writers) if (feature.writing?.(session, el, world) === 'stop') return

@@ -333,6 +333,36 @@ describe('register-push-apns', () => {
     expect(devices(p)).toEqual([])
   })
 
+  test('push.<host> answers as the host does, and nothing that is the host’s own business', async () => {
+    const { p, phone } = await juliet()
+    using _ = p
+    const disco = (what: string, node = '') =>
+      `<query xmlns='http://jabber.org/protocol/disco#${what}'${node === '' ? '' : ` node='${node}'`}/>`
+    for (const payload of [disco('info'), disco('items', 'http://jabber.org/protocol/commands')]) {
+      const [service, host] = await Promise.all([
+        phone.asks('get', payload, 'push.bix.org'),
+        phone.asks('get', payload, 'bix.org'),
+      ])
+      expect(service.attrs).toMatchObject({ type: 'result', from: 'push.bix.org' })
+      expect(service.children.join('').replaceAll(`jid="push.bix.org"`, `jid="bix.org"`)).toBe(
+        host.children.join(''),
+      )
+    }
+    const first = commandOf(await phone.asks('set', commandText('register-push-apns'), 'push.bix.org'))
+    const { sessionid = '' } = first.attrs
+    const answer = await phone.asks(
+      'set',
+      commandText('register-push-apns', { sessionid }, { token: TOKEN }),
+      'push.bix.org',
+    )
+    expect(resultOf(commandOf(answer), 'jid')).toEqual(['push.bix.org'])
+    expect(devices(p)).toMatchObject([{ token: TOKEN, service: 'push.bix.org' }])
+    await phone.isRefused('service-unavailable', 'get', `<query xmlns='jabber:iq:register'/>`, 'push.bix.org')
+    await phone.isRefused('service-unavailable', 'get', disco('info'), 'push.bix.org/x')
+    await phone.isRefused('service-unavailable', 'get', disco('info'), 'juliet@push.bix.org')
+    await phone.isRefused('remote-server-not-found', 'get', disco('info'), 'pull.bix.org')
+  })
+
   test('whoever sends no form is shown one', async () => {
     const { p, phone } = await juliet()
     using _ = p
