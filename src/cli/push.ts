@@ -86,6 +86,8 @@ async function explain(ctx: Context, what: string): Promise<void> {
     section(ctx, 'Devices', found.devices, DEVICE_COLUMNS)
     section(ctx, 'Waiting', found.waiting, ['created', 'message', 'device', 'state', 'attempts', 'next'])
     section(ctx, 'Decided', found.verdicts, ['at', 'message', 'device', 'verdict', 'rule', 'reason'])
+    const atApple = found.verdicts.filter((row) => row.apns_id !== null)
+    section(ctx, 'At Apple', atApple, ['at', 'message', 'apns_id', 'apns_unique_id'])
   })
 }
 

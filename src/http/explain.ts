@@ -78,7 +78,17 @@ function targetOf({ world }: HttpDeps): 'off' | 'simulator' | 'apple' {
 }
 
 /** Of a token only its end is shown. */
-export const verdictView = ({ at, device, token, message, verdict, rule, reason }: VerdictRow) => ({
+export const verdictView = ({
+  at,
+  device,
+  token,
+  message,
+  verdict,
+  rule,
+  reason,
+  apnsId,
+  apnsUniqueId,
+}: VerdictRow) => ({
   at: iso(at),
   message,
   device:
@@ -87,6 +97,8 @@ export const verdictView = ({ at, device, token, message, verdict, rule, reason 
   rule,
   reason,
   meaning: inWords({ verdict, rule, reason }),
+  apns_id: apnsId,
+  apns_unique_id: apnsUniqueId,
 })
 
 export const waitingView = (row: WaitingRow) => ({

@@ -73,6 +73,11 @@ function addExplain(app: App): void {
     rule: z.string(),
     reason: z.string().nullable(),
     meaning: z.string(),
+    apns_id: z.string().nullable().openapi({ description: 'Of a push that Apple has answered.' }),
+    apns_unique_id: z
+      .string()
+      .nullable()
+      .openapi({ description: 'For Apple’s console: of the sandbox alone.' }),
   })
   const explanation = z.object({
     jid: z.string(),

@@ -157,6 +157,7 @@ export class ApnsProvider implements Provider {
   #result(topic: string, verdict: Verdict, sentAt: number): Result {
     const reason = verdict.reason ?? `status ${verdict.status}`
     const afterMs = verdict.retryAfterMs
+    const ids = verdict.uniqueId === undefined ? {} : { uniqueId: verdict.uniqueId }
     this.#count(topic, reason)
     switch (verdict.outcome) {
       case 'accepted':
@@ -171,16 +172,18 @@ export class ApnsProvider implements Provider {
         return { is: 'pause', reason, operator: true, shared: !OF_TOPIC.has(reason) }
       case 'misfit':
         // So many cannot all be wrong: what waits for this topic is kept until the operator has mended it.
-        return this.#wrongTopic(topic) ? { is: 'pause', reason, operator: true } : { is: 'drop', reason }
+        return this.#wrongTopic(topic)
+          ? { is: 'pause', reason, operator: true }
+          : { is: 'drop', reason, ...ids }
       case 'delete':
         // Without Apple's own word since when, only a registration older than this very try is meant.
-        return { is: 'forget', reason, since: verdict.timestamp ?? sentAt }
+        return { is: 'forget', reason, since: verdict.timestamp ?? sentAt, ...ids }
       case 'environment':
-        return { is: 'forget', reason, since: sentAt }
+        return { is: 'forget', reason, since: sentAt, ...ids }
       case 'shorten':
       case 'drop':
       case 'kept':
-        return { is: 'drop', reason }
+        return { is: 'drop', reason, ...ids }
     }
   }
 

@@ -23,11 +23,11 @@ export type Result =
   /** A newer one stands for it. */
   | { readonly is: 'merged'; readonly into: Job }
   /** It can never succeed. `unsent`: nobody was asked, so that it says nothing of the provider. */
-  | { readonly is: 'drop'; readonly reason: string; readonly unsent?: true }
+  | { readonly is: 'drop'; readonly reason: string; readonly unsent?: true; readonly uniqueId?: string }
   /** What has come about since it was queued makes it needless; a rule's name. */
   | { readonly is: 'withdrawn'; readonly rule: string }
   /** The device is gone, unless it registered again after `since` (ms). */
-  | { readonly is: 'forget'; readonly reason: string; readonly since: number }
+  | { readonly is: 'forget'; readonly reason: string; readonly since: number; readonly uniqueId?: string }
   /** The lane must rest: a fault that only the operator or time can mend. */
   | {
       readonly is: 'pause'

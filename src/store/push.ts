@@ -11,6 +11,9 @@ import { type Device, Devices } from './devices.ts'
 import type { Events } from './events.ts'
 import type { LateIndex } from './late-index.ts'
 import { KeptTokens } from './provider-tokens.ts'
+import { type AppleIds, type PushVerdict, type VerdictName, verdicts } from './verdict-table.ts'
+
+export type { AppleIds, PushVerdict, VerdictName } from './verdict-table.ts'
 
 /** What a push says of a call (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
 export interface CallFacts {
@@ -43,20 +46,6 @@ const outbox = sqliteTable('outbox', {
   nextAt: integer('next_at').notNull(),
   hold: text('hold'),
 })
-
-const verdicts = sqliteTable('verdicts', {
-  id: integer('id').primaryKey(),
-  accountId: integer('account_id').notNull(),
-  deviceId: integer('device_id'),
-  messageId: text('message_id').notNull(),
-  verdict: text('verdict').$type<VerdictName>().notNull(),
-  rule: text('rule').notNull(),
-  reason: text('reason'),
-  at: integer('at').notNull(),
-})
-
-export type VerdictName = 'sent' | 'held' | 'suppressed' | 'withdrawn' | 'coalesced' | 'dropped' | 'forgotten'
-export type PushVerdict = typeof verdicts.$inferSelect
 
 /** A row of the outbox with what its sender needs to know; `device` is undefined for the webhook. */
 export type Job = Omit<typeof outbox.$inferSelect, 'state' | 'deviceId' | 'hold'> & {
@@ -161,8 +150,8 @@ export class Push {
     this.#delete = rawWriter(db, 'DELETE FROM outbox WHERE id = $id')
     this.#verdict = rawWriter(
       db,
-      `INSERT INTO verdicts (id, account_id, device_id, message_id, verdict, rule, reason, at)
-       VALUES ($id, $accountId, $deviceId, $messageId, $verdict, $rule, $reason, $at)`,
+      `INSERT INTO verdicts (id, account_id, device_id, message_id, verdict, rule, reason, at, apns_id, apns_unique_id)
+       VALUES ($id, $accountId, $deviceId, $messageId, $verdict, $rule, $reason, $at, $apnsId, $apnsUniqueId)`,
     )
     const byId = eq(outbox.id, p('id'))
     this.#bury = writer(
@@ -223,7 +212,14 @@ export class Push {
   }
 
   /** The push has come to its end; false where its row is gone already. */
-  done(job: Job, verdict: VerdictName, rule: string, reason: string | undefined, at: number): boolean {
+  done(
+    job: Job,
+    verdict: VerdictName,
+    rule: string,
+    reason: string | undefined,
+    at: number,
+    apple?: AppleIds,
+  ): boolean {
     // The account or device may be gone, and the row with it: then there is nobody left to explain anything to.
     if (this.#delete({ id: job.id }) === 0) return false
     // Nobody asks why an event was told.
@@ -236,6 +232,7 @@ export class Push {
       rule,
       reason,
       at,
+      apple,
     })
     return true
   }
@@ -263,6 +260,7 @@ export class Push {
     rule: string
     reason?: string | undefined
     at: number
+    apple?: AppleIds | undefined
   }): void {
     if (this.#accounts.isGone(entry.account)) return
     const id = ++this.#lastVerdict
@@ -275,6 +273,8 @@ export class Push {
       rule: entry.rule,
       reason: entry.reason ?? null,
       at: entry.at,
+      apnsId: entry.apple?.apnsId ?? null,
+      apnsUniqueId: entry.apple?.uniqueId ?? null,
     })
     this.#late.add({ accountId: entry.account, id })
     const { account, device, messageId: message, verdict, rule, reason } = entry

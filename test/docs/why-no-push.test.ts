@@ -16,6 +16,7 @@ const plain = (text: string): string =>
   text
     .trim()
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replaceAll(/[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g, 'UUID')
     .replaceAll(/\b\d{16}\b/g, 'MESSAGE')
     .replaceAll(/ {2,}/g, '  ')
 

@@ -1,4 +1,6 @@
 import { expect, test } from 'bun:test'
+import { recordAnswer } from '../../src/push/answer.ts'
+import { Lane } from '../../src/push/lane.ts'
 import type { Job } from '../../src/store/push.ts'
 import { type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
 
@@ -47,6 +49,24 @@ test('explain by account: findings, devices, what waits and what was decided, wi
   expect(text).toContain('1 of its pushes wait for an answer.')
   expect(text).not.toContain(TOKEN)
   expect(text).not.toContain('wherefore')
+})
+
+test('explain: what Apple calls the push that it has answered', async () => {
+  using w = await startHttp()
+  const [job, other] = await queued(w)
+  if (!job || !other) throw new Error('nothing waits')
+  const lane = new Lane('apns', undefined, w.deps.clock, () => {})
+  await w.router.run((t) => {
+    recordAnswer(t.store.push, { job, lane, result: { is: 'sent', uniqueId: 'u-1' } }, t.now)
+    recordAnswer(t.store.push, { job: other, lane, result: { is: 'sent' } }, t.now)
+  })
+  const { text } = await get(w, `/v1/push/explain?jid=${JULIET}`)
+  expect(JSON.parse(text)).toMatchObject({
+    verdicts: [
+      { message: 'm2', device: 'webhook', apns_id: null, apns_unique_id: null },
+      { message: 'm1', apns_id: job.apnsId, apns_unique_id: 'u-1' },
+    ],
+  })
 })
 
 test('explain by message: its own rows only; an unknown one is told so', async () => {
