@@ -141,7 +141,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
         await writes.look(),
         checkDisk(config.data_dir),
         { name: 'listeners', ok: true, detail: ports.join(', ') },
-        { name: 'push', ok: true, detail: push.describe(config) },
+        { name: 'push', ok: true, degraded: push.degraded, detail: push.describe(config) },
       ]
     },
     pushTest: (account) => push.test(account),

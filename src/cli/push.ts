@@ -98,7 +98,7 @@ async function queue(ctx: Context): Promise<void> {
     if (out.json) return out.document(found)
     const { queued, held, dead, oldest } = found
     out.record({ queued, held, dead, oldest })
-    section(ctx, 'Lanes', found.lanes, ['lane', 'waiting', 'under_way', 'paused', 'until'])
+    section(ctx, 'Lanes', found.lanes, ['lane', 'waiting', 'under_way', 'paused', 'detail', 'until'])
     section(ctx, 'Oldest', found.items, ['created', 'jid', 'message', 'device', 'state', 'attempts', 'next'])
     section(ctx, 'Refused', found.dead_letters, ['created', 'jid', 'kind', 'message', 'attempts'])
   })

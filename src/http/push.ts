@@ -120,6 +120,7 @@ function addQueue(app: App): void {
     waiting: z.number().int(),
     under_way: z.number().int(),
     paused: z.string().nullable(),
+    detail: z.string().nullable().openapi({ description: 'Why no connection can be made.' }),
     until: time,
   })
   const queue = z.object({
@@ -149,7 +150,11 @@ export function queueView({ world, push }: HttpDeps, rows: number) {
   return {
     ...store.push.counts(),
     oldest: iso(items[0]?.created ?? null),
-    lanes: (push?.lanes() ?? []).map((lane) => ({ ...lane, until: iso(lane.until) })),
+    lanes: (push?.lanes() ?? []).map((lane) => ({
+      ...lane,
+      detail: lane.detail ?? null,
+      until: iso(lane.until),
+    })),
     items: items.map(waitingView),
     dead_letters: store.pushReports.dead(0, rows).map(waitingView),
   }

@@ -65,7 +65,7 @@ function addReadiness(app: App): void {
       const lines = (await maySeeDetails(c))
         ? checks.map(
             (check) =>
-              `${check.ok ? 'ok  ' : 'FAIL'} ${check.name}${check.detail ? `: ${check.detail}` : ''}`,
+              `${!check.ok ? 'FAIL' : check.degraded === true ? 'WARN' : 'ok  '} ${check.name}${check.detail ? `: ${check.detail}` : ''}`,
           )
         : []
       return c.text([ready ? 'ready' : 'not ready', ...lines, ''].join('\n'), ready ? 200 : 503)
@@ -87,6 +87,7 @@ function addStatus(app: App): void {
       accounts: z.number().int(),
       sessions: z.number().int(),
       push: z.string(),
+      alarms: z.array(z.string()).openapi({ description: 'What the operator must hear about push.' }),
       data_dir: z.string(),
       config: z.string().nullable(),
       pid: z.number().int(),
@@ -102,7 +103,7 @@ function addStatus(app: App): void {
       responses: { 200: json('Status', status) },
     }),
     async (c) => {
-      const { world, readiness, pushTarget } = c.var.deps
+      const { world, readiness, push, pushTarget } = c.var.deps
       const { config, store, sessions } = world
       return c.json(
         {
@@ -112,6 +113,7 @@ function addStatus(app: App): void {
           accounts: store.accounts.count(),
           sessions: sessions.count,
           push: pushTarget(),
+          alarms: (push?.alarms() ?? []).map((alarm) => alarm.text),
           data_dir: config.data_dir,
           config: config.source.file ?? null,
           pid: process.pid,

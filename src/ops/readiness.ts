@@ -6,6 +6,8 @@ import type { Store } from '../store/store.ts'
 export interface Check {
   readonly name: string
   readonly ok: boolean
+  /** The server works, but this does not: no reason to send its clients elsewhere. */
+  readonly degraded?: boolean
   /** Shown only over the Unix socket and with a token. */
   readonly detail?: string
 }

@@ -2,7 +2,7 @@
 import { getLogger } from '../log.ts'
 import type { AppState } from './apns.ts'
 import type { LaneState } from './lane.ts'
-import { offBy } from './probe.ts'
+import { offBy, withDetail } from './probe.ts'
 import { rests } from './rests.ts'
 import { reasonInWords } from './words.ts'
 
@@ -40,11 +40,11 @@ export function alarmsOf(facts: AlarmFacts): Alarm[] {
   const age = oldest === undefined ? 0 : now - oldest
   if (age > facts.alarmAfter)
     found.push({ name: 'outbox-age', text: `A push waits since ${minutes(age)}: see belfry push queue.` })
-  for (const { name, lane, reason } of rests(lanes)) {
+  for (const { name, lane, reason, detail } of rests(lanes)) {
     if (reason === 'retry') continue
     // A bad clock is why Apple refuses good keys, so it is named where keys are refused.
     const clock = reason.endsWith('ProviderToken') ? offBy(clockOffset) : ''
-    const text = `Push rests at ${lane}: ${reason}, ${reasonInWords(reason)}${clock}.`
+    const text = `Push rests at ${lane}: ${reason}, ${withDetail(reasonInWords(reason), detail)}${clock}.`
     found.push({ name: `paused ${name}`, text })
   }
   for (const { topic, environment, expires } of apps) {

@@ -4,6 +4,8 @@ import type { Clock } from '../store/clock.ts'
 import type { DeviceAges, PushReports } from '../store/push-reports.ts'
 
 const SLICE = 2_000
+/** Of ids alone: a millisecond or two. */
+const COUNTED = 20_000
 const PAUSE_MS = 20
 const EVERY_MS = 5 * 60_000
 const AGES = ['day', 'week', 'month', 'older', 'never'] as const
@@ -24,6 +26,22 @@ export function startCensus(reports: Pick<PushReports, 'deviceAges'>, clock: Clo
   }
   cancel = clock.after(1_000, () => from(0, NONE))
   return () => cancel()
+}
+
+/** All that are there now, counted in slices between which others have their turn. */
+export async function countDevices(
+  reports: Pick<PushReports, 'countDevices'>,
+  clock: Clock,
+): Promise<number> {
+  let all = 0
+  for (let after: number | null = 0; after !== null;) {
+    const slice: { n: number; last: number | null } = reports.countDevices(after, COUNTED)
+    all += slice.n
+    after = slice.last
+    if (after !== null) await new Promise<void>((resolve) => void clock.after(0, resolve))
+  }
+  pushDevices.set(all)
+  return all
 }
 
 const NONE: DeviceAges = { day: 0, week: 0, month: 0, older: 0, never: 0 }

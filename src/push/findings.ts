@@ -1,4 +1,5 @@
 /** "Why did my phone not ring?": what stands in the way of an account's pushes, most likely cause first. Pure. */
+import { withDetail } from './probe.ts'
 import { inWords, reasonInWords } from './words.ts'
 
 export interface PushFacts {
@@ -11,7 +12,11 @@ export interface PushFacts {
   readonly awake: readonly string[]
   /** Devices whose own app is one of the account's sessions. */
   readonly own?: readonly { readonly id: number; readonly session: string }[]
-  readonly paused: readonly { readonly lane: string; readonly reason: string }[]
+  readonly paused: readonly {
+    readonly lane: string
+    readonly reason: string
+    readonly detail?: string | undefined
+  }[]
   readonly waiting: number
   /** What is asked is what became of one message; the verdicts are its own. */
   readonly message?: boolean
@@ -41,8 +46,8 @@ function ofServer({ target, running, paused }: PushFacts): string[] {
   if (target === 'simulator')
     found.push('Pushes go to the simulator: no phone rings. Remove [push] simulator.')
   if (!running) found.push('The server is stopped: start it with belfry serve.')
-  for (const { lane, reason } of paused)
-    found.push(`Push rests at ${lane}: ${reason}, ${reasonInWords(reason)}.`)
+  for (const { lane, reason, detail } of paused)
+    found.push(`Push rests at ${lane}: ${reason}, ${withDetail(reasonInWords(reason), detail)}.`)
   return found
 }
 

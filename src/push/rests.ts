@@ -7,6 +7,8 @@ export interface Rest {
   /** Where. */
   readonly lane: string
   readonly reason: string
+  /** What stands in the way of a connection. */
+  readonly detail?: string | undefined
 }
 
 const WEBHOOK = 'webhook '
@@ -14,14 +16,19 @@ const WEBHOOK = 'webhook '
 /** All that rests, in as few lines as tell it. */
 export function rests(lanes: readonly LaneState[]): Rest[] {
   const found = new Map<string, Rest & { readonly n: number }>()
-  for (const { lane, paused: reason } of lanes) {
+  for (const { lane, paused: reason, detail } of lanes) {
     if (reason === null) continue
     const name = lane.startsWith(WEBHOOK) ? 'webhook' : lane
     const n = (found.get(`${name} ${reason}`)?.n ?? 0) + 1
     const where = n === 1 ? lane : `webhook for ${n} accounts`
-    found.set(`${name} ${reason}`, { name, lane: where, reason, n })
+    found.set(`${name} ${reason}`, { name, lane: where, reason, detail, n })
   }
-  return [...found.values()].map(({ name, lane, reason }) => ({ name, lane, reason }))
+  return [...found.values()].map(({ name, lane, reason, detail }) => ({
+    name,
+    lane,
+    reason,
+    ...(detail === undefined ? {} : { detail }),
+  }))
 }
 
 /** What rests and may concern one account. */

@@ -46,17 +46,18 @@ export async function testPush(
       continue
     }
     const started = clock.monotonic()
-    const verdict = await sender.send({
+    const ring = {
       topic,
       environment,
       token: device.token,
       apnsId: id,
-      pushType: 'alert',
-      priority: 10,
+      pushType: 'alert' as const,
+      priority: 10 as const,
       // Not kept: a test that rings tomorrow would puzzle its owner.
       expiration: Math.floor(clock.now() / 1000) + 60,
       payload: { aps: { alert: { title: 'Belfry', body: 'This is a test.' }, sound: 'default' } },
-    })
+    }
+    const verdict = await sender.send(ring, true)
     const accepted = verdict.outcome === 'accepted'
     results.push({
       ...base,

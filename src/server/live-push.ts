@@ -15,7 +15,7 @@ import { type Alarm, AlarmLog, alarmsOf } from '../push/alarms.ts'
 import type { AppState } from '../push/apns.ts'
 import { startCensus } from '../push/census.ts'
 import type { LaneState } from '../push/lane.ts'
-import { probeApps, type ProbeResult } from '../push/probe.ts'
+import { probeApps, type ProbeResult, withDetail } from '../push/probe.ts'
 import { rests } from '../push/rests.ts'
 import type { PushService, PushServiceOptions } from '../push/service.ts'
 import { testPush, type TestResult } from '../push/test-push.ts'
@@ -26,6 +26,8 @@ const log = getLogger('push')
 
 /** Pushes under way get this long at a stop; the rest is in the outbox and goes out at the next start. */
 const DRAIN_MS = 5_000
+/** Between two looks at what is wrong, for metrics and the log. */
+const MEASURE_MS = 2_000
 
 type Parts = Pick<PushServiceOptions, 'push' | 'badges' | 'outdated' | 'run' | 'clock' | 'random'> & {
   readonly reports: PushReports
@@ -40,10 +42,12 @@ export class LivePush {
   #config: Config['push'] | undefined
   readonly #alarms = new AlarmLog()
   #stopCensus: () => void = () => undefined
+  #stopMeasuring: () => void = () => undefined
 
   constructor(parts: Parts) {
     this.#parts = parts
     this.#stopCensus = startCensus(parts.reports, parts.clock)
+    this.#measureLater()
   }
 
   /**
@@ -86,6 +90,7 @@ export class LivePush {
 
   async stop(): Promise<void> {
     this.#stopCensus()
+    this.#stopMeasuring()
     await this.#service?.stop(DRAIN_MS)
     await this.#simulator?.close()
   }
@@ -141,11 +146,26 @@ export class LivePush {
     this.#alarms.update(alarms)
   }
 
+  /** Whoever looks at the metrics or the log sees what has come about, not what was. */
+  #measureLater(): void {
+    this.#stopMeasuring = this.#parts.clock.after(MEASURE_MS, () => {
+      this.measure()
+      this.#measureLater()
+    })
+  }
+
+  /** Whether something keeps pushes from leaving now. */
+  get degraded(): boolean {
+    return rests(this.lanes()).some(({ reason }) => reason !== 'retry')
+  }
+
   /** Where pushes go and how it goes there, in one line for people. */
   describe({ push }: Config): string {
     const dispatcher = this.#service?.dispatcher
     const waiting = dispatcher && dispatcher.size > 0 ? [`${dispatcher.size} waiting`] : []
-    const paused = rests(this.lanes()).map(({ lane, reason }) => `${lane} paused: ${reason}`)
+    const paused = rests(this.lanes()).map(
+      ({ lane, reason, detail }) => `${lane} paused: ${withDetail(reason, detail)}`,
+    )
     return [targetOf(push), ...waiting, ...paused].join('; ')
   }
 }

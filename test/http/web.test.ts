@@ -220,3 +220,14 @@ test('push: alarms, apps, what waits and what was decided; Apple is asked on dem
   const replayed = await post(w, '/admin/push/replay', {}, cookie)
   expect([replayed.status, replayed.headers.get('location')]).toEqual([303, '/admin/push?done=replayed'])
 })
+
+test('the push page counts the devices that are there at its load', async () => {
+  using w = await startHttp()
+  const cookie = await signIn(w)
+  const account = w.world.store.accounts.find(JULIET)
+  if (!account) throw new Error('no Juliet')
+  const shown = async () => /Devices<\/dt><dd>(\d+)</.exec((await page(w, '/admin/push', cookie)).text)?.[1]
+  expect(await shown()).toBe('0')
+  await addDevice(w.deps, account, { of: {}, token: 'ab'.repeat(32) })
+  expect(await shown()).toBe('1')
+})

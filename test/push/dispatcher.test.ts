@@ -1,8 +1,10 @@
 /** The whole way from a committed outbox row to Apple's answer on disk, over real HTTP/2. */
 import { describe, expect, test } from 'bun:test'
+import { alarmsOf } from '../../src/push/alarms.ts'
 import { APNS_REASONS } from '../../src/push/apns-reasons.ts'
 import type { Provider } from '../../src/push/provider.ts'
 import { systemClock } from '../../src/store/clock.ts'
+import { keyApp } from '../support/apns.ts'
 import {
   outbox,
   apns,
@@ -123,6 +125,28 @@ describe('a row', () => {
 })
 
 /** field/push A4, written down once more: what must be true after each answer, whatever our own table says. */
+test('Apple unreachable is said with its reason at the first failure', async () => {
+  const apps = [keyApp('https://127.0.0.1:1', sim.ca)]
+  const sending = dispatcher({ apns: apns({ apps, times: { queueMs: 60_000, backoffMs: 60_000 } }) })
+  await queue(await device(1), 'm1')
+  await until(() => sending.lanes().some(({ paused }) => paused !== null))
+  const [lane] = sending.lanes()
+  expect(lane).toMatchObject({ paused: 'NoConnection', until: null })
+  expect(lane?.detail).toMatch(/ECONNREFUSED|refused/)
+  const facts = {
+    now: 0,
+    oldest: undefined,
+    apps: [],
+    clockOffset: undefined,
+    dead: 0,
+    alarmAfter: 1,
+    certificateAlarm: 0,
+  }
+  expect(alarmsOf({ ...facts, lanes: sending.lanes() })[0]?.text).toMatch(
+    /NoConnection, the provider cannot be reached: .*refused/i,
+  )
+})
+
 describe('each of Apple’s answers leaves behind', () => {
   interface Left {
     /** The verdict; 'waits' where the push is kept. */

@@ -47,3 +47,16 @@ test('nobody there', async () => {
   await sender.stop(0)
   expect(found[0]).toMatchObject({ result: 'failed', status: null, reason: 'NoConnection' })
 })
+
+test('refused connections are told at once, for all apps side by side, whatever the deadlines', async () => {
+  const apps = ['a', 'b', 'c'].map((name) =>
+    keyApp(`https://127.0.0.1:${name.charCodeAt(0) - 96}`, sim.ca, { topic: name }),
+  )
+  const times = { queueMs: 3_600_000, connectMs: 3_600_000, backoffMs: 3_600_000, backoffCapMs: 3_600_000 }
+  const found = await check({ apps, times })
+  expect(found.map(({ topic }) => topic)).toEqual(['a', 'b', 'c'])
+  for (const { reason, meaning } of found) {
+    expect(reason).toBe('NoConnection')
+    expect(meaning).toMatch(/^the provider cannot be reached: .*(ECONNREFUSED|refused)/)
+  }
+})

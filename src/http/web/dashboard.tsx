@@ -51,7 +51,7 @@ export function DashboardPage({
         <ul class="checks">
           {checks.map((check) => (
             <li>
-              <State good={check.ok}>{check.ok ? 'ok' : 'fails'}</State>
+              <State good={check.ok && check.degraded !== true}>{stateOf(check)}</State>
               <span>
                 {check.name}
                 {check.detail !== undefined && <span class="dim"> {check.detail}</span>}
@@ -86,6 +86,8 @@ export function DashboardPage({
     </Layout>
   )
 }
+
+const stateOf = ({ ok, degraded }: Check): string => (!ok ? 'fails' : degraded === true ? 'rests' : 'ok')
 
 function registration({ in_band, http }: HttpDeps['world']['config']['registration']): string {
   const doors = [in_band && 'in the app', http && 'over HTTP'].filter(Boolean)

@@ -1,5 +1,5 @@
 /** @jsxImportSource hono/jsx */
-import type { ProbeResult } from '../../push/probe.ts'
+import { type ProbeResult, withDetail } from '../../push/probe.ts'
 import type { HttpDeps } from '../deps.ts'
 import { verdictView } from '../explain.ts'
 import { appView, queueView } from '../push.ts'
@@ -117,12 +117,14 @@ const Ways = ({ lanes }: { lanes: ReturnType<typeof queueView>['lanes'] }) => {
     <section class="card">
       <h2>On the way</h2>
       <ul class="checks">
-        {busy.slice(0, LAST).map(({ lane, waiting, under_way, paused, until }) => (
+        {busy.slice(0, LAST).map(({ lane, waiting, under_way, paused, detail, until }) => (
           <li>
             <State good={paused === null}>{paused === null ? 'sends' : 'rests'}</State>
             <span class="break">
               {lane} <span class="dim">{`${waiting} waiting, ${under_way} under way`}</span>
-              {paused !== null && <div class="dim small">{`${paused}, again at ${until ?? '?'}`}</div>}
+              {paused !== null && (
+                <div class="dim small">{`${withDetail(paused, detail ?? undefined)}${until === null ? '' : `, again at ${until}`}`}</div>
+              )}
             </span>
           </li>
         ))}

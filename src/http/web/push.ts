@@ -1,5 +1,6 @@
 /** The push pages of the web admin. */
-import { pushDevices, pushes } from '../../metrics.ts'
+import { pushes } from '../../metrics.ts'
+import { countDevices } from '../../push/census.ts'
 import type { ProbeResult } from '../../push/probe.ts'
 import type { Ctx } from '../context.ts'
 import type { HttpDeps } from '../deps.ts'
@@ -16,7 +17,7 @@ export function addPushPages(
   routes: { readonly get: Add; readonly post: Add; readonly notice: (c: Ctx) => string | undefined },
 ): void {
   const show = async (c: Ctx, admin: string, probes?: readonly ProbeResult[]): Promise<Response> => {
-    const devices = (await pushDevices.get()).values[0]?.value ?? 0
+    const devices = await countDevices(deps.world.store.pushReports, deps.clock)
     const answers = await countAnswers()
     return html(c, PushPage({ deps, admin, notice: routes.notice(c), devices, answers, probes }))
   }
