@@ -1,5 +1,6 @@
 /** Whose phone it is: which session is the one of a registration, where the app has told by HTTP, or shares its name. */
 import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
 import type { Actor } from '../support/actor.ts'
 import { type Asks, doorOf } from '../support/door.ts'
 import { acks, chat, enableOf, leaves, manages, passes, PUSH, says, settle } from '../support/phones.ts'
@@ -238,3 +239,44 @@ describe('case C15: two phones that bear one name', () => {
     )
   })
 })
+
+/** Phones of one name, one of which may be open; what each has said is all that is known. */
+test('random stories of phones that bear one name: who is not surely open rings once for each message', async () => {
+  const step = fc.record({
+    act: fc.constantFrom('opens', 'opens', 'leaves', 'writes', 'writes'),
+    phone: fc.integer({ min: 1, max: 3 }),
+    enables: fc.boolean(),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 14 }), async (steps) => {
+      const { p, romeo } = await begins()
+      using _ = p
+      const registered = new Set<number>()
+      let open: { readonly app: Actor; readonly phone: number; readonly said: boolean } | undefined
+      for (const [i, { act, phone, enables }] of steps.entries()) {
+        if (act === 'opens') {
+          // The resource goes to whoever binds it last.
+          open = {
+            app: await opens(p, 'iPhone', enables ? phone : undefined),
+            phone,
+            said: enables,
+          }
+          if (enables) registered.add(phone)
+        } else if (act === 'leaves' && open) {
+          await leaves(p, open.app)
+          open = undefined
+        } else if (act === 'writes') {
+          const before = p.pushed.length
+          await says(romeo, chat(`m${i}`))
+          await open?.app.settles()
+          await passes(p, 120_000)
+          const isOwn = (n: number) => open && (open.said ? n === open.phone : registered.size === 1)
+          const due = [...registered].filter((n) => !isOwn(n)).map(String)
+          const rang = p.pushed.slice(before).filter(({ kind }) => kind !== 'badge')
+          expect(rang.map(({ device }) => device?.token[0] ?? '').sort()).toEqual(due.sort())
+        }
+      }
+    }),
+    { numRuns: Number(process.env.PUSH_RUNS ?? 25) },
+  )
+}, 3_600_000)
