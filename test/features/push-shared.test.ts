@@ -1,5 +1,6 @@
 /** Several accounts in one app share one token: each has a registration of its own, and the icon shows one number. */
 import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
 import type { Actor } from '../support/actor.ts'
 import { doorOf } from '../support/door.ts'
 import { areSent, chat, leaves, passes, PUSH, RATES, says } from '../support/phones.ts'
@@ -140,3 +141,56 @@ describe('[[push.apps]] accounts', () => {
     expect(owners(p)).toEqual(['nurse@bix.org'])
   })
 })
+
+/** Three accounts of one app: who has it, what they have not read, and the number that the icon was told last. */
+test('random stories of accounts that share a token: each ring once, and the icon shows what all have unread', async () => {
+  const all = ['juliet@bix.org', 'nurse@bix.org', 'paris@bix.org']
+  const step = fc.record({
+    act: fc.constantFrom('writes', 'writes', 'writes', 'reads', 'registers', 'logs out'),
+    who: fc.integer({ min: 0, max: 2 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 16 }), async (steps) => {
+      using p = play({ toml: PUSH })
+      const romeo = await p.online('romeo@bix.org/orchard')
+      for (const jid of all) await p.account(jid)
+      const unread = new Map(all.map((jid) => [jid, 0]))
+      const has = new Set<string>()
+      const number = () => [...has].reduce((sum, jid) => sum + (unread.get(jid) ?? 0), 0)
+      for (const [i, { act, who }] of steps.entries()) {
+        const jid = all[who] ?? ''
+        if (act === 'registers' || act === 'logs out') {
+          // Not available, so that nothing is shown by it.
+          const app = await p.bound(`${jid}/phone`)
+          await app.asks('set', act === 'registers' ? SISKIN : DISABLE)
+          if (act === 'registers') has.add(jid)
+          else has.delete(jid)
+          app.sends('</stream:stream>')
+        } else if (act === 'writes') {
+          await says(romeo, to(jid, `m${i}`))
+          // Nobody counts for an account without a phone.
+          if (has.has(jid)) unread.set(jid, (unread.get(jid) ?? 0) + 1)
+          const rang = p.pushed.filter(
+            ({ kind, account, body }) => kind === 'body' && account === jid && body !== undefined,
+          )
+          expect(rang.filter(({ createdAt }) => createdAt === p.clock.now())).toHaveLength(
+            has.has(jid) ? 1 : 0,
+          )
+        } else {
+          const desk = await p.bound(`${jid}/desk`)
+          await says(desk, `<message to='romeo@bix.org' type='chat' id='r${i}'><body>anon</body></message>`)
+          desk.sends('</stream:stream>')
+          unread.set(jid, 0)
+        }
+        await passes(p, 10_000)
+        await areSent(p)
+        for (const device of p.store.push.devices.withToken('org.bix.chat', TOKEN)) {
+          expect(p.store.badges.on(device)).toBe(number())
+          // A registration that joins tells nothing by itself.
+          expect(p.store.badges.told(device)).toBeLessThanOrEqual(number())
+        }
+      }
+    }),
+    { numRuns: Number(process.env.PUSH_RUNS ?? 25) },
+  )
+}, 3_600_000)
