@@ -244,7 +244,7 @@ export class Dispatcher {
     let result: Result
     try {
       // Whoever lingers asks again when it goes: until then it can be taken back.
-      const hindered = provider.lingers ? this.#hinder(job) : this.#leaves(job)
+      const hindered = provider.lingers ? this.#hinder(job, false) : this.#leaves(job)
       result = hindered ?? (await provider.send(job, () => this.#leaves(job)))
     } catch (error) {
       log.error('a push could not be sent', { provider: provider.name, error })
@@ -259,21 +259,20 @@ export class Dispatcher {
 
   /** The same for what goes on the wire: it cannot be taken back from here on. */
   #leaves(job: Job): Result | undefined {
-    const hindered = this.#hinder(job)
+    const hindered = this.#hinder(job, true)
     if (!hindered) this.#underWay.add(job.id)
     return hindered
   }
 
-  /** Why it is not sent now although its turn has come. */
-  #hinder(job: Job): Result | undefined {
+  /** Why it is not sent now although its turn has come; `looks`: at what it rests on, which costs queries. */
+  #hinder(job: Job, looks: boolean): Result | undefined {
     const now = this.#options.clock.now()
     if (this.#afterthoughts.meet(job.id)) return { is: 'drop', reason: 'Withdrawn', unsent: true }
     if (job.expiresAt <= now) return { is: 'drop', reason: 'Expired', unsent: true }
     // What was under way before went without success, and nobody has been told of what came about meanwhile.
     const stale = now - job.createdAt > STALE_MS || job.attempts > 0 || this.#underWay.has(job.id)
-    return (
-      lastLook(job, this.#options, stale) ?? (job.device ? this.#pacing.look(job.device, now) : undefined)
-    )
+    const { device } = job
+    return lastLook(job, this.#options, looks && stale) ?? (device && this.#pacing.look(device, now))
   }
 
   #answer(answer: Answer): void {
