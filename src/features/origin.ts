@@ -1,9 +1,12 @@
 /**
- * A message sent twice is taken once: the same sender, recipient and origin-id (XEP-0359 §3.2) within a day is
+ * A message sent twice is taken once: the same sender, recipient, origin-id (XEP-0359 §3.2) and content within a day is
  * accepted again and goes no further. What was stored is remembered on disk, the rest in memory.
+ * COMPAT(XMPPFramework): a correction is a copy of the message with its old origin-id, so the id alone says nothing.
  */
+import { hash } from 'node:crypto'
 import type { Feature, Verdict } from '../routing/feature.ts'
 import type { Transit, World } from '../routing/transit.ts'
+import { contentOf } from '../xmpp/content.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { isIdOf } from '../xmpp/stanza-id.ts'
 import { child, elements, withAttrs } from '../xmpp/xml.ts'
@@ -22,6 +25,8 @@ export const origin: Feature = {
     withoutOwnIds(t)
     const key = originKey(t)
     if (key === undefined) return
+    // Taken before other features change what is in it.
+    keys.set(t, key)
     const recent = recentOf(t.world)
     if (recent.has(key) || t.store.messages.wasStored(key)) return 'stop'
     recent.add(key)
@@ -32,7 +37,7 @@ export const origin: Feature = {
   // Only what was stored needs to be known after a restart: nothing else is lost by being sent again.
   settled(t, _account, outcome) {
     if (t.storedId === undefined && outcome !== 'held') return
-    const key = originKey(t)
+    const key = keys.get(t)
     if (key !== undefined && !t.store.messages.wasStored(key)) {
       t.store.messages.rememberOrigin(t.store.messages.nextId(), key)
     }
@@ -49,6 +54,7 @@ function withoutOwnIds(t: Transit): void {
   t.stanza = stanza.with(el)
 }
 
+const keys = new WeakMap<Transit, string>()
 const byWorld = new WeakMap<World, Set<string>>()
 
 function recentOf(world: World): Set<string> {
@@ -67,5 +73,5 @@ function originKey(t: Transit): string | undefined {
   if (kind !== 'message' || !t.sender) return undefined
   const id = child(el, 'origin-id', NS.stanzaId)?.attrs.id
   if (id === undefined || id === '' || id.length > ID_LENGTH) return undefined
-  return `${from.bare} ${to?.bare ?? from.bare} ${id}`
+  return `${from.bare} ${to?.bare ?? from.bare} ${hash('sha256', contentOf(el), 'base64url')} ${id}`
 }

@@ -168,3 +168,103 @@ test('what a program sends on behalf of an account is taken once as well', async
   await juliet.hearsNothing()
   expect(rows(p, 'archive')).toBe(2)
 })
+
+/** What Juliet hears and what both archives hold of these, sent one after the other by Romeo. */
+async function taken(
+  p: ReturnType<typeof play>,
+  ...stanzas: string[]
+): Promise<[heard: number, kept?: number]> {
+  const romeo = await p.online('romeo@bix.org/orchard')
+  const juliet = await p.online('juliet@bix.org/balcony')
+  for (const stanza of stanzas) {
+    romeo.sends(stanza)
+    await romeo.hearsNothing()
+  }
+  await juliet.settles()
+  return [juliet.heard.length, rows(p, 'archive')]
+}
+
+const said = (inner: string, attrs = "id='n1' type='chat'") =>
+  `<message to='juliet@bix.org' ${attrs}>${inner}</message>`
+const ORIGIN = `<origin-id xmlns='urn:xmpp:sid:0' id='n1'/>`
+const BODY = '<body>See you at nin</body>'
+
+test.each([
+  [
+    'a correction that copies the message it corrects, as XMPPFramework does',
+    said(
+      `<body>See you at nine</body><replace xmlns='urn:xmpp:message-correct:0' id='n1'/>${ORIGIN}`,
+      "id='n2' type='chat'",
+    ),
+  ],
+  ['another body', said(`<body>See you at ten</body>${ORIGIN}`)],
+  ['a body in another language', said(`<body xml:lang='it'>See you at nin</body>${ORIGIN}`)],
+  ['white space more', said(`<body>See you at nin </body>${ORIGIN}`)],
+  ['one payload more', said(`${BODY}<x xmlns='urn:x'/>${ORIGIN}`)],
+  ['a body of another namespace', said(`<body xmlns='urn:x'>See you at nin</body>${ORIGIN}`)],
+  ['another type', said(BODY + ORIGIN, "id='n1' type='normal'")],
+  ['no type', said(BODY + ORIGIN, "id='n1'")],
+])('the same origin-id with other content is another message: %s', async (_what, second) => {
+  using p = play()
+  expect(await taken(p, said(BODY + ORIGIN), second, said(BODY + ORIGIN), second)).toEqual([2, 4])
+})
+
+test.each([
+  ['under another id', said(BODY + ORIGIN, "type='chat' id='n2'")],
+  [
+    'with the time at which it was said first',
+    said(`<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>${BODY}${ORIGIN}`),
+  ],
+  [
+    'with that time as old clients say it',
+    said(`${BODY}${ORIGIN}<x xmlns='jabber:x:delay' stamp='20260101T00:00:00'/>`),
+  ],
+  [
+    'with an id of somebody',
+    said(`${BODY}<stanza-id xmlns='urn:xmpp:sid:0' id='x' by='room.example'/>${ORIGIN}`),
+  ],
+  ['with the id at another place', said(ORIGIN + BODY)],
+  ['with line feeds between its parts', said(`\n  ${BODY}\n  ${ORIGIN}\n`)],
+  ['with a namespace declared in full', said(`<body xmlns='jabber:client'>See you at nin</body>${ORIGIN}`)],
+  ['to a resource', said(BODY + ORIGIN).replace('juliet@bix.org', 'juliet@bix.org/balcony')],
+  ['as CDATA', said(`<body><![CDATA[See you at nin]]></body>${ORIGIN}`)],
+])('a repeat is one however it is written: %s', async (_how, again) => {
+  using p = play()
+  expect(await taken(p, said(BODY + ORIGIN), again)).toEqual([1, 2])
+})
+
+test.each([
+  [
+    `<p:e xmlns:p='urn:x' a='1' b='2' p:c='3'><p:f/></p:e>`,
+    `<e xmlns='urn:x' xmlns:q='urn:x' q:c="3" b="2" a="1"><q:f></q:f></e>`,
+    1,
+  ],
+  [`<e xmlns='urn:x' a='1'/>`, `<e xmlns='urn:x' a='2'/>`, 2],
+  [`<e xmlns='urn:x'><f/></e>`, `<e xmlns='urn:x'><f xmlns='urn:y'/></e>`, 2],
+  [`<e xmlns='urn:x' xmlns:p='urn:a' p:c='1'/>`, `<e xmlns='urn:x' xmlns:p='urn:b' p:c='1'/>`, 2],
+  [`<e xmlns='urn:x'>a<f/></e>`, `<e xmlns='urn:x'><f/>a</e>`, 2],
+])('names count by their namespaces, not by their prefixes: %s and %s', async (one, other, heard) => {
+  using p = play()
+  expect((await taken(p, said(BODY + one + ORIGIN), said(BODY + other + ORIGIN)))[0]).toBe(heard)
+})
+
+test('a repeat after a restart is one, and a correction before and after it is another message', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'belfry-'))
+  const corrected = said(
+    `<body>See you at nine</body><replace xmlns='urn:xmpp:message-correct:0' id='n1'/>${ORIGIN}`,
+  )
+  // What features take out of it on its way must not make it another message.
+  const marked = `${BODY}<private xmlns='urn:xmpp:carbons:2'/><displayed xmlns='urn:xmpp:mds:displayed:0'><stanza-id xmlns='urn:xmpp:sid:0' id='1' by='romeo@bix.org'/></displayed>`
+  try {
+    for (let i = 0; i < 2; i++) {
+      using p = play({ file: join(dir, 'belfry.db'), seed: i })
+      if (i === 0) await p.account('juliet@bix.org')
+      const romeo = await p.online(`romeo@bix.org/${i}`)
+      romeo.sends(said(marked + ORIGIN) + corrected)
+      await romeo.settles()
+      expect([rows(p, 'offline'), rows(p, 'archive')]).toEqual([2, 4])
+    }
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+})
