@@ -7,10 +7,11 @@ import type { Session } from '../routing/session.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
+import { readPriority } from '../xmpp/presence.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { readStored } from '../xmpp/stored.ts'
 import { isSubscriptionType } from '../xmpp/subscription.ts'
-import { childText, type Element, StoredElement, xml } from '../xmpp/xml.ts'
+import { type Element, StoredElement, xml } from '../xmpp/xml.ts'
 
 /** Who got directed presence from a session and must hear of its end (§4.6.3). */
 const directed = new WeakMap<Session, Map<string, Jid>>()
@@ -40,8 +41,14 @@ export const presence: Feature = {
       t.emit(Stanza.make('presence', to.toBare(), from.toBare(), { type: 'unsubscribed' }))
       return 'stop'
     }
-    for (const session of t.sessions.of(to.bare))
-      if (session.presence) emitCopy(t, session, session.presence, from)
+    let seen = false
+    for (const session of t.sessions.of(to.bare)) {
+      if (!session.presence || (to.isFull && session.jid.resource !== to.resource)) continue
+      emitCopy(t, session, session.presence, from)
+      seen = true
+    }
+    // A client that asks waits for an answer; at a login the same would be told of every contact that is away.
+    if (!seen && t.origin) t.emit(Stanza.make('presence', to, from, { type: 'unavailable' }))
     return 'stop'
   },
 
@@ -66,8 +73,7 @@ export const presence: Feature = {
 
 function sentTo(t: Transit, session: Session, to: Jid): Verdict {
   const { type } = t.stanza
-  // §4.3.1: probes are the server's affair.
-  if (type === 'probe') return 'stop'
+  if (type === 'probe') return mayProbe(t, session, to) ? undefined : 'stop'
   if (type !== '' && type !== 'unavailable') {
     // §4.7.1: there are no others.
     if (isSubscriptionType(type) || type === 'error') return
@@ -89,6 +95,14 @@ function sentTo(t: Transit, session: Session, to: Jid): Verdict {
   }
   directed.set(session, table.set(key, to))
   t.undo(() => table.delete(key))
+}
+
+/**
+ * §4.3: a client may ask as its server does; a service may know more of it. Not where a request waits for its answer:
+ * that the contact does not see the account yet is told by "unsubscribed" (§4.3.2), which would take the request back.
+ */
+function mayProbe(t: Transit, session: Session, to: Jid): boolean {
+  return t.store.contacts.find(session.account, to.bare)?.ask !== true
 }
 
 /** §4.2, §4.4: initial presence asks and tells more than an update does. */
@@ -143,14 +157,4 @@ function sayGoodbye(t: Trip, session: Session, el: Element): void {
   directed.delete(session)
   t.undo(() => directed.set(session, table))
   for (const to of table.values()) if (!maySee(t, session.account, to.bare)) emitCopy(t, session, el, to)
-}
-
-/** §4.7.2.3: an integer from -128 to 127; absent means zero. */
-function readPriority(el: Element): number {
-  const text = childText(el, 'priority')?.trim()
-  if (text === undefined || text === '') return 0
-  const value = /^[+-]?\d{1,3}$/.test(text) ? Number(text) : Number.NaN
-  if (!(value >= -128 && value <= 127))
-    throw new StanzaError('bad-request', 'A priority is a number from -128 to 127.')
-  return value
 }

@@ -1,6 +1,7 @@
 /** One stanza with its addresses parsed once (RFC 6120 §8). */
 import { StanzaError, StreamError } from './errors.ts'
 import { Jid, JidError } from './jid.ts'
+import { tidyPresence } from './presence.ts'
 import { type Attrs, type Element, withAttrs, xml } from './xml.ts'
 
 export type Kind = 'message' | 'presence' | 'iq'
@@ -33,6 +34,7 @@ export class Stanza {
     // RFC 6120 §8.1.2.1: a client may leave `from` out, or name its full or bare JID.
     if (from !== undefined && !isOwn(from, owner)) throw new StreamError('invalid-from')
     el.attrs.from = owner.toString()
+    if (el.name === 'presence') tidyPresence(el)
     return new Stanza(el.name, el, owner, to === undefined ? undefined : readJid(to))
   }
 

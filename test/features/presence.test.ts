@@ -104,15 +104,69 @@ describe('RFC 6121 §4.5.2: a stream that ends says goodbye for its session', ()
   })
 })
 
-test('RFC 6121 §4.3.1, case 64: probes are the server’s affair', async () => {
-  using p = play()
-  await friends(p)
-  const juliet = await p.online('juliet@bix.org/balcony')
-  const romeo = await p.online('romeo@bix.org/orchard')
-  await calm(juliet, romeo)
-  romeo.sends(`<presence type='probe' to='juliet@bix.org'/>`)
-  await romeo.hearsNothing()
-  await juliet.hearsNothing()
+describe('RFC 6121 §4.3.2: a client that probes', () => {
+  const probe = (to: string) => `<presence type='probe' to='${to}'/>`
+
+  test('a contact hears what each of its resources said', async () => {
+    using p = play()
+    await friends(p)
+    const juliet = await p.online('juliet@bix.org/balcony')
+    const chamber = await p.online('juliet@bix.org/chamber')
+    const romeo = await p.online('romeo@bix.org/orchard')
+    chamber.sends('<presence><show>away</show></presence>')
+    await calm(juliet, chamber, romeo)
+    romeo.sends(probe('juliet@bix.org'))
+    await romeo.receivesAll(here(juliet.jid, romeo.jid), here(chamber.jid, romeo.jid, '<show>away</show>'))
+    romeo.sends(probe(chamber.jid))
+    await romeo.receives(here(chamber.jid, romeo.jid, '<show>away</show>'))
+    await romeo.hearsNothing()
+    await juliet.hearsNothing()
+  })
+
+  test('a contact that is away, or a resource that is not there, hears so', async () => {
+    using p = play()
+    await friends(p)
+    const romeo = await p.online('romeo@bix.org/orchard')
+    await calm(romeo)
+    for (const to of ['juliet@bix.org', 'juliet@bix.org/gone']) {
+      romeo.sends(probe(to))
+      await romeo.receives(`<presence from='${to}' to='${romeo.jid}' type='unavailable'/>`)
+    }
+    await romeo.hearsNothing()
+  })
+
+  test('its own account hears of its own resources', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const home = await p.online('romeo@bix.org/home')
+    await calm(romeo, home)
+    romeo.sends(probe('romeo@bix.org'))
+    await romeo.receivesAll(here(romeo.jid, romeo.jid), here(home.jid, romeo.jid))
+    await home.hearsNothing()
+  })
+
+  test('a stranger, nobody and the server hears nothing, whoever is there', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const juliet = await p.online('juliet@bix.org/balcony')
+    for (const to of ['juliet@bix.org', juliet.jid, 'nobody@bix.org', 'nobody@bix.org/x', 'bix.org'])
+      romeo.sends(probe(to))
+    await romeo.hearsNothing()
+    await juliet.hearsNothing()
+  })
+
+  test('somebody who has not answered its request yet does not take that back', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const juliet = await p.online('juliet@bix.org/balcony')
+    romeo.sends(`<presence type='subscribe' to='juliet@bix.org'/>`)
+    await calm(romeo, juliet)
+    romeo.sends(probe('juliet@bix.org'))
+    await romeo.hearsNothing()
+    juliet.sends(`<presence type='subscribed' to='romeo@bix.org'/>`)
+    await juliet.settles()
+    expect((await romeo.next()).toString()).toContain('subscription="to"')
+  })
 })
 
 test('RFC 6121 §4.3.2: a probe without a subscription is answered with unsubscribed', async () => {
@@ -191,29 +245,76 @@ test('case 64, limits.directed_presence: more recipients are refused, known ones
 })
 
 describe('RFC 6121 §4.7.2.3: priorities', () => {
-  for (const [text, ok] of [
-    ['-128', true],
-    ['127', true],
-    ['+5', true],
-    ['', true],
-    ['128', false],
-    ['-129', false],
-    ['1.5', false],
-    ['high', false],
+  const said = (text: string) => `<priority>${text}</priority>`
+  for (const [text, passed, priority] of [
+    ['-128', said('-128'), -128],
+    ['127', said('127'), 127],
+    ['+5', said('+5'), 5],
+    ['0005', said('0005'), 5],
+    ['', '', 0],
+    [' 7 ', said(' 7 '), 7],
+    ['128', said('127'), 127],
+    ['-129', said('-128'), -128],
+    ['9'.repeat(400), said('127'), 127],
+    ['1.5', '', 0],
+    ['1e2', '', 0],
+    ['0x10', '', 0],
+    ['٣', '', 0],
+    ['NaN', '', 0],
+    ['high', '', 0],
+    ['<x/>', '', 0],
   ] as const)
-    test(`"${text}" is ${ok ? 'one' : 'none'}`, async () => {
+    test(`"${text.slice(0, 9)}" costs nobody the presence`, async () => {
       using p = play()
       const romeo = await p.bound('romeo@bix.org/orchard')
-      romeo.sends(`<presence id='x'><priority>${text}</priority></presence>`)
-      if (ok)
-        await romeo.receives(
-          here(romeo.jid, romeo.jid, `<priority>${text}</priority>`).replace(' from', ` id='x' from`),
-        )
-      else {
-        await romeo.hearsError('bad-request')
-        expect([...p.world.sessions.of('romeo@bix.org')][0]?.available).toBe(false)
-      }
+      romeo.sends(`<presence id='x'>${said(text)}<status>here</status></presence>`)
+      const heard = here(romeo.jid, romeo.jid, `${passed}<status>here</status>`)
+      await romeo.receives(heard.replace(' from', ` id='x' from`))
+      const [session] = p.world.sessions.of('romeo@bix.org')
+      expect([session?.available, session?.priority]).toEqual([true, priority])
+      await romeo.hearsNothing()
     })
+
+  test('directed presence has one as well, and a second one does no harm', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const juliet = await p.online('juliet@bix.org/balcony')
+    romeo.sends(`<presence to='juliet@bix.org'>${said('5')}${said('high')}${said('1000')}</presence>`)
+    await juliet.receives(here(romeo.jid, 'juliet@bix.org', said('5') + said('127')))
+    await romeo.hearsNothing()
+  })
+})
+
+describe('COMPAT(old iOS apps): type="available"', () => {
+  test.each(['available', ''])(
+    'type="%s" is available presence, the first one with what waited',
+    async (type) => {
+      using p = play()
+      await friends(p)
+      const juliet = await p.online('juliet@bix.org/balcony')
+      juliet.sends(`<message to='romeo@bix.org' type='chat'><body>hist!</body></message>`)
+      await calm(juliet)
+      const romeo = await p.bound('romeo@bix.org/orchard')
+      romeo.sends(`<presence type='${type}'><show>chat</show></presence>`)
+      await romeo.settles()
+      expect(romeo.heard.map(String).join('')).toContain('hist!')
+      const own = romeo.heard.find(({ name }) => name === 'presence')
+      expect([own?.attrs.from, own?.attrs.type]).toEqual([romeo.jid, undefined])
+      await juliet.receives(here(romeo.jid, 'juliet@bix.org', '<show>chat</show>'))
+      romeo.transport.destroy()
+      await juliet.receives(`<presence type='unavailable' from='${romeo.jid}' to='juliet@bix.org'/>`)
+    },
+  )
+
+  test('directed, it arrives, and its end is told', async () => {
+    using p = play()
+    const romeo = await p.bound('romeo@bix.org/orchard')
+    const juliet = await p.online('juliet@bix.org/balcony')
+    romeo.sends(`<presence type='available' to='${juliet.jid}'/>`)
+    await juliet.receives(here(romeo.jid, juliet.jid))
+    romeo.transport.destroy()
+    await juliet.receives(`<presence type='unavailable' from='${romeo.jid}' to='${juliet.jid}'/>`)
+  })
 })
 
 test('RFC 6121 §4.7.1: an unknown type of presence is a bad request', async () => {
