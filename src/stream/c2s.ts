@@ -104,8 +104,8 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     if (contentNamespace !== NS.client) throw new StreamError('invalid-namespace')
     this.#peer = attrs.from
     this.#chooseHost(attrs.to)
-    this.#checkFrom()
-    if (!/^1\.\d+$/.test(attrs.version ?? '')) throw new StreamError('unsupported-version')
+    // §4.7.5: to what is newer than 1.0 the answer is ours, and whoever asked judges whether that will do.
+    if (!/^0*[1-9]\d*\.\d+$/.test(attrs.version ?? '')) throw new StreamError('unsupported-version')
     this.#phase = this.#jid ? 'bind' : this.#mustSecure ? 'starttls' : 'sasl'
     this.#guest = undefined
     this.turn.after(() => this.sendHeader())
@@ -116,7 +116,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     const id = this.#context.world.random.bytes(12).toString('base64url')
     const from = this.#host || (this.#context.world.config.hosts[0] ?? 'localhost')
     // RFC 6120 §4.7.2: `to` echoes the client's `from`, which is only safe to send back as a valid address.
-    return { from, id, ...(isJid(this.#peer) ? { to: this.#peer } : {}) }
+    return { from, id, ...(this.#isPlausible(this.#peer) ? { to: this.#peer } : {}) }
   }
 
   protected override element(el: Element): void {
@@ -225,11 +225,12 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     this.#host = host
   }
 
-  /** RFC 6120 §4.7.1: who has logged in cannot become somebody else with a new header. */
-  #checkFrom(): void {
-    if (this.#jid && isJid(this.#peer) && Jid.parse(this.#peer).bare !== this.#jid.bare) {
-      throw new StreamError('invalid-from')
-    }
+  /**
+   * Who the client says it is: before login whoever it may be, then its account. COMPAT(XML::Stream of Perl): it names
+   * its machine. The login has settled who it is, so what else is said here changes nothing.
+   */
+  #isPlausible(from: string | undefined): from is string {
+    return isJid(from) && (!this.#jid || Jid.parse(from).bare === this.#jid.bare)
   }
 
   #offer(): void {

@@ -24,7 +24,7 @@ describe('RFC 6120 §4.9.1.2, §4.9.3: an error has its condition, and a header 
     ['host-unknown', 'an empty one', header(`to='' version='1.0'`)],
     ['unsupported-version', 'no version', header(`to='bix.org'`)],
     ['unsupported-version', 'version 0.9', header(`to='bix.org' version='0.9'`)],
-    ['unsupported-version', 'version 9.9', header(`to='bix.org' version='9.9'`)],
+    ['unsupported-version', 'version 0', header(`to='bix.org' version='0.0'`)],
     ['unsupported-version', 'a version that is none', header(`to='bix.org' version='1'`)],
     ['not-well-formed', 'no XML', 'GET / HTTP/1.1\r\nHost: bix.org\r\n\r\n'],
     ['not-well-formed', 'a TLS hello', '\x16\x03\x01\x02\x00\x01'],
@@ -79,13 +79,16 @@ describe('RFC 6120 §4.7: the header of the server', () => {
     }
   })
 
-  test('a later minor version is spoken to in ours', async () => {
-    using p = play()
-    const actor = p.connect()
-    actor.sends(header(`to='bix.org' version='1.7'`))
-    await actor.next()
-    expect(actor.header.version).toBe('1.0')
-  })
+  test.each(['1.7', '01.0', '2.0', '9.9', '10.0', '010.1'])(
+    '§4.7.5: version %s is spoken to in ours',
+    async (version) => {
+      using p = play()
+      const actor = p.connect()
+      actor.sends(header(`to='bix.org' version='${version}'`))
+      expect((await actor.next()).name).toBe('features')
+      expect(actor.header.version).toBe('1.0')
+    },
+  )
 })
 
 test('RFC 6120 §4.4: the end of the stream is answered, and nothing after it counts', async () => {

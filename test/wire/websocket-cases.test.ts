@@ -67,7 +67,7 @@ test.each([
 test.each([
   ['no host', open(`version='1.0'`), 'host-unknown'],
   ['an unknown host', open(`to='evil.example' version='1.0'`), 'host-unknown'],
-  ['version 9.9', open(`to='bix.org' version='9.9'`), 'unsupported-version'],
+  ['version 0.9', open(`to='bix.org' version='0.9'`), 'unsupported-version'],
   ['another namespace', `<open xmlns='urn:x' to='bix.org' version='1.0'/>`, 'invalid-namespace'],
 ])('case 15: a first frame with %s', async (_name, frame, condition) => {
   const client = await WebClient.connect(own.port('http'))
