@@ -70,15 +70,25 @@ export const limits = z
     private_xml_bytes: sizeLimit(65_536).describe('Size of one piece of private XML (XEP-0049).'),
     private_xml_documents: countLimit(100).describe('Pieces of private XML of one account.'),
     vcard_bytes: sizeLimit('128KB').describe('Size of one vCard with its picture.'),
-    pep_nodes: countLimit(100).describe('Nodes that one account may publish to (XEP-0163).'),
-    pep_items: countLimit(256).describe('Items that one node may keep.'),
-    pep_item_bytes: sizeLimit(65_536).describe('Size of one published item.'),
+    pep_nodes: countLimit(256).describe(
+      'Nodes that one account may publish to (XEP-0163), but for pep_bundles.',
+    ),
+    pep_bundles: countLimit(256).describe(
+      'Nodes with the encryption keys of one device each (XEP-0384 before 0.8); the oldest whose device is in no list ' +
+        'gives way.',
+    ),
+    pep_items: countLimit(10_000).describe(
+      'Items that one node may keep; in one whose owner asked for "max" none gives way, one more is refused.',
+    ),
+    pep_item_bytes: sizeLimit(262_144).describe(
+      'Size of one published item, such as a picture in Base64; stanza_bytes comes first.',
+    ),
     pep_page_bytes: pageBytes('256KB', 'items').describe(
       'Bytes of items in one answer, but for a single item that is larger; the rest is fetched by pages (XEP-0060).',
     ),
     pep_bytes: sizeLimit('10MB').describe('Size of all that one account has published.'),
     pep_subscribers: countLimit(1000).describe('Addresses that may subscribe to one node.'),
-    bookmarks_bytes: sizeLimit('128KB').describe(
+    bookmarks_bytes: sizeLimit('512KB').describe(
       'Size of the bookmarks of one account as one list (XEP-0048).',
     ),
     caps: countLimit(10_000).describe('Kinds of clients whose capabilities are remembered (XEP-0115).'),

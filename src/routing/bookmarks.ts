@@ -7,11 +7,14 @@ import type { PepItem } from '../store/pep.ts'
 import {
   type Bookmark,
   type Entry,
+  joinTexts,
   merge,
   readBookmark,
   readList,
+  restOf,
   roomJid,
   writeBookmark,
+  writeEntry,
   writeList,
 } from '../xmpp/bookmarks.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -19,6 +22,7 @@ import { NS } from '../xmpp/namespaces.ts'
 import { option } from '../xmpp/pubsub.ts'
 import { payloadOf } from '../xmpp/stored.ts'
 import { type Element, StoredElement, withAttrs } from '../xmpp/xml.ts'
+import { memoryOf, type WrittenEntry } from './bookmark-memory.ts'
 import { publishFor, retractFor } from './pep-publish.ts'
 import type { Trip } from './transit.ts'
 
@@ -71,15 +75,23 @@ export function splitList(t: Trip, owner: Account, storage: Element): void {
 export function joinList(t: Trip, owner: Account, added: boolean): void {
   const most = t.config.limits.bookmarks_bytes
   const last = t.store.pep.last(owner, NS.oldBookmarks)
-  const old = payloadOf(last)
+  const marks = t.store.pep.marks(owner, NS.bookmarks)
   // What is no bookmark is not in the list, but has to be read as well.
-  if (added && sizeOf(itemsOf(t, owner)) > 2 * most) throw tooMany()
-  const payload = writeList(rooms(t, owner), old)
+  if (added && marks.reduce((sum, { bytes }) => sum + bytes, 0) > 2 * most) throw tooMany()
+  const { entries, rests } = memoryOf(t)
+  const restOfLast = () => restOf(payloadOf(last)).map(String)
+  const rest = last ? rests.get(last.seq, restOfLast) : []
+  const found = new Map<string, string>()
+  for (const { seq, id } of marks) {
+    const entry = entries.get(seq, () => entryOf(t.store.pep.item(owner, NS.bookmarks, id)))
+    if (entry && !found.has(entry.room)) found.set(entry.room, entry.text)
+  }
+  const payload = joinTexts([...found.values(), ...rest])
   const text = payload.toString()
   if (text === last?.xml) return
   if (added && Buffer.byteLength(text) > most) throw tooMany()
   makePrivate(t, owner, NS.oldBookmarks)
-  publishFor(t, owner, NS.oldBookmarks, {}, { id: last?.id ?? CURRENT, payload })
+  rests.learn(publishFor(t, owner, NS.oldBookmarks, {}, { id: last?.id ?? CURRENT, payload }), rest)
 }
 
 /** XEP-0411 §5: what comes from a private place must not enter a node that others may read. */
@@ -106,8 +118,11 @@ function itemsOf(t: Trip, owner: Account): PepItem[] {
   return t.store.pep.items(owner, NS.bookmarks, { fromEnd: false, limit: Number.MAX_SAFE_INTEGER, bytes })
 }
 
-function sizeOf(items: readonly PepItem[]): number {
-  return items.reduce((sum, { xml }) => sum + Buffer.byteLength(xml), 0)
+/** What the list says of an item that is a room. */
+function entryOf(item: PepItem | undefined): WrittenEntry | null {
+  const room = item && roomJid(item.id)
+  const bookmark = item && bookmarkOf(item)
+  return room !== undefined && bookmark ? { room, text: writeEntry({ room, bookmark }).toString() } : null
 }
 
 function bookmarkOf(item: PepItem): Bookmark | undefined {

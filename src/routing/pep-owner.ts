@@ -13,6 +13,7 @@ import {
 import { child, type Element, xml } from '../xmpp/xml.ts'
 import { endLost, notify } from './pep-notify.ts'
 import { findNode, needNode } from './pep-publish.ts'
+import { checkBytes, keepsAll } from './pep-room.ts'
 import type { Trip } from './transit.ts'
 
 type Request = (t: Trip, owner: Account, action: Element) => Element | undefined
@@ -64,9 +65,10 @@ function configure(t: Trip, owner: Account, action: Element): undefined {
   const { node } = found
   const config = applyForm(found.config, x, most)
   t.store.pep.putNode(owner, node, config)
+  checkBytes(t, owner)
   endLost(t, owner, { node, config })
-  if (isSet(config, 'persist_items')) t.store.pep.trim(owner, node, maxItems(config, most))
-  else t.store.pep.purge(owner, node)
+  if (!isSet(config, 'persist_items')) t.store.pep.purge(owner, node)
+  else if (!keepsAll(config)) t.store.pep.trim(owner, node, maxItems(config, most))
   if (isSet(config, 'notify_config')) {
     const form = isSet(config, 'deliver_payloads') ? withType(configForm(config), 'result') : undefined
     notify(t, owner, { node, config }, xml('configuration', { node }, form))

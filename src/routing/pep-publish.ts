@@ -9,7 +9,6 @@ import {
   checkName,
   defaultsOf,
   isSet,
-  maxItems,
   meets,
   merge,
   type NodeConfig,
@@ -21,6 +20,7 @@ import {
 } from '../xmpp/pubsub.ts'
 import { child, children, type Element, elements, withAttrs, xml } from '../xmpp/xml.ts'
 import { newsOf, notify } from './pep-notify.ts'
+import { checkBytes, makeRoom, roomFor } from './pep-room.ts'
 import type { Trip } from './transit.ts'
 
 /** XEP-0060 §8.1 */
@@ -58,7 +58,8 @@ export function publish(t: Trip, owner: Account, action: Element, pubsub: Elemen
 
 /**
  * Publishes what the server makes of something that the owner has stored in another form; `config` is what a node
- * that must be made for it has beside its defaults. Features are not told: one of them is asking.
+ * that must be made for it has beside its defaults. Features are not told: one of them is asking. Returns the item's
+ * place in the order of publications.
  */
 export function publishFor(
   t: Trip,
@@ -66,9 +67,9 @@ export function publishFor(
   node: string,
   config: Partial<NodeConfig>,
   item: { readonly id: string; readonly payload: Element },
-): void {
+): number {
   const found = t.store.pep.node(owner, node) ?? add(t, owner, node, { ...defaultsOf(node), ...config })
-  put(t, owner, found, item.id, item.payload)
+  return put(t, owner, found, item.id, item.payload)
 }
 
 /** Takes back, on the same terms; what is not there is left out. */
@@ -78,15 +79,15 @@ export function retractFor(t: Trip, owner: Account, node: string, id: string): v
     notify(t, owner, found, xml('items', { node }, xml('retract', { id })))
 }
 
-function put(t: Trip, owner: Account, found: PepNode, id: string, payload: Element | undefined): void {
+function put(t: Trip, owner: Account, found: PepNode, id: string, payload: Element | undefined): number {
   const { node, config } = found
   const news = { seq: t.store.messages.nextId(), id, xml: payload?.toString() ?? '' }
   if (isSet(config, 'persist_items')) {
-    t.store.pep.putItem(owner, node, news, maxItems(config, t.config.limits.pep_items))
-    if (t.store.pep.bytes(owner) > t.config.limits.pep_bytes)
-      throw new StanzaError('resource-constraint', 'The account has published all that it may.')
+    t.store.pep.putItem(owner, node, news, roomFor(t, owner, found, id))
+    checkBytes(t, owner)
   }
   notify(t, owner, found, newsOf(node, config, news))
+  return news.seq
 }
 
 /** §7.1.4, §7.1.5: a node that is missing is made as the preconditions say; one that is there must meet them. */
@@ -101,9 +102,9 @@ function nodeFor(t: Trip, owner: Account, node: string, options: FormValues | un
 }
 
 function add(t: Trip, owner: Account, node: string, config: NodeConfig): PepNode {
-  if (t.store.pep.nodes(owner).length >= t.config.limits.pep_nodes)
-    throw new StanzaError('resource-constraint', 'The account has all the nodes that it may have.')
-  t.store.pep.putNode(owner, checkName(node), config)
+  makeRoom(t, owner, checkName(node))
+  t.store.pep.putNode(owner, node, config)
+  checkBytes(t, owner)
   return { node, config }
 }
 

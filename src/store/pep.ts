@@ -55,6 +55,9 @@ export interface ItemRange {
   readonly bytes: number
 }
 
+/** Bytes of a node's name and options that are not counted: its owner did not write them. */
+const USUAL = 1024
+
 type Key = { accountId: number; node: string }
 
 export class Pep {
@@ -62,6 +65,7 @@ export class Pep {
   readonly #nodes
   readonly #node
   readonly #item
+  readonly #marks
   readonly #last
   readonly #size
   readonly #subscribers
@@ -95,12 +99,15 @@ export class Pep {
     this.#item = db.raw.prepare<PepItem, [number, string, string]>(
       'SELECT seq, id, xml FROM pep_items WHERE account_id = ? AND node = ? AND id = ?',
     )
+    this.#marks = db.raw.prepare<{ seq: number; id: string; bytes: number }, [number, string]>(
+      'SELECT seq, id, bytes FROM pep_items WHERE account_id = ? AND node = ? ORDER BY seq',
+    )
     this.#last = orm.select(item).from(pepItems).where(items).orderBy(desc(pepItems.seq)).limit(1).prepare()
-    this.#size = orm
-      .select({ bytes: sql<number>`coalesce(sum(${pepItems.bytes}), 0)` })
-      .from(pepItems)
-      .where(eq(pepItems.accountId, p('accountId')))
-      .prepare()
+    this.#size = db.raw.prepare<{ bytes: number }, [number, number]>(
+      `SELECT (SELECT coalesce(sum(bytes), 0) FROM pep_items WHERE account_id = ?1) +
+       (SELECT coalesce(sum(max(0, octet_length(node) + octet_length(config) - ?2)), 0)
+        FROM pep_nodes WHERE account_id = ?1) AS bytes`,
+    )
     this.#subscribers = orm
       .select({ jid: pepSubscriptions.jid })
       .from(pepSubscriptions)
@@ -228,15 +235,20 @@ export class Pep {
     return fromEnd ? rows.reverse() : rows
   }
 
+  /** All items of a node in that order, without what they hold. */
+  marks(account: Account, node: string): { seq: number; id: string; bytes: number }[] {
+    return this.#marks.all(account.id, node)
+  }
+
   count(account: Account, node: string): number {
     const { accountId, node: name } = pepItems
     const mine = and(eq(accountId, account.id), eq(name, node))
     return this.#db.orm.select({ n: count() }).from(pepItems).where(mine).get()?.n ?? 0
   }
 
-  /** Bytes of all items of the account. */
+  /** Bytes of all items of the account, and of what its nodes have beyond the usual. */
   bytes(account: Account): number {
-    return this.#size.get({ accountId: account.id })?.bytes ?? 0
+    return this.#size.get(account.id, USUAL)?.bytes ?? 0
   }
 
   /** Whether there was such an item. */

@@ -130,7 +130,7 @@ function highestId(db: Db): number {
   const row = db.raw
     .query<{ id: number | null }, []>(
       'SELECT max(id) AS id FROM (SELECT max(id) AS id FROM archive UNION ALL SELECT max(id) FROM offline' +
-        ' UNION ALL SELECT max(id) FROM origins)',
+        ' UNION ALL SELECT max(id) FROM origins UNION ALL SELECT max(seq) FROM pep_items)',
     )
     .get()
   return row?.id ?? 0

@@ -1,7 +1,7 @@
 /** Bookmarks of rooms as items of their own (XEP-0402 §2) and as one list (XEP-0048 §2). */
 import { Jid, JidError } from './jid.ts'
 import { NS } from './namespaces.ts'
-import { child, childText, clone, type Element, elements, xml } from './xml.ts'
+import { child, childText, clone, type Element, elements, StoredElement, xml } from './xml.ts'
 
 export interface Bookmark {
   readonly name: string | undefined
@@ -45,16 +45,31 @@ export function readList(storage: Element): Entry[] {
 
 /** XEP-0402 §5.3.1: the list of all items, before what in `old` was no room, such as addresses of web pages. */
 export function writeList(entries: readonly Entry[], old: Element | undefined): Element {
-  const rest = old ? elements(old).filter((el) => roomOf(el) === undefined) : []
-  const rooms = entries.map(({ room, bookmark }) =>
-    xml(
-      'conference',
-      { jid: room, ...attributes(bookmark) },
-      ...texts(bookmark),
-      ...bookmark.extensions.map(clone),
-    ),
+  return xml('storage', { xmlns: NS.oldBookmarks }, ...entries.map(writeEntry), ...restOf(old).map(clone))
+}
+
+export function writeEntry({ room, bookmark }: Entry): Element {
+  const { extensions } = bookmark
+  return xml(
+    'conference',
+    { jid: room, ...attributes(bookmark) },
+    ...texts(bookmark),
+    ...extensions.map(clone),
   )
-  return xml('storage', { xmlns: NS.oldBookmarks }, ...rooms, ...rest.map(clone))
+}
+
+/** What in a list is no room. */
+export function restOf(list: Element | undefined): Element[] {
+  return list ? elements(list).filter((el) => roomOf(el) === undefined) : []
+}
+
+/** The list of parts that were written before. */
+export function joinTexts(parts: readonly string[]): Element {
+  const start = `<storage xmlns="${NS.oldBookmarks}"`
+  return new StoredElement(
+    'storage',
+    parts.length === 0 ? `${start}/>` : `${start}>${parts.join('')}</storage>`,
+  )
 }
 
 /**

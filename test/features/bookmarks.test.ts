@@ -235,3 +235,41 @@ test('limits.bookmarks_bytes and pep_items: too many bookmarks are refused, fewe
       .type,
   ).toBe('result')
 })
+
+test.each([300, 1000])('%d bookmarks, published one by one, are all there in every form', async (many) => {
+  using p = play()
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  const names = Array.from({ length: many }, (_, i) => `room-${i}@conference.example.org`)
+  for (const id of names)
+    await publishes(
+      juliet,
+      NODE,
+      bookmark(id, ` name="${id}" autojoin="true"`, '<nick>juliet</nick>'),
+      OPTIONS,
+    )
+  const found: string[] = []
+  for (let after = ''; found.length < many; after = found.at(-1) ?? '') {
+    const page = `<set xmlns='http://jabber.org/protocol/rsm'><max>500</max>${after === '' ? '' : `<after>${after}</after>`}</set>`
+    found.push(...(await fetches(juliet, `<items node='${NODE}'/>${page}`)))
+  }
+  expect(found).toEqual(names)
+  expect((await oldOf(juliet)).match(/<conference /g)).toHaveLength(many)
+})
+
+test('the list is right however items change, one another’s room included', async () => {
+  using p = play()
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  await juliet.asks('set', query(storage('<url name="Works" url="https://bix.org/"/>')))
+  await publishes(juliet, NODE, bookmark(PLAY, ' name="A"'), OPTIONS)
+  await publishes(juliet, NODE, bookmark('ThePlay@Conference.bix.org', ' name="B"'), OPTIONS)
+  await publishes(juliet, NODE, bookmark(PLAY, ' name="C"'), OPTIONS)
+  const works = '<url name="Works" url="https://bix.org/"/>'
+  expect(await oldOf(juliet)).toBe(storage(room(PLAY, ' name="B"') + works))
+  await juliet.asks(
+    'set',
+    pubsub(`<retract node='${NODE}'><item id='ThePlay@Conference.bix.org'/></retract>`),
+  )
+  expect(await oldOf(juliet)).toBe(storage(room(PLAY, ' name="C"') + works))
+  await juliet.asks('set', owner(`<purge node='${NODE}'/>`))
+  expect(await oldOf(juliet)).toBe(storage(works))
+})

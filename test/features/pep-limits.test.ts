@@ -1,8 +1,13 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
+import { tempDir } from '../store/support.ts'
+import type { Actor } from '../support/actor.ts'
+import { photoOf, picture, shows } from '../support/avatars.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import {
   configuration,
+  events,
   fetches,
+  form,
   friends,
   ids,
   item,
@@ -11,6 +16,7 @@ import {
   publishes,
   pubsub,
   refused,
+  subscribe,
 } from '../support/pubsub.ts'
 import { play } from '../support/world.ts'
 
@@ -52,6 +58,111 @@ test('case 61: as many nodes as allowed and not one more', async () => {
   await juliet.asks('set', owner(`<delete node='b'/>`))
   await publishes(juliet, 'c', item('a'))
 })
+
+describe('limits.pep_bundles: keys of OMEMO before 0.8, a node for each device', () => {
+  const OMEMO = 'eu.siacs.conversations.axolotl'
+  const bundle = (device: number | string, prefix = OMEMO) =>
+    publication(
+      `${prefix}:bundles:${device}`,
+      `<item id='current'><bundle xmlns='${prefix}'><identityKey>${device}</identityKey></bundle></item>`,
+      { access_model: 'open' },
+    )
+  const devices = (...ids: (number | string)[]) =>
+    publication(
+      `${OMEMO}:devicelist`,
+      `<item id='current'><list xmlns='${OMEMO}'>${ids.map((id) => `<device id='${id}'/>`).join('')}</list></item>`,
+    )
+  const type = async (juliet: Actor, payload: string) => (await juliet.asks('set', payload)).attrs.type
+
+  test('they lock nothing else out', async () => {
+    using p = play()
+    const juliet = await p.bound('juliet@bix.org/balcony')
+    for (let i = 0; i < 300; i++) expect(await type(juliet, bundle(i))).toBe('result')
+    expect(await type(juliet, devices(299))).toBe('result')
+    await shows(juliet, picture('rose'))
+    for (let i = 0; i < 100; i++) await publishes(juliet, `node ${i}`, item('a'))
+    // The last ones are there, the first have given way.
+    expect(await fetches(juliet, `<items node='${OMEMO}:bundles:299'/>`)).toEqual(['current'])
+    await juliet.isRefused('item-not-found', 'get', pubsub(`<items node='${OMEMO}:bundles:0'/>`))
+  })
+
+  test('the oldest whose device is in no list gives way, and whoever listens hears of it', async () => {
+    using p = play({ toml: '[limits]\nrates = false\npep_bundles = 3\npep_nodes = 2' })
+    const { romeo, juliet } = await friends(p)
+    for (const id of [1, 2, 3]) await juliet.asks('set', bundle(id))
+    await juliet.asks('set', devices(1, 3))
+    await juliet.asks('set', bundle(2))
+    await romeo.asks('set', subscribe(`${OMEMO}:bundles:2`, 'romeo@bix.org/orchard'), JULIET)
+    romeo.forget()
+    expect(await type(juliet, bundle(4))).toBe('result')
+    expect((await events(romeo)).map(({ el }) => el.toString())).toEqual([
+      `<delete node="${OMEMO}:bundles:2"/>`,
+    ])
+    for (const id of [1, 3, 4])
+      expect(await fetches(juliet, `<items node='${OMEMO}:bundles:${id}'/>`)).toEqual(['current'])
+    // Where all are in use, one more is refused; so is one of another kind beyond pep_nodes.
+    await juliet.asks('set', devices(1, 3, 4))
+    await juliet.isRefused('resource-constraint', 'set', bundle(5))
+    await publishes(juliet, 'a', item('a'))
+    await juliet.isRefused('resource-constraint', 'set', publication('b', item('a')))
+    await juliet.isRefused('resource-constraint', 'set', bundle(5, 'urn:x'))
+    expect(await type(juliet, bundle(4))).toBe('result')
+  })
+})
+
+test('limits.pep_items: a node that its owner set to max refuses one more, and what is in it stays', async () => {
+  using p = play({ toml: '[limits]\nrates = false\npep_items = 3' })
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  for (const id of ['a', 'b', 'c']) await publishes(juliet, 'n', item(id), { max_items: 'max' })
+  await juliet.isRefused('resource-constraint', 'set', publication('n', item('d')))
+  await publishes(juliet, 'n', item('a', 'again'))
+  expect(await fetches(juliet, `<items node='n'/>`)).toEqual(['b', 'c', 'a'])
+  await juliet.asks('set', pubsub(`<retract node='n'><item id='b'/></retract>`))
+  await publishes(juliet, 'n', item('d'))
+  expect(await fetches(juliet, `<items node='n'/>`)).toEqual(['c', 'a', 'd'])
+  await juliet.asks('set', configuration('n', { title: 'still max' }))
+  expect(await fetches(juliet, `<items node='n'/>`)).toEqual(['c', 'a', 'd'])
+  await juliet.asks('set', configuration('n', { max_items: '2' }))
+  expect(await fetches(juliet, `<items node='n'/>`)).toEqual(['a', 'd'])
+})
+
+test('limits.pep_items: what an operator has made too much since drops nothing', async () => {
+  using dir = tempDir()
+  {
+    using p = play({ file: dir.file })
+    const juliet = await p.bound('juliet@bix.org/balcony')
+    for (const id of ['a', 'b', 'c']) await publishes(juliet, 'n', item(id), { max_items: 'max' })
+  }
+  using p = play({ file: dir.file, toml: '[limits]\nrates = false\npep_items = 2' })
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  await publishes(juliet, 'n', item('a', 'again'))
+  await juliet.asks('set', configuration('n', { title: 'still max' }))
+  expect(await fetches(juliet, `<items node='n'/>`)).toEqual(['b', 'c', 'a'])
+  await juliet.isRefused('resource-constraint', 'set', publication('n', item('d')))
+})
+
+test('limits.pep_bytes: what the owner writes into the options of nodes counts as well', async () => {
+  using p = play({ toml: '[limits]\nrates = false\npep_bytes = 5000' })
+  const juliet = await p.bound('juliet@bix.org/balcony')
+  const words = { title: 'x'.repeat(1000), description: 'y'.repeat(1000) }
+  for (const node of ['a', 'b', 'c']) await publishes(juliet, node, item('a'), words)
+  await juliet.isRefused('resource-constraint', 'set', publication('d', item('a'), words))
+  await publishes(juliet, 'e', item('a'))
+  await juliet.isRefused('resource-constraint', 'set', configuration('e', words))
+  const create = pubsub(`<create node='f'/><configure>${form('node_config', words)}</configure>`)
+  await juliet.isRefused('resource-constraint', 'set', create)
+})
+
+test.each([60, 150, 180])(
+  'limits.pep_item_bytes: an avatar of %d KiB is taken and is one in all forms',
+  async (kib) => {
+    using p = play()
+    const juliet = await p.bound('juliet@bix.org/balcony')
+    const rose = picture('r'.repeat(kib * 1024 - 8))
+    await shows(juliet, rose)
+    expect(await photoOf(juliet)).toBe(rose.base64)
+  },
+)
 
 test('case 61: max_items of 2³¹ is refused, the limit is not, and the oldest give way', async () => {
   using p = play({ toml: '[limits]\nrates = false\npep_items = 3' })
@@ -96,7 +207,7 @@ test('XEP-0060 §6.5.4, limits.pep_page_bytes: one answer has so many bytes, and
 })
 
 test('case 61: a payload of 1 MB ends in an error, not in the store', async () => {
-  using p = play()
+  using p = play({ toml: '[limits]\nrates = false\npep_item_bytes = "64KB"' })
   const juliet = await p.bound('juliet@bix.org/balcony')
   await refused(
     juliet,

@@ -97,7 +97,7 @@ test('XEP-0060 §7.1.5: a node is made as the options say; one that differs refu
   const made = await optionsOf(juliet, 'n')
   expect(made.get('pubsub#access_model')).toBe('open')
   expect(made.get('pubsub#max_items')).toBe('max')
-  await publishes(juliet, 'n', item('b'), { ...wanted, persist_items: '1', max_items: '256' })
+  await publishes(juliet, 'n', item('b'), { ...wanted, persist_items: '1', max_items: '10000' })
   const others: Record<string, string>[] = [
     { access_model: 'presence' },
     { max_items: '7' },
