@@ -21,7 +21,9 @@ export const limits = z
     ),
     preauth_stanza_bytes: sizeLimit(8192).describe('Largest element before login.'),
     depth: countLimit(64).describe('Nesting of elements in one stanza.'),
-    elements: countLimit(2000).describe('Elements in one stanza.'),
+    elements: countLimit(25_000).describe(
+      'Elements in one stanza: more than what people keep needs, fewer than stanza_bytes of empty ones.',
+    ),
     preauth_elements: countLimit(32).describe('Elements in one first-level element before login.'),
     attributes: countLimit(64).describe('Attributes of one element.'),
     namespaces: countLimit(32).describe('Namespace declarations in one stanza.'),
@@ -35,7 +37,10 @@ export const limits = z
         'let strangers reach it through a proxy.',
     ),
     sessions_per_user: countLimit(20).describe('Bound resources of one account.'),
-    roster_items: countLimit(1000).describe('Contacts of one account.'),
+    roster_items: countLimit(5000).describe('Contacts of one account.'),
+    roster_bytes: sizeLimit('1MB').describe(
+      'Size of addresses, names and groups of all contacts of one account.',
+    ),
     directed_presence: countLimit(500).describe('Addresses one session may have sent directed presence to.'),
     offline_messages: countLimit(1000).describe('Stored messages waiting for one account.'),
     offline_bytes: sizeLimit('10MB').describe('Bytes of stored messages waiting for one account.'),
@@ -67,9 +72,12 @@ export const limits = z
       'Addresses of each list of what one account always or never archives.',
     ),
     blocked_jids: countLimit(1000).describe('Addresses that one account may block.'),
-    private_xml_bytes: sizeLimit(65_536).describe('Size of one piece of private XML (XEP-0049).'),
+    private_xml_bytes: sizeLimit(262_144).describe(
+      'Size of one piece of private XML (XEP-0049); stanza_bytes comes first.',
+    ),
     private_xml_documents: countLimit(100).describe('Pieces of private XML of one account.'),
-    vcard_bytes: sizeLimit('128KB').describe('Size of one vCard with its picture.'),
+    private_xml_total: sizeLimit('10MB').describe('Size of all private XML of one account.'),
+    vcard_bytes: sizeLimit(262_144).describe('Size of one vCard with its picture; stanza_bytes comes first.'),
     pep_nodes: countLimit(256).describe(
       'Nodes that one account may publish to (XEP-0163), but for pep_bundles.',
     ),
@@ -111,7 +119,9 @@ export const limits = z
       'Bytes per second and session, averaged; more is slowed down.',
     ),
     bytes_burst: sizeLimit('512KB').describe('Bytes that a session may send at once on top of that.'),
-    send_buffer_bytes: sizeLimit('1MB').describe('Unsent bytes of one connection before it is dropped.'),
+    send_buffer_bytes: sizeLimit('1MB').describe(
+      'Unsent bytes of one connection before it is dropped, beside a single answer that is larger.',
+    ),
     bosh_wait: duration('55s').describe(
       'Longest time that a BOSH request is held (XEP-0124); shorter than what a proxy in front waits for.',
     ),

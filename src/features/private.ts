@@ -24,7 +24,7 @@ export const privateStorage: Feature = {
     [`account set {${XMLNS}}query`]: (t, query) => {
       const item = only(query)
       const text = item.toString()
-      const { private_xml_bytes, private_xml_documents } = t.config.limits
+      const { private_xml_bytes, private_xml_documents, private_xml_total } = t.config.limits
       if (Buffer.byteLength(text) > private_xml_bytes) {
         throw new StanzaError(
           'policy-violation',
@@ -35,12 +35,17 @@ export const privateStorage: Feature = {
       if (key === LIST_KEY) return void writeOldList(t, t.account, item)
       const isNew = t.store.privateXml.get(t.account, key) === undefined
       if (isNew && t.store.privateXml.count(t.account) >= private_xml_documents) {
-        throw new StanzaError('resource-constraint', 'The private storage is full.')
+        throw full()
       }
       t.store.privateXml.set(t.account, key, text)
+      if (t.store.privateXml.bytes(t.account) > private_xml_total) throw full()
       return undefined
     },
   },
+}
+
+function full(): StanzaError {
+  return new StanzaError('resource-constraint', 'The private storage is full.')
 }
 
 /** §2.3: exactly one element, in a namespace of its own. */

@@ -79,15 +79,24 @@ function set(t: Transit, query: Element): undefined {
   const name = item.attrs.name ?? null
   if (name !== null && name.length > NAME_LENGTH)
     throw new StanzaError('not-acceptable', 'The name is too long.')
-  if (!known?.listed && t.store.contacts.all(account).length >= t.config.limits.roster_items) {
+  const size = t.store.contacts.size(account)
+  if (!known?.listed && size.contacts >= t.config.limits.roster_items) {
     throw new StanzaError('resource-constraint', 'The roster is full.')
   }
   // §2.1.2: the client sets names and groups; every other attribute is the server's.
   const { subscription, ask, approved } = subscriptionOf(known)
   const pending = known?.pending ?? null
   const contact = { jid: jid.toString(), name, groups, subscription, ask, approved, pending, listed: true }
+  const growth = bytesOf(contact) - (known?.listed ? bytesOf(known) : 0)
+  if (growth > 0 && size.bytes + growth > t.config.limits.roster_bytes)
+    throw new StanzaError('resource-constraint', 'Names and groups of the contacts are too long in all.')
   pushRoster(t, account, t.store.contacts.put(account, contact))
   contactChanged(t, account, contact.jid)
+}
+
+/** As the store counts them. */
+function bytesOf({ jid, name, groups }: Pick<Contact, 'jid' | 'name' | 'groups'>): number {
+  return Buffer.byteLength(jid + (name ?? '') + JSON.stringify(groups))
 }
 
 /** §2.5: removal also ends the subscriptions in both directions. */

@@ -1,7 +1,7 @@
 /** Presence subscriptions (RFC 6121 §3) with pre-approval (§3.4). */
 import type { Feature, Verdict } from '../routing/feature.ts'
 import { contactChanged } from '../routing/pep-notify.ts'
-import { pushRoster, subscriptionOf } from '../routing/roster.ts'
+import { isRosterFull, pushRoster, subscriptionOf } from '../routing/roster.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Contact } from '../store/contacts.ts'
@@ -30,7 +30,7 @@ export const subscriptions: Feature = {
     const known = t.store.contacts.find(account, to.bare)
     const before = subscriptionOf(known)
     const { state, route } = sent(before, type)
-    if (!known && t.store.contacts.all(account).length >= t.config.limits.roster_items) {
+    if (!known && isRosterFull(t, account)) {
       throw new StanzaError('resource-constraint', 'The roster is full.')
     }
     if (changed(before, state)) save(t, account, to.bare, known, state, true)
@@ -47,8 +47,7 @@ export const subscriptions: Feature = {
     const known = t.store.contacts.find(account, from.bare)
     const before = subscriptionOf(known)
     const { state, deliver, reply } = received(before, type)
-    if (!known && state.pendingIn && t.store.contacts.all(account).length >= t.config.limits.roster_items)
-      return 'stop'
+    if (!known && state.pendingIn && isRosterFull(t, account)) return 'stop'
     if (changed(before, state)) {
       const request = state.pendingIn ? requestText(t.stanza) : null
       // §3.1.3: a mere request is not yet an item of the roster.

@@ -7,7 +7,7 @@ import type { Invite } from '../store/invites.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Guest } from './outcome.ts'
-import { pushRoster, subscriptionOf } from './roster.ts'
+import { isRosterFull, pushRoster, subscriptionOf } from './roster.ts'
 import type { Trip } from './transit.ts'
 
 const TOKEN = /^[0-9a-f]{32}$/
@@ -131,7 +131,7 @@ export function redeem(t: Trip, { id }: Invite, account: Account): void {
 /** XEP-0401 §5.5: a full subscription, pushed to whoever looks at the roster now. A full roster stays as it is. */
 function befriend(t: Trip, account: Account, jid: string): void {
   const known = t.store.contacts.find(account, jid)
-  if (!known && t.store.contacts.all(account).length >= t.config.limits.roster_items) return
+  if (!known && isRosterFull(t, account)) return
   const contact = {
     jid,
     name: known?.name ?? null,
@@ -156,7 +156,7 @@ export function preapprove(t: Trip, account: Account, token: string | undefined,
   if (invite.jid !== null && invite.jid !== from.bare) return false
   const known = t.store.contacts.find(account, from.bare)
   const state = subscriptionOf(known)
-  if (!known && t.store.contacts.all(account).length >= t.config.limits.roster_items) return false
+  if (!known && isRosterFull(t, account)) return false
   const granted = state.subscription === 'from' || state.subscription === 'both'
   if (granted || !t.store.invites.use(invite.id)) return false
   const asks = state.subscription === 'none' && !state.ask

@@ -29,6 +29,11 @@ export function pushRoster(t: Trip, account: Account, contact: Contact): void {
   }
 }
 
+/** Whether there is no room for one contact more. */
+export function isRosterFull(t: Trip, account: Account): boolean {
+  return t.store.contacts.size(account).contacts >= t.config.limits.roster_items
+}
+
 export function subscriptionOf(contact: Contact | undefined): SubscriptionState {
   if (!contact || contact.subscription === 'remove') {
     return { subscription: 'none', ask: false, pendingIn: false, approved: false }

@@ -15,8 +15,11 @@ import type { Given, Guest, Outcome } from './outcome.ts'
 import type { RegistrationLimiter } from './registration-limiter.ts'
 import type { Session, Sessions } from './session.ts'
 
-/** A trip may set off this many further stanzas; a roster's broadcast stays below it (limits.roster_items). */
+/** A trip may set off this many further stanzas beside what a full roster needs. */
 const EMITTED = 20_000
+/** Of an account that is deleted: a contact hears that either subscription ends, and of the end of each session. */
+const mostEmitted = ({ roster_items, sessions_per_user }: Config['limits']): number =>
+  EMITTED + roster_items * (sessions_per_user + 2)
 
 /** These run the features' hooks of the same name. */
 export interface Hooks {
@@ -175,7 +178,7 @@ export class Trip {
 
   /** Sends a further stanza down the road within this trip and its transaction. */
   emit(stanza: Stanza): void {
-    if (this.emitted.length >= EMITTED)
+    if (this.emitted.length >= EMITTED && this.emitted.length >= mostEmitted(this.config.limits))
       throw new StanzaError('resource-constraint', 'Too many stanzas at once.')
     this.emitted.push(stanza)
   }

@@ -33,6 +33,7 @@ export class Contacts {
   readonly #all
   readonly #one
   readonly #since
+  readonly #size
   readonly #put: Write<Contact>
   readonly #forget: Write<{ accountId: number; version: number }>
   readonly #drop: Write<{ accountId: number; jid: string }>
@@ -54,6 +55,11 @@ export class Contacts {
       .where(and(mine, gt(contacts.version, p('version'))))
       .orderBy(asc(contacts.version))
       .prepare()
+    this.#size = db.raw.prepare<{ contacts: number; bytes: number }, [number]>(
+      `SELECT count(*) AS contacts, coalesce(sum(listed *
+         (octet_length(jid) + octet_length(coalesce(name, '')) + octet_length(groups))), 0) AS bytes
+       FROM contacts WHERE account_id = ? AND subscription <> 'remove'`,
+    )
     this.#put = writer(
       db,
       orm
@@ -110,6 +116,11 @@ export class Contacts {
   /** Every contact, also those known only by a pending request. */
   all(account: Account): Contact[] {
     return this.#all.all({ accountId: account.id }).filter((row) => row.subscription !== 'remove')
+  }
+
+  /** How many contacts there are in all, and the bytes of what the listed ones have that their owner wrote. */
+  size(account: Account): { contacts: number; bytes: number } {
+    return this.#size.get(account.id) ?? { contacts: 0, bytes: 0 }
   }
 
   /**

@@ -13,6 +13,7 @@ export const privateXml = sqliteTable(
 export class PrivateXml {
   readonly #db: Db
   readonly #one
+  readonly #size
   readonly #put: Write<{ accountId: number; name: string; xml: string }>
 
   constructor(db: Db) {
@@ -23,6 +24,10 @@ export class PrivateXml {
       .from(privateXml)
       .where(and(eq(privateXml.accountId, p('accountId')), eq(privateXml.name, p('name'))))
       .prepare()
+    // Only the rows' headers are read.
+    this.#size = db.raw.prepare<{ bytes: number }, [number]>(
+      `SELECT coalesce(sum(octet_length(name) + octet_length(xml)), 0) AS bytes FROM private_xml WHERE account_id = ?`,
+    )
     this.#put = writer(
       db,
       db.orm
@@ -43,6 +48,11 @@ export class PrivateXml {
 
   set(account: Account, name: string, xml: string): void {
     this.#put({ accountId: account.id, name, xml })
+  }
+
+  /** Bytes of all documents. */
+  bytes(account: Account): number {
+    return this.#size.get(account.id)?.bytes ?? 0
   }
 
   count(account: Account): number {

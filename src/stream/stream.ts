@@ -38,6 +38,8 @@ export abstract class Stream {
   #scheduled = false
   /** Read, and to be served once the write lock of the database is free. */
   #again: ReaderEvent | undefined
+  /** Bytes of the largest answer above the limit that may not have left yet. */
+  #largest = 0
   /** Monotonic ms of the last bytes, whitespace included. */
   lastHeard: number
 
@@ -96,13 +98,18 @@ export abstract class Stream {
 
   protected sendRaw(text: string): void {
     if (this.#closed) return
-    this.transport.write(text)
+    const { transport } = this
+    const most = this.limits.sendBuffer
+    if (transport.buffered === 0) this.#largest = 0
+    if (text.length > most) this.#largest = Math.max(this.#largest, Buffer.byteLength(text))
+    transport.write(text)
     // What only waits for the end of the turn is not the client's fault.
-    if (this.transport.buffered > this.limits.sendBuffer) this.transport.flush()
-    if (this.transport.buffered > this.limits.sendBuffer) {
+    if (transport.buffered > most) transport.flush()
+    // Nor is one answer that is larger, such as a roster: it would cost the connection at each login.
+    if (transport.buffered > most + this.#largest) {
       limitsHit.inc({ limit: 'send_buffer_bytes' })
-      log.warn('a client does not read and is dropped', { ip: this.transport.ip, limit: 'send_buffer_bytes' })
-      this.transport.destroy()
+      log.warn('a client does not read and is dropped', { ip: transport.ip, limit: 'send_buffer_bytes' })
+      transport.destroy()
     }
   }
 

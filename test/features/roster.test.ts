@@ -255,3 +255,44 @@ function account(p: ReturnType<typeof play>, jid: string) {
   if (!row) throw new Error(`no account ${jid}`)
   return row
 }
+
+test('a roster of 5,000 contacts is made one by one and comes whole, over a line that takes it slowly', async () => {
+  using p = play({ toml: '[limits]\nrates = false\nsend_buffer_bytes = "100KB"' })
+  const romeo = await p.bound('romeo@bix.org/orchard')
+  const all = Array.from({ length: 5000 }, (_, i) => `friend-${i}@example.org`)
+  for (const jid of all) romeo.sends(`<iq type='set' id='s'>${item(`jid='${jid}' name='${jid}'`)}</iq>`)
+  await romeo.isRefused('resource-constraint', 'set', item(`jid='one-more@example.org'`))
+  const phone = await p.bound('romeo@bix.org/phone')
+  phone.transport.stalled = true
+  phone.sends(`<iq type='get' id='r'>${get()}</iq>`)
+  await p.router.run(() => undefined)
+  // Some 400 KB wait, and what comes behind them is written all the same.
+  romeo.sends(`<message to='${phone.jid}' type='headline'><body>hist!</body></message>`)
+  await romeo.settles()
+  expect(phone.transport.closed).toBe(false)
+  romeo.sends(`<message to='${phone.jid}' type='headline'><body>${'x'.repeat(50_000)}</body></message>`)
+  await romeo.settles()
+  expect(phone.transport.closed).toBe(false)
+  phone.transport.stalled = false
+  await phone.settles()
+  const query = child(await phone.answer('r'), 'query', ROSTER)
+  expect(query?.children).toHaveLength(5000)
+})
+
+test('limits.roster_bytes: names and groups have so many bytes together; shorter ones are always taken', async () => {
+  using p = play({ toml: '[limits]\nrates = false\nroster_bytes = 1000' })
+  const romeo = await p.bound('romeo@bix.org/orchard')
+  const type = async (jid: string, length: number) =>
+    (await romeo.asks('set', item(`jid='${jid}@bix.org' name='${'n'.repeat(length)}'`))).attrs.type
+  expect(await type('a', 500)).toBe('result')
+  expect(await type('b', 400)).toBe('result')
+  await romeo.isRefused('resource-constraint', 'set', item(`jid='c@bix.org' name='${'n'.repeat(200)}'`))
+  await romeo.isRefused(
+    'resource-constraint',
+    'set',
+    item(`jid='a@bix.org'`, `<group>${'g'.repeat(999)}</group>`),
+  )
+  expect(p.store.contacts.find(account(p, 'romeo@bix.org'), 'a@bix.org')?.name).toHaveLength(500)
+  expect(await type('a', 10)).toBe('result')
+  expect(await type('c', 200)).toBe('result')
+})
