@@ -16,7 +16,8 @@ import {
 import { databaseFile, prepareDataDir } from './ops/data-dir.ts'
 import { startHousekeeping } from './ops/housekeeping.ts'
 import { needsRestart, takeOver } from './ops/live-keys.ts'
-import { checkDisk, StoreCheck } from './ops/readiness.ts'
+import { checkDisk, FileCheck, StoreCheck } from './ops/readiness.ts'
+import { ReadinessWatch, StorageWatch } from './ops/watch.ts'
 import { watchFiles } from './ops/watch-files.ts'
 import { AuthLimiter } from './routing/auth-limiter.ts'
 import { outdated } from './routing/outdated.ts'
@@ -64,13 +65,17 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   opened.defer(startMetrics(VERSION))
 
   const batch = new Batch()
+  const file = databaseFile(config.data_dir)
+  const storage = new StorageWatch(clock, file)
   const late: { streams?: ClientStreams } = {}
-  const store = openStore(databaseFile(config.data_dir), {
+  const store = openStore(file, {
     flushed: () => batch.flush(),
     committed(ms, trips) {
       commitSeconds.observe(ms / 1000)
       commitRows.observe(trips)
     },
+    fails: (cause) => storage.fails(cause),
+    stores: () => storage.stores(),
     fatal(cause) {
       commitFailures.inc({ cause: 'unknown-outcome' })
       log.error('the disk failed while a commit was written; its outcome is unknown, so the server ends', {
@@ -126,6 +131,22 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     (f) => router.run(f),
     () => clock.monotonic(),
   )
+  const database = new FileCheck(file)
+  const watch = new ReadinessWatch()
+  const readiness = async () => {
+    const ports = listeners.addresses
+      .filter(({ port }) => port > 0)
+      .map(({ name, port }) => `${name} ${port}`)
+    const checks = [
+      await writes.look(),
+      database.look(),
+      checkDisk(config.data_dir),
+      { name: 'listeners', ok: true, detail: ports.join(', ') },
+      { name: 'push', ok: true, degraded: push.degraded, detail: push.describe(config) },
+    ]
+    watch.note(checks)
+    return checks
+  }
   const deps: HttpDeps = {
     world,
     router,
@@ -133,17 +154,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     clock,
     pushTarget: () => push.describe(config),
     online: true,
-    async readiness() {
-      const ports = listeners.addresses
-        .filter(({ port }) => port > 0)
-        .map(({ name, port }) => `${name} ${port}`)
-      return [
-        await writes.look(),
-        checkDisk(config.data_dir),
-        { name: 'listeners', ok: true, detail: ports.join(', ') },
-        { name: 'push', ok: true, degraded: push.degraded, detail: push.describe(config) },
-      ]
-    },
+    readiness,
     pushTest: (account) => push.test(account),
     push,
     web: {
@@ -188,6 +199,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
       run: (f) => router.run(f),
       figures() {
         walBytes.set(checkpointer.walBytes())
+        void readiness()
         push.measure()
       },
     }),

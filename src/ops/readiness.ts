@@ -1,5 +1,6 @@
 /** Whether the server can do its work, in checks that a person can read. */
-import { statfsSync } from 'node:fs'
+import { statfsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { diskFree } from '../metrics.ts'
 import type { Store } from '../store/store.ts'
 
@@ -70,6 +71,43 @@ export class StoreCheck {
       .finally(() => (this.#probing = undefined))
     await this.#probing
   }
+}
+
+/** Bytes that may still be written beside that file; undefined where not even that can be told. */
+export function freeBytes(file: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file))
+    return bavail * bsize
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the database's file is still the one that was opened: one that was deleted is served from memory alone. */
+export class FileCheck {
+  readonly #file: string
+  readonly #inode: number | undefined
+
+  constructor(file: string) {
+    this.#file = file
+    this.#inode = inodeOf(file)
+  }
+
+  look(): Check {
+    const name = 'database'
+    const inode = inodeOf(this.#file)
+    if (inode === this.#inode) return { name, ok: true, detail: this.#file }
+    const what = inode === undefined ? 'was deleted' : 'was replaced'
+    return {
+      name,
+      ok: false,
+      detail: `${this.#file} ${what} while the server runs: what it stores now is lost at its end. Make a backup by \`belfry user export\`, or stop it and restore one`,
+    }
+  }
+}
+
+function inodeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino
 }
 
 export function checkDisk(directory: string): Check {

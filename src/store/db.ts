@@ -1,8 +1,10 @@
 /** Opens the one database of a data directory and hands out its two doors: Drizzle for queries, the turn for writes. */
 import { Database } from 'bun:sqlite'
+import { renameSync, rmSync } from 'node:fs'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { getLogger } from '../log.ts'
 import type { Clock } from './clock.ts'
+import { checkDatabaseFile } from './database-file.ts'
 import { migrate } from './migrations.ts'
 import { Turn } from './turn.ts'
 import type { TurnHost } from './turn-host.ts'
@@ -45,13 +47,12 @@ interface Runnable {
  * Throws when the schema is newer than this build.
  */
 export function openDb(file: string, host: TurnHost, clock: Clock, disk?: DiskSync): Db {
-  const raw = new Database(file, { create: true, strict: true })
+  if (file !== ':memory:' && !checkDatabaseFile(file)) create(file)
+  const raw = new Database(file, { create: file === ':memory:', readwrite: true, strict: true })
   try {
     raw.run(`PRAGMA busy_timeout = ${OPENING_MS}`)
     configure(raw, file)
     migrate(raw)
-    // From here on the turn waits, so that the loop does not.
-    raw.run('PRAGMA busy_timeout = 0')
   } catch (error) {
     raw.close()
     throw error
@@ -60,6 +61,20 @@ export function openDb(file: string, host: TurnHost, clock: Clock, disk?: DiskSy
   raw.run('PRAGMA foreign_keys = ON')
   const sync = disk ?? (file === ':memory:' ? undefined : new WalSync(file))
   return { file, raw, orm: drizzle({ client: raw }), turn: new Turn(raw, host, clock, { sync }), sync }
+}
+
+/** A new database appears whole: whoever is killed here leaves none, and no empty one that nobody could tell from a loss. */
+function create(file: string): void {
+  const unfinished = `${file}.new`
+  for (const left of [unfinished, `${unfinished}-journal`]) rmSync(left, { force: true })
+  const raw = new Database(unfinished, { create: true, strict: true })
+  try {
+    raw.run(`PRAGMA page_size = ${PAGE_BYTES}`)
+    migrate(raw)
+  } finally {
+    raw.close()
+  }
+  renameSync(unfinished, file)
 }
 
 function configure(raw: Database, file: string): void {

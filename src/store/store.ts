@@ -130,7 +130,10 @@ export function openStore(
 ): Store {
   try {
     // It prepares its queries at once, so that a table or column that is missing shows here.
-    return new Store(openDb(file, host, clock, disk), clock, random)
+    const store = new Store(openDb(file, host, clock, disk), clock, random)
+    // From here on the turn waits for whoever writes (write-lock.ts), so that the loop does not.
+    store.db.raw.run('PRAGMA busy_timeout = 0')
+    return store
   } catch (error) {
     if (!(error instanceof SQLiteError) || !/^SQLITE_(ERROR|NOTADB|CORRUPT)/.test(error.code ?? ''))
       throw error

@@ -145,7 +145,7 @@ export class Turn {
       this.#begun = true
       this.#savepoint.run()
     } catch (cause) {
-      this.failure = { at: this.#clock.now(), cause }
+      this.#failed(cause)
       throw cause instanceof LockHeld ? cause : refusal(cause)
     }
     this.#writing++
@@ -163,10 +163,6 @@ export class Turn {
   undo(fn: () => void): void {
     if (!this.#current) throw new Error('undo outside a trip')
     this.#current.undo.push(fn)
-  }
-
-  get inTrip(): boolean {
-    return this.#current !== undefined
   }
 
   /** Takes the write lock for what comes next in this pass of the loop; false where that is to be put off. */
@@ -254,7 +250,7 @@ export class Turn {
     this.#trips.pop()
     // Some statements are undone alone where there is no room, those that may fail in their midst.
     if (isOutOfRoom(error)) {
-      this.failure = { at: this.#clock.now(), cause: error }
+      this.#failed(error)
       throw refusal(error)
     }
   }
@@ -316,9 +312,11 @@ export class Turn {
   #onDisk({ output, start, trips }: Syncing, error: unknown): void {
     this.#syncing = undefined
     if (error !== undefined) return this.#die(error)
+    if (this.failure) this.#host.stores?.()
     this.failure = undefined
-    const took = this.#clock.monotonic() - start
-    guard('a commit could not be counted', () => this.#host.committed?.(took, trips))
+    guard('a commit could not be counted', () =>
+      this.#host.committed?.(this.#clock.monotonic() - start, trips),
+    )
     this.#flush(output)
     if (this.#due) this.#end()
   }
@@ -342,13 +340,18 @@ export class Turn {
     if (isUnknownOutcome(error, inTransaction)) return this.#die(error)
     if (inTransaction) this.#db.run('ROLLBACK')
     this.#fail(error)
-    // What the refusals opened ends here.
+    // What the refusals opened.
     this.#end()
+  }
+
+  #failed(cause: unknown): void {
+    this.failure = { at: this.#clock.now(), cause }
+    if (!(cause instanceof LockHeld)) this.#host.fails?.(cause)
   }
 
   #die(cause: unknown): void {
     this.#dead = true
-    this.failure = { at: this.#clock.now(), cause }
+    this.#failed(cause)
     this.#cancelTick?.()
     this.#cancelTick = undefined
     this.#forget()
@@ -362,7 +365,7 @@ export class Turn {
   #fail(cause: unknown): void {
     const trips = this.#trips
     const output = this.#output
-    this.failure = { at: this.#clock.now(), cause }
+    this.#failed(cause)
     for (let i = trips.length - 1; i >= 0; i--) runReversed(trips[i]?.undo ?? [])
     this.#forget()
     const error = refusal(cause)

@@ -1,0 +1,60 @@
+/** What turns red and green again, one line of the log each time, however often it is looked at meanwhile. */
+import { getLogger } from '../log.ts'
+import type { Clock } from '../store/clock.ts'
+import { type Check, freeBytes } from './readiness.ts'
+
+const log = getLogger('readiness')
+
+/** Milliseconds without a failure after which storing is said to work again: on a full disk small rows come and go. */
+const STEADY_MS = 10_000
+
+/** The disk as those who write to it find it. */
+export class StorageWatch {
+  readonly #clock: Clock
+  readonly #file: string
+  #failing = false
+  #cancel: (() => void) | undefined
+
+  /** `file` is the database's. */
+  constructor(clock: Clock, file: string) {
+    this.#clock = clock
+    this.#file = file
+  }
+
+  fails(cause: unknown): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+    if (this.#failing) return
+    this.#failing = true
+    log.error('messages cannot be stored and are refused', { ...this.#place(), error: cause })
+  }
+
+  stores(): void {
+    if (!this.#failing) return
+    this.#cancel ??= this.#clock.after(STEADY_MS, () => {
+      this.#cancel = undefined
+      this.#failing = false
+      log.error('messages are stored again', this.#place())
+    })
+  }
+
+  #place(): { file: string; free_bytes: number | undefined } {
+    return { file: this.#file, free_bytes: freeBytes(this.#file) }
+  }
+}
+
+/** The checks of readiness. */
+export class ReadinessWatch {
+  readonly #red = new Set<string>()
+
+  /** To be told of every look at them. */
+  note(checks: readonly Check[]): void {
+    for (const { name, ok, detail } of checks) {
+      if (ok === !this.#red.has(name)) continue
+      if (ok) this.#red.delete(name)
+      else this.#red.add(name)
+      if (ok) log.error('ready again', { check: name, detail })
+      else log.error('not ready', { check: name, detail })
+    }
+  }
+}
