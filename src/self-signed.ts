@@ -4,7 +4,7 @@
  * The forty lines of DER are ours because a library for all of X.509 takes longer to load than the server to start.
  */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
-import { isIP } from 'node:net'
+import { addressBytes, isAddress } from './net/address.ts'
 
 const DAY = 86_400_000
 /** The longest that Apple's platforms accept from anyone. */
@@ -53,7 +53,7 @@ const DIGITAL_SIGNATURE = Buffer.from('03020780', 'hex')
 
 function extensions(names: ReadonlySet<string>): Buffer[] {
   const alternatives = [...names].map((name) =>
-    isIP(name) ? der(0x87, addressBytes(name)) : der(0x82, name),
+    isAddress(name) ? der(0x87, Buffer.from(addressBytes(name))) : der(0x82, name),
   )
   return [
     sequence(OID.subjectAltName, octets(sequence(...alternatives))),
@@ -92,16 +92,6 @@ function serial(): Buffer {
   const bytes = randomBytes(16)
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40
   return bytes
-}
-
-function addressBytes(address: string): Buffer {
-  if (isIP(address) === 4) return Buffer.from(address.split('.').map(Number))
-  // The URL parser writes every IPv6 address in one way: no dotted quad, at most one "::".
-  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
-  const words = (text: string): string[] => text.split(':').filter(Boolean)
-  const [front, back] = [words(head), words(tail ?? '')]
-  const middle = Array.from({ length: 8 - front.length - back.length }, () => '0')
-  return Buffer.from([...front, ...middle, ...back].map((word) => word.padStart(4, '0')).join(''), 'hex')
 }
 
 const pem = (label: string, bytes: Buffer): string =>

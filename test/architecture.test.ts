@@ -49,10 +49,11 @@ function visit(node: ts.Node, f: (node: ts.Node) => void): void {
 /** "routing/router.ts" → "routing"; a file at the top is a layer of its own, together with its folder. */
 const layerOf = (path: string): string => path.split('/')[0]?.replace(/\.tsx?$/, '') ?? ''
 
-const COMMON = ['log', 'metrics', 'config', 'version']
+const COMMON = ['log', 'metrics', 'config', 'version', 'net']
 /** Which layers each layer may import beside itself and what is common to all (design, section 2). */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
   version: [],
+  net: [],
   log: [],
   metrics: [],
   'self-signed': [],

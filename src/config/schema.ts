@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { app, conflicts } from './app.ts'
 import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
-import { count, duration, file, host, httpUrl, listen, neededDuration, network } from './values.ts'
+import { count, duration, file, host, httpUrl, listen, neededDuration, network, origin } from './values.ts'
 
 // A configuration is read once: code made for its schema at run time would cost more than it saves.
 z.config({ jitless: true })
@@ -49,7 +49,7 @@ const http = z.strictObject({
     .default(['127.0.0.1', '::1'])
     .describe('Peers whose X-Forwarded-For and X-Forwarded-Proto are believed.'),
   origins: z
-    .array(z.string())
+    .array(origin)
     .default([])
     .describe(
       'Web origins whose pages may connect by WebSocket or BOSH; [] = same origin and loopback pages, ["*"] = all.',

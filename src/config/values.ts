@@ -1,6 +1,7 @@
 /** The spellings of a configuration value: durations, sizes, addresses. Each becomes one plain type inside. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { isNetwork } from '../net/address.ts'
 import { Jid, prepareDomain } from '../xmpp/jid.ts'
 
 export interface ListenAddress {
@@ -36,15 +37,6 @@ export function parseListen(text: string): ListenAddress | undefined {
   if (port > 65535) return undefined
   if (match[1] !== undefined) return isIP(match[1]) === 6 ? { host: match[1], port } : undefined
   return { host: match[2] ?? '', port }
-}
-
-/** An IPv4 or IPv6 network, "!" in front denies. */
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.replace(/^!/, '').split('/')
-  const family = isIP(address)
-  if (!family || rest.length > 0) return false
-  if (bits === undefined) return true
-  return /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
 }
 
 function parsed<T>(what: string, parse: (text: string) => T | undefined) {
@@ -141,3 +133,16 @@ function isDecodable({ username, password }: URL): boolean {
 
 /** A file named in the configuration: relative to it, or the name of a systemd credential. */
 export const file = () => z.string().min(1)
+
+/** A web origin as browsers write it (RFC 6454 §6.2): no path, no default port, lower case. */
+export function plainOrigin(text: string): string | undefined {
+  if (text === '*') return text
+  const url = URL.parse(text)
+  if (url === null || url.host === '' || !/^\/?$/.test(url.pathname + url.search + url.hash)) return undefined
+  // The origin of a scheme that the URL standard does not know is "null"; apps of their own scheme have one all the same.
+  return `${url.protocol}//${url.host}`
+}
+
+export const origin = z
+  .string()
+  .transform(parsed('an origin such as "https://chat.example.org"', plainOrigin))

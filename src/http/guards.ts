@@ -1,10 +1,10 @@
 /** What every request must pass before a route sees it. */
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { isIP } from 'node:net'
 import * as metrics from '../metrics.ts'
+import { isAddress, isLoopback, Networks } from '../net/address.ts'
 import { inTime } from './body.ts'
-import { clientOf, hostName, isLoopback, plainAddress, Proxies } from './client.ts'
+import { clientOf, hostName } from './client.ts'
 import type { AppEnv, Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
 import { isOwn } from './origins.ts'
@@ -27,7 +27,7 @@ const CSP = [
 
 /** Sets what later steps read; a request id that we make ourselves, so that it cannot carry anything into the log. */
 export function identify(deps: HttpDeps): Guard {
-  const proxies = new Proxies(deps.world.config.http.trusted_proxies)
+  const proxies = new Networks(deps.world.config.http.trusted_proxies)
   return async (c, next) => {
     c.set('deps', deps)
     c.set('requestId', deps.world.random.bytes(9).toString('base64url'))
@@ -81,7 +81,7 @@ const knownMethod = (method: string): string =>
  */
 export const hostCheck: Guard = async (c, next) => {
   const { peer } = c.env
-  if (peer.kind === 'tcp' && isLoopback(plainAddress(peer.address)) && !knownHost(c)) {
+  if (peer.kind === 'tcp' && isLoopback(peer.address) && !knownHost(c)) {
     throw new HttpError(
       421,
       'unknown-host',
@@ -94,7 +94,7 @@ export const hostCheck: Guard = async (c, next) => {
 function knownHost(c: Ctx): boolean {
   const name = hostName(c.req.header('host') ?? '')
   const { config } = c.get('deps').world
-  if (name === 'localhost' || isIP(name) !== 0 || config.hosts.includes(name)) return true
+  if (name === 'localhost' || isAddress(name) || config.hosts.includes(name)) return true
   return config.http.public_url !== undefined && name === new URL(config.http.public_url).hostname
 }
 

@@ -1,7 +1,7 @@
 /** Requests per address and minute; the Unix socket is exempt. */
 import type { MiddlewareHandler } from 'hono'
 import * as metrics from '../metrics.ts'
-import { networkOf } from '../routing/registration-limiter.ts'
+import { networkOf } from '../net/address.ts'
 import type { AppEnv } from './context.ts'
 import { isStream } from './policy.ts'
 import { HttpError } from './problem.ts'

@@ -2,8 +2,8 @@
  * Failed logins, for every door where a password is checked. An account is never locked as a whole, since that would
  * let strangers lock people out (XEP-0205 §4): what counts is account and address together, and the address alone.
  */
+import { networkOf } from '../net/address.ts'
 import type { Clock } from '../store/clock.ts'
-import { networkOf } from './registration-limiter.ts'
 
 export interface AuthLimits {
   readonly auth_failures: number

@@ -1,23 +1,24 @@
 /** One limiter for every door through which an account can be made: in-band, HTTP and invites (ejabberd's
  * `ip_access` and `registration_timeout`). */
+import { type Networks, networkOf } from '../net/address.ts'
 import type { Clock } from '../store/clock.ts'
 
 /** One account per address and interval; IPv6 addresses count by their /64. */
 export class RegistrationLimiter {
   readonly #last = new Map<string, number>()
   readonly #clock: Clock
-  readonly #allows: (ip: string) => boolean
+  readonly #allowed: Networks
   readonly #interval: number
 
-  constructor(clock: Clock, allows: (ip: string) => boolean, intervalMs: number) {
+  constructor(clock: Clock, allowed: Networks, intervalMs: number) {
     this.#clock = clock
-    this.#allows = allows
+    this.#allowed = allowed
     this.#interval = intervalMs
   }
 
   /** Whether an address may register at all (`registration.ip_access`). */
   mayRegister(ip: string): boolean {
-    return this.#allows(ip)
+    return this.#allowed.covers(ip)
   }
 
   /** Milliseconds until the address may register again; 0 when it may now. */
@@ -53,19 +54,4 @@ export class RegistrationLimiter {
       this.#last.delete(key)
     }
   }
-}
-
-/** IPv4 as it is, IPv6 cut to its /64: one household or server has at least that much. */
-export function networkOf(ip: string): string {
-  if (!ip.includes(':')) return ip
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)
-  if (mapped?.[1]) return mapped[1]
-  const [head = '', tail = ''] = ip.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  const rest = tail === '' ? [] : tail.split(':')
-  if (ip.includes('::')) while (groups.length + rest.length < 8) groups.push('0')
-  return [...groups, ...rest]
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')
 }

@@ -1,6 +1,7 @@
 /** Puts the road together: one world, one router, the features in their order. */
 import type { Config } from '../config.ts'
 import { getLogger } from '../log.ts'
+import { Networks } from '../net/address.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 import { commandTable } from './commands.ts'
@@ -8,7 +9,6 @@ import { deleteAccount } from './delete-account.ts'
 import type { Feature } from './feature.ts'
 import { hooksOf } from './hooks.ts'
 import { insist } from './insist.ts'
-import { ipAccess } from './ip-access.ts'
 import { RegistrationLimiter } from './registration-limiter.ts'
 import { Router } from './router.ts'
 import { servicesOf } from './services.ts'
@@ -39,7 +39,7 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
     sessions: new Sessions(),
     random,
     clock,
-    registrations: new RegistrationLimiter(clock, ipAccess(ip_access), timeout),
+    registrations: new RegistrationLimiter(clock, new Networks(ip_access), timeout),
     hosts: new Set(config.hosts),
     uptime: () => clock.monotonic() - started,
     services: servicesOf(config),

@@ -1,9 +1,9 @@
 /** Accepts client connections within the limits and keeps the set of open streams, for their clocks and the stop. */
 import { getLogger } from '../log.ts'
 import { connections, limitsHit, sessions } from '../metrics.ts'
+import { networkOf } from '../net/address.ts'
 import { serverPing } from '../routing/ping.ts'
 import { Inlines } from '../routing/inline.ts'
-import { networkOf } from '../routing/registration-limiter.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import { type C2sContext, ClientStream } from './c2s.ts'
 import type { Transport, TransportEvents } from './transport.ts'

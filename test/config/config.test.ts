@@ -222,6 +222,21 @@ describe('meaning', () => {
     },
   )
 
+  test('origins are compared as browsers write them, and an app may have a scheme of its own', () => {
+    const config = accepted(
+      '[http]\norigins = ["https://Chat.Example.org:443/", "http://web.example:8080", "capacitor://localhost", "*"]',
+    )
+    expect(config.http.origins).toEqual([
+      'https://chat.example.org',
+      'http://web.example:8080',
+      'capacitor://localhost',
+      '*',
+    ])
+    expect(refused('[http]\norigins = ["chat.example.org"]')).toEqual([
+      '2:12 "origins": "chat.example.org" is not an origin such as "https://chat.example.org"',
+    ])
+  })
+
   test('relative files belong to the directory of the configuration', () => {
     const config = accepted('[tls]\ncert = "c.pem"\nkey = "/k.pem"')
     expect([config.tls.cert, config.tls.key]).toEqual(['/etc/belfry/c.pem', '/k.pem'])

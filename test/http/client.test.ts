@@ -1,12 +1,13 @@
 /** Case 89 of the catalogue of bad input: from which address a request comes, and what is counted by it. */
 import { describe, expect, test } from 'bun:test'
 import { defaults } from '../../src/config.ts'
-import { clientOf, plainAddress, Proxies } from '../../src/http/client.ts'
+import { clientOf } from '../../src/http/client.ts'
+import { Networks, plainAddress } from '../../src/net/address.ts'
 import { startHttp } from './support.ts'
 
 describe('89: the address behind a proxy', () => {
   const config = defaults()
-  const proxies = new Proxies(['127.0.0.1', '::1', '10.0.0.0/8'])
+  const proxies = new Networks(['127.0.0.1', '::1', '10.0.0.0/8'])
   const from = (address: string, headers: Record<string, string>) =>
     clientOf({ kind: 'tcp', address, tls: false }, new Headers(headers), proxies, config)
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CredentialError, loadApp } from '../../src/push/apns-credentials.ts'
-import { isPrivate } from '../../src/push/webhook-address.ts'
+import { isPublic } from '../../src/net/address.ts'
 import { KEY_ID, P8, TEAM, TOPIC } from '../support/apns.ts'
 
 test('case 73: a key that is missing or replaced by nonsense is named by app and file, and nothing is loaded', () => {
@@ -31,5 +31,5 @@ test.each([
   '::ffff:169.254.169.254',
   '0.0.0.0',
 ])('case 74: a webhook does not reach %s', (address) => {
-  expect(isPrivate(address)).toBe(true)
+  expect(isPublic(address)).toBe(false)
 })

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto'
 import { createSelfSigned } from '../../src/self-signed.ts'
 import type { Result } from '../../src/push/provider.ts'
 import { Webhook, type WebhookOptions } from '../../src/push/webhook.ts'
-import { isPrivate } from '../../src/push/webhook-address.ts'
+import { isPublic } from '../../src/net/address.ts'
 import { systemClock } from '../../src/store/clock.ts'
 import type { Job } from '../../src/store/push.ts'
 
@@ -211,7 +211,7 @@ describe('addresses', () => {
       'nonsense',
       '',
     )
-    expect(inside.filter((address) => !isPrivate(address))).toEqual([])
+    expect(inside.filter(isPublic)).toEqual([])
     const outside = [
       '1.1.1.1',
       '172.32.0.1',
@@ -221,6 +221,6 @@ describe('addresses', () => {
       '2a00::1',
       '::ffff:1.1.1.1',
     ]
-    expect(outside.filter(isPrivate)).toEqual([])
+    expect(outside.filter((address) => !isPublic(address))).toEqual([])
   })
 })
