@@ -35,6 +35,8 @@ export const connections = counter('connections_total', 'Connections by listener
   'result',
 ])
 export const tlsHandshakes = counter('tls_handshake_total', 'TLS handshakes.', ['version', 'result'])
+/** Addresses, or accounts at an address, that are not heard after too many failed logins. */
+export const authBans = gauge('auth_bans', 'Bans from logins in force.')
 /** result: ok, failed, aborted, limited, disabled */
 export const authentications = counter('auth_total', 'Logins by mechanism and result.', [
   'mechanism',

@@ -19,7 +19,7 @@ import { needsRestart, takeOver } from './ops/live-keys.ts'
 import { checkDisk, FileCheck, StoreCheck } from './ops/readiness.ts'
 import { ReadinessWatch, StorageWatch } from './ops/watch.ts'
 import { watchFiles } from './ops/watch-files.ts'
-import { AuthLimiter } from './routing/auth-limiter.ts'
+import { AuthLimiter, neverBanned } from './routing/auth-limiter.ts'
 import { outdated } from './routing/outdated.ts'
 import { createWorld } from './routing/world.ts'
 import { certificateFiles, Certificates } from './server/certificates.ts'
@@ -106,7 +106,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   })
   opened.defer(() => push.stop())
 
-  const logins = new AuthLimiter(clock, config.limits)
+  const logins = new AuthLimiter(clock, config.limits, neverBanned(config))
   const nobody = await router.run((t) => t.store.settings.secret('unknown-users'))
   const { identity } = certificates
   const context = { world, router, features: list, clock, auth: logins, nobody, identity }

@@ -5,7 +5,7 @@ import { features } from '../features/index.ts'
 import { createApp } from '../http/app.ts'
 import { databaseFile, prepareDataDir } from '../ops/data-dir.ts'
 import type { ProbeResult } from '../push/probe.ts'
-import { AuthLimiter } from '../routing/auth-limiter.ts'
+import { AuthLimiter, neverBanned } from '../routing/auth-limiter.ts'
 import type { Router } from '../routing/router.ts'
 import { createWorld } from '../routing/world.ts'
 import { type Clock, systemClock, systemRandom } from '../store/clock.ts'
@@ -35,7 +35,7 @@ export async function openOffline(config: Config): Promise<Offline> {
   const app = createApp({
     world,
     router,
-    logins: new AuthLimiter(clock, config.limits),
+    logins: new AuthLimiter(clock, config.limits, neverBanned(config)),
     clock,
     pushTarget: () => 'off: the server is stopped',
     online: false,

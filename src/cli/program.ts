@@ -7,6 +7,7 @@ import { Context, type ContextOf, type GlobalOptions } from './context.ts'
 import { CliError, EXIT, onLostReader } from './exit.ts'
 import { addApnsSim } from './apns-sim.ts'
 import { addApp } from './app.ts'
+import { addBan } from './ban.ts'
 import { addConfig } from './config.ts'
 import { addDevice } from './device.ts'
 import { addHealth } from './health.ts'
@@ -36,6 +37,7 @@ const NOUNS = [
   addPush,
   addWebhook,
   addToken,
+  addBan,
   addHelp,
 ]
 

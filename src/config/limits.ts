@@ -107,10 +107,11 @@ export const limits = z
     ),
     auth_delay_max: duration('30s').describe('Longest of those delays.'),
     auth_failures_per_ip: countLimit(20).describe(
-      'Failed logins per address and auth_window before auth_ban.',
+      'Failed logins per address and auth_window before auth_ban; of one account no more count than auth_failures, ' +
+        'and after as many of one account only that account is refused there. See auth.never_ban, belfry ban list.',
     ),
     auth_window: duration('10m').describe('How long a failed login counts.'),
-    auth_ban: duration('1h').describe('How long such an address may not log in.'),
+    auth_ban: duration('1h').describe('How long such an address may not log in; "0s" = no bans.'),
     stanzas_per_second: countLimit(50).describe(
       'Stanzas per second and session, averaged; more is slowed down.',
     ),

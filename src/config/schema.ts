@@ -27,6 +27,15 @@ const tls = z.strictObject({
     .describe('Further certificates, chosen by SNI and by the stream’s `to`.'),
 })
 
+const proxyProtocol = () =>
+  z
+    .boolean()
+    .default(false)
+    .describe(
+      'These listeners expect the PROXY protocol, version 1 or 2, from trusted_proxies and nobody else; for a single ' +
+        'one: { address = "127.0.0.1:5224", proxy_protocol = true } in its list.',
+    )
+
 const c2s = z.strictObject({
   listen: listen(['0.0.0.0:5222']).describe(
     'Client connections that start in the clear and upgrade (STARTTLS).',
@@ -38,16 +47,33 @@ const c2s = z.strictObject({
     .boolean()
     .default(true)
     .describe('false: SCRAM logins and registration also without TLS. PLAIN never.'),
+  proxy_protocol: proxyProtocol(),
+  trusted_proxies: z
+    .array(network)
+    .default(['127.0.0.1', '::1'])
+    .describe('Proxies from which listeners with proxy_protocol take connections; others are refused there.'),
 })
 
 const http = z.strictObject({
   listen: listen(['127.0.0.1:5280']).describe('API, /admin/, web clients, health and metrics.'),
   tls_listen: listen([]).describe('The same over TLS.'),
+  proxy_protocol: proxyProtocol(),
   public_url: httpUrl.optional().describe('Address under which people reach this server.'),
   trusted_proxies: z
     .array(network)
     .default(['127.0.0.1', '::1'])
-    .describe('Peers whose X-Forwarded-For and X-Forwarded-Proto are believed.'),
+    .describe(
+      'Peers whose forwarded_by header, X-Forwarded-Proto and PROXY protocol are believed. Addresses of other hosts ' +
+        'than these are those of clients.',
+    ),
+  forwarded_by: z
+    .array(z.enum(['x-forwarded-for', 'forwarded', 'x-real-ip']))
+    .min(1)
+    .default(['x-forwarded-for', 'forwarded', 'x-real-ip'])
+    .describe(
+      'Headers in which trusted_proxies name the client; of several the first that is there counts. Name only those ' +
+        'that your proxy sets, or have it remove the others: it hands on what a client made up.',
+    ),
   origins: z
     .array(origin)
     .default([])
@@ -73,6 +99,13 @@ const auth = z.strictObject({
     .default(true)
     .describe(
       'Offer SCRAM-…-PLUS. false lets old clients in that bind only by tls-unique (slixmpp before 1.8.4).',
+    ),
+  never_ban: z
+    .array(network)
+    .default(['127.0.0.0/8', '::1/128'])
+    .describe(
+      'Addresses that failed logins never ban, only delay: first match wins, "!" denies. The trusted_proxies of ' +
+        '[c2s] and [http] are among them.',
     ),
 })
 

@@ -7,6 +7,8 @@ import { Jid, prepareDomain } from '../xmpp/jid.ts'
 export interface ListenAddress {
   readonly host: string
   readonly port: number
+  /** This listener alone expects the PROXY protocol, or alone does not; absent: as its section says. */
+  readonly proxy?: boolean
 }
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
@@ -75,10 +77,19 @@ export const countLimit = (fallback: number) => count(fallback).transform(unlimi
 export const sizeLimit = (fallback: number | string) => size(fallback).transform(unlimited)
 export const durationLimit = (fallback: string) => duration(fallback).transform(unlimited)
 
-export const listen = (fallback: string[]) =>
-  z
-    .array(z.string().transform(parsed('an address such as "0.0.0.0:5222" or "[::1]:5222"', parseListen)))
-    .prefault(fallback)
+const LISTEN = 'an address such as "0.0.0.0:5222" or "[::1]:5222"'
+const parsedListen = parsed(LISTEN, parseListen)
+const listenEntry = z
+  .union([z.string(), z.strictObject({ address: z.string(), proxy_protocol: z.boolean().optional() })], {
+    error: `expected ${LISTEN}, or { address = "…", proxy_protocol = true }`,
+  })
+  .transform((entry, ctx): ListenAddress => {
+    if (typeof entry === 'string') return parsedListen(entry, ctx)
+    const { address, proxy_protocol: proxy } = entry
+    return { ...parsedListen(address, ctx), ...(proxy === undefined ? {} : { proxy }) }
+  })
+
+export const listen = (fallback: string[]) => z.array(listenEntry).prefault(fallback)
 
 export const network = z.string().refine(isNetwork, {
   error: (issue) =>

@@ -1,5 +1,6 @@
 /** The HTTP application: guards, then routes. It knows no sockets; see serve.ts for those. */
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { addBans } from './bans.ts'
 import { addBosh } from './bosh.ts'
 import type { AppEnv } from './context.ts'
 import type { HttpDeps } from './deps.ts'
@@ -55,6 +56,7 @@ export function createApp(deps: HttpDeps): App {
   addPush(app)
   addRegistration(app)
   addTokens(app)
+  addBans(app)
   addInvites(app)
   addWebSocket(app)
   addBosh(app)

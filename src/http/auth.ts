@@ -82,10 +82,12 @@ export async function checkPassword(
 
 /** Answers that are being held back; more of them would let a guesser fill the memory with waiting requests. */
 const HELD = 256
+const DAY = 86_400_000
 let held = 0
 
-async function holdBack({ logins, clock, world }: HttpDeps, account: string, ip: string): Promise<void> {
-  if (logins.isBanned(ip)) throw limited(world.config.limits.auth_ban)
+async function holdBack({ logins, clock }: HttpDeps, account: string, ip: string): Promise<void> {
+  const ban = logins.banLeft(ip, account)
+  if (ban > 0) throw limited(ban)
   const delay = logins.delay(ip, account)
   if (delay === 0) return
   if (held >= HELD) throw limited(delay)
@@ -96,7 +98,8 @@ async function holdBack({ logins, clock, world }: HttpDeps, account: string, ip:
 
 function limited(ms: number): HttpError {
   metrics.authentications.labels('http', 'limited').inc()
-  const seconds = Math.ceil(ms / 1000)
+  // A ban may be for ever.
+  const seconds = Math.ceil(Math.min(ms, DAY) / 1000)
   return new HttpError(429, 'too-many-failures', 'Too many failed logins; try again later.', {
     headers: { 'retry-after': String(seconds) },
   })

@@ -138,6 +138,7 @@ export class ClientStreams {
         this.#ask(stream)
       }
     }
+    this.#context.auth.sweep()
     this.#cancel = clock.after(SWEEP_MS, () => this.#sweep())
   }
 

@@ -39,8 +39,8 @@ export class Login {
 
   /** One word of the client. Throws SaslError. */
   step(command: SaslCommand, host: string, tls: TlsFacts | undefined): SaslStep | Promise<SaslStep> {
-    const { world, auth, nobody } = this.#context
-    if (auth.isBanned(this.#ip)) throw new SaslError('temporary-auth-failure', 'Too many failed logins.')
+    const { world, nobody } = this.#context
+    this.#checkBan()
     if (command.kind === 'begin') {
       if (this.#exchange) throw new SaslError('malformed-request')
       this.#mechanism = command.mechanism
@@ -50,12 +50,19 @@ export class Login {
         tls,
         nobody,
         request: command.request,
+        claims: (account) => this.#checkBan(account),
       })
       return this.#exchange.next(command.initial)
     }
     if (command.kind === 'abort') throw new SaslError('aborted')
     if (!this.#exchange) throw new SaslError('malformed-request')
     return this.#exchange.next(command.data)
+  }
+
+  /** Before anything is derived from a password: who is banned costs nothing. */
+  #checkBan(account?: string): void {
+    if (this.#context.auth.isBanned(this.#ip, account))
+      throw new SaslError('temporary-auth-failure', 'Too many failed logins.')
   }
 
   get isUnderWay(): boolean {
@@ -82,7 +89,7 @@ export class Login {
     return {
       error: failed,
       delay: guess ? auth.delay(this.#ip, claimed) : 0,
-      last: ++this.#tries >= world.config.limits.auth_tries || auth.isBanned(this.#ip),
+      last: ++this.#tries >= world.config.limits.auth_tries || auth.isBanned(this.#ip, claimed),
     }
   }
 

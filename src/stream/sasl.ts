@@ -22,6 +22,8 @@ export interface SaslContext {
   readonly request: Authenticate | undefined
   /** Secret behind the keys of unknown users. */
   readonly nobody: Buffer
+  /** Hears whose credentials are about to be tried; throws where they may not be. */
+  claims(account: string): void
 }
 
 export type SaslStep =
@@ -157,6 +159,7 @@ export class SaslExchange {
       throw error
     }
     if (authzid !== '' && !this.#isOwn(authzid)) throw new SaslError('invalid-authzid')
+    this.#context.claims(this.#jid.bare)
     this.#account = this.#context.world.store.accounts.find(this.#jid.bare)
   }
 

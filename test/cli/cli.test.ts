@@ -58,6 +58,7 @@ describe('usage', () => {
     ['user add romeo@bix.org', 2, '--password-stdin'],
     ['health', 3, 'belfry serve'],
     ['status', 3, 'belfry serve'],
+    ['ban list', 3, 'belfry serve'],
     ['user sessions romeo@bix.org', 3, 'belfry serve'],
     ['version --config /nowhere', 0, ''],
     ['user list --config /nowhere.toml', 2, '/nowhere.toml does not exist'],
@@ -227,6 +228,9 @@ test('accounts of a stopped server, then of the same server running; case 99: no
     expect(users.map((user) => user.jid)).toEqual(['romeo@bix.org'])
     expect((await belfry('user kick romeo@bix.org')).out).toBe('0 sessions closed\n')
     expect((await belfry('status')).out).toContain('simulator')
+    expect((await belfry('ban list')).out).toBe('ADDRESS  ACCOUNT  FAILURES  SINCE  UNTIL\n')
+    expect((await belfry('ban delete 192.0.2.1')).code).toBe(4)
+    expect((await belfry('ban delete nonsense')).code).toBe(2)
     const second = await belfry('serve')
     expect([second.code, second.err]).toEqual([
       1,

@@ -62,6 +62,7 @@ describe('75: tokens', () => {
 
   test('an unknown name, a wrong password and a disabled account get the same answer; guesses are slowed', async () => {
     using w = await startHttp()
+    const peer = { kind: 'tcp', address: '198.51.100.1', tls: true } as const
     await w.call('POST', `/v1/users/${JULIET}/disable`, { as: 'operator' })
     const tries = [
       basic(ROMEO, 'wrong'),
@@ -70,16 +71,16 @@ describe('75: tokens', () => {
       basic('', 'x'),
       basic('@', ''),
     ]
-    const answers = await Promise.all(tries.map((as) => w.call('GET', '/v1/me', { as })))
+    const answers = await Promise.all(tries.map((as) => w.call('GET', '/v1/me', { as, peer })))
     const texts = await Promise.all(
       answers.map(async (a) => (await a.text()).replace(/"request_id":"[^"]*"/, '')),
     )
     expect(new Set(texts).size).toBe(1)
-    for (let i = 0; i < 6; i++) await w.call('GET', '/v1/me', { as: basic(ROMEO, 'wrong') })
+    for (let i = 0; i < 6; i++) await w.call('GET', '/v1/me', { as: basic(ROMEO, 'wrong'), peer })
     const { http_body_timeout } = w.world.config.limits
     expect(w.waits.filter((ms) => ms !== http_body_timeout)).toEqual([1000, 2000])
-    for (let i = 0; i < 12; i++) await w.call('GET', '/v1/me', { as: basic(`${i}@bix.org`, 'wrong') })
-    const limited = await w.call('GET', '/v1/me', { as: basic(ROMEO) })
+    for (let i = 0; i < 12; i++) await w.call('GET', '/v1/me', { as: basic(`${i}@bix.org`, 'wrong'), peer })
+    const limited = await w.call('GET', '/v1/me', { as: basic(ROMEO), peer })
     expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '3600'])
     // Another address is not locked out with the one that guesses.
     const elsewhere = { kind: 'tcp', address: '127.0.0.2', tls: false } as const

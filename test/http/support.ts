@@ -6,7 +6,7 @@ import type { HttpDeps } from '../../src/http/deps.ts'
 import type { Alarm } from '../../src/push/alarms.ts'
 import type { Check } from '../../src/ops/readiness.ts'
 import type { Feature } from '../../src/routing/feature.ts'
-import { AuthLimiter } from '../../src/routing/auth-limiter.ts'
+import { AuthLimiter, neverBanned } from '../../src/routing/auth-limiter.ts'
 import { type Outlet, Session } from '../../src/routing/session.ts'
 import type { World } from '../../src/routing/transit.ts'
 import { createWorld } from '../../src/routing/world.ts'
@@ -75,7 +75,7 @@ export async function startHttp(
   const deps: HttpDeps = {
     world,
     router,
-    logins: new AuthLimiter(clock, config.limits),
+    logins: new AuthLimiter(clock, config.limits, neverBanned(config)),
     clock,
     pushTarget: () => 'simulator',
     online: true,

@@ -2,7 +2,7 @@
 import { copyFileSync } from 'node:fs'
 import { type Config, parseConfig } from '../../src/config.ts'
 import { features } from '../../src/features/index.ts'
-import { AuthLimiter } from '../../src/routing/auth-limiter.ts'
+import { AuthLimiter, neverBanned } from '../../src/routing/auth-limiter.ts'
 import type { Feature } from '../../src/routing/feature.ts'
 import type { Router } from '../../src/routing/router.ts'
 import type { World } from '../../src/routing/transit.ts'
@@ -84,7 +84,7 @@ export class Play {
       router,
       features: list,
       clock,
-      auth: new AuthLimiter(clock, config.limits),
+      auth: new AuthLimiter(clock, config.limits, neverBanned(config)),
       nobody: Buffer.alloc(32, 7),
       identity: () => TEST_IDENTITY,
     }

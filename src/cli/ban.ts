@@ -1,0 +1,29 @@
+import type { Command } from 'commander'
+import type { ContextOf } from './context.ts'
+import type { Row } from './output.ts'
+
+export function addBan(program: Command, context: ContextOf): void {
+  const ban = program.command('ban').description('addresses that failed too many logins')
+  ban
+    .command('list')
+    .description('list the bans in force')
+    .action(async () => {
+      const ctx = context()
+      await ctx.withDoor(async (door) => {
+        const { items } = await door.call<{ items: Row[] }>('GET', '/v1/bans')
+        ctx.out.table(items, ['address', 'account', 'failures', 'since', 'until'])
+      }, true)
+    })
+  ban
+    .command('delete <address>')
+    .description('end the bans of an address')
+    .option('--account <jid>', 'only that of this account')
+    .action(async (address: string, { account }: { account?: string }) => {
+      const ctx = context()
+      await ctx.withDoor(async (door) => {
+        const query = account === undefined ? '' : `?account=${encodeURIComponent(account)}`
+        await door.call('DELETE', `/v1/bans/${encodeURIComponent(address)}${query}`)
+        ctx.out.done(`${address} may log in again`, { address, account })
+      }, true)
+    })
+}

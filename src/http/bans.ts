@@ -1,0 +1,64 @@
+/** /v1/bans: addresses that failed too many logins. They live in the memory of the server that runs. */
+import type { Ban } from '../routing/auth-limiter.ts'
+import { isAddress } from '../net/address.ts'
+import type { HttpDeps } from './deps.ts'
+import { type App, route, scope } from './policy.ts'
+import { HttpError } from './problem.ts'
+import { iso, json, z } from './schemas.ts'
+
+const admin = scope('admin')
+
+const banSchema = z
+  .object({
+    address: z.string().openapi({ description: 'An IPv4 address or the /64 of an IPv6 one.' }),
+    account: z.string().nullable().openapi({ description: 'null: no login is heard from there.' }),
+    failures: z.number().int(),
+    since: z.string().nullable(),
+    until: z.string().nullable().openapi({ description: 'null: it has no end.' }),
+  })
+  .openapi('Ban')
+
+const view = ({ address, account, failures, since, until }: Ban) => ({
+  address,
+  account: account ?? null,
+  failures,
+  since: iso(since),
+  until: Number.isFinite(until) ? iso(until) : null,
+})
+
+export function addBans(app: App): void {
+  app.openapi(
+    route(admin, {
+      method: 'get',
+      path: '/v1/bans',
+      summary: 'List the addresses that are banned from logins',
+      responses: { 200: json('Bans, the oldest first', z.object({ items: z.array(banSchema) })) },
+    }),
+    (c) => c.json({ items: running(c.var.deps).logins.bans().map(view) }, 200),
+  )
+  app.openapi(
+    route(admin, {
+      method: 'delete',
+      path: '/v1/bans/{address}',
+      summary: 'End the bans of an address, or that of one account there',
+      request: {
+        params: z.strictObject({ address: z.string().min(2).max(100) }),
+        query: z.strictObject({ account: z.string().min(1).max(3071).optional() }),
+      },
+      responses: { 204: { description: 'Done' } },
+    }),
+    (c) => {
+      const { address } = c.req.valid('param')
+      if (!isAddress(address.replace(/\/64$/, '')))
+        throw new HttpError(422, 'no-address', 'An address such as 192.0.2.1 or 2001:db8::/64 is needed.')
+      if (running(c.var.deps).logins.pardon(address, c.req.valid('query').account) === 0)
+        throw new HttpError(404, 'no-such-ban', 'There is no such ban.')
+      return c.body(null, 204)
+    },
+  )
+}
+
+function running(deps: HttpDeps): HttpDeps {
+  if (!deps.online) throw new HttpError(503, 'server-needed', 'Start the server first: belfry serve')
+  return deps
+}

@@ -1,0 +1,46 @@
+/** /v1/bans: what the operator sees of bans and can end. */
+import { expect, test } from 'bun:test'
+import { basic, codeOf, JULIET, ROMEO, startHttp } from './support.ts'
+
+const peer = { kind: 'tcp', address: '2001:db8::7', tls: true } as const
+
+test('a ban is listed with its end, and ended by any address of its network', async () => {
+  using w = await startHttp((config) => (config.limits.auth_failures_per_ip = 3))
+  const tries = (as: string) => w.call('GET', '/v1/me', { as, peer })
+  for (const name of ['a', 'b', 'c']) await tries(basic(`${name}@bix.org`, 'wrong'))
+  expect((await tries(basic(ROMEO))).status).toBe(429)
+  const list = async () => (await (await w.call('GET', '/v1/bans', { as: 'operator' })).json()) as object
+  expect(await list()).toEqual({
+    items: [
+      {
+        address: '2001:db8::/64',
+        account: null,
+        failures: 3,
+        since: '2023-11-14T22:13:20.000Z',
+        until: '2023-11-14T23:13:20.000Z',
+      },
+    ],
+  })
+  const ends = (path: string) => w.call('DELETE', `/v1/bans/${encodeURIComponent(path)}`, { as: 'operator' })
+  expect((await ends('2001:db8:1::')).status).toBe(404)
+  expect(await codeOf(await ends('2001:db8::.evil.test'))).toBe('no-address')
+  expect((await ends('2001:db8::99')).status).toBe(204)
+  expect(await list()).toEqual({ items: [] })
+  expect((await tries(basic(ROMEO))).status).toBe(200)
+  // And it starts from nothing, or the next failure would ban it again.
+  await tries(basic('d@bix.org', 'wrong'))
+  expect((await tries(basic(ROMEO))).status).toBe(200)
+})
+
+test('the ban of one account at an address is ended alone', async () => {
+  using w = await startHttp((config) => {
+    config.limits.auth_failures = 1
+    config.limits.auth_failures_per_ip = 3
+  })
+  const tries = (as: string) => w.call('GET', '/v1/me', { as, peer })
+  for (const jid of [ROMEO, JULIET]) for (let i = 0; i < 3; i++) await tries(basic(jid, 'wrong'))
+  expect([(await tries(basic(ROMEO))).status, (await tries(basic(JULIET))).status]).toEqual([429, 429])
+  const path = `/v1/bans/${encodeURIComponent('2001:db8::/64')}?account=${encodeURIComponent(ROMEO)}`
+  expect((await w.call('DELETE', path, { as: 'operator' })).status).toBe(204)
+  expect([(await tries(basic(ROMEO))).status, (await tries(basic(JULIET))).status]).toEqual([200, 429])
+})
