@@ -23,7 +23,50 @@ describe('89: the address behind a proxy', () => {
     ['127.0.0.1', '2001:DB8::1', '2001:db8::1'],
     ['127.0.0.1', '::ffff:203.0.113.9', '203.0.113.9'],
     ['127.0.0.1', '[2001:db8::1]', '2001:db8::1'],
+    ['127.0.0.1', '203.0.113.9:54321', '203.0.113.9'],
+    ['127.0.0.1', '[2001:db8::1]:443', '2001:db8::1'],
+    ['127.0.0.1', '1.1.1.1:1, 203.0.113.9:54321, 10.1.2.3:80', '203.0.113.9'],
+    ['127.0.0.1', '203.0.113.9:', '127.0.0.1'],
+    ['127.0.0.1', '203.0.113.9.evil.test', '127.0.0.1'],
   ])('peer %s says %s', (peer, header, ip) => expect(from(peer, { 'x-forwarded-for': header }).ip).toBe(ip))
+
+  test.each([
+    ['for=203.0.113.9', '203.0.113.9', false],
+    ['for=203.0.113.9;proto=https;by=10.1.1.1', '203.0.113.9', true],
+    ['Proto=HTTPS; For="203.0.113.9:4711"', '203.0.113.9', true],
+    ['for="[2001:db8:cafe::17]:4711";proto=http', '2001:db8:cafe::17', false],
+    ['for=1.1.1.1, for=203.0.113.9;proto=https, for=10.9.9.9;proto=https', '203.0.113.9', true],
+    ['for="1.1.1.1, for=2.2.2.2";proto=https, for=203.0.113.9', '203.0.113.9', false],
+    ['for="1.1.1.1\\"", for=203.0.113.9', '203.0.113.9', false],
+    ['for=unknown;proto=https', '127.0.0.1', true],
+    ['for=_hidden, for=_SEVKISEK', '127.0.0.1', false],
+    ['proto=https', '127.0.0.1', true],
+    ['for="', '127.0.0.1', false],
+    [';=,,=;', '127.0.0.1', false],
+  ])('RFC 7239: Forwarded: %s', (header, ip, secure) => {
+    expect(from('127.0.0.1', { forwarded: header })).toMatchObject({ ip, secure, encrypted: secure })
+    expect(from('198.51.100.1', { forwarded: header }).ip).toBe('198.51.100.1')
+  })
+
+  test.each([
+    ['203.0.113.9', '203.0.113.9'],
+    ['[2001:db8::1]:99', '2001:db8::1'],
+    ['nonsense', '127.0.0.1'],
+  ])('X-Real-IP: %s', (header, ip) => {
+    expect(from('127.0.0.1', { 'x-real-ip': header })).toMatchObject({ ip, encrypted: false })
+    expect(from('198.51.100.1', { 'x-real-ip': header }).ip).toBe('198.51.100.1')
+  })
+
+  test('of several headers the first of forwarded_by counts, and those it does not name never', () => {
+    const all = { 'x-forwarded-for': '203.0.113.1', forwarded: 'for=203.0.113.2', 'x-real-ip': '203.0.113.3' }
+    expect(from('127.0.0.1', all).ip).toBe('203.0.113.1')
+    const only = (...forwarded_by: ('x-forwarded-for' | 'forwarded' | 'x-real-ip')[]) => {
+      const other = { ...config, http: { ...config.http, forwarded_by } }
+      return clientOf({ kind: 'tcp', address: '127.0.0.1', tls: false }, new Headers(all), proxies, other).ip
+    }
+    expect(only('x-real-ip')).toBe('203.0.113.3')
+    expect(only('forwarded', 'x-real-ip')).toBe('203.0.113.2')
+  })
 
   test('the word https counts from a proxy only, and without it the way is not safe', () => {
     const proto = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' }
