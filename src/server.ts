@@ -163,7 +163,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     },
   }
   const http = lazily(async () => (await import('./http/app.ts')).createApp(deps))
-  const listeners = new Listeners({ config, certificates, streams, batch, http })
+  const listeners = new Listeners({ config, certificates, streams, batch, http, clock })
   // Behind the streams, whatever they meet: those over HTTP say goodbye on sockets that end with their listener.
   opened.defer(() => listeners.close())
   opened.defer(async () => {

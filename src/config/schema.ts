@@ -6,81 +6,11 @@ import { z } from 'zod'
 import { app, conflicts } from './app.ts'
 import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
-import { count, duration, file, host, httpUrl, listen, neededDuration, network, origin } from './values.ts'
+import { c2s, http, tls } from './listening.ts'
+import { count, duration, file, host, httpUrl, neededDuration, network } from './values.ts'
 
 // A configuration is read once: code made for its schema at run time would cost more than it saves.
 z.config({ jitless: true })
-
-const tlsHost = z.strictObject({
-  name: host.describe('Domain for which this pair is used.'),
-  cert: file().describe('Certificate chain, PEM.'),
-  key: file().describe('Private key, PEM.'),
-})
-
-const tls = z.strictObject({
-  cert: file().optional().describe('Certificate chain, PEM. Without one Belfry signs its own.'),
-  key: file().optional().describe('Private key, PEM.'),
-  min: z.enum(['1.2', '1.3']).default('1.2').describe('Lowest TLS version.'),
-  hosts: z
-    .array(tlsHost)
-    .default([])
-    .describe('Further certificates, chosen by SNI and by the stream’s `to`.'),
-})
-
-const proxyProtocol = () =>
-  z
-    .boolean()
-    .default(false)
-    .describe(
-      'These listeners expect the PROXY protocol, version 1 or 2, from trusted_proxies and nobody else; for a single ' +
-        'one: { address = "127.0.0.1:5224", proxy_protocol = true } in its list.',
-    )
-
-const c2s = z.strictObject({
-  listen: listen(['0.0.0.0:5222']).describe(
-    'Client connections that start in the clear and upgrade (STARTTLS).',
-  ),
-  direct_tls_listen: listen(['0.0.0.0:5223']).describe(
-    'Client connections with TLS from the first byte (XEP-0368).',
-  ),
-  require_tls: z
-    .boolean()
-    .default(true)
-    .describe('false: SCRAM logins and registration also without TLS. PLAIN never.'),
-  proxy_protocol: proxyProtocol(),
-  trusted_proxies: z
-    .array(network)
-    .default(['127.0.0.1', '::1'])
-    .describe('Proxies from which listeners with proxy_protocol take connections; others are refused there.'),
-})
-
-const http = z.strictObject({
-  listen: listen(['127.0.0.1:5280']).describe('API, /admin/, web clients, health and metrics.'),
-  tls_listen: listen([]).describe('The same over TLS.'),
-  proxy_protocol: proxyProtocol(),
-  public_url: httpUrl.optional().describe('Address under which people reach this server.'),
-  trusted_proxies: z
-    .array(network)
-    .default(['127.0.0.1', '::1'])
-    .describe(
-      'Peers whose forwarded_by header, X-Forwarded-Proto and PROXY protocol are believed. Addresses of other hosts ' +
-        'than these are those of clients.',
-    ),
-  forwarded_by: z
-    .array(z.enum(['x-forwarded-for', 'forwarded', 'x-real-ip']))
-    .min(1)
-    .default(['x-forwarded-for', 'forwarded', 'x-real-ip'])
-    .describe(
-      'Headers in which trusted_proxies name the client; of several the first that is there counts. Name only those ' +
-        'that your proxy sets, or have it remove the others: it hands on what a client made up.',
-    ),
-  origins: z
-    .array(origin)
-    .default([])
-    .describe(
-      'Web origins whose pages may connect by WebSocket or BOSH; [] = same origin and loopback pages, ["*"] = all.',
-    ),
-})
 
 const auth = z.strictObject({
   scram_iterations: z

@@ -12,6 +12,7 @@ export interface HttpListener {
   readonly name: 'http' | 'https' | 'admin socket'
   readonly host: string
   readonly port: number
+  readonly ipv6Only?: boolean | undefined
   /** Closes at once. */
   stop(): Promise<void>
   /** Takes no new connection and lets those finish that are in the middle of a request. */
@@ -61,7 +62,7 @@ const FALLBACK: Bun.SocketAddress = { address: '0.0.0.0', port: 0, family: 'IPv4
 /** @throws Error naming the address and the remedy when it cannot be bound. */
 export function listenTcp(
   app: Handler,
-  { host, port }: ListenAddress,
+  { host, port, ipv6Only }: ListenAddress & { readonly ipv6Only?: boolean | undefined },
   options: ServeOptions,
   tls?: readonly TlsPair[],
 ): HttpListener {
@@ -71,6 +72,7 @@ export function listenTcp(
     server = Bun.serve<WebSocketPeer>({
       hostname: host,
       port,
+      ipv6Only: ipv6Only === true,
       idleTimeout: seconds(options.idle, 1, 255),
       ...bodyCap(options),
       ...(tls ? { tls: [...tls], reusePort: true } : {}),
@@ -84,12 +86,18 @@ export function listenTcp(
       error: failed,
     })
   } catch (error) {
-    throw bindError(name, `${host}:${port}`, tls ? '[http] tls_listen' : '[http] listen', error)
+    throw bindError(
+      name,
+      host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+      tls ? '[http] tls_listen' : '[http] listen',
+      error,
+    )
   }
   return {
     name,
     host,
     port: server.port ?? port,
+    ipv6Only,
     stop: () => server.stop(true),
     finish: () => server.stop(),
   }

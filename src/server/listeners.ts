@@ -3,14 +3,20 @@ import type { Server as TlsServer } from 'node:tls'
 import type { Config } from '../config.ts'
 import type { ListenAddress } from '../config/values.ts'
 import { type Handler, type HttpListener, listenSocket, listenTcp as listenHttp } from '../http/serve.ts'
+import { getLogger } from '../log.ts'
+import { isAddress, Networks } from '../net/address.ts'
 import { bindError } from '../ops/bind-error.ts'
 import { adminSocket } from '../ops/data-dir.ts'
 import { listenDirectTls } from '../stream/direct-tls.ts'
 import type { ClientStreams } from '../stream/listener.ts'
+import type { ProxyOptions } from '../stream/proxied.ts'
 import { listenTcp } from '../stream/tcp.ts'
 import { nativeTls, nodeTls } from '../stream/tls.ts'
 import type { Batch } from '../stream/transport.ts'
+import type { Clock } from '../store/clock.ts'
 import type { Certificates } from './certificates.ts'
+
+const log = getLogger('server')
 
 export interface Address {
   readonly name: string
@@ -24,6 +30,7 @@ export interface ListenerParts {
   readonly streams: ClientStreams
   readonly batch: Batch
   readonly http: Handler
+  readonly clock: Clock
 }
 
 export class Listeners {
@@ -42,12 +49,12 @@ export class Listeners {
     const { config, http } = this.#parts
     const { listen, tls_listen } = config.http
     this.#keepHttp(await listenSocket(http, adminSocket(config.data_dir), this.#httpOptions))
-    for (const address of listen) this.#keepHttp(listenHttp(http, address, this.#httpOptions))
-    for (const address of tls_listen) this.#https.push(this.#listenHttps(address))
+    await each(listen, (address) => this.#keepHttp(listenHttp(http, address, this.#httpOptions)))
+    await each(tls_listen, (address) => void this.#https.push(this.#listenHttps(address)))
     this.#opened.defer(async () => void (await Promise.all(this.#https.map((listener) => listener.stop()))))
     this.addresses.push(...this.#https.map(({ name, host, port }) => ({ name, host, port })))
-    for (const address of config.c2s.listen) this.#listenClients(address)
-    for (const address of config.c2s.direct_tls_listen) await this.#listenDirect(address)
+    await each(config.c2s.listen, (address) => this.#listenClients(address))
+    await each(config.c2s.direct_tls_listen, (address) => this.#listenDirect(address))
   }
 
   /** New connections get the certificates in force from here on; those that are open keep theirs. */
@@ -57,7 +64,7 @@ export class Listeners {
       server.setSecureContext({ cert: certPem, key: keyPem, ...nodeTls(this.#parts.config.tls.min) })
     const before = this.#https
     // Two listeners share the port for a moment, so that no connection is refused.
-    this.#https = before.map(({ host, port }) => this.#listenHttps({ host, port }))
+    this.#https = before.map(({ host, port, ipv6Only }) => this.#listenHttps({ host, port, ipv6Only }))
     await Promise.all(before.map((listener) => listener.finish()))
   }
 
@@ -76,6 +83,13 @@ export class Listeners {
     }
   }
 
+  #proxies(address: ListenAddress): ProxyOptions | undefined {
+    const { config, clock } = this.#parts
+    if (!(address.proxy ?? config.c2s.proxy_protocol)) return undefined
+    const from = new Networks(config.c2s.trusted_proxies)
+    return { from, clock, within: config.limits.tls_handshake_timeout }
+  }
+
   #keepHttp(listener: HttpListener): void {
     const { name, host, port } = listener
     this.addresses.push({ name, host, port })
@@ -83,7 +97,7 @@ export class Listeners {
   }
 
   /** The pair of the first host for whoever names none, and every host's own by SNI. */
-  #listenHttps(address: ListenAddress): HttpListener {
+  #listenHttps(address: Place): HttpListener {
     const { config, certificates, http } = this.#parts
     const pair = (host?: string) => {
       const { certPem, keyPem } = certificates.identity(host)
@@ -94,34 +108,76 @@ export class Listeners {
     return listenHttp(http, address, this.#httpOptions, pairs)
   }
 
-  #listenClients(address: ListenAddress): void {
+  #listenClients(address: Place): void {
     const { config, streams, batch } = this.#parts
     const accept = streams.accept.bind(streams)
+    const { admission } = streams
+    const proxies = this.#proxies(address)
     const listener = attempt('c2s', address, '[c2s] listen', () =>
-      listenTcp(address, { minTls: config.tls.min, batch, accept }),
+      listenTcp(address, { minTls: config.tls.min, batch, accept, admission, proxies }),
     )
     this.#opened.defer(() => listener.stop())
     this.addresses.push({ name: 'c2s', host: address.host, port: listener.port })
   }
 
-  async #listenDirect(address: ListenAddress): Promise<void> {
+  async #listenDirect(address: Place): Promise<void> {
     const { config, streams, batch, certificates } = this.#parts
-    const server = await listenDirectTls(address, {
+    const { tls, tcp } = await listenDirectTls(address, {
       minTls: config.tls.min,
       handshakeMs: config.limits.tls_handshake_timeout,
       batch,
       identity: certificates.identity,
       accept: streams.accept.bind(streams),
+      admission: streams.admission,
+      proxies: this.#proxies(address),
     }).catch((error: unknown) => {
       throw bindError('c2s-tls', shown(address), '[c2s] direct_tls_listen', error)
     })
-    this.#opened.defer(() => void server.close())
-    this.#direct.push(server)
-    const bound = server.address()
+    this.#opened.defer(() => void tcp.close())
+    this.#direct.push(tls)
+    const bound = tcp.address()
     const port = typeof bound === 'object' && bound ? bound.port : 0
     this.addresses.push({ name: 'c2s-tls', host: address.host, port })
   }
 }
+
+/** Where a listener is to be: of two wildcards on one port, that of IPv6 leaves IPv4 to the other. */
+type Place = ListenAddress & { readonly ipv6Only?: boolean }
+
+/**
+ * Opens each. An address family that this machine does not have (IPv6 switched off, more often than not) is a warning
+ * as long as the other one listens; every other failure ends the start.
+ */
+async function each(
+  addresses: readonly ListenAddress[],
+  open: (place: Place) => void | Promise<void>,
+): Promise<void> {
+  const missing: { readonly isIpv6: boolean; readonly error: Error }[] = []
+  const listening = new Set<boolean>()
+  for (const address of addresses) {
+    const isIpv6 = address.host.includes(':')
+    try {
+      await open({ ...address, ipv6Only: isIpv6 && sharesPort(address, addresses) })
+      listening.add(isIpv6)
+    } catch (error) {
+      if (!(error instanceof Error) || !isAddress(address.host) || !NO_FAMILY.has(codeOf(error.cause)))
+        throw error
+      missing.push({ isIpv6, error })
+    }
+  }
+  for (const { isIpv6, error } of missing) {
+    if (!listening.has(!isIpv6)) throw error
+    log.warn(error.message)
+  }
+}
+
+const NO_FAMILY: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT'])
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined
+
+const sharesPort = ({ port }: ListenAddress, addresses: readonly ListenAddress[]): boolean =>
+  addresses.some((other) => other.port === port && !other.host.includes(':'))
 
 function attempt<T>(what: string, address: ListenAddress, key: string, listen: () => T): T {
   try {

@@ -1,6 +1,10 @@
 /** Direct TLS with ALPN (XEP-0368) on node:tls, which unlike Bun's own listener can choose a certificate by SNI. */
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
+import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net'
 import type { ListenAddress as Listen } from '../config/values.ts'
+import { getLogger } from '../log.ts'
+import type { Admission, Admitted } from './admission.ts'
+import { ProxyGreeting, type ProxyOptions } from './proxied.ts'
 import { nodeTls } from './tls.ts'
 import type { Batch, Identity, TlsFacts, Transport, TransportEvents } from './transport.ts'
 
@@ -10,24 +14,36 @@ export interface DirectTlsOptions {
   readonly batch: Batch
   /** The certificate for a name from SNI; undefined or unknown names get the default. */
   identity(name: string | undefined): Identity
-  accept(transport: Transport): TransportEvents | undefined
+  /** Counts connections from the moment they are there: a handshake that never ends is a connection too. */
+  readonly admission: Admission
+  /** Present where each connection begins with the PROXY protocol. */
+  readonly proxies?: ProxyOptions | undefined
+  accept(transport: Transport, counted: Admitted): TransportEvents | undefined
+}
+
+const log = getLogger('c2s')
+
+interface Peer {
+  /** The client, as the proxy names it where there is one. */
+  readonly ip: string
+  readonly admitted: Admitted
+}
+
+export interface DirectTlsListener {
+  /** Makes the handshakes. */
+  readonly tls: Server
+  /** Has the port; the same where no proxy speaks first. */
+  readonly tcp: TcpServer
 }
 
 /** Resolves once the port is bound. */
-export function listenDirectTls(listen: Listen, options: DirectTlsOptions): Promise<Server> {
-  const contexts = new WeakMap<Identity, SecureContext>()
-  const contextOf = (identity: Identity): SecureContext => {
-    let context = contexts.get(identity)
-    if (!context) {
-      context = createSecureContext({
-        cert: identity.certPem,
-        key: identity.keyPem,
-        ...nodeTls(options.minTls),
-      })
-      contexts.set(identity, context)
-    }
-    return context
-  }
+export function listenDirectTls(
+  listen: Listen & { readonly ipv6Only?: boolean },
+  options: DirectTlsOptions,
+): Promise<DirectTlsListener> {
+  /** Connections by the peer's address and port: the socket with TLS is another object where a proxy spoke first. */
+  const peers = new Map<string, Peer>()
+  const contextOf = contextsOf(options)
   const fallback = options.identity(undefined)
   const server = createServer(
     {
@@ -42,8 +58,11 @@ export function listenDirectTls(listen: Listen, options: DirectTlsOptions): Prom
     (socket) => {
       // The name that SNI asked for tells which certificate this connection was given, also after a reload.
       const name = typeof socket.servername === 'string' ? socket.servername : undefined
-      const transport = new DirectTlsTransport(socket, options.batch, options.identity(name))
-      const events = options.accept(transport)
+      const peer = peers.get(keyOf(socket))
+      // It has gone already.
+      if (!peer) return void socket.destroy()
+      const transport = new DirectTlsTransport(socket, peer.ip, options.batch, options.identity(name))
+      const events = options.accept(transport, peer.admitted)
       if (!events) return transport.destroy()
       transport.events = events
       events.secured()
@@ -51,18 +70,102 @@ export function listenDirectTls(listen: Listen, options: DirectTlsOptions): Prom
   )
   // A failed handshake is the client's affair; the socket must be destroyed here, the timeout alone keeps it open.
   server.on('tlsClientError', (_error, socket) => socket.destroy())
+  const tcp = counted(server, peers, options)
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ host: listen.host, port: listen.port }, () => {
-      server.off('error', reject)
-      resolve(server)
+    tcp.once('error', reject)
+    tcp.listen({ host: listen.host, port: listen.port, ipv6Only: listen.ipv6Only === true }, () => {
+      tcp.off('error', reject)
+      resolve({ tls: server, tcp })
     })
   })
 }
 
+/** Counts what `server` accepts, and puts before it, where a proxy speaks first, a server that listens to that. */
+function counted(server: Server, peers: Map<string, Peer>, options: DirectTlsOptions): TcpServer {
+  const keep = (socket: Socket, peer: Peer): void => {
+    const key = keyOf(socket)
+    peers.set(key, peer)
+    socket.once('close', () => {
+      peers.delete(key)
+      peer.admitted.leave()
+    })
+  }
+  // Said when a connection is accepted, long before its handshake is over.
+  server.on('connection', (socket: Socket) => {
+    if (peers.has(keyOf(socket))) return
+    const ip = socket.remoteAddress ?? ''
+    const admitted = options.admission.enter(ip, 'tls')
+    if (admitted) keep(socket, { ip, admitted })
+    else socket.destroy()
+  })
+  const { proxies } = options
+  return proxies
+    ? createTcpServer((socket) =>
+        greet(socket, options.admission, proxies, (peer, rest) => {
+          keep(socket, peer)
+          socket.pause()
+          if (rest.length > 0) socket.unshift(rest)
+          server.emit('connection', socket)
+        }),
+      )
+    : server
+}
+
+function contextsOf(options: DirectTlsOptions): (identity: Identity) => SecureContext {
+  const contexts = new WeakMap<Identity, SecureContext>()
+  return (identity) => {
+    let context = contexts.get(identity)
+    if (!context) {
+      context = createSecureContext({
+        cert: identity.certPem,
+        key: identity.keyPem,
+        ...nodeTls(options.minTls),
+      })
+      contexts.set(identity, context)
+    }
+    return context
+  }
+}
+
+const keyOf = (socket: Socket): string => `${socket.remoteAddress ?? ''} ${socket.remotePort ?? 0}`
+
+/** A proxy's connections are those of many: they count for their clients, once these are known. */
+function greet(
+  socket: Socket,
+  admission: Admission,
+  proxies: ProxyOptions,
+  then: (peer: Peer, rest: Buffer) => void,
+): void {
+  const ip = socket.remoteAddress ?? ''
+  const admitted = proxies.from.covers(ip) ? admission.enter(undefined, 'tls') : undefined
+  if (!admitted) {
+    log.debug('a connection without a trusted proxy is refused', { ip })
+    return void socket.destroy()
+  }
+  const failed = (why: string): void => {
+    log.debug('a connection without a PROXY header is closed', { ip, why })
+    socket.destroy()
+  }
+  const read = (bytes: Buffer): void => greeting.feed(bytes)
+  const greeting = new ProxyGreeting(
+    proxies,
+    (client, rest) => {
+      socket.off('data', read)
+      if (client !== undefined && !admitted.moveTo(client)) return failed('too many of this client')
+      then({ ip: client ?? ip, admitted }, rest)
+    },
+    failed,
+  )
+  socket.on('error', () => socket.destroy())
+  socket.once('close', () => {
+    greeting.cancel()
+    admitted.leave()
+  })
+  socket.on('data', read)
+}
+
 class DirectTlsTransport implements Transport {
   readonly kind = 'tls'
-  readonly ip: string
   readonly tls: TlsFacts
   events: TransportEvents = { data() {}, secured() {}, closed() {} }
   readonly #socket: TLSSocket
@@ -70,10 +173,14 @@ class DirectTlsTransport implements Transport {
   #text: string[] = []
   #closed = false
 
-  constructor(socket: TLSSocket, batch: Batch, identity: Identity) {
+  constructor(
+    socket: TLSSocket,
+    readonly ip: string,
+    batch: Batch,
+    identity: Identity,
+  ) {
     this.#socket = socket
     this.#batch = batch
-    this.ip = socket.remoteAddress ?? ''
     this.tls = {
       version: socket.getProtocol() ?? '',
       endPointHash: identity.endPointHash,

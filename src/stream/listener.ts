@@ -1,10 +1,10 @@
 /** Accepts client connections within the limits and keeps the set of open streams, for their clocks and the stop. */
 import { getLogger } from '../log.ts'
-import { connections, limitsHit, sessions } from '../metrics.ts'
-import { networkOf } from '../net/address.ts'
+import { connections, sessions } from '../metrics.ts'
 import { serverPing } from '../routing/ping.ts'
 import { Inlines } from '../routing/inline.ts'
 import { StreamError } from '../xmpp/errors.ts'
+import { Admission, type Admitted } from './admission.ts'
 import { type C2sContext, ClientStream } from './c2s.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
@@ -17,10 +17,10 @@ const LAST_ACKS_LOOK_MS = 20
 
 export class ClientStreams {
   readonly #context: C2sContext
-  readonly #streams = new Set<ClientStream>()
-  readonly #byNetwork = new Map<string, number>()
+  readonly #streams = new Map<ClientStream, Admitted>()
   readonly #byKind = new Map<string, number>()
-  readonly #most: number
+  /** Listeners whose runtime tells of connections count them here as soon as they are accepted. */
+  readonly admission: Admission
   /** No new streams are taken. */
   #refusing = false
   #stopping = false
@@ -29,7 +29,8 @@ export class ClientStreams {
   constructor(context: Omit<C2sContext, 'closed' | 'inlines'>, most: number) {
     const inlines = new Inlines(context.features)
     this.#context = { ...context, inlines, closed: (stream) => this.#closed(stream) }
-    this.#most = most
+    const { connections_per_ip: perAddress } = context.world.config.limits
+    this.admission = new Admission({ perAddress, inAll: most })
     this.#cancel = context.clock.after(SWEEP_MS, () => this.#sweep())
   }
 
@@ -37,26 +38,17 @@ export class ClientStreams {
     return this.#streams.size
   }
 
-  /** A new connection; undefined refuses it. */
-  accept(transport: Transport): TransportEvents | undefined {
-    const { limits } = this.#context.world.config
-    const network = networkOf(transport.ip)
-    const mine = this.#byNetwork.get(network) ?? 0
-    const limit =
-      this.#streams.size >= this.#most
-        ? 'connections'
-        : mine >= limits.connections_per_ip
-          ? 'connections_per_ip'
-          : ''
-    if (limit || this.#refusing) {
+  /** A new connection, counted now where that was not done before; undefined refuses it. */
+  accept(transport: Transport, counted?: Admitted): TransportEvents | undefined {
+    if (this.#refusing) {
+      counted?.leave()
       connections.inc({ listener: transport.kind, result: 'refused' })
-      if (limit) limitsHit.inc({ limit })
       return undefined
     }
-    connections.inc({ listener: transport.kind, result: 'accepted' })
-    this.#byNetwork.set(network, mine + 1)
+    const admitted = counted ?? this.admission.enter(transport.ip, transport.kind)
+    if (!admitted) return undefined
     const stream = new ClientStream(transport, this.#context)
-    this.#streams.add(stream)
+    this.#streams.set(stream, admitted)
     this.#count(transport.kind, 1)
     return {
       data: (bytes) => stream.received(bytes),
@@ -86,7 +78,7 @@ export class ClientStreams {
     this.#stopping = true
     this.#refusing = true
     this.#cancel()
-    for (const stream of this.#streams) stream.close(new StreamError('system-shutdown'))
+    for (const stream of this.#streams.keys()) stream.close(new StreamError('system-shutdown'))
     world.store.turn.end()
     router.stop()
     world.store.turn.end()
@@ -97,23 +89,21 @@ export class ClientStreams {
     this.#stopping = true
     this.#refusing = true
     this.#cancel()
-    for (const stream of this.#streams) stream.transport.destroy()
+    for (const stream of this.#streams.keys()) stream.transport.destroy()
   }
 
   /** Streams whose client has not shown that it got all, may still do so, and cannot by resuming. */
   #owing(): ClientStream[] {
-    return [...this.#streams].filter(
+    return [...this.#streams.keys()].filter(
       ({ session }) => session && !session.resumable && !session.suspect && session.unacked.size > 0,
     )
   }
 
   #closed(stream: ClientStream): void {
+    const admitted = this.#streams.get(stream)
     if (!this.#streams.delete(stream)) return
+    admitted?.leave()
     this.#count(stream.kind, -1)
-    const network = networkOf(stream.ip)
-    const left = (this.#byNetwork.get(network) ?? 1) - 1
-    if (left === 0) this.#byNetwork.delete(network)
-    else this.#byNetwork.set(network, left)
   }
 
   #count(kind: string, change: number): void {
@@ -127,7 +117,7 @@ export class ClientStreams {
     const { clock, world } = this.#context
     const { idle_ping, idle_timeout } = world.config.limits
     const now = clock.monotonic()
-    for (const stream of this.#streams) {
+    for (const stream of this.#streams.keys()) {
       const silent = now - stream.lastHeard
       if (!stream.session) continue
       if (silent >= idle_timeout) {

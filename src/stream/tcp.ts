@@ -4,6 +4,9 @@
  */
 import type { Socket, SocketHandler, TCPSocketListener } from 'bun'
 import type { ListenAddress as Listen } from '../config/values.ts'
+import { getLogger } from '../log.ts'
+import type { Admission, Admitted } from './admission.ts'
+import { ProxyGreeting, type ProxyOptions } from './proxied.ts'
 import { nativeTls } from './tls.ts'
 import {
   type Batch,
@@ -14,37 +17,95 @@ import {
   type TransportEvents,
 } from './transport.ts'
 
+const log = getLogger('c2s')
+
 interface Slot {
   transport: TcpTransport | undefined
+  /** Where the PROXY protocol is expected, until it has named the client. */
+  greeting?: ProxyGreeting
+  admitted?: Admitted
 }
 
 export interface TcpOptions {
   readonly minTls: '1.2' | '1.3'
   readonly batch: Batch
+  /** Counts connections from the moment they are there. */
+  readonly admission: Admission
+  /** Present where each connection begins with the PROXY protocol. */
+  readonly proxies?: ProxyOptions | undefined
   /** A connection came in; returning undefined refuses it. */
-  accept(transport: Transport): TransportEvents | undefined
+  accept(transport: Transport, counted: Admitted): TransportEvents | undefined
 }
 
 /** Listens in the clear; streams upgrade themselves. */
-export function listenTcp(listen: Listen, options: TcpOptions): TCPSocketListener<Slot> {
+export function listenTcp(
+  listen: Listen & { readonly ipv6Only?: boolean },
+  options: TcpOptions,
+): TCPSocketListener<Slot> {
+  // Bun 1.4.5 knows `ipv6Only` here too; its types do not.
+  const family: object = { ipv6Only: listen.ipv6Only === true }
   return Bun.listen<Slot>({
     hostname: listen.host,
     port: listen.port,
+    ...family,
     data: { transport: undefined },
     socket: {
       open(socket) {
-        const transport = new TcpTransport(socket, options)
-        socket.data = { transport }
-        const events = options.accept(transport)
-        if (events) transport.events = events
-        else transport.destroy()
+        if (options.proxies) return greet(socket, options, options.proxies)
+        const admitted = options.admission.enter(socket.remoteAddress, 'starttls')
+        if (admitted) begin(socket, socket.remoteAddress, admitted, options)
+        else refuse(socket)
       },
-      data: (socket, bytes) => socket.data.transport?.received(bytes),
+      data: (socket, bytes) => (socket.data.transport ?? socket.data.greeting)?.feed(bytes),
       drain: (socket) => socket.data.transport?.flush(),
-      close: (socket) => socket.data.transport?.gone(),
-      error: (socket) => socket.data.transport?.destroy(),
+      close: (socket) => lost(socket.data),
+      error: (socket) => (socket.data.transport ? socket.data.transport.destroy() : refuse(socket)),
     },
   })
+}
+
+function begin(socket: Socket<Slot>, ip: string, admitted: Admitted, options: TcpOptions): void {
+  const transport = new TcpTransport(socket, ip, options)
+  socket.data = { transport, admitted }
+  const events = options.accept(transport, admitted)
+  if (events) transport.events = events
+  else transport.destroy()
+}
+
+/** A proxy's connections are those of many: they count for their clients, once these are known. */
+function greet(socket: Socket<Slot>, options: TcpOptions, proxies: ProxyOptions): void {
+  const peer = socket.remoteAddress
+  const admitted = proxies.from.covers(peer) ? options.admission.enter(undefined, 'starttls') : undefined
+  if (!admitted) {
+    log.debug('a connection without a trusted proxy is refused', { ip: peer })
+    return refuse(socket)
+  }
+  const failed = (why: string): void => {
+    log.debug('a connection without a PROXY header is closed', { ip: peer, why })
+    admitted.leave()
+    refuse(socket)
+  }
+  const greeting = new ProxyGreeting(
+    proxies,
+    (client, rest) => {
+      if (client !== undefined && !admitted.moveTo(client)) return failed('too many of this client')
+      begin(socket, client ?? peer, admitted, options)
+      if (rest.length > 0) socket.data.transport?.feed(rest)
+    },
+    failed,
+  )
+  socket.data = { transport: undefined, greeting, admitted }
+}
+
+function refuse(socket: Socket<Slot>): void {
+  lost(socket.data)
+  socket.terminate()
+}
+
+function lost({ transport, greeting, admitted }: Slot): void {
+  transport?.gone()
+  greeting?.cancel()
+  admitted?.leave()
 }
 
 interface UpgradableSocket {
@@ -63,7 +124,6 @@ interface SecureSocket {
 
 class TcpTransport implements Transport {
   readonly kind = 'starttls'
-  readonly ip: string
   tls: TlsFacts | undefined
   events: TransportEvents = { data() {}, secured() {}, closed() {} }
   #socket: Socket<Slot>
@@ -72,10 +132,13 @@ class TcpTransport implements Transport {
   #ending = false
   #closed = false
 
-  constructor(socket: Socket<Slot>, options: TcpOptions) {
+  constructor(
+    socket: Socket<Slot>,
+    readonly ip: string,
+    options: TcpOptions,
+  ) {
     this.#socket = socket
     this.#options = options
-    this.ip = socket.remoteAddress
   }
 
   get buffered(): number {
@@ -94,7 +157,7 @@ class TcpTransport implements Transport {
     if (this.#ending && this.#out.empty) this.#socket.end()
   }
 
-  received(bytes: Uint8Array): void {
+  feed(bytes: Uint8Array): void {
     if (!this.#closed) this.events.data(bytes)
   }
 
@@ -102,7 +165,7 @@ class TcpTransport implements Transport {
     const raw = this.#socket
     const handlers: SocketHandler<Slot> = {
       handshake: (socket, success, error) => this.#handshake(socket, success, error, identity),
-      data: (_socket, bytes) => this.received(bytes),
+      data: (_socket, bytes) => this.feed(bytes),
       drain: () => this.flush(),
       close: () => this.gone(),
       error: () => this.destroy(),

@@ -133,7 +133,9 @@ describe('defaults', () => {
   test('with a file the simulator is off and clients are heard on every interface', () => {
     const config = accepted('')
     expect(config.push.simulator).toBe(false)
-    expect(config.c2s.listen).toEqual([{ host: '0.0.0.0', port: 5222 }])
+    const everywhere = (port: number) => ['0.0.0.0', '::'].map((host) => ({ host, port }))
+    expect(config.c2s.listen).toEqual(everywhere(5222))
+    expect(config.c2s.direct_tls_listen).toEqual(everywhere(5223))
     expect(config.data_dir).toBe('/var/lib/belfry')
   })
 

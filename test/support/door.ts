@@ -1,6 +1,6 @@
 /** The HTTP application of a play: what an app asks it beside its XMPP session. */
 import { createApp } from '../../src/http/app.ts'
-import { AuthLimiter } from '../../src/routing/auth-limiter.ts'
+import { AuthLimiter, neverBanned } from '../../src/routing/auth-limiter.ts'
 import { PASSWORD } from './actor.ts'
 import type { Play } from './world.ts'
 
@@ -16,7 +16,7 @@ export function doorOf({ world, router, clock, config }: Play): Asks {
   const app = createApp({
     world,
     router,
-    logins: new AuthLimiter(clock, config.limits),
+    logins: new AuthLimiter(clock, config.limits, neverBanned(config)),
     clock,
     pushTarget: () => '',
     online: true,

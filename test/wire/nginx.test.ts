@@ -1,9 +1,9 @@
 /** The README's lines for nginx, word for word, between a web client and the server. */
 import { expect } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../support/ports.ts'
 import { testWith } from '../support/programs.ts'
 import { wire } from './support.ts'
 import { WebClient } from './web-support.ts'
@@ -62,11 +62,3 @@ ${lines.replace(':5280', `:${own.port('http')}`)} } }`,
     }
   },
 )
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const bound = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof bound === 'object' && bound ? bound.port : 0
-}

@@ -41,6 +41,10 @@ export interface WireOptions {
   /** The same under [tls]. */
   readonly tls?: string
   readonly toml?: string
+  /** Whether limits per time and address hold. */
+  readonly rates?: boolean
+  /** In place of one listener of each kind. */
+  readonly c2s?: string
   readonly clock?: Clock
   /** Writes further files before the configuration is read. */
   readonly prepare?: (directory: string) => void
@@ -52,6 +56,8 @@ export async function wire({
   auth = '',
   tls = '',
   toml = '',
+  rates = false,
+  c2s = 'listen = ["127.0.0.1:0"]\ndirect_tls_listen = ["127.0.0.1:0"]',
   clock,
   prepare,
 }: WireOptions = {}): Promise<Wire> {
@@ -79,8 +85,7 @@ name = "other.example"
 cert = "other.example.crt"
 key = "other.example.key"
 [c2s]
-listen = ["127.0.0.1:0"]
-direct_tls_listen = ["127.0.0.1:0"]
+${c2s}
 [http]
 listen = ["127.0.0.1:0"]
 tls_listen = ["127.0.0.1:0"]
@@ -88,7 +93,7 @@ tls_listen = ["127.0.0.1:0"]
 scram_iterations = 4096
 ${auth}
 [limits]
-rates = false
+rates = ${rates}
 ${limits}
 ${toml}`,
   )
