@@ -38,38 +38,83 @@ async function ask(): Promise<string> {
       EXIT.usage,
     )
   }
-  const first = await hidden('Password: ')
-  if (first !== (await hidden('Again: '))) throw new CliError('the two passwords differ', EXIT.usage)
-  return first
+  const terminal = new HiddenLines()
+  try {
+    const first = await terminal.ask('Password: ')
+    if (first !== (await terminal.ask('Again: '))) throw new CliError('the two passwords differ', EXIT.usage)
+    return first
+  } finally {
+    terminal.close()
+  }
 }
 
-/** One line from the terminal, without echo. */
-function hidden(prompt: string): Promise<string> {
-  const { stdin, stderr } = process
-  stderr.write(prompt)
-  stdin.setRawMode(true)
-  stdin.resume()
-  stdin.setEncoding('utf8')
-  return new Promise((resolve, reject) => {
-    let line = ''
-    const finish = (settle: () => void): void => {
-      stdin.off('data', read)
-      stdin.setRawMode(false)
-      stdin.pause()
-      stderr.write('\n')
-      settle()
-    }
-    const read = (data: string): void => {
-      for (const c of data) {
-        if (c === '\r' || c === '\n') return finish(() => resolve(line))
-        if (c === '\u0003' || (c === '\u0004' && line === '')) {
-          return finish(() => reject(new CliError('interrupted', EXIT.failed)))
-        }
-        if (c === '\u007f' || c === '\b') line = [...line].slice(0, -1).join('')
-        else if (c === '\u0015') line = ''
-        else if (c >= ' ') line += c
+/** What keys and terminals send beside text: arrows, and the marks around something pasted. */
+const CONTROL_SEQUENCE = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)/gs
+
+/** Lines from the terminal without echo. A paste brings both answers in one read, so what is left waits for `ask`. */
+class HiddenLines {
+  #waiting = ''
+  #ended = false
+  #wake: () => void = () => undefined
+
+  constructor() {
+    const { stdin } = process
+    stdin.setRawMode(true)
+    stdin.setEncoding('utf8')
+    stdin.on('data', this.#read)
+    stdin.on('end', this.#end)
+    stdin.resume()
+  }
+
+  close(): void {
+    const { stdin } = process
+    stdin.off('data', this.#read)
+    stdin.off('end', this.#end)
+    stdin.setRawMode(false)
+    stdin.pause()
+  }
+
+  async ask(prompt: string): Promise<string> {
+    process.stderr.write(prompt)
+    try {
+      for (;;) {
+        const line = this.#take()
+        if (line !== undefined) return line
+        if (this.#ended) throw new CliError('interrupted', EXIT.failed)
+        await new Promise<void>((resolve) => (this.#wake = resolve))
       }
+    } finally {
+      process.stderr.write('\n')
     }
-    stdin.on('data', read)
-  })
+  }
+
+  readonly #read = (data: string): void => {
+    this.#waiting += data
+    this.#wake()
+  }
+
+  readonly #end = (): void => {
+    this.#ended = true
+    this.#wake()
+  }
+
+  /** The first whole line of what has come, edited as its keys say. Several line ends in a row are one. */
+  #take(): string | undefined {
+    const text = this.#waiting.replace(CONTROL_SEQUENCE, '')
+    let line = ''
+    for (const [at, c] of [...text].entries()) {
+      if (c === '\r' || c === '\n') {
+        this.#waiting = [...text]
+          .slice(at + 1)
+          .join('')
+          .replace(/^[\r\n]+/, '')
+        return line
+      }
+      if (c === '\u0003' || (c === '\u0004' && line === '')) throw new CliError('interrupted', EXIT.failed)
+      if (c === '\u007f' || c === '\b') line = [...line].slice(0, -1).join('')
+      else if (c === '\u0015') line = ''
+      else if (c >= ' ') line += c
+    }
+    return undefined
+  }
 }

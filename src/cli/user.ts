@@ -4,6 +4,8 @@ import { wholeNumber } from './numbers.ts'
 import type { Row } from './output.ts'
 import { type PasswordOptions, readPassword } from './password.ts'
 import type { ContextOf } from './context.ts'
+import { CliError, EXIT } from './exit.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
 
 const path = (jid: string, rest = ''): string => `/v1/users/${encodeURIComponent(jid)}${rest}`
 
@@ -24,6 +26,26 @@ const withPassword = (command: Command): Command =>
   command
     .option('--password-stdin', 'read the password from standard input')
     .option('--password-file <file>', 'read the password from a file')
+
+/** Before anybody has to think of a password. @throws CliError */
+function checkAddress(jid: string, hosts: readonly string[]): void {
+  let parsed: Jid
+  try {
+    parsed = Jid.parse(jid)
+  } catch (error) {
+    if (!(error instanceof JidError)) throw error
+    throw new CliError(`"${jid}" is not an address such as you@${hosts[0]}: ${error.message}`, EXIT.usage)
+  }
+  if (parsed.local === '' || !parsed.isBare) {
+    throw new CliError(`"${jid}" is not an address such as you@${hosts[0]}`, EXIT.usage)
+  }
+  if (!hosts.includes(parsed.domain)) {
+    throw new CliError(
+      `${parsed.domain} is not one of this server's hosts (${hosts.join(', ')}); add it to hosts first`,
+      EXIT.usage,
+    )
+  }
+}
 
 interface Written {
   jid: string
@@ -61,6 +83,7 @@ function addPasswordVerbs(user: Command, context: ContextOf): void {
   withPassword(user.command('add <jid>').description('make an account')).action(
     async (jid: string, options: PasswordOptions) => {
       const ctx = context()
+      checkAddress(jid, ctx.config.hosts)
       const password = await readPassword(options)
       await ctx.withDoor(async (door) => {
         const made = await door.call<Written>('POST', '/v1/users', { jid, password })
@@ -72,6 +95,7 @@ function addPasswordVerbs(user: Command, context: ContextOf): void {
   withPassword(user.command('passwd <jid>').description('set a new password')).action(
     async (jid: string, options: PasswordOptions) => {
       const ctx = context()
+      checkAddress(jid, ctx.config.hosts)
       const password = await readPassword(options)
       await ctx.withDoor(async (door) => {
         const changed = await door.call<Written>('PUT', path(jid, '/password'), { password })

@@ -150,6 +150,51 @@ test('invitations: made, listed, revoked', async () => {
   expect((await belfry(`invite revoke ${made.id}`)).code).toBe(4)
 })
 
+describe('passwords typed at a terminal', () => {
+  /** In a terminal of its own (script(1)), everything typed at once, as a paste comes. */
+  async function typed(args: string, keys: string) {
+    const command = `${process.execPath} ${MAIN} ${args}`
+    const run = Bun.spawn(['script', '-qec', command, '/dev/null'], {
+      cwd: home,
+      stdin: Buffer.from(keys),
+      stdout: 'pipe',
+      stderr: 'pipe',
+      env: { ...process.env, BELFRY_CONFIG: '', SHELL: '/bin/sh' },
+    })
+    const [out, code] = await Promise.all([run.stdout.text(), run.exited])
+    return { out, code }
+  }
+
+  test.each([
+    ['both lines in one read', 'two secret words\ntwo secret words\n'],
+    ['lines of another system', 'two secret words\r\ntwo secret words\r\n'],
+    ['a slip, an arrow key', 'two secret wordz\u007fs\u001b[D\ntwo secret words\n'],
+    ['the marks of a paste', '\u001b[200~two secret words\u001b[201~\ntwo secret words\n'],
+  ])('%s', async (_what, keys) => {
+    const added = await typed('user add tybalt@bix.org', keys)
+    expect(added.out).toContain('tybalt@bix.org added')
+    expect(added.code).toBe(0)
+    expect((await belfry('user delete tybalt@bix.org --yes')).code).toBe(0)
+  })
+
+  test('two that differ', async () => {
+    const differ = await typed('user add tybalt@bix.org', 'one secret word\nanother word\n')
+    expect([differ.code, differ.out]).toEqual([2, expect.stringContaining('differ') as string])
+  })
+
+  test.each([
+    ['user add tybalt', 'is not an address such as you@bix.org'],
+    ['user add tybalt@elsewhere.org', "elsewhere.org is not one of this server's hosts (bix.org)"],
+    ['user add a@b@bix.org/x', 'is not an address'],
+    ['user passwd @bix.org', 'is not an address'],
+  ])('%s: refused before a password is asked for', async (args, message) => {
+    const { out, code } = await typed(args, '')
+    expect(out).toContain(message)
+    expect(out).not.toContain('Password')
+    expect(code).toBe(2)
+  })
+})
+
 /** As if the account had logged in from each of these. */
 function loggedIn(jid: string, ...software: string[]): void {
   const store = openStore(databaseFile(join(home, 'data')), { flushed() {}, fatal() {} })
