@@ -1,10 +1,11 @@
-import { existsSync, writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { loadConfig } from '../config.ts'
 import { commentedSample, jsonSchema } from '../config/describe.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { ContextOf } from './context.ts'
+import { groupId, SERVICE_USER } from './unix-names.ts'
 
 /** JSON has no Infinity; the file's own word for it is clearer than null. */
 const shown = (_key: string, value: unknown): unknown => (value === Infinity ? 'infinity' : value)
@@ -45,7 +46,8 @@ function addInit(config: Command, context: ContextOf): void {
     .option('--host <host...>', 'the domains that the server is for', ['localhost'])
     .option('--data-dir <directory>', 'where the data lives')
     .option('--admin <jid...>', 'accounts that may use the web admin', [])
-    .action((options: { host: string[]; dataDir?: string; admin: string[] }) => {
+    .option('--group <name>', 'as root: the group that may read it, that of the service', SERVICE_USER)
+    .action((options: { host: string[]; dataDir?: string; admin: string[]; group: string }) => {
       const ctx = context()
       const file = resolve(ctx.options.config ?? 'belfry.toml')
       if (existsSync(file)) {
@@ -59,10 +61,35 @@ function addInit(config: Command, context: ContextOf): void {
         '',
       ].join('\n')
       try {
+        prepareDirectory(dirname(file), options.group)
         writeFileSync(file, head + commentedSample(), { mode: 0o640, flag: 'wx' })
+        if (!giveTo(file, options.group, 0o640) && file.startsWith('/etc/')) {
+          ctx.out.warn(
+            `only root may read ${file}: there is no group ${options.group}; make the user of the service with ` +
+              `"useradd --system --user-group ${options.group}", then: chgrp ${options.group} ${file}`,
+          )
+        }
       } catch (error) {
         throw new CliError(`${file}: ${error instanceof Error ? error.message : String(error)}`, EXIT.failed)
       }
       ctx.out.done(`${file} written; now: belfry serve`, { file })
     })
+}
+
+/** Missing, or made a moment ago by root with whatever umask: the service must be able to look in. */
+function prepareDirectory(directory: string, group: string): void {
+  const made = mkdirSync(directory, { recursive: true, mode: 0o750 }) !== undefined
+  if (made || (readdirSync(directory).length === 0 && statSync(directory).uid === 0)) {
+    giveTo(directory, group, 0o750)
+  }
+}
+
+/** What root writes could not be read by the service; false if there is no such group. Others keep what they make. */
+function giveTo(path: string, group: string, mode: number): boolean {
+  if (process.getuid?.() !== 0) return true
+  const gid = groupId(group)
+  if (gid === undefined) return false
+  chownSync(path, 0, gid)
+  chmodSync(path, mode)
+  return true
 }

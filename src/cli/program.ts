@@ -14,6 +14,7 @@ import { addHealth } from './health.ts'
 import { addHelp } from './help.ts'
 import { addInvite } from './invite.ts'
 import { addPush } from './push.ts'
+import { addReload } from './reload.ts'
 import { addServe } from './serve.ts'
 import { addStatus } from './status.ts'
 import { addSystemd } from './systemd.ts'
@@ -24,6 +25,7 @@ import { addWebhook } from './webhook.ts'
 
 const NOUNS = [
   addServe,
+  addReload,
   addUser,
   addInvite,
   addStatus,

@@ -42,8 +42,6 @@ describe('systemd 219', () => {
 
   test('these keys came later: it skips them, and the service runs without what they give', () => {
     expect([...new Set(lines.filter((line) => !isKnown(line)).map(({ key }) => key))].toSorted()).toEqual([
-      'ConfigurationDirectory',
-      'ConfigurationDirectoryMode',
       'KeyringMode',
       'LockPersonality',
       'OOMPolicy',
