@@ -61,7 +61,9 @@ function examine(toml: string, file: string): Outcome {
   if (!checked.success) {
     const found = fromZod(checked.error.issues, places(), knownKeys)
     found.sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)
-    return failed(found.map(({ at, message }) => problem(toml, file, at, message)))
+    const shape = failed(found.map(({ at, message }) => problem(toml, file, at, message)))
+    const fault = (path: Path, message: string) => problem(toml, file, places().value(path), message)
+    return { ...shape, files: resolveFiles(raw, dirname(resolve(file))), fault }
   }
   const directory = dirname(resolve(file))
   const files = resolveFiles(checked.data, directory)
@@ -158,10 +160,13 @@ export function loadConfig(options: LoadOptions = {}): Config {
   const trouble = fileTrouble(file)
   if (trouble) throw new ConfigError([`${trouble}, or write one with: belfry config init`])
   const { result, files, fault } = examine(readFileSync(file, 'utf8'), file)
-  if (result.errors) throw new ConfigError(result.errors)
-  if (!options.checkFiles) return result.config
-  const problems: ConfigProblem[] = []
-  const warnings = [...result.config.source.warnings]
+  if (!options.checkFiles) {
+    if (result.errors) throw new ConfigError(result.errors)
+    return result.config
+  }
+  // What is wrong with the files is told beside what is wrong with the keys, so that one look is enough.
+  const problems: ConfigProblem[] = [...(result.errors ?? [])]
+  const warnings = [...(result.config?.source.warnings ?? [])]
   for (const named of files) {
     const missing = fileTrouble(named.file)
     if (missing) problems.push(fault(named.path, missing))
@@ -169,6 +174,6 @@ export function loadConfig(options: LoadOptions = {}): Config {
       warnings.push(`${named.file} can be read by every user of this machine; try: chmod o-rwx ${named.file}`)
     }
   }
-  if (problems.length > 0) throw new ConfigError(problems)
+  if (problems.length > 0 || !result.config) throw new ConfigError(problems)
   return { ...result.config, source: { file, warnings } }
 }

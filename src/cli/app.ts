@@ -4,6 +4,7 @@ import { createSecureContext } from 'node:tls'
 import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
 import { readPassphrase } from '../push/apns-credentials.ts'
+import { readSigningKey } from '../push/apns-token.ts'
 import { certificateEnd } from '../push/certificate-end.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Context, ContextOf } from './context.ts'
@@ -26,9 +27,8 @@ export async function checkApp(app: App, now: Date): Promise<string[]> {
   const { key_file, cert_file, cert_key_file, p12_file, p12_password_file } = app
   if (key_file) {
     await attempt(key_file, () => {
-      const key = createPrivateKey(readFileSync(key_file))
-      const curve = key.asymmetricKeyDetails?.namedCurve
-      return curve === 'prime256v1' ? undefined : `${key_file} is no P-256 key; Apple's .p8 files are`
+      readSigningKey(readFileSync(key_file, 'utf8'))
+      return undefined
     })
   }
   if (cert_file) {

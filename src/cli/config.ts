@@ -1,10 +1,12 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { loadConfig } from '../config.ts'
+import { type Config, ConfigError, loadConfig } from '../config.ts'
 import { commentedSample, jsonSchema } from '../config/describe.ts'
+import { databaseFile } from '../ops/data-dir.ts'
+import { checkContents } from './config-check.ts'
 import { CliError, EXIT } from './exit.ts'
-import type { ContextOf } from './context.ts'
+import type { Context, ContextOf } from './context.ts'
 import { groupId, SERVICE_USER } from './unix-names.ts'
 
 /** JSON has no Infinity; the file's own word for it is clearer than null. */
@@ -15,14 +17,21 @@ export function addConfig(program: Command, context: ContextOf): void {
   config
     .command('check')
     .description('read the configuration and every file it names; tell all problems at once')
-    .action(() => {
+    .action(async () => {
       const ctx = context()
       const loaded = loadConfig({ file: ctx.options.config, checkFiles: true })
-      loaded.source.warnings.forEach((warning) => ctx.out.warn(warning))
+      const found = await checkContents(loaded, new Date())
+      const warnings = [
+        ...loaded.source.warnings,
+        ...found.warnings,
+        ...(await adminsWithoutAccount(ctx, loaded)),
+      ]
+      if (!ctx.out.json) warnings.forEach((warning) => ctx.out.warn(warning))
+      if (found.problems.length > 0) throw new ConfigError(found.problems)
       const file = loaded.source.file
       ctx.out.done(file ? `${file} is good` : 'no configuration file; the built-in defaults apply', {
         file: file ?? null,
-        warnings: loaded.source.warnings,
+        warnings,
       })
     })
   config
@@ -92,4 +101,21 @@ function giveTo(path: string, group: string, mode: number): boolean {
   chownSync(path, 0, gid)
   chmodSync(path, mode)
   return true
+}
+
+/** Asked of the server, or of the data of a stopped one; where there is none yet, nobody can have an account. */
+async function adminsWithoutAccount(ctx: Context, config: Config): Promise<string[]> {
+  if (config.admins.length === 0 || !existsSync(databaseFile(config.data_dir))) return []
+  const missing: string[] = []
+  await ctx.withDoor(async (door) => {
+    for (const admin of config.admins) {
+      try {
+        await door.call('GET', `/v1/users/${encodeURIComponent(admin)}`)
+      } catch (error) {
+        if (!(error instanceof CliError) || error.exitCode !== EXIT.notFound) throw error
+        missing.push(`the admin ${admin} has no account; make it with: belfry user add ${admin}`)
+      }
+    }
+  })
+  return missing
 }

@@ -54,14 +54,24 @@ function words(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `"${name}" must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
     case 'too_small':
-      return issue.origin === 'array' || issue.origin === 'string'
-        ? `"${name}" must not be empty`
-        : `"${name}" must be at least ${issue.minimum}`
     case 'too_big':
-      return `"${name}" must be at most ${issue.maximum}`
+      return `"${name}" ${extent(issue)}`
     default:
       return `"${name}": ${issue.message}`
   }
+}
+
+type Extent = z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig
+
+/** Of a text its characters, of a list its entries, of a number itself. */
+function extent(issue: Extent): string {
+  const bound = issue.code === 'too_small' ? issue.minimum : issue.maximum
+  const unit = issue.origin === 'string' ? 'character' : issue.origin === 'array' ? 'entry' : undefined
+  const how = issue.exact ? 'exactly' : issue.code === 'too_small' ? 'at least' : 'at most'
+  if (unit === undefined) return `must be ${how} ${bound}`
+  if (issue.code === 'too_small' && !issue.exact && Number(bound) === 1) return 'must not be empty'
+  const units = Number(bound) === 1 ? unit : unit.replace(/y$/, 'ie') + 's'
+  return `must have ${how} ${bound} ${units}`
 }
 
 const article = (kind: string): string => {

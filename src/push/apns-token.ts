@@ -28,11 +28,30 @@ export interface SigningKey {
   readonly key: KeyObject
 }
 
+/**
+ * The PEM text of a key as editors, environment variables and web forms leave it: a byte order mark, quotes,
+ * indentation, "\\n" as two characters, all on one line, or the lines between BEGIN and END alone.
+ */
+function tidyPem(text: string): string {
+  const plain = text
+    .replace(/^\ufeff/, '')
+    .replaceAll('\\r', '')
+    .replaceAll('\\n', '\n')
+    .trim()
+    .replace(/^(["'])([\s\S]*)\1$/, '$2')
+  const [, name = 'PRIVATE KEY', inner = plain] =
+    /-----BEGIN ([A-Z ]*PRIVATE KEY)-----([\s\S]*?)-----END \1-----/.exec(plain) ?? []
+  const base64 = inner.replace(/\s+/g, '')
+  if (!/^[A-Za-z0-9+/]+=*$/.test(base64)) return plain
+  const lines = base64.match(/.{1,64}/g) ?? []
+  return [`-----BEGIN ${name}-----`, ...lines, `-----END ${name}-----`, ''].join('\n')
+}
+
 /** Reads a .p8 key; throws a sentence that names what is wrong. */
 export function readSigningKey(pem: string): KeyObject {
   let key: KeyObject
   try {
-    key = createPrivateKey(pem)
+    key = createPrivateKey(tidyPem(pem))
   } catch (cause) {
     throw new Error(
       'it holds no private key in PEM form (a .p8 file from Apple starts with BEGIN PRIVATE KEY)',

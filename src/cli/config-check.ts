@@ -1,0 +1,60 @@
+/** What is in the files that the configuration names, looked at as the server would, but all of it at once. */
+import type { Config } from '../config.ts'
+import { loadApp } from '../push/apns-credentials.ts'
+import { loadCertificates } from '../stream/tls.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
+import { checkApp } from './app.ts'
+
+export interface Findings {
+  /** The server would not start. */
+  readonly problems: string[]
+  /** It would, and say this. */
+  readonly warnings: string[]
+}
+
+const said = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+export async function checkContents(config: Config, now: Date): Promise<Findings> {
+  const problems: string[] = []
+  const warnings: string[] = []
+  const { tls, hosts, data_dir } = config
+  const pairs = [tls, ...tls.hosts]
+  for (const { cert, key } of pairs) {
+    // Our own pair is made at the start; a look must not make it.
+    if (cert === undefined || key === undefined) continue
+    const one = { tls: { ...tls, cert, key, hosts: [] }, dataDir: data_dir, hosts: [] }
+    try {
+      await loadCertificates(one)
+    } catch (error) {
+      problems.push(said(error))
+    }
+  }
+  if (problems.length === 0 && tls.cert !== undefined) {
+    warnings.push(...(await loadCertificates({ tls, dataDir: data_dir, hosts })).warnings())
+  }
+  for (const app of config.push.apps) {
+    try {
+      loadApp(app)
+    } catch (error) {
+      problems.push(said(error))
+      continue
+    }
+    const found = await checkApp(app, now)
+    warnings.push(...found.map((text) => `push app ${app.topic}: ${text}`))
+  }
+  for (const admin of config.admins) {
+    const host = domainOf(admin)
+    if (host === undefined || !hosts.includes(host))
+      warnings.push(`the admin ${admin} is of no host of this server (${hosts.join(', ')})`)
+  }
+  return { problems, warnings }
+}
+
+function domainOf(address: string): string | undefined {
+  try {
+    return Jid.parse(address).domain
+  } catch (error) {
+    if (error instanceof JidError) return undefined
+    throw error
+  }
+}
