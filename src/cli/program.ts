@@ -1,7 +1,7 @@
 /** The command line: one file per noun, the global options accepted anywhere, one place that ends the process. */
 import { Command, CommanderError, Option } from 'commander'
 import { ConfigError } from '../config.ts'
-import { formatProblem } from '../config/problems.ts'
+import { formatProblem, nearest } from '../config/problems.ts'
 import { VERSION } from '../version.ts'
 import { Context, type ContextOf, type GlobalOptions } from './context.ts'
 import { CliError, EXIT, onLostReader } from './exit.ts'
@@ -73,11 +73,33 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const { program } = buildProgram()
   process.stdout.on('error', onLostReader)
   try {
+    refuseHelpOfNothing(program, argv)
     await program.parseAsync(argv, { from: 'user' })
     return EXIT.ok
   } catch (error) {
     const json = argv.some((arg, i) => isJson(arg, argv[i + 1]))
     return report(error, json, argv)
+  }
+}
+
+/** `belfry usr -h`: the help of everything, and 0, would say that there is such a verb. @throws CommanderError */
+function refuseHelpOfNothing(program: Command, argv: readonly string[]): void {
+  if (!argv.some((arg) => arg === '-h' || arg === '--help')) return
+  let command = program
+  for (const [at, arg] of argv.entries()) {
+    const isValue = /^(-c|--config|-o|--output)$/.test(argv[at - 1] ?? '')
+    if (isValue || arg.startsWith('-')) continue
+    if (command.commands.length === 0) return
+    const next = command.commands.find((inner) => inner.name() === arg)
+    if (!next) {
+      const guess = nearest(
+        arg,
+        command.commands.map((inner) => inner.name()),
+      )
+      const hint = guess === undefined ? '' : ` — did you mean ${guess}?`
+      throw new CommanderError(EXIT.usage, 'commander.unknownCommand', `unknown command '${arg}'${hint}`)
+    }
+    command = next
   }
 }
 

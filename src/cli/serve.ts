@@ -35,18 +35,20 @@ async function serve(load: () => Config): Promise<void> {
   if (process.getuid?.() === 0) log.warn('running as root; a user of its own is safer: belfry systemd')
   const notifier = openNotifier()
   // Heard from the first moment: a stop that comes during the start is an orderly stop right after it.
-  const stopAsked = new Promise<void>((resolve) => {
+  const stopAsked = new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve)
     process.once('SIGINT', resolve)
   })
   const { startServer } = await import('../server.ts')
   const server = await startServer(config)
   process.stderr.write(banner(config, server.addresses))
+  log.info('server started', { version: VERSION, hosts: config.hosts, pid: process.pid })
   const status = `Serving ${config.hosts.join(', ')}`
   notifier.ready(status)
   setTimeout(() => void trimMemory(), TRIM_AFTER).unref()
 
   const reload = async (): Promise<void> => {
+    log.info('reload asked for', { by: 'SIGHUP' })
     notifier.reloading()
     try {
       const next = load()
@@ -66,7 +68,8 @@ async function serve(load: () => Config): Promise<void> {
   // One after the other, however often it is asked for.
   let last = Promise.resolve()
   process.on('SIGHUP', () => void (last = last.then(reload)))
-  await stopAsked
+  const signal = await stopAsked
+  log.info('server stops', { signal })
   notifier.stopping()
   // A second signal, or a stop that hangs, ends the process at once: every acked stanza is on disk anyway.
   const giveUp = (): never => process.exit(EXIT.failed)
@@ -74,6 +77,7 @@ async function serve(load: () => Config): Promise<void> {
   process.once('SIGINT', giveUp)
   setTimeout(giveUp, STOP_WITHIN).unref()
   await server.stop()
+  log.info('server stopped')
   notifier.close()
   process.exit(EXIT.ok)
 }

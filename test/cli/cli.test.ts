@@ -51,6 +51,9 @@ describe('usage', () => {
     ['user', 2, 'a verb is missing; see: belfry user --help'],
     ['usr list', 2, 'did you mean user?'],
     ['user lst', 2, 'did you mean list?'],
+    ['usr -h', 2, 'did you mean user?'],
+    ['--help user lst', 2, 'did you mean list?'],
+    ['-o json user sesions --help', 2, "unknown command 'sesions'"],
     ['user add', 2, "missing required argument 'jid'"],
     ['user list --frob', 2, "unknown option '--frob'"],
     ['-o yaml version', 2, 'Allowed choices are text, json'],
@@ -74,6 +77,7 @@ describe('usage', () => {
 
   test('help and version go to standard output', async () => {
     expect((await belfry('--help')).out).toContain('Usage: belfry')
+    expect((await belfry('-o json user add x@bix.org -h')).out).toContain('Usage: belfry user add')
     expect((await belfry('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 })
