@@ -1,6 +1,7 @@
 /**
  * Reads back what `Element.toString()` wrote into the store. Nothing else may come here: there are no comments, no
- * CDATA, no declarations and no entities beside the five, and what arrives from outside is the strict reader's affair.
+ * CDATA, no declarations and no references beside those below, and what arrives from outside is the strict reader's
+ * affair. White space that stands as it is stays so: older versions wrote it without references.
  */
 import { Element, StoredElement } from './xml.ts'
 
@@ -13,6 +14,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '&gt;': '>',
   '&quot;': '"',
   '&apos;': "'",
+  '&#9;': '\t',
+  '&#10;': '\n',
+  '&#13;': '\r',
 }
 
 /** Throws Error for text that is not one whole element: the row is damaged. */
@@ -58,7 +62,7 @@ function damaged(): Error {
 
 function unescape(text: string): string {
   return text.includes('&')
-    ? text.replace(/&(?:amp|lt|gt|quot|apos);/g, (name) => ENTITIES[name] ?? name)
+    ? text.replace(/&(?:amp|lt|gt|quot|apos|#9|#10|#13);/g, (name) => ENTITIES[name] ?? name)
     : text
 }
 

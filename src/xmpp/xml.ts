@@ -3,9 +3,50 @@
  * convention that the reader establishes and every builder keeps: names carry no prefix, and `attrs.xmlns` is
  * present exactly where the namespace differs from the parent's. A stanza without `xmlns` is in `jabber:client`.
  */
-import { Element, escapeXML, type Node } from '@xmpp/xml'
+import { Element as BaseElement, type Node } from '@xmpp/xml'
 
-export { Element, escapeXML, type Node }
+export { type Node }
+
+/** References for what would be read as another character, or as the end of the text, if it stood as it is. */
+const REFERENCES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+  '\t': '&#9;',
+  '\n': '&#10;',
+  '\r': '&#13;',
+}
+const reference = (character: string): string => REFERENCES[character] ?? character
+
+/** For attribute values: a reader makes each tab and line end that stands as it is a space (XML 1.0 §3.3.3). */
+export function escapeXML(text: string): string {
+  return text.replace(/["&'<>\t\n\r]/g, reference)
+}
+
+/** For text: a reader makes each carriage return that stands as it is a line feed (XML 1.0 §2.11). */
+function escapeText(text: string): string {
+  return text.replace(/[&<>\r]/g, reference)
+}
+
+/** The library's Element, but that what it writes is read back as it was, to the last white space. */
+export class Element extends BaseElement {
+  override write(writer: (text: string) => void): void {
+    let tag = `<${this.name}`
+    for (const key in this.attrs) {
+      const value = this.attrs[key]
+      if (value !== undefined) tag += ` ${key}="${escapeXML(value)}"`
+    }
+    if (this.children.length === 0) return writer(`${tag}/>`)
+    writer(`${tag}>`)
+    for (const node of this.children) {
+      if (typeof node === 'string') writer(escapeText(node))
+      else node.write(writer)
+    }
+    writer(`</${this.name}>`)
+  }
+}
 
 export type Attrs = Record<string, string | undefined>
 
@@ -112,7 +153,7 @@ export class StoredElement extends Element {
     return stored
   }
 
-  write(writer: (text: string) => void): void {
+  override write(writer: (text: string) => void): void {
     writer(this.#text)
   }
 

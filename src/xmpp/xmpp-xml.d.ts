@@ -11,7 +11,6 @@ declare module '@xmpp/xml' {
     prepend(...nodes: Node[]): void
     getText(): string
     toString(): string
+    write(writer: (text: string) => void): void
   }
-  export function escapeXML(text: string): string
-  export function escapeXMLText(text: string): string
 }

@@ -6,7 +6,23 @@ import { parse } from '../support/xml.ts'
 
 const NAME = fc.constantFrom('a', 'b-c', 'd.e', 'vCard', 'é', '_x')
 const TEXT = fc.string({
-  unit: fc.constantFrom('a', '<', '>', '&', '"', "'", ';', '\n', ' ', '&amp;', '😀', ']]>'),
+  unit: fc.constantFrom(
+    'a',
+    '<',
+    '>',
+    '&',
+    '"',
+    "'",
+    ';',
+    '\n',
+    '\r',
+    '\t',
+    ' ',
+    '&amp;',
+    '&#13;',
+    '😀',
+    ']]>',
+  ),
 })
 const ATTRS = fc.dictionary(fc.constantFrom('xmlns', 'id', 'xml:lang', 'by'), TEXT, { maxKeys: 3 })
 
