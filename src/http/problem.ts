@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { getLogger } from '../log.ts'
-import { StanzaError, type StanzaCondition } from '../xmpp/errors.ts'
+import { BusyError, StanzaError, type StanzaCondition } from '../xmpp/errors.ts'
 import type { AppEnv } from './context.ts'
 
 const log = getLogger('http')
@@ -64,8 +64,15 @@ const CONDITIONS: Partial<Record<StanzaCondition, ContentfulStatusCode>> = {
   'service-unavailable': 503,
 }
 
+/** Seconds after which an overload is worth another try: what waits at most takes about one. */
+const BUSY_SECONDS = 2
+
 function known(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error
+  if (error instanceof BusyError) {
+    const headers = { 'retry-after': String(BUSY_SECONDS) }
+    return new HttpError(503, 'busy', error.text ?? error.condition, { headers })
+  }
   if (error instanceof StanzaError) {
     const status = CONDITIONS[error.condition]
     return status && new HttpError(status, error.condition, error.text ?? error.condition)

@@ -1,5 +1,5 @@
 /** IQs whose answer needs slow work: it runs outside the road, its result comes back as a trip of its own. */
-import { StanzaError } from '../xmpp/errors.ts'
+import { BusyError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Later } from './feature.ts'
 import { LockHeld } from '../store/write-lock.ts'
@@ -53,7 +53,7 @@ export class Laters {
     const { later_pending, later_queue } = this.#world.config.limits
     const mine = this.#mine.get(owner) ?? 0
     if (mine >= later_pending || this.#all >= later_queue) {
-      throw new StanzaError('resource-constraint', 'Too many requests are being worked on.')
+      throw new BusyError('Too many requests are being worked on.')
     }
     this.#mine.set(owner, mine + 1)
     this.#all++

@@ -4,7 +4,7 @@
  */
 import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { StanzaError } from '../xmpp/errors.ts'
+import { BusyError, StanzaError } from '../xmpp/errors.ts'
 
 export type HashName = 'SHA-1' | 'SHA-256'
 
@@ -109,7 +109,7 @@ function deriveKeys(hash: HashName, prepared: string, salt: Buffer, iterations: 
 
 function inPool<T>(work: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
   if (running >= AT_ONCE && queue.length >= WAITING) {
-    return Promise.reject(new StanzaError('resource-constraint', 'Too many password checks at once.'))
+    return Promise.reject(new BusyError('Too many password checks at once.'))
   }
   return new Promise<T>((resolve, reject) => {
     const finish = (error: Error | null, value?: T) => {

@@ -59,6 +59,14 @@ export class StanzaError extends Error {
   }
 }
 
+/** More is under way than the server does at once: it passes by itself, unlike a full store. */
+export class BusyError extends StanzaError {
+  constructor(text: string) {
+    super('resource-constraint', text)
+    this.name = 'BusyError'
+  }
+}
+
 /** RFC 6120 §4.9.3 */
 export type StreamCondition =
   | 'bad-format'
