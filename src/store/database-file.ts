@@ -10,7 +10,7 @@ const PAGES_AT = 28
 const VALID_FOR_AT = 92
 
 /** How to go on, in every refusal. */
-const MEND = 'restore a backup, or move it and its -wal and -shm files away to begin anew'
+const MEND = 'restore a backup, or move it away to begin anew'
 
 /**
  * Whether there is a database; false where there never was one.
@@ -30,7 +30,9 @@ export function checkDatabaseFile(file: string): boolean {
     const header = Buffer.alloc(HEADER_BYTES)
     const read = readSync(fd, header, 0, HEADER_BYTES, 0)
     if (read < HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC)
-      throw new Error(`${file} is no SQLite database: ${MEND}`)
+      throw new Error(
+        `${file} cannot be used: file is not a database. It is damaged, or an unreleased build made it: ${MEND}`,
+      )
     checkSize(file, size, header)
   } finally {
     closeSync(fd)

@@ -14,8 +14,8 @@ function closed(file: string): void {
 
 for (const [what, spoil, why] of [
   ['an empty file', (file: string) => writeFileSync(file, ''), 'is empty'],
-  ['a text', (file: string) => writeFileSync(file, 'no database, '.repeat(50)), 'is no SQLite database'],
-  ['half a header', (file: string) => truncateSync(file, 60), 'is no SQLite database'],
+  ['a text', (file: string) => writeFileSync(file, 'no database, '.repeat(50)), 'file is not a database'],
+  ['half a header', (file: string) => truncateSync(file, 60), 'file is not a database'],
   ['the first page alone', (file: string) => truncateSync(file, 2048), 'is cut off'],
   [
     'all but the last byte',
