@@ -428,8 +428,6 @@ describe('XEP-0484: tokens', () => {
 
   for (const [what, bytes] of [
     ['no name', Buffer.concat([Buffer.from('\0'), Buffer.alloc(32)])],
-    ['no proof', Buffer.from('juliet\0')],
-    ['a short proof', Buffer.concat([Buffer.from('juliet\0'), Buffer.alloc(31)])],
     ['nothing at all', Buffer.alloc(0)],
   ] as const)
     test(`a message with ${what} is malformed`, async () => {
@@ -440,5 +438,15 @@ describe('XEP-0484: tokens', () => {
         'HT-SHA-256-NONE',
       )
       expect(await fails(await opened(p), xml)).toBe('malformed-request')
+    })
+
+  // A client takes any other condition for a fault of the connection, and does not fall back to the password.
+  for (const length of [0, 1, 20, 31, 33, 64])
+    test(`XEP-0484 §3.4: a proof of ${length} bytes is a wrong one`, async () => {
+      using p = await stage()
+      await granted(p)
+      const proof = Buffer.concat([Buffer.from('juliet\0'), Buffer.alloc(length)]).toString('base64')
+      const xml = authenticate(`${agent()}<fast xmlns='${FAST}'/>`, proof, 'HT-SHA-256-NONE')
+      expect(await fails(await opened(p), xml)).toBe('not-authorized')
     })
 })
