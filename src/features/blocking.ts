@@ -2,6 +2,7 @@
 import { getLogger } from '../log.ts'
 import type { Feature, Verdict } from '../routing/feature.ts'
 import { covers } from '../routing/blocklist.ts'
+import { findsNothing } from '../routing/nobody.ts'
 import { subscriptionOf } from '../routing/roster.ts'
 import type { Session } from '../routing/session.ts'
 import type { Transit } from '../routing/transit.ts'
@@ -60,7 +61,7 @@ export const blocking: Feature = {
     const { from, kind } = t.stanza
     if (!account || from.bare === account.jid || !covers(t.store.blocked.of(account), from)) return
     if (kind === 'presence') return 'stop'
-    if (kind === 'iq' && !t.stanza.isRequest) return 'stop'
+    if (kind === 'iq' && (!t.stanza.isRequest || findsNothing(t))) return 'stop'
     throw new StanzaError('service-unavailable')
   },
 }

@@ -1,5 +1,6 @@
 /** Service Discovery (XEP-0030) of the server and of accounts, from what the features advertise. */
-import type { Feature } from '../routing/feature.ts'
+import type { Feature, Verdict } from '../routing/feature.ts'
+import { findsNothing } from '../routing/nobody.ts'
 import { maySee } from '../routing/roster.ts'
 import type { DiscoIndex, Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
@@ -32,9 +33,16 @@ export const disco: Feature = {
       const account = asked(t)
       const found = t.world.disco.nodes?.flatMap((nodes) => nodes.items(t, account)) ?? []
       // What is there for everyone is told to everyone.
-      if (found.length === 0) onlyContacts(t, account)
-      return items(query, found)
+      if (found.length > 0 || maySee(t, account, t.stanza.from.bare)) return items(query, found)
+      return xml('query', { xmlns: NS.discoItems, node: query.attrs.node })
     },
+  },
+
+  /** §8: nobody looks like an account that shows nothing. */
+  sent(t): Verdict {
+    const { to } = t.stanza
+    if (!to || to.local === '' || !t.isLocal(to.domain) || t.store.accounts.find(to.bare)) return
+    return findsNothing(t) ? 'stop' : undefined
   },
 }
 

@@ -35,13 +35,6 @@ export const ANSWERS: Answers = {
   30: [
     ['2', 'author', 'What the protocol itself must be able to do.'],
     ['4.3', 'absent', 'No identity of the category “hierarchy” is used.'],
-    [
-      '8',
-      'otherwise',
-      'Strangers are told service-unavailable of items as of information, whether the account exists or not, since ' +
-        'RFC 6121 §8.5.1 demands that for one that does not; a play compares all such answers. Who may ask gets an ' +
-        'empty list (§7).',
-    ],
   ],
   48: [['4', 'client', 'Whether passwords of rooms are stored.']],
   50: [

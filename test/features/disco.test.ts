@@ -63,11 +63,37 @@ test('XEP-0030 §3.1: the own account, and a contact’s to whom it shows its pr
   expect((await romeo.asks('get', info, 'romeo@bix.org')).attrs.from).toBe('romeo@bix.org')
   // §8: a stranger must not learn that the account exists.
   await romeo.isRefused('service-unavailable', 'get', info, 'juliet@bix.org')
-  await romeo.isRefused('service-unavailable', 'get', `<query xmlns='${ITEMS}'/>`, 'juliet@bix.org')
   juliet.sends(`<presence type='subscribed' to='romeo@bix.org'/>`)
   romeo.sends(`<presence type='subscribe' to='juliet@bix.org'/>`)
   await romeo.settles()
   expect((await romeo.asks('get', info, 'juliet@bix.org')).attrs.type).toBe('result')
+})
+
+test('XEP-0030 §8: a stranger finds no items, of an account, of one that blocks and of nobody alike', async () => {
+  using p = play()
+  const romeo = await p.bound('romeo@bix.org/orchard')
+  await p.account('juliet@bix.org')
+  const tybalt = await p.bound('tybalt@bix.org/hall')
+  await tybalt.asks('set', `<block xmlns='urn:xmpp:blocking'><item jid='romeo@bix.org'/></block>`)
+  for (const node of ['', ` node='x'`]) {
+    const query = `<query xmlns='${ITEMS}'${node}/>`
+    for (const name of ['juliet', 'tybalt', 'nobody']) {
+      const answer = await romeo.asks('get', query, `${name}@bix.org`)
+      expect([answer.attrs.type, answer.attrs.from, answer.children.map(String)]).toEqual([
+        'result',
+        `${name}@bix.org`,
+        [query.replace(/'/g, '"')],
+      ])
+      await romeo.isRefused('service-unavailable', 'get', query, `${name}@bix.org/none`)
+    }
+  }
+  // Whom one has blocked is refused before, whether it is there or not.
+  await romeo.asks(
+    'set',
+    `<block xmlns='urn:xmpp:blocking'><item jid='juliet@bix.org'/><item jid='nobody@bix.org'/></block>`,
+  )
+  for (const name of ['juliet', 'nobody'])
+    await romeo.isRefused('not-acceptable', 'get', `<query xmlns='${ITEMS}'/>`, `${name}@bix.org`)
 })
 
 test('XEP-0030 §4.1, §4.4: the server answers for itself and for its accounts, each with items of its own', async () => {

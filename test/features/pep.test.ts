@@ -207,7 +207,8 @@ test('RFC 6120 §13.11: to strangers an account that publishes nothing for all l
       await tybalt.isRefused('service-unavailable', 'get', pubsub(`<items node='${node}'/>`), to)
     await tybalt.isRefused('service-unavailable', 'set', publication('n', item('a')), to)
     await tybalt.isRefused('service-unavailable', 'get', owner(`<configure node='n'/>`), to)
-    await tybalt.isRefused('service-unavailable', 'get', `<query xmlns='${ITEMS}'/>`, to)
+    const answer = await tybalt.asks('get', `<query xmlns='${ITEMS}'/>`, to)
+    expect(answer.children.map(String)).toEqual([`<query xmlns="${ITEMS}"/>`])
   }
 })
 
@@ -266,7 +267,7 @@ test('XEP-0060 §8.2, XEP-0163 §5: the options with their defaults are shown an
   const get = pubsub(`<items node='n'/>`)
   await refused(juliet, 'feature-not-implemented', 'unsupported', 'get', get)
   expect((await juliet.asks('get', owner('<default/>'))).toString()).toContain(
-    '<option><value>open</value></option>',
+    '<option label="open"><value>open</value></option>',
   )
 })
 
