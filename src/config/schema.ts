@@ -194,10 +194,10 @@ const addresses = () =>
     .array(
       z
         .string()
-        .regex(/^(?:(?:mailto|xmpp|https|tel):\S+|[^\s@:/]+@[^\s@/]+)$/, {
+        .regex(/^(?:(?:mailto|xmpp|https?|tel|sips?|ircs?|matrix):\S+|[^\s@:/]+@[^\s@/]+)$/i, {
           error: 'not a URI such as "mailto:abuse@example.org", "xmpp:…" or "https://…"',
         })
-        .transform((text) => (/^[a-z]+:/.test(text) ? text : `mailto:${text}`)),
+        .transform((text) => (/^[a-z]+:/i.test(text) ? text : `mailto:${text}`)),
     )
     .default([])
 
@@ -211,13 +211,25 @@ const contact = z.strictObject({
   support: addresses().describe('For those who need help.'),
 })
 
-/** XEP-0215: a STUN or TURN server beside this one. */
+/** XEP-0215: a service beside this server, mostly STUN or TURN. */
 const externalService = z
   .strictObject({
-    type: z.enum(['stun', 'stuns', 'turn', 'turns']).describe('What it is.'),
+    type: z
+      .string()
+      .regex(/^[a-z][a-z0-9+.-]*$/, { error: 'not a kind of service such as "stun", "turn" or "ftp"' })
+      .describe('What it is: "stun", "stuns", "turn", "turns" or any other kind that clients know.'),
     host: z.string().min(1).describe('Name or address of the service.'),
-    port: z.number().int().min(1).max(65535).default(3478).describe('Port of the service.'),
-    transport: z.enum(['udp', 'tcp']).default('udp').describe('How it is reached.'),
+    port: z
+      .number()
+      .int()
+      .min(1)
+      .max(65535)
+      .optional()
+      .describe('Port of the service; 3478 for STUN and TURN unless said otherwise.'),
+    transport: z
+      .enum(['udp', 'tcp'])
+      .optional()
+      .describe('How it is reached; "udp" for STUN and TURN unless said otherwise.'),
     username: z.string().optional().describe('Fixed user name, with password_file.'),
     password_file: file().optional().describe('File with the fixed password.'),
     secret_file: file()
@@ -267,7 +279,10 @@ export const configSchema = z
     limits,
     push: push.prefault({}),
     webhook: webhook.prefault({}),
-    external_services: z.array(externalService).default([]).describe('STUN and TURN servers for calls.'),
+    external_services: z
+      .array(externalService)
+      .default([])
+      .describe('STUN and TURN servers for calls, and other services.'),
     contact: contact.prefault({}),
     log: log.prefault({}),
   })

@@ -185,7 +185,8 @@ function online(t: Transit): string[] {
 function onlineList(t: Transit, values: FormValues): Step {
   const most = Number(formValue(values, 'max_items') ?? '100')
   if (!Number.isInteger(most) || most < 1) throw badPayload('max_items: a number is needed.')
-  return figure('onlineuserjids', ...online(t).toSorted().slice(0, Math.min(most, LISTED)))
+  const list = online(t).toSorted().slice(0, Math.min(most, LISTED))
+  return done(writeForm('result', ADMIN, [{ name: 'onlineuserjids', type: 'jid-multi', values: list }]))
 }
 
 /** §4.23: to whoever has a session with this host now; nothing is stored, so nobody hears it late. */

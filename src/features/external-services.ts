@@ -5,9 +5,12 @@ import type { Config } from '../config.ts'
 import type { Feature } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
-import { child, type Element, xml } from '../xmpp/xml.ts'
+import { type Attrs, children, type Element, xml } from '../xmpp/xml.ts'
 
 const XMLNS = 'urn:xmpp:extdisco:2'
+
+/** Kinds with a port of their own (RFC 8489 §8.1, RFC 8656 §3.1). */
+const STUN = /^(?:stun|turn)s?$/
 
 type Service = Config['external_services'][number] & { readonly secret?: string; readonly password?: string }
 
@@ -15,6 +18,7 @@ type Service = Config['external_services'][number] & { readonly secret?: string;
 export const externalServices = (config: Config): Feature => {
   const services: Service[] = config.external_services.map((service) => ({
     ...service,
+    ...(STUN.test(service.type) && { port: service.port ?? 3478, transport: service.transport ?? 'udp' }),
     ...(service.secret_file ? { secret: readSecret(service.secret_file) } : {}),
     ...(service.password_file ? { password: readSecret(service.password_file) } : {}),
   }))
@@ -31,19 +35,25 @@ export const externalServices = (config: Config): Feature => {
       },
       // §3.3
       [`server get {${XMLNS}}credentials`]: (t, query) => {
-        const asked = child(query, 'service')
-        if (!asked?.attrs.host || !asked.attrs.type)
+        const asked = children(query, 'service')
+        if (asked.length === 0 || asked.some(({ attrs }) => !attrs.host || !attrs.type))
           throw new StanzaError('bad-request', 'host and type are needed.')
-        const { host, type, port } = asked.attrs
-        const service = services.find(
-          (one) =>
-            one.host === host && one.type === type && (port === undefined || String(one.port) === port),
-        )
-        if (!service) throw new StanzaError('item-not-found')
-        return xml('credentials', { xmlns: XMLNS }, describe(t, service))
+        const wanted = services.filter((service) => asked.some(({ attrs }) => isMeant(service, attrs)))
+        if (wanted.length === 0) throw new StanzaError('item-not-found')
+        return xml('credentials', { xmlns: XMLNS }, ...wanted.map((service) => describe(t, service)))
       },
     },
   }
+}
+
+/** A port or transport that is not said means every one. */
+function isMeant({ host, type, port, transport }: Service, attrs: Attrs): boolean {
+  return (
+    host === attrs.host &&
+    type === attrs.type &&
+    (attrs.port === undefined || String(port) === attrs.port) &&
+    (attrs.transport === undefined || transport === attrs.transport)
+  )
 }
 
 function readSecret(file: string): string {
@@ -52,7 +62,13 @@ function readSecret(file: string): string {
 
 function describe(t: Transit, service: Service): Element {
   const { type, host, port, transport } = service
-  return xml('service', { type, host, port: String(port), transport, ...credentials(t, service) })
+  return xml('service', {
+    type,
+    host,
+    port: port === undefined ? undefined : String(port),
+    transport,
+    ...credentials(t, service),
+  })
 }
 
 /** A user name that says when it ends, and its HMAC: what TURN servers call the REST API. */

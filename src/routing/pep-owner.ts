@@ -26,7 +26,7 @@ export const showNode: Readonly<Record<string, Request>> = {
   /** §8.2.1 */
   configure: (t, owner, action) => {
     const { node, config } = findNode(t, owner, needNode(action))
-    return answer(xml('configure', { node }, configForm(config)))
+    return answer(xml('configure', { node }, configForm(config, groupsOf(t, owner))))
   },
   /** §8.8.1 */
   subscriptions: (t, owner, action) => {
@@ -54,6 +54,10 @@ export const changeNode: Readonly<Record<string, Request>> = {
     findNode(t, owner, needNode(action))
     throw unsupported('manage-subscriptions')
   },
+}
+
+function groupsOf(t: Trip, owner: Account): string[] {
+  return t.store.contacts.all(owner).flatMap(({ groups }) => groups)
 }
 
 /** §8.2.4, §8.2.5: what the new options leave no room for is gone. */

@@ -37,7 +37,7 @@ export function writeForm(type: string, formType: string, fields: readonly Field
     ...[hidden, ...fields].map((field) =>
       xml(
         'field',
-        { var: field.name, type: field.type, label: field.label },
+        { var: field.name, type: field.type ?? severalOf(field), label: field.label },
         ...(field.values ?? []).map((value) => xml('value', {}, value)),
         ...(field.options ?? []).map((value) => xml('option', { label: value }, xml('value', {}, value))),
         field.required ? xml('required') : undefined,
@@ -45,6 +45,10 @@ export function writeForm(type: string, formType: string, fields: readonly Field
     ),
   )
 }
+
+/** XEP-0004 §3.3: without a type a field has one value at most. */
+const severalOf = ({ values = [] }: Field): string | undefined =>
+  values.length > 1 ? 'text-multi' : undefined
 
 /** The first value of a field. */
 export function formValue(values: FormValues, name: string): string | undefined {

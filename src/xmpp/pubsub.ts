@@ -2,7 +2,7 @@
 import { StanzaError, type StanzaCondition } from './errors.ts'
 import { type FormValues, readForm, writeForm } from './forms.ts'
 import { NS } from './namespaces.ts'
-import { child, type Element, elements, StoredElement, xml } from './xml.ts'
+import { child, type Element, StoredElement, xml } from './xml.ts'
 
 export const PUBSUB = 'http://jabber.org/protocol/pubsub'
 export const PUBSUB_OWNER = `${PUBSUB}#owner`
@@ -18,7 +18,7 @@ const LONGEST_TEXT = 1023
 const MOST_GROUPS = 100
 
 interface FieldRule {
-  readonly type: 'boolean' | 'list-single' | 'text-single' | 'text-multi'
+  readonly type: 'boolean' | 'list-single' | 'text-single' | 'text-multi' | 'list-multi'
   readonly label: string
   readonly normal: readonly string[]
   readonly options?: readonly string[]
@@ -50,6 +50,8 @@ const line = (label: string): FieldRule => ({
     value === undefined || value === '' ? [] : value.length > LONGEST_TEXT ? undefined : [value],
 })
 
+const GROUPS = 'roster_groups_allowed'
+
 /** Every option that a node has; others are not known here. */
 const FIELDS = {
   title: line('A short name'),
@@ -57,7 +59,7 @@ const FIELDS = {
   type: line('The namespace of the payloads'),
   access_model: choice('Who may read', 'presence', 'open', 'roster', 'whitelist'),
   roster_groups_allowed: {
-    type: 'text-multi',
+    type: 'list-multi',
     label: 'Groups of the roster that may read',
     normal: [],
     read: (values) =>
@@ -133,28 +135,28 @@ export function maxItems(config: NodeConfig, most: number): number {
   return Math.min(value === 'max' ? most : Number(value), most, Number.MAX_SAFE_INTEGER)
 }
 
-/** The form in which an owner sees and changes a node's options (XEP-0060 §8.2). */
-export function configForm(config: NodeConfig): Element {
+/** The form in which an owner sees and changes a node's options (XEP-0060 §8.2); `groups` are those of the roster. */
+export function configForm(config: NodeConfig, groups: readonly string[] = []): Element {
   const fields = NAMES.map((name) => {
     const { type, label } = rules[name]
-    return { name: `pubsub#${name}`, type, label, values: config[name] }
+    const values = config[name]
+    const options = name === GROUPS ? [...new Set([...groups, ...values])].sort() : rules[name].options
+    return { name: `pubsub#${name}`, type, label, values, options }
   })
-  const form = writeForm('form', NODE_CONFIG, fields)
-  for (const field of elements(form)) {
-    const name = fieldName(field.attrs.var ?? '')
-    for (const value of (name && rules[name].options) ?? [])
-      field.append(xml('option', {}, xml('value', {}, value)))
-  }
-  return form
+  return writeForm('form', NODE_CONFIG, fields)
 }
 
 /** What everyone who may read a node learns of it (XEP-0060 §5.4). */
 export function metaData(config: NodeConfig, owner: string): Element {
   const shown = (['title', 'description', 'type', 'access_model', 'max_items'] as const).map((name) => ({
     name: `pubsub#${name}`,
+    type: rules[name].type,
     values: config[name],
   }))
-  return writeForm('result', META_DATA, [...shown, { name: 'pubsub#owner', values: [owner] }])
+  return writeForm('result', META_DATA, [
+    ...shown,
+    { name: 'pubsub#owner', type: 'jid-multi', values: [owner] },
+  ])
 }
 
 /** The options with what a submitted form changes; fields that mean nothing here change nothing (XEP-0060 §8.2.4). */

@@ -224,6 +224,9 @@ test('XEP-0133 §4.10, §4.13, §4.15, §4.20: figures and lists, of the host th
     resultOf(await run(h.nurse, 'get-online-users-list', { max_items: max }), 'onlineuserjids')
   expect(await list('25')).toEqual(['nurse@bix.org', 'romeo@bix.org'])
   expect(await list('1')).toEqual(['nurse@bix.org'])
+  // XEP-0004 §3.3: several values have a type that may have several.
+  const answer = await run(h.nurse, 'get-online-users-list', { max_items: '25' })
+  expect(answer.toString()).toContain('<field var="onlineuserjids" type="jid-multi">')
   for (const wrong of ['0', '-1', 'many'])
     await isRefused(h.nurse, 'bad-request', 'get-online-users-list', { max_items: wrong })
 })

@@ -39,3 +39,25 @@ test('without addresses there is no form', async () => {
   const romeo = await p.bound('romeo@bix.org')
   expect((await romeo.asks('get', INFO, 'bix.org')).toString()).not.toContain('jabber:x:data')
 })
+
+test('XEP-0157 §3: addresses are URIs of any kind that reaches people, in either case', async () => {
+  const abuse = [
+    'xmpp:abuse@bix.org?message',
+    'XMPP:room@conference.bix.org?join',
+    'http://bix.org/abuse',
+    'HTTPS://bix.org/abuse',
+    'tel:+39-045',
+    'sip:abuse@bix.org',
+  ]
+  using p = play({ toml: `[contact]\nabuse = ${JSON.stringify(abuse)}` })
+  const romeo = await p.bound('romeo@bix.org')
+  const query = child(
+    await romeo.asks('get', INFO, 'bix.org'),
+    'query',
+    'http://jabber.org/protocol/disco#info',
+  )
+  const x = query && child(query, 'x', 'jabber:x:data')
+  expect(x && readForm(x)?.get('abuse-addresses')).toEqual(abuse)
+  for (const wrong of ['abuse', 'http:', 'x y@bix.org', 'bix.org/abuse'])
+    expect(() => play({ toml: `[contact]\nabuse = ["${wrong}"]` })).toThrow()
+})

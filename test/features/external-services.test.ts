@@ -97,3 +97,43 @@ test('XEP-0215 §3.2, §3.3: of one type, and the credentials of one service', (
     expect((await one(`type='turn' host='other.example'`)).attrs.type).toBe('error')
     expect((await one(`type='turn'`)).attrs.type).toBe('error')
   }))
+
+test('XEP-0215 §3.3: services of any kind; every service that is asked for has its credentials', async () => {
+  using p = play({
+    toml: `
+[[external_services]]
+type = "ftp"
+host = "files.bix.org"
+port = 21
+transport = "tcp"
+[[external_services]]
+type = "turn"
+host = "turn.bix.org"
+[[external_services]]
+type = "turn"
+host = "turn.bix.org"
+transport = "tcp"
+[[external_services]]
+type = "x-relay"
+host = "relay.bix.org"`,
+  })
+  const romeo = await p.bound('romeo@bix.org')
+  const asks = async (inner: string) => {
+    const query = `<credentials xmlns='${EXTDISCO}'>${inner}</credentials>`
+    return services(await romeo.asks('get', query, 'bix.org'), 'credentials')
+  }
+  const ftp = { type: 'ftp', host: 'files.bix.org', port: '21', transport: 'tcp' }
+  const turn = { type: 'turn', host: 'turn.bix.org', port: '3478' }
+  const relay = { type: 'x-relay', host: 'relay.bix.org' }
+  const both = `<service type='turn' host='turn.bix.org'/><service type='ftp' host='files.bix.org'/>`
+  expect(await asks(both)).toEqual([ftp, { ...turn, transport: 'udp' }, { ...turn, transport: 'tcp' }])
+  expect(await asks(`<service type='x-relay' host='relay.bix.org'/>`)).toEqual([relay])
+  expect(await asks(`<service type='turn' host='turn.bix.org' transport='tcp'/>`)).toEqual([
+    { ...turn, transport: 'tcp' },
+  ])
+  // One that is not there takes nothing from the others.
+  expect(await asks(`<service type='stun' host='none'/><service type='ftp' host='files.bix.org'/>`)).toEqual([
+    ftp,
+  ])
+  expect(await asks(`<service type='ftp'/>`)).toEqual([])
+})
