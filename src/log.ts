@@ -3,6 +3,7 @@
  * journald or a pipe. Secrets and message bodies are masked by the name of their field (rule 11).
  */
 import { configureSync, getLogger as logtape, type LogRecord, resetSync } from '@logtape/logtape'
+import { maskAddresses } from './net/mask-address.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type Fields = Readonly<Record<string, unknown>>
@@ -139,7 +140,9 @@ function jsonLine(record: LogRecord): string {
     level: levelName(record),
     area: areaOf(record),
   }
-  return JSON.stringify({ ...line, event: String(record.rawMessage), ...(fields as object) }) + '\n'
+  return (
+    JSON.stringify({ ...line, event: maskAddresses(String(record.rawMessage)), ...(fields as object) }) + '\n'
+  )
 }
 
 function textLine(journal: boolean): (record: LogRecord) => string {
@@ -147,7 +150,7 @@ function textLine(journal: boolean): (record: LogRecord) => string {
     const head = journal
       ? `<${PRIORITY[record.level] ?? 6}>`
       : `time=${new Date(record.timestamp).toISOString()} `
-    let line = `${head}level=${levelName(record)} area=${areaOf(record)} event=${quote(String(record.rawMessage))}`
+    let line = `${head}level=${levelName(record)} area=${areaOf(record)} event=${quote(maskAddresses(String(record.rawMessage)))}`
     for (const [key, value] of Object.entries(mask(record.properties) as object)) {
       if (value !== undefined)
         line += ` ${key}=${quote(typeof value === 'string' ? value : JSON.stringify(value))}`
@@ -169,6 +172,7 @@ function quote(value: string): string {
 /** Fields as plain data: secrets masked, errors as their message and cause, nothing deep and nothing endless. */
 export function mask(value: unknown, depth = 0): unknown {
   if (value instanceof Error) return errorFields(value, depth)
+  if (typeof value === 'string') return maskAddresses(value)
   if (typeof value === 'bigint') return value.toString()
   if (typeof value !== 'object' || value === null) return value
   if (depth > 4) return '…'
@@ -185,5 +189,5 @@ export function mask(value: unknown, depth = 0): unknown {
 function errorFields(error: Error, depth: number): unknown {
   const cause =
     error.cause === undefined || depth > 3 ? '' : ` (because: ${String(mask(error.cause, depth + 1))})`
-  return `${error.stack ?? `${error.name}: ${error.message}`}${cause}`
+  return maskAddresses(`${error.stack ?? `${error.name}: ${error.message}`}${cause}`)
 }

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { type Config, ConfigError, loadConfig } from '../config.ts'
 import { commentedSample, jsonSchema } from '../config/describe.ts'
+import { maskAddresses } from '../net/mask-address.ts'
 import { databaseFile } from '../ops/data-dir.ts'
 import { checkContents } from './config-check.ts'
 import { CliError, EXIT } from './exit.ts'
@@ -10,7 +11,10 @@ import type { Context, ContextOf } from './context.ts'
 import { groupId, SERVICE_USER } from './unix-names.ts'
 
 /** JSON has no Infinity; the file's own word for it is clearer than null. */
-const shown = (_key: string, value: unknown): unknown => (value === Infinity ? 'infinity' : value)
+const shown = (_key: string, value: unknown): unknown => {
+  if (typeof value === 'string') return maskAddresses(value)
+  return value === Infinity ? 'infinity' : value
+}
 
 export function addConfig(program: Command, context: ContextOf): void {
   const config = program.command('config').description('the configuration file')

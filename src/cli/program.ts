@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { ConfigError } from '../config.ts'
 import { formatProblem, nearest } from '../config/problems.ts'
+import { maskAddresses } from '../net/mask-address.ts'
 import { VERSION } from '../version.ts'
 import { Context, type ContextOf, type GlobalOptions } from './context.ts'
 import { CliError, EXIT, onLostReader } from './exit.ts'
@@ -112,12 +113,12 @@ function report(error: unknown, json: boolean, argv: readonly string[]): number 
     if (json) printJson({ error: 'config', problems: error.problems })
     else {
       for (const p of error.problems) {
-        process.stderr.write(`error: ${typeof p === 'string' ? p : formatProblem(p)}\n`)
+        process.stderr.write(`error: ${typeof p === 'string' ? maskAddresses(p) : formatProblem(p)}\n`)
       }
     }
     return EXIT.usage
   }
-  const message = error instanceof Error ? error.message : String(error)
+  const message = maskAddresses(error instanceof Error ? error.message : String(error))
   if (json) printJson({ error: message, ...(error instanceof CliError ? error.details : {}) })
   else process.stderr.write(`error: ${message}\n`)
   return error instanceof CliError ? error.exitCode : EXIT.failed

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
 import { getLogger, startLogging } from '../log.ts'
+import { maskAddresses } from '../net/mask-address.ts'
 import { openNotifier } from '../ops/sd-notify.ts'
 import { trimMemory } from '../ops/trim-memory.ts'
 import { VERSION } from '../version.ts'
@@ -113,19 +114,15 @@ export function banner(config: Config, listening: readonly Listening[]): string 
   return [`Belfry ${VERSION}`, ...lines, ''].join('\n')
 }
 
-/** What lets a caller in may stand before the host or behind the path, and this is kept in the journal. */
-function withoutSecrets(address: string): string {
-  const { origin, pathname } = new URL(address)
-  return origin + pathname
-}
-
 function pushTarget({ push, webhook }: Config): string {
-  const hook = webhook.url ? `; webhook ${withoutSecrets(webhook.url)}` : ''
+  const hook = webhook.url ? `; webhook ${maskAddresses(webhook.url)}` : ''
   if (push.simulator) return `*** SIMULATOR: no phone rings ***${hook}`
   if (push.apps.length === 0) return `off: no [[push.apps]] is configured${hook}`
   return (
     push.apps
-      .map((app) => `${app.topic} (${app.environment}${app.endpoint ? `, ${app.endpoint}` : ''})`)
+      .map(
+        (app) => `${app.topic} (${app.environment}${app.endpoint ? `, ${maskAddresses(app.endpoint)}` : ''})`,
+      )
       .join(', ') + hook
   )
 }

@@ -1,5 +1,6 @@
 /** What is wrong with a configuration, said so that the reader can mend it without another page. */
 import { z } from 'zod'
+import { maskAddresses } from '../net/mask-address.ts'
 import type { Path, Places, Position } from './positions.ts'
 
 export interface ConfigProblem extends Position {
@@ -20,7 +21,7 @@ export function problem(toml: string, file: string, at: Position, message: strin
   const gutter = String(at.line)
   const caret = text.slice(0, at.column - 1).replace(/[^\t]/g, ' ')
   const excerpt = `  ${gutter} | ${text}\n  ${' '.repeat(gutter.length)} | ${caret}^`
-  return { file, ...at, message, excerpt }
+  return { file, ...at, message: maskAddresses(message), excerpt: maskAddresses(excerpt) }
 }
 
 export function formatProblem(p: ConfigProblem): string {

@@ -2,6 +2,7 @@
  * Asks Apple whether an app's key or certificate is good, without ringing anybody: a push to a token that is none.
  * The right answer is BadDeviceToken, since Apple looks at the credential and the topic first.
  */
+import { maskAddresses } from '../net/mask-address.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { ApnsSender, AppState } from './apns.ts'
 import { reasonInWords } from './words.ts'
@@ -76,7 +77,7 @@ function meaning(status: number, reason: string | undefined, detail: string | un
 
 /** The provider's word, or why there is none. */
 export const withDetail = (what: string, detail: string | undefined): string =>
-  detail === undefined ? what : `${what}: ${detail}`
+  detail === undefined ? what : `${what}: ${maskAddresses(detail)}`
 
 /** Named beside a failure only: it is the usual reason why a good key is refused. */
 export function offBy(offset: number | undefined): string {
