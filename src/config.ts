@@ -153,6 +153,16 @@ export function findConfig({ file, env = process.env }: LoadOptions = {}): strin
     .find((path) => existsSync(path))
 }
 
+/** What the operator allows although it is weaker, so that it is not forgotten. */
+function weakened({ tls }: Config): string[] {
+  if (tls.compat === 'none') return []
+  return [
+    tls.min === '1.3'
+      ? 'tls.compat = "old" does nothing beside tls.min = "1.3": it is about ciphers of TLS 1.2.'
+      : 'tls.compat = "old" allows ECDHE with AES-CBC in TLS 1.2 (against RFC 9325); remove it when the last old phone is gone.',
+  ]
+}
+
 /** @throws ConfigError */
 export function loadConfig(options: LoadOptions = {}): Config {
   const file = findConfig(options)
@@ -166,7 +176,7 @@ export function loadConfig(options: LoadOptions = {}): Config {
   }
   // What is wrong with the files is told beside what is wrong with the keys, so that one look is enough.
   const problems: ConfigProblem[] = [...(result.errors ?? [])]
-  const warnings = [...(result.config?.source.warnings ?? [])]
+  const warnings = result.config ? [...result.config.source.warnings, ...weakened(result.config)] : []
   for (const named of files) {
     const missing = fileTrouble(named.file)
     if (missing) problems.push(fault(named.path, missing))

@@ -12,6 +12,13 @@ export const tls = z.strictObject({
   cert: file().optional().describe('Certificate chain, PEM. Without one Belfry signs its own.'),
   key: file().optional().describe('Private key, PEM.'),
   min: z.enum(['1.2', '1.3']).default('1.2').describe('Lowest TLS version.'),
+  compat: z
+    .enum(['none', 'old'])
+    .default('none')
+    .describe(
+      '"old": of TLS 1.2 also ECDHE with AES-CBC, for systems from before 2015 (iOS 8, Android 4); weaker, so only while ' +
+        'such phones are there.',
+    ),
   hosts: z
     .array(tlsHost)
     .default([])

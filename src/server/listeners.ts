@@ -61,7 +61,7 @@ export class Listeners {
   async renewCertificates(): Promise<void> {
     const { certPem, keyPem } = this.#parts.certificates.identity()
     for (const server of this.#direct)
-      server.setSecureContext({ cert: certPem, key: keyPem, ...nodeTls(this.#parts.config.tls.min) })
+      server.setSecureContext({ cert: certPem, key: keyPem, ...nodeTls(this.#parts.config.tls) })
     const before = this.#https
     // Two listeners share the port for a moment, so that no connection is refused.
     this.#https = before.map(({ host, port, ipv6Only }) => this.#listenHttps({ host, port, ipv6Only }))
@@ -101,7 +101,7 @@ export class Listeners {
     const { config, certificates, http } = this.#parts
     const pair = (host?: string) => {
       const { certPem, keyPem } = certificates.identity(host)
-      const pair = { cert: certPem, key: keyPem, ...nativeTls(config.tls.min) }
+      const pair = { cert: certPem, key: keyPem, ...nativeTls(config.tls) }
       return { ...pair, ...(host === undefined ? {} : { serverName: host }) }
     }
     const pairs = [pair(), ...config.hosts.filter((host) => /^[\w.-]+$/.test(host)).map(pair)]
@@ -114,7 +114,7 @@ export class Listeners {
     const { admission } = streams
     const proxies = this.#proxies(address)
     const listener = attempt('c2s', address, '[c2s] listen', () =>
-      listenTcp(address, { minTls: config.tls.min, batch, accept, admission, proxies }),
+      listenTcp(address, { rules: config.tls, batch, accept, admission, proxies }),
     )
     this.#opened.defer(() => listener.stop())
     this.addresses.push({ name: 'c2s', host: address.host, port: listener.port })
@@ -123,7 +123,7 @@ export class Listeners {
   async #listenDirect(address: Place): Promise<void> {
     const { config, streams, batch, certificates } = this.#parts
     const { tls, tcp } = await listenDirectTls(address, {
-      minTls: config.tls.min,
+      rules: config.tls,
       handshakeMs: config.limits.tls_handshake_timeout,
       batch,
       identity: certificates.identity,

@@ -5,11 +5,11 @@ import type { ListenAddress as Listen } from '../config/values.ts'
 import { getLogger } from '../log.ts'
 import type { Admission, Admitted } from './admission.ts'
 import { ProxyGreeting, type ProxyOptions } from './proxied.ts'
-import { nodeTls } from './tls.ts'
+import { nodeTls, type TlsRules } from './tls.ts'
 import type { Batch, Identity, TlsFacts, Transport, TransportEvents } from './transport.ts'
 
 export interface DirectTlsOptions {
-  readonly minTls: '1.2' | '1.3'
+  readonly rules: TlsRules
   readonly handshakeMs: number
   readonly batch: Batch
   /** The certificate for a name from SNI; undefined or unknown names get the default. */
@@ -49,7 +49,7 @@ export function listenDirectTls(
     {
       cert: fallback.certPem,
       key: fallback.keyPem,
-      ...nodeTls(options.minTls),
+      ...nodeTls(options.rules),
       // XEP-0368 §3: only our own protocol is spoken here, so that no other can be confused with it.
       ALPNProtocols: ['xmpp-client'],
       handshakeTimeout: options.handshakeMs,
@@ -119,7 +119,7 @@ function contextsOf(options: DirectTlsOptions): (identity: Identity) => SecureCo
       context = createSecureContext({
         cert: identity.certPem,
         key: identity.keyPem,
-        ...nodeTls(options.minTls),
+        ...nodeTls(options.rules),
       })
       contexts.set(identity, context)
     }

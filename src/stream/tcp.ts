@@ -7,7 +7,7 @@ import type { ListenAddress as Listen } from '../config/values.ts'
 import { getLogger } from '../log.ts'
 import type { Admission, Admitted } from './admission.ts'
 import { ProxyGreeting, type ProxyOptions } from './proxied.ts'
-import { nativeTls } from './tls.ts'
+import { nativeTls, type TlsRules } from './tls.ts'
 import {
   type Batch,
   type Identity,
@@ -27,7 +27,7 @@ interface Slot {
 }
 
 export interface TcpOptions {
-  readonly minTls: '1.2' | '1.3'
+  readonly rules: TlsRules
   readonly batch: Batch
   /** Counts connections from the moment they are there. */
   readonly admission: Admission
@@ -177,7 +177,7 @@ class TcpTransport implements Transport {
     const [, tls] = upgradable.upgradeTLS({
       isServer: true,
       data: { transport: this },
-      tls: { cert: identity.certPem, key: identity.keyPem, ...nativeTls(this.#options.minTls) },
+      tls: { cert: identity.certPem, key: identity.keyPem, ...nativeTls(this.#options.rules) },
       socket: handlers,
     })
     this.#socket = tls

@@ -10,14 +10,32 @@ export const CIPHERS = ['AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'CHACHA20-POLY
   .flatMap((cipher) => [`ECDHE-ECDSA-${cipher}`, `ECDHE-RSA-${cipher}`])
   .join(':')
 
+/**
+ * COMPAT(iOS 8, Android 4.4): their TLS 1.2 knows no GCM. These keep old sessions secret too, but have CBC with its history
+ * of padding attacks, so that the operator must ask for them. What else has CBC the runtime does not know.
+ */
+const OLD_CIPHERS = ['AES128-SHA', 'AES256-SHA']
+  .flatMap((cipher) => [`ECDHE-ECDSA-${cipher}`, `ECDHE-RSA-${cipher}`])
+  .join(':')
+
+/** The part of [tls] that a handshake goes by. */
+export interface TlsRules {
+  readonly min: '1.2' | '1.3'
+  readonly compat: 'none' | 'old'
+}
+
+/** Better ones come first; by STARTTLS and HTTPS it is the client's order that counts. */
+const ciphersOf = ({ compat }: TlsRules): string => (compat === 'old' ? `${CIPHERS}:${OLD_CIPHERS}` : CIPHERS)
+
 /** What is agreed on, in the words of Bun's native sockets. */
-export const nativeTls = (min: '1.2' | '1.3') => ({
-  minVersion: min === '1.2' ? 0x0303 : 0x0304,
-  ciphers: CIPHERS,
+export const nativeTls = (rules: TlsRules) => ({
+  minVersion: rules.min === '1.2' ? 0x0303 : 0x0304,
+  ciphers: ciphersOf(rules),
 })
 
 /** The same in those of node:tls. */
-export const nodeTls = (min: '1.2' | '1.3') => ({ minVersion: `TLSv${min}`, ciphers: CIPHERS }) as const
+export const nodeTls = (rules: TlsRules) =>
+  ({ minVersion: `TLSv${rules.min}`, ciphers: ciphersOf(rules) }) as const
 
 /** What the operator must know to mend it: the message names the file and the remedy. */
 export class CertificateError extends Error {

@@ -119,6 +119,7 @@ describe('what TLS 1.2 would still allow', () => {
   test.each([
     ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES128-GCM-SHA256'],
     ['ECDHE-ECDSA-AES128-SHA', '(NONE)'],
+    ['ECDHE-ECDSA-AES256-SHA', '(NONE)'],
     ['ECDHE-ECDSA-AES256-SHA384', '(NONE)'],
     ['AES128-GCM-SHA256', '(NONE)'],
     ['ECDHE-ECDSA-NULL-SHA', '(NONE)'],
@@ -130,6 +131,26 @@ describe('what TLS 1.2 would still allow', () => {
       agreed,
     )
     expect(cipherOf(await openssl(shared.port('https'), old))).toBe(agreed)
+  })
+
+  test.each([
+    ['ECDHE-ECDSA-AES256-SHA', 'ECDHE-ECDSA-AES256-SHA'],
+    ['ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES128-SHA'],
+    ['ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES128-GCM-SHA256'],
+    ['AES128-SHA', '(NONE)'],
+  ])('tls.compat = "old": %s gets %s on every door, also after a reload', async (cipher, agreed) => {
+    await using own = await wire({ tls: 'compat = "old"' })
+    // What is weaker is named whenever the file is read.
+    const next = loadConfig({ file: own.config.source.file, checkFiles: true })
+    expect(next.source.warnings.join()).toContain('tls.compat')
+    const old = `-tls1_2 -cipher ${cipher}:@SECLEVEL=0`
+    for (const reload of [false, true]) {
+      if (reload) await own.server.reload(next)
+      expect(cipherOf(await openssl(own.port('c2s-tls'), `${old} -servername other.example`))).toBe(agreed)
+      expect(cipherOf(await openssl(own.port('c2s-tls'), old))).toBe(agreed)
+      expect(cipherOf(await openssl(own.port('c2s'), `${old} -starttls xmpp -xmpphost bix.org`))).toBe(agreed)
+      expect(cipherOf(await openssl(own.port('https'), old))).toBe(agreed)
+    }
   })
 
   test('case 29: no compression, and nobody negotiates anew', async () => {
