@@ -30,6 +30,10 @@ export const limits = z
     preauth_timeout: durationLimit('30s').describe('From connect to a finished login.'),
     tls_handshake_timeout: durationLimit('10s').describe('From the first TLS byte to a finished handshake.'),
     idle_ping: durationLimit('4m').describe('A silent session is asked for a sign of life after this.'),
+    websocket_ping: durationLimit('50s').describe(
+      'A WebSocket carries something at least this often, also before login: shorter than what a proxy in front waits ' +
+        'for; not below 15s.',
+    ),
     idle_timeout: durationLimit('10m').describe('A session from which nothing came for this long is closed.'),
     connections_per_ip: countLimit(50).describe('Open connections per address (IPv6: per /64).'),
     connections: count(0).describe(

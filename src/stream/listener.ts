@@ -24,6 +24,8 @@ export class ClientStreams {
   /** No new streams are taken. */
   #refusing = false
   #stopping = false
+  /** Monotonic ms of the last frames that say nothing. */
+  #keptAlive = 0
   #cancel: () => void
 
   constructor(context: Omit<C2sContext, 'closed' | 'inlines'>, most: number) {
@@ -115,8 +117,13 @@ export class ClientStreams {
   /** One timer for all: who was silent is asked, who stays silent is gone. */
   #sweep(): void {
     const { clock, world } = this.#context
-    const { idle_ping, idle_timeout } = world.config.limits
+    const { idle_ping, idle_timeout, websocket_ping } = world.config.limits
     const now = clock.monotonic()
+    // Later than at the next look would be too late.
+    if (now - this.#keptAlive + SWEEP_MS > websocket_ping) {
+      this.#keptAlive = now
+      for (const { transport } of this.#streams.keys()) transport.keepAlive?.()
+    }
     for (const stream of this.#streams.keys()) {
       const silent = now - stream.lastHeard
       if (!stream.session) continue

@@ -51,6 +51,8 @@ export interface Transport {
   end(): void
   /** Closes at once. */
   destroy(): void
+  /** Writes what says nothing, for proxies that cut off a connection on which nothing comes. */
+  keepAlive?(): void
 }
 
 /** Collects the transports that have something to send, so that each writes once per turn. */

@@ -93,6 +93,7 @@ interface Socket {
   send(text: string): number
   getBufferedAmount(): number
   cork(f: () => void): void
+  ping(): number
   close(code?: number): void
   terminate(): void
   pause(): void
@@ -190,6 +191,11 @@ export class WebSocketTransport implements Transport {
     // A stream that ends while it is held back must still hear the other's goodbye.
     this.#socket?.resume()
     this.flush()
+  }
+
+  /** Pings below XMPP (RFC 6455 §5.5.2): every browser answers them by itself. */
+  keepAlive(): void {
+    if (!this.#closed) this.#socket?.ping()
   }
 
   destroy(): void {

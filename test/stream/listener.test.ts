@@ -70,6 +70,19 @@ describe('limits.idle_ping and limits.idle_timeout', () => {
     expect(spacer.heard).toEqual([])
   })
 
+  test.each([
+    ['50s', 45_000],
+    ['15s', 15_000],
+    ['2m', 120_000],
+  ])('limits.websocket_ping = %s: something is written every %d ms, also before login', (limit, every) => {
+    using p = play({ toml: `[limits]\nrates = false\npreauth_timeout = "0s"\nwebsocket_ping = "${limit}"\n` })
+    const { transport } = p.connect()
+    for (let time = 15_000; time <= 4 * every; time += 15_000) {
+      p.clock.advance(15_000)
+      expect(transport.keptAlive).toBe(Math.floor(time / every))
+    }
+  })
+
   test('it asks once per interval, not at every look', async () => {
     using p = play()
     const romeo = await p.online('romeo@bix.org/orchard')

@@ -79,6 +79,12 @@ export class MemoryTransport implements Transport {
     this.destroy()
   }
 
+  /** How often a proxy was shown that the connection lives. */
+  keptAlive = 0
+  keepAlive(): void {
+    this.keptAlive++
+  }
+
   destroy(): void {
     if (this.closed) return
     this.closed = true
