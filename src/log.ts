@@ -189,5 +189,7 @@ export function mask(value: unknown, depth = 0): unknown {
 function errorFields(error: Error, depth: number): unknown {
   const cause =
     error.cause === undefined || depth > 3 ? '' : ` (because: ${String(mask(error.cause, depth + 1))})`
-  return maskAddresses(`${error.stack ?? `${error.name}: ${error.message}`}${cause}`)
+  // The runtime's own errors may have no stack, and some no text.
+  const text = error.message === '' ? error.name : `${error.name}: ${error.message}`
+  return maskAddresses(`${error.stack || text}${cause}`)
 }

@@ -122,6 +122,10 @@ export const pushAlarms = gauge('push_alarms', 'Alarms about push that are raise
 
 /** route is the pattern of the route, not the path of the request. */
 export const httpRequests = counter('http_requests_total', 'HTTP requests.', ['method', 'route', 'status'])
+export const httpAborted = counter(
+  'http_aborted_total',
+  'HTTP requests whose client went away before their end.',
+)
 export const httpSeconds = histogram('http_request_seconds', 'Duration of HTTP requests.', SLOW, ['route'])
 
 export const certificateExpiry = gauge('cert_expiry_timestamp_seconds', 'When a certificate ends.', ['host'])

@@ -95,3 +95,12 @@ test('levels', () => {
   expect(lines).toHaveLength(1)
   expect([log.enabled('info'), log.enabled('error')]).toEqual([false, true])
 })
+
+test('an error without a stack or a text still has its name', () => {
+  const lines = capture()
+  const bare = new Error('')
+  bare.name = 'AbortError'
+  bare.stack = ''
+  getLogger('x').error('failed', { error: bare })
+  expect(lines[0]).toContain('error=AbortError')
+})

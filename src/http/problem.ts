@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { getLogger } from '../log.ts'
+import { httpAborted } from '../metrics.ts'
 import { BusyError, StanzaError, type StanzaCondition } from '../xmpp/errors.ts'
 import type { AppEnv } from './context.ts'
 
@@ -84,11 +85,21 @@ function known(error: unknown): HttpError | undefined {
   return undefined
 }
 
+/** Who goes away in the middle of an upload makes no error of ours; nobody reads the answer. */
+function leftBy(c: Context<AppEnv>, error: unknown): HttpError | undefined {
+  if (!c.req.raw.signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') return undefined
+  httpAborted.inc()
+  log.debug('a client went away during its request', { request: c.get('requestId') })
+  return new HttpError(400, 'aborted', 'The connection was closed.')
+}
+
 /** What the client is told of anything thrown; a bug is logged with its cause and told without. */
 export function failureOf(c: Context<AppEnv>, error: unknown): HttpError {
   const requestId = c.get('requestId')
   const failure =
-    known(error) ?? new HttpError(500, 'internal', `Something went wrong. Its log entry is ${requestId}.`)
+    known(error) ??
+    leftBy(c, error) ??
+    new HttpError(500, 'internal', `Something went wrong. Its log entry is ${requestId}.`)
   if (failure.status === 500) log.error('a request met a bug', { request: requestId, error })
   for (const [name, value] of Object.entries(failure.more.headers ?? {})) c.header(name, value)
   return failure
