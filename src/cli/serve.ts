@@ -114,8 +114,14 @@ export function banner(config: Config, listening: readonly Listening[]): string 
   return [`Belfry ${VERSION}`, ...lines, ''].join('\n')
 }
 
+/** The place alone: a banner need not even say that there is more. */
+function withoutSecrets(address: string): string {
+  const { origin, pathname } = new URL(address)
+  return origin + pathname
+}
+
 function pushTarget({ push, webhook }: Config): string {
-  const hook = webhook.url ? `; webhook ${maskAddresses(webhook.url)}` : ''
+  const hook = webhook.url ? `; webhook ${withoutSecrets(webhook.url)}` : ''
   if (push.simulator) return `*** SIMULATOR: no phone rings ***${hook}`
   if (push.apps.length === 0) return `off: no [[push.apps]] is configured${hook}`
   return (
