@@ -199,7 +199,8 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
       run: (f) => router.run(f),
       figures() {
         walBytes.set(checkpointer.walBytes())
-        void readiness()
+        // A look that fails, as where the data directory is gone, must not end the process.
+        readiness().catch((error: unknown) => log.error('readiness could not be told', { error }))
         push.measure()
       },
     }),
