@@ -18,3 +18,13 @@ export function runReversed(undo: readonly (() => void)[]): void {
     if (fn) guard('a change in memory could not be taken back', fn)
   }
 }
+
+/** What `f` throws, if it does. */
+export function caught(f: () => void): { readonly cause: unknown } | undefined {
+  try {
+    f()
+  } catch (cause) {
+    return { cause }
+  }
+  return undefined
+}

@@ -1,4 +1,25 @@
-/** What a turn asks of its surroundings. */
+/** What a turn is made of, and what it asks of its surroundings. */
+import type { StanzaError } from '../xmpp/errors.ts'
+
+/** One trip of a turn, for as long as the turn may still fail. */
+export interface TurnTrip {
+  readonly undo: (() => void)[]
+  readonly refuse: ((cause: StanzaError) => void) | undefined
+  /** Its part of the output: from `first` up to `end`. */
+  readonly first: number
+  end: number
+  /** Savepoints that the next write needs: one for the trip, another inside a part of it. */
+  level: 1 | 2
+  /** Savepoints that are open; 0 until the first write. */
+  open: number
+}
+
+/** A turn that was committed and is not known to be on disk. */
+export interface Syncing {
+  readonly output: (() => void)[]
+  readonly start: number
+  readonly trips: number
+}
 
 export interface TurnLimits {
   /** Writing trips per transaction. */

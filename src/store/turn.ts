@@ -2,9 +2,7 @@
  * The turn: all trips between two flushes share one transaction, and nothing they say is heard before it is on
  * disk. This is the only file that says BEGIN, SAVEPOINT and COMMIT.
  *
- * COMMIT writes, and the disk's own time is waited for outside of the loop: one turn at a time is on its way to the
- * disk, and the next one stays open meanwhile and takes in whatever comes. So a slow disk makes turns larger, not the
- * loop slower.
+ * One turn at a time is on its way to the disk, and the next takes in what comes meanwhile: a slow disk makes turns larger.
  *
  * A trip that throws is rolled back to its savepoint: its rows, its output and, by `undo`, its memory. When SQLite
  * drops the whole transaction (FULL, IOERR and NOMEM do), every trip of the turn is undone and refused. When the
@@ -17,29 +15,13 @@ import type { Database } from 'bun:sqlite'
 import { getLogger } from '../log.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { guard, runReversed } from './guarded.ts'
+import { caught, guard, runReversed } from './guarded.ts'
 import { isOutOfRoom, isUnknownOutcome, refusal, TurnFailed } from './turn-failed.ts'
-import type { TurnHost, TurnLimits } from './turn-host.ts'
+import type { Syncing, TurnHost, TurnLimits, TurnTrip } from './turn-host.ts'
 import type { DiskSync } from './wal-sync.ts'
 import { LockHeld, WriteLock } from './write-lock.ts'
 
 const log = getLogger('turn')
-
-interface Trip {
-  readonly undo: (() => void)[]
-  readonly refuse: ((cause: StanzaError) => void) | undefined
-  /** Its part of the output: from `first` up to `end`. */
-  readonly first: number
-  end: number
-  wrote: boolean
-}
-
-/** A turn that was committed and is not known to be on disk. */
-interface Syncing {
-  readonly output: (() => void)[]
-  readonly start: number
-  readonly trips: number
-}
 
 /** `end` follows the turns that its own flush opens, but not for ever. */
 const FOLLOW = 1_000
@@ -47,9 +29,9 @@ const FOLLOW = 1_000
 const BEHIND = 2_000
 
 export class Turn {
-  #trips: Trip[] = []
+  #trips: TurnTrip[] = []
   #output: (() => void)[] = []
-  #current: Trip | undefined
+  #current: TurnTrip | undefined
   /** Whether this turn has said BEGIN. SQLite may have dropped the transaction since. */
   #begun = false
   #writing = 0
@@ -74,10 +56,7 @@ export class Turn {
   readonly #clock: Clock
   readonly #limits: TurnLimits
   readonly #sync: DiskSync | undefined
-  readonly #commit
-  readonly #savepoint
-  readonly #release
-  readonly #rollBackTo
+  readonly #sql
 
   constructor(
     db: Database,
@@ -91,17 +70,20 @@ export class Turn {
     this.#limits = limits
     this.#sync = sync
     this.lock = new WriteLock(db, clock, () => this.#begins())
-    this.#commit = db.prepare('COMMIT')
-    this.#savepoint = db.prepare('SAVEPOINT trip')
-    this.#release = db.prepare('RELEASE trip')
-    this.#rollBackTo = db.prepare('ROLLBACK TO trip')
+    const [commit, savepoint] = [db.prepare('COMMIT'), db.prepare('SAVEPOINT trip')]
+    this.#sql = {
+      commit,
+      savepoint,
+      release: db.prepare('RELEASE trip'),
+      undo: db.prepare('ROLLBACK TO trip'),
+    }
   }
 
   /**
    * Runs `f` as one trip. Its writes are atomic and its output waits for the turn's commit.
-   * `refuse` answers the trip's sender if the whole turn is lost later; it may only call `after`.
-   * Throws what `f` throws, after rolling back, LockHeld where it is to be run again by `lock.whenFree`, or `resource-constraint` where there was no room for it; throws TurnFailed
-   * when the turn itself went down.
+   * `refuse` answers the trip's sender if the whole turn is lost later; it may only call `after`. Throws, after rolling
+   * back, what `f` throws, LockHeld where it is to be run again by `lock.whenFree`, `resource-constraint` where there was
+   * no room for it, or TurnFailed where the turn itself went down.
    */
   trip<T>(f: () => T, refuse?: (cause: StanzaError) => void): T {
     if (this.#current) throw new Error('a trip runs inside a trip')
@@ -109,14 +91,14 @@ export class Turn {
     if (this.lock.isAwaited) throw this.lock.isCrowded ? refusal(new LockHeld()) : new LockHeld()
     this.#open()
     const first = this.#output.length
-    const trip: Trip = { undo: [], refuse, first, end: first, wrote: false }
+    const trip: TurnTrip = { undo: [], refuse, first, end: first, level: 1, open: 0 }
     this.#trips.push(trip)
     this.#current = trip
     try {
       const result = f()
       // An error that `f` caught may have cost the whole transaction.
       if (this.#isDropped()) throw new Error('SQLite dropped the transaction')
-      if (trip.wrote) this.#release.run()
+      if (trip.open > 0) this.#sql.release.run()
       trip.end = this.#output.length
       this.#current = undefined
       return result
@@ -131,6 +113,33 @@ export class Turn {
   }
 
   /**
+   * Runs `f` as a part of the trip that may fail by itself: what it wrote, said and changed in memory is taken back, and
+   * the trip goes on. Throws what `f` throws; parts do not nest.
+   */
+  part<T>(f: () => T): T {
+    const trip = this.#current
+    if (trip?.level !== 1) throw new Error('a part stands in a trip')
+    const first = this.#output.length
+    const undos = trip.undo.length
+    trip.level = 2
+    try {
+      const result = f()
+      if (trip.open === 2 && !this.#isDropped()) this.#sql.release.run()
+      return result
+    } catch (error) {
+      // Beyond a dropped transaction the trip fails, with all that it has in `undo`.
+      if (this.#isDropped()) throw error
+      if (trip.open === 2) this.#rollBackToSavepoint()
+      this.#output.length = first
+      runReversed(trip.undo.splice(undos))
+      throw error
+    } finally {
+      trip.level = 1
+      trip.open = Math.min(trip.open, 1)
+    }
+  }
+
+  /**
    * A statement that writes is about to run: opens the transaction and the trip's savepoint on first use.
    * Throws LockHeld while another process holds the write lock, `resource-constraint` when that takes too long.
    */
@@ -139,17 +148,17 @@ export class Turn {
     if (!trip) throw new Error('a write outside a trip')
     // Beyond a dropped transaction every statement would commit by itself.
     if (this.#isDropped()) throw new TurnFailed(refusal(undefined))
-    if (trip.wrote) return
+    if (trip.open >= trip.level) return
+    const first = trip.open === 0
     try {
       if (!this.#begun) this.lock.take()
       this.#begun = true
-      this.#savepoint.run()
+      for (; trip.open < trip.level; trip.open++) this.#sql.savepoint.run()
     } catch (cause) {
       this.#failed(cause)
       throw cause instanceof LockHeld ? cause : refusal(cause)
     }
-    this.#writing++
-    trip.wrote = true
+    if (first) this.#writing++
   }
 
   /** Output or another effect outside the store: runs in order after the commit, never if the trip is undone. */
@@ -238,8 +247,8 @@ export class Turn {
     return this.#begun && !this.#db.inTransaction
   }
 
-  #rollBack(trip: Trip, error: unknown): void {
-    if (trip.wrote && !this.#isDropped()) this.#rollBackToSavepoint()
+  #rollBack(trip: TurnTrip, error: unknown): void {
+    if (trip.open > 0 && !this.#isDropped()) this.#rollBackToSavepoint()
     if (this.#isDropped()) {
       this.#fail(error)
       throw new TurnFailed(refusal(error))
@@ -258,8 +267,8 @@ export class Turn {
   /** Where even that fails, the whole transaction goes: better than a trip that is kept by halves. */
   #rollBackToSavepoint(): void {
     try {
-      this.#rollBackTo.run()
-      this.#release.run()
+      this.#sql.undo.run()
+      this.#sql.release.run()
     } catch (error) {
       log.error('a savepoint could not be rolled back', { error })
       if (this.#db.inTransaction) this.#db.run('ROLLBACK')
@@ -282,12 +291,7 @@ export class Turn {
     }
     const trips = this.#writing
     const start = this.#clock.monotonic()
-    let failed: { cause: unknown } | undefined
-    try {
-      this.#commit.run()
-    } catch (cause) {
-      failed = { cause }
-    }
+    const failed = caught(() => this.#sql.commit.run())
     // Pacing: where the writing itself takes d ms it gets at most half of the loop's time.
     this.#notBefore = 2 * this.#clock.monotonic() - start
     if (failed) return this.#commitFailed(failed.cause)
@@ -326,13 +330,7 @@ export class Turn {
     const turn = this.#syncing
     if (!turn) return
     this.#due = false
-    let error: unknown
-    try {
-      this.#sync?.now()
-    } catch (cause) {
-      error = cause
-    }
-    this.#onDisk(turn, error)
+    this.#onDisk(turn, caught(() => this.#sync?.now())?.cause)
   }
 
   #commitFailed(error: unknown): void {
