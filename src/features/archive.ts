@@ -38,7 +38,8 @@ export const archive: Feature = {
     const { stanza } = t
     if (stanza.kind !== 'message') return
     if (claimsOurs(stanza, to)) t.stanza = withoutOurs(stanza, to)
-    if (!isForArchive(stanza.el)) return
+    // An error that says that a message of this archive did not arrive is in it too.
+    if (!isForArchive(stanza.answers ?? stanza.el)) return
     const account = t.store.accounts.find(to.bare)
     if (!account || !wants(t, account, stanza.from.bare)) return
     const stored = t.storedId !== undefined

@@ -7,6 +7,7 @@ import { forwarded } from '../xmpp/forward.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { hasBody } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
 import { child, type Element, elements, withAttrs, xml } from '../xmpp/xml.ts'
 
 const CARBONS = 'urn:xmpp:carbons:2'
@@ -49,7 +50,7 @@ export const carbons: Feature = {
     // §11: a copy that a client makes up must never reach another client.
     if (elements(stanza.el).some(isCopy)) throw new StanzaError('not-allowed', 'Only a server sends carbons.')
     // What an account sends to itself arrives at the others as it is, or as a copy of what arrived.
-    if (!stanza.to || t.isOwn(stanza.to) || !isEligible(stanza.el)) return
+    if (!stanza.to || t.isOwn(stanza.to) || !isEligible(stanza)) return
     for (const session of others(t, origin.jid, [origin])) copy(t, session, 'sent')
   },
 
@@ -67,7 +68,7 @@ export const carbons: Feature = {
     const { stanza } = t
     // What nobody took waits for all of them.
     if (outcome !== 'took') return
-    if (stanza.kind !== 'message' || privates.has(t) || !isEligible(stanza.el)) return
+    if (stanza.kind !== 'message' || privates.has(t) || !isEligible(stanza)) return
     const had = t.origin ? [...t.takers, t.origin] : t.takers
     for (const session of others(t, to, had)) copy(t, session, 'received')
   },
@@ -103,8 +104,9 @@ function isCopy(el: Element): boolean {
   return el.attrs.xmlns === CARBONS && (el.name === 'sent' || el.name === 'received')
 }
 
-/** §6.1 */
-function isEligible(el: Element): boolean {
+/** §6.1. An error is what the message that it answers is, where that is known. */
+function isEligible(stanza: Stanza): boolean {
+  const el = stanza.answers ?? stanza.el
   const type = el.attrs.type ?? ''
   if (type === 'groupchat' || type === 'headline') return false
   if (child(el, 'private', CARBONS) || child(el, 'no-copy', NS.hints)) return false

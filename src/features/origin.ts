@@ -27,20 +27,19 @@ export const origin: Feature = {
     if (key === undefined) return
     // Taken before other features change what is in it.
     keys.set(t, key)
+    if (recentOf(t.world).has(key) || t.store.messages.wasStored(key)) return 'stop'
+  },
+
+  // What bounced may be tried again. Only what was stored needs to be known after a restart.
+  settled(t, _account, outcome) {
+    const key = keys.get(t)
+    if (key === undefined) return
     const recent = recentOf(t.world)
-    if (recent.has(key) || t.store.messages.wasStored(key)) return 'stop'
     recent.add(key)
     t.undo(() => recent.delete(key))
     if (recent.size > REMEMBERED) forgetOldest(recent)
-  },
-
-  // Only what was stored needs to be known after a restart: nothing else is lost by being sent again.
-  settled(t, _account, outcome) {
     if (t.storedId === undefined && outcome !== 'held') return
-    const key = keys.get(t)
-    if (key !== undefined && !t.store.messages.wasStored(key)) {
-      t.store.messages.rememberOrigin(t.store.messages.nextId(), key)
-    }
+    if (!t.store.messages.wasStored(key)) t.store.messages.rememberOrigin(t.store.messages.nextId(), key)
   },
 }
 

@@ -4,7 +4,7 @@ import { TurnFailed } from '../store/turn-failed.ts'
 import { LockHeld } from '../store/write-lock.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { errorReply, mayBounce } from '../xmpp/stanza.ts'
+import { errorReply, mayBounce, type Stanza } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Transit, World } from './transit.ts'
 
@@ -36,12 +36,16 @@ export function guarded(
   }
 }
 
-/** An emitted stanza failed: a message's sender hears of it, a presence broadcast to nowhere is no news. */
-export function bounce(t: Transit, error: StanzaError): void {
-  const { stanza } = t
-  const session = t.sessions.find(stanza.from)
-  if (!session || stanza.kind === 'presence' || !mayBounce(stanza.kind, stanza.type)) return
-  t.write(session, errorReply(stanza.el, stanza.to?.toString(), stanza.from.toString(), error))
+/**
+ * Tells a session that the recipient's half of its stanza failed; presence to nowhere is no news. A message's error goes
+ * the road that the message went, to archive and other clients (XEP-0280 §6.1).
+ */
+export function bounce(t: Transit, stanza: Stanza, error: StanzaError): void {
+  const session = t.origin ?? t.sessions.find(stanza.from)
+  const reply = session && stanza.kind !== 'presence' ? stanza.bounced(error) : undefined
+  if (!session || !reply) return
+  if (reply.kind === 'message') t.emit(reply)
+  else t.write(session, reply.el)
 }
 
 export function toError(error: unknown): Error {

@@ -111,8 +111,23 @@ export class Router {
   #drive(t: Transit): void {
     if (t.stanza.kind === 'iq') t.stanza.checkIq()
     for (const feature of this.#road.sent) if (feature.sent?.(t) === 'stop') return this.#drain(t)
-    this.#address(t)
+    // A message that nobody takes is still one that its sender sent; what else fails leaves no trace.
+    if (t.origin && t.stanza.kind === 'message') this.#arrive(t, t)
+    else this.#address(t)
     this.#drain(t)
+  }
+
+  /** The recipient's half of a trip, which may fail by itself. */
+  #arrive(t: Transit, { emitted }: Trip): void {
+    const { stanza } = t
+    const before = emitted.length
+    try {
+      t.store.turn.part(() => this.#address(t))
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error
+      emitted.length = before
+      bounce(t, stanza, error)
+    }
   }
 
   /** RFC 6120 §10: by the domain, then by the account. */
@@ -149,11 +164,8 @@ export class Router {
       return // an answer to the account itself: nobody waits for it
     }
     const session = t.sessions.find(to) // RFC 6121 §8.5.3.2.3
-    if (!session) {
-      if (t.stanza.isRequest) throw new StanzaError('service-unavailable')
-      return
-    }
-    t.write(session, t.stanza.el)
+    if (session) t.write(session, t.stanza.el)
+    else if (t.stanza.isRequest) throw new StanzaError('service-unavailable')
   }
 
   #toServer(t: Transit, to: Jid): void {
@@ -180,15 +192,8 @@ export class Router {
 
   /** The stanzas that this trip set off, in order; what they set off themselves joins the queue. */
   #drain(trip: Trip): void {
-    for (const stanza of trip.emitted) {
-      const t = new Transit(this.#world, stanza, undefined, undefined, trip)
-      try {
-        this.#address(t)
-      } catch (error) {
-        if (!(error instanceof StanzaError)) throw error
-        bounce(t, error)
-      }
-    }
+    for (const stanza of trip.emitted)
+      this.#arrive(new Transit(this.#world, stanza, undefined, undefined, trip), trip)
     trip.emitted.length = 0
   }
 }

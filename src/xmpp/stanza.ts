@@ -14,6 +14,8 @@ export class Stanza {
     readonly el: Element,
     readonly from: Jid,
     readonly to: Jid | undefined,
+    /** What this error answers, where this server made it: it goes where that went. */
+    readonly answers?: Element,
   ) {}
 
   get type(): string {
@@ -57,7 +59,15 @@ export class Stanza {
 
   /** The same addresses with another element. */
   with(el: Element): Stanza {
-    return new Stanza(this.kind, el, this.from, this.to)
+    return new Stanza(this.kind, el, this.from, this.to, this.answers)
+  }
+
+  /** The error with which it comes back; undefined where none may be sent (RFC 6120 §8.3.1). */
+  bounced(error: StanzaError): Stanza | undefined {
+    const { kind, el, from, to } = this
+    if (!mayBounce(kind, this.type)) return undefined
+    const reply = errorReply(el, el.attrs.to, from.toString(), error)
+    return new Stanza(kind, reply, to ?? from.toBare(), from, el)
   }
 
   get isRequest(): boolean {

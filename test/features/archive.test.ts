@@ -117,16 +117,6 @@ describe('XEP-0313 §5.1.1: what is kept', () => {
     })
 })
 
-test('what is refused is kept by nobody', async () => {
-  using p = play()
-  const romeo = await p.online('romeo@bix.org/orchard')
-  for (const to of ['nobody@bix.org', 'nurse@elsewhere.example', 'bix.org']) {
-    romeo.sends(`<message to='${to}' type='chat'><body>x</body></message>`)
-    await romeo.next()
-  }
-  expect(archive(p)).toEqual([])
-})
-
 test('XEP-0313 §6.2: ids rise although the clock is set back', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')

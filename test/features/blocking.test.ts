@@ -56,7 +56,8 @@ test('XEP-0191 §3.4: the blocked one meets the answers of an account that does 
   romeo.sends(`<message to='juliet@bix.org' type='chat' id='m'><body>hear me</body></message>`)
   await romeo.receives(
     `<message type='error' id='m' from='juliet@bix.org' to='romeo@bix.org/orchard'><error type='cancel'>` +
-      `<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
+      `<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>` +
+      `<stanza-id xmlns='urn:xmpp:sid:0' id='{any}' by='romeo@bix.org'/></message>`,
   )
   const query = await romeo.asks(
     'get',

@@ -1,7 +1,7 @@
 /** What must hold of what one session has heard, in a random story of deliveries. */
 import { type Client, jidOf, type Life, type Person } from './delivery-client.ts'
-import type { Sent } from './delivery-truth.ts'
-import { type How, type Item, itemOf } from './delivery-words.ts'
+import { isSent, type Sent } from './delivery-truth.ts'
+import { type Copied, type How, type Item, itemOf } from './delivery-words.ts'
 
 export type Messages = ReadonlyMap<string, Sent>
 
@@ -13,7 +13,9 @@ function fail(what: string, life: Life, of?: unknown): never {
 }
 
 export const itemsOf = (life: Life): Item[] =>
-  life.got.flatMap((el) => itemOf(el, life.person.bare) ?? []).filter(({ how }) => how !== 'result')
+  life.got
+    .flatMap((el) => itemOf(el, life.person.bare) ?? [])
+    .filter(({ how }) => how !== 'result' && how !== 'error result')
 
 /** What a session may hear: nothing twice, nothing that is not meant for it, nothing out of order. */
 export function checkHeard(messages: Messages, life: Life): void {
@@ -27,13 +29,15 @@ export function checkHeard(messages: Messages, life: Life): void {
     seen.add(`${how} ${key}`)
     if (how === 'error') {
       if (sent.from !== life || sent.refusal === undefined) fail('an error for nothing', life, key)
-    } else if (sent.refusal !== undefined) fail(`${how} although it was refused`, life, key)
+    } else if (how === 'itself' ? sent.refusal !== undefined : !isSent(sent))
+      fail(`${how} although it was refused`, life, key)
     else if (how === 'itself') checkItself(sent, life, item)
-    else if (how !== 'result' && !sent.copies[how].includes(life))
-      fail(`a copy (${how}) for nobody`, life, key)
+    else if (isCopy(how) && !sent.copies[how].includes(life)) fail(`a copy (${how}) for nobody`, life, key)
   }
   checkOrder(messages, life, items)
 }
+
+const isCopy = (how: How): how is Copied => how === 'sent' || how === 'received' || how === 'error copy'
 
 function checkItself(sent: Sent, life: Life, { key, id, delayed, el }: Item): void {
   if (sent.to !== life.person) fail('what was for another', life, key)
@@ -51,7 +55,7 @@ function checkOrder(messages: Messages, life: Life, items: readonly Item[]): voi
   const last = new Map<string, { item: Item; sent: Sent }>()
   for (const item of items) {
     const sent = messages.get(item.key)
-    if (!sent || item.how === 'error' || item.how === 'sent') continue
+    if (!sent || (item.how !== 'itself' && item.how !== 'received')) continue
     const by = jidOf(sent.from)
     const before = last.get(by)
     if (before && before.sent.n > sent.n) {
@@ -88,10 +92,8 @@ export function checkComplete(messages: Messages, { life, inactive }: Client): v
   }
   const states = new Map<string, Sent>()
   for (const sent of messages.values()) {
-    if (sent.refusal !== undefined) {
-      if (sent.from === life) needs('error', sent)
-      continue
-    }
+    if (sent.refusal !== undefined && sent.from === life) needs('error', sent)
+    if (!isSent(sent)) continue
     const rings = sent.kind.rings === true
     if (sent.itself.includes(life)) {
       if (sent.kind.passing && life.spared) states.set(jidOf(sent.from), sent)
@@ -100,6 +102,7 @@ export function checkComplete(messages: Messages, { life, inactive }: Client): v
     if (inactive) continue
     if (sent.copies.sent.includes(life)) needs('sent', sent)
     if (sent.copies.received.includes(life)) needs('received', sent)
+    if (sent.copies['error copy'].includes(life)) needs('error copy', sent)
   }
   if (!inactive) for (const sent of states.values()) needs('itself', sent)
 }

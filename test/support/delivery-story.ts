@@ -10,7 +10,7 @@ import type { Element } from '../../src/xmpp/xml.ts'
 import { FakeClock } from './clock.ts'
 import { Broken, checkComplete, checkHeard, checkPresence, itemsOf } from './delivery-checks.ts'
 import { castOf, Client, type Life, type Person, takes } from './delivery-client.ts'
-import { type Sent, truthOf, type Ways } from './delivery-truth.ts'
+import { isSent, type Sent, truthOf, type Ways } from './delivery-truth.ts'
 import { conditionOf, itemOf, type Kind, kindOf, messageOf } from './delivery-words.ts'
 import { befriends } from './friends.ts'
 import { quietly, settle } from './phones.ts'
@@ -281,14 +281,15 @@ export class Deliveries {
     const set = `<set xmlns='http://jabber.org/protocol/rsm'><max>200</max>${rsm}</set>`
     await this.#asks(client, `<query xmlns='urn:xmpp:mam:2'>${set}</query>`)
     const found = client.got.slice(from).flatMap((el) => itemOf(el, person.bare) ?? [])
-    const results = found.filter(({ how }) => how === 'result')
+    const results = found.filter(({ how }) => how === 'result' || how === 'error result')
     const least = after ? (this.messages.get(after.key)?.n ?? 0) : 0
-    const wanted = [...this.messages.values()].filter(
-      ({ archivedBy, refusal, n }) => refusal === undefined && archivedBy.includes(person) && n > least,
-    )
-    const [has, needs] = [results.map(({ key }) => key).join(), wanted.map(({ key }) => key).join()]
-    if (has !== needs) throw new Broken(`archive of ${person.bare}: ${has}, not ${needs}`)
-    const ids = new Map(results.map(({ key, id }) => [key, id]))
+    const wanted = [...this.messages.values()]
+      .filter((sent) => isSent(sent) && sent.archivedBy.includes(person) && sent.n > least)
+      .flatMap(({ key, refusal }) => (refusal === undefined ? [key] : [key, `${key} refused`]))
+    const has = results.map(({ how, key }) => (how === 'result' ? key : `${key} refused`))
+    if (has.join() !== wanted.join())
+      throw new Broken(`archive of ${person.bare}: ${has.join()}, not ${wanted.join()}`)
+    const ids = new Map(results.flatMap(({ how, key, id }) => (how === 'result' ? [[key, id]] : [])))
     for (const one of this.#lives) {
       if (one.person !== person) continue
       for (const { how, key, id } of itemsOf(one))
@@ -338,7 +339,7 @@ export class Deliveries {
     const answer = itemsOf(life).find((item) => item.how === 'error' && item.key === key)
     const told = answer && conditionOf(answer.el)
     // A disk that fails refuses anything.
-    if (told === 'resource-constraint') sent.refusal ??= told
+    if (told === 'resource-constraint') sent.refusal = told
     else if (told !== sent.refusal) throw new Broken(`${key}: ${told}, not ${sent.refusal}`)
   }
 

@@ -1,6 +1,6 @@
 /** What has to become of a message of a random story, by what its server has to know when it is sent. */
 import { type Life, type Person, takes } from './delivery-client.ts'
-import type { Kind } from './delivery-words.ts'
+import type { Copied, Kind } from './delivery-words.ts'
 
 export interface Sent {
   readonly key: string
@@ -12,7 +12,7 @@ export interface Sent {
   refusal: string | undefined
   /** The sessions that have to get the message itself, and copies of it. */
   readonly itself: readonly Life[]
-  readonly copies: { readonly sent: readonly Life[]; readonly received: readonly Life[] }
+  readonly copies: Readonly<Record<Copied, readonly Life[]>>
   /** Sessions that did not take messages when it was sent. */
   readonly shut: ReadonlySet<Life>
   readonly archivedBy: readonly Person[]
@@ -30,6 +30,12 @@ export interface Ways {
   readonly lives: readonly Life[]
 }
 
+/** What only the recipient's side refuses: the message is kept and copied like any other that its sender sent. */
+const BOUNCED = 'service-unavailable'
+
+/** Whether its sender's archive may have it: not what its own side refused, or a disk. */
+export const isSent = ({ refusal }: Sent): boolean => refusal === undefined || refusal === BOUNCED
+
 /** RFC 6121 §8.5, XEP-0191 §3.4, XEP-0280 §6 to §8, XEP-0313 §5. */
 export function truthOf(
   { key, n, kind }: Pick<Sent, 'key' | 'n' | 'kind'>,
@@ -46,19 +52,33 @@ export function truthOf(
   const itself = refusal !== undefined || silent ? [] : exact ? [exact] : recipient.lives.filter(takes)
   const had = new Set([...itself, from])
   const heard = refusal === undefined && kind.copied
-  const sent = heard && !own ? sender.lives.filter((life) => life.carbons && life !== from) : []
+  const bounced = refusal === BOUNCED
+  const others = sender.lives.filter((life) => life.carbons && life !== from)
+  const sent = (heard || (bounced && kind.copied)) && !own ? others : []
   const isPrivate = kind.payload.includes('<private')
   const received =
     heard && !isPrivate && itself.length > 0
       ? recipient.lives.filter((life) => life.carbons && !had.has(life))
       : []
-  const archivedBy = (own ? [to] : [from.person, to]).filter(
-    (person) =>
-      refusal === undefined && kind.archived && wants(person, own || person === to ? from.person : to),
+  const parties = refusal === undefined ? [from.person, ...(own ? [] : [to])] : bounced ? [from.person] : []
+  const archivedBy = parties.filter(
+    (person) => kind.archived && wants(person, own || person === to ? from.person : to),
   )
+  const errors = bounced && kind.copied ? others : []
   const shut = new Set(recipient.lives.filter((life) => !takes(life)))
   return {
-    ...{ key, n, kind, from, to, refusal, itself, copies: { sent, received }, shut, archivedBy },
+    ...{
+      key,
+      n,
+      kind,
+      from,
+      to,
+      refusal,
+      itself,
+      copies: { sent, received, 'error copy': errors },
+      shut,
+      archivedBy,
+    },
     ...{ shownIn: undefined, doubtful: false, restarted: false },
   }
 }
@@ -71,11 +91,11 @@ function refusalOf(
   exact: Life | undefined,
 ): string | undefined {
   if (from !== to && from.blocks.has(to.bare)) return 'not-acceptable'
-  if (from !== to && to.blocks.has(from.bare)) return 'service-unavailable'
+  if (from !== to && to.blocks.has(from.bare)) return BOUNCED
   if (exact) return undefined
   // §8.5.2.1.1, §8.5.3.2.1
-  if (type === 'groupchat') return 'service-unavailable'
-  return isFull && type === '' ? 'service-unavailable' : undefined
+  if (type === 'groupchat') return BOUNCED
+  return isFull && type === '' ? BOUNCED : undefined
 }
 
 /** XEP-0313 §6 */

@@ -49,7 +49,9 @@ export const messageOf = (key: string, to: string, { type, payload }: Kind): str
   `<message to='${to}' id='${key}'${type === '' ? '' : ` type='${type}'`}>${payload}` +
   `<origin-id xmlns='urn:xmpp:sid:0' id='${key}'/></message>`
 
-export type How = 'itself' | 'sent' | 'received' | 'error' | 'result'
+/** The ways in which other sessions hear of a message. */
+export type Copied = 'sent' | 'received' | 'error copy'
+export type How = Copied | 'itself' | 'error' | 'result' | 'error result'
 
 /** A message as a client hears of it. */
 export interface Item {
@@ -69,9 +71,13 @@ export function itemOf(el: Element, bare: string): Item | undefined {
   const forwarded = wrap && child(wrap, 'forwarded', 'urn:xmpp:forward:0')
   if (!forwarded) return read(el.attrs.type === 'error' ? 'error' : 'itself', el, bare)
   const inner = elements(forwarded).find(({ name }) => name === 'message')
-  // The name was one of these.
-  const item = inner && read(wrap.name as How, inner, bare)
-  return item && wrap.name === 'result' ? { ...item, id: wrap.attrs.id } : item
+  if (!inner) return undefined
+  const isError = inner.attrs.type === 'error'
+  if (wrap.name === 'result') {
+    const item = read(isError ? 'error result' : 'result', inner, bare)
+    return item && { ...item, id: wrap.attrs.id }
+  }
+  return read(wrap.name === 'sent' ? 'sent' : isError ? 'error copy' : 'received', inner, bare)
 }
 
 function read(how: How, el: Element, bare: string): Item | undefined {
