@@ -22,26 +22,24 @@ export const archive: Feature = {
 
   sent(t): Verdict {
     const { stanza, sender } = t
-    if (stanza.kind !== 'message' || !sender || sender === 'server' || !isForArchive(stanza.el)) return
+    if (stanza.kind !== 'message' || !sender || !isForArchive(stanza.el)) return
     const peer = stanza.to ?? stanza.from
     if (!wants(t, sender, peer.bare)) return
     const id = t.store.messages.nextId()
-    // A message to oneself stands in the archive once, from the sending side.
-    if (peer.bare === stanza.from.bare) t.storedId = id
+    t.archivedId = id
     // It changes no more: the recipient's copies and the wire share its text.
     const el = StoredElement.of(stanza.el)
     t.stanza = stanza.with(el)
     t.store.messages.archive(sender, id, peer.bare, el.toString())
   },
 
-  received(t, to): Verdict {
-    const { stanza } = t
+  received(t): Verdict {
+    const { stanza, owner, to } = t
     if (stanza.kind !== 'message') return
     if (claimsOurs(stanza, to)) t.stanza = withoutOurs(stanza, to)
     // An error that says that a message of this archive did not arrive is in it too.
     if (!isForArchive(stanza.answers ?? stanza.el)) return
-    const account = t.store.accounts.find(to.bare)
-    if (!account || !wants(t, account, stanza.from.bare)) return
+    if (!wants(t, owner, stanza.from.bare)) return
     const stored = t.storedId !== undefined
     const id = t.storedId ?? t.store.messages.nextId()
     t.storedId = id
@@ -51,7 +49,7 @@ export const archive: Feature = {
       xml('stanza-id', { xmlns: NS.stanzaId, id: String(id), by: to.bare }),
     )
     t.stanza = t.stanza.with(el)
-    if (!stored) t.store.messages.archive(account, id, stanza.from.bare, el.toString())
+    if (!stored) t.store.messages.archive(owner, id, stanza.from.bare, el.toString())
   },
 }
 

@@ -56,10 +56,10 @@ export const blocking: Feature = {
   },
 
   /** §3.4: as if the account did not exist. */
-  received(t, to): Verdict {
-    const account = t.store.accounts.find(to.bare)
-    const { from, kind } = t.stanza
-    if (!account || from.bare === account.jid || !covers(t.store.blocked.of(account), from)) return
+  received(t): Verdict {
+    const { owner, stanza } = t
+    const { from, kind } = stanza
+    if (from.bare === owner.jid || !covers(t.store.blocked.of(owner), from)) return
     if (kind === 'presence') return 'stop'
     if (kind === 'iq' && (!t.stanza.isRequest || findsNothing(t))) return 'stop'
     throw new StanzaError('service-unavailable')

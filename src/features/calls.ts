@@ -25,14 +25,12 @@ export const calls: Feature = {
     if (news?.is === 'ended') end(t, origin.account, news.call.sid, false, origin)
   },
 
-  settled(t, to) {
-    const { stanza } = t
-    if (stanza.kind !== 'message' || stanza.from.bare === to.bare) return
+  settled(t) {
+    const { stanza, owner } = t
+    if (stanza.kind !== 'message' || stanza.from.bare === owner.jid) return
     const news = callNews(stanza.el, stanza.from.toString())
-    const account = news && t.store.accounts.find(to.bare)
-    if (!account) return
-    if (news.is === 'ended') end(t, account, news.call.sid, news.missed)
-    else if (t.storedId !== undefined) ring(t, account, String(t.storedId), news.call)
+    if (news?.is === 'ended') end(t, owner, news.call.sid, news.missed)
+    else if (news && t.storedId !== undefined) ring(t, owner, String(t.storedId), news.call)
   },
 }
 

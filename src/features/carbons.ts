@@ -64,10 +64,10 @@ export const carbons: Feature = {
     t.stanza = stanza.with(el)
   },
 
-  settled(t, to, outcome) {
-    const { stanza } = t
+  settled(t) {
+    const { stanza, to } = t
     // What nobody took waits for all of them.
-    if (outcome !== 'took') return
+    if (t.outcome !== 'took') return
     if (stanza.kind !== 'message' || privates.has(t) || !isEligible(stanza)) return
     const had = t.origin ? [...t.takers, t.origin] : t.takers
     for (const session of others(t, to, had)) copy(t, session, 'received')

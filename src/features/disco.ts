@@ -41,7 +41,7 @@ export const disco: Feature = {
   /** §8: nobody looks like an account that shows nothing. */
   sent(t): Verdict {
     const { to } = t.stanza
-    if (!to || to.local === '' || !t.isLocal(to.domain) || t.store.accounts.find(to.bare)) return
+    if (!to || to.local === '' || t.world.homes.of(to) !== 'here' || t.store.accounts.find(to.bare)) return
     return findsNothing(t) ? 'stop' : undefined
   },
 }
@@ -70,8 +70,13 @@ export function discoContent(index: DiscoIndex, of: 'server' | 'account'): Eleme
 function serverItems(t: Transit, query: Element): Element {
   const { node } = query.attrs
   if (node === undefined) {
-    const below = t.world.disco.serverNodes?.flatMap((nodes) => nodes.items(t, undefined) ?? [])
-    return items(query, below)
+    const { domains, disco: index } = t.world
+    const services = domains.servicesOf(t.stanza.to?.domain ?? '')
+    const below = index.serverNodes?.flatMap((nodes) => nodes.items(t, undefined) ?? []) ?? []
+    return items(query, [
+      ...services.map(({ domain, service: { name } }) => xml('item', { jid: domain, name })),
+      ...below,
+    ])
   }
   const found = ofServerNode(t, node, 'items')
   return found ? xml('query', { xmlns: NS.discoItems, node }, ...found) : items(query)

@@ -3,7 +3,7 @@
  * made by ad-hoc command, by the API or by the command line.
  */
 import { ask, badPayload, done, formOf } from '../routing/commands.ts'
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, Incoming, Verdict } from '../routing/feature.ts'
 import { findInvite, type Made, makeInvite, preapprove, showInvite } from '../routing/invites.ts'
 import type { Step, Transit } from '../routing/transit.ts'
 import { isAdmin } from '../routing/users.ts'
@@ -96,11 +96,11 @@ function link({ uri, url, expiresAt }: Made): Step {
 }
 
 /** XEP-0379 §3.5, §4.1: a token that is not one of ours is the client's affair, and the request one like any other. */
-function welcome(t: Transit, to: Jid): Verdict {
+function welcome(t: Incoming): Verdict {
+  const { owner, to } = t
   const { kind, type, from } = t.stanza
   if (kind !== 'presence' || type !== 'subscribe') return
   const preauth = child(t.stanza.el, 'preauth', PARS)
-  const account = preauth && t.store.accounts.find(to.bare)
-  if (!account || !preapprove(t, account, preauth.attrs.token, from.toBare())) return
+  if (!preauth || !preapprove(t, owner, preauth.attrs.token, from.toBare())) return
   t.emit(Stanza.make('presence', to.toBare(), from.toBare(), { type: 'subscribe' }))
 }

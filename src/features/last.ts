@@ -24,12 +24,11 @@ export const last: Feature = {
     },
   },
   /** §4, §8: nor does a client answer strangers that have guessed its address: the answer tells that it is there. */
-  received(t, account) {
-    const { stanza } = t
+  received(t) {
+    const { stanza, owner } = t
     if (stanza.kind !== 'iq' || !stanza.to?.isFull || !stanza.isRequest || !child(stanza.el, 'query', XMLNS))
       return
-    const owner = t.store.accounts.find(account.bare)
-    if (owner && !maySee(t, owner, stanza.from.bare)) throw new StanzaError('service-unavailable')
+    if (!maySee(t, owner, stanza.from.bare)) throw new StanzaError('service-unavailable')
   },
 
   /** §4: the status of the last unavailable presence is what others are told. */

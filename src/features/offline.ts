@@ -84,13 +84,12 @@ export const offline: Feature = {
     session.catchingUp = more
   },
 
-  missed(t, to): Outcome | void {
+  missed(t): Outcome | void {
+    const { owner, to } = t
     const { el, type } = t.stanza
     if (type === 'error' || type === 'headline') return
     if (!isForOffline(el)) return
-    const account = t.store.accounts.find(to.bare)
-    if (!account) return
-    if (isBoxFull(t, account)) {
+    if (isBoxFull(t, owner)) {
       offlineStored.inc({ result: 'full' })
       // What the archive has taken is not lost, and an error would have it sent again.
       if (t.storedId !== undefined) return 'held'
@@ -99,7 +98,7 @@ export const offline: Feature = {
     const id = t.storedId ?? t.store.messages.nextId()
     const text = el instanceof StoredElement ? el : StoredElement.of(el)
     const stored = StoredElement.extended(text, delay(t.now, to.domain))
-    t.store.messages.hold(account, id, stored.toString(), hasBody(el))
+    t.store.messages.hold(owner, id, stored.toString(), hasBody(el))
     t.storedId = id
     offlineStored.inc({ result: 'stored' })
     return 'held'

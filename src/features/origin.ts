@@ -4,7 +4,7 @@
  * COMPAT(XMPPFramework): a correction is a copy of the message with its old origin-id, so the id alone says nothing.
  */
 import { hash } from 'node:crypto'
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, Outgoing, Verdict } from '../routing/feature.ts'
 import type { Transit, World } from '../routing/transit.ts'
 import { contentOf } from '../xmpp/content.ts'
 import { NS } from '../xmpp/namespaces.ts'
@@ -23,23 +23,19 @@ export const origin: Feature = {
 
   sent(t): Verdict {
     withoutOwnIds(t)
+    // Taken before other features change what is in it.
     const key = originKey(t)
     if (key === undefined) return
-    // Taken before other features change what is in it.
-    keys.set(t, key)
-    if (recentOf(t.world).has(key) || t.store.messages.wasStored(key)) return 'stop'
-  },
-
-  // What bounced may be tried again. Only what was stored needs to be known after a restart.
-  settled(t, _account, outcome) {
-    const key = keys.get(t)
-    if (key === undefined) return
     const recent = recentOf(t.world)
-    recent.add(key)
-    t.undo(() => recent.delete(key))
-    if (recent.size > REMEMBERED) forgetOldest(recent)
-    if (t.storedId === undefined && outcome !== 'held') return
-    if (!t.store.messages.wasStored(key)) t.store.messages.rememberOrigin(t.store.messages.nextId(), key)
+    if (recent.has(key) || t.store.messages.wasStored(key)) return 'stop'
+    // What bounces may be tried again. Only what is stored needs to be known after a restart.
+    t.onAccepted((to) => {
+      recent.add(key)
+      t.undo(() => recent.delete(key))
+      if (recent.size > REMEMBERED) forgetOldest(recent)
+      const isStored = t.archivedId !== undefined || to?.storedId !== undefined || to?.outcome === 'held'
+      if (isStored) t.store.messages.rememberOrigin(t.store.messages.nextId(), key)
+    })
   },
 }
 
@@ -53,7 +49,6 @@ function withoutOwnIds(t: Transit): void {
   t.stanza = stanza.with(el)
 }
 
-const keys = new WeakMap<Transit, string>()
 const byWorld = new WeakMap<World, Set<string>>()
 
 function recentOf(world: World): Set<string> {
@@ -67,9 +62,9 @@ function forgetOldest(recent: Set<string>): void {
   if (!oldest.done) recent.delete(oldest.value)
 }
 
-function originKey(t: Transit): string | undefined {
+function originKey(t: Outgoing): string | undefined {
   const { kind, el, from, to } = t.stanza
-  if (kind !== 'message' || !t.sender) return undefined
+  if (kind !== 'message') return undefined
   const id = child(el, 'origin-id', NS.stanzaId)?.attrs.id
   if (id === undefined || id === '' || id.length > ID_LENGTH) return undefined
   return `${from.bare} ${to?.bare ?? from.bare} ${hash('sha256', contentOf(el), 'base64url')} ${id}`

@@ -2,8 +2,8 @@
  * Personal Eventing (XEP-0163): every account is a small publish-subscribe service (XEP-0060) with one publisher, its
  * owner. What others may read follows the roster; what they hear of follows what their clients ask for.
  */
-import type { Feature, IqHandler, Verdict } from '../routing/feature.ts'
-import { forgetCaps, readAnswer, readCaps, restoreCaps, saveCaps } from '../routing/pep-caps.ts'
+import type { Feature, Incoming, IqHandler, Verdict } from '../routing/feature.ts'
+import { forgetCaps, readAnswer, readCaps, restoreCaps, saveCaps, wants } from '../routing/pep-caps.ts'
 import { changeNode, showNode } from '../routing/pep-owner.ts'
 import { hideFromStrangers, mayRead, sendLastItems, welcome } from '../routing/pep-notify.ts'
 import { createNode, publish, retract } from '../routing/pep-publish.ts'
@@ -12,7 +12,7 @@ import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { metaData, PUBSUB, PUBSUB_EVENT, PUBSUB_OWNER, unsupported } from '../xmpp/pubsub.ts'
-import { child, type Element, firstElement, xml } from '../xmpp/xml.ts'
+import { child, type Element, firstElement, withAttrs, xml } from '../xmpp/xml.ts'
 
 /** Feature names of XEP-0060 §10, as far as an account has them. */
 const ABILITIES = [
@@ -88,6 +88,7 @@ export const pep: Feature = {
     [`user set {${PUBSUB_OWNER}}pubsub`]: dispatch({}, changeNode),
   },
 
+  received: fansOut,
   save: saveCaps,
   restore: restoreCaps,
 
@@ -110,6 +111,19 @@ export const pep: Feature = {
     if (stanza.type === '') sendLastItems(t, origin, readCaps(t, origin, stanza.el))
     else if (stanza.type === 'unavailable') forgetCaps(t, origin)
   },
+}
+
+/** An event of an account on another node, for whichever clients want it (XEP-0163 §4.3.2). */
+function fansOut(t: Incoming): Verdict {
+  const { stanza, owner, to } = t
+  if (stanza.kind !== 'message' || !to.isBare || t.world.homes.of(stanza.from) !== 'node') return
+  const event = child(stanza.el, 'event', PUBSUB_EVENT)
+  const node = event && firstElement(event)?.attrs.node
+  if (node === undefined) return
+  for (const session of t.sessions.of(owner.jid))
+    if (session.available && wants(session, node))
+      t.write(session, withAttrs(stanza.el, { to: session.jid.toString() }))
+  return 'stop'
 }
 
 /** One handler for a `pubsub` element: what it does is said by its first child. */

@@ -31,13 +31,12 @@ export const presence: Feature = {
     else throw new StanzaError('bad-request', 'This type of presence needs a recipient.')
   },
 
-  received(t, to): Verdict {
+  received(t): Verdict {
+    const { owner, to } = t
     const { kind, type, from } = t.stanza
     if (kind !== 'presence' || type !== 'probe') return
-    const account = t.store.accounts.find(to.bare)
-    if (!account) return 'stop'
     // §4.3.2: without a subscription the prober learns that it has none, and nothing more.
-    if (!maySee(t, account, from.bare)) {
+    if (!maySee(t, owner, from.bare)) {
       t.emit(Stanza.make('presence', to.toBare(), from.toBare(), { type: 'unsubscribed' }))
       return 'stop'
     }
@@ -48,7 +47,8 @@ export const presence: Feature = {
       seen = true
     }
     // A client that asks waits for an answer; at a login the same would be told of every contact that is away.
-    if (!seen && t.origin) t.emit(Stanza.make('presence', to, from, { type: 'unavailable' }))
+    if (!seen && (t.origin || t.world.homes.of(from) === 'elsewhere'))
+      t.emit(Stanza.make('presence', to, from, { type: 'unavailable' }))
     return 'stop'
   },
 

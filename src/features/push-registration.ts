@@ -15,7 +15,7 @@ import {
 } from '../push/dialects/tigase.ts'
 import { ask, COMMANDS, done, note } from '../routing/commands.ts'
 import { ownService, pushIsOn, readToken, registerDevice, unregister } from '../routing/devices.ts'
-import type { Feature } from '../routing/feature.ts'
+import type { Feature, Service } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Command, Done, Transit, Trip } from '../routing/transit.ts'
 import { claimsOf, isAwaited, isOwn, meet, restoreClaims } from '../routing/whose.ts'
@@ -23,8 +23,8 @@ import type { Device } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Field, type FormValues, writeForm } from '../xmpp/forms.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { readJid } from '../xmpp/stanza.ts'
-import { type Element, xml } from '../xmpp/xml.ts'
+import { mayBounce, readJid } from '../xmpp/stanza.ts'
+import { type Element, firstElement, xml } from '../xmpp/xml.ts'
 
 /** The push service as an item below the server, for apps that look for one. */
 const SERVICE_NODE = 'push'
@@ -54,6 +54,7 @@ export function pushRegistration(config: Config): Feature {
     // COMPAT(XMPPFramework, XMPPProcessOne): looks for this before it says that push is supported.
     streamFeatures: (s) => (s.authenticated ? [xml('push', { xmlns: P1_PUSH })] : []),
     commands,
+    service,
     disco: {
       server: [NS.push, ...providers],
       account: [NS.push, ...TIGASE_FEATURES],
@@ -64,6 +65,27 @@ export function pushRegistration(config: Config): Feature {
       },
     },
   }
+}
+
+/** What apps ask a push service for; what is the host's own business, such as registration, is not answered there. */
+const ASKED = new Set([NS.discoInfo, NS.discoItems, COMMANDS, 'urn:xmpp:ping'])
+
+/** push.<host>, where apps register: another name of the host for what they ask. */
+const service: Service = {
+  name: 'Push',
+  domainOf: (host) => `push.${host}`,
+  receive(t, to) {
+    const { stanza } = t
+    if (
+      stanza.isRequest &&
+      to.local === '' &&
+      to.isBare &&
+      ASKED.has(firstElement(stanza.el)?.attrs.xmlns ?? '')
+    )
+      return t.world.answerAsHost(t)
+    if (stanza.isRequest || (stanza.kind === 'message' && mayBounce('message', stanza.type)))
+      throw new StanzaError('service-unavailable')
+  },
 }
 
 /** What the apps of the configuration, or those that try the simulator, call their provider. */

@@ -15,8 +15,8 @@ import { type AccountState, decide, type DeviceState } from '../push/decide.ts'
 import { filtered, mentions, type StanzaFacts } from '../push/filters.ts'
 import { keeps } from '../push/policy.ts'
 import type { NewPush } from '../store/push.ts'
-import type { Feature, Given, Outcome } from '../routing/feature.ts'
-import type { Transit, Trip } from '../routing/transit.ts'
+import type { Feature, Given, Incoming, Outcome } from '../routing/feature.ts'
+import type { Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { chatId } from '../store/chat-id.ts'
 import type { Device } from '../store/devices.ts'
@@ -49,15 +49,14 @@ export const push: Feature = {
   lost: (t, _account, messages) => unseen(t, messages),
 }
 
-function settled(t: Transit, to: Jid, outcome: Outcome): void {
+function settled(t: Incoming): void {
   const proposal = classify(t.stanza.el, t.config.push)
   if (isNothing(proposal) || !matters(t)) return
-  const account = t.store.accounts.find(to.bare)
-  if (!account) return
+  const { owner: account, outcome } = t
   const { el, from, kind } = t.stanza
   const id = t.storedId ?? t.given?.id ?? t.store.messages.nextId()
   if (isUpdate(proposal.rule)) noteChange(t, account, el, from)
-  const takers = kind === 'presence' && outcome === 'took' ? [...t.sessions.of(to.bare)] : t.takers
+  const takers = kind === 'presence' && outcome === 'took' ? [...t.sessions.of(account.jid)] : t.takers
   consider(t, { account, el, from, id, proposal, outcome, takers, given: t.given })
 }
 

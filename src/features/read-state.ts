@@ -37,10 +37,9 @@ export const readState: Feature = {
   },
 
   /** XEP-0424: what was taken back before it was read is not worth a look. */
-  received(t, to): Verdict {
+  received(t): Verdict {
     const { el, from, kind } = t.stanza
-    const account = kind === 'message' && retractedId(el) ? t.store.accounts.find(to.bare) : undefined
-    if (account) takeBack(t, account, el, from)
+    if (kind === 'message' && retractedId(el)) takeBack(t, t.owner, el, from)
   },
 
   /** Of XEP-0402 and XEP-0490 the item's id is the chat; of the latter its payload is how far it was read. */

@@ -29,7 +29,7 @@ export const roster: Feature = {
     // §2.1.6: a push comes from the server; one that a client makes up must never reach another one (§8.5.3.2.3).
     if (!to.isBare) throw new StanzaError('service-unavailable')
     // §2.1.5, §2.3.3: nobody changes another roster. Said of accounts that there are and of others alike.
-    if (to.local !== '' && t.isLocal(to.domain) && !t.isOwn(to)) throw new StanzaError('forbidden')
+    if (to.local !== '' && t.isHost(to.domain) && !t.isOwn(to)) throw new StanzaError('forbidden')
   },
   save: (session) => session.interested || undefined,
   restore: (session) => void (session.interested = true),

@@ -39,11 +39,11 @@ export const subscriptions: Feature = {
     if (type === 'subscribed') sendPresence(t, account, to)
   },
 
-  received(t, to): Verdict {
+  received(t): Verdict {
+    const { owner: account, to } = t
     const { kind, type, from } = t.stanza
     if (kind !== 'presence' || !isSubscriptionType(type)) return
-    const account = t.store.accounts.find(to.bare)
-    if (!account || from.bare === account.jid) return 'stop'
+    if (from.bare === account.jid) return 'stop'
     const known = t.store.contacts.find(account, from.bare)
     const before = subscriptionOf(known)
     const { state, deliver, reply } = received(before, type)

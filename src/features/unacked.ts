@@ -3,10 +3,10 @@
  * (XEP-0198) acknowledge, and a row keeps what they did not; of others any stanza after the message is the sign, a ping
  * (XEP-0199) asks for one, and memory keeps the message. Who shows nothing is suspect, and the phone is rung meanwhile.
  */
-import type { Feature, Given, Verdict } from '../routing/feature.ts'
+import type { Feature, Given, Incoming, Verdict } from '../routing/feature.ts'
 import { serverPing } from '../routing/ping.ts'
 import type { Session } from '../routing/session.ts'
-import type { Transit, Trip, World } from '../routing/transit.ts'
+import type { Trip, World } from '../routing/transit.ts'
 import {
   abandon,
   becomeOverdue,
@@ -128,7 +128,7 @@ function isDurable({ acknowledges, suspect, catchingUp, inactive }: Session): bo
   return acknowledges || suspect || catchingUp || inactive
 }
 
-function taken(t: Transit, session: Session, el: Element): Given {
+function taken(t: Incoming, session: Session, el: Element): Given {
   const archived = t.storedId !== undefined
   const id = t.storedId ?? t.store.messages.nextId()
   // Only what is stored is remembered as taken.

@@ -61,7 +61,7 @@ export function localAddress(t: Transit, text: string): Jid {
     throw error
   }
   if (jid.local === '') throw badPayload('An address of the form user@host is needed.')
-  if (!t.isLocal(jid.domain)) throw badPayload(`${jid.domain} is not one of this server’s hosts.`)
+  if (!t.isHost(jid.domain)) throw badPayload(`${jid.domain} is not one of this server’s hosts.`)
   return jid
 }
 

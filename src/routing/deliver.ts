@@ -1,12 +1,12 @@
 /** Delivery to a local account (RFC 6121 §8.5): which sessions get a stanza, and what if none does. */
 import { StanzaError } from '../xmpp/errors.ts'
-import type { Jid } from '../xmpp/jid.ts'
 import type { Outcome } from './feature.ts'
 import type { Session } from './session.ts'
-import type { Transit } from './transit.ts'
+import type { Incoming } from './transit.ts'
 
 /** Writes a message to the sessions that should have it; 'none' when nobody could take it. */
-export function deliverMessage(t: Transit, to: Jid): Outcome {
+export function deliverMessage(t: Incoming): Outcome {
+  const { to } = t
   const { type } = t.stanza
   if (to.isFull) {
     const session = t.sessions.find(to)
@@ -23,13 +23,14 @@ export function deliverMessage(t: Transit, to: Jid): Outcome {
   return outcome
 }
 
-function give(t: Transit, session: Session): Outcome {
+function give(t: Incoming, session: Session): Outcome {
   t.deliver(session, t.stanza.el)
   return 'took'
 }
 
 /** Writes presence to every available session, or to the one that is named (§8.5.2.1.2, §8.5.3.1). */
-export function deliverPresence(t: Transit, to: Jid): Outcome {
+export function deliverPresence(t: Incoming): Outcome {
+  const { to } = t
   let outcome: Outcome = 'none'
   for (const session of to.isFull ? [t.sessions.find(to)] : t.sessions.of(to.bare)) {
     if (!session || (to.isBare && !session.available)) continue

@@ -3,20 +3,21 @@ import type { Account } from '../store/accounts.ts'
 import type { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
-import type { Given, Guest, Outcome } from './outcome.ts'
+import type { Given, Guest, Outcome, Publication, VcardChange } from './outcome.ts'
 import type { Session } from './session.ts'
 import type {
   AccountNodes,
   Command,
-  Publication,
+  Incoming,
+  Outgoing,
   ServerNodes,
+  Service,
   Transit,
   Trip,
-  VcardChange,
   World,
 } from './transit.ts'
 
-export type { AccountNodes, Given, Guest, Outcome, Publication, VcardChange }
+export type { AccountNodes, Given, Guest, Incoming, Outcome, Outgoing, Publication, Service, VcardChange }
 
 export interface Xep {
   readonly number: number
@@ -133,16 +134,18 @@ export interface Feature {
   readonly inline?: Inline
   /** Ad-hoc commands of the server (XEP-0050). */
   readonly commands?: readonly Command[]
-  /** A local account sent it. May stop it or throw StanzaError. */
-  sent?(t: Transit): Verdict
-  /** It reached a local account. */
-  received?(t: Transit, account: Jid): Verdict
-  /** No available resource took it. */
-  missed?(t: Transit, account: Jid): Outcome | void
+  /** A domain of the feature's own beside each host. */
+  readonly service?: Service
+  /** An account here sent it, wherever it goes. May stop it or throw StanzaError. */
+  sent?(t: Outgoing): Verdict
+  /** It reached an account here. May stop it or throw StanzaError. */
+  received?(t: Incoming): Verdict
+  /** No available resource took it. The first that says what became of it has the last word. */
+  missed?(t: Incoming): Outcome | void
   /** Once per account when delivery is known. */
-  settled?(t: Transit, account: Jid, outcome: Outcome): void
+  settled?(t: Incoming): void
   /** The message itself is about to be written to a session: within the message's transaction. */
-  queued?(t: Transit, session: Session, el: Element): void
+  queued?(t: Incoming, session: Session, el: Element): void
   /** After the commit, before the bytes: memory only. 'stop': dealt with, for now or for ever. */
   writing?(session: Session, el: Element, world: World): Verdict
   /** The client has acknowledged these (XEP-0198). */

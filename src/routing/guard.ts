@@ -37,15 +37,14 @@ export function guarded(
 }
 
 /**
- * Tells a session that the recipient's half of its stanza failed; presence to nowhere is no news. A message's error goes
- * the road that the message went, to archive and other clients (XEP-0280 §6.1).
+ * The recipient's side refused it: who sent it hears of that, wherever it is; presence to nowhere is no news. A message's
+ * error goes the road that the message went, to archive and other clients (XEP-0280 §6.1).
  */
 export function bounce(t: Transit, stanza: Stanza, error: StanzaError): void {
-  const session = t.origin ?? t.sessions.find(stanza.from)
-  const reply = session && stanza.kind !== 'presence' ? stanza.bounced(error) : undefined
-  if (!session || !reply) return
+  const reply = stanza.kind === 'presence' ? undefined : stanza.bounced(error)
+  if (!reply) return
   if (reply.kind === 'message') t.emit(reply)
-  else t.write(session, reply.el)
+  else t.answer(reply.el)
 }
 
 export function toError(error: unknown): Error {

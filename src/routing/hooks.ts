@@ -2,24 +2,16 @@
 import type { Account } from '../store/accounts.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Feature } from './feature.ts'
-import type { Given } from './outcome.ts'
+import type { Given, Publication, VcardChange } from './outcome.ts'
 import type { Session } from './session.ts'
-import type { Hooks, Publication, Transit, Trip, VcardChange } from './transit.ts'
+import type { Hooks, Incoming, Trip } from './transit.ts'
 
-/** Who stands where on the road. Every stanza passes, and most features have nothing to say at most places. */
-export const roadOf = (features: readonly Feature[]) => ({
-  sent: features.filter((feature) => feature.sent !== undefined),
-  received: features.filter((feature) => feature.received !== undefined),
-  missed: features.filter((feature) => feature.missed !== undefined),
-  settled: features.filter((feature) => feature.settled !== undefined),
-})
-
-/** Names of the hooks that are no part of the road itself. */
+/** Runs the hooks that are no part of the road itself. */
 export function hooksOf(features: readonly Feature[]): Hooks {
   const queuers = features.filter((feature) => feature.queued !== undefined)
   const keepers = features.filter((feature) => feature.save !== undefined)
   return {
-    queued(t: Transit, session: Session, el: Element) {
+    queued(t: Incoming, session: Session, el: Element) {
       for (const feature of queuers) feature.queued?.(t, session, el)
     },
     acked(t: Trip, session: Session, els: readonly Element[]) {

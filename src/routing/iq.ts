@@ -2,11 +2,40 @@
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Element, firstElement } from '../xmpp/xml.ts'
 import type { Feature, IqHandler, Later } from './feature.ts'
-import type { Transit } from './transit.ts'
+import { Laters } from './later.ts'
+import type { Transit, Trip, World } from './transit.ts'
 
 export type IqTarget = 'account' | 'user' | 'server'
 
-export class IqHandlers {
+/** Every IQ request that is answered here, before a login and after it. */
+export class Requests {
+  readonly #bound: IqHandlers
+  readonly #guests: IqHandlers
+  readonly #laters: Laters
+
+  constructor(world: World, features: readonly Feature[], drain: (t: Trip) => void) {
+    this.#bound = new IqHandlers(features, 'iq')
+    this.#guests = new IqHandlers(features, 'preauth')
+    this.#laters = new Laters(world, drain)
+  }
+
+  /** Throws `service-unavailable` where no feature answers. */
+  answer(t: Transit, targets: readonly IqTarget[]): void {
+    this.#answer(t, this.#bound.handle(t, targets))
+  }
+
+  /** The same for a stream that has not logged in. */
+  answerGuest(t: Transit): void {
+    this.#answer(t, this.#guests.handle(t, []))
+  }
+
+  #answer(t: Transit, answer: Element | undefined | Later): void {
+    if (isLater(answer)) this.#laters.start(t, answer)
+    else t.reply(answer)
+  }
+}
+
+class IqHandlers {
   readonly #table = new Map<string, IqHandler>()
 
   /** Throws when two features claim the same request. */
@@ -35,6 +64,6 @@ export class IqHandlers {
   }
 }
 
-export function isLater(answer: Element | undefined | Later): answer is Later {
+function isLater(answer: Element | undefined | Later): answer is Later {
   return answer !== undefined && 'work' in answer
 }

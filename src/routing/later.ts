@@ -34,11 +34,13 @@ export class Laters {
   }
 
   #again(t: Transit, finished: () => void, f: (next: Transit) => void): void {
-    const answer = (reply: Element) => t.answer(reply)
+    // Outside of a trip what has no session goes back in one of its own.
+    const back = (el: Element) =>
+      this.#world.soon((next) => new Transit(next.world, t.stanza, {}, next).answer(el))
+    const answer = t.asker.reply ?? back
     try {
       guarded(this.#world, t.stanza.el, t.stanza.from, answer, () => {
-        const next = new Transit(this.#world, t.stanza, t.origin, t.guest)
-        next.onAnswer = t.onAnswer
+        const next = new Transit(this.#world, t.stanza, t.asker)
         f(next)
         this.#drain(next)
       })

@@ -1,5 +1,7 @@
 /** Words that the road and its features share, below both. */
 import type { Account } from '../store/accounts.ts'
+import type { PepNode } from '../store/pep.ts'
+import type { Photo } from '../xmpp/avatar.ts'
 import type { Element } from '../xmpp/xml.ts'
 
 /** Where a message ended for one account. */
@@ -38,4 +40,20 @@ export interface Unacked {
   overdue: boolean
   /** The session was not seen to get it in time, or was in doubt already: phones were rung as if nobody had it. */
   missed: boolean
+}
+
+/** A change of what an account publishes (XEP-0060 §7, §8) that its own client asked for. */
+export interface Publication extends PepNode {
+  /** What was published; undefined where items went: retracted, purged, or deleted with their node. */
+  readonly item?: { readonly id: string; readonly payload: Element }
+}
+
+/** A vCard that was stored. */
+export interface VcardChange {
+  readonly card: Element
+  readonly photo: Photo | undefined
+  /** Hash of the picture before; empty where there was none. */
+  readonly before: string
+  /** Name of the feature that made the vCard of another representation; undefined for the owner's own. */
+  readonly by: string | undefined
 }

@@ -89,7 +89,10 @@ export function notify(t: Trip, owner: Account, { node, config }: PepNode, conte
   if (option(config, 'access_model') === 'whitelist') return
   for (const { jid, subscription } of t.store.contacts.all(owner)) {
     const sees = subscription === 'from' || subscription === 'both'
-    if (sees && t.sessions.countOf(jid) > 0 && mayRead(t, owner, config, jid)) tellSessions(jid)
+    if (!sees || !mayRead(t, owner, config, jid)) continue
+    if (t.sessions.countOf(jid) > 0) tellSessions(jid)
+    // Another node knows which clients of the contact want it.
+    else if (t.world.homes.of(Jid.parse(jid)) === 'node') tell(Jid.parse(jid).toBare())
   }
 }
 

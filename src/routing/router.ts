@@ -1,48 +1,46 @@
 /** The road: sent → address → received → (iq | deliver) → settled → what it set off, one trip in one call. */
+import type { Account } from '../store/accounts.ts'
 import { LockHeld } from '../store/write-lock.ts'
-import { StanzaError } from '../xmpp/errors.ts'
+import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { mayBounce, Stanza } from '../xmpp/stanza.ts'
+import { Stanza } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
-import { deliverMessage, deliverPresence } from './deliver.ts'
-import type { Feature, Guest, NonzaStream, Outcome } from './feature.ts'
+import { Addressing } from './address.ts'
+import type { Feature, Guest, NonzaStream } from './feature.ts'
 import { bounce, guarded } from './guard.ts'
-import { roadOf } from './hooks.ts'
-import { IqHandlers, isLater, type IqTarget } from './iq.ts'
+import { Requests } from './iq.ts'
 import { Nonzas, type StreamPhase } from './nonza.ts'
 import { runTrip } from './run.ts'
-import { isAnswered, isService } from './services.ts'
 import type { Outlet, Session } from './session.ts'
-import { Laters } from './later.ts'
 import { Lifetime } from './lifetime.ts'
-import { type Sender, Transit, Trip, type World } from './transit.ts'
+import { Outgoing, Transit, Trip, type World } from './transit.ts'
 
 export class Router {
   readonly #world: World
-  readonly #road: ReturnType<typeof roadOf>
-  readonly #iq: IqHandlers
-  readonly #preauth: IqHandlers
+  readonly #senders: readonly Feature[]
+  readonly #addressing: Addressing
+  readonly #requests: Requests
   readonly #nonzas: Nonzas
-  readonly #laters: Laters
   readonly #lifetime: Lifetime
 
   constructor(world: World, features: readonly Feature[]) {
     this.#world = world
-    this.#road = roadOf(features)
-    this.#iq = new IqHandlers(features, 'iq')
-    this.#preauth = new IqHandlers(features, 'preauth')
+    this.#senders = features.filter((feature) => feature.sent !== undefined)
     this.#nonzas = new Nonzas(world, features, (t) => this.#drain(t))
-    this.#laters = new Laters(world, (t) => this.#drain(t))
+    this.#requests = new Requests(world, features, (t) => this.#drain(t))
+    this.#addressing = new Addressing(world, features, this.#requests)
     this.#lifetime = new Lifetime(world, features, (t) => this.#drain(t))
   }
 
   /** A stanza from a bound session. Throws StreamError, for what ends the stream, and LockHeld: it is to come again. */
   submit(session: Session, el: Element): void {
     session.handled++
-    const answer = (reply: Element) => this.#world.store.turn.after(() => this.#world.deliver(session, reply))
+    const reply = (answer: Element) =>
+      this.#world.store.turn.after(() => this.#world.deliver(session, answer))
     try {
-      guarded(this.#world, el, session.jid, answer, () => {
-        this.#drive(new Transit(this.#world, Stanza.fromClient(el, session.jid), session))
+      guarded(this.#world, el, session.jid, reply, () => {
+        const stanza = Stanza.fromClient(el, session.jid)
+        this.#send(new Outgoing(this.#world, stanza, { session, reply }, session.account))
       })
     } catch (error) {
       if (error instanceof LockHeld) session.handled--
@@ -60,10 +58,9 @@ export class Router {
     const host = Jid.of('', guest.host)
     const reply = (element: Element) => this.#world.store.turn.after(() => answer(element))
     guarded(this.#world, el, host, reply, () => {
-      const t = new Transit(this.#world, new Stanza('iq', el, host, undefined), undefined, guest)
-      t.onAnswer = reply
+      const t = new Transit(this.#world, new Stanza('iq', el, host, undefined), { guest, reply })
       t.stanza.checkIq()
-      this.#answerIq(t, this.#preauth, [])
+      this.#requests.answerGuest(t)
       this.#drain(t)
     })
   }
@@ -74,8 +71,23 @@ export class Router {
   }
 
   /** A message that a program sends, as an account or as the server: the road of a client's own. */
-  send(stanza: Stanza, onBehalf: Sender): Promise<void> {
-    return this.run((t) => this.#drive(new Transit(this.#world, stanza, undefined, undefined, t, onBehalf)))
+  send(stanza: Stanza, onBehalf: Account | 'server'): Promise<void> {
+    const sender = onBehalf === 'server' ? undefined : onBehalf
+    return this.run((t) => this.#send(new Outgoing(this.#world, stanza, {}, sender, t)))
+  }
+
+  /**
+   * A stanza whose sender is not here: the recipient's half alone. Settles once it is on disk, or its refusal is on the
+   * way back; throws for a sender that is here.
+   */
+  receive(stanza: Stanza): Promise<void> {
+    if (this.#world.homes.of(stanza.from) === 'here') throw new StreamError('invalid-from')
+    return this.run((t) => t.emit(stanza))
+  }
+
+  /** What a service that is another name of its host answers. */
+  answerAsHost(t: Transit): void {
+    this.#requests.answer(t, ['server'])
   }
 
   /** A resource was bound: the session is reachable from here on. */
@@ -103,26 +115,22 @@ export class Router {
     this.#lifetime.close(session)
   }
 
-  /** Where stanzas for other domains go: nowhere, until there is federation. */
-  remote: (t: Transit) => void = () => {
-    throw new StanzaError('remote-server-not-found')
-  }
-
-  #drive(t: Transit): void {
+  #send(t: Outgoing): void {
     if (t.stanza.kind === 'iq') t.stanza.checkIq()
-    for (const feature of this.#road.sent) if (feature.sent?.(t) === 'stop') return this.#drain(t)
+    for (const feature of this.#senders) if (feature.sent?.(t) === 'stop') return this.#drain(t)
     // A message that nobody takes is still one that its sender sent; what else fails leaves no trace.
-    if (t.origin && t.stanza.kind === 'message') this.#arrive(t, t)
-    else this.#address(t)
+    if (t.origin && t.stanza.kind === 'message') this.#arrive(t)
+    else this.#addressing.take(t)
     this.#drain(t)
   }
 
   /** The recipient's half of a trip, which may fail by itself. */
-  #arrive(t: Transit, { emitted }: Trip): void {
+  #arrive(t: Transit): void {
     const { stanza } = t
+    const { emitted } = t.root
     const before = emitted.length
     try {
-      t.store.turn.part(() => this.#address(t))
+      t.store.turn.part(() => this.#addressing.take(t))
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
       emitted.length = before
@@ -130,70 +138,9 @@ export class Router {
     }
   }
 
-  /** RFC 6120 §10: by the domain, then by the account. */
-  #address(t: Transit): void {
-    const { kind } = t.stanza
-    const to = t.stanza.to ?? (t.origin && kind !== 'presence' ? t.origin.jid.toBare() : undefined)
-    if (!to) return // a presence broadcast: the presence feature has emitted its copies
-    if (!t.isLocal(to.domain) && !isService(t, to.domain)) return this.remote(t)
-    if (to.local === '') return this.#toServer(t, to)
-    if (!t.store.accounts.find(to.bare)) return this.#toNobody(t)
-    for (const feature of this.#road.received) if (feature.received?.(t, to) === 'stop') return
-    if (kind === 'iq') return this.#iqToAccount(t, to)
-    const at = t.stanza.to ?? to
-    t.outcome = kind === 'message' ? this.#message(t, at) : deliverPresence(t, at)
-    // A subscription request is for a person to read, so it can ring like a message.
-    if (kind === 'presence' && t.stanza.type !== 'subscribe') return
-    for (const feature of this.#road.settled) feature.settled?.(t, at, t.outcome)
-  }
-
-  #message(t: Transit, to: Jid): Outcome {
-    const outcome = deliverMessage(t, to)
-    if (outcome !== 'none') return outcome
-    for (const feature of this.#road.missed) {
-      const held = feature.missed?.(t, to)
-      if (held) return held
-    }
-    return 'none'
-  }
-
-  #iqToAccount(t: Transit, to: Jid): void {
-    const own = t.isOwn(to)
-    if (to.isBare) {
-      if (t.stanza.isRequest) this.#answerIq(t, this.#iq, own ? ['account', 'user'] : ['user'])
-      return // an answer to the account itself: nobody waits for it
-    }
-    const session = t.sessions.find(to) // RFC 6121 §8.5.3.2.3
-    if (session) t.write(session, t.stanza.el)
-    else if (t.stanza.isRequest) throw new StanzaError('service-unavailable')
-  }
-
-  #toServer(t: Transit, to: Jid): void {
-    const { kind, type, isRequest } = t.stanza
-    // RFC 6120 §10.5.2: a message is answered, since nobody reads it here; presence to a server has no meaning.
-    if (kind === 'message' && mayBounce(kind, type)) throw new StanzaError('service-unavailable')
-    if (!isRequest) return
-    if (!to.isBare || !isAnswered(t, to.domain)) throw new StanzaError('service-unavailable')
-    this.#answerIq(t, this.#iq, ['server'])
-  }
-
-  /** RFC 6121 §8.5.1: presence and errors to nobody are ignored, the rest is told so. */
-  #toNobody(t: Transit): void {
-    const { kind, type } = t.stanza
-    if (kind === 'presence' || !mayBounce(kind, type) || type === 'headline') return
-    throw new StanzaError('service-unavailable')
-  }
-
-  #answerIq(t: Transit, table: IqHandlers, targets: readonly IqTarget[]): void {
-    const answer = table.handle(t, targets)
-    if (isLater(answer)) this.#laters.start(t, answer)
-    else t.reply(answer)
-  }
-
   /** The stanzas that this trip set off, in order; what they set off themselves joins the queue. */
   #drain(trip: Trip): void {
-    for (const stanza of trip.emitted)
-      this.#arrive(new Transit(this.#world, stanza, undefined, undefined, trip), trip)
+    for (const stanza of trip.emitted) this.#arrive(new Transit(this.#world, stanza, {}, trip))
     trip.emitted.length = 0
   }
 }

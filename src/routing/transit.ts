@@ -2,16 +2,14 @@
 import type { Config } from '../config.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock, Random } from '../store/clock.ts'
-import type { PepNode } from '../store/pep.ts'
 import type { Store } from '../store/store.ts'
-import type { Photo } from '../xmpp/avatar.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { FormValues } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { isForOffline } from '../xmpp/message.ts'
-import type { Stanza } from '../xmpp/stanza.ts'
+import { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
-import type { Given, Guest, Outcome } from './outcome.ts'
+import type { Given, Guest, Outcome, Publication, VcardChange } from './outcome.ts'
 import type { RegistrationLimiter } from './registration-limiter.ts'
 import type { Session, Sessions } from './session.ts'
 
@@ -23,7 +21,7 @@ const mostEmitted = ({ roster_items, sessions_per_user }: Config['limits']): num
 
 /** These run the features' hooks of the same name. */
 export interface Hooks {
-  queued(t: Transit, session: Session, el: Element): void
+  queued(t: Incoming, session: Session, el: Element): void
   acked(t: Trip, session: Session, els: readonly Element[]): void
   overdue(t: Trip, session: Session, messages: readonly Given[]): void
   late(t: Trip, session: Session, messages: readonly Given[]): void
@@ -35,6 +33,44 @@ export interface Hooks {
   restore(session: Session, saved: Readonly<Record<string, unknown>>): void
 }
 
+/** A domain that a feature owns: it gets every stanza to it, whatever its local part and resource. */
+export interface Service {
+  /** Its name in the items of its host (XEP-0030 §4.1). */
+  readonly name: string
+  /** Its domain beside a host; undefined where that host has none. Asked once for each host, at start. */
+  domainOf(host: string, config: Config): string | undefined
+  /**
+   * A stanza to the service, within the sender's trip, or that of whatever set it off. It answers by `reply` and `emit`;
+   * a StanzaError goes back to the sender.
+   */
+  receive(t: Transit, to: Jid): void
+}
+
+/** A service as it stands beside a host. */
+export interface ServiceDomain {
+  readonly domain: string
+  readonly host: string
+  readonly service: Service
+}
+
+/** What a domain is: a host with accounts, a service that a feature owns, or, if neither, elsewhere. */
+export interface Domains {
+  /** Hosts with accounts, as in the configuration: who logs in does so at one of them. */
+  readonly hosts: ReadonlySet<string>
+  serviceAt(domain: string): Service | undefined
+  servicesOf(host: string): readonly ServiceDomain[]
+}
+
+/** Where an account, or a domain as a whole, is at home: in this process, in another one of this service, or elsewhere. */
+export type Home = 'here' | 'node' | 'elsewhere'
+
+/** The one place that knows: several nodes and federation put another in its stead. */
+export interface Homes {
+  of(jid: Jid): Home
+  /** Takes a stanza whose recipient is not here. Throws StanzaError for what cannot be sent; the sender hears of it. */
+  send(t: Transit, to: Jid): void
+}
+
 /** What every trip can reach. Built once per server. */
 export interface World extends Hooks {
   readonly config: Config
@@ -43,10 +79,13 @@ export interface World extends Hooks {
   readonly random: Random
   readonly clock: Clock
   readonly registrations: RegistrationLimiter
-  /** Local hosts, as in the configuration. */
+  readonly domains: Domains
+  /** Hosts with accounts, as in the configuration. */
   readonly hosts: ReadonlySet<string>
-  /** Names below them that answer like their host (routing/services.ts). */
-  readonly services: ReadonlySet<string>
+  /** Where accounts are at home. */
+  homes: Homes
+  /** Answers an IQ as the host does, for a service that is another name of it. Throws where nothing answers. */
+  answerAsHost(t: Transit): void
   now(): number
   /** Hands a committed element to its session, through the `writing` hooks. */
   deliver(session: Session, el: Element): void
@@ -122,22 +161,6 @@ export interface SlowStep<T = unknown> {
   readonly then: (t: Transit, result: T) => Step
 }
 
-/** A change of what an account publishes (XEP-0060 §7, §8) that its own client asked for. */
-export interface Publication extends PepNode {
-  /** What was published; undefined where items went: retracted, purged, or deleted with their node. */
-  readonly item?: { readonly id: string; readonly payload: Element }
-}
-
-/** A vCard that was stored. */
-export interface VcardChange {
-  readonly card: Element
-  readonly photo: Photo | undefined
-  /** Hash of the picture before; empty where there was none. */
-  readonly before: string
-  /** Name of the feature that made the vCard of another representation; undefined for the owner's own. */
-  readonly by: string | undefined
-}
-
 /** Advertised features, by who advertises them. */
 export interface DiscoIndex {
   /** The node of our own capabilities (XEP-0115 §4). */
@@ -208,13 +231,11 @@ export class Trip {
     return this.world.random.bytes(9).toString('base64url')
   }
 
-  /** Whether a domain is served here. */
-  isLocal(domain: string): boolean {
+  /** Whether accounts of this domain log in here. */
+  isHost(domain: string): boolean {
     return this.world.hosts.has(domain)
   }
 }
-
-export type Sender = Session['account'] | 'server'
 
 /** Writes what waited for the end of the offline messages. Within a trip. */
 export function writeBehind(t: Trip, session: Session): void {
@@ -230,31 +251,32 @@ function setBehind(t: Trip, session: Session, els: readonly Element[]): void {
   session.behind = els
 }
 
+/** Whom an answer is for, where this process holds the far end: a session, or a stream before its login. */
+export interface Asker {
+  readonly session?: Session | undefined
+  readonly guest?: Guest
+  /** Queues the answer behind the commit. Without it the answer goes back by the road, to `from`. */
+  readonly reply?: (el: Element) => void
+}
+
+/** A stanza on the road. Each stanza that a trip sets off joins the queue of that trip. */
 export class Transit extends Trip {
-  /** Where the stanza ended, per local account. */
-  outcome: Outcome = 'none'
-  /** The sessions that the message itself was written to. */
-  readonly takers: Session[] = []
-  /** Id of the recipient's stored copy, once there is one; also the push's key. */
-  storedId: number | undefined
-  /** The message as it is kept until one of its takers has shown that it has it. */
-  given: Given | undefined
-  /** The account whose client or program sent it, or the server; undefined for what another stanza set off. */
-  readonly sender: Sender | undefined
+  /** The session that sent it; undefined where something else did. */
+  readonly origin: Session | undefined
 
   constructor(
     world: World,
     public stanza: Stanza,
-    /** The session that sent it; undefined for stanzas of the server and of a guest. */
-    readonly origin: Session | undefined,
-    readonly guest?: Guest,
-    /** Emitted stanzas share the queue of the trip that set them off. */
+    readonly asker: Asker = {},
     readonly parent?: Trip,
-    /** Where there is no session: in whose name a program sends. */
-    onBehalf?: Sender,
   ) {
     super(world)
-    this.sender = origin?.account ?? onBehalf
+    this.origin = asker.session
+  }
+
+  /** The trip to whose queue `emit` adds. */
+  get root(): Trip {
+    return this.parent ?? this
   }
 
   override emit(stanza: Stanza): void {
@@ -262,11 +284,8 @@ export class Transit extends Trip {
     else super.emit(stanza)
   }
 
-  /** Writes the message itself, not something about it. */
-  deliver(session: Session, el: Element): void {
-    this.takers.push(session)
-    this.world.queued(this, session, el)
-    this.writeInTurn(session, el, el)
+  get guest(): Guest | undefined {
+    return this.asker.guest
   }
 
   /** Writes what belongs to a message: behind the offline messages, where the message can wait so long. */
@@ -280,21 +299,18 @@ export class Transit extends Trip {
   /** Answers the IQ with a result. */
   reply(payload?: Element): void {
     const { from, to, id } = this.stanza
-    const el = xml('iq', { type: 'result', id, from: to?.toString(), to: from.toString() }, payload)
-    this.answer(el)
+    this.answer(xml('iq', { type: 'result', id, from: to?.toString(), to: from.toString() }, payload))
   }
 
-  /** Sends an answer back to whoever sent the stanza. */
+  /** Sends an answer to whoever sent the stanza, wherever that is. */
   answer(el: Element): void {
-    if (this.origin) this.write(this.origin, el)
-    else this.onAnswer?.(el)
+    if (this.asker.reply) return this.asker.reply(el)
+    const { kind, from, to } = this.stanza
+    this.emit(new Stanza(kind, el, to ?? from.toBare(), from))
   }
-
-  /** Where answers go when there is no session: the stream of a guest, or an emitted stanza's sender. */
-  onAnswer: ((el: Element) => void) | undefined
 
   /** The account of the sender's session. */
-  get account(): Session['account'] {
+  get account(): Account {
     if (!this.origin) throw new StanzaError('not-allowed')
     return this.origin.account
   }
@@ -302,5 +318,66 @@ export class Transit extends Trip {
   /** True when the sender asks about its own account. */
   isOwn(bare: Jid | undefined): boolean {
     return this.origin !== undefined && (bare === undefined || bare.bare === this.origin.jid.bare)
+  }
+}
+
+/** The sender's half of a trip: what an account here sends, wherever it goes. */
+export class Outgoing extends Transit {
+  /** Id of the sender's copy in its archive, once there is one. */
+  archivedId: number | undefined
+  readonly #accepted: ((to: Incoming | undefined) => void)[] = []
+
+  constructor(
+    world: World,
+    stanza: Stanza,
+    asker: Asker,
+    /** Whose it is: a session's account, or that in whose name a program sends; undefined for the server itself. */
+    readonly sender: Account | undefined,
+    parent?: Trip,
+  ) {
+    super(world, stanza, asker, parent)
+  }
+
+  /**
+   * Runs `f` once the recipient's side has taken the stanza, in its part of the trip: not where it bounces. `to` is the
+   * recipient's half, where the recipient is an account here.
+   */
+  onAccepted(f: (to: Incoming | undefined) => void): void {
+    this.#accepted.push(f)
+  }
+
+  accept(to: Incoming | undefined): void {
+    for (const f of this.#accepted) f(to)
+  }
+}
+
+/** The recipient's half of a trip, once for each local account that a stanza is for. */
+export class Incoming extends Transit {
+  /** Where the stanza ended. */
+  outcome: Outcome = 'none'
+  /** The sessions that the message itself was written to. */
+  readonly takers: Session[] = []
+  /** Id of the account's stored copy, once there is one; also the push's key. */
+  storedId: number | undefined
+  /** The message as it is kept until one of its takers has shown that it has it. */
+  given: Given | undefined
+
+  constructor(
+    t: Transit,
+    /** The account that it is for. */
+    readonly owner: Account,
+    /** Its bare JID, or the full one of a client. */
+    readonly to: Jid,
+  ) {
+    super(t.world, t.stanza, t.asker, t.root)
+    // A message to oneself stands in the archive once, from the sending side.
+    if (t instanceof Outgoing && t.sender?.jid === owner.jid) this.storedId = t.archivedId
+  }
+
+  /** Writes the message itself, not something about it. */
+  deliver(session: Session, el: Element): void {
+    this.takers.push(session)
+    this.world.queued(this, session, el)
+    this.writeInTurn(session, el, el)
   }
 }

@@ -4,14 +4,15 @@ import { getLogger } from '../log.ts'
 import { Networks } from '../net/address.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
+import { StanzaError } from '../xmpp/errors.ts'
 import { commandTable } from './commands.ts'
+import { DomainTable } from './domains.ts'
 import { deleteAccount } from './delete-account.ts'
 import type { Feature } from './feature.ts'
 import { hooksOf } from './hooks.ts'
 import { insist } from './insist.ts'
 import { RegistrationLimiter } from './registration-limiter.ts'
 import { Router } from './router.ts'
-import { servicesOf } from './services.ts'
 import { Sessions } from './session.ts'
 import type { DiscoIndex, World } from './transit.ts'
 
@@ -31,6 +32,7 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
   router: Router
 } {
   const started = clock.monotonic()
+  const domains = new DomainTable(config, features)
   const writers = features.filter((feature) => feature.writing !== undefined)
   const { ip_access, timeout } = config.registration
   const world: World = {
@@ -40,9 +42,17 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
     random,
     clock,
     registrations: new RegistrationLimiter(clock, new Networks(ip_access), timeout),
-    hosts: new Set(config.hosts),
+    domains,
+    hosts: domains.hosts,
+    homes: {
+      of: ({ domain }) => (domains.hosts.has(domain) ? 'here' : 'elsewhere'),
+      // There is no federation yet.
+      send() {
+        throw new StanzaError('remote-server-not-found')
+      },
+    },
+    answerAsHost: (t) => router.answerAsHost(t),
     uptime: () => clock.monotonic() - started,
-    services: servicesOf(config),
     now: () => clock.now(),
     deliver(session, el) {
       for (const feature of writers) if (feature.writing?.(session, el, world) === 'stop') return

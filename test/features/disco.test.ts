@@ -104,9 +104,14 @@ test('XEP-0030 §4.1, §4.4: the server answers for itself and for its accounts,
     expect([answer.attrs.type, answer.attrs.from]).toEqual(['result', to])
     return child(answer, 'query', ITEMS)?.children.map(String)
   }
-  expect(await itemsOf('bix.org')).toEqual([`<item jid="bix.org" node="push" name="Push"/>`])
+  // Its service, and the same as apps of Tigase look for it.
+  const pushOf = (host: string) => [
+    `<item jid="push.${host}" name="Push"/>`,
+    `<item jid="${host}" node="push" name="Push"/>`,
+  ]
+  expect(await itemsOf('bix.org')).toEqual(pushOf('bix.org'))
   expect(await itemsOf('romeo@bix.org')).toEqual([])
-  expect(await itemsOf('other.example')).toEqual([`<item jid="other.example" node="push" name="Push"/>`])
+  expect(await itemsOf('other.example')).toEqual(pushOf('other.example'))
   for (const to of ['bix.org', 'romeo@bix.org']) {
     await romeo.isRefused('item-not-found', 'get', `<query xmlns='${ITEMS}' node='x'/>`, to)
   }

@@ -1,0 +1,97 @@
+/** The recipient's half of the road: by its address a stanza goes to a service, an account here, or away (RFC 6120 §10). */
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { mayBounce } from '../xmpp/stanza.ts'
+import { deliverMessage, deliverPresence } from './deliver.ts'
+import type { Feature, Outcome } from './feature.ts'
+import type { Requests } from './iq.ts'
+import { Incoming, Outgoing, type Transit, type World } from './transit.ts'
+
+export class Addressing {
+  readonly #world: World
+  readonly #received: readonly Feature[]
+  readonly #missed: readonly Feature[]
+  readonly #settled: readonly Feature[]
+  readonly #requests: Requests
+
+  constructor(world: World, features: readonly Feature[], requests: Requests) {
+    this.#world = world
+    // Every stanza passes, and most features have nothing to say at most places.
+    this.#received = features.filter((feature) => feature.received !== undefined)
+    this.#missed = features.filter((feature) => feature.missed !== undefined)
+    this.#settled = features.filter((feature) => feature.settled !== undefined)
+    this.#requests = requests
+  }
+
+  /** RFC 6120 §10: by the domain, then by the account. */
+  take(t: Transit): void {
+    const { kind } = t.stanza
+    const to = t.stanza.to ?? (t.origin && kind !== 'presence' ? t.origin.jid.toBare() : undefined)
+    if (!to) return // a presence broadcast: the presence feature has emitted its copies
+    const incoming = this.#hand(t, to)
+    if (t instanceof Outgoing) t.accept(incoming)
+  }
+
+  #hand(t: Transit, to: Jid): Incoming | undefined {
+    const { domains, homes } = this.#world
+    const service = domains.serviceAt(to.domain)
+    if (service) service.receive(t, to)
+    else if (homes.of(to) !== 'here') homes.send(t, to)
+    else if (to.local === '') this.#toServer(t, to)
+    else {
+      const owner = t.store.accounts.find(to.bare)
+      if (owner) return this.#toAccount(new Incoming(t, owner, to))
+      this.#toNobody(t)
+    }
+    return undefined
+  }
+
+  #toAccount(t: Incoming): Incoming {
+    const { kind } = t.stanza
+    for (const feature of this.#received) if (feature.received?.(t) === 'stop') return t
+    if (kind === 'iq') this.#iqToAccount(t)
+    else t.outcome = kind === 'message' ? this.#message(t) : deliverPresence(t)
+    // A subscription request is for a person to read, so it can ring like a message.
+    if (kind === 'message' || t.stanza.type === 'subscribe')
+      for (const feature of this.#settled) feature.settled?.(t)
+    return t
+  }
+
+  #message(t: Incoming): Outcome {
+    const outcome = deliverMessage(t)
+    if (outcome !== 'none') return outcome
+    for (const feature of this.#missed) {
+      const held = feature.missed?.(t)
+      if (held) return held
+    }
+    return 'none'
+  }
+
+  #iqToAccount(t: Incoming): void {
+    const { to } = t
+    const own = t.isOwn(to)
+    if (to.isBare) {
+      if (t.stanza.isRequest) this.#requests.answer(t, own ? ['account', 'user'] : ['user'])
+      return // an answer to the account itself: nobody waits for it
+    }
+    const session = t.sessions.find(to) // RFC 6121 §8.5.3.2.3
+    if (session) t.write(session, t.stanza.el)
+    else if (t.stanza.isRequest) throw new StanzaError('service-unavailable')
+  }
+
+  #toServer(t: Transit, to: Jid): void {
+    const { kind, type, isRequest } = t.stanza
+    // RFC 6120 §10.5.2: a message is answered, since nobody reads it here; presence to a server has no meaning.
+    if (kind === 'message' && mayBounce(kind, type)) throw new StanzaError('service-unavailable')
+    if (!isRequest) return
+    if (!to.isBare) throw new StanzaError('service-unavailable')
+    this.#requests.answer(t, ['server'])
+  }
+
+  /** RFC 6121 §8.5.1: presence and errors to nobody are ignored, the rest is told so. */
+  #toNobody(t: Transit): void {
+    const { kind, type } = t.stanza
+    if (kind === 'presence' || !mayBounce(kind, type) || type === 'headline') return
+    throw new StanzaError('service-unavailable')
+  }
+}
