@@ -14,11 +14,10 @@ import {
   emptyCard,
   isDisabled,
   metadataElement,
-  ownPicture,
-  type Photo,
-  readImage,
+  ownPictures,
   withPhoto,
 } from '../xmpp/avatar.ts'
+import { noPicture, type Photo, readPicture } from '../xmpp/picture.ts'
 import { option } from '../xmpp/pubsub.ts'
 import { payloadOf } from '../xmpp/stored.ts'
 import type { Element } from '../xmpp/xml.ts'
@@ -34,10 +33,10 @@ export const avatars: Feature = {
   ],
   disco: { account: ['urn:xmpp:pep-vcard-conversion:0'] },
 
-  /** XEP-0398 §3.1 */
+  /** XEP-0398 §3.1; data that come behind their metadata complete the avatar as well. */
   published(t, owner, { node, config, item }) {
-    if (node !== AVATAR_METADATA) return
-    const metadata = item?.payload ?? lastMetadata(t, owner)
+    if (node !== AVATAR_METADATA && !(node === AVATAR_DATA && item)) return
+    const metadata = node === AVATAR_METADATA && item ? item.payload : lastMetadata(t, owner)
     let photo: Photo | undefined
     // One that is switched off goes from everywhere, whoever might see it.
     if (metadata && !isDisabled(metadata)) {
@@ -46,7 +45,7 @@ export const avatars: Feature = {
       if (option(data, 'access_model') !== 'open') return
       photo = pictureOf(t, owner, metadata)
       if (!photo) return
-    }
+    } else if (node === AVATAR_DATA) return
     if ((photo?.hash ?? '') === (t.store.accounts.photo(owner) ?? '')) return
     putVcard(t, owner, withPhoto(readVcard(t, owner) ?? emptyCard(), photo), 'avatars')
   },
@@ -54,26 +53,38 @@ export const avatars: Feature = {
   /** XEP-0398 §3.2 */
   vcardChanged(t, owner, { photo, before }) {
     const metadata = lastMetadata(t, owner)
-    const current = metadata && ownPicture(metadata)
+    const [current] = metadata ? ownPictures(metadata) : []
     if (photo) {
-      if (photo.type === undefined || current === photo.hash) return
-      publishFor(t, owner, AVATAR_DATA, OPEN, { id: photo.hash, payload: dataElement(photo) })
-      publishFor(t, owner, AVATAR_METADATA, OPEN, { id: photo.hash, payload: metadataElement(photo) })
-    } else if (before !== '' && current === before) {
+      if (current?.id !== photo.hash || !t.store.pep.item(owner, AVATAR_DATA, photo.hash))
+        show(t, owner, photo)
+    } else if (before !== '' && current?.id === before) {
       const id = t.world.random.uuid()
       publishFor(t, owner, AVATAR_METADATA, OPEN, { id, payload: metadataElement() })
     }
   },
 }
 
+function show(t: Trip, owner: Account, photo: Photo): void {
+  publishFor(t, owner, AVATAR_DATA, OPEN, { id: photo.hash, payload: dataElement(photo) })
+  publishFor(t, owner, AVATAR_METADATA, OPEN, { id: photo.hash, payload: metadataElement(photo) })
+}
+
 function lastMetadata(t: Trip, owner: Account): Element | undefined {
   return payloadOf(t.store.pep.last(owner, AVATAR_METADATA))
 }
 
-/** The picture that the metadata name: only if it is one, and the one whose hash they say. */
+/**
+ * The first picture of the metadata that is there; one in another spelling or under another id than its hash is
+ * published anew as it should be. @throws StanzaError for what is no picture: other forms could not show it.
+ */
 function pictureOf(t: Trip, owner: Account, metadata: Element): Photo | undefined {
-  const id = ownPicture(metadata)
-  const data = id === undefined ? undefined : payloadOf(t.store.pep.item(owner, AVATAR_DATA, id))
-  const photo = data && readImage(data.getText())
-  return photo?.type !== undefined && photo.hash === id?.toLowerCase() ? photo : undefined
+  for (const { id, type } of ownPictures(metadata)) {
+    const data = payloadOf(t.store.pep.item(owner, AVATAR_DATA, id))
+    if (!data) continue
+    const photo = readPicture(data.getText(), type)
+    if (!photo) throw noPicture()
+    if (id !== photo.hash || data.getText().replace(/\s+/g, '') !== photo.base64) show(t, owner, photo)
+    return photo
+  }
+  return undefined
 }

@@ -2,8 +2,10 @@
 import type { Feature } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
 import { putVcard } from '../routing/vcard.ts'
+import { hasPhoto, readPhoto } from '../xmpp/avatar.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS } from '../xmpp/namespaces.ts'
+import { noPicture } from '../xmpp/picture.ts'
 import { type Element, StoredElement, xml } from '../xmpp/xml.ts'
 
 const XMLNS = NS.vcard
@@ -23,7 +25,7 @@ export const vcard: Feature = {
           `A vCard may have at most ${t.config.limits.vcard_bytes} bytes.`,
         )
       }
-      // It will stand in another element: its namespace must not depend on the parent's.
+      if (hasPhoto(payload) && !readPhoto(payload)) throw noPicture()
       putVcard(t, t.account, payload)
       return undefined
     },

@@ -5,9 +5,10 @@
 import type { Feature } from '../routing/feature.ts'
 import { publishFor } from '../routing/pep-publish.ts'
 import { putVcard, readVcard } from '../routing/vcard.ts'
+import { noPicture } from '../xmpp/picture.ts'
 import { option } from '../xmpp/pubsub.ts'
 import { payloadOf } from '../xmpp/stored.ts'
-import { hasPicture, toVcard4, toVcardTemp, VCARD4 } from '../xmpp/vcard4.ts'
+import { hasPicture, pictureIn, toVcard4, toVcardTemp, VCARD4 } from '../xmpp/vcard4.ts'
 import { elements } from '../xmpp/xml.ts'
 
 const NODE = 'urn:xmpp:vcard4'
@@ -22,6 +23,7 @@ export const vcard4: Feature = {
     // Everyone may read a vcard-temp: what is for some must not enter it.
     if (option(config, 'access_model') !== 'open') return
     if (item.payload.name !== 'vcard' || item.payload.attrs.xmlns !== VCARD4) return
+    if (hasPicture(item.payload) && !pictureIn(item.payload)) throw noPicture()
     const before = readVcard(t, owner)
     const card = toVcardTemp(item.payload, before)
     if (card.toString() !== before?.toString()) putVcard(t, owner, card, 'vcard4')

@@ -1,7 +1,7 @@
 /** Words that the road and its features share, below both. */
 import type { Account } from '../store/accounts.ts'
 import type { PepNode } from '../store/pep.ts'
-import type { Photo } from '../xmpp/avatar.ts'
+import type { Photo } from '../xmpp/picture.ts'
 import type { Element } from '../xmpp/xml.ts'
 
 /** Where a message ended for one account. */

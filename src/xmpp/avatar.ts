@@ -1,60 +1,47 @@
 /** The picture of a person as vcard-temp (XEP-0153 §4.5) and personal eventing (XEP-0084 §4) write it. */
-import { createHash } from 'node:crypto'
 import { NS } from './namespaces.ts'
-import { child, childText, children, type Element, elements, withAttrs, xml } from './xml.ts'
+import { isDataUri, type Photo, readPicture } from './picture.ts'
+import { childText, children, type Element, elements, withAttrs, xml } from './xml.ts'
 
 export const AVATAR_DATA = 'urn:xmpp:avatar:data'
 export const AVATAR_METADATA = 'urn:xmpp:avatar:metadata'
 
-export interface Photo {
-  /** SHA-1 of the bytes, in lower-case hex: the id of an avatar everywhere. */
-  readonly hash: string
-  /** The bytes as Base64 without line feeds. */
-  readonly base64: string
-  readonly bytes: number
-  /** What the bytes are, whatever was said of them (XEP-0153 §5); undefined for no picture that is known here. */
-  readonly type: string | undefined
-}
-
-/** First bytes of what is shown as a picture. SVG is not among them: it is a program. */
-const TYPES: readonly (readonly [type: string, magic: RegExp])[] = [
-  ['image/png', /^\x89PNG\r\n\x1a\n/],
-  ['image/jpeg', /^\xff\xd8\xff/],
-  ['image/gif', /^GIF8[79]a/],
-  ['image/webp', /^RIFF[^]{4}WEBP/],
-  ['image/avif', /^[^]{4}ftypavi[fs]/],
-  ['image/heic', /^[^]{4}ftyp(hei[cx]|mif1)/],
-]
-
-/** Undefined for what is empty or no Base64. Line feeds must be accepted (XEP-0084 §4.1, XEP-0153 §4.6). */
-export function readImage(text: string): Photo | undefined {
-  const base64 = text.replace(/[ \t\r\n]+/g, '')
-  if (base64 === '' || base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined
-  const data = Buffer.from(base64, 'base64')
-  const head = data.toString('latin1', 0, 16)
-  return {
-    hash: createHash('sha1').update(data).digest('hex'),
-    base64,
-    bytes: data.length,
-    type: TYPES.find(([, magic]) => magic.test(head))?.[0],
-  }
-}
-
-/** The picture in a vCard; one that is only linked to is none (XEP-0153 §4.5). */
+/** The picture in a vCard: the first one that is one. What is only linked to is none (XEP-0153 §4.5). */
 export function readPhoto(card: Element): Photo | undefined {
-  const photo = child(card, 'PHOTO')
-  return photo && readImage(childText(photo, 'BINVAL') ?? '')
+  for (const photo of children(card, 'PHOTO')) {
+    const found = textsOf(photo).map((text) => readPicture(text, childText(photo, 'TYPE')))
+    const picture = found.find((it) => it !== undefined)
+    if (picture) return picture
+  }
+  return undefined
+}
+
+/** Whether a vCard has something for a picture, readable or not. */
+export function hasPhoto(card: Element): boolean {
+  return children(card, 'PHOTO').some((photo) => textsOf(photo).length > 0)
+}
+
+/** What may be the picture itself. COMPAT: some clients write it into PHOTO itself, or as a data: URI in EXTVAL. */
+function textsOf(photo: Element): string[] {
+  const inner = children(photo, 'BINVAL').map((el) => el.getText())
+  const links = children(photo, 'EXTVAL').map((el) => el.getText())
+  return [...inner, ...links.filter(isDataUri), photo.getText()].filter((text) => text.trim() !== '')
 }
 
 export function photoElement({ type, base64 }: Photo): Element {
-  return xml('PHOTO', {}, xml('TYPE', {}, type ?? 'image/png'), xml('BINVAL', {}, base64))
+  return xml('PHOTO', {}, xml('TYPE', {}, type), xml('BINVAL', {}, base64))
 }
 
-/** The vCard with another picture, or with none. */
+/** The vCard with this picture in place of those it has, or with none. */
 export function withPhoto(card: Element, photo: Photo | undefined): Element {
   const copy = withAttrs(card, {})
-  copy.children = card.children.filter((node) => typeof node === 'string' || node.name !== 'PHOTO')
-  if (photo) copy.children.push(photoElement(photo))
+  const [first] = children(card, 'PHOTO')
+  const picture = photo ? [photoElement(photo)] : []
+  copy.children = card.children.flatMap((node) => {
+    if (typeof node === 'string' || node.name !== 'PHOTO') return [node]
+    return node === first ? picture : []
+  })
+  if (!first) copy.children.push(...picture)
   return copy
 }
 
@@ -78,7 +65,11 @@ export function isDisabled(metadata: Element): boolean {
   return elements(metadata).every(({ name }) => name === 'stop')
 }
 
-/** Id of the picture that lies in the data node: others are only linked to (XEP-0398 §3.1). */
-export function ownPicture(metadata: Element): string | undefined {
-  return children(metadata, 'info').find(({ attrs }) => attrs.url === undefined)?.attrs.id
+/** The pictures that lie in the data node, by their ids there: others are only linked to (XEP-0398 §3.1). */
+export function ownPictures(
+  metadata: Element,
+): { readonly id: string; readonly type?: string | undefined }[] {
+  return children(metadata, 'info').flatMap(({ attrs: { id, url, type } }) =>
+    url === undefined && id !== undefined ? [{ id, type }] : [],
+  )
 }

@@ -2,8 +2,9 @@
  * vcard-temp (XEP-0054) and vCard4 (RFC 6351) as forms of one card (XEP-0292 §11). What has no counterpart stays as it
  * was in the card that is written anew.
  */
-import { photoElement, readImage, readPhoto } from './avatar.ts'
+import { photoElement, readPhoto } from './avatar.ts'
 import { NS } from './namespaces.ts'
+import { isDataUri, type Photo, readPicture } from './picture.ts'
 import { child, children, childText, clone, type Element, elements, xml } from './xml.ts'
 
 export const VCARD4 = 'urn:ietf:params:xml:ns:vcard-4.0'
@@ -83,8 +84,8 @@ const PROPERTIES: readonly Property[] = [
 export function toVcard4(card: Element, old?: Element): Element {
   const mapped = elements(card).map((el) => byTemp(el)?.toVcard4(el))
   const photo = readPhoto(card)
-  const uri = photo && `data:${photo.type ?? 'image/png'};base64,${photo.base64}`
-  const kept = old ? elements(old).filter((el) => dataPhoto(el) === undefined && !byName(el)?.toTemp(el)) : []
+  const uri = photo && `data:${photo.type};base64,${photo.base64}`
+  const kept = old ? elements(old).filter((el) => dataUri(el) === undefined && !byName(el)?.toTemp(el)) : []
   return xml(
     'vcard',
     { xmlns: VCARD4 },
@@ -97,24 +98,28 @@ export function toVcard4(card: Element, old?: Element): Element {
 /** The vCard4 as a card; what only `old`, the card before, can say is taken over, such as a picture. */
 export function toVcardTemp(vcard4: Element, old?: Element): Element {
   const mapped = elements(vcard4).map((el) => byName(el)?.toTemp(el))
-  const photo = elements(vcard4)
-    .map(dataPhoto)
-    .find((text) => text !== undefined)
-  const picture = photo === undefined ? undefined : readImage(photo)
+  const picture = pictureIn(vcard4)
   const kept = old
     ? elements(old).filter((el) => !(el.name === 'PHOTO' && picture) && !byTemp(el)?.toVcard4(el))
     : []
   return xml('vCard', { xmlns: NS.vcard }, ...mapped, picture && photoElement(picture), ...kept.map(clone))
 }
 
-/** Whether a vCard4 holds a picture itself. */
+/** Whether a vCard4 has something for a picture itself, readable or not. */
 export function hasPicture(vcard4: Element): boolean {
-  return elements(vcard4).some((el) => dataPhoto(el) !== undefined)
+  return elements(vcard4).some((el) => dataUri(el) !== undefined)
 }
 
-/** Base64 of a picture that stands in a vCard4 (RFC 2397). */
-function dataPhoto(el: Element): string | undefined {
-  return el.name === 'photo' ? /^data:[^,]*;base64,([^]*)$/.exec(childText(el, 'uri') ?? '')?.[1] : undefined
+/** The first picture that stands in a vCard4. */
+export function pictureIn(vcard4: Element): Photo | undefined {
+  const found = elements(vcard4).map((el) => readPicture(dataUri(el) ?? ''))
+  return found.find((picture) => picture !== undefined)
+}
+
+/** The picture's text, where it is not a link. */
+function dataUri(el: Element): string | undefined {
+  const uri = el.name === 'photo' ? valueOf(el) : ''
+  return isDataUri(uri) ? uri : undefined
 }
 
 const byTemp = (el: Element) => PROPERTIES.find(({ temp }) => temp === el.name)
