@@ -42,14 +42,13 @@ export const blocking: Feature = {
   save: (session) => interested.has(session) || undefined,
   restore: (session) => void interested.add(session),
 
-  /** §3.4: to write to somebody whom one has blocked is a mistake worth telling. */
+  /** §3.4: to write to somebody whom one has blocked is a mistake worth telling; §5: to oneself it never is. */
   sent(t): Verdict {
     const { to, type } = t.stanza
     // §3.3, §3.4: changes are told by the server; what a client makes up must never reach another one.
     if (to?.isFull && t.origin && isPush(t.stanza)) throw new StanzaError('service-unavailable')
-    // §5: never between the resources of one account.
-    if (!to || !t.origin || t.isOwn(to)) return
-    if (!covers(t.store.blocked.of(t.origin.account), to)) return
+    if (!to || !t.origin) return
+    if (!covers(t.store.blocked.of(t.origin.account), t.origin.account, to)) return
     if (t.stanza.kind === 'presence' && (type === 'unavailable' || type.startsWith('unsubscri'))) return
     const app = xml('blocked', { xmlns: `${BLOCKING}:errors` })
     throw new StanzaError('not-acceptable', 'You have blocked this address.', { type: 'cancel', app })
@@ -59,7 +58,7 @@ export const blocking: Feature = {
   received(t): Verdict {
     const { owner, stanza } = t
     const { from, kind } = stanza
-    if (from.bare === owner.jid || !covers(t.store.blocked.of(owner), from)) return
+    if (!covers(t.store.blocked.of(owner), owner, from)) return
     if (kind === 'presence') return 'stop'
     if (kind === 'iq' && (!t.stanza.isRequest || findsNothing(t))) return 'stop'
     throw new StanzaError('service-unavailable')
@@ -125,7 +124,7 @@ function tellContacts(t: Transit, account: Account, jids: readonly string[], bac
   const blocked = t.store.blocked.of(account)
   for (const contact of t.store.contacts.all(account)) {
     const to = Jid.parse(contact.jid).toBare()
-    if (!covers(changed, to) || covers(blocked, to)) continue
+    if (!covers(changed, account, to) || covers(blocked, account, to)) continue
     const { subscription } = subscriptionOf(contact)
     for (const session of t.sessions.of(account.jid)) {
       if (!session.presence) continue

@@ -159,7 +159,7 @@ function teller(t: Trip, owner: Account, ...content: Element[]): (to: Jid) => bo
   const blocked = t.store.blocked.of(owner)
   return (to) => {
     // XEP-0163 §4.3.3: nobody whom the owner has blocked.
-    if (covers(blocked, to)) return false
+    if (covers(blocked, owner, to)) return false
     t.emit(Stanza.make('message', from, to, { type: 'headline', id }, ...content))
     return true
   }

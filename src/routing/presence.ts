@@ -14,7 +14,7 @@ export function broadcast(t: Trip, session: Session, el: Element): void {
     const { subscription } = subscriptionOf(contact)
     if (subscription !== 'from' && subscription !== 'both') continue
     const to = Jid.parse(contact.jid).toBare()
-    if (!covers(blocked, to)) emitCopy(t, session, el, to)
+    if (!covers(blocked, session.account, to)) emitCopy(t, session, el, to)
   }
 }
 

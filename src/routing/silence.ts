@@ -2,6 +2,8 @@
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import type { Store } from '../store/store.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { covers } from './blocklist.ts'
 import { notifyRule } from './notify-rule.ts'
 import { isQuiet } from './quiet.ts'
 
@@ -14,8 +16,7 @@ export function silence(
   now: number,
 ): string | undefined {
   if (account.disabled) return 'account-disabled'
-  const blocked = store.blocked.of(account)
-  if (blocked.has(sender) || blocked.has(sender.slice(sender.indexOf('@') + 1))) return 'blocked'
+  if (covers(store.blocked.of(account), account, Jid.parse(sender))) return 'blocked'
   if (device?.options.muted?.includes(sender) || notifyRule(store, account, sender) === 'never')
     return 'muted'
   const { quiet, unknownSenders } = store.unread.settings(account.id)
