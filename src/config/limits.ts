@@ -28,6 +28,10 @@ export const limits = z
     attributes: countLimit(64).describe('Attributes of one element.'),
     namespaces: countLimit(32).describe('Namespace declarations in one stanza.'),
     preauth_timeout: durationLimit('30s').describe('From connect to a finished login.'),
+    registration_form_timeout: durationLimit('5m').describe(
+      'The same once a registration has begun or an invitation was shown, from then on: people fill in forms by hand. ' +
+        'Where the operator lets nobody register and there is no invitation, it never holds.',
+    ),
     tls_handshake_timeout: durationLimit('10s').describe('From the first TLS byte to a finished handshake.'),
     idle_ping: durationLimit('4m').describe('A silent session is asked for a sign of life after this.'),
     websocket_ping: durationLimit('50s').describe(

@@ -43,10 +43,12 @@ function mayCreate(t: Transit): boolean {
 
 /** XEP-0445 §4: looked at here only; what has ended by the time of registration still counts. */
 function show(t: Transit, el: Element): undefined {
+  const { guest } = t
   const invite = findInvite(t, el.attrs.token)
-  if (!t.guest || invite?.host !== t.guest.host || !invite.register)
+  if (!guest || invite?.host !== guest.host || !invite.register)
     throw new StanzaError('item-not-found', 'The invitation does not exist, has ended or was used.')
-  showInvite(t, t.guest, invite)
+  showInvite(t, guest, invite)
+  guest.fillsForm()
 }
 
 /** XEP-0401 §5.1: at once, without a form. `ibr=y` only where the invited may have an account here. */

@@ -47,6 +47,7 @@ function allowed(t: Transit): { guest: Guest; invite: Invite | undefined } {
   if (!invite && !t.world.registrations.mayRegister(guest.ip)) {
     throw new StanzaError('forbidden', 'Accounts cannot be made from this address.')
   }
+  guest.fillsForm()
   return { guest, invite }
 }
 

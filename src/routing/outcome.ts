@@ -12,6 +12,8 @@ export interface Guest {
   readonly host: string
   readonly ip: string
   readonly secure: boolean
+  /** A person fills in a form from here on, refused or not: the login may take as long as that does. */
+  fillsForm(): void
 }
 
 /** A message that was given to sessions of an account, none of which has shown yet that it got it. */

@@ -15,6 +15,7 @@ import { errorReply, isKind } from '../xmpp/stanza.ts'
 import { child, type Element, withAttrs, xml } from '../xmpp/xml.ts'
 import { Authentication, type LoggedIn, type LoginStream } from './authentication.ts'
 import { establish } from './establish.ts'
+import { LoginClock } from './login-clock.ts'
 import type { LoginContext } from './login.ts'
 import { Rate } from './rate.ts'
 import { offers } from './offers.ts'
@@ -42,7 +43,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
   readonly #context: C2sContext
   readonly #stanzaRate: Rate
   readonly #byteRate: Rate
-  readonly #cancelTimeout: () => void
+  readonly #loginClock: LoginClock
   #phase: Phase = 'header'
   #host = ''
   #peer: string | undefined
@@ -65,7 +66,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     this.#stanzaRate = new Rate(context.clock, limits.stanzas_per_second, limits.stanza_burst)
     this.#byteRate = new Rate(context.clock, limits.bytes_per_second, limits.bytes_burst)
     this.#auth = new Authentication(context, this)
-    this.#cancelTimeout = context.clock.after(limits.preauth_timeout, () => this.#tooSlow())
+    this.#loginClock = new LoginClock(context.clock, limits, () => this.#tooSlow())
   }
 
   get account(): Account | undefined {
@@ -136,7 +137,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     if (el.name !== 'iq' || this.#phase === 'starttls') throw new StreamError('not-authorized')
     if (this.#phase === 'bind') return this.#bind(el)
     const { host, ip, secure } = this.#state
-    this.#guest ??= { host, ip, secure }
+    this.#guest ??= { host, ip, secure, fillsForm: () => this.#loginClock.extend() }
     // The guest is known by its host's name here, which is not its own.
     const answer = (reply: Element) => this.send(withAttrs(reply, { to: undefined }))
     this.#context.router.submitGuest(this.#guest, el, answer)
@@ -151,7 +152,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
   }
 
   protected override gone(): void {
-    this.#cancelTimeout()
+    this.#loginClock.stop()
     this.#cancelHandshake()
     if (this.session) this.#context.router.detach(this.session, this)
     this.#context.closed(this)
@@ -342,11 +343,10 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
 
   #bound(): void {
     this.#phase = 'bound'
-    this.#cancelTimeout()
+    this.#loginClock.stop()
   }
 
   #tooSlow(): void {
-    limitsHit.inc({ limit: 'preauth_timeout' })
     if (this.transport.tls || this.#phase !== 'header') this.close(new StreamError('connection-timeout'))
     else this.transport.destroy()
   }
