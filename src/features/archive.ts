@@ -5,6 +5,7 @@
 import type { Feature, Verdict } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
+import { isDelay } from '../xmpp/delay.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { isForArchive } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
@@ -68,9 +69,8 @@ function claimsOurs(stanza: Stanza, to: Jid): boolean {
 }
 
 function isOurs(el: Element, to: Jid): boolean {
-  const { name, attrs } = el
-  if (name === 'delay' && attrs.xmlns === NS.delay)
-    return attrs.from !== undefined && speaksFor(attrs.from, to)
+  const { from } = el.attrs
+  if (isDelay(el)) return from !== undefined && speaksFor(from, to)
   return isIdOf(el, to)
 }
 

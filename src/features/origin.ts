@@ -7,9 +7,10 @@ import { hash } from 'node:crypto'
 import type { Feature, Outgoing, Verdict } from '../routing/feature.ts'
 import type { Transit, World } from '../routing/transit.ts'
 import { contentOf } from '../xmpp/content.ts'
+import { isForgedDelay } from '../xmpp/delay.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { isIdOf } from '../xmpp/stanza-id.ts'
-import { child, elements, withAttrs } from '../xmpp/xml.ts'
+import { child, type Element, elements, withAttrs } from '../xmpp/xml.ts'
 
 /** Longest origin-id that is remembered; a longer one is no sensible id and is not deduplicated. */
 const ID_LENGTH = 256
@@ -22,7 +23,7 @@ export const origin: Feature = {
   disco: { account: [NS.stanzaId] },
 
   sent(t): Verdict {
-    withoutOwnIds(t)
+    withoutForged(t)
     // Taken before other features change what is in it.
     const key = originKey(t)
     if (key === undefined) return
@@ -39,14 +40,22 @@ export const origin: Feature = {
   },
 }
 
-/** §5: the sender's archive and its carbons must not show an id that its account did not give. */
-function withoutOwnIds(t: Transit): void {
+/**
+ * §5: nobody, the sender's archive and other clients included, must see an id that its account did not give, nor a time
+ * (XEP-0203 §6) that a server or another account did not note. What is forwarded inside is not its own word.
+ */
+function withoutForged(t: Transit): void {
   const { stanza, origin } = t
-  if (stanza.kind !== 'message' || !origin) return
-  if (!elements(stanza.el).some((el) => isIdOf(el, origin.jid))) return
+  if (!origin) return
+  const { jid } = origin
+  const isOurs = (domain: string) => t.world.domains.isOurs(domain)
+  const isForged = (node: Element) =>
+    isForgedDelay(node, jid, isOurs) || (stanza.kind === 'message' && isIdOf(node, jid))
+  if (!elements(stanza.el).some(isForged)) return
   const el = withAttrs(stanza.el, {})
-  el.children = el.children.filter((node) => typeof node === 'string' || !isIdOf(node, origin.jid))
+  el.children = el.children.filter((node) => typeof node === 'string' || !isForged(node))
   t.stanza = stanza.with(el)
+  if (stanza.kind === 'iq') t.stanza.checkIq()
 }
 
 const byWorld = new WeakMap<World, Set<string>>()

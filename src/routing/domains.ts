@@ -27,6 +27,10 @@ export class DomainTable implements Domains {
     return this.#services.get(domain)?.service
   }
 
+  isOurs(domain: string): boolean {
+    return [...this.hosts].some((host) => domain === host || domain.endsWith(`.${host}`))
+  }
+
   /** The services beside a host. */
   servicesOf(host: string): readonly ServiceDomain[] {
     return [...this.#services.values()].filter((owned) => owned.host === host)

@@ -58,6 +58,8 @@ export interface Domains {
   /** Hosts with accounts, as in the configuration: who logs in does so at one of them. */
   readonly hosts: ReadonlySet<string>
   serviceAt(domain: string): Service | undefined
+  /** Whether it is a host of ours or stands below one: nobody else speaks in such a name. */
+  isOurs(domain: string): boolean
   servicesOf(host: string): readonly ServiceDomain[]
 }
 

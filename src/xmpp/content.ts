@@ -1,8 +1,7 @@
 /** What a message says, apart from how it was written down and from what was noted on it: for telling repeats. */
+import { isDelay } from './delay.ts'
 import { NS } from './namespaces.ts'
 import type { Element } from './xml.ts'
-
-const OLD_DELAY = 'jabber:x:delay'
 
 type Written = string | [xmlns: string, name: string, attrs: [string, string][], children: Written[]]
 
@@ -22,9 +21,9 @@ export function contentOf(message: Element): string {
   ])
 }
 
-function isNote({ name, attrs }: Element): boolean {
-  if (name === 'origin-id' || name === 'stanza-id') return attrs.xmlns === NS.stanzaId
-  return (name === 'delay' && attrs.xmlns === NS.delay) || (name === 'x' && attrs.xmlns === OLD_DELAY)
+function isNote(el: Element): boolean {
+  if (el.name === 'origin-id' || el.name === 'stanza-id') return el.attrs.xmlns === NS.stanzaId
+  return isDelay(el)
 }
 
 function writtenOf(node: Element | string, inherited: string): Written {
