@@ -2,7 +2,8 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, wri
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { type Config, ConfigError, loadConfig } from '../config.ts'
-import { commentedSample, jsonSchema } from '../config/describe.ts'
+import { jsonSchema } from '../config/describe.ts'
+import { commentedSample } from '../config/sample.ts'
 import { maskAddresses } from '../net/mask-address.ts'
 import { databaseFile } from '../ops/data-dir.ts'
 import { checkContents } from './config-check.ts'
@@ -66,16 +67,14 @@ function addInit(config: Command, context: ContextOf): void {
       if (existsSync(file)) {
         throw new CliError(`${file} is there already; name another with --config FILE`)
       }
-      const head = [
-        '# Belfry. Lines that begin with # show a key with its default.',
-        `hosts = ${JSON.stringify(options.host)}`,
-        ...(options.dataDir ? [`data_dir = ${JSON.stringify(resolve(options.dataDir))}`] : []),
-        `admins = ${JSON.stringify(options.admin)}`,
-        '',
-      ].join('\n')
+      const sample = commentedSample({
+        hosts: options.host,
+        data_dir: options.dataDir && resolve(options.dataDir),
+        admins: options.admin,
+      })
       try {
         prepareDirectory(dirname(file), options.group)
-        writeFileSync(file, head + commentedSample(), { mode: 0o640, flag: 'wx' })
+        writeFileSync(file, sample, { mode: 0o640, flag: 'wx' })
         if (!giveTo(file, options.group, 0o640) && file.startsWith('/etc/')) {
           ctx.out.warn(
             `only root may read ${file}: there is no group ${options.group}; make the user of the service with ` +

@@ -4,21 +4,46 @@ import { file, httpUrl, jid } from './values.ts'
 
 export const app = z
   .strictObject({
-    topic: z.string().min(1).describe('Bundle identifier of the app.'),
+    topic: z
+      .string()
+      .min(1)
+      .describe('Bundle identifier of the app.')
+      .meta({ sample: ['org.example.chat', 'org.example.chat-beta', 'org.example.old'] }),
     environment: z
       .enum(['production', 'sandbox'])
       .default('production')
       .describe('Which of Apple’s two services.'),
-    team_id: z.string().length(10).optional().describe('Apple team id, with key_id and key_file.'),
-    key_id: z.string().length(10).optional().describe('Id of the signing key.'),
-    key_file: file().optional().describe('The signing key, AuthKey_….p8.'),
-    cert_file: file().optional().describe('Push certificate, PEM, instead of a signing key.'),
-    cert_key_file: file().optional().describe('Its private key, PEM.'),
-    p12_file: file().optional().describe('Push certificate with key, PKCS #12, instead of the two above.'),
-    p12_password_file: file().optional().describe('File with the password of p12_file.'),
-    endpoint: httpUrl.optional().describe('Only to replace Apple’s address.'),
-    ca_file: file().optional().describe('Only for an endpoint with a private certificate authority.'),
-    aliases: z.array(jid).default([]).describe('Push service addresses that old app builds name.'),
+    team_id: z
+      .string()
+      .length(10)
+      .optional()
+      .describe('Apple team id, with key_id and key_file.')
+      .meta({ sample: ['ABCDE12345'] }),
+    key_id: z
+      .string()
+      .length(10)
+      .optional()
+      .describe('Id of the signing key.')
+      .meta({ sample: ['ABC123DEFG'] }),
+    key_file: file('/etc/belfry/AuthKey_ABC123DEFG.p8').optional().describe('The signing key, AuthKey_….p8.'),
+    cert_file: file('/etc/belfry/push.pem')
+      .optional()
+      .describe('Push certificate, PEM, instead of a signing key.'),
+    cert_key_file: file('/etc/belfry/push.key').optional().describe('Its private key, PEM.'),
+    p12_file: file('/etc/belfry/push.p12')
+      .optional()
+      .describe('Push certificate with key, PKCS #12, instead of the two above.'),
+    p12_password_file: file('/etc/belfry/push.p12.password')
+      .optional()
+      .describe('File with the password of p12_file.'),
+    endpoint: httpUrl
+      .optional()
+      .describe('Only to replace Apple’s address.')
+      .meta({ sample: ['https://127.0.0.1:2197'] }),
+    ca_file: file('/etc/belfry/apns-ca.pem')
+      .optional()
+      .describe('Only for an endpoint with a private certificate authority.'),
+    aliases: z.array(jid).prefault([]).describe('Push service addresses that old app builds name.'),
     providers: z
       .array(z.string().min(1).max(100))
       .default(['tigase:messenger:apns:1', 'snikket:apns:1'])
@@ -39,7 +64,12 @@ export const app = z
       .default(false)
       .describe('Send loc-key names that the app translates instead of English sentences.'),
     sound: z.string().max(100).default('default').describe('Sound of an alert; "" for none.'),
-    category: z.string().max(100).optional().describe('Category of an alert, for the app’s own actions.'),
+    category: z
+      .string()
+      .max(100)
+      .optional()
+      .describe('Category of an alert, for the app’s own actions.')
+      .meta({ sample: ['MESSAGE'] }),
     mutable_content: z
       .boolean()
       .default(false)

@@ -3,14 +3,16 @@ import { z } from 'zod'
 import { file, host, httpUrl, listen, network, origin } from './values.ts'
 
 const tlsHost = z.strictObject({
-  name: host.describe('Domain for which this pair is used.'),
-  cert: file().describe('Certificate chain, PEM.'),
-  key: file().describe('Private key, PEM.'),
+  name: host.describe('Domain for which this pair is used.').meta({ sample: ['other.example.org'] }),
+  cert: file('/etc/letsencrypt/live/other.example.org/fullchain.pem').describe('Certificate chain, PEM.'),
+  key: file('/etc/letsencrypt/live/other.example.org/privkey.pem').describe('Private key, PEM.'),
 })
 
 export const tls = z.strictObject({
-  cert: file().optional().describe('Certificate chain, PEM. Without one Belfry signs its own.'),
-  key: file().optional().describe('Private key, PEM.'),
+  cert: file('/etc/letsencrypt/live/example.org/fullchain.pem')
+    .optional()
+    .describe('Certificate chain, PEM. Without one Belfry signs its own.'),
+  key: file('/etc/letsencrypt/live/example.org/privkey.pem').optional().describe('Private key, PEM.'),
   min: z.enum(['1.2', '1.3']).default('1.2').describe('Lowest TLS version.'),
   compat: z
     .enum(['none', 'old'])
@@ -55,7 +57,10 @@ export const c2s = z.strictObject({
 export const http = z.strictObject({
   listen: listen(['127.0.0.1:5280', '[::1]:5280']).describe('API, /admin/, web clients, health and metrics.'),
   tls_listen: listen([]).describe('The same over TLS.'),
-  public_url: httpUrl.optional().describe('Address under which people reach this server.'),
+  public_url: httpUrl
+    .optional()
+    .describe('Address under which people reach this server.')
+    .meta({ sample: ['https://chat.example.org'] }),
   trusted_proxies: z
     .array(network)
     .default(['127.0.0.1', '::1'])
@@ -70,7 +75,7 @@ export const http = z.strictObject({
     ),
   origins: z
     .array(origin)
-    .default([])
+    .prefault([])
     .describe(
       'Web origins whose pages may connect by WebSocket or BOSH; [] = same origin and loopback pages, ["*"] = all.',
     ),

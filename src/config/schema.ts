@@ -82,11 +82,12 @@ const sm = z.strictObject({
 const foreverToo = (value: 'forever' | number): number => (value === 'forever' ? Infinity : value)
 
 const archiveHost = z.strictObject({
-  name: host.describe('The domain.'),
+  name: host.describe('The domain.').meta({ sample: ['example.org'] }),
   keep: z
     .union([z.literal('forever'), neededDuration])
     .transform(foreverToo)
-    .describe('How long its archive keeps a message.'),
+    .describe('How long its archive keeps a message.')
+    .meta({ sample: ['90d'] }),
 })
 
 const archive = z.strictObject({
@@ -95,8 +96,8 @@ const archive = z.strictObject({
     .default('always')
     .describe('What is archived until the user says otherwise (XEP-0313).'),
   keep: z
-    .union([z.literal('forever'), duration('infinity')])
-    .default('forever')
+    .union([z.literal('forever'), neededDuration])
+    .prefault('forever')
     .transform(foreverToo)
     .describe('How long the archive keeps a message.'),
   hosts: z.array(archiveHost).default([]).describe('Hosts whose archive keeps messages for another time.'),
@@ -135,7 +136,8 @@ const push = z.strictObject({
   ring_time: duration('1m').describe('How long a call rings; a push about it is worth nothing later.'),
   proxy: httpUrl
     .optional()
-    .describe('HTTP proxy for connections to Apple (CONNECT), with user:password@ where it asks for them.'),
+    .describe('HTTP proxy for connections to Apple (CONNECT), with user:password@ where it asks for them.')
+    .meta({ sample: ['http://127.0.0.1:3128'] }),
   keep_verdicts: duration('14d').describe(
     'How long it is remembered why a phone rang or not, and what the webhook refused.',
   ),
@@ -146,17 +148,20 @@ const push = z.strictObject({
 
 const webhook = z
   .strictObject({
-    url: httpUrl.optional().describe('Address that is told of each message to somebody who is away.'),
+    url: httpUrl
+      .optional()
+      .describe('Address that is told of each message to somebody who is away.')
+      .meta({ sample: ['https://www.example.org/chat-events'] }),
     events: z
       .array(z.enum(EVENTS))
       .default(['message.offline'])
       .describe(
         `What it is told of (json only, but for the first): ${EVENTS.join(', ')}. See belfry help webhook.`,
       ),
-    secret_file: file()
+    secret_file: file('/etc/belfry/webhook.secret')
       .optional()
       .describe('File with the key of the HMAC-SHA-256 signature; of the form its token.'),
-    token_file: file()
+    token_file: file('/etc/belfry/webhook.token')
       .optional()
       .describe('File with the `token` that receivers of the form check (form only).'),
     format: z
@@ -199,7 +204,7 @@ const addresses = () =>
         })
         .transform((text) => (/^[a-z]+:/i.test(text) ? text : `mailto:${text}`)),
     )
-    .default([])
+    .prefault([])
 
 const contact = z.strictObject({
   abuse: addresses().describe('For reports of abuse.'),
@@ -217,22 +222,32 @@ const externalService = z
     type: z
       .string()
       .regex(/^[a-z][a-z0-9+.-]*$/, { error: 'not a kind of service such as "stun", "turn" or "ftp"' })
-      .describe('What it is: "stun", "stuns", "turn", "turns" or any other kind that clients know.'),
-    host: z.string().min(1).describe('Name or address of the service.'),
+      .describe('What it is: "stun", "stuns", "turn", "turns" or any other kind that clients know.')
+      .meta({ sample: ['turn', 'turns'] }),
+    host: z
+      .string()
+      .min(1)
+      .describe('Name or address of the service.')
+      .meta({ sample: ['turn.example.org'] }),
     port: z
       .number()
       .int()
       .min(1)
       .max(65535)
       .optional()
-      .describe('Port of the service; 3478 for STUN and TURN unless said otherwise.'),
+      .describe('Port of the service; 3478 for STUN and TURN unless said otherwise.')
+      .meta({ sample: [3478] }),
     transport: z
       .enum(['udp', 'tcp'])
       .optional()
       .describe('How it is reached; "udp" for STUN and TURN unless said otherwise.'),
-    username: z.string().optional().describe('Fixed user name, with password_file.'),
-    password_file: file().optional().describe('File with the fixed password.'),
-    secret_file: file()
+    username: z
+      .string()
+      .optional()
+      .describe('Fixed user name, with password_file.')
+      .meta({ sample: ['belfry'] }),
+    password_file: file('/etc/belfry/turn.password').optional().describe('File with the fixed password.'),
+    secret_file: file('/etc/belfry/turn.secret')
       .optional()
       .describe('File with the secret that it shares with us, for passwords that end.'),
     ttl: duration('24h').describe('How long such a password holds.'),
@@ -263,7 +278,14 @@ const log = z.strictObject({
 export const configSchema = z
   .strictObject({
     hosts: z.array(host).min(1).default(['localhost']).describe('The domains that this server is for.'),
-    data_dir: z.string().min(1).optional().describe('Where the database lives.'),
+    data_dir: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Where the database lives: /var/lib/belfry for a file below /etc, else "data" beside the file.',
+      )
+      .meta({ sample: ['/var/lib/belfry'] }),
     admins: z
       .array(z.string().regex(/^[^\s@/]+@[^\s@/]+$/u, { error: 'not an address such as "you@example.org"' }))
       .default([])

@@ -143,7 +143,11 @@ function isDecodable({ username, password }: URL): boolean {
 }
 
 /** A file named in the configuration: relative to it, or the name of a systemd credential. */
-export const file = () => z.string().min(1)
+export const file = (example: string) =>
+  z
+    .string()
+    .min(1)
+    .meta({ sample: [example] })
 
 /** A web origin as browsers write it (RFC 6454 §6.2): no path, no default port, lower case. */
 export function plainOrigin(text: string): string | undefined {

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Config, ConfigError, defaults, findConfig, loadConfig, parseConfig } from '../../src/config.ts'
-import { commentedSample, jsonSchema } from '../../src/config/describe.ts'
+import { jsonSchema } from '../../src/config/describe.ts'
 import { formatProblem, nearest } from '../../src/config/problems.ts'
 import { parseDuration, parseListen, parseSize } from '../../src/config/values.ts'
 
@@ -137,13 +137,6 @@ describe('defaults', () => {
     expect(config.c2s.listen).toEqual(everywhere(5222))
     expect(config.c2s.direct_tls_listen).toEqual(everywhere(5223))
     expect(config.data_dir).toBe('/var/lib/belfry')
-  })
-
-  test('the commented sample is a valid file, and so is the same with every comment removed from the limits', () => {
-    expect(refused(commentedSample())).toEqual([])
-    const limits = commentedSample().split('[limits]')[1]?.split('\n[')[0] ?? ''
-    const set = limits.replaceAll(/^# (\w+ = )/gm, '$1')
-    expect(accepted(`[limits]${set}`).limits).toEqual(accepted('').limits)
   })
 
   test('every key is described', () => {
