@@ -20,6 +20,7 @@ import { checkDisk, FileCheck, StoreCheck } from './ops/readiness.ts'
 import { ReadinessWatch, StorageWatch } from './ops/watch.ts'
 import { watchFiles } from './ops/watch-files.ts'
 import { AuthLimiter, neverBanned } from './routing/auth-limiter.ts'
+import { isWithoutAdmin, SetupLink } from './routing/first-admin.ts'
 import { outdated } from './routing/outdated.ts'
 import { createWorld } from './routing/world.ts'
 import { certificateFiles, Certificates } from './server/certificates.ts'
@@ -40,6 +41,8 @@ const log = getLogger('server')
 
 export interface Server {
   readonly addresses: readonly Address[]
+  /** Path of the link by which the first administrator is made; a secret. Undefined where there is one. */
+  readonly setupPath: string | undefined
   /** Takes over what can change while running and names what cannot. Throws, and changes nothing, where a file is bad. */
   reload(next: Config): Promise<void>
   stop(): Promise<void>
@@ -147,6 +150,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     watch.note(checks)
     return checks
   }
+  const setup = isWithoutAdmin(world) ? SetupLink.make(world) : undefined
   const deps: HttpDeps = {
     world,
     router,
@@ -155,6 +159,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     pushTarget: () => push.describe(config),
     online: true,
     readiness,
+    setup: setup?.link,
     pushTest: (account) => push.test(account),
     push,
     web: {
@@ -208,6 +213,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
 
   return {
     addresses: listeners.addresses,
+    setupPath: setup?.path,
     async reload(next) {
       reloadSuccess.set(0)
       const waiting = needsRestart(config, next)

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
 import { getLogger, startLogging } from '../log.ts'
-import { maskAddresses } from '../net/mask-address.ts'
 import { openNotifier } from '../ops/sd-notify.ts'
 import { trimMemory } from '../ops/trim-memory.ts'
 import { VERSION } from '../version.ts'
+import { banner } from './banner.ts'
 import { EXIT, onLostReader } from './exit.ts'
 import type { ContextOf } from './context.ts'
 
@@ -42,7 +42,7 @@ async function serve(load: () => Config): Promise<void> {
   })
   const { startServer } = await import('../server.ts')
   const server = await startServer(config)
-  process.stderr.write(banner(config, server.addresses))
+  process.stderr.write(banner(config, server.addresses, server.setupPath))
   log.info('server started', { version: VERSION, hosts: config.hosts, pid: process.pid })
   const status = `Serving ${config.hosts.join(', ')}`
   notifier.ready(status)
@@ -81,54 +81,4 @@ async function serve(load: () => Config): Promise<void> {
   log.info('server stopped')
   notifier.close()
   process.exit(EXIT.ok)
-}
-
-export interface Listening {
-  readonly name: string
-  readonly host: string
-  readonly port: number
-}
-
-const address = ({ host, port }: Listening): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-
-export function banner(config: Config, listening: readonly Listening[]): string {
-  const open = listening.filter((entry) => entry.port > 0)
-  const names = [...new Set(open.map((entry) => entry.name))]
-  const listeners = names.map(
-    (name) =>
-      `${name} ${open
-        .filter((entry) => entry.name === name)
-        .map(address)
-        .join(' ')}`,
-  )
-  const facts: [string, string][] = [
-    ['hosts', config.hosts.join(', ')],
-    ...listeners.map((text, i): [string, string] => [i === 0 ? 'listening' : '', text]),
-    ['certificate', config.tls.cert ?? 'self-signed: apps must be told to trust it; set [tls] cert and key'],
-    ['push', pushTarget(config)],
-    ['data', config.data_dir],
-    ['config', config.source.file ?? 'built-in defaults; write a file with: belfry config init'],
-  ]
-  const lines = facts.map(([name, value]) => `  ${name.padEnd(12)} ${value}`)
-  return [`Belfry ${VERSION}`, ...lines, ''].join('\n')
-}
-
-/** The place alone: a banner need not even say that there is more. */
-function withoutSecrets(address: string): string {
-  const { origin, pathname } = new URL(address)
-  return origin + pathname
-}
-
-function pushTarget({ push, webhook }: Config): string {
-  const hook = webhook.url ? `; webhook ${withoutSecrets(webhook.url)}` : ''
-  if (push.simulator) return `*** SIMULATOR: no phone rings ***${hook}`
-  if (push.apps.length === 0) return `off: no [[push.apps]] is configured${hook}`
-  return (
-    push.apps
-      .map(
-        (app) => `${app.topic} (${app.environment}${app.endpoint ? `, ${maskAddresses(app.endpoint)}` : ''})`,
-      )
-      .join(', ') + hook
-  )
 }

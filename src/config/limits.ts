@@ -179,6 +179,9 @@ export const limits = z
     write_lock_wait: durationLimit('10s').describe(
       'How long messages wait, unacknowledged, while another process (a backup, sqlite3) holds the write lock of the database; then they are refused.',
     ),
+    setup_link: durationLimit('24h').describe(
+      'How long the link for the first administrator holds that a start prints while there is none.',
+    ),
     invites_per_user: countLimit(20).describe('Invitations of one account that may hold at a time.'),
     invites: countLimit(10_000).describe('Invitations in all.'),
     commands_per_session: countLimit(5).describe(

@@ -289,7 +289,9 @@ export const configSchema = z
     admins: z
       .array(z.string().regex(/^[^\s@/]+@[^\s@/]+$/u, { error: 'not an address such as "you@example.org"' }))
       .default([])
-      .describe('Accounts that may use the web admin.'),
+      .describe(
+        'Accounts that may use the web admin; [] = the one that was set up by the link which the start prints.',
+      ),
     tls: tls.prefault({}),
     c2s: c2s.prefault({}),
     http: http.prefault({}),

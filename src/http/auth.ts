@@ -80,6 +80,19 @@ export async function checkPassword(
   throw refused()
 }
 
+/** A secret that is no account's: wrong ones are failed logins of `name`, so that guessing is delayed and banned. */
+export async function checkSecret(
+  deps: HttpDeps,
+  name: string,
+  ip: string,
+  isRight: () => boolean,
+): Promise<boolean> {
+  await holdBack(deps, name, ip)
+  if (isRight()) return true
+  deps.logins.failed(ip, name)
+  return false
+}
+
 /** Answers that are being held back; more of them would let a guesser fill the memory with waiting requests. */
 const HELD = 256
 const DAY = 86_400_000

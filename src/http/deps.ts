@@ -6,6 +6,7 @@ import type { LaneState } from '../push/lane.ts'
 import type { ProbeResult } from '../push/probe.ts'
 import type { TestResult } from '../push/test-push.ts'
 import type { AuthLimiter } from '../routing/auth-limiter.ts'
+import type { SetupLink } from '../routing/first-admin.ts'
 import type { Router } from '../routing/router.ts'
 import type { World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
@@ -34,6 +35,8 @@ export interface HttpDeps {
   readonly readiness: () => Promise<readonly Check[]>
   /** Absent where no server runs. */
   readonly web?: WebStreams
+  /** Where the start printed one. */
+  readonly setup?: SetupLink | undefined
   /** Absent where no server runs. */
   readonly push?: PushDoor
   readonly pushTest?: (account: Account) => Promise<readonly TestResult[]>

@@ -40,6 +40,9 @@ export const isAddress = (text: string): boolean => parseAddress(text) !== undef
 /** 127.0.0.0/8 or ::1; a name that merely begins like one is not. */
 export const isLoopback = (text: string): boolean => parseAddress(text)?.range() === 'loopback'
 
+/** 0.0.0.0 or ::, by which a listener means every address of its machine. */
+export const isAnyAddress = (text: string): boolean => parseAddress(text)?.range() === 'unspecified'
+
 /** 2000::/3 is all that is routed on the Internet today (RFC 4291 §2.4); names of addresses in it have exceptions. */
 const GLOBAL_UNICAST: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3]
 

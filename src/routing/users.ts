@@ -18,8 +18,19 @@ export function keysFor(world: World, password: string): Promise<Credentials> {
 export const warningsFor = (password: string): string[] =>
   [...password].length < WEAK ? [`the password has fewer than ${WEAK} characters`] : []
 
-/** Whether the configuration lists this bare JID under `admins`. */
+/** The setting that holds id and address of the account which was made by the link of the start. */
+export const FIRST_ADMIN = 'first-admin'
+
+/** That account, as long as it is there: ids are never used again, so no later one of that name takes its place. */
+export function firstAdmin({ store }: World): Account | undefined {
+  const [id, jid = ''] = store.settings.get(FIRST_ADMIN)?.toString().split(' ') ?? []
+  const account = store.accounts.find(jid)
+  return account?.id === Number(id) ? account : undefined
+}
+
+/** Whether this bare JID administers the server: who is listed under `admins`, else who has set it up. */
 export function isAdmin(world: World, jid: string): boolean {
+  if (world.config.admins.length === 0) return firstAdmin(world)?.jid === jid
   return world.config.admins.some((admin) => {
     try {
       return Jid.parse(admin).bare === jid

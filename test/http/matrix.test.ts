@@ -168,6 +168,8 @@ const ROWS: readonly Row[] = [
   { route: 'GET /.well-known/host-meta.json', status: [404, 404, 404, 404, 404], hasNot: PRIVATE },
   { route: 'POST /http-bind', status: [503, 503, 503, 503, 503], hasNot: PRIVATE },
   { route: 'OPTIONS /http-bind', status: [204, 204, 204, 204, 204], hasNot: PRIVATE },
+  { route: 'GET /', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/setup', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/login', status: [200, 200, 200, 200, 200], has: 'Password', hasNot: PRIVATE },
@@ -186,6 +188,7 @@ const ROWS: readonly Row[] = [
     'push/check',
     'push/replay',
     'logout',
+    'setup',
   ].map((name): Row => ({
     route: `POST /admin/${name}`,
     form: `jid=${encodeURIComponent(JULIET)}&password=x&sure=yes`,

@@ -1,8 +1,10 @@
 /** What every page of the web needs: HTML as an answer, fields of a form, the style and the bell. */
 import type { HtmlEscapedString } from 'hono/utils/html'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { StanzaError } from '../../xmpp/errors.ts'
 import type { Ctx } from '../context.ts'
 import { type App, declare, open } from '../policy.ts'
+import { HttpError } from '../problem.ts'
 import bell from './bell.svg' with { type: 'text' }
 import { Whole } from './layout.tsx'
 import style from './style.css' with { type: 'text' }
@@ -31,4 +33,11 @@ export function addAssets(app: App, base: '/admin' | '/invite'): void {
   }
   asset(`${base}/style.css`, 'text/css; charset=utf-8', style)
   asset(`${base}/bell.svg`, 'image/svg+xml', bell)
+}
+
+/** What a person is told; anything else is a bug and goes on to the one catch. */
+export function said(error: unknown): string {
+  if (error instanceof HttpError) return error.message
+  if (error instanceof StanzaError) return error.text ?? error.condition
+  throw error
 }

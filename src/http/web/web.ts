@@ -8,13 +8,14 @@ import type { HttpDeps } from '../deps.ts'
 import { type App, declare, open, page } from '../policy.ts'
 import { failureOf, HttpError, titleOf } from '../problem.ts'
 import { jidSchema, passwordSchema } from '../schemas.ts'
-import { StanzaError } from '../../xmpp/errors.ts'
-import { addAssets, field, html } from './answers.ts'
+import { isWithoutAdmin, SETUP_PATH } from '../../routing/first-admin.ts'
+import { addAssets, field, html, said } from './answers.ts'
 import { DashboardPage } from './dashboard.tsx'
 import { ErrorPage } from './error.tsx'
 import { LoginPage } from './login.tsx'
 import { addPushPages } from './push.ts'
 import { fromOwnPage, WebSessions } from './session.ts'
+import { addSetup } from './setup.ts'
 import { UserPage, UsersPage } from './users.tsx'
 
 type Handler = (c: Ctx, admin: string) => Response | Promise<Response>
@@ -28,6 +29,7 @@ const DONE: Readonly<Record<string, string>> = {
   enabled: 'The account may log in again.',
   removed: 'The account was removed.',
   replayed: 'What the webhook refused is sent again.',
+  setup: 'Welcome. You are the administrator of this server.',
 }
 
 const notice = (c: Ctx): string | undefined => DONE[c.req.query('done') ?? '']
@@ -63,6 +65,7 @@ export function addWeb(app: App, deps: HttpDeps): void {
   }
   addAssets(app, '/admin')
   addLogin(app, deps, sessions)
+  addSetup(app, deps, sessions)
   get('/admin', (c) => c.redirect('/admin/', 301))
   get('/admin/', async (c, admin) => {
     const checks = await deps.readiness()
@@ -75,8 +78,14 @@ export function addWeb(app: App, deps: HttpDeps): void {
 }
 
 function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
+  // The address that a person types leads to where something can be done.
+  declare('get', '/', open)
+  app.get('/', (c) => c.redirect(isWithoutAdmin(deps.world) ? SETUP_PATH : '/admin/', 303))
   declare('get', '/admin/login', open)
-  app.get('/admin/login', (c) => (sessions.admin(c) ? c.redirect('/admin/', 303) : html(c, LoginPage({}))))
+  app.get('/admin/login', (c) => {
+    if (isWithoutAdmin(deps.world)) return c.redirect(SETUP_PATH, 303)
+    return sessions.admin(c) ? c.redirect('/admin/', 303) : html(c, LoginPage({}))
+  })
   declare('post', '/admin/login', open)
   app.post('/admin/login', async (c) => {
     fromOwnPage(c)
@@ -165,11 +174,4 @@ function addUserForms(post: Post, deps: HttpDeps): void {
     if ((await field(c, 'sure')) !== 'yes') throw new HttpError(422, 'not-sure', 'Tick “I am sure” first.')
     await deleteUser(deps, jid)
   })
-}
-
-/** What a person is told; anything else is a bug and goes on to the one catch. */
-function said(error: unknown): string {
-  if (error instanceof HttpError) return error.message
-  if (error instanceof StanzaError) return error.text ?? error.condition
-  throw error
 }

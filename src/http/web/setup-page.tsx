@@ -1,0 +1,106 @@
+/** @jsxImportSource hono/jsx */
+import { SETUP_PATH } from '../../routing/first-admin.ts'
+import { Layout } from './layout.tsx'
+
+interface Props {
+  readonly token: string
+  readonly hosts: readonly string[]
+  readonly minPassword: number
+  /** False: the page came in the clear, so no password may be sent from it. */
+  readonly secure: boolean
+  readonly name?: string
+  readonly error?: string | undefined
+}
+
+const Brand = () => (
+  <p class="brand">
+    <img src="/admin/bell.svg" alt="" width="32" height="32" />
+    Belfry
+  </p>
+)
+
+export const SetupPage = ({ token, hosts, minPassword, secure, name, error }: Props) => (
+  <Layout title="Set up" error={error}>
+    <section class="card stack">
+      <Brand />
+      <h1>The first administrator</h1>
+      {secure ? (
+        <form method="post" action={SETUP_PATH} class="stack">
+          <input type="hidden" name="token" value={token} />
+          <label>
+            Name
+            <span class="joined">
+              <input
+                name="name"
+                required
+                autocomplete="username"
+                autocapitalize="none"
+                spellcheck={false}
+                value={name}
+                autofocus
+              />
+              {hosts.length === 1 ? <span class="break">@{hosts[0]}</span> : <Hosts hosts={hosts} />}
+            </span>
+          </label>
+          <label>
+            Password
+            <input
+              name="password"
+              type="password"
+              autocomplete="new-password"
+              minlength={minPassword}
+              required
+            />
+            <span class="dim small">At least {minPassword} characters.</span>
+          </label>
+          <label>
+            The same again
+            <input name="again" type="password" autocomplete="new-password" required />
+          </label>
+          <button type="submit">Make the account</button>
+          <p class="dim small">It signs in here and with any XMPP app. This page is shown only until then.</p>
+        </form>
+      ) : (
+        <p class="note bad">
+          This page came without encryption. Open it over https, or on the machine itself, to choose a
+          password.
+        </p>
+      )}
+    </section>
+  </Layout>
+)
+
+const Hosts = ({ hosts }: { hosts: readonly string[] }) => (
+  <>
+    <span>@</span>
+    <select name="host" aria-label="Domain">
+      {hosts.map((host) => (
+        <option value={host}>{host}</option>
+      ))}
+    </select>
+  </>
+)
+
+/** Without the link, or with one that has ended. `holds`: the one that was printed can still be used. */
+export const LinkNeededPage = ({ holds, isWrong = false }: { holds: boolean; isWrong?: boolean }) => (
+  <Layout title="Set up" error={isWrong ? 'This is not the link that the server printed.' : undefined}>
+    <section class="card stack">
+      <Brand />
+      <h1>No administrator yet</h1>
+      {holds ? (
+        <p>
+          The server printed a link when it started, for whoever runs it: open that one. It is in the
+          terminal, or in <code>journalctl -u belfry</code>.
+        </p>
+      ) : (
+        <p>
+          The link that the server printed has ended. Start it again and it prints another one, in the
+          terminal or in <code>journalctl -u belfry</code>.
+        </p>
+      )}
+      <p class="dim small">
+        Or name an account under <code>admins</code> in the configuration.
+      </p>
+    </section>
+  </Layout>
+)
