@@ -48,6 +48,7 @@ cd /root; export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 say() { echo "== $1"; }
 say kill; ls /bin/kill
 say printed; script -qec 'bash -e /root/printed.sh' /dev/null < /root/typed; echo "status \${PIPESTATUS[0]}"
+say again; script -qec 'bash -e /root/printed.sh' /dev/null < /dev/null; echo "status $?"
 say started; systemctl show -p ActiveState,NRestarts belfry
 say modes; stat -c '%A %U:%G %n' /etc/belfry /etc/belfry/belfry.toml /var/lib/belfry /etc/systemd/system/belfry.service
 say push
@@ -140,6 +141,10 @@ test.skipIf(reason !== undefined)('the block "On a server", then a message, a pu
     expect(part('printed')).toContain('you@bix.org added')
     expect(part('printed')).toContain('ready:')
     expect(part('printed')).toContain('status 0')
+    // What is there already stays, and nothing is asked for.
+    expect(part('again')).toContain('ready:')
+    expect(part('again')).not.toMatch(/error|Password|already exists/i)
+    expect(part('again')).toContain('status 0')
     expect(part('started')).toBe('NRestarts=0\nActiveState=active\n')
     expect(part('modes')).toBe(
       'drwxr-x--- root:belfry /etc/belfry\n' +
