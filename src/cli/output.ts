@@ -1,45 +1,54 @@
-/** What a command prints: a table or `key: value` for people, one JSON document for scripts. */
+/** Output of a command: a table or `key: value` for people, one JSON document for scripts. */
+import { layOut, wrapped } from './table.ts'
 
 export type Row = Readonly<Record<string, unknown>>
+
+/** Characters that move the cursor, change colours or direction, or are not there for the eye, such as joiners. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 /** Names and messages come from strangers: nothing in them may move the cursor or colour the terminal. */
 export function printable(value: unknown): string {
   if (value === null || value === undefined) return '-'
   if (Array.isArray(value)) return value.map(printable).join(', ') || '-'
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return text.replace(UNPRINTABLE, (c) => {
+    const code = (c.codePointAt(0) ?? 0).toString(16).padStart(4, '0')
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code}`
+  })
+}
+
+/** Columns of the terminal; Infinity where a program reads. The kernel knows, or else COLUMNS of the shell. */
+function terminalWidth(): number {
+  const { isTTY, columns } = process.stdout
+  return (isTTY && (columns || Number(process.env.COLUMNS))) || Infinity
 }
 
 export class Output {
-  constructor(readonly json: boolean) {}
+  readonly #width: number
+
+  constructor(
+    readonly json: boolean,
+    width = terminalWidth(),
+  ) {
+    this.#width = width
+  }
 
   /** A list. `columns` chooses and orders what people see; JSON carries everything. */
   table(rows: readonly Row[], columns: readonly string[]): void {
     if (this.json) return this.document(rows)
     const cells = rows.map((row) => columns.map((column) => printable(row[column])))
     const heads = columns.map((column) => column.replaceAll('_', ' ').toUpperCase())
-    const widths = heads.map((head, i) =>
-      Math.max(head.length, ...cells.map((line) => (line[i] ?? '').length)),
-    )
-    for (const line of [heads, ...cells]) {
-      this.#line(
-        line
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd(),
-      )
-    }
+    for (const line of layOut(heads, cells, this.#width)) this.#line(line)
   }
 
   /** One thing with its facts. */
   record(row: Row): void {
     if (this.json) return this.document(row)
-    const width = Math.max(...Object.keys(row).map((key) => key.length)) + 1
+    const left = Math.max(...Object.keys(row).map((key) => key.length)) + 2
     for (const [key, value] of Object.entries(row)) {
-      this.#line(`${`${key}:`.padEnd(width)} ${printable(value)}`)
+      // Addresses and tokens are there to be copied, so they stay whole.
+      const lines = wrapped(printable(value), Math.max(1, this.#width - left), (word) => word)
+      lines.forEach((line, n) => this.#line((n === 0 ? `${key}:` : '').padEnd(left) + line))
     }
   }
 

@@ -6,6 +6,7 @@ import { maskAddresses } from '../net/mask-address.ts'
 import { VERSION } from '../version.ts'
 import { Context, type ContextOf, type GlobalOptions } from './context.ts'
 import { CliError, EXIT, onLostReader } from './exit.ts'
+import { printable } from './output.ts'
 import { addApnsSim } from './apns-sim.ts'
 import { addApp } from './app.ts'
 import { addBan } from './ban.ts'
@@ -120,7 +121,7 @@ function report(error: unknown, json: boolean, argv: readonly string[]): number 
   }
   const message = maskAddresses(error instanceof Error ? error.message : String(error))
   if (json) printJson({ error: message, ...(error instanceof CliError ? error.details : {}) })
-  else process.stderr.write(`error: ${message}\n`)
+  else process.stderr.write(`error: ${message.split('\n').map(printable).join('\n')}\n`)
   return error instanceof CliError ? error.exitCode : EXIT.failed
 }
 
