@@ -4,6 +4,7 @@ import { isAddress } from '../net/address.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
+import { senderSchema, text } from './fields.ts'
 import { iso, json, z } from './schemas.ts'
 
 const admin = scope('admin')
@@ -31,6 +32,7 @@ export function addBans(app: App): void {
     route(admin, {
       method: 'get',
       path: '/v1/bans',
+      operationId: 'listBans',
       summary: 'List the addresses that are banned from logins',
       responses: { 200: json('Bans, the oldest first', z.object({ items: z.array(banSchema) })) },
     }),
@@ -40,10 +42,11 @@ export function addBans(app: App): void {
     route(admin, {
       method: 'delete',
       path: '/v1/bans/{address}',
+      operationId: 'deleteBan',
       summary: 'End the bans of an address, or that of one account there',
       request: {
-        params: z.strictObject({ address: z.string().min(2).max(100) }),
-        query: z.strictObject({ account: z.string().min(1).max(3071).optional() }),
+        params: z.strictObject({ address: text(100, 2) }),
+        query: z.strictObject({ account: senderSchema.optional() }),
       },
       responses: { 204: { description: 'Done' } },
     }),

@@ -15,6 +15,7 @@ export function addBosh(app: App): void {
   const asked = route(stream, {
     method: 'post',
     path: BOSH_PATH,
+    operationId: 'bosh',
     summary: 'XMPP over BOSH (XEP-0124, XEP-0206)',
     responses: { 200: { description: 'A <body/>', content: { 'text/xml': { schema: z.string() } } } },
   })
@@ -35,6 +36,7 @@ export function addBosh(app: App): void {
   const preflight = route(stream, {
     method: 'options',
     path: BOSH_PATH,
+    operationId: 'boshPreflight',
     summary: 'What a page of another origin may send there',
     responses: { 204: { description: 'The CORS headers' } },
   })

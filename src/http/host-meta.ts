@@ -21,6 +21,7 @@ export function addHostMeta(app: App): void {
   const asXml = route(open, {
     method: 'get',
     path: PATH,
+    operationId: 'hostMeta',
     summary: 'Where web clients connect (XEP-0156), as XRD',
     responses: { 200: { description: 'The links', content: { [XRD_TYPE]: { schema: z.string() } } } },
   })
@@ -33,6 +34,7 @@ export function addHostMeta(app: App): void {
   const asJson = route(open, {
     method: 'get',
     path: `${PATH}.json`,
+    operationId: 'hostMetaJson',
     summary: 'Where web clients connect (XEP-0156), as JRD',
     responses: { 200: json('The links', z.object({ links: z.array(link) })) },
   })

@@ -5,7 +5,8 @@ import { Jid } from '../xmpp/jid.ts'
 import { accountOf } from './accounts.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { body, inviteSchema, iso, jidSchema, json, z } from './schemas.ts'
+import { hostSchema, idParam, jidSchema } from './fields.ts'
+import { body, inviteSchema, iso, json, z } from './schemas.ts'
 
 const read = scope('users:read')
 const write = scope('users:write')
@@ -26,7 +27,7 @@ const inviteView = (invite: Invite) => ({
 })
 
 const newInvite = z.strictObject({
-  host: z.string().max(1023).optional().openapi({ description: 'Where; else the first of `hosts`.' }),
+  host: hostSchema.optional().openapi({ description: 'Where; else the first of `hosts`.' }),
   jid: jidSchema.optional().openapi({ description: 'The one account that may be made, kept until the end.' }),
   inviter: jidSchema.optional().openapi({ description: 'Becomes a contact of whoever uses it.' }),
   register: z.boolean().default(true).openapi({ description: 'Whether an account may be made with it.' }),
@@ -44,6 +45,7 @@ export function addInvites(app: App): void {
     route(read, {
       method: 'get',
       path: '/v1/invites',
+      operationId: 'listInvites',
       summary: 'List invitations, without their links',
       responses: { 200: json('Invitations', z.object({ items: z.array(inviteSchema) })) },
     }),
@@ -53,6 +55,7 @@ export function addInvites(app: App): void {
     route(write, {
       method: 'post',
       path: '/v1/invites',
+      operationId: 'createInvite',
       summary: 'Make an invitation',
       request: { body: body(newInvite) },
       responses: { 201: json('Made; its link is shown this once', madeSchema) },
@@ -85,8 +88,9 @@ export function addInvites(app: App): void {
     route(write, {
       method: 'delete',
       path: '/v1/invites/{id}',
+      operationId: 'deleteInvite',
       summary: 'Take an invitation back',
-      request: { params: z.strictObject({ id: z.coerce.number().int().positive() }) },
+      request: { params: idParam },
       responses: { 204: { description: 'Done' } },
     }),
     async (c) => {

@@ -5,45 +5,24 @@ import type { Ctx } from './context.ts'
 import { addDevice, listDevices, removeDevice } from './devices.ts'
 import { type App, ownJid, route, self } from './policy.ts'
 import { HttpError } from './problem.ts'
-import {
-  body,
-  deviceSchema,
-  json,
-  passwordSchema,
-  tokenSchema,
-  userSchema,
-  writtenSchema,
-  z,
-} from './schemas.ts'
+import { deviceTokenSchema, idParam, passwordSchema, resourceSchema, text } from './fields.ts'
+import { body, deviceSchema, json, tokenSchema, userSchema, writtenSchema, z } from './schemas.ts'
 import { tokenView } from './tokens.ts'
 
 const gone = { 204: { description: 'Done' } } as const
 const YEAR = 366 * 24 * 3600
 const deviceBody = z.strictObject({
-  token: z.string().min(1).max(400).openapi({ description: 'The device token, in hexadecimal digits.' }),
-  topic: z
-    .string()
-    .min(1)
-    .max(255)
-    .optional()
-    .openapi({ description: 'Needed if the server has several apps.' }),
+  token: deviceTokenSchema.openapi({ description: 'The device token.' }),
+  topic: text(255).optional().openapi({ description: 'Needed if the server has several apps.' }),
   environment: z.enum(['production', 'sandbox']).optional(),
-  voip_token: z
-    .string()
-    .min(1)
-    .max(400)
+  voip_token: deviceTokenSchema
     .optional()
     .openapi({ description: 'PushKit’s token: calls go there. Left out, the one before stays.' }),
-  resource: z
-    .string()
-    .min(1)
-    .max(1023)
-    .optional()
-    .openapi({
-      description:
-        'The resource that the app binds: what its own session has shown does not ring. Without it and user_agent_id ' +
-        'that is the only session that is no other device’s.',
-    }),
+  resource: resourceSchema.optional().openapi({
+    description:
+      'The resource that the app binds: what its own session has shown does not ring. Without it and user_agent_id ' +
+      'that is the only session that is no other device’s.',
+  }),
   exclusive: z
     .boolean()
     .optional()
@@ -52,10 +31,7 @@ const deviceBody = z.strictObject({
         'Whether the token leaves every other account, or is rung for all that registered it so. Without a word the ' +
         'app’s accounts setting tells; else it leaves them.',
     }),
-  user_agent_id: z
-    .string()
-    .min(1)
-    .max(200)
+  user_agent_id: text(200)
     .optional()
     .openapi({ description: 'The id of the app’s user-agent at login (XEP-0388), instead of resource.' }),
 })
@@ -65,6 +41,7 @@ export function addMe(app: App): void {
     route(self, {
       method: 'get',
       path: '/v1/me',
+      operationId: 'getMe',
       summary: 'The account itself',
       responses: { 200: json('The account', userSchema) },
     }),
@@ -74,6 +51,7 @@ export function addMe(app: App): void {
     route(self, {
       method: 'delete',
       path: '/v1/me',
+      operationId: 'deleteMe',
       summary: 'Remove the account and everything that belongs to it',
       description: 'Needs the password: with a token, name it in `current_password`.',
       request: {
@@ -93,6 +71,7 @@ export function addMe(app: App): void {
     route(self, {
       method: 'put',
       path: '/v1/me/password',
+      operationId: 'setMyPassword',
       summary: 'Change the password',
       description: 'With a token, the present password is needed in `current_password`.',
       request: {
@@ -131,6 +110,7 @@ function addDevices(app: App): void {
     route(self, {
       method: 'get',
       path: '/v1/me/devices',
+      operationId: 'listMyDevices',
       summary: 'Phones that messages to this account ring',
       responses: { 200: json('Devices', z.object({ items: z.array(deviceSchema) })) },
     }),
@@ -143,6 +123,7 @@ function addDevices(app: App): void {
     route(self, {
       method: 'post',
       path: '/v1/me/devices',
+      operationId: 'registerMyDevice',
       summary: 'Register this phone; again at each start of the app, which changes nothing',
       request: { body: body(deviceBody) },
       responses: { 200: json('The device', deviceSchema) },
@@ -158,8 +139,9 @@ function addDevices(app: App): void {
     route(self, {
       method: 'delete',
       path: '/v1/me/devices/{id}',
+      operationId: 'deleteMyDevice',
       summary: 'Stop ringing a phone',
-      request: { params: z.strictObject({ id: z.string().min(1).max(64) }) },
+      request: { params: z.strictObject({ id: text(64) }) },
       responses: gone,
     }),
     async (c) => {
@@ -178,6 +160,7 @@ function addTokens(app: App): void {
     route(self, {
       method: 'get',
       path: '/v1/me/tokens',
+      operationId: 'listMyTokens',
       summary: 'Tokens that act as this account',
       responses: { 200: json('Tokens', z.object({ items: z.array(tokenSchema) })) },
     }),
@@ -193,11 +176,12 @@ function addTokens(app: App): void {
     route(self, {
       method: 'post',
       path: '/v1/me/tokens',
+      operationId: 'createMyToken',
       summary: 'Make a token that acts as this account; needs the password',
       request: {
         body: body(
           z.strictObject({
-            name: z.string().min(1).max(100),
+            name: text(100),
             expires_in: z.number().int().min(60).max(YEAR).default(YEAR).openapi({ description: 'Seconds.' }),
           }),
         ),
@@ -226,8 +210,9 @@ function addTokens(app: App): void {
     route(self, {
       method: 'delete',
       path: '/v1/me/tokens/{id}',
+      operationId: 'deleteMyToken',
       summary: 'End a token',
-      request: { params: z.strictObject({ id: z.coerce.number().int().positive() }) },
+      request: { params: idParam },
       responses: gone,
     }),
     async (c) => {

@@ -9,25 +9,11 @@ import { accountOf } from './accounts.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { body, jidSchema, json, z } from './schemas.ts'
-
-// What XML 1.0 §2.2 cannot carry would spoil the stream of whoever receives it.
-const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/u
-
-const text = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .refine((value) => !FORBIDDEN.test(value), { error: 'It holds a character that XML cannot carry.' })
+import { jidSchema, senderSchema, text } from './fields.ts'
+import { body, json, z } from './schemas.ts'
 
 const newMessage = z.strictObject({
-  from: z
-    .string()
-    .min(1)
-    .max(3071)
-    .optional()
-    .openapi({ description: 'An account or a host; else the first host.' }),
+  from: senderSchema.optional().openapi({ description: 'An account or a host; else the first host.' }),
   to: jidSchema,
   body: text(100_000),
   subject: text(1000).optional(),
@@ -44,6 +30,7 @@ export function addMessages(app: App): void {
     route(scope('messages:send'), {
       method: 'post',
       path: '/v1/messages',
+      operationId: 'sendMessage',
       summary: 'Send a message; it is on disk when this answers',
       request: { body: body(newMessage) },
       responses: { 202: json('Accepted', z.object({ id: z.string() })) },

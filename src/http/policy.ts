@@ -10,6 +10,7 @@ import type { AppEnv, Ctx, Principal } from './context.ts'
 import { mayOpenStream } from './origins.ts'
 import { HttpError, notFound } from './problem.ts'
 import { problemSchema } from './schemas.ts'
+import { tagOf } from './tags.ts'
 
 export const SCOPES = [
   'admin',
@@ -49,8 +50,22 @@ export type App = OpenAPIHono<AppEnv>
 const policies = new Map<string, Policy>()
 const keyOf = (method: string, path: string): string => `${method.toUpperCase()} ${path}`
 
+/** The methods of each pattern, by what its paths look like. */
+const shapes = new Map<string, Set<string>>()
+
 export function declare(method: string, path: string, policy: Policy): void {
   policies.set(keyOf(method, path.replace(/\{([^}]+)\}/g, ':$1')), policy)
+  const shape = `^${path.replaceAll('.', '\\.').replace(/\{[^}]+\}|:\w+/g, '[^/]+')}$`
+  shapes.set(shape, (shapes.get(shape) ?? new Set()).add(method.toUpperCase()))
+}
+
+/** The methods that a path has; none: there is nothing. */
+function methodsAt(path: string): string[] {
+  const found = new Set<string>()
+  for (const [shape, methods] of shapes)
+    if (new RegExp(shape).test(path)) for (const method of methods) found.add(method)
+  if (found.has('GET')) found.add('HEAD')
+  return found.size === 0 ? [] : [...found.add('OPTIONS')].sort()
 }
 
 export function policyOf(method: string, path: string): Policy | undefined {
@@ -65,11 +80,10 @@ const SECURITY = {
   self: [{ basic: [] }, { bearer: [] }],
 } as const
 
+type Operation = Omit<RouteConfig, 'path'> & { operationId: string }
+
 /** A route of the API: its policy, its schemas, its place in the OpenAPI document. */
-export function route<P extends string, R extends Omit<RouteConfig, 'path'> & { path: P }>(
-  policy: Policy,
-  config: R,
-) {
+export function route<P extends string, R extends Operation & { path: P }>(policy: Policy, config: R) {
   declare(config.method, config.path, policy)
   const responses = {
     ...config.responses,
@@ -82,6 +96,7 @@ export function route<P extends string, R extends Omit<RouteConfig, 'path'> & { 
   // The added parts do not change what the handler is typed by: a problem is thrown, never returned.
   return createRoute<P, R>({
     ...config,
+    tags: [tagOf(config.path)],
     security: [...SECURITY[policy.kind]],
     description: `${config.description ?? config.summary ?? ''}${note}`,
     responses,
@@ -107,7 +122,7 @@ export const isStream = (c: Ctx): boolean => declared(c)?.policy.kind === 'strea
 /** The one gate before every route. */
 export const authorize: MiddlewareHandler<AppEnv> = async (c, next) => {
   const found = declared(c)
-  if (!found) throw notFound()
+  if (!found) return otherwise(c)
   if (found.policy.kind === 'stream' && !mayOpenStream(c))
     throw new HttpError(403, 'cross-site', 'Pages of that origin may not connect. Set [http] origins.')
   if (found.policy.kind === 'scope' || found.policy.kind === 'self') {
@@ -116,6 +131,15 @@ export const authorize: MiddlewareHandler<AppEnv> = async (c, next) => {
     c.set('principal', principal)
   }
   await next()
+}
+
+/** RFC 9110 §15.5.6, §9.3.7: what is there by other methods says by which. */
+function otherwise(c: Ctx): Response {
+  const methods = methodsAt(c.req.path)
+  if (methods.length === 0) throw notFound()
+  const allow = methods.join(', ')
+  if (c.req.method === 'OPTIONS') return c.body(null, 204, { allow })
+  throw new HttpError(405, 'method-not-allowed', `By ${allow} only.`, { headers: { allow } })
 }
 
 function permits(policy: Policy, principal: Principal): boolean {

@@ -6,7 +6,8 @@ import { accountOf } from './accounts.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, ownJid, route, scope, self } from './policy.ts'
 import { notFound } from './problem.ts'
-import { body, jidParam, json, z } from './schemas.ts'
+import { idParam, jidParam } from './fields.ts'
+import { body, json, z } from './schemas.ts'
 
 const gone = { 204: { description: 'Done' } } as const
 const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'a time such as "22:30"' })
@@ -44,7 +45,6 @@ const app = z
       .openapi({ description: 'Until when it may log in without the password (XEP-0484).' }),
   })
   .openapi('App')
-const appParam = z.strictObject({ id: z.coerce.number().int().positive() })
 const list = json('Apps', z.object({ items: z.array(app) }))
 
 function settingsOf(deps: HttpDeps, account: Account) {
@@ -87,6 +87,7 @@ export function addPreferences(http: App): void {
     route(self, {
       method: 'get',
       path: '/v1/me/push-settings',
+      operationId: 'getMyPushSettings',
       summary: 'When the account’s phones ring',
       responses: { 200: json('Settings', settings) },
     }),
@@ -96,6 +97,7 @@ export function addPreferences(http: App): void {
     route(self, {
       method: 'put',
       path: '/v1/me/push-settings',
+      operationId: 'setMyPushSettings',
       summary: 'Set when the account’s phones ring',
       request: { body: body(settings) },
       responses: { 200: json('Settings', settings) },
@@ -116,6 +118,7 @@ function addApps(http: App): void {
     route(self, {
       method: 'get',
       path: '/v1/me/apps',
+      operationId: 'listMyApps',
       summary: 'Apps of the account',
       responses: { 200: list },
     }),
@@ -125,8 +128,9 @@ function addApps(http: App): void {
     route(self, {
       method: 'delete',
       path: '/v1/me/apps/{id}',
+      operationId: 'logOutMyApp',
       summary: 'Log an app out: its token ends, its session, and the pushes to its phone',
-      request: { params: appParam },
+      request: { params: idParam },
       responses: gone,
     }),
     async (c) => {
@@ -138,6 +142,7 @@ function addApps(http: App): void {
     route(scope('users:read'), {
       method: 'get',
       path: '/v1/users/{jid}/apps',
+      operationId: 'listUserApps',
       summary: 'Apps of an account',
       request: { params: jidParam },
       responses: { 200: list },
@@ -148,8 +153,9 @@ function addApps(http: App): void {
     route(scope('users:write'), {
       method: 'delete',
       path: '/v1/users/{jid}/apps/{id}',
+      operationId: 'logOutUserApp',
       summary: 'Log an app out: its token ends, its session, and the pushes to its phone',
-      request: { params: jidParam.extend(appParam.shape) },
+      request: { params: jidParam.extend(idParam.shape) },
       responses: gone,
     }),
     async (c) => {

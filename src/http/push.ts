@@ -4,10 +4,11 @@ import type { HttpDeps, PushDoor } from './deps.ts'
 import { explainAccount, explainMessage, waitingView } from './explain.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { body, deviceSchema, iso, jidSchema, json, z } from './schemas.ts'
+import { jidSchema, text, whole } from './fields.ts'
+import { body, deviceSchema, iso, json, z } from './schemas.ts'
 
 const time = z.string().nullable().openapi({ format: 'date-time' })
-const limit = z.coerce.number().int().min(1).max(500)
+const limit = whole(1, 500)
 
 const waiting = z.object({
   jid: z.string(),
@@ -51,6 +52,7 @@ function addTest(app: App): void {
     route(scope('push:test'), {
       method: 'post',
       path: '/v1/push/test',
+      operationId: 'testPush',
       summary: 'Ring every device of an account and tell what the provider answered',
       request: { body: body(z.strictObject({ jid: jidSchema })) },
       responses: { 200: json('One entry per device', z.object({ items: z.array(result) })) },
@@ -89,13 +91,14 @@ function addExplain(app: App): void {
   })
   const query = z.strictObject({
     jid: jidSchema.optional(),
-    message: z.string().min(1).max(100).optional(),
+    message: text(100).optional(),
     limit: limit.default(20),
   })
   app.openapi(
     route(scope('push:read'), {
       method: 'get',
       path: '/v1/push/explain',
+      operationId: 'explainPush',
       summary: 'Why an account was rung or not, or why for one message',
       request: { query },
       responses: { 200: json('Devices, what waits, and each decision', explanation) },
@@ -136,6 +139,7 @@ function addQueue(app: App): void {
     route(scope('push:read'), {
       method: 'get',
       path: '/v1/push/queue',
+      operationId: 'getPushQueue',
       summary: 'What waits to be sent, and what holds it up',
       request: { query: z.strictObject({ limit: limit.default(20) }) },
       responses: { 200: json('The outbox', queue) },
@@ -174,6 +178,7 @@ function addApps(app: App): void {
     route(scope('push:read'), {
       method: 'get',
       path: '/v1/apps',
+      operationId: 'listPushApps',
       summary: 'The apps that this server may ring',
       responses: { 200: json('Apps', z.object({ items: z.array(state) })) },
     }),
@@ -195,6 +200,7 @@ function addApps(app: App): void {
     route(scope('push:test'), {
       method: 'post',
       path: '/v1/apps/check',
+      operationId: 'checkPushApps',
       summary: 'Ask Apple about each app’s key or certificate; no phone rings',
       responses: { 200: json('One entry per app', z.object({ items: z.array(probe) })) },
     }),
@@ -220,6 +226,7 @@ function addReplay(app: App): void {
     route(scope('push:write'), {
       method: 'post',
       path: '/v1/webhook/replay',
+      operationId: 'replayWebhook',
       summary: 'Send again what the webhook refused',
       responses: { 200: json('How many', z.object({ replayed: z.number().int() })) },
     }),

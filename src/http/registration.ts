@@ -8,7 +8,8 @@ import type { Ctx } from './context.ts'
 import { longEnough } from './me.ts'
 import { type App, open, route } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { body, jidSchema, json, passwordSchema, z } from './schemas.ts'
+import { jidSchema, passwordSchema, text } from './fields.ts'
+import { body, json, z } from './schemas.ts'
 
 export interface Applicant {
   readonly jid: string
@@ -18,11 +19,12 @@ export interface Applicant {
 }
 
 export function addRegistration(app: App): void {
-  const token = z.string().max(100).optional().openapi({ description: 'Of an invitation.' })
+  const token = text(100).optional().openapi({ description: 'Of an invitation.' })
   app.openapi(
     route(open, {
       method: 'post',
       path: '/v1/register',
+      operationId: 'register',
       summary: 'Make an account for oneself',
       request: { body: body(z.strictObject({ jid: jidSchema, password: passwordSchema, token })) },
       responses: { 201: json('Made', z.object({ jid: z.string() })) },

@@ -1,31 +1,7 @@
 /** The shapes that more than one route uses. */
 import { z } from '@hono/zod-openapi'
-import { Jid, JidError } from '../xmpp/jid.ts'
 
 export { z }
-
-const bareJid = (text: string, ctx: z.RefinementCtx): string => {
-  try {
-    const jid = Jid.parse(text)
-    if (jid.isBare && jid.local !== '') return jid.bare
-    ctx.addIssue({ code: 'custom', message: 'An address of the form user@host is needed.' })
-  } catch (error) {
-    if (!(error instanceof JidError)) throw error
-    ctx.addIssue({ code: 'custom', message: error.message })
-  }
-  return z.NEVER
-}
-
-/** An account's address, prepared: equal addresses are equal strings from here on. */
-export const jidSchema = z
-  .string()
-  .max(3071)
-  .transform(bareJid)
-  .openapi({ type: 'string', example: 'harttle@bix.org', description: 'user@host' })
-
-export const jidParam = z.strictObject({ jid: jidSchema.openapi({ param: { name: 'jid', in: 'path' } }) })
-
-export const passwordSchema = z.string().min(1).max(1024).openapi({ format: 'password' })
 
 export const problemSchema = z
   .object({

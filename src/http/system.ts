@@ -1,10 +1,12 @@
 /** Health, status, metrics and the description of the API itself. */
+import type { Config } from '../config.ts'
 import { exposition } from '../metrics.ts'
 import { VERSION } from '../version.ts'
 import { authenticate } from './auth.ts'
 import type { Ctx } from './context.ts'
 import { type App, open, route, scope } from './policy.ts'
 import { json, z } from './schemas.ts'
+import { TAGS } from './tags.ts'
 
 const text = (description: string) => ({ description, content: { 'text/plain': { schema: z.string() } } })
 
@@ -13,6 +15,7 @@ export function addSystem(app: App): void {
     route(open, {
       method: 'get',
       path: '/livez',
+      operationId: 'isAlive',
       summary: 'The process answers',
       responses: { 200: text('It does') },
     }),
@@ -23,6 +26,7 @@ export function addSystem(app: App): void {
     route(scope('metrics'), {
       method: 'get',
       path: '/metrics',
+      operationId: 'getMetrics',
       summary: 'Figures for Prometheus',
       responses: { 200: text('Prometheus text format') },
     }),
@@ -36,18 +40,27 @@ export function addSystem(app: App): void {
     route(open, {
       method: 'get',
       path: '/v1/openapi.json',
+      operationId: 'getDescription',
       summary: 'This description',
       responses: { 200: json('OpenAPI 3.1', z.record(z.string(), z.unknown())) },
     }),
-    (c) => c.json({ ...document(app) }, 200),
+    (c) => c.json({ ...document(app, c.var.deps.world.config) }, 200),
   )
 }
 
-export function document(app: App) {
+export function document(app: App, { limits }: Config) {
+  const { http_body_bytes: most, http_requests_per_ip: rate } = limits
+  const said = [
+    'Errors are problems (RFC 9457); their `code` is stable.',
+    ...(Number.isFinite(most) ? [`A body may have ${most} bytes (413).`] : []),
+    ...(Number.isFinite(rate) ? [`An address may ask ${rate} times a minute (429).`] : []),
+    'A path by a method that it does not have: 405 with `Allow`.',
+  ]
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
-    info: { title: 'Belfry', version: VERSION, license: { name: 'MIT' } },
+    info: { title: 'Belfry', version: VERSION, description: said.join(' '), license: { name: 'MIT' } },
     servers: [{ url: '/' }],
+    tags: TAGS.map(({ name, description }) => ({ name, description })),
   })
 }
 
@@ -56,6 +69,7 @@ function addReadiness(app: App): void {
     route(open, {
       method: 'get',
       path: '/readyz',
+      operationId: 'isReady',
       summary: 'The server can do its work; details over the Unix socket or with a token',
       responses: { 200: text('It can'), 503: text('It cannot') },
     }),
@@ -99,6 +113,7 @@ function addStatus(app: App): void {
     route(scope('status'), {
       method: 'get',
       path: '/v1/status',
+      operationId: 'getStatus',
       summary: 'What the server is doing',
       responses: { 200: json('Status', status) },
     }),

@@ -2,6 +2,7 @@
 import type { Token } from '../store/tokens.ts'
 import { type App, route, scope, SCOPES } from './policy.ts'
 import { HttpError } from './problem.ts'
+import { idParam, text } from './fields.ts'
 import { body, iso, json, tokenSchema, z } from './schemas.ts'
 
 const admin = scope('admin')
@@ -19,7 +20,7 @@ export const tokenView = (token: Token) => ({
 })
 
 const newToken = z.strictObject({
-  name: z.string().min(1).max(100),
+  name: text(100),
   scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length),
   expires_in: z
     .number()
@@ -36,6 +37,7 @@ export function addTokens(app: App): void {
     route(admin, {
       method: 'get',
       path: '/v1/tokens',
+      operationId: 'listTokens',
       summary: 'List tokens, without their secret part',
       responses: { 200: json('Tokens', z.object({ items: z.array(tokenSchema) })) },
     }),
@@ -45,6 +47,7 @@ export function addTokens(app: App): void {
     route(admin, {
       method: 'post',
       path: '/v1/tokens',
+      operationId: 'createToken',
       summary: 'Make a token',
       request: { body: body(newToken) },
       responses: { 201: json('Made; `token` is shown this once', tokenSchema.extend({ token: z.string() })) },
@@ -63,8 +66,9 @@ export function addTokens(app: App): void {
     route(admin, {
       method: 'delete',
       path: '/v1/tokens/{id}',
+      operationId: 'deleteToken',
       summary: 'End a token now',
-      request: { params: z.strictObject({ id: z.coerce.number().int().positive() }) },
+      request: { params: idParam },
       responses: { 204: { description: 'Done' } },
     }),
     async (c) => {

@@ -13,28 +13,18 @@ import {
 import { listDevices, removeDevice } from './devices.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import {
-  body,
-  deviceSchema,
-  jidParam,
-  jidSchema,
-  json,
-  passwordSchema,
-  sessionSchema,
-  userSchema,
-  writtenSchema,
-  z,
-} from './schemas.ts'
+import { hostSchema, jidParam, jidSchema, passwordSchema, resourceSchema, text, whole } from './fields.ts'
+import { body, deviceSchema, json, sessionSchema, userSchema, writtenSchema, z } from './schemas.ts'
 
 const read = scope('users:read')
 const write = scope('users:write')
 const gone = { 204: { description: 'Done' } } as const
 
 const listQuery = z.strictObject({
-  host: z.string().max(1023).optional(),
-  search: z.string().max(200).optional(),
-  cursor: z.string().max(4096).optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(50),
+  host: hostSchema.optional(),
+  search: text(200, 0).optional(),
+  cursor: text(4096).optional(),
+  limit: whole(1, 500).default(50),
 })
 
 export function addUsers(app: App): void {
@@ -42,6 +32,7 @@ export function addUsers(app: App): void {
     route(read, {
       method: 'get',
       path: '/v1/users',
+      operationId: 'listUsers',
       summary: 'List accounts in the order of their addresses',
       request: { query: listQuery },
       responses: {
@@ -58,6 +49,7 @@ export function addUsers(app: App): void {
     route(write, {
       method: 'post',
       path: '/v1/users',
+      operationId: 'createUser',
       summary: 'Make an account',
       request: { body: body(z.strictObject({ jid: jidSchema, password: passwordSchema })) },
       responses: { 201: json('Made', writtenSchema) },
@@ -71,6 +63,7 @@ export function addUsers(app: App): void {
     route(read, {
       method: 'get',
       path: '/v1/users/{jid}',
+      operationId: 'getUser',
       summary: 'Show an account',
       request: { params: jidParam },
       responses: { 200: json('The account', userSchema) },
@@ -81,6 +74,7 @@ export function addUsers(app: App): void {
     route(write, {
       method: 'delete',
       path: '/v1/users/{jid}',
+      operationId: 'deleteUser',
       summary: 'Remove an account and everything that belongs to it',
       request: { params: jidParam },
       responses: gone,
@@ -100,6 +94,7 @@ function addStates(app: App): void {
     route(write, {
       method: 'put',
       path: '/v1/users/{jid}/password',
+      operationId: 'setUserPassword',
       summary: 'Set a new password',
       request: { params: jidParam, body: body(z.strictObject({ password: passwordSchema })) },
       responses: { 200: json('Set', writtenSchema) },
@@ -115,6 +110,7 @@ function addStates(app: App): void {
       route(write, {
         method: 'post',
         path: `/v1/users/{jid}/${verb}`,
+        operationId: `${verb}User`,
         summary: disabled
           ? 'Refuse the account’s logins and close its sessions'
           : 'Let the account log in again',
@@ -135,6 +131,7 @@ function addSessions(app: App): void {
     route(read, {
       method: 'get',
       path: '/v1/users/{jid}/sessions',
+      operationId: 'listUserSessions',
       summary: 'Where the account is connected',
       request: { params: jidParam },
       responses: { 200: json('Sessions', z.object({ items: z.array(sessionSchema) })) },
@@ -149,6 +146,7 @@ function addSessions(app: App): void {
     route(write, {
       method: 'delete',
       path: '/v1/users/{jid}/sessions',
+      operationId: 'closeUserSessions',
       summary: 'Close every session of the account',
       request: { params: jidParam },
       responses: { 200: closed },
@@ -159,8 +157,9 @@ function addSessions(app: App): void {
     route(write, {
       method: 'delete',
       path: '/v1/users/{jid}/sessions/{resource}',
+      operationId: 'closeUserSession',
       summary: 'Close one session of the account',
-      request: { params: jidParam.extend({ resource: z.string().min(1).max(1023) }) },
+      request: { params: jidParam.extend({ resource: resourceSchema }) },
       responses: { 200: closed },
     }),
     async (c) => {
@@ -177,6 +176,7 @@ function addDevices(app: App): void {
     route(scope('devices:read'), {
       method: 'get',
       path: '/v1/users/{jid}/devices',
+      operationId: 'listUserDevices',
       summary: 'Phones that messages to the account ring',
       request: { params: jidParam },
       responses: { 200: json('Devices', z.object({ items: z.array(deviceSchema) })) },
@@ -190,8 +190,9 @@ function addDevices(app: App): void {
     route(scope('devices:write'), {
       method: 'delete',
       path: '/v1/users/{jid}/devices/{id}',
+      operationId: 'deleteUserDevice',
       summary: 'Forget a device',
-      request: { params: jidParam.extend({ id: z.string().min(1).max(64) }) },
+      request: { params: jidParam.extend({ id: text(64) }) },
       responses: gone,
     }),
     async (c) => {

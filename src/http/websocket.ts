@@ -8,6 +8,7 @@ export function addWebSocket(app: App): void {
   const asked = route(stream, {
     method: 'get',
     path: WEBSOCKET_PATH,
+    operationId: 'webSocket',
     summary: 'XMPP over WebSocket (RFC 7395)',
     responses: { 101: { description: 'From here on the subprotocol "xmpp" is spoken' } },
   })

@@ -1,0 +1,32 @@
+/** The chapters of the API's description: which routes belong together. */
+
+export const TAGS = [
+  { name: 'users', description: 'Accounts, as the operator sees them', at: /^\/v1\/users\b/ },
+  { name: 'me', description: 'An account, as its own apps see it', at: /^\/v1\/me\b/ },
+  { name: 'registration', description: 'Accounts that people make themselves', at: /^\/v1\/register$/ },
+  { name: 'invites', description: 'Invitations', at: /^\/v1\/invites\b/ },
+  { name: 'messages', description: 'Messages of programs', at: /^\/v1\/messages$/ },
+  { name: 'push', description: 'Apps, pushes and the webhook', at: /^\/v1\/(push|apps|webhook)\b/ },
+  {
+    name: 'access',
+    description: 'Tokens of programs, and addresses that are shut out',
+    at: /^\/v1\/(tokens|bans)\b/,
+  },
+  {
+    name: 'server',
+    description: 'Health, figures, this description',
+    at: /^\/(livez|readyz|metrics|v1\/status|v1\/openapi\.json)$/,
+  },
+  {
+    name: 'streams',
+    description: 'XMPP by WebSocket and BOSH',
+    at: /^\/(xmpp-websocket|http-bind|\.well-known\/host-meta(\.json)?)$/,
+  },
+] as const
+
+/** @throws Error for a route without a chapter: it is a mistake of whoever adds it. */
+export function tagOf(path: string): string {
+  const tag = TAGS.find(({ at }) => at.test(path))
+  if (!tag) throw new Error(`${path} belongs to no chapter of http/tags.ts`)
+  return tag.name
+}
