@@ -50,11 +50,11 @@ export function createApp(deps: HttpDeps): App {
 
   addSystem(app)
   addUsers(app)
-  addMe(app)
+  addMe(app, deps)
   addPreferences(app)
   addMessages(app)
   addPush(app)
-  addRegistration(app)
+  addRegistration(app, deps)
   addTokens(app)
   addBans(app)
   addInvites(app)

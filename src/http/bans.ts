@@ -1,10 +1,9 @@
 /** /v1/bans: addresses that failed too many logins. They live in the memory of the server that runs. */
 import type { Ban } from '../routing/auth-limiter.ts'
-import { isAddress } from '../net/address.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { senderSchema, text } from './fields.ts'
+import { networkSchema, senderSchema } from './fields.ts'
 import { iso, json, z } from './schemas.ts'
 
 const admin = scope('admin')
@@ -45,15 +44,13 @@ export function addBans(app: App): void {
       operationId: 'deleteBan',
       summary: 'End the bans of an address, or that of one account there',
       request: {
-        params: z.strictObject({ address: text(100, 2) }),
+        params: z.strictObject({ address: networkSchema }),
         query: z.strictObject({ account: senderSchema.optional() }),
       },
       responses: { 204: { description: 'Done' } },
     }),
     (c) => {
       const { address } = c.req.valid('param')
-      if (!isAddress(address.replace(/\/64$/, '')))
-        throw new HttpError(422, 'no-address', 'An address such as 192.0.2.1 or 2001:db8::/64 is needed.')
       if (running(c.var.deps).logins.pardon(address, c.req.valid('query').account) === 0)
         throw new HttpError(404, 'no-such-ban', 'There is no such ban.')
       return c.body(null, 204)

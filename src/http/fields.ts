@@ -1,5 +1,6 @@
 /** What a field of a request may hold. The API's description is made of the limits that are applied. */
 import { z } from '@hono/zod-openapi'
+import { isAddress } from '../net/address.ts'
 import { Jid, JidError, prepareDomain, prepareResource } from '../xmpp/jid.ts'
 
 // XML 1.0 §2.2: what it cannot carry would spoil the stream of whoever receives it.
@@ -29,6 +30,16 @@ export const deviceTokenSchema = counted(32, 500)
     error: 'a device token is 32 to 400 hexadecimal digits.',
   })
   .openapi({ minLength: 32, maxLength: 500 })
+
+/** An address of a network, or what stands for its neighbours too. */
+export const networkSchema = counted(2, 100)
+  .refine((text) => isAddress(text.replace(/\/64$/, '')), {
+    error: 'An address such as 192.0.2.1 or 2001:db8::/64 is needed.',
+  })
+  .openapi({ format: 'ip-network', minLength: 2, maxLength: 100 })
+
+/** A place in a list, as an answer before has told it. */
+export const cursorSchema = text(4096).openapi({ format: 'cursor' })
 
 /** A whole number in a path or a query: digits alone, since Number() takes "1e2", "0x10" and "" as well. */
 export const whole = (least: number, most: number) =>

@@ -8,7 +8,7 @@ import { clientOf, hostName } from './client.ts'
 import type { AppEnv, Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
 import { isOwn } from './origins.ts'
-import { isStream } from './policy.ts'
+import { isStream, needsBody } from './policy.ts'
 import { HttpError } from './problem.ts'
 
 type Guard = MiddlewareHandler<AppEnv>
@@ -134,10 +134,13 @@ export function bodies(deps: HttpDeps): Guard {
   }
 }
 
-/** A body is JSON in valid UTF-8, or a form of our own pages; a DELETE and an empty POST need none. */
+/** A body is JSON in valid UTF-8, or a form of our own pages; most DELETEs and some POSTs need none. */
 async function checkBody(c: Ctx): Promise<void> {
   const bytes = await c.req.arrayBuffer()
-  if (bytes.byteLength === 0) return
+  if (bytes.byteLength === 0) {
+    if (needsBody(c)) throw new HttpError(400, 'bad-request', 'A body in JSON is needed.')
+    return
+  }
   const type = (c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
   const isForm = /^\/(admin|invite)\//.test(c.req.path)
   if (isForm && type === 'application/x-www-form-urlencoded') return

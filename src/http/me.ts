@@ -1,7 +1,9 @@
 /** /v1/me: what the app itself may do, as the account that it logs in with. */
+import type { Config } from '../config.ts'
 import { accountOf, deleteUser, setPassword, userView } from './accounts.ts'
 import { checkPassword } from './auth.ts'
 import type { Ctx } from './context.ts'
+import type { HttpDeps } from './deps.ts'
 import { addDevice, listDevices, removeDevice } from './devices.ts'
 import { type App, ownJid, route, self } from './policy.ts'
 import { HttpError } from './problem.ts'
@@ -36,7 +38,8 @@ const deviceBody = z.strictObject({
     .openapi({ description: 'The id of the app’s user-agent at login (XEP-0388), instead of resource.' }),
 })
 
-export function addMe(app: App): void {
+export function addMe(app: App, { world }: HttpDeps): void {
+  const chosen = chosenPassword(world.config)
   app.openapi(
     route(self, {
       method: 'get',
@@ -75,7 +78,7 @@ export function addMe(app: App): void {
       summary: 'Change the password',
       description: 'With a token, the present password is needed in `current_password`.',
       request: {
-        body: body(z.strictObject({ password: passwordSchema, current_password: passwordSchema.optional() })),
+        body: body(z.strictObject({ password: chosen, current_password: passwordSchema.optional() })),
       },
       responses: { 200: json('Changed', writtenSchema) },
     }),
@@ -98,6 +101,10 @@ async function provePassword(c: Ctx, given: string | undefined): Promise<void> {
     throw new HttpError(403, 'password-needed', 'Name the password in current_password.')
   await checkPassword(c.get('deps'), ownJid(c), given, c.get('ip'))
 }
+
+/** What a person chooses; `longEnough` is what refuses it, under a code of its own. */
+export const chosenPassword = ({ registration }: Config) =>
+  passwordSchema.openapi({ minLength: Math.max(1, registration.min_password) })
 
 export function longEnough(min: number, password: string): void {
   if ([...password].length >= min) return

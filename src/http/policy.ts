@@ -45,16 +45,21 @@ export const stream: Policy = { kind: 'stream' }
 export const page: Policy = { kind: 'page' }
 export const scope = (name: Scope): Policy => ({ kind: 'scope', scope: name })
 
+/** Routes that do nothing without a body, though each of its fields may be left out. */
+const withBody = new Set<string>()
+
 export type App = OpenAPIHono<AppEnv>
 
 const policies = new Map<string, Policy>()
 const keyOf = (method: string, path: string): string => `${method.toUpperCase()} ${path}`
 
+const patternOf = (path: string): string => path.replace(/\{([^}]+)\}/g, ':$1')
+
 /** The methods of each pattern, by what its paths look like. */
 const shapes = new Map<string, Set<string>>()
 
 export function declare(method: string, path: string, policy: Policy): void {
-  policies.set(keyOf(method, path.replace(/\{([^}]+)\}/g, ':$1')), policy)
+  policies.set(keyOf(method, patternOf(path)), policy)
   const shape = `^${path.replaceAll('.', '\\.').replace(/\{[^}]+\}|:\w+/g, '[^/]+')}$`
   shapes.set(shape, (shapes.get(shape) ?? new Set()).add(method.toUpperCase()))
 }
@@ -85,8 +90,11 @@ type Operation = Omit<RouteConfig, 'path'> & { operationId: string }
 /** A route of the API: its policy, its schemas, its place in the OpenAPI document. */
 export function route<P extends string, R extends Operation & { path: P }>(policy: Policy, config: R) {
   declare(config.method, config.path, policy)
+  if (config.request?.body?.required) withBody.add(keyOf(config.method, patternOf(config.path)))
   const responses = {
     ...config.responses,
+    // Of the runtime, which reads no more than 16 kB of it.
+    431: { description: 'The request line and its headers are too long; without a body' },
     default: {
       description: 'A problem (RFC 9457)',
       content: { 'application/problem+json': { schema: problemSchema } },
@@ -115,6 +123,9 @@ function declared(c: Ctx): { path: string; policy: Policy } | undefined {
   }
   return undefined
 }
+
+/** Whether the request means nothing without a body. */
+export const needsBody = (c: Ctx): boolean => withBody.has(keyOf(c.req.method, routeOf(c)))
 
 /** Whether the request goes to a route for XMPP streams. */
 export const isStream = (c: Ctx): boolean => declared(c)?.policy.kind === 'stream'

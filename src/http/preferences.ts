@@ -6,7 +6,7 @@ import { accountOf } from './accounts.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, ownJid, route, scope, self } from './policy.ts'
 import { notFound } from './problem.ts'
-import { idParam, jidParam } from './fields.ts'
+import { idParam, jidParam, text } from './fields.ts'
 import { body, json, z } from './schemas.ts'
 
 const gone = { 204: { description: 'Done' } } as const
@@ -17,11 +17,10 @@ const settings = z
       .strictObject({
         from: time,
         to: time,
-        zone: z
-          .string()
-          .max(64)
+        zone: text(64)
           .refine((zone) => zoneName(zone) !== undefined, { error: 'a time zone such as "Europe/Rome"' })
-          .transform((zone) => zoneName(zone) ?? zone),
+          .transform((zone) => zoneName(zone) ?? zone)
+          .openapi({ type: 'string', format: 'time-zone' }),
       })
       .nullable()
       .openapi({ description: 'When nothing rings, each day; null: never.' }),

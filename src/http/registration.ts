@@ -5,10 +5,11 @@ import { Jid } from '../xmpp/jid.ts'
 import * as metrics from '../metrics.ts'
 import { createUser } from './accounts.ts'
 import type { Ctx } from './context.ts'
-import { longEnough } from './me.ts'
+import type { HttpDeps } from './deps.ts'
+import { chosenPassword, longEnough } from './me.ts'
 import { type App, open, route } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { jidSchema, passwordSchema, text } from './fields.ts'
+import { jidSchema, text } from './fields.ts'
 import { body, json, z } from './schemas.ts'
 
 export interface Applicant {
@@ -18,7 +19,8 @@ export interface Applicant {
   readonly token?: string | undefined
 }
 
-export function addRegistration(app: App): void {
+export function addRegistration(app: App, { world }: HttpDeps): void {
+  const password = chosenPassword(world.config)
   const token = text(100).optional().openapi({ description: 'Of an invitation.' })
   app.openapi(
     route(open, {
@@ -26,7 +28,7 @@ export function addRegistration(app: App): void {
       path: '/v1/register',
       operationId: 'register',
       summary: 'Make an account for oneself',
-      request: { body: body(z.strictObject({ jid: jidSchema, password: passwordSchema, token })) },
+      request: { body: body(z.strictObject({ jid: jidSchema, password, token })) },
       responses: { 201: json('Made', z.object({ jid: z.string() })) },
     }),
     async (c) => c.json(await register(c, c.req.valid('json')), 201),

@@ -13,7 +13,16 @@ import {
 import { listDevices, removeDevice } from './devices.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { hostSchema, jidParam, jidSchema, passwordSchema, resourceSchema, text, whole } from './fields.ts'
+import {
+  cursorSchema,
+  hostSchema,
+  jidParam,
+  jidSchema,
+  passwordSchema,
+  resourceSchema,
+  text,
+  whole,
+} from './fields.ts'
 import { body, deviceSchema, json, sessionSchema, userSchema, writtenSchema, z } from './schemas.ts'
 
 const read = scope('users:read')
@@ -23,7 +32,7 @@ const gone = { 204: { description: 'Done' } } as const
 const listQuery = z.strictObject({
   host: hostSchema.optional(),
   search: text(200, 0).optional(),
-  cursor: text(4096).optional(),
+  cursor: cursorSchema.optional(),
   limit: whole(1, 500).default(50),
 })
 

@@ -23,7 +23,7 @@ test('a ban is listed with its end, and ended by any address of its network', as
   })
   const ends = (path: string) => w.call('DELETE', `/v1/bans/${encodeURIComponent(path)}`, { as: 'operator' })
   expect((await ends('2001:db8:1::')).status).toBe(404)
-  expect(await codeOf(await ends('2001:db8::.evil.test'))).toBe('no-address')
+  expect(await codeOf(await ends('2001:db8::.evil.test'))).toBe('invalid')
   expect((await ends('2001:db8::99')).status).toBe(204)
   expect(await list()).toEqual({ items: [] })
   expect((await tries(basic(ROMEO))).status).toBe(200)

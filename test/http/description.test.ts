@@ -68,7 +68,7 @@ function sample(name: string, schema: Schema): unknown {
   if (name === 'address') return '192.0.2.1'
   if (schema.format === 'jid') return JULIET
   if (schema.enum) return schema.enum[0]
-  const type = Array.isArray(schema.type) ? schema.type[0] : schema.type
+  const [type] = [schema.type].flat()
   if (type === 'array') return [sample('', schema.items ?? {})]
   return type === 'boolean' ? false : type === 'integer' ? 100 : type === 'object' ? null : 'some words'
 }
