@@ -29,7 +29,10 @@ export function lazily(build: () => Promise<Handler>): Handler {
   let built: Promise<Handler> | undefined
   return {
     async fetch(request, env) {
-      return (await (built ??= build())).fetch(request, env)
+      built ??= build()
+      // A build that fails, as where no file could be opened, is no reason for the next request to fail.
+      built.catch(() => (built = undefined))
+      return (await built).fetch(request, env)
     },
   }
 }
