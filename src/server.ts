@@ -1,5 +1,4 @@
 /** The whole program, put together: store, road, streams, push, listeners. Reads from top to bottom; nothing else wires. */
-import { readFileSync } from 'node:fs'
 import type { Config } from './config.ts'
 import { features } from './features/index.ts'
 import type { HttpDeps } from './http/deps.ts'
@@ -13,6 +12,7 @@ import {
   startMetrics,
   walBytes,
 } from './metrics.ts'
+import { fileLimit } from './net/sockets.ts'
 import { databaseFile, prepareDataDir } from './ops/data-dir.ts'
 import { startHousekeeping } from './ops/housekeeping.ts'
 import { needsRestart, takeOver } from './ops/live-keys.ts'
@@ -229,13 +229,12 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   }
 }
 
-/** limits.connections, or four fifths of what the process may open. */
 /** Database, listeners, Apple: once the last file is taken, accepting takes all of the CPU and gets nowhere. */
 const OWN_FILES = 32
 
+/** limits.connections, or four fifths of what the process may open. */
 function mostConnections({ limits }: Config): number {
   if (limits.connections > 0) return limits.connections
-  const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
-  const files = Number(soft ?? 1024)
+  const files = fileLimit()
   return Math.max(1, Math.min(Math.floor(files * 0.8), files - OWN_FILES))
 }

@@ -39,10 +39,12 @@ export const limits = z
         'for; not below 15s.',
     ),
     idle_timeout: durationLimit('10m').describe('A session from which nothing came for this long is closed.'),
-    connections_per_ip: countLimit(50).describe('Open connections per address (IPv6: per /64).'),
+    connections_per_ip: countLimit(50).describe(
+      'Open connections per address (IPv6: per /64); as many again over HTTP, but for [http] trusted_proxies.',
+    ),
     connections: count(0).describe(
-      'XMPP connections in all; 0 = four fifths of the limit on open files. The rest is for HTTP, which has no such cap: ' +
-        'let strangers reach it through a proxy.',
+      'XMPP connections in all; 0 = four fifths of the limit on open files. The rest is for ' +
+        'HTTP, whose fullest addresses are cut where 15 of 16 files are open.',
     ),
     sessions_per_user: countLimit(20).describe('Bound resources of one account.'),
     roster_items: countLimit(5000).describe('Contacts of one account.'),

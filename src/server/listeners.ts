@@ -2,9 +2,11 @@
 import type { Server as TlsServer } from 'node:tls'
 import type { Config } from '../config.ts'
 import type { ListenAddress } from '../config/values.ts'
+import { HttpCrowd } from '../http/crowd.ts'
 import { type Handler, type HttpListener, listenSocket, listenTcp as listenHttp } from '../http/serve.ts'
 import { getLogger } from '../log.ts'
 import { isAddress, Networks } from '../net/address.ts'
+import { fileLimit, openSockets } from '../net/sockets.ts'
 import { bindError } from '../ops/bind-error.ts'
 import { adminSocket } from '../ops/data-dir.ts'
 import { listenDirectTls } from '../stream/direct-tls.ts'
@@ -53,6 +55,7 @@ export class Listeners {
     await each(tls_listen, (address) => void this.#https.push(this.#listenHttps(address)))
     this.#opened.defer(async () => void (await Promise.all(this.#https.map((listener) => listener.stop()))))
     this.addresses.push(...this.#https.map(({ name, host, port }) => ({ name, host, port })))
+    await this.#watchHttp()
     await each(config.c2s.listen, (address) => this.#listenClients(address))
     await each(config.c2s.direct_tls_listen, (address) => this.#listenDirect(address))
   }
@@ -106,6 +109,20 @@ export class Listeners {
     }
     const pairs = [pair(), ...config.hosts.filter((host) => /^[\w.-]+$/.test(host)).map(pair)]
     return listenHttp(http, address, this.#httpOptions, pairs)
+  }
+
+  /** Those of HTTP count nowhere else. */
+  async #watchHttp(): Promise<void> {
+    const ports = this.addresses.filter(({ port }) => port > 0).map(({ port }) => port)
+    const sockets = ports.length > 0 ? await openSockets() : undefined
+    if (!sockets) return
+    const { config, clock } = this.#parts
+    const crowd = new HttpCrowd(sockets, ports, clock, {
+      perAddress: config.limits.connections_per_ip,
+      files: fileLimit(),
+      exempt: new Networks(config.http.trusted_proxies),
+    })
+    this.#opened.defer(() => crowd.stop())
   }
 
   #listenClients(address: Place): void {
