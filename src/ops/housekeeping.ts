@@ -64,19 +64,20 @@ export function startHousekeeping(household: Household): () => void {
   }
 }
 
-/** Deletes one batch of each kind; true when there may be more. */
+/** Deletes one batch of each kind, and fills in one of what an upgrade left open; true when there may be more. */
 export function purgeOnce(
   { store, limits, hosts, archive, clock, run }: Household,
   place: Place = { host: 0, after: '' },
 ): Promise<boolean> {
   const { origin_id_keep, offline_keep } = limits
-  const { accounts, invites, messages } = store
+  const { accounts, invites, messages, skeletons } = store
   return run(() => {
     const now = clock.now()
     const origins = keeps(origin_id_keep) ? messages.purgeOrigins(now - origin_id_keep, BATCH) : 0
     const offline = keeps(offline_keep) ? messages.purgeOffline(now - offline_keep, BATCH) : 0
     const invited = invites.purge(now - INVITES_KEPT, BATCH)
-    const most = Math.max(origins, offline, invited, accounts.purgeDeparted(BATCH))
+    const departed = accounts.purgeDeparted(BATCH)
+    const most = Math.max(origins, offline, invited, departed, skeletons.fill(BATCH))
     return purgeArchives(store.history, hosts, archive, now, place) || most === BATCH
   })
 }

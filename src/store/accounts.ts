@@ -1,6 +1,7 @@
 /** Accounts, their SCRAM keys and their vCard. */
 import { and, asc, count, eq, gt, like, ne, sql } from 'drizzle-orm'
 import { blob, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { skeletonOf } from '../xmpp/skeleton.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import type { Events } from './events.ts'
 import type { LateIndex } from './late-index.ts'
@@ -16,6 +17,8 @@ export const accounts = sqliteTable('accounts', {
   lastSeen: integer('last_seen'),
   lastStatus: text('last_status'),
   rosterVersion: integer('roster_version').notNull(),
+  /** See store/skeletons.ts. */
+  skeleton: text('skeleton'),
 })
 
 export const credentials = sqliteTable(
@@ -59,7 +62,7 @@ export class Accounts {
   readonly #scram
   readonly #vcard
   readonly #photo
-  readonly #insert: Write<{ jid: string; host: string; createdAt: number }>
+  readonly #insert: Write<{ jid: string; host: string; createdAt: number; skeleton: string }>
   readonly #putKeys: Write<{ accountId: number; hash: string } & ScramKeys>
   readonly #erase: readonly Write<{ id: number }>[]
   readonly #depart: Write<{ id: number }>
@@ -114,6 +117,7 @@ export class Accounts {
           createdAt: p('createdAt'),
           disabled: false,
           rosterVersion: 0,
+          skeleton: p('skeleton'),
         })
         .prepare(),
     )
@@ -228,7 +232,7 @@ export class Accounts {
   create(jid: string, host: string, keys: Credentials, now: number): Account | undefined {
     if (this.find(jid)) return undefined
     this.#rows.forget(jid)
-    this.#insert({ jid, host, createdAt: now })
+    this.#insert({ jid, host, createdAt: now, skeleton: skeletonOf(jid) })
     const account = this.find(jid)
     if (!account) throw new Error('an account just inserted is not there')
     this.#writeKeys(account.id, keys)

@@ -15,6 +15,7 @@ import webhookEvents from '../../migrations/0012-webhook-events.sql' with { type
 import lateIndexes from '../../migrations/0013-late-indexes.sql' with { type: 'text' }
 import clockShifts from '../../migrations/0014-clock-shifts.sql' with { type: 'text' }
 import whosePhone from '../../migrations/0015-whose-phone.sql' with { type: 'text' }
+import skeletons from '../../migrations/0016-skeletons.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -32,6 +33,7 @@ const MIGRATIONS: readonly string[] = [
   lateIndexes,
   clockShifts,
   whosePhone,
+  skeletons,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

@@ -21,6 +21,7 @@ import { Push } from './push.ts'
 import { PushReports } from './push-reports.ts'
 import { Receipts } from './receipts.ts'
 import { Settings } from './settings.ts'
+import { Skeletons } from './skeletons.ts'
 import { Sm } from './sm.ts'
 import { Tokens } from './tokens.ts'
 import type { Turn } from './turn.ts'
@@ -40,6 +41,7 @@ type LateIndexes = Readonly<Record<'archive' | 'offline' | 'unread' | 'verdicts'
 
 export class Store {
   readonly events: Events
+  readonly skeletons: Skeletons
   readonly accounts: Accounts
   readonly contacts: Contacts
   readonly receipts: Receipts
@@ -73,6 +75,7 @@ export class Store {
       unread: new LateIndex(db, 'unread', 'peer, id'),
       verdicts: new LateIndex(db, 'verdicts', 'id'),
     }
+    this.skeletons = new Skeletons(db)
     this.accounts = new Accounts(db, this.events, Object.values(this.late))
     this.contacts = new Contacts(db, this.accounts)
     this.receipts = new Receipts(db, clock)

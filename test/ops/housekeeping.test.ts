@@ -143,3 +143,25 @@ test('an invitation stays in the list for a day after its end', async () => {
   expect(await left()).toBe(1)
   expect(p.store.invites.list(10)[0]?.expiresAt).toBe(p.clock.now() + DAY - 1)
 })
+
+test('what an upgrade left open of the accounts is filled in, a batch at a time', async () => {
+  using p = play()
+  await p.account('juliet@bix.org')
+  p.store.turn.end()
+  p.store.db.raw.run('UPDATE accounts SET skeleton = NULL')
+  const insert = p.store.db.raw.prepare(
+    `INSERT INTO accounts (jid, host, created_at) VALUES (?, 'bix.org', 0)`,
+  )
+  for (let i = 0; i < 600; i++) insert.run(`u${i}@bix.org`)
+  const open = () =>
+    p.store.db.raw.query<{ n: number }, []>('SELECT count(*) AS n FROM accounts WHERE skeleton IS NULL').get()
+      ?.n
+  const household = { ...householdOf(p), archive: p.config.archive }
+  const left: [more: boolean, open?: number][] = []
+  for (let i = 0; i < 3; i++) left.push([await purgeOnce(household), open()])
+  expect(left).toEqual([
+    [true, 101],
+    [false, 0],
+    [false, 0],
+  ])
+})
