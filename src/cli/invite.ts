@@ -7,6 +7,7 @@ import type { Row } from './output.ts'
 
 interface CreateOptions {
   readonly jid?: string
+  readonly allowLookalike?: boolean
   readonly host?: string
   readonly from?: string
   readonly contactOnly?: boolean
@@ -20,6 +21,7 @@ export function addInvite(program: Command, context: ContextOf): void {
     .command('create')
     .description('make an invitation; its link is shown once')
     .option('--jid <address>', 'the one account that may be made with it; the name is kept')
+    .option('--allow-lookalike', 'with --jid: even if people would take the name for another’s')
     .option('--host <domain>', 'where the account is made (default: the first host)')
     .option('--from <address>', 'an account that becomes a contact of whoever uses it')
     .option('--contact-only', 'with --from: no account can be made with it')
@@ -29,6 +31,7 @@ export function addInvite(program: Command, context: ContextOf): void {
       const ctx = context()
       const request = {
         jid: options.jid,
+        allow_lookalike: options.allowLookalike,
         host: options.host,
         inviter: options.from,
         register: options.contactOnly !== true,

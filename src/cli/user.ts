@@ -80,13 +80,21 @@ export function addUser(program: Command, context: ContextOf): void {
 }
 
 function addPasswordVerbs(user: Command, context: ContextOf): void {
-  withPassword(user.command('add <jid>').description('make an account')).action(
-    async (jid: string, options: PasswordOptions) => {
+  const add = user
+    .command('add <jid>')
+    .description('make an account')
+    .option('--allow-lookalike', 'even if people would take its name for another’s')
+  withPassword(add).action(
+    async (jid: string, options: PasswordOptions & { readonly allowLookalike?: boolean }) => {
       const ctx = context()
       checkAddress(jid, ctx.config.hosts)
       const password = await readPassword(options)
       await ctx.withDoor(async (door) => {
-        const made = await door.call<Written>('POST', '/v1/users', { jid, password })
+        const made = await door.call<Written>('POST', '/v1/users', {
+          jid,
+          password,
+          allow_lookalike: options.allowLookalike,
+        })
         made.warnings?.forEach((warning) => ctx.out.warn(warning))
         ctx.out.done(`${made.jid} added`, { jid: made.jid })
       })

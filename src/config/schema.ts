@@ -58,6 +58,13 @@ const registration = z.strictObject({
     'One account per address and interval; "0s" or "infinity" = no such limit.',
   ),
   min_password: count(8).describe('Shortest password that a person may choose.'),
+  refuse_lookalikes: z
+    .boolean()
+    .default(true)
+    .describe(
+      'No account whose name people would take for that of another or of an administrator of its host, such as "rnike" ' +
+        'for "mike", or by letters of other scripts (UTS #39). The operator may make one all the same: --allow-lookalike.',
+    ),
 })
 
 const invites = z.strictObject({

@@ -11,6 +11,7 @@ import {
   slow,
 } from '../routing/commands.ts'
 import type { Feature } from '../routing/feature.ts'
+import { lookalike, lookalikeText } from '../routing/lookalikes.ts'
 import type { Ask, Command, SlowStep, Step, Transit, Trip } from '../routing/transit.ts'
 import { isAdmin, keysFor, kick, setDisabled, warningsFor } from '../routing/users.ts'
 import type { Account } from '../store/accounts.ts'
@@ -33,6 +34,11 @@ const PASSWORDS = [
   { name: 'password', type: 'text-private', label: 'Password', required: true },
   { name: 'password-verify', type: 'text-private', label: 'The same again' },
 ] as const satisfies Field[]
+const LOOKALIKE: Field = {
+  name: 'allow_lookalike',
+  type: 'boolean',
+  label: 'Even if it looks like another’s',
+}
 const MAX_ITEMS: Field = {
   name: 'max_items',
   type: 'list-single',
@@ -51,7 +57,7 @@ export const adminCommands: Feature = {
     },
   ],
   commands: [
-    command('add-user', 'Add a user', () => form('Add a user', [ACCOUNT, ...PASSWORDS], addUser)),
+    command('add-user', 'Add a user', () => form('Add a user', [ACCOUNT, ...PASSWORDS, LOOKALIKE], addUser)),
     command('delete-user', 'Delete users', () => forEach('Delete users', deleteUser)),
     command('disable-user', 'Disable users', () => forEach('Disable users', disableUser)),
     command('reenable-user', 'Enable users again', () => forEach('Enable users again', enableUser)),
@@ -102,10 +108,13 @@ function addUser(t: Transit, values: FormValues): SlowStep {
   const again = formValue(values, 'password-verify')
   if (again !== undefined && again !== password) throw badPayload('password-verify: it is another one.')
   if (t.store.accounts.find(jid.bare)) throw taken(jid)
+  const mayBeLike = ['1', 'true'].includes(formValue(values, 'allow_lookalike') ?? '')
   return slow(
     () => keysFor(t.world, password),
     (next, keys) => {
       if (!next.store.accounts.create(jid.bare, jid.domain, keys, next.now)) throw taken(jid)
+      const other = mayBeLike ? undefined : lookalike(next, jid)
+      if (other !== undefined) throw new StanzaError('conflict', lookalikeText(jid.bare, other))
       return done(...notes(password))
     },
   )

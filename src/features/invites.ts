@@ -66,6 +66,7 @@ function create(): Step {
   const fields = [
     { name: 'username', type: 'text-single', label: 'User name (left open if empty)' },
     { name: 'roster-subscription', type: 'boolean', label: 'Make us contacts' },
+    { name: 'allow_lookalike', type: 'boolean', label: 'Even if it looks like another’s' },
   ]
   return ask(formOf(CREATE, 'Invite somebody to an account', fields), created)
 }
@@ -73,9 +74,11 @@ function create(): Step {
 function created(t: Transit, values: FormValues): Step {
   const host = (t.stanza.to ?? t.stanza.from).domain
   const name = formValue(values, 'username') ?? ''
-  const contact = ['1', 'true'].includes(formValue(values, 'roster-subscription') ?? '')
+  const says = (field: string) => ['1', 'true'].includes(formValue(values, field) ?? '')
+  const contact = says('roster-subscription')
   const jid = name === '' ? undefined : named(name, host)
-  return link(makeInvite(t, { host, jid, inviter: t.account, register: true, contact }))
+  const allowLookalike = says('allow_lookalike')
+  return link(makeInvite(t, { host, jid, allowLookalike, inviter: t.account, register: true, contact }))
 }
 
 function named(name: string, host: string): string {

@@ -1,5 +1,6 @@
 /** What the API and the web admin do with accounts, written once for both. */
 import type { Account } from '../store/accounts.ts'
+import { lookalike, lookalikeText } from '../routing/lookalikes.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import * as users from '../routing/users.ts'
@@ -45,12 +46,20 @@ export function sessionView(session: Session) {
 const showOf = (session: Session): string =>
   (session.presence && childText(session.presence, 'show')) ?? 'available'
 
-/** `within` joins the same trip, for a limiter that counts the account. */
+/** As the operator makes it: a name that looks like another's is refused unless that is meant. */
+export function addUser(deps: HttpDeps, jid: string, password: string, allowLookalike = false) {
+  return createUser(deps, jid, password, (t) => {
+    const other = allowLookalike ? undefined : lookalike(t, Jid.parse(jid))
+    if (other !== undefined) throw new HttpError(409, 'lookalike', lookalikeText(jid, other))
+  })
+}
+
+/** `within` joins the same trip, for what must hold there and for a limiter that counts the account. */
 export async function createUser(
   deps: HttpDeps,
   jid: string,
   password: string,
-  within: (t: Trip, account: Account) => void = () => {},
+  within: (t: Trip, account: Account) => void,
 ): Promise<{ jid: string; warnings: string[] }> {
   const host = Jid.parse(jid).domain
   if (!deps.world.hosts.has(host)) {

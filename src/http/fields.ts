@@ -116,3 +116,7 @@ export const passwordSchema = counted(1, LONGEST_PASSWORD).openapi({
   minLength: 1,
   maxLength: LONGEST_PASSWORD,
 })
+
+export const allowLookalike = z.boolean().default(false).openapi({
+  description: 'Even if people would take the name for that of another account or of an administrator.',
+})

@@ -5,7 +5,7 @@ import { Jid } from '../xmpp/jid.ts'
 import { accountOf } from './accounts.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { hostSchema, idParam, jidSchema } from './fields.ts'
+import { allowLookalike, hostSchema, idParam, jidSchema } from './fields.ts'
 import { body, inviteSchema, iso, json, z } from './schemas.ts'
 
 const read = scope('users:read')
@@ -29,6 +29,7 @@ const inviteView = (invite: Invite) => ({
 const newInvite = z.strictObject({
   host: hostSchema.optional().openapi({ description: 'Where; else the first of `hosts`.' }),
   jid: jidSchema.optional().openapi({ description: 'The one account that may be made, kept until the end.' }),
+  allow_lookalike: allowLookalike,
   inviter: jidSchema.optional().openapi({ description: 'Becomes a contact of whoever uses it.' }),
   register: z.boolean().default(true).openapi({ description: 'Whether an account may be made with it.' }),
   uses: z.number().int().min(1).max(1000).default(1),
@@ -62,7 +63,7 @@ export function addInvites(app: App): void {
     }),
     async (c) => {
       const { deps } = c.var
-      const { jid, register, uses, expires_in, ...asked } = c.req.valid('json')
+      const { jid, register, uses, expires_in, allow_lookalike, ...asked } = c.req.valid('json')
       const inviter = asked.inviter === undefined ? undefined : accountOf(deps, asked.inviter)
       const { world } = deps
       const host = jid === undefined ? (asked.host ?? world.config.hosts[0] ?? '') : Jid.parse(jid).domain
@@ -75,9 +76,9 @@ export function addInvites(app: App): void {
       if (!register && !inviter)
         throw new HttpError(422, 'nothing-to-do', 'An invitation is to an account, to a contact, or to both.')
       const lifetime = expires_in === undefined ? undefined : expires_in * 1000
-      const wanted = { host, jid, inviter, register, contact: inviter !== undefined, uses, lifetime }
+      const about = { host, jid, allowLookalike: allow_lookalike, inviter, register, uses, lifetime }
       const { made, invite } = await deps.router.run((t) => {
-        const made = makeInvite(t, wanted)
+        const made = makeInvite(t, { ...about, contact: inviter !== undefined })
         return { made, invite: t.store.invites.get(made.id) }
       })
       if (!invite) throw new Error('an invitation just made is not there')

@@ -1,7 +1,7 @@
 /** /v1/users: the operator's view of accounts, their sessions and devices. */
 import {
   accountOf,
-  createUser,
+  addUser,
   deleteUser,
   kick,
   listUsers,
@@ -14,6 +14,7 @@ import { listDevices, removeDevice } from './devices.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
 import {
+  allowLookalike,
   cursorSchema,
   hostSchema,
   jidParam,
@@ -60,12 +61,16 @@ export function addUsers(app: App): void {
       path: '/v1/users',
       operationId: 'createUser',
       summary: 'Make an account',
-      request: { body: body(z.strictObject({ jid: jidSchema, password: passwordSchema })) },
+      request: {
+        body: body(
+          z.strictObject({ jid: jidSchema, password: passwordSchema, allow_lookalike: allowLookalike }),
+        ),
+      },
       responses: { 201: json('Made', writtenSchema) },
     }),
     async (c) => {
-      const { jid, password } = c.req.valid('json')
-      return c.json(await createUser(c.var.deps, jid, password), 201)
+      const { jid, password, allow_lookalike } = c.req.valid('json')
+      return c.json(await addUser(c.var.deps, jid, password, allow_lookalike), 201)
     },
   )
   app.openapi(

@@ -6,9 +6,11 @@ import type { Account } from '../store/accounts.ts'
 import type { Invite } from '../store/invites.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
+import { lookalike, lookalikeText } from './lookalikes.ts'
 import type { Guest } from './outcome.ts'
 import { isRosterFull, pushRoster, subscriptionOf } from './roster.ts'
 import type { Trip } from './transit.ts'
+import { isAdmin } from './users.ts'
 
 const TOKEN = /^[0-9a-f]{32}$/
 
@@ -16,6 +18,8 @@ export interface Wanted {
   readonly host: string
   /** The one account that may be made with it: a prepared bare JID of `host`. */
   readonly jid?: string | undefined
+  /** Even if the name looks like another's. */
+  readonly allowLookalike?: boolean | undefined
   readonly inviter?: Account | undefined
   readonly register: boolean
   readonly contact: boolean
@@ -40,6 +44,8 @@ export function makeInvite(t: Trip, wanted: Wanted): Made {
     throw new StanzaError('resource-constraint', 'There are too many invitations.')
   if (jid !== null && (accounts.find(jid) || invites.reserving(jid, t.now)))
     throw new StanzaError('conflict', `${jid} is taken.`)
+  const other = jid === null || wanted.allowLookalike ? undefined : lookalike(t, Jid.parse(jid))
+  if (jid !== null && other !== undefined) throw new StanzaError('conflict', lookalikeText(jid, other))
   const expiresAt = t.now + (wanted.lifetime ?? t.config.invites.lifetime)
   const { host, register, contact } = wanted
   const entry = {
@@ -106,7 +112,10 @@ export function shownInvite(t: Trip, guest: Guest): Invite | undefined {
   return invite && invite.used < invite.uses ? invite : undefined
 }
 
-/** Whether this account may be made: with the invitation that names it, or where none reserves the name. */
+/**
+ * Whether people may make this account themselves: with the invitation that names it, or where none reserves the name and
+ * nobody would be taken for somebody else. Whose name it looks like is not told.
+ */
 export function checkName(t: Trip, jid: Jid, invite: Invite | undefined): void {
   if (invite && invite.host !== jid.domain)
     throw new StanzaError('not-acceptable', `The invitation is for ${invite.host}.`)
@@ -114,6 +123,11 @@ export function checkName(t: Trip, jid: Jid, invite: Invite | undefined): void {
     throw new StanzaError('not-acceptable', `The invitation is for ${invite.jid}.`)
   const reserving = t.store.invites.reserving(jid.bare, t.now)
   if (reserving && reserving.id !== invite?.id) throw new StanzaError('conflict', 'The name is taken.')
+  // Who named it in an invitation has answered for it.
+  if (invite?.jid === jid.bare) return
+  if (isAdmin(t.world, jid.bare)) throw new StanzaError('conflict', 'The name is taken.')
+  if (lookalike(t, jid) !== undefined)
+    throw new StanzaError('conflict', 'The name looks like one that is taken.')
 }
 
 /** The account was made with the invitation: counts it, and makes the two contacts where that was meant. */

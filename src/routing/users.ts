@@ -31,11 +31,16 @@ export function firstAdmin({ store }: World): Account | undefined {
 /** Whether this bare JID administers the server: who is listed under `admins`, else who has set it up. */
 export function isAdmin(world: World, jid: string): boolean {
   if (world.config.admins.length === 0) return firstAdmin(world)?.jid === jid
-  return world.config.admins.some((admin) => {
+  return adminsOf(world.config).some(({ bare }) => bare === jid)
+}
+
+/** Whom the configuration lists under `admins`; what is no address there is nobody. */
+export function adminsOf({ admins }: World['config']): Jid[] {
+  return admins.flatMap((admin) => {
     try {
-      return Jid.parse(admin).bare === jid
+      return [Jid.parse(admin)]
     } catch (error) {
-      if (error instanceof JidError) return false
+      if (error instanceof JidError) return []
       throw error
     }
   })

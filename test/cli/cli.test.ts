@@ -154,6 +154,20 @@ test('invitations: made, listed, revoked', async () => {
   expect((await belfry(`invite revoke ${made.id}`)).code).toBe(4)
 })
 
+test('a name that looks like another’s is made only if that is meant', async () => {
+  const add = (args: string) => belfry(`user add ${args} --password-stdin`, 'two secret words\n')
+  expect((await add('mike@bix.org')).code).toBe(0)
+  const { code, err } = await add('rnike@bix.org')
+  expect(code).toBe(1)
+  expect(err).toContain('looks like mike@bix.org')
+  expect(err).toContain('--allow-lookalike')
+  expect((await belfry('invite create --jid rnike@bix.org')).err).toContain('--allow-lookalike')
+  expect((await belfry('invite create --jid rnike@bix.org --allow-lookalike')).code).toBe(0)
+  expect((await add('m1ke@bix.org')).code).toBe(0)
+  expect((await add('mlke@bix.org --allow-lookalike')).code).toBe(0)
+  for (const name of ['mike', 'm1ke', 'mlke']) await belfry(`user delete ${name}@bix.org --yes`)
+})
+
 describe('passwords typed at a terminal', () => {
   /** In a terminal of its own (script(1)), everything typed at once, as a paste comes. */
   async function typed(args: string, keys: string) {

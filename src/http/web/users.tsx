@@ -76,6 +76,9 @@ export const UsersPage = ({
           Password
           <input name="password" type="password" autocomplete="new-password" required />
         </label>
+        <label class="check">
+          <input type="checkbox" name="allow_lookalike" value="yes" /> Even if it looks like another’s
+        </label>
         <button type="submit">Add</button>
       </form>
     </section>

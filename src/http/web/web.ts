@@ -1,6 +1,6 @@
 /** The routes of the web admin. Pages are rendered here and work without any script. */
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { accountOf, createUser, deleteUser, listUsers, setDisabled, setPassword } from '../accounts.ts'
+import { accountOf, addUser, deleteUser, listUsers, setDisabled, setPassword } from '../accounts.ts'
 import { isAdmin } from '../../routing/users.ts'
 import { checkPassword } from '../auth.ts'
 import type { Ctx } from '../context.ts'
@@ -145,7 +145,12 @@ function addUserForms(post: Post, deps: HttpDeps): void {
       return usersPage(c, deps, admin, wrong?.issues[0]?.message ?? 'The form is not complete.', 422)
     }
     try {
-      const { warnings } = await createUser(deps, jid.data, password.data)
+      const { warnings } = await addUser(
+        deps,
+        jid.data,
+        password.data,
+        (await field(c, 'allow_lookalike')) === 'yes',
+      )
       return c.redirect(`/admin/users?done=${warnings.length > 0 ? 'weak' : 'added'}`, 303)
     } catch (error) {
       return usersPage(c, deps, admin, said(error), 422)
