@@ -1,15 +1,21 @@
 /** Names that are taken for another's: no door makes them, unless the operator says so. */
-import { Jid } from '../xmpp/jid.ts'
-import { skeleton } from '../xmpp/skeleton.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { skeletonOf } from '../xmpp/skeleton.ts'
 import type { Trip } from './transit.ts'
 import { adminsOf } from './users.ts'
 
-/** The account or administrator of the same host for whom this name would be taken; undefined for none. */
-export function lookalike(t: Pick<Trip, 'store' | 'config'>, jid: Jid): string | undefined {
+/**
+ * For whom of the same host this name would be taken: an account, an administrator, or who is invited to have a name;
+ * undefined for nobody.
+ */
+export function lookalike(t: Trip, jid: Jid): string | undefined {
   if (!t.config.registration.refuse_lookalikes) return undefined
-  const isLike = ({ local, domain, bare }: Jid) =>
-    domain === jid.domain && bare !== jid.bare && skeleton(local) === skeleton(jid.local)
-  return adminsOf(t.config).find(isLike)?.bare ?? t.store.skeletons.like(jid)
+  const account = t.store.skeletons.like(jid)
+  if (account !== undefined) return account
+  const wanted = skeletonOf(jid.bare)
+  const admins = adminsOf(t.config).flatMap(({ bare, domain }) => (domain === jid.domain ? [bare] : []))
+  const others = [...admins, ...t.store.invites.reserved(jid.domain, t.now)]
+  return others.find((bare) => bare !== jid.bare && skeletonOf(bare) === wanted)
 }
 
 /** What an operator is told: whose name it is like, and what to do if that is meant. */

@@ -1,6 +1,6 @@
 /** Invitations (XEP-0401). Only a SHA-256 of each token is kept: 128 random bits need no slow hash. */
 import { createHash } from 'node:crypto'
-import { and, asc, count, eq, gt, lt, sql } from 'drizzle-orm'
+import { and, asc, count, eq, gt, isNotNull, lt, sql } from 'drizzle-orm'
 import { blob, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { accounts } from './accounts.ts'
 import type { Random } from './clock.ts'
@@ -83,6 +83,23 @@ export class Invites {
     return this.#select()
       .where(and(eq(invites.jid, jid), gt(invites.expiresAt, now), lt(invites.used, invites.uses)))
       .get()
+  }
+
+  /** Every name that is kept for somebody on a host. */
+  reserved(host: string, now: number): string[] {
+    return this.#db.orm
+      .selectDistinct({ jid: sql<string>`${invites.jid}` })
+      .from(invites)
+      .where(
+        and(
+          isNotNull(invites.jid),
+          eq(invites.host, host),
+          gt(invites.expiresAt, now),
+          lt(invites.used, invites.uses),
+        ),
+      )
+      .all()
+      .map(({ jid }) => jid)
   }
 
   /** In the order in which they were made, those included that are over and not yet deleted. */

@@ -92,6 +92,18 @@ describe('XEP-0077, XEP-0445: whoever makes an account for oneself', () => {
     expect((await admin.asks('set', register('admin'))).attrs.type).toBe('result')
   })
 
+  test('cannot have a name like one that an invitation keeps, until that ends', async () => {
+    using p = staged()
+    await invited(p, { jid: 'mike@bix.org', lifetime: 86_400_000 })
+    await (await guest(p)).isRefused('conflict', 'set', register('rnike'))
+    await invited(p, { jid: 'rnike@bix.org' }).then(
+      () => expect.unreachable(),
+      (error: unknown) => expect(String(error)).toContain('looks like mike@bix.org'),
+    )
+    p.clock.advance(86_400_000)
+    expect((await (await guest(p)).asks('set', register('rnike'))).attrs.type).toBe('result')
+  })
+
   test('existing accounts that look alike go on as they are', async () => {
     using p = staged()
     for (const name of ['mike', 'rnike']) {
