@@ -7,7 +7,7 @@ export const streamLimits: Feature = {
   xeps: [{ number: 478, version: '0.2.0' }],
   streamFeatures({ authenticated }, { config: { limits } }) {
     const bytes = authenticated ? limits.stanza_bytes : limits.preauth_stanza_bytes
-    // §3.1: silence after which the server asks for a sign of life, or ends a login.
+    // §3.1: silence after which the server asks for a sign of life, or ends a login; later where a form is filled in.
     const idle = authenticated ? Math.min(limits.idle_ping, limits.idle_timeout) : limits.preauth_timeout
     const said = [number('max-bytes', bytes), number('idle-seconds', Math.floor(idle / 1000))]
     return said.some((el) => el !== undefined)
