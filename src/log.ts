@@ -186,10 +186,51 @@ export function mask(value: unknown, depth = 0): unknown {
   return out
 }
 
-function errorFields(error: Error, depth: number): unknown {
-  const cause =
-    error.cause === undefined || depth > 3 ? '' : ` (because: ${String(mask(error.cause, depth + 1))})`
-  // The runtime's own errors may have no stack, and some no text.
-  const text = error.message === '' ? error.name : `${error.name}: ${error.message}`
-  return maskAddresses(`${error.stack || text}${cause}`)
+function errorFields(error: Error, depth: number): string {
+  const text = isBug(error) ? error.stack || error.message : sentence(error)
+  if (error.cause === undefined || depth > 3) return maskAddresses(text)
+  const cause = String(mask(error.cause, depth + 1))
+  // Sentences for the operator mostly end in that of their cause.
+  const isTold =
+    text.includes(error.cause instanceof Error ? error.cause.message : cause) && !isBug(error.cause)
+  return maskAddresses(isTold ? text : `${text} (because: ${cause})`)
 }
+
+function sentence(error: Error): string {
+  const code = 'code' in error ? String(error.code) : ''
+  const text = error.message === '' ? error.name : error.message
+  return code === '' || text.includes(code) ? text : `${text} (${code})`
+}
+
+/**
+ * Thrown where something outside of the program is not as it must be: a file, a key, a port, a peer. Its message is the
+ * sentence that is told; a trace would lead nowhere.
+ */
+export class OutsideError extends Error {
+  override readonly name = 'OutsideError'
+}
+
+/** The runtime's errors for what a program does wrong. A plain Error is one of our own that should never be thrown. */
+const OF_PROGRAMS: ReadonlySet<unknown> = new Set([
+  TypeError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  EvalError,
+  URIError,
+])
+/** SQLite's codes for a wrong query or a broken promise; all others are about files, locks and room. */
+const WRONG_QUERY = /^SQLITE_(ERROR|MISUSE|RANGE|MISMATCH|CONSTRAINT)/
+
+/** Whether the program itself is at fault, so that a trace helps; else a sentence says what to mend. */
+export function isBug(error: unknown): boolean {
+  if (!(error instanceof Error)) return true
+  if ('code' in error && error.name === 'SQLiteError') return WRONG_QUERY.test(String(error.code))
+  // Those of the system and the runtime are plain ones with a code, such as ENOENT, or a name, such as AbortError.
+  if (error.constructor === Error) return error.name === 'Error' && !('code' in error)
+  return OF_PROGRAMS.has(error.constructor)
+}
+
+/** An event of the log: `what` met a bug, or could not be done because of something else. */
+export const failureEvent = (what: string, error: unknown): string =>
+  `${what} ${isBug(error) ? 'met a bug' : 'failed'}`

@@ -1,5 +1,15 @@
+import { Database } from 'bun:sqlite'
 import { afterEach, expect, test } from 'bun:test'
-import { getLogger, type LogOptions, startLogging, stopLogging } from '../src/log.ts'
+import { createPrivateKey } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import {
+  failureEvent,
+  getLogger,
+  type LogOptions,
+  OutsideError,
+  startLogging,
+  stopLogging,
+} from '../src/log.ts'
 
 afterEach(stopLogging)
 
@@ -103,4 +113,69 @@ test('an error without a stack or a text still has its name', () => {
   bare.stack = ''
   getLogger('x').error('failed', { error: bare })
   expect(lines[0]).toContain('error=AbortError')
+})
+
+function raised(f: () => unknown): unknown {
+  try {
+    f()
+  } catch (error) {
+    return error
+  }
+  throw new Error('nothing was thrown')
+}
+
+class CertificateError extends Error {
+  override readonly name = 'CertificateError'
+}
+const query = (sql: string) => raised(() => new Database(':memory:').run(sql))
+
+test.each<[string, unknown, string]>([
+  ['a file', raised(() => readFileSync('/nowhere')), "ENOENT: no such file or directory, open '/nowhere'"],
+  ['a key', raised(() => createPrivateKey('no key')), 'error:'],
+  ['a sentence of ours', new OutsideError('the port is taken'), 'the port is taken'],
+  ['one of a class', new CertificateError('a.pem is empty'), 'a.pem is empty'],
+  [
+    'a full disk',
+    Object.assign(new Error('database or disk is full'), { name: 'SQLiteError', code: 'SQLITE_FULL' }),
+    'database or disk is full (SQLITE_FULL)',
+  ],
+  [
+    'time',
+    raised(() =>
+      AbortSignal.abort(new DOMException('The operation timed out.', 'TimeoutError')).throwIfAborted(),
+    ),
+    'The operation timed out.',
+  ],
+  [
+    'told with its cause',
+    new OutsideError('the port cannot be had: EACCES', { cause: new OutsideError('EACCES') }),
+    'EACCES',
+  ],
+  [
+    'told without its cause',
+    new OutsideError('no push', { cause: new OutsideError('no DNS') }),
+    'no push (because: no DNS)',
+  ],
+])('%s that is not as it must be is one sentence', (_what, error, text) => {
+  const lines = capture({ format: 'json' })
+  getLogger('x').error(failureEvent('a start', error), { error })
+  const line = JSON.parse(lines[0] ?? '') as { error: string; event: string }
+  expect(line.event).toBe('a start failed')
+  expect(line.error).toContain(text)
+  expect(line.error).not.toMatch(/\n|log\.test/)
+  expect(line.error.split('EACCES').length).toBeLessThan(3)
+})
+
+test.each<[string, unknown]>([
+  ['a TypeError', raised(() => (undefined as unknown as { x: { y: number } }).x.y)],
+  ['a RangeError', raised(() => 'x'.repeat(-1))],
+  ['an Error that should never be thrown', new Error('a trip runs inside a trip')],
+  ['a wrong query', query('SELECT nothing FROM nowhere')],
+  ['behind a sentence', new OutsideError('the push failed', { cause: new TypeError('x is not a function') })],
+])('%s is a bug and keeps its trace', (what, error) => {
+  const lines = capture({ format: 'json' })
+  getLogger('x').error(failureEvent('a start', error), { error })
+  const line = JSON.parse(lines[0] ?? '') as { error: string; event: string }
+  expect(line.error).toContain('log.test')
+  if (!what.startsWith('behind')) expect(line.event).toBe('a start met a bug')
 })

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { ConfigError } from '../config.ts'
 import { formatProblem, nearest } from '../config/problems.ts'
+import { isBug } from '../log.ts'
 import { maskAddresses } from '../net/mask-address.ts'
 import { VERSION } from '../version.ts'
 import { Context, type ContextOf, type GlobalOptions } from './context.ts'
@@ -108,20 +109,31 @@ function refuseHelpOfNothing(program: Command, argv: readonly string[]): void {
 const isJson = (arg: string, next: string | undefined): boolean =>
   arg === '-ojson' || arg === '--output=json' || ((arg === '-o' || arg === '--output') && next === 'json')
 
-function report(error: unknown, json: boolean, argv: readonly string[]): number {
+/** Tells why the command failed; returns the exit code. */
+export function report(
+  error: unknown,
+  json: boolean,
+  argv: readonly string[],
+  tell = toStandardError,
+): number {
   if (error instanceof CommanderError) return reportUsage(error, json, argv)
   if (error instanceof ConfigError) {
-    if (json) printJson({ error: 'config', problems: error.problems })
+    if (json) tell(jsonLine({ error: 'config', problems: error.problems }))
     else {
       for (const p of error.problems) {
-        process.stderr.write(`error: ${typeof p === 'string' ? maskAddresses(p) : formatProblem(p)}\n`)
+        tell(`error: ${typeof p === 'string' ? maskAddresses(p) : formatProblem(p)}\n`)
       }
     }
     return EXIT.usage
   }
   const message = maskAddresses(error instanceof Error ? error.message : String(error))
-  if (json) printJson({ error: message, ...(error instanceof CliError ? error.details : {}) })
-  else process.stderr.write(`error: ${message.split('\n').map(printable).join('\n')}\n`)
+  // It is for whoever mends the program; all others need the sentence alone.
+  const trace = isBug(error) && error instanceof Error ? maskAddresses(error.stack ?? message) : undefined
+  if (json) tell(jsonLine({ error: message, trace, ...(error instanceof CliError ? error.details : {}) }))
+  else {
+    const lines = (trace ?? message).split('\n').map(printable)
+    tell(`error: ${lines.join('\n')}\n`)
+  }
   return error instanceof CliError ? error.exitCode : EXIT.failed
 }
 
@@ -136,9 +148,10 @@ function reportUsage(error: CommanderError, json: boolean, argv: readonly string
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\n\(Did you mean (.*)\?\)/s, ' — did you mean $1?')
-  if (json) printJson({ error: message })
+  if (json) toStandardError(jsonLine({ error: message }))
   else process.stderr.write(`error: ${message} (see --help)\n`)
   return EXIT.usage
 }
 
-const printJson = (value: unknown): void => void process.stderr.write(`${JSON.stringify(value)}\n`)
+const toStandardError = (text: string): void => void process.stderr.write(text)
+const jsonLine = (value: unknown): string => `${JSON.stringify(value)}\n`

@@ -93,8 +93,8 @@ async function run(dir: string, opened: AsyncDisposableStack, step: Stepper): Pr
 async function asked(sim: ApnsSim): Promise<{ detail: string; value: undefined }> {
   await within(sim.until(1), 'no push came')
   const push = sim.received[0]
-  if (push?.status !== 200) throw new Error(`refused: ${push?.status} ${push?.reason ?? ''}`)
-  if (push.token !== TOKEN) throw new Error('the push went to another token')
+  if (push?.status !== 200) throw new CliError(`refused: ${push?.status} ${push?.reason ?? ''}`)
+  if (push.token !== TOKEN) throw new CliError('the push went to another token')
   return { detail: `${push.topic}, ${push.bytes} bytes, apns-id ${push.apnsId}`, value: undefined }
 }
 
@@ -106,7 +106,7 @@ async function recorded(data: string): Promise<{ detail: string; value: undefine
     const { verdicts } = found as { verdicts: { verdict: string; meaning: string }[] }
     const sent = verdicts.find(({ verdict }) => verdict === 'sent')
     if (sent) return { detail: sent.meaning, value: undefined }
-    if (performance.now() > until) throw new Error(JSON.stringify(verdicts))
+    if (performance.now() > until) throw new CliError(JSON.stringify(verdicts))
     await Bun.sleep(10)
   }
 }
@@ -114,7 +114,7 @@ async function recorded(data: string): Promise<{ detail: string; value: undefine
 async function within(promise: Promise<void>, otherwise: string): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(otherwise)), WITHIN_MS)
+    timer = setTimeout(() => reject(new CliError(otherwise)), WITHIN_MS)
   })
   try {
     await Promise.race([promise, late])

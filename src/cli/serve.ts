@@ -59,9 +59,7 @@ async function serve(load: () => Config): Promise<void> {
       log.info('configuration reloaded')
     } catch (error) {
       // Case 97: a bad file must not take down what runs.
-      log.error('the new configuration is not used', {
-        error: error instanceof Error ? error.message : error,
-      })
+      log.error('the new configuration is not used', { error })
     } finally {
       notifier.ready(status)
     }

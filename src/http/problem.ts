@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { getLogger } from '../log.ts'
+import { failureEvent, getLogger } from '../log.ts'
 import { httpAborted } from '../metrics.ts'
 import { BusyError, StanzaError, type StanzaCondition } from '../xmpp/errors.ts'
 import type { AppEnv } from './context.ts'
@@ -100,7 +100,7 @@ export function failureOf(c: Context<AppEnv>, error: unknown): HttpError {
     known(error) ??
     leftBy(c, error) ??
     new HttpError(500, 'internal', `Something went wrong. Its log entry is ${requestId}.`)
-  if (failure.status === 500) log.error('a request met a bug', { request: requestId, error })
+  if (failure.status === 500) log.error(failureEvent('a request', error), { request: requestId, error })
   for (const [name, value] of Object.entries(failure.more.headers ?? {})) c.header(name, value)
   return failure
 }

@@ -1,8 +1,9 @@
 /** A port that cannot be had, in one line that names the remedy. */
+import { OutsideError } from '../log.ts'
 
 /** `key` is the configuration key that names the address. */
 export function bindError(what: string, address: string, key: string, error: unknown): Error {
-  return new Error(`${what} cannot listen on ${address}: ${reason(key, error)}`, { cause: error })
+  return new OutsideError(`${what} cannot listen on ${address}: ${reason(key, error)}`, { cause: error })
 }
 
 function reason(key: string, error: unknown): string {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { OutsideError } from '../log.ts'
 
 /** sockaddr_un holds 108 bytes, one of them the closing NUL. */
 const SOCKET_PATH = 107
@@ -29,7 +30,7 @@ function make(dataDir: string): boolean {
     return made
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.replace(/, (mkdir|access).*/s, '') : String(cause)
-    throw new Error(
+    throw new OutsideError(
       `${dataDir} cannot be the data directory (${why}): make it for the user that runs this, or set data_dir to another one`,
       {
         cause,

@@ -6,6 +6,7 @@
 import http2 from 'node:http2'
 import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
+import { OutsideError } from '../log.ts'
 import type { Clock } from '../store/clock.ts'
 import { parseAnswer } from './apns-reasons.ts'
 
@@ -132,7 +133,7 @@ export class Link {
     })
     this.#listen()
     const impatient = options.clock.after(options.times.connectMs, () => {
-      if (!this.#ready) this.destroy(new Error('no HTTP/2 settings within the connect deadline'))
+      if (!this.#ready) this.destroy(new OutsideError('no HTTP/2 settings within the connect deadline'))
     })
     this.#timers.add(impatient)
   }
@@ -229,7 +230,7 @@ export class Link {
       // Bun's session.socket refuses some methods of a socket; `on` is allowed.
       session.socket.on('error', (error) => this.destroy(error))
     })
-    session.on('close', () => this.destroy(new Error('the peer closed the connection')))
+    session.on('close', () => this.destroy(new OutsideError('the peer closed the connection')))
   }
 
   #hear(exchange: Exchange): void {
@@ -336,7 +337,7 @@ export class Link {
     if (this.#closed || this.#pinging) return
     this.#pinging = true
     const { clock, times } = this.options
-    const dead = clock.after(times.pingMs, () => this.destroy(new Error('no answer to PING')))
+    const dead = clock.after(times.pingMs, () => this.destroy(new OutsideError('no answer to PING')))
     this.#timers.add(dead)
     const settle = (error: Error | null): void => {
       this.#pinging = false

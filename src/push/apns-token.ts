@@ -4,6 +4,7 @@
  * start is enough to be throttled, hence the store.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import { OutsideError } from '../log.ts'
 import type { Clock } from '../store/clock.ts'
 import { RESTING_MS } from './apns-reasons.ts'
 
@@ -53,7 +54,7 @@ export function readSigningKey(pem: string): KeyObject {
   try {
     key = createPrivateKey(tidyPem(pem))
   } catch (cause) {
-    throw new Error(
+    throw new OutsideError(
       'it holds no private key in PEM form (a .p8 file from Apple starts with BEGIN PRIVATE KEY)',
       {
         cause,
@@ -61,7 +62,7 @@ export function readSigningKey(pem: string): KeyObject {
     )
   }
   if (key.asymmetricKeyType !== 'ec' || key.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
-    throw new Error('it is not a P-256 key; Apple signs with ES256 only')
+    throw new OutsideError('it is not a P-256 key; Apple signs with ES256 only')
   return key
 }
 

@@ -4,6 +4,7 @@
  * once and unseen; everything else is told to the caller, who knows about expirations.
  */
 import type { LookupFunction, Socket } from 'node:net'
+import { OutsideError } from '../log.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import {
   type Answer,
@@ -130,7 +131,7 @@ export class ApnsTransport {
     await new Promise<void>((resolve) => {
       this.#drained = resolve
       const cancel = this.#options.clock.after(ms, () => {
-        for (const link of [...this.#links]) link.destroy(new Error('stopping'))
+        for (const link of [...this.#links]) link.destroy(new OutsideError('stopping'))
         resolve()
       })
       this.#drained = () => {

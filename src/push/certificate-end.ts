@@ -4,6 +4,7 @@
  */
 import { duplexPair } from 'node:stream'
 import { connect, TLSSocket, type TLSSocketOptions } from 'node:tls'
+import { OutsideError } from '../log.ts'
 
 /** ms since the epoch. Rejects where the file holds no certificate with its key. */
 export async function certificateEnd(pfx: Buffer, passphrase: string): Promise<number> {
@@ -18,7 +19,7 @@ export async function certificateEnd(pfx: Buffer, passphrase: string): Promise<n
   client.on('secureConnect', () => {
     const end = Date.parse(client.getPeerCertificate().valid_to)
     if (Number.isFinite(end)) ended.resolve(end)
-    else ended.reject(new Error('no certificate was shown'))
+    else ended.reject(new OutsideError('no certificate was shown'))
   })
   try {
     return await ended.promise

@@ -1,6 +1,7 @@
 /** A tunnel through an HTTP proxy (CONNECT, RFC 9110 §9.3.6) for connections to Apple. */
 import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { OutsideError } from '../log.ts'
 import type { Clock } from '../store/clock.ts'
 
 /** A proxy's answer is a few lines; more is no answer. */
@@ -26,7 +27,7 @@ export function openTunnel(
     const fail = (why: string, cause?: unknown): void => {
       stop()
       socket.destroy()
-      reject(new Error(`proxy ${via.host}: ${why}`, { cause }))
+      reject(new OutsideError(`proxy ${via.host}: ${why}`, { cause }))
     }
     const cancel = clock.after(ms, () => fail('no answer'))
     let head = Buffer.alloc(0)

@@ -3,6 +3,7 @@
  * checked, so that a name which changes its mind between check and use gains nothing.
  */
 import { lookup } from 'node:dns/promises'
+import { OutsideError } from '../log.ts'
 import { isAddress, isPublic } from '../net/address.ts'
 
 export type Resolve = (host: string) => Promise<readonly string[]>
@@ -20,6 +21,6 @@ export async function allowedAddress(host: string, allowPrivate: boolean, resolv
   const all = isAddress(literal) ? [literal] : await resolve(literal)
   const first = all.find((address) => allowPrivate || isPublic(address))
   if (first !== undefined) return first
-  if (all.length === 0) throw new Error('the name has no address')
+  if (all.length === 0) throw new OutsideError('the name has no address')
   throw new ForbiddenAddress('the address belongs to a private network')
 }

@@ -1,5 +1,5 @@
 /** One stanza, one trip: whatever fails in it is answered in the protocol's words, in this one place. */
-import { getLogger } from '../log.ts'
+import { failureEvent, getLogger } from '../log.ts'
 import { TurnFailed } from '../store/turn-failed.ts'
 import { LockHeld } from '../store/write-lock.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
@@ -27,7 +27,8 @@ export function guarded(
   } catch (error) {
     if (error instanceof TurnFailed) return
     if (error instanceof StreamError || error instanceof LockHeld) throw error
-    if (!(error instanceof StanzaError)) log.error('a stanza met a bug', { error, stanza: el.name })
+    if (!(error instanceof StanzaError))
+      log.error(failureEvent('a stanza', error), { error, stanza: el.name })
     refuse(
       error instanceof StanzaError
         ? error

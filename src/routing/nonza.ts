@@ -1,5 +1,5 @@
 /** Elements of a stream that are no stanzas (XEP-0360): tables of handlers by what the stream has reached. */
-import { getLogger } from '../log.ts'
+import { failureEvent, getLogger } from '../log.ts'
 import { TurnFailed } from '../store/turn-failed.ts'
 import { LockHeld } from '../store/write-lock.ts'
 import { StreamError } from '../xmpp/errors.ts'
@@ -67,7 +67,7 @@ export class Nonzas {
     } catch (error) {
       if (error instanceof StreamError || error instanceof LockHeld) throw error
       if (error instanceof TurnFailed) return
-      log.error('a stream met a bug', { error, nonza: el.name })
+      log.error(failureEvent('a stream', error), { error, nonza: el.name })
       throw new StreamError('internal-server-error')
     }
   }

@@ -2,7 +2,7 @@
 import { Database } from 'bun:sqlite'
 import { renameSync, rmSync } from 'node:fs'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
-import { getLogger } from '../log.ts'
+import { getLogger, OutsideError } from '../log.ts'
 import type { Clock } from './clock.ts'
 import { checkDatabaseFile } from './database-file.ts'
 import { migrate } from './migrations.ts'
@@ -84,7 +84,7 @@ function configure(raw: Database, file: string): void {
   raw.run('PRAGMA temp_store = MEMORY')
   const mode = raw.query<{ journal_mode: string }, []>('PRAGMA journal_mode = WAL').get()?.journal_mode
   if (file !== ':memory:' && mode !== 'wal') {
-    throw new Error(
+    throw new OutsideError(
       `${file}: this file system cannot share memory between processes, which SQLite's WAL needs`,
     )
   }

@@ -1,6 +1,6 @@
 /** The memory of one server: one object per aggregate over one database. */
 import { SQLiteError } from 'bun:sqlite'
-import { getLogger } from '../log.ts'
+import { getLogger, OutsideError } from '../log.ts'
 import { Accounts } from './accounts.ts'
 import { Badges } from './badges.ts'
 import { Blocked } from './blocked.ts'
@@ -138,12 +138,10 @@ export function openStore(
     store.db.raw.run('PRAGMA busy_timeout = 0')
     return store
   } catch (error) {
-    if (!(error instanceof SQLiteError) || !/^SQLITE_(ERROR|NOTADB|CORRUPT)/.test(error.code ?? ''))
-      throw error
-    throw new Error(
-      `${file} cannot be used: ${error.message}. It is damaged, or an unreleased build made it: ` +
-        'restore a backup, or move it away to begin anew',
-      { cause: error },
-    )
+    if (!(error instanceof SQLiteError)) throw error
+    const why = /^SQLITE_(ERROR|NOTADB|CORRUPT)/.test(error.code ?? '')
+      ? 'It is damaged, or an unreleased build made it: restore a backup, or move it away to begin anew'
+      : `(${error.code}) Look whether the disk is full or fails (df, dmesg), and who else has it open (fuser)`
+    throw new OutsideError(`${file} cannot be used: ${error.message}. ${why}`, { cause: error })
   }
 }

@@ -1,5 +1,5 @@
 /** A stream's logins: reads what the client says in either profile of SASL, waits where it must, and answers. */
-import { getLogger } from '../log.ts'
+import { failureEvent, getLogger } from '../log.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Turn } from '../store/turn.ts'
 import { StreamError } from '../xmpp/errors.ts'
@@ -123,7 +123,7 @@ export class Authentication {
     try {
       stream.loggedIn(step, this.#request)
     } catch (error) {
-      if (!(error instanceof StreamError)) log.error('a login met a bug', { error })
+      if (!(error instanceof StreamError)) log.error(failureEvent('a login', error), { error })
       stream.close(error instanceof StreamError ? error : new StreamError('internal-server-error'))
     }
     return false

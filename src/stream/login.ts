@@ -1,5 +1,5 @@
 /** The logins of one client stream: the exchange under way, how often it failed, and what that costs. */
-import { getLogger } from '../log.ts'
+import { failureEvent, getLogger } from '../log.ts'
 import { authentications } from '../metrics.ts'
 import type { AuthLimiter } from '../routing/auth-limiter.ts'
 import type { World } from '../routing/transit.ts'
@@ -101,7 +101,7 @@ export class Login {
 
 function toSaslError(error: unknown): SaslError {
   if (error instanceof SaslError) return error
-  if (!(error instanceof StanzaError)) log.error('a login met a bug', { error })
+  if (!(error instanceof StanzaError)) log.error(failureEvent('a login', error), { error })
   return new SaslError('temporary-auth-failure')
 }
 

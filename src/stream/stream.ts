@@ -2,7 +2,7 @@
  * One XML stream over one transport (RFC 6120 §4): reads elements fairly, writes behind the commit, and ends by the
  * letter. What the elements mean is the business of a subclass.
  */
-import { getLogger } from '../log.ts'
+import { failureEvent, getLogger } from '../log.ts'
 import { limitsHit, streamErrors } from '../metrics.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Turn } from '../store/turn.ts'
@@ -184,7 +184,7 @@ export abstract class Stream {
       this.#unpause()
     } catch (error) {
       if (error instanceof StreamError) return this.close(error)
-      log.error('a stream met a bug', { error })
+      log.error(failureEvent('a stream', error), { error })
       this.close(new StreamError('internal-server-error'))
     }
   }
