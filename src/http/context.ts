@@ -1,5 +1,6 @@
 /** What each request carries through the application. */
 import type { Context } from 'hono'
+import type { Actor } from '../store/audit.ts'
 import type { HttpDeps } from './deps.ts'
 import type { Door } from './door.ts'
 
@@ -28,6 +29,8 @@ export type AppEnv = {
     /** The same, or the operator does without. */
     secure: boolean
     principal: Principal
+    /** For the log: filled as far as it is known. */
+    actor: Actor
   }
 }
 

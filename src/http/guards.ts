@@ -9,6 +9,7 @@ import type { AppEnv, Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
 import { isOwn } from './origins.ts'
 import { isStream, needsBody } from './policy.ts'
+import { actingAs } from '../store/audit.ts'
 import { HttpError } from './problem.ts'
 
 type Guard = MiddlewareHandler<AppEnv>
@@ -42,8 +43,17 @@ export function identify(deps: HttpDeps): Guard {
     c.set('https', https)
     c.set('encrypted', encrypted)
     c.set('secure', secure)
-    await next()
+    const actor = { by: c.env.peer.kind === 'socket' ? 'operator' : ip, door: doorOf(c) }
+    c.set('actor', actor)
+    await actingAs(actor, next)
   }
+}
+
+function doorOf(c: Ctx): string {
+  if (!c.get('deps').online) return 'command line, server stopped'
+  if (c.env.peer.kind === 'socket') return 'Unix socket'
+  const [, first = ''] = c.req.path.split('/')
+  return { admin: 'web', invite: 'invitation page' }[first] ?? 'HTTP'
 }
 
 export const headers: Guard = async (c, next) => {

@@ -140,6 +140,8 @@ export const authorize: MiddlewareHandler<AppEnv> = async (c, next) => {
     const principal = await authenticate(c)
     if (!permits(found.policy, principal)) throw refusal(found.policy, principal)
     c.set('principal', principal)
+    if (principal.kind === 'account') c.get('actor').by = principal.jid
+    if (principal.kind === 'token') c.get('actor').by = `token ${principal.id} ${principal.name}`
   }
   await next()
 }

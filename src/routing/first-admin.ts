@@ -47,6 +47,7 @@ export class SetupLink {
   use(t: Trip, account: Account): void {
     if (!this.holds) throw new StanzaError('conflict', 'This server has an administrator by now.')
     t.store.settings.set(FIRST_ADMIN, Buffer.from(`${account.id} ${account.jid}`))
+    t.store.audit.note('first administrator set up', { account: account.jid })
     this.#isUsed = true
     t.undo(() => (this.#isUsed = false))
   }

@@ -1,5 +1,6 @@
 /** One stanza, one trip: whatever fails in it is answered in the protocol's words, in this one place. */
 import { failureEvent, getLogger } from '../log.ts'
+import { speaking } from '../store/audit.ts'
 import { TurnFailed } from '../store/turn-failed.ts'
 import { LockHeld } from '../store/write-lock.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
@@ -10,11 +11,12 @@ import type { Transit, World } from './transit.ts'
 
 const log = getLogger('router')
 
-/** Runs `f` as a trip; `answer` queues an error reply behind the commit. Throws only StreamError and LockHeld. */
+/** Runs `f` as a trip of `who`; `answer` queues an error reply behind the commit. Throws only StreamError and LockHeld. */
 export function guarded(
   world: World,
   el: Element,
   sender: Jid,
+  who: { toString(): string },
   answer: (reply: Element) => void,
   f: () => void,
 ): void {
@@ -23,7 +25,7 @@ export function guarded(
     answer(errorReply(el, el.attrs.to, sender.toString(), error))
   }
   try {
-    world.store.turn.trip(f, refuse)
+    world.store.turn.trip(() => speaking(who, el, f), refuse)
   } catch (error) {
     if (error instanceof TurnFailed) return
     if (error instanceof StreamError || error instanceof LockHeld) throw error

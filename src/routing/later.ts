@@ -39,7 +39,7 @@ export class Laters {
       this.#world.soon((next) => new Transit(next.world, t.stanza, {}, next).answer(el))
     const answer = t.asker.reply ?? back
     try {
-      guarded(this.#world, t.stanza.el, t.stanza.from, answer, () => {
+      guarded(this.#world, t.stanza.el, t.stanza.from, t.guest?.ip ?? t.stanza.from, answer, () => {
         const next = new Transit(this.#world, t.stanza, t.asker)
         f(next)
         this.#drain(next)

@@ -1,4 +1,5 @@
 /** A trip that is no stanza's: of a program, of the command line, of a clock. */
+import { keepActor } from '../store/audit.ts'
 import { TurnFailed } from '../store/turn-failed.ts'
 import { LockHeld } from '../store/write-lock.ts'
 import { toError } from './guard.ts'
@@ -17,7 +18,7 @@ export function runTrip<T>(world: World, drain: (t: Trip) => void, f: (t: Trip) 
           turn.after(() => resolve(result))
         }, reject)
       } catch (error) {
-        if (error instanceof LockHeld) return turn.lock.whenFree(go)
+        if (error instanceof LockHeld) return turn.lock.whenFree(keepActor(go))
         reject(error instanceof TurnFailed ? error.refusal : toError(error))
       }
     }

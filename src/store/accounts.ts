@@ -2,6 +2,7 @@
 import { and, asc, count, eq, gt, like, ne, sql } from 'drizzle-orm'
 import { blob, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { skeletonOf } from '../xmpp/skeleton.ts'
+import type { Audit } from './audit.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import type { Events } from './events.ts'
 import type { LateIndex } from './late-index.ts'
@@ -54,6 +55,7 @@ export class Accounts {
   /** null: there is no such account. */
   readonly #rows: Remembered<string, Account | null>
   readonly #events: Events
+  readonly #audit: Audit
   readonly #late: readonly LateIndex[]
   /** Ids of accounts that were deleted since the start. */
   readonly #gone = new Set<number>()
@@ -74,7 +76,8 @@ export class Accounts {
   readonly #bump: Write<{ id: number }>
   readonly #putVcard: Write<{ accountId: number; xml: string; photo: string }>
 
-  constructor(db: Db, events: Events, late: readonly LateIndex[]) {
+  constructor(db: Db, events: Events, audit: Audit, late: readonly LateIndex[]) {
+    this.#audit = audit
     this.#late = late
     this.#db = db
     this.#rows = new Remembered(db.turn)
@@ -237,6 +240,7 @@ export class Accounts {
     if (!account) throw new Error('an account just inserted is not there')
     this.#writeKeys(account.id, keys)
     this.#events.tell('account.created', account)
+    this.#audit.note('account created', { account: jid })
     return account
   }
 
@@ -245,6 +249,7 @@ export class Accounts {
     this.#writeKeys(account.id, keys)
     this.#revokeTokens({ accountId: account.id })
     this.#events.tell('account.password_changed', account)
+    this.#audit.note('password set', { account: account.jid })
   }
 
   /**
@@ -255,6 +260,7 @@ export class Accounts {
     this.#rows.forget(account.jid)
     this.#events.outlive(account.id)
     this.#events.tell('account.deleted', { id: null, jid: account.jid })
+    this.#audit.note('account deleted', { account: account.jid })
     this.#depart({ id: account.id })
     this.#gone.add(account.id)
     this.#db.turn.undo(() => this.#gone.delete(account.id))
@@ -271,8 +277,9 @@ export class Accounts {
   setDisabled(account: Account, disabled: boolean): void {
     this.#rows.forget(account.jid)
     this.#disable({ id: account.id, disabled })
-    if (account.disabled !== disabled)
-      this.#events.tell(disabled ? 'account.disabled' : 'account.enabled', account)
+    if (account.disabled === disabled) return
+    this.#events.tell(disabled ? 'account.disabled' : 'account.enabled', account)
+    this.#audit.note(disabled ? 'account disabled' : 'account enabled', { account: account.jid })
   }
 
   setLastSeen(account: Account, at: number, status: string | null): void {

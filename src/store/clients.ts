@@ -3,6 +3,7 @@ import { and, asc, count, desc, eq, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account } from './accounts.ts'
 import type { Random } from './clock.ts'
+import type { Audit } from './audit.ts'
 import { type Db, type Write, writer } from './db.ts'
 
 export const clients = sqliteTable('clients', {
@@ -41,6 +42,7 @@ export interface FastToken {
 export class Clients {
   readonly #db: Db
   readonly #random: Random
+  readonly #audit: Audit
   readonly #one
   readonly #seen: Write<{
     accountId: number
@@ -54,9 +56,10 @@ export class Clients {
   readonly #revoke: Write<{ id: number }>
   readonly #delete: Write<{ id: number; accountId: number }>
 
-  constructor(db: Db, random: Random) {
+  constructor(db: Db, random: Random, audit: Audit) {
     this.#db = db
     this.#random = random
+    this.#audit = audit
     const { orm } = db
     const p = sql.placeholder
     const byId = eq(clients.id, p('id'))
@@ -183,11 +186,14 @@ export class Clients {
 
   revoke({ id }: Client): void {
     this.#revoke({ id })
+    this.#audit.note('app token revoked', { id })
   }
 
   /** Forgets the app and its tokens; false where there is none. Within a trip. */
   delete(account: Account, id: number): boolean {
-    return this.#delete({ id, accountId: account.id }) > 0
+    if (this.#delete({ id, accountId: account.id }) === 0) return false
+    this.#audit.note('app logged out for good', { id, account: account.jid })
+    return true
   }
 
   #countOf(accountId: number): number {

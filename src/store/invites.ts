@@ -4,6 +4,7 @@ import { and, asc, count, eq, gt, isNotNull, lt, sql } from 'drizzle-orm'
 import { blob, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { accounts } from './accounts.ts'
 import type { Random } from './clock.ts'
+import type { Audit } from './audit.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 
 export const invites = sqliteTable('invites', {
@@ -37,12 +38,14 @@ const digest = (token: string): Buffer => createHash('sha256').update(token).dig
 export class Invites {
   readonly #db: Db
   readonly #random: Random
+  readonly #audit: Audit
   readonly #use: Write<{ id: number }>
   readonly #purge: Write<{ before: number; limit: number }>
 
-  constructor(db: Db, random: Random) {
+  constructor(db: Db, random: Random, audit: Audit) {
     this.#db = db
     this.#random = random
+    this.#audit = audit
     this.#use = rawWriter(db, 'UPDATE invites SET used = used + 1 WHERE id = $id AND used < uses')
     this.#purge = rawWriter(
       db,
@@ -59,6 +62,8 @@ export class Invites {
       .values({ ...entry, hash: digest(token), used: 0, createdAt: now })
       .returning({ id: invites.id })
       .get()
+    const { host, jid, register, uses } = entry
+    this.#audit.note('invitation made', { id, host, account: jid ?? undefined, register, uses })
     return { token, id }
   }
 
@@ -75,7 +80,9 @@ export class Invites {
 
   /** Counts one use; false when there are none left. Within a trip. */
   use(id: number): boolean {
-    return this.#use({ id }) > 0
+    if (this.#use({ id }) === 0) return false
+    this.#audit.note('invitation used', { id })
+    return true
   }
 
   /** The invitation that keeps this name for whoever holds it. */
@@ -121,9 +128,9 @@ export class Invites {
   /** False if there is none. Within a trip. */
   delete(id: number): boolean {
     this.#db.turn.writes()
-    return (
-      this.#db.orm.delete(invites).where(eq(invites.id, id)).returning({ id: invites.id }).all().length > 0
-    )
+    const gone = this.#db.orm.delete(invites).where(eq(invites.id, id)).returning({ id: invites.id }).all()
+    if (gone.length > 0) this.#audit.note('invitation revoked', { id })
+    return gone.length > 0
   }
 
   /** Deletes up to `limit` that ended before `before`; returns how many. Within a trip. */

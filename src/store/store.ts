@@ -2,6 +2,7 @@
 import { SQLiteError } from 'bun:sqlite'
 import { getLogger, OutsideError } from '../log.ts'
 import { Accounts } from './accounts.ts'
+import { Audit } from './audit.ts'
 import { Badges } from './badges.ts'
 import { Blocked } from './blocked.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
@@ -61,6 +62,7 @@ export class Store {
   readonly tokens: Tokens
   readonly clients: Clients
   readonly invites: Invites
+  readonly audit: Audit
   readonly late: LateIndexes
 
   constructor(
@@ -69,6 +71,7 @@ export class Store {
     random: Random,
   ) {
     this.events = new Events(db, clock)
+    this.audit = new Audit(db.turn)
     this.late = {
       archive: new LateIndex(db, 'archive', 'peer, id'),
       offline: new LateIndex(db, 'offline', 'id', { unless: 'in_flight' }),
@@ -76,7 +79,7 @@ export class Store {
       verdicts: new LateIndex(db, 'verdicts', 'id'),
     }
     this.skeletons = new Skeletons(db)
-    this.accounts = new Accounts(db, this.events, Object.values(this.late))
+    this.accounts = new Accounts(db, this.events, this.audit, Object.values(this.late))
     this.contacts = new Contacts(db, this.accounts)
     this.receipts = new Receipts(db, clock)
     this.messages = new Messages(db, this.receipts, this.accounts, this.late)
@@ -93,9 +96,9 @@ export class Store {
     this.deadLetters = new DeadLetters(db, this.push)
     this.settings = new Settings(db, random)
     this.sm = new Sm(db)
-    this.tokens = new Tokens(db, random)
-    this.clients = new Clients(db, random)
-    this.invites = new Invites(db, random)
+    this.tokens = new Tokens(db, random, this.audit)
+    this.clients = new Clients(db, random, this.audit)
+    this.invites = new Invites(db, random, this.audit)
   }
 
   get turn(): Turn {

@@ -4,6 +4,7 @@ import { and, asc, count, eq, isNull, sql } from 'drizzle-orm'
 import { blob, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Random } from './clock.ts'
 import { accounts } from './accounts.ts'
+import type { Audit } from './audit.ts'
 import { type Db, type Write, writer } from './db.ts'
 
 export const tokens = sqliteTable('tokens', {
@@ -29,12 +30,14 @@ const digest = (token: string): Buffer => createHash('sha256').update(token).dig
 export class Tokens {
   readonly #db: Db
   readonly #random: Random
+  readonly #audit: Audit
   readonly #byHash
   readonly #used: Write<{ id: number; now: number }>
 
-  constructor(db: Db, random: Random) {
+  constructor(db: Db, random: Random, audit: Audit) {
     this.#db = db
     this.#random = random
+    this.#audit = audit
     this.#byHash = db.orm
       .select({ token: tokens, owner: accounts.jid })
       .from(tokens)
@@ -63,6 +66,8 @@ export class Tokens {
       .values({ ...entry, hash: digest(secret), prefix: secret.slice(0, PREFIX_LENGTH), createdAt: now })
       .returning()
       .get()
+    const { id, name, scopes, accountId } = token
+    this.#audit.note('API token made', { id, name, scopes, of: accountId ?? 'the server' })
     return { secret, token }
   }
 
@@ -99,7 +104,9 @@ export class Tokens {
   delete(id: number, accountId: number | null): boolean {
     this.#db.turn.writes()
     const where = and(eq(tokens.id, id), ownedBy(accountId))
-    return this.#db.orm.delete(tokens).where(where).returning({ id: tokens.id }).all().length > 0
+    const [gone] = this.#db.orm.delete(tokens).where(where).returning({ name: tokens.name }).all()
+    if (gone) this.#audit.note('API token revoked', { id, name: gone.name })
+    return gone !== undefined
   }
 }
 

@@ -65,7 +65,10 @@ test('the start prints the address and the link until there is an administrator,
         expect.stringContaining('Sign in') as string,
       ])
     })
-    expect(first.log).toContain('server started')
+    // Who looks at the log later sees when it ran.
+    for (const event of ['server started', 'server stops" signal=SIGTERM', 'server stopped'])
+      expect(first.log).toContain(event)
+    expect(first.log).toContain('"first administrator set up" account=juliet@localhost by=127.0.0.1 door=web')
     expect(first.log).not.toContain(token)
     const second = await serving(cwd, async () => {})
     expect(second.printed).toMatch(/\n {2}web /)

@@ -60,7 +60,9 @@ export function addWeb(app: App, deps: HttpDeps): void {
     app.post(path, (c) => {
       fromOwnPage(c)
       const admin = sessions.admin(c)
-      return admin ? handler(c, admin.jid) : c.redirect('/admin/login', 303)
+      if (!admin) return c.redirect('/admin/login', 303)
+      c.get('actor').by = admin.jid
+      return handler(c, admin.jid)
     })
   }
   addAssets(app, '/admin')
