@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
-import { readPassphrase } from '../push/apns-credentials.ts'
+import { readPassphrase, readPem } from '../push/apns-credentials.ts'
 import { readSigningKey } from '../push/apns-token.ts'
 import { certificateEnd } from '../push/certificate-end.ts'
 import { CliError, EXIT } from './exit.ts'
@@ -27,16 +27,16 @@ export async function checkApp(app: App, now: Date): Promise<string[]> {
   const { key_file, cert_file, cert_key_file, p12_file, p12_password_file } = app
   if (key_file) {
     await attempt(key_file, () => {
-      readSigningKey(readFileSync(key_file, 'utf8'))
+      readSigningKey(readPem(key_file))
       return undefined
     })
   }
   if (cert_file) {
     await attempt(cert_file, () => {
-      const certificate = new X509Certificate(readFileSync(cert_file))
+      const certificate = new X509Certificate(readPem(cert_file))
       if (new Date(certificate.validTo) < now) return hasEnded(cert_file, certificate.validTo)
       if (!cert_key_file) return undefined
-      const fits = certificate.checkPrivateKey(createPrivateKey(readFileSync(cert_key_file)))
+      const fits = certificate.checkPrivateKey(createPrivateKey(readPem(cert_key_file)))
       return fits ? undefined : `${cert_key_file} does not belong to ${cert_file}`
     })
   }

@@ -1,4 +1,4 @@
-/** What is in the files that the configuration names, looked at as the server would, but all of it at once. */
+/** Contents of the files that the configuration names, looked at as the server would, but all of them at once. */
 import type { Config } from '../config.ts'
 import { loadApp } from '../push/apns-credentials.ts'
 import { loadCertificates } from '../stream/tls.ts'
@@ -18,19 +18,14 @@ export async function checkContents(config: Config, now: Date): Promise<Findings
   const problems: string[] = []
   const warnings: string[] = []
   const { tls, hosts, data_dir } = config
-  const pairs = [tls, ...tls.hosts]
-  for (const { cert, key } of pairs) {
+  try {
     // Our own pair is made at the start; a look must not make it.
-    if (cert === undefined || key === undefined) continue
-    const one = { tls: { ...tls, cert, key, hosts: [] }, dataDir: data_dir, hosts: [] }
-    try {
-      await loadCertificates(one)
-    } catch (error) {
-      problems.push(said(error))
+    if (tls.cert !== undefined) {
+      warnings.push(...(await loadCertificates({ tls, dataDir: data_dir, hosts })).warnings())
     }
-  }
-  if (problems.length === 0 && tls.cert !== undefined) {
-    warnings.push(...(await loadCertificates({ tls, dataDir: data_dir, hosts })).warnings())
+  } catch {
+    // The first fault ended it: each pair by itself tells its own.
+    problems.push(...(await faultsOfPairs(config)))
   }
   for (const app of config.push.apps) {
     try {
@@ -48,6 +43,19 @@ export async function checkContents(config: Config, now: Date): Promise<Findings
       warnings.push(`the admin ${admin} is of no host of this server (${hosts.join(', ')})`)
   }
   return { problems, warnings }
+}
+
+async function faultsOfPairs({ tls, data_dir }: Config): Promise<string[]> {
+  const faults: string[] = []
+  for (const { cert, key } of [tls, ...tls.hosts]) {
+    if (cert === undefined || key === undefined) continue
+    try {
+      await loadCertificates({ tls: { ...tls, cert, key, hosts: [] }, dataDir: data_dir, hosts: [] })
+    } catch (error) {
+      faults.push(said(error))
+    }
+  }
+  return faults
 }
 
 function domainOf(address: string): string | undefined {

@@ -48,7 +48,7 @@ async function ask(): Promise<string> {
   }
 }
 
-/** What keys and terminals send beside text: arrows, and the marks around something pasted. */
+/** Sequences that keys and terminals send beside text: arrows, and the marks around something pasted. */
 const CONTROL_SEQUENCE = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)/gs
 
 /** Lines from the terminal without echo. A paste brings both answers in one read, so what is left waits for `ask`. */

@@ -53,7 +53,7 @@ export function isPublic(text: string): boolean {
   return address.kind() === 'ipv4' || address.match(GLOBAL_UNICAST)
 }
 
-/** What strangers are counted by: IPv4 as it is, IPv6 by its /64, which one household or server has at least. */
+/** The name under which strangers are counted: IPv4 as it is, IPv6 by its /64, which one household or server has at least. */
 export function networkOf(text: string): string {
   const address = parseAddress(text)
   if (!address) return text

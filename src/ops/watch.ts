@@ -1,4 +1,4 @@
-/** What turns red and green again, one line of the log each time, however often it is looked at meanwhile. */
+/** Checks that turn red and green again, one line of the log each time, however often it is looked at meanwhile. */
 import { getLogger } from '../log.ts'
 import type { Clock } from '../store/clock.ts'
 import { type Check, freeBytes } from './readiness.ts'

@@ -102,7 +102,10 @@ function packed(topic: string, tls: { pfx: Buffer; passphrase: string }, name: s
   return Object.assign(credential, { read })
 }
 
-const read = (topic: string, file: string): string => explain(topic, file, () => readFileSync(file, 'utf8'))
+/** Without the byte order mark with which editors of other systems begin a text. */
+export const readPem = (file: string): string => readFileSync(file, 'utf8').replace(/^\ufeff/, '')
+
+const read = (topic: string, file: string): string => explain(topic, file, () => readPem(file))
 
 function explain<T>(topic: string, file: string, f: () => T): T {
   try {

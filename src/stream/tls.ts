@@ -203,7 +203,8 @@ function readPair(files: PairFiles): Material {
 function read(file: string): string {
   let text: string
   try {
-    text = readFileSync(file, 'utf8')
+    // Editors of other systems begin a text with a byte order mark.
+    text = readFileSync(file, 'utf8').replace(/^\ufeff/, '')
   } catch (error) {
     throw new CertificateError(`${file} ${remedy(error)}`)
   }

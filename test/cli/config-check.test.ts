@@ -23,7 +23,7 @@ beforeAll(() => {
   openssl('pkey -in a.key -aes256 -passout pass:x -out locked.key')
   openssl('x509 -in a.pem -outform der -out a.der')
   put('chain.pem', get('b.pem') + get('a.pem'))
-  put('bom.pem', '\ufeff' + get('a.pem'))
+  for (const file of ['a.pem', 'a.key']) put(`bom-${file}`, `\ufeff${get(file)}`)
 })
 afterAll(() => rmSync(dir, { recursive: true }))
 
@@ -44,6 +44,12 @@ test.each([
   const found = check(`hosts = ["a.org"]\n[tls]\ncert = "${cert}"\nkey = "${key}"\n`)
   expect(found.err).toContain(message)
   expect(found.code).toBe(2)
+})
+
+test('files that begin with a byte order mark are read, by clients of the server and at Apple', () => {
+  const app = '[[push.apps]]\ntopic = "x"\ncert_file = "bom-a.pem"\ncert_key_file = "bom-a.key"\n'
+  const found = check(`hosts = ["a.org"]\n[tls]\ncert = "bom-a.pem"\nkey = "bom-a.key"\n${app}`)
+  expect([found.code, found.err]).toEqual([0, ''])
 })
 
 test('several pairs and an app: each is told of', () => {
