@@ -68,7 +68,7 @@ export async function checkPassword(
   const keys =
     (account && store.accounts.scramKeys(account, 'SHA-256')) ??
     keysOfNobody(key, 'SHA-256', config.auth.scram_iterations, nobody)
-  const good = await verifyPassword(password, 'SHA-256', keys)
+  const good = await verifyPassword(password, 'SHA-256', keys, deps.logins.isSuspect(ip, key))
   // Asked again: the account may have gone while the key was derived.
   if (good && account && store.accounts.find(account.jid)?.disabled === false) {
     deps.logins.succeeded(ip, key)

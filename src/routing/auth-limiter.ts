@@ -77,6 +77,13 @@ export class AuthLimiter {
     return over < 0 ? 0 : Math.min(1000 * 2 ** Math.min(over, 20), this.#limits.auth_delay_max)
   }
 
+  /** Whether this address failed lately, about this account or any: its passwords are checked behind those of others. */
+  isSuspect(ip: string, account: string): boolean {
+    const found =
+      this.#current(this.#pairs, pair(ip, account)) ?? this.#current(this.#addresses, networkOf(ip))
+    return found !== undefined
+  }
+
   failed(ip: string, account: string): void {
     const { auth_failures, auth_failures_per_ip: most } = this.#limits
     const address = networkOf(ip)

@@ -29,8 +29,18 @@ const PASSWORD_BYTES = 1024
 const AT_ONCE = Math.max(1, availableParallelism() - 1)
 const WAITING = 256
 
+/** Of so many that come to their turn one is a suspect while others wait too: one wrong password shuts nobody out. */
+const SUSPECTS_TURN = 8
+
+interface Waiting {
+  start(): void
+  refuse(error: Error): void
+}
+
 let running = 0
-const queue: (() => void)[] = []
+let started = 0
+/** `suspects` came from where passwords were wrong lately. */
+const queues: Record<'good' | 'suspects', Waiting[]> = { good: [], suspects: [] }
 
 /**
  * RFC 5802 §2.2: SASLprep; rejects with `not-acceptable` for an empty, oversized or forbidden password. Its tables are
@@ -69,10 +79,18 @@ export function deriveCredentials(
     .then(([sha1, sha256]) => ({ 'SHA-1': sha1, 'SHA-256': sha256 }))
 }
 
-/** Whether `password` gives these keys. Costs the same for keys that belong to nobody. */
-export function verifyPassword(password: string, hash: HashName, keys: ScramKeys): Promise<boolean> {
+/**
+ * Whether `password` gives these keys. Costs the same for keys that belong to nobody. Suspects wait behind everybody else,
+ * so that guessers keep out each other.
+ */
+export function verifyPassword(
+  password: string,
+  hash: HashName,
+  keys: ScramKeys,
+  isSuspect = false,
+): Promise<boolean> {
   return preparePassword(password)
-    .then((prepared) => deriveKeys(hash, prepared, keys.salt, keys.iterations))
+    .then((prepared) => deriveKeys(hash, prepared, keys.salt, keys.iterations, isSuspect))
     .then((derived) => timingSafeEqual(derived.storedKey, keys.storedKey))
     .catch((error: unknown) => {
       if (error instanceof StanzaError && error.condition === 'not-acceptable') return false
@@ -92,29 +110,36 @@ export function keysOfNobody(jid: string, hash: HashName, iterations: number, se
   }
 }
 
-function deriveKeys(hash: HashName, prepared: string, salt: Buffer, iterations: number): Promise<ScramKeys> {
+function deriveKeys(
+  hash: HashName,
+  prepared: string,
+  salt: Buffer,
+  iterations: number,
+  isSuspect = false,
+): Promise<ScramKeys> {
   const digest = digestName[hash]
-  return inPool<Buffer>((done) => pbkdf2(prepared, salt, iterations, digestLength[hash], digest, done)).then(
-    (salted) => {
-      const clientKey = createHmac(digest, salted).update('Client Key').digest()
-      return {
-        salt,
-        iterations,
-        storedKey: createHash(digest).update(clientKey).digest(),
-        serverKey: createHmac(digest, salted).update('Server Key').digest(),
-      }
-    },
-  )
+  return inPool<Buffer>(
+    (done) => pbkdf2(prepared, salt, iterations, digestLength[hash], digest, done),
+    isSuspect ? 'suspects' : 'good',
+  ).then((salted) => {
+    const clientKey = createHmac(digest, salted).update('Client Key').digest()
+    return {
+      salt,
+      iterations,
+      storedKey: createHash(digest).update(clientKey).digest(),
+      serverKey: createHmac(digest, salted).update('Server Key').digest(),
+    }
+  })
 }
 
-function inPool<T>(work: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
-  if (running >= AT_ONCE && queue.length >= WAITING) {
-    return Promise.reject(new BusyError('Too many password checks at once.'))
-  }
+function inPool<T>(
+  work: (done: (error: Error | null, value: T) => void) => void,
+  from: keyof typeof queues,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const finish = (error: Error | null, value?: T) => {
       running--
-      queue.shift()?.()
+      next()?.start()
       if (error) reject(error)
       // Without an error there is a value: the contract of every Node callback.
       else resolve(value as T)
@@ -128,7 +153,20 @@ function inPool<T>(work: (done: (error: Error | null, value: T) => void) => void
         finish(error instanceof Error ? error : new Error(String(error)))
       }
     }
-    if (running < AT_ONCE) start()
-    else queue.push(start)
+    if (running < AT_ONCE) return start()
+    const { good, suspects } = queues
+    if (good.length + suspects.length >= WAITING) {
+      const busy = new BusyError('Too many password checks at once.')
+      const last = from === 'good' ? suspects.pop() : undefined
+      if (!last) return reject(busy)
+      last.refuse(busy)
+    }
+    queues[from].push({ start, refuse: reject })
   })
+}
+
+function next(): Waiting | undefined {
+  const { good, suspects } = queues
+  if (++started % SUSPECTS_TURN === 0) return suspects.shift() ?? good.shift()
+  return good.shift() ?? suspects.shift()
 }

@@ -51,6 +51,7 @@ export class Login {
         nobody,
         request: command.request,
         claims: (account) => this.#checkBan(account),
+        isSuspect: (account) => this.#context.auth.isSuspect(this.#ip, account),
       })
       return this.#exchange.next(command.initial)
     }

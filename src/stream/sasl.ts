@@ -24,6 +24,8 @@ export interface SaslContext {
   readonly nobody: Buffer
   /** Hears whose credentials are about to be tried; throws where they may not be. */
   claims(account: string): void
+  /** Whether its password is checked behind those of others. */
+  readonly isSuspect: (account: string) => boolean
 }
 
 export type SaslStep =
@@ -140,11 +142,11 @@ export class SaslExchange {
     const [authzid = '', username = '', password = ''] = parts
     if (parts.length !== 3 || password === '') throw new SaslError('malformed-request')
     this.#identify(username, authzid)
-    const { world, nobody } = this.#context
+    const { world, nobody, isSuspect } = this.#context
     const known = this.#account && world.store.accounts.scramKeys(this.#account, 'SHA-256')
     const keys =
       known ?? keysOfNobody(this.#jid?.bare ?? '', 'SHA-256', world.config.auth.scram_iterations, nobody)
-    const right = await verifyPassword(password, 'SHA-256', keys)
+    const right = await verifyPassword(password, 'SHA-256', keys, isSuspect(this.#jid?.bare ?? ''))
     if (!right || !known) throw new SaslError('not-authorized')
     return this.#success(undefined)
   }
