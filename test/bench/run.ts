@@ -4,6 +4,7 @@ import { cpus, totalmem } from 'node:os'
 import { archiveBench, mamBench } from './archive.ts'
 import { type Bench, median } from './bench.ts'
 import { flatBench } from './flat.ts'
+import { guessingBench } from './guessing.ts'
 import { millionBench } from './million.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
@@ -27,6 +28,7 @@ const BENCHES: readonly Bench[] = [
   flatBench,
   slowDiskBench,
   walBench,
+  guessingBench,
 ]
 
 const wanted = process.argv.slice(2)

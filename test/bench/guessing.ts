@@ -1,0 +1,112 @@
+/** Honest logins by SCRAM while strangers try passwords as fast as they can. */
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
+import { type Bench, percentile } from './bench.ts'
+import { BenchClient } from './client.ts'
+import { PASSWORD, startServerUnderTest } from './server.ts'
+
+const GUESSERS = 300
+const ACCOUNTS = 20
+const LOGINS = 100
+/** Tries on one connection before the server closes it. */
+const TRIES = 4
+/** Between two honest logins. */
+const PAUSE_MS = 50
+
+const base64 = (text: string | Buffer): string => Buffer.from(text).toString('base64')
+const auth = (mechanism: string, text: string): string =>
+  `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='${mechanism}'>${base64(text)}</auth>`
+const response = (text: string): string =>
+  `<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>${base64(text)}</response>`
+
+/** The server's first message and its parts. */
+async function challenged(client: BenchClient, first: string) {
+  const answer = await client.ask(auth('SCRAM-SHA-256', `n,,${first}`), '</challenge>')
+  const server = Buffer.from(/<challenge[^>]*>([^<]*)</.exec(answer)?.[1] ?? '', 'base64').toString()
+  const parts = Object.fromEntries(server.split(',').map((part) => [part.slice(0, 1), part.slice(2)]))
+  return { server, r: parts.r ?? '', s: parts.s ?? '', i: Number(parts.i) }
+}
+
+async function scram(client: BenchClient, user: string): Promise<void> {
+  const first = `n=${user},r=${randomBytes(12).toString('hex')}`
+  const { server, r, s, i } = await challenged(client, first)
+  const hmac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest()
+  const clientKey = hmac(pbkdf2Sync(PASSWORD, Buffer.from(s, 'base64'), i, 32, 'sha256'), 'Client Key')
+  const signature = hmac(createHash('sha256').update(clientKey).digest(), `${first},${server},c=biws,r=${r}`)
+  const proof = base64(Buffer.from(clientKey.map((byte, at) => byte ^ (signature[at] ?? 0))))
+  await client.ask(response(`c=biws,r=${r},p=${proof}`), '<success')
+}
+
+let tries = 0
+
+/** Half of them by PLAIN, for which the server must derive keys; half by SCRAM, with proofs of nothing. */
+async function guess(port: number, who: number): Promise<never> {
+  for (;;) {
+    const client = await BenchClient.secured(port)
+    for (let n = 0; n < TRIES; n++, tries++) {
+      const user = `u${(who + n) % ACCOUNTS}`
+      if (who % 2 === 0) await client.ask(auth('PLAIN', `\0${user}\0wrong ${who} ${n}`), '</failure>')
+      else {
+        const { r } = await challenged(client, `n=${user},r=${randomBytes(12).toString('hex')}`)
+        await client.ask(response(`c=biws,r=${r},p=${base64(randomBytes(32))}`), '</failure>')
+      }
+    }
+    client.close()
+  }
+}
+
+export const guessingBench: Bench = {
+  name: 'guessing',
+  what: `a login by SCRAM, from connect to success, beside ${GUESSERS} connections that guess passwords`,
+  async run() {
+    const server = await startServerUnderTest({ accounts: ACCOUNTS })
+    const guessers = Bun.spawn([process.execPath, import.meta.path, String(server.c2s)], { stdout: 'pipe' })
+    const said = guessers.stdout.getReader()
+    try {
+      // They are at work.
+      await said.read()
+      const from = server.cpuMs()
+      const times = { scram: [] as number[], plain: [] as number[] }
+      for (let n = 0; n < LOGINS; n++) {
+        const start = performance.now()
+        const client = await BenchClient.secured(server.c2s)
+        const byPlain = n % 4 === 0
+        const user = `u${n % ACCOUNTS}`
+        if (byPlain) await client.ask(auth('PLAIN', `\0${user}\0${PASSWORD}`), '>')
+        else await scram(client, user)
+        times[byPlain ? 'plain' : 'scram'].push(performance.now() - start)
+        client.close()
+        await Bun.sleep(PAUSE_MS)
+      }
+      guessers.kill('SIGTERM')
+      const made = Number(new TextDecoder().decode((await said.read()).value))
+      return [
+        { figure: 'SCRAM, half of the logins within', unit: 'ms', samples: [percentile(times.scram, 0.5)] },
+        {
+          figure: 'SCRAM, 99 of 100 within',
+          unit: 'ms',
+          samples: [percentile(times.scram, 0.99)],
+          limit: 500,
+        },
+        { figure: 'PLAIN, half of the logins within', unit: 'ms', samples: [percentile(times.plain, 0.5)] },
+        { figure: 'PLAIN, 99 of 100 within', unit: 'ms', samples: [percentile(times.plain, 0.99)] },
+        { figure: 'guesses meanwhile', unit: '', samples: [made] },
+        { figure: 'CPU of the server', unit: 'ms', samples: [server.cpuMs() - from] },
+      ]
+    } finally {
+      guessers.kill('SIGKILL')
+      await server.stop()
+    }
+  },
+}
+
+if (import.meta.main) {
+  const port = Number(process.argv[2])
+  process.once('SIGTERM', () => {
+    process.stdout.write(String(tries))
+    process.exit(0)
+  })
+  for (let who = 0; who < GUESSERS; who++) void guess(port, who)
+  while (tries < 2 * GUESSERS) await Bun.sleep(10)
+  tries = 0
+  process.stdout.write('at work\n')
+}
