@@ -1,16 +1,78 @@
 /** The README's lines for nginx, word for word, between a web client and the server. */
 import { expect } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../support/ports.ts'
 import { testWith } from '../support/programs.ts'
-import { wire } from './support.ts'
+import { startLogging, stopLogging } from '../../src/log.ts'
+import { secure, wire, WireClient } from './support.ts'
 import { WebClient } from './web-support.ts'
 
 const NGINX = '/usr/sbin/nginx'
 const README = readFileSync(join(import.meta.dir, '../../README.md'), 'utf8')
 const lines = /```nginx\n([^]*?)```/.exec(README)?.[1] ?? ''
+
+const STREAM = '/usr/lib/nginx/modules/ngx_stream_module.so'
+
+/** Runs nginx with these lines; their files go to `directory`. */
+function runNginx(directory: string, text: string): Bun.Subprocess<'ignore', 'inherit', 'pipe'> {
+  const file = join(directory, 'nginx.conf')
+  writeFileSync(file, `daemon off; pid ${directory}/pid; error_log stderr;\n${text}\nevents {}`)
+  return Bun.spawn([NGINX, '-c', file, '-p', directory], { stderr: 'pipe' })
+}
+
+testWith([NGINX, STREAM])(
+  'nginx’s stream module says by the PROXY protocol who comes, before STARTTLS and before TLS',
+  async () => {
+    const lines: string[] = []
+    startLogging({ level: 'info', format: 'text', write: (line) => void lines.push(line) })
+    await using own = await wire({
+      auth: 'plain = true',
+      c2s: `listen = ["127.0.0.1:0"]\ndirect_tls_listen = ["127.0.0.1:0"]\nproxy_protocol = true`,
+    })
+    await own.account('juliet@bix.org')
+    const directory = mkdtempSync(join(tmpdir(), 'belfry-nginx-'))
+    const doors = { c2s: await freePort(), 'c2s-tls': await freePort() }
+    const servers = (['c2s', 'c2s-tls'] as const).map(
+      (name) =>
+        `server { listen 127.0.0.1:${doors[name]}; proxy_pass 127.0.0.1:${own.port(name)}; proxy_protocol on; }`,
+    )
+    const nginx = runNginx(directory, `load_module ${STREAM};\nstream { ${servers.join('\n')} }`)
+    try {
+      for (const [name, port] of Object.entries(doors)) {
+        const from = name === 'c2s' ? '127.0.0.31' : '127.0.0.32'
+        let socket: Socket | undefined
+        while (!(socket = await reach(port, from)));
+        const isDirect = name === 'c2s-tls'
+        const client = new WireClient(isDirect ? await secure({ socket, servername: 'bix.org' }) : socket)
+        await client.opens('bix.org')
+        if (!isDirect) {
+          await client.startTls()
+          await client.opens('bix.org')
+        }
+        const sasl = 'urn:ietf:params:xml:ns:xmpp-sasl'
+        client.send(`<auth xmlns='${sasl}' mechanism='PLAIN'>${btoa('\0juliet\0wrong')}</auth>`)
+        expect((await client.next()).toString()).toContain('not-authorized')
+        expect(lines.some((line) => line.includes(`event="a login failed" ip=${from} `))).toBe(true)
+        client.close()
+      }
+    } finally {
+      stopLogging()
+      nginx.kill()
+      await nginx.exited
+      rmSync(directory, { recursive: true })
+    }
+  },
+)
+
+/** A connection from that address; undefined where nobody listens yet. */
+const reach = (port: number, localAddress: string): Promise<Socket | undefined> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress })
+    socket.once('connect', () => resolve(socket)).once('error', () => resolve(undefined))
+  })
 
 testWith([NGINX])(
   'nginx as in the README: WebSocket, BOSH, host-meta and invitations over its TLS',
@@ -20,19 +82,16 @@ testWith([NGINX])(
     await own.account('romeo@bix.org')
     const directory = mkdtempSync(join(tmpdir(), 'belfry-nginx-'))
     const port = await freePort()
-    const file = join(directory, 'nginx.conf')
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
       .map((name) => `${name}_temp_path ${directory}/${name};`)
       .join('\n')
-    writeFileSync(
-      file,
-      `daemon off; pid ${directory}/pid; error_log stderr; events {}
-http { access_log off; ${temporary}
+    const nginx = runNginx(
+      directory,
+      `http { access_log off; ${temporary}
 server { listen 127.0.0.1:${port} ssl; server_name bix.org;
 ssl_certificate ${own.directory}/bix.org.crt; ssl_certificate_key ${own.directory}/bix.org.key;
 ${lines.replace(':5280', `:${own.port('http')}`)} } }`,
     )
-    const nginx = Bun.spawn([NGINX, '-c', file, '-p', directory], { stderr: 'pipe' })
     try {
       const base = `https://127.0.0.1:${port}`
       const ask = (path: string, init: BunFetchRequestInit = {}) =>

@@ -1,6 +1,7 @@
 /** TLS on real sockets, by STARTTLS and from the first byte: who is shown which certificate, and what is refused. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { X509Certificate } from 'node:crypto'
+import { chmodSync } from 'node:fs'
 import { connect } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { loadConfig } from '../../src/config.ts'
@@ -151,6 +152,30 @@ describe('what TLS 1.2 would still allow', () => {
       expect(cipherOf(await openssl(own.port('c2s'), `${old} -starttls xmpp -xmpphost bix.org`))).toBe(agreed)
       expect(cipherOf(await openssl(own.port('https'), old))).toBe(agreed)
     }
+  })
+
+  test.each([
+    // Whoever knows these knows the two of SHA-1 as well.
+    ['ECDHE-RSA-AES256-SHA384', '(NONE)'],
+    ['ECDHE-RSA-AES128-SHA256', '(NONE)'],
+    ['ECDHE-RSA-AES256-SHA384:ECDHE-RSA-AES256-SHA', 'ECDHE-RSA-AES256-SHA'],
+    ['ECDHE-RSA-AES256-SHA', 'ECDHE-RSA-AES256-SHA'],
+    ['ECDHE-RSA-AES128-SHA', 'ECDHE-RSA-AES128-SHA'],
+    ['AES128-SHA256', '(NONE)'],
+    ['DHE-RSA-AES128-SHA', '(NONE)'],
+  ])('tls.compat = "old" with an RSA certificate: %s gets %s on every door', async (cipher, agreed) => {
+    const prepare = (directory: string): void => {
+      const to = ['-keyout', `${directory}/bix.org.key`, '-out', `${directory}/bix.org.crt`]
+      const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '9', '-subj', '/CN=bix.org']
+      const names = ['-addext', 'subjectAltName=DNS:bix.org']
+      expect(Bun.spawnSync(['openssl', ...made, ...names, ...to]).exitCode).toBe(0)
+      chmodSync(`${directory}/bix.org.key`, 0o600)
+    }
+    await using own = await wire({ tls: 'compat = "old"', prepare })
+    const old = `-tls1_2 -cipher ${cipher}:@SECLEVEL=0 -servername bix.org`
+    expect(cipherOf(await openssl(own.port('c2s-tls'), old))).toBe(agreed)
+    expect(cipherOf(await openssl(own.port('c2s'), `${old} -starttls xmpp -xmpphost bix.org`))).toBe(agreed)
+    expect(cipherOf(await openssl(own.port('https'), old))).toBe(agreed)
   })
 
   test('case 29: no compression, and nobody negotiates anew', async () => {
