@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Clock, systemClock } from '../../src/store/clock.ts'
 import { freePort } from '../support/ports.ts'
 import { testWith } from '../support/programs.ts'
 import { startLogging, stopLogging } from '../../src/log.ts'
@@ -14,6 +15,8 @@ const NGINX = '/usr/sbin/nginx'
 const README = readFileSync(join(import.meta.dir, '../../README.md'), 'utf8')
 const lines = /```nginx\n([^]*?)```/.exec(README)?.[1] ?? ''
 
+/** RFC 6455 §5.2: the last fragment, opcode 9. */
+const PING = 0x89
 const STREAM = '/usr/lib/nginx/modules/ngx_stream_module.so'
 
 /** Runs nginx with these lines; their files go to `directory`. */
@@ -60,6 +63,53 @@ testWith([NGINX, STREAM])(
       }
     } finally {
       stopLogging()
+      nginx.kill()
+      await nginx.exited
+      rmSync(directory, { recursive: true })
+    }
+  },
+)
+
+/** Time that passes twenty times as fast: what waits 20 s here waits one second of nginx's. */
+const SPEED = 20
+const fast: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now() * SPEED,
+  after: (ms, fn) => systemClock.after(ms / SPEED, fn),
+}
+
+testWith([NGINX])(
+  'a silent WebSocket outlives nginx’s proxy_read_timeout by the pings of the server',
+  async () => {
+    await using own = await wire({ limits: 'websocket_ping = "20s"\npreauth_timeout = "1h"', clock: fast })
+    const directory = mkdtempSync(join(tmpdir(), 'belfry-nginx-'))
+    const port = await freePort()
+    const to = `proxy_pass http://127.0.0.1:${own.port('http')}; proxy_read_timeout 3s; proxy_http_version 1.1;`
+    const upgrade = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;'
+    const nginx = runNginx(
+      directory,
+      `http { access_log off; server { listen 127.0.0.1:${port}; location / { ${to} ${upgrade} proxy_set_header Host localhost; } } }`,
+    )
+    try {
+      let socket: Socket | undefined
+      while (!(socket = await reach(port, '127.0.0.1')));
+      socket.write(
+        'GET /xmpp-websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+          'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n',
+      )
+      const frames: number[] = []
+      await new Promise<void>((resolve, reject) => {
+        socket.on('close', () => reject(new Error(`closed after ${frames.join(' ')}`)))
+        socket.on('data', (bytes: Buffer) => {
+          // Opcodes of frames without content, behind the answer to the handshake.
+          if (!bytes.toString('latin1').startsWith('HTTP')) frames.push(bytes[0] ?? 0)
+          // Far more than its patience.
+          if (frames.length === 8) resolve()
+        })
+      })
+      expect(new Set(frames)).toEqual(new Set([PING]))
+      socket.destroy()
+    } finally {
       nginx.kill()
       await nginx.exited
       rmSync(directory, { recursive: true })
