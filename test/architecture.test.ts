@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { describe, expect, test } from 'bun:test'
 import ts from 'typescript'
-import { defaults } from '../src/config.ts'
+import { defaults } from '../src/config/config.ts'
 import { features } from '../src/features/index.ts'
 
 const SRC = join(import.meta.dir, '../src')

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { exposition, registry, sessions, stanzas, startMetrics } from '../src/metrics.ts'
+import { exposition, registry, sessions, stanzas, startMetrics } from '../src/metrics/metrics.ts'
 
 test('the exposition carries our families with their units, the build and the process', async () => {
   const stop = startMetrics('1.2.3')

@@ -1,5 +1,5 @@
 /** The few lines that a start prints for whoever looks on: where the server is, what it does, and how to begin. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { isAnyAddress } from '../net/address.ts'
 import { maskAddresses } from '../net/mask-address.ts'
 import { VERSION } from '../version.ts'

@@ -1,6 +1,6 @@
 /** Contents of the files that the configuration names, looked at as the server would, but all of them at once. */
-import type { Config } from '../config.ts'
-import { loadApp } from '../push/apns-credentials.ts'
+import type { Config } from '../config/config.ts'
+import { loadApp } from '../push/apns/credentials.ts'
 import { loadCertificates } from '../stream/tls.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { checkApp } from './app.ts'

@@ -3,7 +3,7 @@
  * data is locked and the same HTTP application runs in this process. So each verb is written once.
  */
 import { existsSync } from 'node:fs'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { adminSocket, trustedSocket } from '../ops/data-dir.ts'
 import { CliError, EXIT, type ExitCode } from './exit.ts'
 

@@ -1,11 +1,11 @@
 /** The data of a stopped server behind the very application that a running one answers with. */
 import { existsSync, statSync } from 'node:fs'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { features } from '../features/index.ts'
 import { createApp } from '../http/app.ts'
 import { databaseFile, prepareDataDir } from '../ops/data-dir.ts'
-import type { ProbeResult } from '../push/probe.ts'
-import { AuthLimiter, neverBanned } from '../routing/auth-limiter.ts'
+import type { ProbeResult } from '../push/apns/probe.ts'
+import { AuthLimiter, neverBanned } from '../limits/auth-limiter.ts'
 import type { Router } from '../routing/router.ts'
 import { createWorld } from '../routing/world.ts'
 import { type Clock, systemClock, systemRandom } from '../store/clock.ts'
@@ -65,7 +65,7 @@ async function checkApps(
 ): Promise<ProbeResult[]> {
   const [{ PushService }, { probeApps }] = await Promise.all([
     import('../push/service.ts'),
-    import('../push/probe.ts'),
+    import('../push/apns/probe.ts'),
   ])
   const random = systemRandom
   const run = <T>(f: () => T): Promise<T> => router.run(f)

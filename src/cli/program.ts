@@ -1,6 +1,6 @@
 /** The command line: one file per noun, the global options accepted anywhere, one place that ends the process. */
 import { Command, CommanderError, Option } from 'commander'
-import { ConfigError } from '../config.ts'
+import { ConfigError } from '../config/config.ts'
 import { formatProblem, nearest } from '../config/problems.ts'
 import { isBug } from '../log.ts'
 import { maskAddresses } from '../net/mask-address.ts'

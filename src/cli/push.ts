@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { deviceRules, messageRules } from '../push/rules.ts'
+import { deviceRules, messageRules } from '../push/rules/tables.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Row } from './output.ts'
 import type { Context, ContextOf } from './context.ts'

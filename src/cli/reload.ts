@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { loadConfig } from '../config.ts'
+import { loadConfig } from '../config/config.ts'
 import type { Context, ContextOf } from './context.ts'
 import { CliError, EXIT } from './exit.ts'
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type Config, loadConfig } from '../config.ts'
+import { type Config, loadConfig } from '../config/config.ts'
 import { getLogger, startLogging } from '../log.ts'
 import { openNotifier } from '../ops/sd-notify.ts'
 import { trimMemory } from '../ops/trim-memory.ts'
@@ -40,7 +40,7 @@ async function serve(load: () => Config): Promise<void> {
     process.once('SIGTERM', resolve)
     process.once('SIGINT', resolve)
   })
-  const { startServer } = await import('../server.ts')
+  const { startServer } = await import('../server/server.ts')
   const server = await startServer(config)
   process.stderr.write(banner(config, server.addresses, server.setupPath))
   log.info('server started', { version: VERSION, hosts: config.hosts, pid: process.pid })

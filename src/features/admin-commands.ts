@@ -9,11 +9,11 @@ import {
   needed,
   note,
   slow,
-} from '../routing/commands.ts'
+} from '../accounts/commands.ts'
 import type { Feature } from '../routing/feature.ts'
-import { lookalike, lookalikeText } from '../routing/lookalikes.ts'
+import { lookalike, lookalikeText } from '../accounts/lookalikes.ts'
 import type { Ask, Command, SlowStep, Step, Transit, Trip } from '../routing/transit.ts'
-import { isAdmin, keysFor, kick, setDisabled, warningsFor } from '../routing/users.ts'
+import { isAdmin, keysFor, kick, setDisabled, warningsFor } from '../accounts/accounts.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Field, type FormValues, formValue, writeForm } from '../xmpp/forms.ts'

@@ -3,9 +3,9 @@
  * follows, so that new and old clients see the same face.
  */
 import type { Feature } from '../routing/feature.ts'
-import { publishFor } from '../routing/pep-publish.ts'
+import { publishFor } from '../accounts/pep/publish.ts'
 import type { Trip } from '../routing/transit.ts'
-import { putVcard, readVcard } from '../routing/vcard.ts'
+import { putVcard, readVcard } from '../accounts/vcard.ts'
 import type { Account } from '../store/accounts.ts'
 import {
   AVATAR_DATA,

@@ -1,9 +1,9 @@
 /** Blocking Command (XEP-0191) with reports (XEP-0377): who is blocked reaches nobody and sees nothing. */
 import { getLogger } from '../log.ts'
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { covers } from '../routing/blocklist.ts'
-import { findsNothing } from '../routing/nobody.ts'
-import { subscriptionOf } from '../routing/roster.ts'
+import { covers } from '../accounts/blocklist.ts'
+import { findsNothing } from '../accounts/nobody.ts'
+import { subscriptionOf } from '../accounts/roster.ts'
 import type { Session } from '../routing/session.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'

@@ -1,6 +1,6 @@
 /** PEP Native Bookmarks (XEP-0402), with the older forms (XEP-0048, XEP-0411) kept the same. */
 import type { Feature } from '../routing/feature.ts'
-import { joinList, LIST_KEY, splitList, writeOldList } from '../routing/bookmarks.ts'
+import { joinList, LIST_KEY, splitList, writeOldList } from '../accounts/pep/bookmark-sync.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { parseStored } from '../xmpp/stored.ts'
 

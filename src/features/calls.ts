@@ -2,14 +2,14 @@
  * What becomes of a call that has rung (XEP-0353): phones stop when it was answered on another device or is over, and
  * a call that nobody took leaves a word.
  */
-import { callNews } from '../push/calls.ts'
+import { callNews } from '../push/rules/calls.ts'
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { endWaiting } from '../routing/holds.ts'
-import { lower } from '../routing/read.ts'
-import { endRinging, ring } from '../routing/ringing.ts'
+import { endWaiting } from '../push/schedule/schedule.ts'
+import { lower } from '../push/schedule/read-state.ts'
+import { endRinging, ring } from '../push/schedule/ringing.ts'
 import type { Session } from '../routing/session.ts'
 import type { Transit } from '../routing/transit.ts'
-import { isOwn } from '../routing/whose.ts'
+import { isOwn } from '../push/registration/whose.ts'
 import type { Account } from '../store/accounts.ts'
 import { Jid } from '../xmpp/jid.ts'
 

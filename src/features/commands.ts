@@ -1,5 +1,5 @@
 /** Ad-Hoc Commands (XEP-0050): sessions of forms with the server; the commands themselves are other features'. */
-import { badPayload, COMMANDS } from '../routing/commands.ts'
+import { badPayload, COMMANDS } from '../accounts/commands.ts'
 import type { Feature, Later } from '../routing/feature.ts'
 import { later } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'

@@ -1,5 +1,5 @@
 /** Contact Addresses for XMPP Services (XEP-0157): told in the server's disco#info. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Feature } from '../routing/feature.ts'
 import { writeForm } from '../xmpp/forms.ts'
 

@@ -3,7 +3,7 @@
  * presence, typing and what others publish wait, the newest of a kind in place of the older. A session without a
  * stream (XEP-0198 §5) is spared the same.
  */
-import { classify } from '../push/classify.ts'
+import { classify } from '../push/rules/classify.ts'
 import type { Feature, NonzaStream, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip, World } from '../routing/transit.ts'

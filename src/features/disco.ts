@@ -1,7 +1,7 @@
 /** Service Discovery (XEP-0030) of the server and of accounts, from what the features advertise. */
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { findsNothing } from '../routing/nobody.ts'
-import { maySee } from '../routing/roster.ts'
+import { findsNothing } from '../accounts/nobody.ts'
+import { maySee } from '../accounts/roster.ts'
 import type { DiscoIndex, Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'

@@ -3,7 +3,7 @@
  * helps (§4.5): a client may put its mark into the message that it sends anyway.
  */
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { publishFor } from '../routing/pep-publish.ts'
+import { publishFor } from '../accounts/pep/publish.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { checkName } from '../xmpp/pubsub.ts'
 import { child, withAttrs } from '../xmpp/xml.ts'

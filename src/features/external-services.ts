@@ -1,7 +1,7 @@
 /** External Service Discovery (XEP-0215): STUN and TURN servers, with passwords that end (coturn's shared secret). */
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Feature } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'

@@ -2,11 +2,11 @@
  * Invitations (XEP-0401): links by which people get an account (XEP-0445) or become contacts (XEP-0379). A link is
  * made by ad-hoc command, by the API or by the command line.
  */
-import { ask, badPayload, done, formOf } from '../routing/commands.ts'
+import { ask, badPayload, done, formOf } from '../accounts/commands.ts'
 import type { Feature, Incoming, Verdict } from '../routing/feature.ts'
-import { findInvite, type Made, makeInvite, preapprove, showInvite } from '../routing/invites.ts'
+import { findInvite, type Made, makeInvite, preapprove, showInvite } from '../accounts/invites.ts'
 import type { Step, Transit } from '../routing/transit.ts'
-import { isAdmin } from '../routing/users.ts'
+import { isAdmin } from '../accounts/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type FormValues, formValue, writeForm } from '../xmpp/forms.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'

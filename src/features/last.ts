@@ -1,6 +1,6 @@
 /** Last Activity (XEP-0012): of the server its uptime, of a contact the time since it left. */
 import type { Feature } from '../routing/feature.ts'
-import { maySee } from '../routing/roster.ts'
+import { maySee } from '../accounts/roster.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'

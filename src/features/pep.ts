@@ -3,11 +3,11 @@
  * owner. What others may read follows the roster; what they hear of follows what their clients ask for.
  */
 import type { Feature, Incoming, IqHandler, Verdict } from '../routing/feature.ts'
-import { forgetCaps, readAnswer, readCaps, restoreCaps, saveCaps, wants } from '../routing/pep-caps.ts'
-import { changeNode, showNode } from '../routing/pep-owner.ts'
-import { hideFromStrangers, mayRead, sendLastItems, welcome } from '../routing/pep-notify.ts'
-import { createNode, publish, retract } from '../routing/pep-publish.ts'
-import { affiliations, retrieve, subscribe, subscriptions, unsubscribe } from '../routing/pep-read.ts'
+import { forgetCaps, readAnswer, readCaps, restoreCaps, saveCaps, wants } from '../accounts/pep/caps.ts'
+import { changeNode, showNode } from '../accounts/pep/owner.ts'
+import { hideFromStrangers, mayRead, sendLastItems, welcome } from '../accounts/pep/notify.ts'
+import { createNode, publish, retract } from '../accounts/pep/publish.ts'
+import { affiliations, retrieve, subscribe, subscriptions, unsubscribe } from '../accounts/pep/read.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'

@@ -1,8 +1,8 @@
 /** Presence (RFC 6121 §4): broadcast, probes, directed presence and leaving. */
 import { z } from 'zod'
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { announce, broadcast, emitCopy } from '../routing/presence.ts'
-import { maySee, subscriptionOf } from '../routing/roster.ts'
+import { announce, broadcast, emitCopy } from '../accounts/presence.ts'
+import { maySee, subscriptionOf } from '../accounts/roster.ts'
 import type { Session } from '../routing/session.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'

@@ -2,23 +2,27 @@
  * Push Notifications (XEP-0357 §5, §6): every dialect in which apps register ends in the one device table. What each
  * of them says is read in push/dialects; here is who may, and what is kept.
  */
-import type { Config } from '../config.ts'
-import { PUSH_COMMANDS, readRegisterPush, readUnregisterPush } from '../push/dialects/conversations.ts'
-import { readEnable, type Wanted } from '../push/dialects/enable.ts'
-import { readNode, writeNode } from '../push/dialects/node.ts'
-import { P1_PUSH, readP1Push } from '../push/dialects/p1.ts'
+import type { Config } from '../config/config.ts'
+import {
+  PUSH_COMMANDS,
+  readRegisterPush,
+  readUnregisterPush,
+} from '../push/registration/dialects/conversations.ts'
+import { readEnable, type Wanted } from '../push/registration/dialects/enable.ts'
+import { readNode, writeNode } from '../push/registration/dialects/node.ts'
+import { P1_PUSH, readP1Push } from '../push/registration/dialects/p1.ts'
 import {
   readTigaseDevice,
   TIGASE_FEATURES,
   TIGASE_PAYLOAD,
   TIGASE_SERVICE_FEATURES,
-} from '../push/dialects/tigase.ts'
-import { ask, COMMANDS, done, note } from '../routing/commands.ts'
-import { ownService, pushIsOn, readToken, registerDevice, unregister } from '../routing/devices.ts'
+} from '../push/registration/dialects/tigase.ts'
+import { ask, COMMANDS, done, note } from '../accounts/commands.ts'
+import { ownService, pushIsOn, readToken, registerDevice, unregister } from '../push/registration/register.ts'
 import type { Feature, Service } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Command, Done, Transit, Trip } from '../routing/transit.ts'
-import { claimsOf, isAwaited, isOwn, meet, restoreClaims } from '../routing/whose.ts'
+import { claimsOf, isAwaited, isOwn, meet, restoreClaims } from '../push/registration/whose.ts'
 import type { Device } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Field, type FormValues, writeForm } from '../xmpp/forms.ts'

@@ -3,8 +3,8 @@
  * own answer. What was read on one device is not rung for on another, and lowers the number on all of them.
  */
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { notifyRule } from '../routing/notify-rule.ts'
-import { mute, read, readAll, resumeReading, takeBack } from '../routing/read.ts'
+import { notifyRule } from '../push/rules/notify-rule.ts'
+import { mute, read, readAll, resumeReading, takeBack } from '../push/schedule/read-state.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'

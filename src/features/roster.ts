@@ -1,7 +1,7 @@
 /** The roster (RFC 6121 §2) with versioning (§2.6). */
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { contactChanged } from '../routing/pep-notify.ts'
-import { pushRoster, rosterItem, subscriptionOf } from '../routing/roster.ts'
+import { contactChanged } from '../accounts/pep/notify.ts'
+import { pushRoster, rosterItem, subscriptionOf } from '../accounts/roster.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Contact } from '../store/contacts.ts'
 import { StanzaError } from '../xmpp/errors.ts'

@@ -1,7 +1,7 @@
 /** Presence subscriptions (RFC 6121 §3) with pre-approval (§3.4). */
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { contactChanged } from '../routing/pep-notify.ts'
-import { isRosterFull, pushRoster, subscriptionOf } from '../routing/roster.ts'
+import { contactChanged } from '../accounts/pep/notify.ts'
+import { isRosterFull, pushRoster, subscriptionOf } from '../accounts/roster.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Contact } from '../store/contacts.ts'

@@ -17,7 +17,7 @@ import {
   oldest,
   trim,
   written,
-} from '../routing/unacked.ts'
+} from '../routing/delivery.ts'
 import { delay } from '../xmpp/forward.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
 import { readStored } from '../xmpp/stored.ts'

@@ -3,7 +3,7 @@
  * server (XEP-0398 §4), so that no client has to fetch its own vCard to learn it.
  */
 import type { Feature, Verdict } from '../routing/feature.ts'
-import { announce } from '../routing/presence.ts'
+import { announce } from '../accounts/presence.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import { readStored } from '../xmpp/stored.ts'

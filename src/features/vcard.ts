@@ -1,7 +1,7 @@
 /** vcard-temp (XEP-0054): one per account, readable by everyone, written by its owner. */
 import type { Feature } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
-import { putVcard } from '../routing/vcard.ts'
+import { putVcard } from '../accounts/vcard.ts'
 import { hasPhoto, readPhoto } from '../xmpp/avatar.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS } from '../xmpp/namespaces.ts'

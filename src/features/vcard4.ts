@@ -3,8 +3,8 @@
  * either kind of client sees what the other has written.
  */
 import type { Feature } from '../routing/feature.ts'
-import { publishFor } from '../routing/pep-publish.ts'
-import { putVcard, readVcard } from '../routing/vcard.ts'
+import { publishFor } from '../accounts/pep/publish.ts'
+import { putVcard, readVcard } from '../accounts/vcard.ts'
 import { noPicture } from '../xmpp/picture.ts'
 import { option } from '../xmpp/pubsub.ts'
 import { payloadOf } from '../xmpp/stored.ts'

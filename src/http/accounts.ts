@@ -1,9 +1,9 @@
 /** What the API and the web admin do with accounts, written once for both. */
 import type { Account } from '../store/accounts.ts'
-import { lookalike, lookalikeText } from '../routing/lookalikes.ts'
+import { lookalike, lookalikeText } from '../accounts/lookalikes.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
-import * as users from '../routing/users.ts'
+import * as users from '../accounts/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { childText } from '../xmpp/xml.ts'

@@ -1,7 +1,7 @@
 /** Who asks: the Unix socket, a bearer token, or an account by HTTP Basic or a token of its own. */
 import { keysOfNobody, verifyPassword } from '../store/credentials.ts'
 import type { Account } from '../store/accounts.ts'
-import * as metrics from '../metrics.ts'
+import * as metrics from '../metrics/metrics.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import type { Ctx, Principal } from './context.ts'
 import type { HttpDeps } from './deps.ts'

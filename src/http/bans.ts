@@ -1,5 +1,5 @@
 /** /v1/bans: addresses that failed too many logins. They live in the memory of the server that runs. */
-import type { Ban } from '../routing/auth-limiter.ts'
+import type { Ban } from '../limits/auth-limiter.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'

@@ -7,7 +7,7 @@
  * a file cannot become another's in between.
  */
 import { getLogger } from '../log.ts'
-import { connections as counted, limitsHit } from '../metrics.ts'
+import { connections as counted, limitsHit } from '../metrics/metrics.ts'
 import { type Networks, networkOf } from '../net/address.ts'
 import type { Connection, OpenSockets } from '../net/sockets.ts'
 import type { Clock } from '../store/clock.ts'

@@ -1,7 +1,7 @@
 /** Registered phones as the API and the web admin show them. */
-import { type DeviceWish, registerDevice, unregister } from '../routing/devices.ts'
-import { connectionOf } from '../routing/in-use.ts'
-import { sessionOf } from '../routing/whose.ts'
+import { type DeviceWish, registerDevice, unregister } from '../push/registration/register.ts'
+import { connectionOf } from '../push/schedule/in-use.ts'
+import { sessionOf } from '../push/registration/whose.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'

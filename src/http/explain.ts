@@ -1,8 +1,8 @@
 /** Why pushes went or did not, as the API, the command line and the web admin show it. */
-import { findings } from '../push/findings.ts'
-import { restsFor } from '../push/rests.ts'
-import { inWords } from '../push/words.ts'
-import { sessionOf } from '../routing/whose.ts'
+import { findings } from '../push/diagnose/findings.ts'
+import { restsFor } from '../push/diagnose/paused.ts'
+import { inWords } from '../push/rules/reasons-text.ts'
+import { sessionOf } from '../push/registration/whose.ts'
 import type { Account } from '../store/accounts.ts'
 import type { VerdictRow, WaitingRow } from '../store/push-reports.ts'
 import type { HttpDeps } from './deps.ts'

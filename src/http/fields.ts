@@ -24,7 +24,7 @@ export const text = (most: number, least = 1) =>
     .regex(XML_TEXT, { error: 'It holds a character that XML cannot carry.' })
     .openapi({ minLength: least, maxLength: most })
 
-/** Apple's, in the digits of routing/devices.ts and of old apps, which send NSData's "<0a1b 2c3d …>". */
+/** Apple's, in the digits of push/registration/register.ts and of old apps, which send NSData's "<0a1b 2c3d …>". */
 export const deviceTokenSchema = counted(32, 500)
   .regex(/^<?(?: *[0-9a-fA-F] *[0-9a-fA-F]){16,200} *>?$/, {
     error: 'a device token is 32 to 400 hexadecimal digits.',

@@ -1,7 +1,7 @@
 /** What every request must pass before a route sees it. */
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import * as metrics from '../metrics.ts'
+import * as metrics from '../metrics/metrics.ts'
 import { isAddress, isLoopback, Networks } from '../net/address.ts'
 import { inTime } from './body.ts'
 import { clientOf, hostName } from './client.ts'

@@ -1,5 +1,5 @@
 /** /v1/invites: invitations (XEP-0401) as the operator makes them. */
-import { makeInvite } from '../routing/invites.ts'
+import { makeInvite } from '../accounts/invites.ts'
 import type { Invite } from '../store/invites.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { accountOf } from './accounts.ts'

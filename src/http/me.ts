@@ -1,5 +1,5 @@
 /** /v1/me: what the app itself may do, as the account that it logs in with. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { accountOf, deleteUser, setPassword, userView } from './accounts.ts'
 import { checkPassword } from './auth.ts'
 import type { Ctx } from './context.ts'

@@ -1,7 +1,7 @@
 /** What a person sets for the own account over HTTP: when phones ring, and which apps may log in without the password. */
-import { unregister } from '../routing/devices.ts'
+import { unregister } from '../push/registration/register.ts'
 import type { Account } from '../store/accounts.ts'
-import { zoneName } from '../routing/quiet.ts'
+import { zoneName } from '../push/rules/quiet.ts'
 import { accountOf } from './accounts.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, ownJid, route, scope, self } from './policy.ts'

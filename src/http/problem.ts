@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { failureEvent, getLogger } from '../log.ts'
-import { httpAborted } from '../metrics.ts'
+import { httpAborted } from '../metrics/metrics.ts'
 import { BusyError, StanzaError, type StanzaCondition } from '../xmpp/errors.ts'
 import type { AppEnv } from './context.ts'
 

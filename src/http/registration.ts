@@ -1,8 +1,8 @@
 /** Accounts that people make themselves over HTTP, within the limits that in-band registration has too. */
-import { checkName, findInvite, redeem } from '../routing/invites.ts'
+import { checkName, findInvite, redeem } from '../accounts/invites.ts'
 import type { Invite } from '../store/invites.ts'
 import { Jid } from '../xmpp/jid.ts'
-import * as metrics from '../metrics.ts'
+import * as metrics from '../metrics/metrics.ts'
 import { createUser } from './accounts.ts'
 import type { Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'

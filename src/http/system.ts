@@ -1,6 +1,6 @@
 /** Health, status, metrics and the description of the API itself. */
-import type { Config } from '../config.ts'
-import { exposition } from '../metrics.ts'
+import type { Config } from '../config/config.ts'
+import { exposition } from '../metrics/metrics.ts'
 import { VERSION } from '../version.ts'
 import { authenticate } from './auth.ts'
 import type { Ctx } from './context.ts'

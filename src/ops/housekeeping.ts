@@ -1,7 +1,7 @@
 /** What must be done now and then: old rows deleted in small batches, figures for the metrics. */
 import { getLogger } from '../log.ts'
-import { offlineMessages } from '../metrics.ts'
-import type { Config } from '../config.ts'
+import { offlineMessages } from '../metrics/metrics.ts'
+import type { Config } from '../config/config.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 

@@ -1,5 +1,5 @@
 /** Which keys of the configuration a running server takes over at a reload, and which wait for a restart. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 
 /** Read anew at each use, or put in force by the reload itself. */
 const LIVE = new Set(['tls.cert', 'tls.key', 'tls.hosts', 'push.apps', 'webhook', 'log', 'admins'])

@@ -1,7 +1,7 @@
 /** Whether the server can do its work, in checks that a person can read. */
 import { statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { diskFree } from '../metrics.ts'
+import { diskFree } from '../metrics/metrics.ts'
 import type { Store } from '../store/store.ts'
 
 export interface Check {

@@ -1,5 +1,5 @@
 /** The table of domains, made once at start from the configuration and the features. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Feature } from './feature.ts'
 import type { Domains, Service, ServiceDomain } from './transit.ts'
 

@@ -49,7 +49,7 @@ export class Session {
 
   /** What the app said of itself at its login (XEP-0388 §2.2). */
   agent: UserAgent | undefined
-  /** What it was given and is not known to have, in the order of writing (routing/unacked.ts). */
+  /** What it was given and is not known to have, in the order of writing (routing/delivery.ts). */
   readonly unacked = new Map<Element, Unacked>()
 
   constructor(

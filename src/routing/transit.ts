@@ -1,5 +1,5 @@
 /** One stanza's trip and the verbs that a feature has: everything it says waits for the turn's commit. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
@@ -10,7 +10,7 @@ import { isForOffline } from '../xmpp/message.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
 import type { Given, Guest, Outcome, Publication, VcardChange } from './outcome.ts'
-import type { RegistrationLimiter } from './registration-limiter.ts'
+import type { RegistrationLimiter } from '../limits/registration-limiter.ts'
 import type { Session, Sessions } from './session.ts'
 
 /** A trip may set off this many further stanzas beside what a full roster needs. */

@@ -1,9 +1,9 @@
 /** The certificates in force: chosen by name at each handshake, replaced as a whole when they or their paths change. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { getLogger } from '../log.ts'
-import { certificateExpiry } from '../metrics.ts'
+import { certificateExpiry } from '../metrics/metrics.ts'
 import { type CertificateStore, loadCertificates } from '../stream/tls.ts'
-import type { Identity } from '../stream/transport.ts'
+import type { Identity } from '../stream/transports/transport.ts'
 
 const log = getLogger('tls')
 

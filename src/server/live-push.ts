@@ -1,5 +1,5 @@
 /** The push service of the moment. A reload puts a new one in its place once the new keys have been read. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { getLogger } from '../log.ts'
 import {
   pushAlarms,
@@ -8,17 +8,17 @@ import {
   pushKeyAge,
   pushOldest,
   pushPaused,
-} from '../metrics.ts'
+} from '../metrics/metrics.ts'
 import type { ApnsSim } from '../ops/apns-sim.ts'
 import { fingerprint } from '../ops/watch-files.ts'
-import { type Alarm, AlarmLog, alarmsOf } from '../push/alarms.ts'
-import type { AppState } from '../push/apns.ts'
-import { startCensus } from '../push/census.ts'
-import type { LaneState } from '../push/lane.ts'
-import { probeApps, type ProbeResult, withDetail } from '../push/probe.ts'
-import { rests } from '../push/rests.ts'
+import { type Alarm, AlarmLog, alarmsOf } from '../push/diagnose/alarms.ts'
+import type { AppState } from '../push/apns/apns.ts'
+import { startCensus } from '../push/diagnose/device-metrics.ts'
+import type { LaneState } from '../push/outbox/queue.ts'
+import { probeApps, type ProbeResult, withDetail } from '../push/apns/probe.ts'
+import { rests } from '../push/diagnose/paused.ts'
 import type { PushService, PushServiceOptions } from '../push/service.ts'
-import { testPush, type TestResult } from '../push/test-push.ts'
+import { testPush, type TestResult } from '../push/diagnose/test-push.ts'
 import type { Account } from '../store/accounts.ts'
 import type { PushReports } from '../store/push-reports.ts'
 

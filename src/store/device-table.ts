@@ -42,7 +42,7 @@ export interface DeviceOptions {
   readonly dialect?: 'tigase'
 }
 
-/** How a registration is known to be a session: routing/whose.ts. */
+/** How a registration is known to be a session: push/registration/whose.ts. */
 export type Tie =
   /** The app has said which. */
   | 'named'

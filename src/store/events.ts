@@ -4,7 +4,7 @@
  */
 import type { EventName } from '../config/events.ts'
 import { getLogger } from '../log.ts'
-import { limitsHit } from '../metrics.ts'
+import { limitsHit } from '../metrics/metrics.ts'
 import type { Clock } from './clock.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 

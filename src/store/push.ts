@@ -2,7 +2,7 @@
 import { and, asc, count, desc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { isEvent } from '../config/events.ts'
-import { pushVerdicts } from '../metrics.ts'
+import { pushVerdicts } from '../metrics/metrics.ts'
 import { accounts, type Accounts } from './accounts.ts'
 import type { Clock, Random } from './clock.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'

@@ -1,6 +1,6 @@
 /** Connections that are open, counted from the moment they are accepted: per address, and in all. */
 import { getLogger } from '../log.ts'
-import { connections, limitsHit } from '../metrics.ts'
+import { connections, limitsHit } from '../metrics/metrics.ts'
 import { networkOf } from '../net/address.ts'
 
 const log = getLogger('connections')

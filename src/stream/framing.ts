@@ -4,7 +4,7 @@
  */
 import { NS } from '../xmpp/namespaces.ts'
 import { Element, escapeXML } from '../xmpp/xml.ts'
-import { Reader, type ReaderEvent, type ReaderLimits } from './reader.ts'
+import { Reader, type ReaderEvent, type ReaderLimits } from '../xml/reader.ts'
 
 /** What a stream reads from; a `Reader` is one. */
 export interface ElementSource {

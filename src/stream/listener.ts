@@ -1,12 +1,12 @@
 /** Accepts client connections within the limits and keeps the set of open streams, for their clocks and the stop. */
 import { getLogger } from '../log.ts'
-import { connections, sessions } from '../metrics.ts'
+import { connections, sessions } from '../metrics/metrics.ts'
 import { serverPing } from '../routing/ping.ts'
 import { Inlines } from '../routing/inline.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import { Admission, type Admitted } from './admission.ts'
 import { type C2sContext, ClientStream } from './c2s.ts'
-import type { Transport, TransportEvents } from './transport.ts'
+import type { Transport, TransportEvents } from './transports/transport.ts'
 
 const log = getLogger('c2s')
 

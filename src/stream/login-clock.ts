@@ -1,6 +1,6 @@
 /** The time from connect to a finished login; once, it is longer, where a person fills in a form meanwhile. */
-import type { Config } from '../config.ts'
-import { limitsHit } from '../metrics.ts'
+import type { Config } from '../config/config.ts'
+import { limitsHit } from '../metrics/metrics.ts'
 import type { Clock } from '../store/clock.ts'
 
 export class LoginClock {

@@ -4,8 +4,8 @@ import type { Inlines } from '../routing/inline.ts'
 import type { World } from '../routing/transit.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
-import { channelBindings, fastMechanisms, mechanisms } from './sasl.ts'
-import type { TlsFacts } from './transport.ts'
+import { channelBindings, fastMechanisms, mechanisms } from './sasl/sasl.ts'
+import type { TlsFacts } from './transports/transport.ts'
 
 export interface Offering {
   readonly world: World

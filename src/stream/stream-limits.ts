@@ -1,5 +1,5 @@
 /** What a client's stream may cost before its login and after it. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { StreamLimits } from './stream.ts'
 
 export function preauthLimits({ limits }: Config): StreamLimits {

@@ -3,15 +3,15 @@
  * letter. What the elements mean is the business of a subclass.
  */
 import { failureEvent, getLogger } from '../log.ts'
-import { limitsHit, streamErrors } from '../metrics.ts'
+import { limitsHit, streamErrors } from '../metrics/metrics.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Turn } from '../store/turn.ts'
 import { LockHeld } from '../store/write-lock.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { type ElementSource, type Framing, oneDocument } from './framing.ts'
-import type { ReaderEvent, ReaderLimits } from './reader.ts'
-import type { Transport } from './transport.ts'
+import type { ReaderEvent, ReaderLimits } from '../xml/reader.ts'
+import type { Transport } from './transports/transport.ts'
 
 const log = getLogger('stream')
 

@@ -5,7 +5,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readSigningKey } from '../../src/push/apns-token.ts'
+import { readSigningKey } from '../../src/push/apns/token.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')
 let dir: string

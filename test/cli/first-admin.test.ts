@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { banner } from '../../src/cli/banner.ts'
-import { defaults } from '../../src/config.ts'
+import { defaults } from '../../src/config/config.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')
 const CONFIG = `[c2s]\nlisten = ["127.0.0.1:0"]\ndirect_tls_listen = []\n[http]\nlisten = ["127.0.0.1:0"]\n`

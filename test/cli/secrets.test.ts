@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getLogger, startLogging, stopLogging } from '../../src/log.ts'
 import { maskAddresses } from '../../src/net/mask-address.ts'
-import { findings } from '../../src/push/findings.ts'
+import { findings } from '../../src/push/diagnose/findings.ts'
 
 const SECRET = 'planted-7f3a'
 const MAIN = join(import.meta.dir, '../../src/main.ts')

@@ -2,7 +2,14 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Config, ConfigError, defaults, findConfig, loadConfig, parseConfig } from '../../src/config.ts'
+import {
+  type Config,
+  ConfigError,
+  defaults,
+  findConfig,
+  loadConfig,
+  parseConfig,
+} from '../../src/config/config.ts'
 import { jsonSchema } from '../../src/config/describe.ts'
 import { formatProblem, nearest } from '../../src/config/problems.ts'
 import { parseDuration, parseListen, parseSize } from '../../src/config/values.ts'

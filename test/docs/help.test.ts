@@ -2,8 +2,8 @@ import { expect, test } from 'bun:test'
 import { EVENTS } from '../../src/config/events.ts'
 import { TOPICS } from '../../src/cli/help.ts'
 import { buildProgram } from '../../src/cli/program.ts'
-import { deviceRules, markdown, messageRules } from '../../src/push/rules.ts'
-import { findings, type PushFacts } from '../../src/push/findings.ts'
+import { deviceRules, markdown, messageRules } from '../../src/push/rules/tables.ts'
+import { findings, type PushFacts } from '../../src/push/diagnose/findings.ts'
 
 const page = TOPICS['why-no-push']?.text ?? ''
 

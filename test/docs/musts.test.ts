@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { defaults } from '../../src/config.ts'
+import { defaults } from '../../src/config/config.ts'
 import { features } from '../../src/features/index.ts'
 import { ANSWERS } from './answers.ts'
 import { answerTo, demandsIn, sectionsNamed, sectionsWithPlays } from './demands.ts'

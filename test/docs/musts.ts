@@ -10,7 +10,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { defaults } from '../../src/config.ts'
+import { defaults } from '../../src/config/config.ts'
 import { features } from '../../src/features/index.ts'
 import { type Answer, ANSWERS } from './answers.ts'
 import { answerTo, covers, demandsIn, sectionsWithPlays } from './demands.ts'

@@ -1,6 +1,6 @@
 /** Whoever blocks the domain of the own server, or the own address, means others: nobody is cut from the own server. */
 import { describe, expect, test } from 'bun:test'
-import { silence } from '../../src/routing/silence.ts'
+import { silence } from '../../src/push/schedule/silence.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import { Stanza } from '../../src/xmpp/stanza.ts'
 import { xml } from '../../src/xmpp/xml.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { ask, done, formOf, slow } from '../../src/routing/commands.ts'
+import { ask, done, formOf, slow } from '../../src/accounts/commands.ts'
 import type { Command } from '../../src/routing/transit.ts'
 import { child, childText, type Element, elements, firstElement, xml } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { makeInvite, type Wanted } from '../../src/routing/invites.ts'
+import { makeInvite, type Wanted } from '../../src/accounts/invites.ts'
 import { child, firstElement } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
 import { COMMANDS, commandOf, commandText, resultOf, runs, submits } from '../support/commands.ts'

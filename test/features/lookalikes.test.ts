@@ -1,6 +1,6 @@
 /** No door of the stream makes an account that people would take for another or for an administrator. */
 import { describe, expect, test } from 'bun:test'
-import { makeInvite, type Wanted } from '../../src/routing/invites.ts'
+import { makeInvite, type Wanted } from '../../src/accounts/invites.ts'
 import { child } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
 import { commandOf, resultOf, runs, submits } from '../support/commands.ts'

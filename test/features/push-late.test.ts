@@ -1,7 +1,7 @@
 /** What becomes of a ring when the message turns out to have been seen: late acks, apps that come back, other devices. */
 import { describe, expect, test } from 'bun:test'
 import type { Feature } from '../../src/routing/feature.ts'
-import { confirm } from '../../src/routing/unacked.ts'
+import { confirm } from '../../src/routing/delivery.ts'
 import {
   acks,
   areSent,

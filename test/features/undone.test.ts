@@ -1,6 +1,6 @@
 /** What a trip changed in memory and did not keep: afterwards a session is as if nobody had asked. */
 import { describe, expect, test } from 'bun:test'
-import { makeInvite } from '../../src/routing/invites.ts'
+import { makeInvite } from '../../src/accounts/invites.ts'
 import type { Feature } from '../../src/routing/feature.ts'
 import { child, childText, type Element } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'

@@ -1,6 +1,6 @@
 /** Case 89 of the catalogue of bad input: from which address a request comes, and what is counted by it. */
 import { describe, expect, test } from 'bun:test'
-import { defaults } from '../../src/config.ts'
+import { defaults } from '../../src/config/config.ts'
 import { clientOf } from '../../src/http/client.ts'
 import { Networks, plainAddress } from '../../src/net/address.ts'
 import { startHttp } from './support.ts'

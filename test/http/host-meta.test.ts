@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { Reader } from '../../src/stream/reader.ts'
+import { Reader } from '../../src/xml/reader.ts'
 import { elements } from '../../src/xmpp/xml.ts'
 import { type Call, startHttp } from './support.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { type Call, type HttpWorld, JULIET, PASSWORD, ROMEO, startHttp } from './support.ts'
 
 interface Made {

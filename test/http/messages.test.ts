@@ -1,5 +1,5 @@
 /** /v1/messages with the whole road behind it: a message that a program sends is like one from a client. */
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { expect, test } from 'bun:test'
 import { features } from '../../src/features/index.ts'
 import { type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'

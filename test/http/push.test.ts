@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { recordAnswer } from '../../src/push/answer.ts'
-import { Lane } from '../../src/push/lane.ts'
+import { recordAnswer } from '../../src/push/outbox/record-result.ts'
+import { Lane } from '../../src/push/outbox/queue.ts'
 import type { Job } from '../../src/store/push.ts'
 import { type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
 

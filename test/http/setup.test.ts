@@ -1,8 +1,8 @@
 /** The first administrator: a link that the start prints, a page, an account; once. */
 import { expect, test } from 'bun:test'
 import { features } from '../../src/features/index.ts'
-import { isWithoutAdmin, SetupLink } from '../../src/routing/first-admin.ts'
-import { isAdmin } from '../../src/routing/users.ts'
+import { isWithoutAdmin, SetupLink } from '../../src/accounts/first-admin.ts'
+import { isAdmin } from '../../src/accounts/accounts.ts'
 import { ADMIN, type Call, type HttpWorld, LOOPBACK, PASSWORD, startHttp } from './support.ts'
 
 const NEW = 'mercutio@bix.org'

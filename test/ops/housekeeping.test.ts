@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { purgeOnce } from '../../src/ops/housekeeping.ts'
 import { deriveCredentials } from '../../src/store/credentials.ts'
-import { makeInvite } from '../../src/routing/invites.ts'
+import { makeInvite } from '../../src/accounts/invites.ts'
 import { BASE, play, type Play } from '../support/world.ts'
 
 const DAY = 24 * 3_600_000

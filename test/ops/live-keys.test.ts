@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { type Config, defaults } from '../../src/config.ts'
+import { type Config, defaults } from '../../src/config/config.ts'
 import { needsRestart, takeOver } from '../../src/ops/live-keys.ts'
 import { APP_DEFAULTS } from '../support/apns.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { startLogging } from '../../src/log.ts'
-import { type AlarmFacts, AlarmLog, alarmsOf } from '../../src/push/alarms.ts'
+import { type AlarmFacts, AlarmLog, alarmsOf } from '../../src/push/diagnose/alarms.ts'
 
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE

@@ -4,7 +4,7 @@ import { connect, createServer, type LookupFunction, type Server, type Socket } 
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'bun:test'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
-import type { ApnsSender } from '../../src/push/apns.ts'
+import type { ApnsSender } from '../../src/push/apns/apns.ts'
 import { createSelfSigned } from '../../src/self-signed.ts'
 import { request, senderTo, startApple } from '../support/apns.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { hasRungOut, goesToPushKit, requestFor } from '../../src/push/apns-request.ts'
-import { callNews } from '../../src/push/calls.ts'
+import { hasRungOut, goesToPushKit, requestFor } from '../../src/push/apns/request.ts'
+import { callNews } from '../../src/push/rules/calls.ts'
 import type { Device, DeviceOptions } from '../../src/store/devices.ts'
 import type { Job } from '../../src/store/push.ts'
 import { seededRandom } from '../support/clock.ts'

@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CredentialError, loadApp } from '../../src/push/apns-credentials.ts'
+import { CredentialError, loadApp } from '../../src/push/apns/credentials.ts'
 import { isPublic } from '../../src/net/address.ts'
 import { KEY_ID, P8, TEAM, TOPIC } from '../support/apns.ts'
 

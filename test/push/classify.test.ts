@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { classify, type Proposal, PUSH_RULES } from '../../src/push/classify.ts'
+import { classify, type Proposal, PUSH_RULES } from '../../src/push/rules/classify.ts'
 import { type Attrs, type Element, xml } from '../../src/xmpp/xml.ts'
 
 const message = (attrs: Attrs, ...children: Element[]): Element =>

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { causeOf, countConnection } from '../../src/push/connections.ts'
-import { registry } from '../../src/metrics.ts'
+import { causeOf, countConnection } from '../../src/push/apns/connections.ts'
+import { registry } from '../../src/metrics/metrics.ts'
 
 test.each<[unknown, string]>([
   ['GOAWAY 0 Shutdown', 'goaway'],

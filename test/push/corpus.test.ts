@@ -3,7 +3,7 @@
  * order; the source is named by repository, commit, file and lines. Most leave the sender's address to the server.
  */
 import { describe, expect, test } from 'bun:test'
-import { classify } from '../../src/push/classify.ts'
+import { classify } from '../../src/push/rules/classify.ts'
 import { parse } from '../support/xml.ts'
 
 interface Specimen {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { Proposal } from '../../src/push/classify.ts'
+import type { Proposal } from '../../src/push/rules/classify.ts'
 import {
   type AccountState,
   type Connection,
@@ -7,7 +7,7 @@ import {
   DECISION_RULES,
   type DeviceState,
   type Waits,
-} from '../../src/push/decide.ts'
+} from '../../src/push/rules/decide.ts'
 
 const NOW = 1_000_000
 const WAITS: Waits = { elsewhere: 30_000, inactive: 3_000 }

@@ -1,6 +1,6 @@
 /** What becomes of a row that changes, or is taken back, after it was written. */
 import { describe, expect, test } from 'bun:test'
-import type { Provider } from '../../src/push/provider.ts'
+import type { Provider } from '../../src/push/outbox/provider.ts'
 import { systemClock } from '../../src/store/clock.ts'
 import { deviceToken } from '../support/apns.ts'
 import {

@@ -1,7 +1,7 @@
 /** The outbox on its way to the webhook. */
 import { describe, expect, test } from 'bun:test'
-import type { Provider } from '../../src/push/provider.ts'
-import { Webhook } from '../../src/push/webhook.ts'
+import type { Provider } from '../../src/push/outbox/provider.ts'
+import { Webhook } from '../../src/push/webhook/webhook.ts'
 import { systemClock } from '../../src/store/clock.ts'
 import { account, outbox, dispatcher, juliet, open, queue, run, store, until, verdicts } from './outbox.ts'
 

@@ -1,8 +1,8 @@
 /** The whole way from a committed outbox row to Apple's answer on disk, over real HTTP/2. */
 import { describe, expect, test } from 'bun:test'
-import { alarmsOf } from '../../src/push/alarms.ts'
-import { APNS_REASONS } from '../../src/push/apns-reasons.ts'
-import type { Provider } from '../../src/push/provider.ts'
+import { alarmsOf } from '../../src/push/diagnose/alarms.ts'
+import { APNS_REASONS } from '../../src/push/apns/reasons.ts'
+import type { Provider } from '../../src/push/outbox/provider.ts'
 import { systemClock } from '../../src/store/clock.ts'
 import { keyApp } from '../support/apns.ts'
 import {

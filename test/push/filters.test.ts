@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { type FilterRule, filtered, mentions, type StanzaFacts } from '../../src/push/filters.ts'
+import { type FilterRule, filtered, mentions, type StanzaFacts } from '../../src/push/rules/filters.ts'
 import type { DeviceOptions } from '../../src/store/devices.ts'
 
 const ROMEO = 'romeo@bix.org'

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { APNS_REASONS } from '../../src/push/apns-reasons.ts'
-import { PUSH_RULES } from '../../src/push/classify.ts'
-import { DECISION_RULES } from '../../src/push/decide.ts'
-import { findings, type PushFacts } from '../../src/push/findings.ts'
-import { inWords, reasonInWords, ruleInWords } from '../../src/push/words.ts'
+import { APNS_REASONS } from '../../src/push/apns/reasons.ts'
+import { PUSH_RULES } from '../../src/push/rules/classify.ts'
+import { DECISION_RULES } from '../../src/push/rules/decide.ts'
+import { findings, type PushFacts } from '../../src/push/diagnose/findings.ts'
+import { inWords, reasonInWords, ruleInWords } from '../../src/push/rules/reasons-text.ts'
 
 const well: PushFacts = {
   target: 'apple',

@@ -1,9 +1,9 @@
 /** An outbox and the simulator, for plays of the whole way from a committed row to Apple's answer on disk. */
 import { afterEach, beforeEach } from 'bun:test'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
-import { ApnsProvider } from '../../src/push/apns-provider.ts'
-import { Dispatcher, type DispatcherOptions } from '../../src/push/dispatcher.ts'
-import type { Provider } from '../../src/push/provider.ts'
+import { ApnsProvider } from '../../src/push/apns/provider.ts'
+import { Dispatcher, type DispatcherOptions } from '../../src/push/outbox/dispatcher.ts'
+import type { Provider } from '../../src/push/outbox/provider.ts'
 import type { Account } from '../../src/store/accounts.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import type { Device, Registration } from '../../src/store/devices.ts'

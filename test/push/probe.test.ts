@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
-import { probeApps } from '../../src/push/probe.ts'
+import { probeApps } from '../../src/push/apns/probe.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import { keyApp, senderTo, startApple, TOPIC } from '../support/apns.ts'
 

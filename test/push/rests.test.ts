@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import type { LaneState } from '../../src/push/lane.ts'
-import { rests, restsFor } from '../../src/push/rests.ts'
+import type { LaneState } from '../../src/push/outbox/queue.ts'
+import { rests, restsFor } from '../../src/push/diagnose/paused.ts'
 
 const lane = (name: string, paused: string | null): LaneState => ({
   lane: name,

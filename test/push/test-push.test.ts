@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { testPush } from '../../src/push/test-push.ts'
+import { testPush } from '../../src/push/diagnose/test-push.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import { device, deviceToken, senderTo, startApple } from '../support/apns.ts'
 

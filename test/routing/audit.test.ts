@@ -1,7 +1,7 @@
 /** Changes of accounts and of what lets somebody in: one line each, whichever door they came through. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { startLogging, stopLogging } from '../../src/log.ts'
-import { SetupLink } from '../../src/routing/first-admin.ts'
+import { SetupLink } from '../../src/accounts/first-admin.ts'
 import { ADMIN, basic, JULIET, LOOPBACK, PASSWORD, ROMEO, startHttp } from '../http/support.ts'
 import { runs } from '../support/commands.ts'
 import { play } from '../support/world.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { notifyRule } from '../../src/routing/notify-rule.ts'
+import { notifyRule } from '../../src/push/rules/notify-rule.ts'
 import { publishes } from '../support/pubsub.ts'
 import { play } from '../support/world.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { SmQueue } from '../../src/routing/sm-queue.ts'
+import { SmQueue } from '../../src/features/sm/queue.ts'
 import { xml } from '../../src/xmpp/xml.ts'
 
 test('XEP-0198 §4, case 57: both counters go round at 2³²', () => {

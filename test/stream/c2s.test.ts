@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { stanzas } from '../../src/metrics.ts'
+import { stanzas } from '../../src/metrics/metrics.ts'
 import { child } from '../../src/xmpp/xml.ts'
 import { type Actor, PASSWORD } from '../support/actor.ts'
 import { play } from '../support/world.ts'

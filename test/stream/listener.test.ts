@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { sessions } from '../../src/metrics.ts'
+import { sessions } from '../../src/metrics/metrics.ts'
 import type { Actor } from '../support/actor.ts'
 import { bosh, BoshActor } from '../support/bosh.ts'
 import { type Play, play } from '../support/world.ts'

@@ -1,6 +1,6 @@
 /** From connect to bound there is little time; more, once, where a person fills in a form meanwhile. */
 import { describe, expect, test } from 'bun:test'
-import { makeInvite } from '../../src/routing/invites.ts'
+import { makeInvite } from '../../src/accounts/invites.ts'
 import type { Actor } from '../support/actor.ts'
 import { bosh, BoshActor } from '../support/bosh.ts'
 import { type Play, play } from '../support/world.ts'

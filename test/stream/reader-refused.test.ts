@@ -1,6 +1,6 @@
 /** What ends a stream before it is an element: broken XML, what XMPP leaves out of XML, and what is too large. */
 import { describe, expect, test } from 'bun:test'
-import { Reader } from '../../src/stream/reader.ts'
+import { Reader } from '../../src/xml/reader.ts'
 import { StreamError } from '../../src/xmpp/errors.ts'
 import { bytes, cut, HEADER, LIMITS, read, readAll, refusal, stanza } from './xml-support.ts'
 

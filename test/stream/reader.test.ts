@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { Reader } from '../../src/stream/reader.ts'
+import { Reader } from '../../src/xml/reader.ts'
 import { StreamError } from '../../src/xmpp/errors.ts'
 import { bytes, cut, HEADER, LIMITS, plain, read, readAll, refusal, stanza } from './xml-support.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { deriveCredentials } from '../../src/store/credentials.ts'
-import { type ChannelBindings, Scram } from '../../src/stream/scram.ts'
+import { type ChannelBindings, Scram } from '../../src/stream/sasl/scram.ts'
 import { child, children } from '../../src/xmpp/xml.ts'
 import { type Actor, PASSWORD } from '../support/actor.ts'
 import { EXPORTED, TEST_IDENTITY } from '../support/memory-transport.ts'

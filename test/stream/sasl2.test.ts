@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import { describe, expect, test } from 'bun:test'
-import { offerText } from '../../src/stream/scram.ts'
+import { offerText } from '../../src/stream/sasl/scram.ts'
 import { child, childText, children, type Element } from '../../src/xmpp/xml.ts'
 import { type Actor, PASSWORD } from '../support/actor.ts'
 import { EXPORTED } from '../support/memory-transport.ts'

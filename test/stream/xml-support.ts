@@ -1,6 +1,6 @@
 /** What the tests of the reader share: reading whole or in pieces, and a comparison through `saxes`. */
 import { SaxesParser } from 'saxes'
-import { Reader, type ReaderEvent, type ReaderLimits } from '../../src/stream/reader.ts'
+import { Reader, type ReaderEvent, type ReaderLimits } from '../../src/xml/reader.ts'
 import { StreamError } from '../../src/xmpp/errors.ts'
 import type { Element } from '../../src/xmpp/xml.ts'
 

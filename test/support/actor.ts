@@ -1,5 +1,5 @@
 /** A player: says XML, hears XML, and knows what it expected to hear. */
-import { Reader } from '../../src/stream/reader.ts'
+import { Reader } from '../../src/xml/reader.ts'
 import { child, type Element } from '../../src/xmpp/xml.ts'
 import { matches, parse } from './xml.ts'
 import type { MemoryTransport } from './memory-transport.ts'

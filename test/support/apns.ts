@@ -1,10 +1,10 @@
 /** A scripted Apple on loopback, a signing key for it, and a sender that talks to it. */
 import { generateKeyPairSync } from 'node:crypto'
 import { type ApnsSim, type ApnsSimOptions, startApnsSim } from '../../src/ops/apns-sim.ts'
-import { type ApnsOptions, type ApnsRequest, ApnsSender } from '../../src/push/apns.ts'
-import type { ApnsApp } from '../../src/push/apns-credentials.ts'
-import type { SavedToken, TokenStore } from '../../src/push/apns-token.ts'
-import { readSigningKey } from '../../src/push/apns-token.ts'
+import { type ApnsOptions, type ApnsRequest, ApnsSender } from '../../src/push/apns/apns.ts'
+import type { ApnsApp } from '../../src/push/apns/credentials.ts'
+import type { SavedToken, TokenStore } from '../../src/push/apns/token.ts'
+import { readSigningKey } from '../../src/push/apns/token.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import type { Device } from '../../src/store/devices.ts'
 

@@ -1,5 +1,5 @@
 /** A BOSH client of plays: it counts its requests and keeps each answer apart. */
-import { BoshSessions } from '../../src/stream/bosh.ts'
+import { BoshSessions } from '../../src/stream/transports/bosh/sessions.ts'
 import { preauthLimits } from '../../src/stream/stream-limits.ts'
 import { type Element, elements } from '../../src/xmpp/xml.ts'
 import { PASSWORD } from './actor.ts'

@@ -1,6 +1,6 @@
 /** The HTTP application of a play: what an app asks it beside its XMPP session. */
 import { createApp } from '../../src/http/app.ts'
-import { AuthLimiter, neverBanned } from '../../src/routing/auth-limiter.ts'
+import { AuthLimiter, neverBanned } from '../../src/limits/auth-limiter.ts'
 import { PASSWORD } from './actor.ts'
 import type { Play } from './world.ts'
 

@@ -1,5 +1,11 @@
 /** A connection without a network. What the server writes is there when it is flushed. */
-import type { Batch, Identity, TlsFacts, Transport, TransportEvents } from '../../src/stream/transport.ts'
+import type {
+  Batch,
+  Identity,
+  TlsFacts,
+  Transport,
+  TransportEvents,
+} from '../../src/stream/transports/transport.ts'
 
 export const TEST_IDENTITY: Identity = {
   certPem: '',

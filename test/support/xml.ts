@@ -1,5 +1,5 @@
 /** Patterns of XML for plays. */
-import { Reader } from '../../src/stream/reader.ts'
+import { Reader } from '../../src/xml/reader.ts'
 import { type Element, elements } from '../../src/xmpp/xml.ts'
 
 const WIDE = { bytes: 10_000_000, depth: 1000, elements: 100_000, attributes: 1000, namespaces: 1000 }

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { startLogging, stopLogging } from '../../src/log.ts'
-import { httpAborted } from '../../src/metrics.ts'
+import { httpAborted } from '../../src/metrics/metrics.ts'
 import { wire } from './support.ts'
 
 test('it is a debug line and a count', async () => {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'bun:test'
-import { startServer } from '../../src/server.ts'
+import { startServer } from '../../src/server/server.ts'
 import { createSelfSigned } from '../../src/self-signed.ts'
 import { PASSWORD, secure, wire, WireClient } from './support.ts'
 

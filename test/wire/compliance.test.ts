@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { defaults } from '../../src/config.ts'
+import { defaults } from '../../src/config/config.ts'
 import { complianceTable, DEMANDS } from '../../src/docs/compliance.ts'
 import { supportTable } from '../../src/docs/support.ts'
 import { features } from '../../src/features/index.ts'

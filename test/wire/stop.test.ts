@@ -2,7 +2,7 @@
 import { Database } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { startServer } from '../../src/server.ts'
+import { startServer } from '../../src/server/server.ts'
 import { wire, WireClient } from './support.ts'
 
 test('sessions that cannot be saved do not keep the ports, nor the data', async () => {

@@ -1,6 +1,6 @@
 /** A WebSocket client of our own: frame by frame, and no kinder than it must be. */
 import { connect, type Socket } from 'node:net'
-import { Reader } from '../../src/stream/reader.ts'
+import { Reader } from '../../src/xml/reader.ts'
 import { child, childText, type Element } from '../../src/xmpp/xml.ts'
 import { PASSWORD } from './support.ts'
 

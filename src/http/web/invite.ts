@@ -1,6 +1,6 @@
 /** /invite/TOKEN: the page of an invitation, and the account that is made on it. */
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { findInvite, pageOf, uriOf } from '../../routing/invites.ts'
+import { findInvite, pageOf, uriOf } from '../../accounts/invites.ts'
 import type { Invite } from '../../store/invites.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { Jid, JidError } from '../../xmpp/jid.ts'

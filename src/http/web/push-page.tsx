@@ -1,5 +1,5 @@
 /** @jsxImportSource hono/jsx */
-import { type ProbeResult, withDetail } from '../../push/probe.ts'
+import { type ProbeResult, withDetail } from '../../push/apns/probe.ts'
 import type { HttpDeps } from '../deps.ts'
 import { verdictView } from '../explain.ts'
 import { appView, queueView } from '../push.ts'

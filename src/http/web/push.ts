@@ -1,7 +1,7 @@
 /** The push pages of the web admin. */
-import { pushes } from '../../metrics.ts'
-import { countDevices } from '../../push/census.ts'
-import type { ProbeResult } from '../../push/probe.ts'
+import { pushes } from '../../metrics/metrics.ts'
+import { countDevices } from '../../push/diagnose/device-metrics.ts'
+import type { ProbeResult } from '../../push/apns/probe.ts'
 import type { Ctx } from '../context.ts'
 import type { HttpDeps } from '../deps.ts'
 import { replayDead } from '../push.ts'

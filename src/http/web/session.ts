@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { Account } from '../../store/accounts.ts'
 import type { Ctx } from '../context.ts'
-import { isAdmin } from '../../routing/users.ts'
+import { isAdmin } from '../../accounts/accounts.ts'
 import type { HttpDeps } from '../deps.ts'
 import { HttpError } from '../problem.ts'
 

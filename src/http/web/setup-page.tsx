@@ -1,5 +1,5 @@
 /** @jsxImportSource hono/jsx */
-import { SETUP_PATH } from '../../routing/first-admin.ts'
+import { SETUP_PATH } from '../../accounts/first-admin.ts'
 import { Layout } from './layout.tsx'
 
 interface Props {

@@ -1,6 +1,6 @@
 /** /admin/setup: where the link of the start leads, and the first administrator is made. */
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { isWithoutAdmin, SETUP_PATH } from '../../routing/first-admin.ts'
+import { isWithoutAdmin, SETUP_PATH } from '../../accounts/first-admin.ts'
 import { createUser } from '../accounts.ts'
 import { checkSecret } from '../auth.ts'
 import type { Ctx } from '../context.ts'

@@ -1,0 +1,234 @@
+/**
+ * Which notifications a client wants (XEP-0163 §4.2): the "+notify" features behind the hash of its capabilities
+ * (XEP-0115). The client itself is asked what the hash stands for; a hash that proves true is remembered for all.
+ */
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { NS } from '../../xmpp/namespaces.ts'
+import { child, children, type Element, xml } from '../../xmpp/xml.ts'
+import type { Session } from '../../routing/session.ts'
+import type { Transit, World } from '../../routing/transit.ts'
+
+const CAPS = 'http://jabber.org/protocol/caps'
+const NOTIFY = '+notify'
+const NONE: ReadonlySet<string> = new Set()
+/** XEP-0300 names of what `createHash` knows; a client with another hash is asked each time. */
+const HASHES: Readonly<Record<string, string>> = {
+  'sha-1': 'sha1',
+  'sha-224': 'sha224',
+  'sha-256': 'sha256',
+  'sha-384': 'sha384',
+  'sha-512': 'sha512',
+}
+/** Characters of all names that are kept of one client: real ones need a few hundred. */
+const KEPT = 8192
+const LONGEST_VER = 256
+
+interface Told {
+  /** The `c` element as it was said: the same one says nothing new. */
+  readonly caps: string
+  readonly hash: string | undefined
+  readonly ver: string
+  readonly names: ReadonlySet<string>
+  /** Id of the question that is still open. */
+  readonly question: string | undefined
+}
+
+const told = new WeakMap<Session, Told>()
+const caches = new WeakMap<World, Map<string, ReadonlySet<string>>>()
+
+/** Whether the client behind a session wants to hear of a node. */
+export function wants(session: Session, node: string): boolean {
+  return told.get(session)?.names.has(node) === true
+}
+
+/** The nodes that a client wants to hear of. */
+export function wanted(session: Session): ReadonlySet<string> {
+  return told.get(session)?.names ?? NONE
+}
+
+/** Reads the capabilities in a broadcast presence; returns what the client wants since now. */
+export function readCaps(t: Transit, session: Session, presence: Element): ReadonlySet<string> {
+  const before = told.get(session)
+  const c = child(presence, 'c', CAPS)
+  const { hash, ver, node } = c?.attrs ?? {}
+  if (!c || !ver || !node || ver.length > LONGEST_VER) {
+    put(t, session, undefined)
+    return NONE
+  }
+  const caps = JSON.stringify([hash, ver, node])
+  if (before?.caps === caps) return NONE
+  const known = hash === undefined ? undefined : recall(t.world, `${hash} ${ver}`)
+  if (known) {
+    put(t, session, { caps, hash, ver, names: known, question: undefined })
+    return added(known, before)
+  }
+  const question = t.freshId()
+  put(t, session, { caps, hash, ver, names: before?.names ?? NONE, question })
+  const { bare } = session.jid
+  const query = xml('query', { xmlns: NS.discoInfo, node: `${node}#${ver}` })
+  t.write(session, xml('iq', { type: 'get', id: question, from: bare, to: session.jid.toString() }, query))
+  return NONE
+}
+
+export function forgetCaps(t: Transit, session: Session): void {
+  if (told.has(session)) put(t, session, undefined)
+}
+
+const SAVED = z.object({
+  caps: z.string(),
+  hash: z.string().optional(),
+  ver: z.string(),
+  names: z.array(z.string()),
+  question: z.string().optional(),
+})
+
+/** What a client told, for a session that outlives the server. */
+export function saveCaps(session: Session): unknown {
+  const mine = told.get(session)
+  return mine && { ...mine, names: [...mine.names] }
+}
+
+export function restoreCaps(session: Session, saved: unknown): void {
+  const { caps, hash, ver, names, question } = SAVED.parse(saved)
+  told.set(session, { caps, hash, ver, names: new Set(names), question })
+}
+
+/** Whether an IQ answers our question; returns what the client wants since now, undefined for any other IQ. */
+export function readAnswer(t: Transit, session: Session): ReadonlySet<string> | undefined {
+  const { el, type, id } = t.stanza
+  const before = told.get(session)
+  if (before?.question === undefined || before.question !== id || t.stanza.isRequest) return undefined
+  const query = type === 'result' ? child(el, 'query', NS.discoInfo) : undefined
+  if (!query) {
+    put(t, session, { ...before, names: NONE, question: undefined })
+    return NONE
+  }
+  const text = verificationString(query)
+  const names = namesIn(text)
+  // XEP-0115 §5.4: what does not prove true holds for this one client alone.
+  if (before.hash !== undefined && isSound(query) && hashOf(before.hash, text) === before.ver) {
+    t.after(() => remember(t.world, `${before.hash} ${before.ver}`, names))
+  }
+  put(t, session, { ...before, names, question: undefined })
+  return added(names, before)
+}
+
+function put(t: Transit, session: Session, now: Told | undefined): void {
+  const before = told.get(session)
+  const set = (value: Told | undefined) => (value ? told.set(session, value) : told.delete(session))
+  set(now)
+  t.undo(() => set(before))
+}
+
+function added(names: ReadonlySet<string>, before: Told | undefined): ReadonlySet<string> {
+  return before ? new Set([...names].filter((name) => !before.names.has(name))) : names
+}
+
+function recall(world: World, key: string): ReadonlySet<string> | undefined {
+  const cache = caches.get(world)
+  const found = cache?.get(key)
+  // The order of a Map is that of insertion: what is used moves to the end and so is dropped last.
+  if (cache && found) {
+    cache.delete(key)
+    cache.set(key, found)
+  }
+  return found
+}
+
+function remember(world: World, key: string, names: ReadonlySet<string>): void {
+  const cache = caches.get(world) ?? new Map<string, ReadonlySet<string>>()
+  caches.set(world, cache)
+  cache.delete(key)
+  cache.set(key, names)
+  const { caps } = world.config.limits
+  for (const oldest of cache.keys()) {
+    if (cache.size <= caps) break
+    cache.delete(oldest)
+  }
+}
+
+function hashOf(hash: string, text: string): string | undefined {
+  const name = HASHES[hash]
+  return name === undefined ? undefined : createHash(name).update(text).digest('base64')
+}
+
+/**
+ * The names are taken from the text that was hashed, not from the elements: two answers of one hash may differ in
+ * which of their parts they call features, and must not differ in what is remembered.
+ */
+function namesIn(text: string): ReadonlySet<string> {
+  const names = new Set<string>()
+  let size = 0
+  for (const part of text.split('<')) {
+    if (!part.endsWith(NOTIFY)) continue
+    size += part.length
+    if (size > KEPT) break
+    names.add(part.slice(0, -NOTIFY.length).replaceAll('&lt;', '<'))
+  }
+  return names
+}
+
+/** XEP-0115 §5.1: identities, features and forms in the order of their octets. */
+export function verificationString(query: Element): string {
+  const identities = children(query, 'identity')
+    .map(({ attrs }) => [attrs.category, attrs.type, attrs['xml:lang'], attrs.name].map((part) => part ?? ''))
+    .sort((a, b) => octets(a[0], b[0]) || octets(a[1], b[1]) || octets(a[2], b[2]))
+    .map((parts) => parts.join('/'))
+  const features = varsOf(query).sort(octets)
+  const forms = formsOf(query)
+    .map(({ el, type }) => ({ el, type: type ?? '' }))
+    .sort((a, b) => octets(a.type, b.type))
+    .flatMap(({ el, type }) => [type, ...formParts(el)])
+  return [...identities, ...features, ...forms].map((part) => `${part.replaceAll('<', '&lt;')}<`).join('')
+}
+
+function varsOf(query: Element): string[] {
+  return children(query, 'feature').map(({ attrs }) => attrs.var ?? '')
+}
+
+/** §5.4 step 3.6: a form without a hidden FORM_TYPE does not count. */
+function formsOf(query: Element): { el: Element; type: string | undefined; types: number }[] {
+  return children(query, 'x', NS.forms).flatMap((el) => {
+    const field = children(el, 'field').find(
+      ({ attrs }) => attrs.var === 'FORM_TYPE' && attrs.type === 'hidden',
+    )
+    const types = field ? children(field, 'value').map((value) => value.getText()) : []
+    return types.length === 0 ? [] : [{ el, type: types[0], types: new Set(types).size }]
+  })
+}
+
+function formParts(form: Element): string[] {
+  return children(form, 'field')
+    .filter(({ attrs }) => attrs.var !== 'FORM_TYPE')
+    .sort((a, b) => octets(a.attrs.var, b.attrs.var))
+    .flatMap((field) => [
+      field.attrs.var ?? '',
+      ...children(field, 'value')
+        .map((value) => value.getText())
+        .sort(octets),
+    ])
+}
+
+/** §5.4 steps 3.3 to 3.5: what says a thing twice proves nothing. */
+function isSound(query: Element): boolean {
+  const forms = formsOf(query)
+  const identities = children(query, 'identity').map(({ attrs }) =>
+    [attrs.category, attrs.type, attrs['xml:lang'], attrs.name].join('/'),
+  )
+  return (
+    isUnique(identities) &&
+    isUnique(varsOf(query)) &&
+    isUnique(forms.map(({ type }) => type)) &&
+    forms.every(({ types }) => types === 1)
+  )
+}
+
+function isUnique(list: readonly (string | undefined)[]): boolean {
+  return new Set(list).size === list.length
+}
+
+/** "i;octet" (RFC 4790 §9.3): UTF-16 would sort the planes above the first differently. */
+function octets(a = '', b = ''): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}

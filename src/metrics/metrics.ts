@@ -1,0 +1,155 @@
+/**
+ * Metrics in Prometheus' text format. Labels come from small closed sets, never from a JID, an address or anything
+ * else that a stranger can choose: each label value is memory for ever.
+ * What is counted with each message is a `hotCounter`.
+ */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { HotCounter } from './hot-counter.ts'
+import { addProcessMetrics } from './process.ts'
+
+export const registry = new Registry()
+
+const counter = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
+  new Counter({ name: `belfry_${name}`, help, labelNames, registers: [registry] })
+const hotCounter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+  new HotCounter({ name: `belfry_${name}`, help, labelNames, registers: [registry] })
+const gauge = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
+  new Gauge({ name: `belfry_${name}`, help, labelNames, registers: [registry] })
+const histogram = <L extends string = never>(
+  name: string,
+  help: string,
+  buckets: number[],
+  labelNames: L[] = [],
+) => new Histogram({ name: `belfry_${name}`, help, buckets, labelNames, registers: [registry] })
+
+const FAST = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1]
+const SLOW = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+export const buildInfo = gauge('build_info', 'Version of this server; always 1.', ['version', 'runtime'])
+
+/** state: negotiating, bound, detached; transport: tcp, tls, websocket, bosh */
+export const sessions = gauge('sessions', 'Streams by transport and state.', ['transport', 'state'])
+/** result: accepted, refused_ip, refused_total, tls_failed */
+export const connections = counter('connections_total', 'Connections by listener and result.', [
+  'listener',
+  'result',
+])
+export const tlsHandshakes = counter('tls_handshake_total', 'TLS handshakes.', ['version', 'result'])
+/** Addresses, or accounts at an address, that are not heard after too many failed logins. */
+export const authBans = gauge('auth_bans', 'Bans from logins in force.')
+/** result: ok, failed, aborted, limited, disabled */
+export const authentications = counter('auth_total', 'Logins by mechanism and result.', [
+  'mechanism',
+  'result',
+])
+export const registrations = counter('registrations_total', 'Accounts registered by people.', [
+  'door',
+  'result',
+])
+
+/** kind: message, presence, iq; of what comes in 'other', of what goes out the names of our nonzas. direction: in, out */
+export const stanzas = hotCounter('stanzas_total', 'Stanzas by kind and direction.', ['kind', 'direction'])
+export const streamErrors = counter('stream_errors_total', 'Streams that Belfry ended with an error.', [
+  'condition',
+])
+export const limitsHit = counter('limits_hit_total', 'Times that a limit of [limits] was reached.', ['limit'])
+
+export const offlineMessages = gauge('offline_messages', 'Messages waiting for accounts.')
+export const offlineStored = hotCounter('offline_total', 'Messages to absent accounts.', ['result'])
+
+export const commitSeconds = histogram('db_commit_seconds', 'Duration of COMMIT, fsync included.', FAST)
+export const commitRows = histogram(
+  'db_turn_stanzas',
+  'Writing stanzas per transaction.',
+  [1, 2, 4, 8, 16, 32, 64, 128, 256],
+)
+export const commitFailures = counter('db_commit_failures_total', 'Transactions that did not commit.', [
+  'cause',
+])
+export const walBytes = gauge('db_wal_bytes', 'Size of the write-ahead log.')
+export const databaseBytes = gauge('db_size_bytes', 'Size of the database file.')
+export const diskFree = gauge('disk_free_bytes', 'Free space of the volume that holds the data.')
+
+export const loopLag = histogram(
+  'loop_lag_seconds',
+  'How late the event loop ran a timer.',
+  [...FAST, 0.015, 0.02, 5].sort((a, b) => a - b),
+)
+
+/** provider: apns, simulator, webhook; result: sent, retried, dropped; reason: one of the provider's closed set */
+export const pushes = hotCounter('push_total', 'Push requests by outcome.', ['provider', 'result', 'reason'])
+export const pushLatency = histogram('push_latency_seconds', 'From commit to the provider’s answer.', SLOW, [
+  'provider',
+])
+/** verdict and rule: our own closed sets */
+export const pushVerdicts = hotCounter(
+  'push_verdicts_total',
+  'Decisions about devices, and answers for them.',
+  ['verdict', 'rule'],
+)
+export const pushUnderWay = gauge('push_under_way', 'Push requests that are on the wire.')
+/** event: opened, left, failed; cause: see push/apns/connections.ts */
+export const pushConnections = counter(
+  'push_connections_total',
+  'Connections to Apple that were opened, left, or could not be made.',
+  ['event', 'cause'],
+)
+export const pushQueue = gauge('push_queue', 'Push requests without an answer yet.')
+export const pushOldest = gauge(
+  'push_oldest_seconds',
+  'Age of the push that waits longest; 0 while none waits.',
+)
+export const pushDead = gauge('push_dead', 'Webhook rows that were given up and wait for a replay.')
+export const pushPaused = gauge('push_paused_lanes', 'Ways to a provider that rest after a fault.')
+export const pushDevices = gauge('push_devices', 'Registered devices.')
+/** age: day, week, month, older, never */
+export const pushDevicesBySuccess = gauge(
+  'push_devices_by_success',
+  'Registered devices by the age of their last success.',
+  ['age'],
+)
+/** topic and environment are those of the configuration. */
+export const pushKeyAge = gauge('push_key_age_seconds', 'Age of the provider token in use.', [
+  'topic',
+  'environment',
+])
+export const pushCertificateExpiry = gauge(
+  'push_cert_expiry_timestamp_seconds',
+  'When a push certificate ends.',
+  ['topic', 'environment'],
+)
+export const pushAlarms = gauge('push_alarms', 'Alarms about push that are raised now.')
+
+/** route is the pattern of the route, not the path of the request. */
+export const httpRequests = counter('http_requests_total', 'HTTP requests.', ['method', 'route', 'status'])
+export const httpAborted = counter(
+  'http_aborted_total',
+  'HTTP requests whose client went away before their end.',
+)
+export const httpSeconds = histogram('http_request_seconds', 'Duration of HTTP requests.', SLOW, ['route'])
+
+export const certificateExpiry = gauge('cert_expiry_timestamp_seconds', 'When a certificate ends.', ['host'])
+export const reloadSuccess = gauge('config_last_reload_success', '1 if the last reload was good.')
+export const startTime = gauge('ready_timestamp_seconds', 'When the server became ready.')
+
+const LAG_INTERVAL = 100
+
+/** Starts what measures by itself (process figures, loop lag); returns what stops it. */
+export function startMetrics(version: string): () => void {
+  buildInfo.labels(version, `bun ${Bun.version}`).set(1)
+  reloadSuccess.set(1)
+  let due = performance.now() + LAG_INTERVAL
+  const timer = setInterval(() => {
+    const now = performance.now()
+    loopLag.observe(Math.max(0, now - due) / 1000)
+    due = now + LAG_INTERVAL
+  }, LAG_INTERVAL)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+export async function exposition(): Promise<{ readonly type: string; readonly text: string }> {
+  // Figures of the process itself are taken when they are asked for; who asks for none pays for none.
+  if (!registry.getSingleMetric('process_cpu_seconds_total')) addProcessMetrics(registry)
+  return { type: registry.contentType, text: await registry.metrics() }
+}

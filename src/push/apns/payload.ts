@@ -1,0 +1,252 @@
+/**
+ * The JSON that a phone gets, by the app's policy on how much Apple may see and never above Apple's limit.
+ */
+import { createHash } from 'node:crypto'
+import type { DeviceOptions } from '../../store/devices.ts'
+import type { CallFacts } from '../../store/push.ts'
+import { isUpdate } from '../rules/classify.ts'
+import { type BodyPolicy, policyFor } from '../rules/policy.ts'
+import { type Content, IV_BYTES, seal } from './encrypted.ts'
+import { cut, cutEncoded, encodedSize, fitted } from './text.ts'
+
+export interface PayloadInput {
+  /** Rule of classify.ts that proposed the push, or `call-missed`. */
+  readonly kind: string
+  readonly account: string
+  /** Bare JID of the other side, or of the room. */
+  readonly sender: string
+  /** A name to show instead of the JID. */
+  readonly title?: string | null
+  /** Who speaks in the room. */
+  readonly nick?: string | null
+  readonly body?: string | null
+  readonly badge?: number | null
+  readonly messageId: string
+  readonly call?: CallFacts | null
+}
+
+/** What an app's table in the configuration says of its payloads. */
+export interface AppStyle {
+  readonly body: BodyPolicy
+  readonly localized?: boolean
+  readonly sound?: string
+  readonly category?: string | undefined
+  readonly mutable_content?: boolean
+  readonly interruption_level?: 'passive' | 'active' | 'time-sensitive' | undefined
+  readonly custom?: Readonly<Record<string, string | number | boolean>>
+}
+
+/** For one device. */
+export interface PayloadOptions {
+  readonly style: AppStyle
+  readonly options: DeviceOptions
+  /** The form without any text of the message: for when the long one was refused as too large. */
+  readonly short?: boolean
+  /** Random bytes, for what is encrypted. */
+  readonly bytes: (n: number) => Buffer
+}
+
+export interface Payload {
+  readonly aps: Readonly<Record<string, unknown>>
+  readonly [key: string]: unknown
+}
+
+/** Apple's limits, in bytes of JSON. */
+export const ALERT_BYTES = 4096
+export const VOIP_BYTES = 5120
+const TITLE_BYTES = 200
+const THREAD_BYTES = 100
+const CATEGORY_BYTES = 100
+
+/** What is said instead of a text that we do not have or must not show, and the key under which an app may say it. */
+const SENTENCES: Readonly<Record<string, readonly [english: string, key: string]>> = {
+  'subscription-request': ['wants to add you as a contact', 'BELFRY_SUBSCRIPTION'],
+  invitation: ['invites you to a room', 'BELFRY_INVITATION'],
+  call: ['is calling you', 'BELFRY_CALL'],
+  'call-ended': ['Call ended', 'BELFRY_CALL_ENDED'],
+  'call-missed': ['Missed call', 'BELFRY_MISSED_CALL'],
+  attention: ['asks for your attention', 'BELFRY_ATTENTION'],
+  encrypted: ['Encrypted message', 'BELFRY_ENCRYPTED'],
+}
+const GENERIC = ['New message', 'BELFRY_MESSAGE'] as const
+
+/** An alert, or with `silent` its data alone. */
+export function composePayload(input: PayloadInput, how: PayloadOptions): Payload {
+  const { style, options } = how
+  // Nothing is said: only the number on the icon changes.
+  if (input.kind === 'badge') return { aps: { badge: input.badge ?? 0 }, account: input.account }
+  if (isUpdate(input.kind)) return updatePayload(input, how)
+  if (options.encryption)
+    return sealedPayload(input, how, alertOf(input, how, 'none', undefined), ALERT_BYTES)
+  const policy = policyFor(style.body, options)
+  const text = policy === 'full' && !how.short && input.kind !== 'encrypted' ? input.body : undefined
+  const build = (body: string | undefined, lean = false): Payload => ({
+    ...(lean ? {} : style.custom),
+    aps: alertOf(input, how, policy, body, lean),
+    account: input.account,
+    ...(lean ? {} : dataOf(input, how, policy, body)),
+    ...(input.messageId === '' ? {} : { 'stanza-id': input.messageId }),
+  })
+  const whole = build(text || undefined)
+  if (encodedSize(whole) <= ALERT_BYTES) return whole
+  // Text that stands twice takes its room twice, so that what was cut may still be too long.
+  const payload = text ? (fitted(text, ALERT_BYTES, build) ?? build(undefined)) : whole
+  return encodedSize(payload) <= ALERT_BYTES ? payload : build(undefined, true)
+}
+
+/** Wakes the app, which fetches what has changed. */
+function updatePayload(input: PayloadInput, { style, options }: PayloadOptions): Payload {
+  const shown = options.encryption === undefined && showsSender(policyFor(style.body, options))
+  return {
+    aps: { 'content-available': 1 },
+    account: input.account,
+    ...(shown ? { from: input.sender, event: input.kind } : {}),
+    'stanza-id': input.messageId,
+  }
+}
+
+/** For PushKit: what CallKit shows. `aps` says nothing. */
+export function composeCall(input: PayloadInput, how: PayloadOptions): Payload {
+  if (how.options.encryption) return sealedPayload(input, how, {}, VOIP_BYTES)
+  const { call, sender } = input
+  const shown = showsSender(policyFor(how.style.body, how.options))
+  const ringing = input.kind === 'call'
+  const least = {
+    aps: {},
+    account: input.account,
+    call: ringing ? 'proposed' : 'ended',
+    ...(call ? { sid: call.sid } : {}),
+    ...(ringing ? { media: call?.media ?? [] } : {}),
+  }
+  if (!shown) return fitting([{ ...how.style.custom, ...least }, least])
+  const full = { ...least, from: sender, ...(call ? { sender: call.from } : {}) }
+  const name = { ...least, from: cutEncoded(sender, VOIP_BYTES - encodedSize({ ...least, from: '' })) }
+  return fitting([{ ...how.style.custom, ...full }, full, { ...least, from: sender }, name])
+}
+
+/** The first that PushKit takes: the app's own keys go first, then the caller's device, last a part of the name. */
+function fitting(payloads: readonly Payload[]): Payload {
+  const [least] = payloads.slice(-1)
+  const found = payloads.find((payload) => encodedSize(payload) <= VOIP_BYTES) ?? least
+  if (!found) throw new Error('there is nothing to choose from')
+  return found
+}
+
+const showsSender = (policy: BodyPolicy): boolean => policy === 'sender' || policy === 'full'
+
+function alertOf(
+  input: PayloadInput,
+  { style, options }: PayloadOptions,
+  policy: BodyPolicy,
+  body: string | undefined,
+  lean = false,
+): Payload['aps'] {
+  // Apple: no alert, badge or sound beside it. The number is in the summary.
+  if (options.silent) return { 'content-available': 1 }
+  const badge = input.badge === null || input.badge === undefined ? {} : { badge: input.badge }
+  const quiet = input.kind === 'call-ended'
+  const sound = options.sound ?? style.sound ?? 'default'
+  const category = options.category ?? style.category
+  const level = levelOf(input.kind, style)
+  const shown = showsSender(policy) && !lean
+  return {
+    alert: { ...(shown ? { title: titleOf(input) } : {}), ...wordsOf(input.kind, style, body) },
+    ...badge,
+    ...(sound === '' || quiet ? {} : { sound }),
+    ...(shown ? { 'thread-id': threadOf(input.sender) } : {}),
+    ...(category === undefined ? {} : { category: cut(category, CATEGORY_BYTES) }),
+    // The app's extension fetches or decrypts, then writes the text itself.
+    ...(isMutable(input.kind, policy, style, options) ? { 'mutable-content': 1 } : {}),
+    ...(level === undefined ? {} : { 'interruption-level': level }),
+  }
+}
+
+function titleOf({ title, sender, nick }: PayloadInput): string {
+  const name = cut(title || sender, TITLE_BYTES)
+  return nick ? `${cut(nick, TITLE_BYTES)} (${name})` : name
+}
+
+function wordsOf(kind: string, style: AppStyle, body: string | undefined): Record<string, string> {
+  if (body !== undefined) return { body }
+  const [english, key] = SENTENCES[kind] ?? GENERIC
+  return style.localized ? { 'loc-key': key } : { body: english }
+}
+
+/** A JID may be longer than what groups notifications has to be. */
+function threadOf(sender: string): string {
+  if (Buffer.byteLength(sender) <= THREAD_BYTES) return sender
+  return createHash('sha256').update(sender).digest('base64url')
+}
+
+function levelOf(kind: string, style: AppStyle): string | undefined {
+  if (kind === 'call') return 'time-sensitive'
+  return kind === 'call-ended' ? 'passive' : style.interruption_level
+}
+
+function isMutable(kind: string, policy: BodyPolicy, style: AppStyle, options: DeviceOptions): boolean {
+  if (policy === 'encrypted' || kind === 'encrypted' || style.mutable_content === true) return true
+  return options.mutableContent === true || options.dialect === 'tigase'
+}
+
+/** Beside `aps`: for the app, in the words of its dialect. */
+function dataOf(
+  input: PayloadInput,
+  { options }: PayloadOptions,
+  policy: BodyPolicy,
+  body: string | undefined,
+): Record<string, unknown> {
+  const shown = showsSender(policy)
+  const nick = shown && input.nick ? cut(input.nick, TITLE_BYTES) : undefined
+  return {
+    ...(shown ? { from: input.sender } : {}),
+    ...(nick === undefined ? {} : { nick }),
+    ...(input.call ? { sid: input.call.sid } : {}),
+    // XEP-0357 §6: the summary, for what is woken to write its own notice.
+    ...(options.silent
+      ? {
+          'message-count': input.badge ?? 0,
+          ...(shown ? { 'last-message-sender': input.sender } : {}),
+          ...(body === undefined ? {} : { 'last-message-body': body }),
+        }
+      : {}),
+    ...(options.dialect === 'tigase'
+      ? {
+          'unread-messages': input.badge ?? 0,
+          ...(shown ? { sender: input.sender } : {}),
+          ...(nick === undefined ? {} : { nickname: nick }),
+        }
+      : {}),
+  }
+}
+
+function sealedPayload(
+  input: PayloadInput,
+  how: PayloadOptions,
+  aps: Payload['aps'],
+  limit: number,
+): Payload {
+  const { encryption } = how.options
+  if (!encryption) throw new Error('a payload without a key cannot be sealed')
+  const rest = { aps, account: input.account }
+  const iv = how.bytes(IV_BYTES)
+  const room = limit - encodedSize({ ...rest, encrypted: '', iv: iv.toString('base64') })
+  return { ...rest, ...seal(contentOf(input, how.short === true), encryption, iv, room) }
+}
+
+function contentOf({ kind, sender, nick, body, badge, call }: PayloadInput, short: boolean): Content {
+  const unread = badge ?? 0
+  if (call) {
+    // No media at all is how the app is told that the call is over.
+    const media = kind === 'call' ? { media: call.media } : {}
+    return { unread, sender: call.from, type: 'call', sid: call.sid, ...media }
+  }
+  const [english] = SENTENCES[kind] ?? GENERIC
+  const text = kind === 'encrypted' || short ? undefined : body
+  return {
+    unread,
+    sender,
+    type: nick ? 'groupchat' : 'chat',
+    ...(nick ? { nickname: cut(nick, TITLE_BYTES) } : {}),
+    message: text || english,
+  }
+}

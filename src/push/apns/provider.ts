@@ -1,0 +1,208 @@
+/** Apple as a provider: an outbox row becomes a request, and Apple's verdict a result. */
+import { getLogger } from '../../log.ts'
+import type { Clock } from '../../store/clock.ts'
+import type { Device, PushEnvironment } from '../../store/devices.ts'
+import type { Job } from '../../store/push.ts'
+import type { ApnsRequest, ApnsSender, Verdict } from './apns.ts'
+import { goesToPushKit, hasRungOut, type RequestOptions, requestFor } from './request.ts'
+import type { AppStyle } from './payload.ts'
+import type { Leaves, Provider, Result } from '../outbox/provider.ts'
+
+const log = getLogger('push')
+
+export interface ApnsProviderOptions {
+  readonly sender: Pick<ApnsSender, 'sendLate' | 'reaches' | 'lane' | 'stop' | 'trouble'>
+  /** How an app's payloads look. */
+  readonly style: (topic: string, environment: PushEnvironment) => AppStyle
+  readonly bytes: (n: number) => Buffer
+  /** How long a call rings. */
+  readonly ringMs?: number | undefined
+  readonly clock: Clock
+  /** 'simulator' where that is the target, so that no figure is mistaken for Apple's. */
+  readonly name?: 'apns' | 'simulator'
+  readonly concurrency?: number
+}
+
+const RING_MS = 60_000
+/** DeviceTokenNotForTopic from this many devices, and more than this part of a topic's answers, is a wrong bundle id. */
+const WRONG_TOPIC_LEAST = 5
+const WRONG_TOPIC_PART = 0.2
+/** Faults of one topic; every other is one of the key or certificate, and of all that it signs. */
+const OF_TOPIC = new Set(['AppNotConfigured', 'BadTopic', 'MissingTopic', 'TopicDisallowed'])
+/** Answers per topic after which the tally is halved, so that it follows the present. */
+const TALLY = 1_000
+
+/** Names that are remembered: the simulator takes any topic. */
+const LANES = 1_000
+
+export class ApnsProvider implements Provider {
+  readonly name: string
+  readonly concurrency: number
+  readonly laneConcurrency: number
+  readonly ordered = false
+  readonly lingers = true
+  readonly replayable = false
+  readonly #options: ApnsProviderOptions
+  /** Topics whose calls Apple refuses. */
+  readonly #withoutCalls = new Set<string>()
+  readonly #tally = new Map<string, { all: number; wrongTopic: number }>()
+  /** The other way round. */
+  readonly #ways = new Map<string, Pick<Device, 'topic' | 'environment'>>()
+  readonly #lanes: Readonly<Record<PushEnvironment, Map<string, string>>> = {
+    production: new Map(),
+    sandbox: new Map(),
+  }
+
+  constructor(options: ApnsProviderOptions) {
+    this.#options = options
+    this.name = options.name ?? 'apns'
+    this.concurrency = options.concurrency ?? 1_000
+    this.laneConcurrency = this.concurrency
+  }
+
+  /** A configuration fault is one of (team or certificate, environment) and topic. */
+  lane(job: Job): string {
+    const { topic, environment } = job.device ?? { topic: '', environment: 'production' as const }
+    const known = this.#lanes[environment].get(topic)
+    if (known !== undefined) return known
+    const lane = `${this.name} ${this.#options.sender.lane(topic, environment)} ${topic}`
+    if (this.#lanes[environment].size >= LANES) this.#lanes[environment].clear()
+    if (this.#ways.size >= LANES) this.#ways.clear()
+    this.#lanes[environment].set(topic, lane)
+    this.#ways.set(lane, { topic, environment })
+    return lane
+  }
+
+  group(job: Job): string {
+    const { topic, environment } = job.device ?? { topic: '', environment: 'production' as const }
+    return this.#options.sender.lane(topic, environment)
+  }
+
+  trouble(name: string): string | undefined {
+    const way = this.#ways.get(name)
+    return way && this.#options.sender.trouble(way.topic, way.environment)
+  }
+
+  async send(job: Job, leaves: Leaves): Promise<Result> {
+    const { device } = job
+    if (!device) return { is: 'drop', reason: 'DeviceGone', unsent: true }
+    const { clock, ringMs = RING_MS } = this.#options
+    const asks = (): Result | undefined =>
+      hasRungOut(job, clock.now(), ringMs) ? { is: 'drop', reason: 'CallOver', unsent: true } : leaves()
+    if (!goesToPushKit(job)) return this.#deliver(job, device, false, asks)
+    const result = await this.#deliver(job, device, true, asks)
+    const ofTopic = result.is === 'pause' && !result.shared
+    const misfit = result.is === 'drop' && result.reason === 'DeviceTokenNotForTopic'
+    if (result.is !== 'forget' && !ofTopic && !misfit) return result
+    if (ofTopic || misfit) this.#refused(device.topic, result.reason)
+    // Only the token or the topic for calls is at fault: the phone hears of the call as an alert.
+    const alert = await this.#deliver(job, device, false, asks)
+    const gone = result.is === 'forget' && device.refreshedAt <= result.since
+    return alert.is === 'sent' && gone ? { ...alert, voipGone: true } : alert
+  }
+
+  /** The operator is told once; alerts go on. */
+  #refused(topic: string, reason: string): void {
+    if (this.#withoutCalls.has(topic)) return
+    this.#withoutCalls.add(topic)
+    log.error('Apple refuses calls: they ring as alerts', { topic: `${topic}.voip`, reason })
+  }
+
+  stop(ms: number): Promise<void> {
+    return this.#options.sender.stop(ms)
+  }
+
+  async #deliver(job: Job, device: Device, voip: boolean, asks: Leaves): Promise<Result> {
+    let sentAt = this.#options.clock.now()
+    let stays: Result | undefined
+    // PushKit's topic is another: what is wrong with it says nothing of the app's own.
+    const topic = voip ? `${device.topic}.voip` : device.topic
+    const attempt = (environment: PushEnvironment, short = false) =>
+      this.#options.sender.sendLate({
+        topic: device.topic,
+        environment,
+        apnsId: job.apnsId,
+        make: () => {
+          stays = asks()
+          if (stays) return undefined
+          sentAt = this.#options.clock.now()
+          // What was looked up anew may say other things of the device.
+          return this.#request(job, job.device ?? device, { environment, short, voip })
+        },
+      })
+    let verdict = await attempt(device.environment)
+    if (verdict.outcome === 'shorten') verdict = await attempt(device.environment, true)
+    if (verdict.outcome === 'environment' && !device.environmentPinned) {
+      const other: PushEnvironment = device.environment === 'production' ? 'sandbox' : 'production'
+      if (this.#options.sender.reaches(device.topic, other)) {
+        const second = await attempt(other)
+        if (second.outcome === 'accepted') return { ...sent(second), environment: other }
+        // Unless the other side says clearly that it does not know the token either, nothing is settled.
+        if (!['environment', 'delete', 'config'].includes(second.outcome))
+          return stays ?? this.#result(topic, second, sentAt)
+      }
+    }
+    return stays ?? this.#result(topic, verdict, sentAt)
+  }
+
+  #request(
+    job: Job,
+    { topic }: Device,
+    how: Pick<RequestOptions, 'environment' | 'short' | 'voip'>,
+  ): ApnsRequest {
+    const { style, ringMs = RING_MS, bytes } = this.#options
+    return requestFor(job, { ...how, style: style(topic, how.environment), ringMs, bytes })
+  }
+
+  #result(topic: string, verdict: Verdict, sentAt: number): Result {
+    const reason = verdict.reason ?? `status ${verdict.status}`
+    const afterMs = verdict.retryAfterMs
+    const ids = verdict.uniqueId === undefined ? {} : { uniqueId: verdict.uniqueId }
+    this.#count(topic, reason)
+    switch (verdict.outcome) {
+      case 'accepted':
+        return sent(verdict)
+      case 'retry':
+        return { is: 'retry', reason, afterMs, untouched: verdict.untouched ?? false }
+      case 'later':
+        return { is: 'retry', reason, afterMs, whole: true }
+      case 'pause':
+        return { is: 'pause', reason, afterMs, operator: reason === 'ExpiredProviderToken', shared: true }
+      case 'config':
+        return { is: 'pause', reason, operator: true, shared: !OF_TOPIC.has(reason) }
+      case 'misfit':
+        // So many cannot all be wrong: what waits for this topic is kept until the operator has mended it.
+        return this.#wrongTopic(topic)
+          ? { is: 'pause', reason, operator: true }
+          : { is: 'drop', reason, ...ids }
+      case 'delete':
+        // Without Apple's own word since when, only a registration older than this very try is meant.
+        return { is: 'forget', reason, since: verdict.timestamp ?? sentAt, ...ids }
+      case 'environment':
+        return { is: 'forget', reason, since: sentAt, ...ids }
+      case 'shorten':
+      case 'drop':
+      case 'kept':
+        return { is: 'drop', reason, ...ids }
+    }
+  }
+
+  #count(topic: string, reason: string): void {
+    const tally = this.#tally.get(topic) ?? { all: 0, wrongTopic: 0 }
+    this.#tally.set(topic, tally)
+    tally.all++
+    if (reason === 'DeviceTokenNotForTopic') tally.wrongTopic++
+    if (tally.all < TALLY) return
+    tally.all /= 2
+    tally.wrongTopic /= 2
+  }
+
+  /** So many devices cannot all have the wrong app: then it is ours that is wrong. */
+  #wrongTopic(topic: string): boolean {
+    const tally = this.#tally.get(topic)
+    return !!tally && tally.wrongTopic >= WRONG_TOPIC_LEAST && tally.wrongTopic > tally.all * WRONG_TOPIC_PART
+  }
+}
+
+const sent = ({ uniqueId }: Verdict): Result & { is: 'sent' } =>
+  uniqueId === undefined ? { is: 'sent' } : { is: 'sent', uniqueId }

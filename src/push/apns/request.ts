@@ -1,0 +1,56 @@
+/** From an outbox row to what Apple is asked: which push type, which token, how urgent, how long. Pure but for `bytes`. */
+import { createHash } from 'node:crypto'
+import type { PushEnvironment } from '../../store/devices.ts'
+import type { Job } from '../../store/push.ts'
+import type { ApnsRequest } from './composer.ts'
+import { isUpdate } from '../rules/classify.ts'
+import { type AppStyle, composeCall, composePayload } from './payload.ts'
+
+export interface RequestOptions {
+  readonly environment: PushEnvironment
+  readonly style: AppStyle
+  /** How long a call rings (ms): nobody wants to hear of it later. */
+  readonly ringMs: number
+  readonly short: boolean
+  /** To PushKit's token instead of the device's. */
+  readonly voip: boolean
+  readonly bytes: (n: number) => Buffer
+}
+
+/** Calls, and only they, go to PushKit: iOS ends an app that is woken so and reports no call. */
+export function goesToPushKit({ kind, call, device }: Job): boolean {
+  return !!device?.voipToken && call !== null && (kind === 'call' || kind === 'call-ended')
+}
+
+/** The call that this row is about has rung long enough. */
+export function hasRungOut({ kind, createdAt }: Job, now: number, ringMs: number): boolean {
+  return (kind === 'call' || kind === 'call-ended') && now >= createdAt + ringMs
+}
+
+/** @throws where the row has no device. */
+export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
+  const { device, kind } = job
+  if (!device) throw new Error('a push without a device has no request')
+  const { voip, style, short, bytes, environment } = how
+  const { options } = device
+  const rings = kind === 'call' || kind === 'call-ended'
+  const ends = rings ? Math.min(job.expiresAt, job.createdAt + how.ringMs) : job.expiresAt
+  const silent = ((options.silent === true && kind !== 'badge') || isUpdate(kind)) && !voip
+  const input = { style, options, short, bytes }
+  return {
+    topic: device.topic,
+    environment,
+    token: (voip ? device.voipToken : undefined) ?? device.token,
+    apnsId: job.apnsId,
+    // An alert of a call is replaced by what became of the call. PushKit has nothing to replace.
+    ...(voip ? {} : { collapseId: job.call ? callId(job.call.sid) : job.collapseId }),
+    pushType: voip ? 'voip' : silent ? 'background' : 'alert',
+    // Apple refuses 10 for what is not seen.
+    priority: silent || kind === 'badge' || (options.importance === 'normal' && kind !== 'call') ? 5 : 10,
+    expiration: Math.floor(ends / 1000),
+    payload: voip ? composeCall(job, input) : composePayload(job, input),
+  }
+}
+
+/** 64 bytes is Apple's limit; the caller chose the id of the call. */
+const callId = (sid: string): string => `call-${createHash('sha256').update(sid).digest('base64url')}`

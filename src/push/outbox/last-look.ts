@@ -1,0 +1,53 @@
+/** The moment at which a push goes on the wire: whether it still may. */
+import type { Device } from '../../store/devices.ts'
+import type { Job, Push } from '../../store/push.ts'
+import type { Badges } from '../../store/badges.ts'
+import { isUpdate } from '../rules/classify.ts'
+import type { Result } from './provider.ts'
+import { renew } from './refresh.ts'
+
+export interface Look {
+  readonly push: Push
+  readonly badges: Pick<Badges, 'on' | 'told'>
+  /** What has come about since a push was queued and makes it needless: the rule's name. `counts`: it is about an unread message. */
+  readonly outdated?: ((job: Job, counts: boolean) => string | undefined) | undefined
+}
+
+/**
+ * `stale`: it waited for so long, or was sent before, that what it rests on is looked up again. What came about since it
+ * was queued has taken it back as far as that was told (Push.recall); what only time brings about has not.
+ */
+export function lastLook(job: Job, { push, badges, outdated }: Look, stale: boolean): Result | undefined {
+  if (!stale || !job.device) return undefined
+  if (!renew(job, push.devices, badges)) return { is: 'drop', reason: 'DeviceGone', unsent: true }
+  const rule = outdated?.(job, !isUpdate(job.kind))
+  return rule === undefined ? undefined : { is: 'withdrawn', rule }
+}
+
+/** Phones that are kept in mind. */
+const PHONES = 10_000
+
+/** Phones that asked for fewer pushes, and until when; whichever account's registration it was. */
+export class Pacing {
+  readonly #until = new Map<string, number>()
+
+  wait({ topic, token }: Device, until: number): void {
+    if (this.#until.size >= PHONES) {
+      const [oldest] = this.#until.keys()
+      if (oldest !== undefined) this.#until.delete(oldest)
+    }
+    this.#until.set(`${topic} ${token}`, until)
+  }
+
+  look({ topic, token }: Device, now: number): Result | undefined {
+    if (this.#until.size === 0) return undefined
+    const until = this.#until.get(`${topic} ${token}`) ?? 0
+    return until > now
+      ? { is: 'retry', reason: 'TooManyRequests', afterMs: until - now, untouched: true, whole: true }
+      : undefined
+  }
+}
+
+/** Whether a provider has said it, about the push itself. */
+export const isAnswer = (result: Result): boolean =>
+  result.is === 'sent' || result.is === 'forget' || (result.is === 'drop' && result.unsent !== true)

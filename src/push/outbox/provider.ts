@@ -1,0 +1,74 @@
+/** What the dispatcher asks of a service that takes pushes: Apple, the webhook, and whoever joins later. */
+import type { PushEnvironment } from '../../store/devices.ts'
+import type { Job } from '../../store/push.ts'
+
+/** What became of one try. The dispatcher acts on this and knows no provider's own words. */
+export type Result =
+  /** Taken. `environment`: it worked only there, the device learns it. `voipGone`: the token for calls is dead. */
+  | {
+      readonly is: 'sent'
+      readonly environment?: PushEnvironment
+      readonly voipGone?: boolean
+      /** What Apple's console calls it: of the sandbox alone. */
+      readonly uniqueId?: string
+    }
+  /** Again later. `untouched`: surely not processed, so no attempt was spent. `whole`: everything for this device waits. */
+  | {
+      readonly is: 'retry'
+      readonly reason: string
+      readonly afterMs?: number | undefined
+      readonly untouched?: boolean
+      readonly whole?: boolean
+    }
+  /** A newer one stands for it. */
+  | { readonly is: 'merged'; readonly into: Job }
+  /** It can never succeed. `unsent`: nobody was asked, so that it says nothing of the provider. */
+  | { readonly is: 'drop'; readonly reason: string; readonly unsent?: true; readonly uniqueId?: string }
+  /** What has come about since it was queued makes it needless; a rule's name. */
+  | { readonly is: 'withdrawn'; readonly rule: string }
+  /** The device is gone, unless it registered again after `since` (ms). */
+  | { readonly is: 'forget'; readonly reason: string; readonly since: number; readonly uniqueId?: string }
+  /** The lane must rest: a fault that only the operator or time can mend. */
+  | {
+      readonly is: 'pause'
+      readonly reason: string
+      readonly afterMs?: number | undefined
+      readonly operator: boolean
+      /** Not only this lane: all that share its credential and connection. */
+      readonly shared?: boolean
+    }
+
+/** A request is about to go on the wire: undefined where it may. */
+export type Leaves = () => Result | undefined
+
+export interface Provider {
+  /** For metrics and the log: apns, simulator, webhook. */
+  readonly name: string
+  /** Requests that may be under way at a time, in all and in one lane. */
+  readonly concurrency: number
+  readonly laneConcurrency: number
+  /** A failed request blocks its lane until it is settled. */
+  readonly ordered: boolean
+  /** What was dropped is kept for the operator to send again. */
+  readonly replayable: boolean
+  /**
+   * Pushes of one lane share their fate: a pause stops them all. Its name begins with that of the provider; it is asked
+   * for each push.
+   */
+  lane(job: Job): string
+  /** Lanes of one credential and connection: they rest together when that is at fault. */
+  group?(job: Job): string
+  /** It has the way to itself for long (a connection to be made): it asks `leaves` when each request goes. */
+  readonly lingers?: true
+  /** Why lane `name` does not get on, while its provider cannot be reached. */
+  trouble?(name: string): string | undefined
+  /** Never rejects. What `leaves` returns is the end of it. */
+  send(job: Job, leaves: Leaves): Promise<Result>
+  stop(ms: number): Promise<void>
+}
+
+/** The wait before try `attempt` (1 is the first repetition): doubling, of which a random half. */
+export function backoff(attempt: number, firstMs: number, capMs: number, random: number): number {
+  const whole = Math.min(capMs, firstMs * 2 ** Math.min(attempt - 1, 30))
+  return whole / 2 + (whole / 2) * random
+}

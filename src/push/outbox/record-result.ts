@@ -1,0 +1,56 @@
+/** What an answer of a provider leaves behind: the end of the row, its verdict, and what was learned of the device. */
+import type { AppleIds, Job, Push } from '../../store/push.ts'
+import type { Lane } from './queue.ts'
+import { isAnswer } from './last-look.ts'
+import type { Result } from './provider.ts'
+
+export interface Answer {
+  readonly job: Job
+  readonly lane: Lane
+  readonly result: Result
+}
+
+/** Within a trip. */
+export function recordAnswer(push: Push, { job, result, lane }: Answer, now: number): void {
+  const { device } = job
+  const apple = idsOf(job, result)
+  switch (result.is) {
+    case 'sent':
+      push.done(job, 'sent', job.kind, undefined, now, apple)
+      if (device) push.devices.succeeded(device, now)
+      if (device && result.environment) push.devices.learned(device.id, result.environment)
+      if (device?.voipToken && result.voipGone) push.devices.forgetVoip(device.id, device.voipToken)
+      return
+    case 'retry':
+      return push.again(job)
+    case 'merged':
+      push.done(job, 'coalesced', 'too-many-requests', `into ${result.into.messageId}`, now)
+      // Its collapse-id has changed.
+      return push.again(result.into)
+    case 'withdrawn':
+      push.done(job, 'withdrawn', result.rule, undefined, now)
+      return
+    case 'drop':
+      if (lane.provider?.replayable) return push.bury(job, job.kind, result.reason, now)
+      if (push.done(job, 'dropped', job.kind, result.reason, now, apple) && device)
+        push.devices.failed(device.id, result.reason)
+      return
+    case 'forget': {
+      // A registration that is newer than Apple's word stays; the row goes first, since it would go with its device.
+      const since = device && push.devices.get(device.id) && push.devices.lastWord(device)
+      const stays = since !== undefined && since > result.since
+      push.done(job, stays ? 'dropped' : 'forgotten', job.kind, result.reason, now, apple)
+      if (!device) return
+      if (stays) push.devices.failed(device.id, result.reason)
+      else push.devices.forget(device.id, result.since)
+      return
+    }
+    case 'pause':
+  }
+}
+
+/** Of what Apple has not seen there are none. */
+const idsOf = ({ device, apnsId }: Job, result: Result): AppleIds | undefined =>
+  device && isAnswer(result)
+    ? { apnsId, uniqueId: 'uniqueId' in result ? result.uniqueId : undefined }
+    : undefined

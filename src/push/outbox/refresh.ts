@@ -1,0 +1,16 @@
+/** A row may be sent long after it was written: what it says of its device and of the account is looked up again. */
+import type { Job, Push } from '../../store/push.ts'
+import type { Badges } from '../../store/badges.ts'
+
+/** False where its device is gone. */
+export function renew(job: Job, devices: Push['devices'], badges: Pick<Badges, 'on' | 'told'>): boolean {
+  const accountId = job.accountId ?? 0
+  const fresh = devices.of(accountId).find(({ id }) => id === job.device?.id)
+  // A token that was registered anew is another row.
+  if (!fresh || fresh.token !== job.device?.token) return false
+  job.device = fresh
+  // Repeated pushes come in any order, and the last one stays on the icon. Above what the phone is thought to show
+  // nothing would take it down again.
+  if (job.badge !== null) job.badge = Math.min(badges.on(fresh), badges.told(fresh))
+  return true
+}

@@ -1,0 +1,40 @@
+/** XEP-0357 §5: which dialect an <enable/> is in. First match wins. */
+import { StanzaError } from '../../../xmpp/errors.ts'
+import { type FormValues, readForm } from '../../../xmpp/forms.ts'
+import { NS } from '../../../xmpp/namespaces.ts'
+import { child, type Element } from '../../../xmpp/xml.ts'
+import { monal } from './monal.ts'
+import { mongooseIm } from './mongooseim.ts'
+import { plain } from './plain.ts'
+import { tigase } from './tigase.ts'
+import { type EnableDialect, isTrue, text, type Wanted } from './wanted.ts'
+import { xmppFramework } from './xmppframework.ts'
+
+export type { Wanted } from './wanted.ts'
+
+const PUBLISH_OPTIONS = 'http://jabber.org/protocol/pubsub#publish-options'
+
+const DIALECTS: readonly EnableDialect[] = [
+  xmppFramework, // before those whose node is the token: a form that names it is plainer
+  mongooseIm,
+  monal,
+  tigase,
+  plain,
+]
+
+/** @throws StanzaError bad-request naming the field at fault, also where there is no token anywhere. */
+export function readEnable(enable: Element): Wanted & { readonly exclusive: boolean | undefined } {
+  const x = child(enable, 'x', NS.forms)
+  const form: FormValues = (x && readForm(x, PUBLISH_OPTIONS)) ?? new Map()
+  for (const dialect of DIALECTS) {
+    const wanted = dialect(enable, form)
+    if (wanted) return { ...wanted, exclusive: exclusiveOf(form) }
+  }
+  throw new StanzaError('bad-request', 'token: neither the form nor the node holds a device token.')
+}
+
+/** Our own field, whatever the dialect: whether the token leaves every other account. */
+function exclusiveOf(form: FormValues): boolean | undefined {
+  const value = text(form, 'exclusive')
+  return value === undefined ? undefined : isTrue(value)
+}

@@ -1,0 +1,36 @@
+/** What every dialect ends in: a registration as the app wants it, not yet checked against tokens and apps. */
+import type { DeviceOptions, PushEnvironment } from '../../../store/devices.ts'
+import { type FormValues, formValue } from '../../../xmpp/forms.ts'
+import type { Element } from '../../../xmpp/xml.ts'
+
+export interface Wanted {
+  readonly token: string
+  /** What the app calls it, for the text of an error. */
+  readonly tokenField: string
+  readonly voipToken?: string | undefined
+  readonly voipField?: string | undefined
+  readonly topic?: string | undefined
+  readonly environment?: PushEnvironment | undefined
+  /** Apps of this dialect have several accounts, and one token for all of them. */
+  readonly accounts?: 'many' | undefined
+  readonly options: DeviceOptions
+}
+
+/** A dialect of <enable/> (XEP-0357 §5). Undefined where the stanza is not of this dialect. */
+export type EnableDialect = (enable: Element, form: FormValues) => Wanted | undefined
+
+/** A field with text in it. */
+export function text(form: FormValues, name: string): string | undefined {
+  return formValue(form, name) || undefined
+}
+
+export function isTrue(value: string | undefined): boolean {
+  return value === 'true' || value === '1'
+}
+
+/** What apps call Apple's two services. Anything else leaves the environment open. */
+export function environmentOf(name: string | undefined): PushEnvironment | undefined {
+  if (name === 'prod' || name === 'production') return 'production'
+  if (name === 'dev' || name === 'development' || name === 'sandbox') return 'sandbox'
+  return undefined
+}

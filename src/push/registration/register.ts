@@ -1,0 +1,167 @@
+/** One way for every dialect into the device table: XEP-0357, the HTTP API and what comes later. */
+import type { Config } from '../../config/config.ts'
+import type { Account } from '../../store/accounts.ts'
+import type { Device, DeviceOptions, PushEnvironment, Registration } from '../../store/devices.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { readJid } from '../../xmpp/stanza.ts'
+import { lower } from '../schedule/read-state.ts'
+import type { Session } from '../../routing/session.ts'
+import type { Trip } from '../../routing/transit.ts'
+import { claim, claimsOf, type Hint, keyOf, type Tied, tieOf } from './whose.ts'
+
+/** Topic of every registration while the simulator stands in for Apple and no app is configured. */
+export const SIMULATOR_TOPIC = 'org.example.chat'
+
+export interface DeviceWish {
+  readonly token: string
+  /** How the token's field is called where it came from, for the error's text. */
+  readonly tokenField?: string | undefined
+  /** PushKit's token: calls go there. */
+  readonly voipToken?: string | undefined
+  readonly voipField?: string | undefined
+  readonly topic?: string | undefined
+  readonly environment?: PushEnvironment | undefined
+  readonly node?: string | undefined
+  readonly service?: string | undefined
+  /** Whose it is: the session that asks, or what a request outside of any says of it. */
+  readonly of: Session | Hint
+  /** The app has several accounts, as far as its dialect tells. */
+  readonly accounts?: 'many' | undefined
+  /** Whether the token leaves every other account; without a word the app's configuration or dialect tells. */
+  readonly exclusive?: boolean | undefined
+  /** What a registration before asked for is replaced; undefined leaves it. */
+  readonly options?: DeviceOptions | undefined
+}
+
+/** Registers or refreshes. Throws `bad-request` naming the field that does not fit the configuration. */
+export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Device {
+  const topic = chooseTopic(t.config, wish.topic)
+  const token = readToken(wish.token, wish.tokenField)
+  const voipToken =
+    wish.voipToken === undefined ? undefined : readToken(wish.voipToken, wish.voipField ?? 'voip_token')
+  const apps = t.config.push.apps.filter((app) => app.topic === topic)
+  const { environment } = wish
+  // What the app pins must be there; what it leaves open starts as configured and is learned from Apple.
+  if (environment && apps.length > 0 && !apps.some((app) => app.environment === environment)) {
+    if (!canServe(t.config, topic))
+      throw new StanzaError('bad-request', `environment: ${topic} is not in ${environment}.`)
+  }
+  const assumed = apps[0]?.environment ?? 'production'
+  const { node, service, options } = wish
+  const known = t.store.push.devices.withToken(topic, token).find(({ accountId }) => accountId === account.id)
+  const tied = 'account' in wish.of ? tiedTo(wish.of) : tieOf(t, account, wish.of, known)
+  const registration = {
+    topic,
+    environment,
+    assumed,
+    token,
+    node,
+    service,
+    sessionKey: tied.key,
+    tie: tied.tie,
+    same: tied.session && claimsOf(tied.session),
+    voipToken,
+    options,
+    ...holding(t.config, topic, environment, wish),
+  }
+  const { devices_per_user } = t.config.limits
+  const before = t.store.push.devices.withToken(topic, token)
+  const device = t.store.push.devices.enable(account.id, registration, t.now, devices_per_user)
+  if (tied.session) claim(t, tied.session, device)
+  if (device.shared) countAnew(t, before)
+  return device
+}
+
+/** Whether the account has the token for itself, and who else loses it. */
+function holding(
+  { push }: Config,
+  topic: string,
+  environment: PushEnvironment | undefined,
+  { accounts, exclusive }: DeviceWish,
+): Pick<Registration, 'shared' | 'takes'> {
+  const apps = push.apps.filter((app) => app.topic === topic)
+  const app = apps.find((one) => one.environment === environment) ?? apps[0]
+  if (exclusive === true || app?.accounts === 'one') return { shared: false, takes: 'all' }
+  const shared = app?.accounts === 'many' || exclusive === false || accounts === 'many'
+  return { shared, takes: !shared ? 'all' : app?.accounts === 'many' ? 'none' : 'unshared' }
+}
+
+/** Removes registrations of an account; `disabled`: its app asked for it. The number on a phone is that of the accounts that stay. Within a trip. */
+export function unregister(
+  t: Trip,
+  account: Account,
+  which: (device: Device) => boolean,
+  reason: 'deleted' | 'disabled' = 'disabled',
+): number {
+  const { devices } = t.store.push
+  const gone = devices.of(account.id).filter(which)
+  for (const { id } of gone) devices.delete(id, reason)
+  countAnew(t, gone)
+  return gone.length
+}
+
+/** Who else has the tokens of these has another number now. */
+function countAnew(t: Trip, changed: readonly Device[]): void {
+  for (const { topic, token, shared } of changed) {
+    if (!shared) continue
+    for (const { accountId } of t.store.push.devices.withToken(topic, token)) {
+      const account = t.store.accounts.byId(accountId)
+      if (account) lower(t, account)
+    }
+  }
+}
+
+const tiedTo = (session: Session): Tied => ({ key: keyOf(session), tie: 'named', session })
+
+/**
+ * The built-in push service under one of its names: the host, push.<host> or an alias of an app.
+ * @throws StanzaError remote-server-not-found for any other: the services of others come with federation.
+ */
+export function ownService(t: Trip, text: string): { jid: string; topic: string | undefined } {
+  const jid = readJid(text).toString()
+  const app = t.config.push.apps.find(({ aliases }) => aliases.includes(jid))
+  if (app) return { jid, topic: app.topic }
+  for (const host of t.world.hosts)
+    if (jid === host || jid === `push.${host}`) return { jid, topic: undefined }
+  throw new StanzaError('remote-server-not-found', `jid: ${jid} is not a push service of this server.`)
+}
+
+/** Whether pushes go anywhere at all. */
+export function pushIsOn({ push }: Config): boolean {
+  return push.simulator || push.apps.length > 0
+}
+
+function chooseTopic({ push }: Config, asked: string | undefined): string {
+  const topics = [...new Set(push.apps.map((app) => app.topic))]
+  if (topics.length === 0) {
+    if (push.simulator) return asked ?? SIMULATOR_TOPIC
+    throw new StanzaError('feature-not-implemented', 'This server has no app to push to.')
+  }
+  if (asked === undefined) {
+    const [only, second] = topics
+    if (only === undefined || second !== undefined) {
+      throw new StanzaError('bad-request', `topic: one of ${topics.join(', ')} must be named.`)
+    }
+    return only
+  }
+  if (!topics.includes(asked))
+    throw new StanzaError('bad-request', `topic: ${asked} is not an app of this server.`)
+  return asked
+}
+
+/** A signing key works in both environments of its topic; a certificate may not, but Apple will say so. */
+function canServe({ push }: Config, topic: string): boolean {
+  return push.simulator || push.apps.some((app) => app.topic === topic && app.key_file !== undefined)
+}
+
+/**
+ * Hex of any sensible length: Apple asks not to count on 32 bytes.
+ * COMPAT(iOS apps before 13): some send NSData's description, "<0a1b 2c3d …>".
+ */
+export function readToken(text: string, field = 'token'): string {
+  const token = text.replace(/^<|>$|\s/g, '').toLowerCase()
+  if (!/^(?:[0-9a-f]{2}){16,200}$/.test(token)) {
+    throw new StanzaError('bad-request', `${field}: a device token is 32 to 400 hexadecimal digits.`)
+  }
+  return token
+}

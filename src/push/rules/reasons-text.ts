@@ -1,0 +1,100 @@
+/** The names in verdicts in words that tell a person what happened and what to do. Unknown names stay as they are. */
+import { APNS_REASONS, type Outcome } from '../apns/reasons.ts'
+import { PUSH_RULES } from './classify.ts'
+
+const VERDICTS: Readonly<Record<string, string>> = {
+  sent: 'taken by the provider',
+  held: 'kept back until later',
+  suppressed: 'not rung',
+  dropped: 'given up',
+  forgotten: 'the device was removed',
+  withdrawn: 'taken back before it was sent',
+  coalesced: 'merged into a later push of the same chat',
+}
+
+const RULES: Readonly<Record<string, string>> = {
+  away: 'nobody was there to read it',
+  'session-active': 'a connected app took the message',
+  'account-disabled': 'the account is disabled',
+  blocked: 'the sender was blocked meanwhile',
+  muted: 'the chat is muted',
+  'not-mentioned': 'the chat rings for mentions alone',
+  'unknown-sender': 'the sender is no contact, and only contacts may ring',
+  'quiet-hours': 'it came in the quiet hours',
+  'room-not-chosen': 'the app asked for other rooms alone',
+  'room-not-mentioned': 'the app asked for mentions in this room alone',
+  'inactive-unacked': 'the app is in the background and may still show that it has it',
+  'other-device-active': 'another device is in use and may still read it',
+  'read-elsewhere': 'it was read on another device',
+  'late-ack': 'an app has shown late that it has it',
+  acked: 'the app has shown that it has it',
+  retracted: 'it was taken back before it was read',
+  badge: 'only the number on the icon changes',
+  'call-missed': 'a call that nobody took',
+  burst: 'too many came within a minute',
+  'too-many-requests': 'Apple asked for fewer pushes to this phone',
+}
+
+/** Ours, not Apple's. */
+const REASONS: Readonly<Record<string, string>> = {
+  Expired: 'it waited longer than [push] expiration',
+  DeviceGone: 'the device was removed while it waited',
+  NotConfigured: 'no [[push.apps]] is configured',
+  AppNotConfigured: 'no [[push.apps]] has this topic and environment',
+  NoConnection: 'the provider cannot be reached',
+  NoAnswer: 'the provider did not answer in time',
+  retry: 'the last try failed, and the next one has its time',
+  PrivateAddress: 'the webhook’s address belongs to a private network; see [webhook] allow_private',
+  InvalidProviderToken:
+    'Apple refuses the key: compare team_id, key_id and key_file, and this machine’s clock',
+  ExpiredProviderToken: 'Apple calls a fresh token expired: check this machine’s clock',
+  BadDeviceToken: 'Apple does not know this token: an app from Xcode needs environment = "sandbox"',
+  DeviceTokenNotForTopic: 'the token belongs to another app: compare topic with the app’s bundle id',
+  Unregistered: 'the app was removed from the phone; it registers again when it is opened',
+  TopicDisallowed: 'this key or certificate may not push to the topic',
+}
+
+const OUTCOMES: Readonly<Record<Outcome, string>> = {
+  accepted: 'Apple took it',
+  delete: 'Apple calls the token dead; the app registers again when it is opened',
+  misfit: 'the token belongs to another app: compare topic with the app’s bundle id',
+  environment: 'the token belongs to the other environment, or is none',
+  config: 'Apple refuses this key, certificate or topic: see belfry app check',
+  pause: 'Apple asks for a rest',
+  retry: 'Apple has a fault of its own; it is tried again',
+  later: 'this phone was rung too often; it is tried again later',
+  shorten: 'it was too large',
+  kept: 'it was not sent',
+  drop: 'the request was malformed: please report this as a bug',
+}
+
+/** What a verdict's rule and reason mean, in one phrase. */
+export function inWords(entry: {
+  readonly verdict?: string | undefined
+  readonly rule: string
+  readonly reason?: string | null | undefined
+}): string {
+  const { verdict, rule, reason } = entry
+  const parts = [
+    verdict === undefined ? undefined : (VERDICTS[verdict] ?? verdict),
+    why(verdict, rule, reason),
+  ]
+  return parts.filter((part) => part !== undefined).join(': ')
+}
+
+function why(verdict: string | undefined, rule: string, reason: string | null | undefined): string {
+  if (typeof reason !== 'string') return ruleInWords(rule)
+  // What stands there is ours: the time, or the message that rings for it.
+  if (verdict === 'held') return `${ruleInWords(rule)}; until ${reason}`
+  if (verdict === 'coalesced') return `${ruleInWords(rule)}; ${reason}`
+  return reasonInWords(reason)
+}
+
+export function ruleInWords(rule: string): string {
+  return RULES[rule] ?? PUSH_RULES.find((entry) => entry.rule === rule)?.what ?? rule
+}
+
+export function reasonInWords(reason: string): string {
+  const known = APNS_REASONS[reason]
+  return REASONS[reason] ?? (known ? OUTCOMES[known.outcome] : reason)
+}

@@ -1,0 +1,51 @@
+/**
+ * What waits for the ack of an app in the background (push/rules/decide.ts, inactive-unacked). It is over as soon as the app
+ * has shown that it has the message: it may close before the wait ends.
+ */
+import { withdrawFrom } from './schedule.ts'
+import type { Session } from '../../routing/session.ts'
+import type { Trip } from '../../routing/transit.ts'
+import { mayBeOwn } from '../registration/whose.ts'
+
+/** Ids of messages whose pushes wait. */
+const waiting = new WeakMap<Session, Set<string>>()
+
+/** A push about a message waits for this session. Within a trip. */
+export function awaitAck(t: Trip, session: Session, messageId: string): void {
+  let mine = waiting.get(session)
+  if (!mine) waiting.set(session, (mine = new Set<string>()))
+  const set = mine
+  set.add(messageId)
+  t.undo(() => set.delete(messageId))
+}
+
+/** The client has shown that it has something; `all`: everything that it was given. Within a trip. */
+export function stopAwaiting(t: Trip, session: Session, all = false): void {
+  const mine = waiting.get(session)
+  if (!mine || mine.size === 0) return
+  const left = new Set<string>()
+  if (!all) for (const { given } of session.unacked.values()) left.add(String(given.id))
+  const { devices } = t.store.push
+  const own = new Set(
+    devices
+      .of(session.account.id)
+      .filter((device) => mayBeOwn(session, device))
+      .map(idOf),
+  )
+  for (const messageId of mine) {
+    if (left.has(messageId)) continue
+    mine.delete(messageId)
+    t.undo(() => mine.add(messageId))
+    // Where it waits for the app it has not arrived.
+    if (t.store.messages.isStored(Number(messageId))) continue
+    withdrawFrom(
+      t,
+      session.account,
+      messageId,
+      'acked',
+      ({ hold, device_id }) => hold === 'inactive-unacked' && own.has(device_id),
+    )
+  }
+}
+
+const idOf = ({ id }: { readonly id: number }): number => id

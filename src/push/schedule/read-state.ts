@@ -1,0 +1,102 @@
+/** What an account has read: nothing of it rings any more, and the numbers on its phones go down. */
+import type { Account } from '../../store/accounts.ts'
+import type { Device } from '../../store/devices.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { retractedId } from '../../xmpp/message.ts'
+import type { Element } from '../../xmpp/xml.ts'
+import { holdPush, withdraw, withdrawFrom } from './schedule.ts'
+import { standIn } from './replacement.ts'
+import type { Trip } from '../../routing/transit.ts'
+import { sessionOf } from '../registration/whose.ts'
+
+/** Several chats read at once are one push. */
+const BADGE_WAIT_MS = 2_000
+
+/** A chat was read up to a message. Within a trip. */
+export function read(t: Trip, account: Account, peer: string, upTo: number): void {
+  settle(t, account, peer, upTo, 'read-elsewhere')
+}
+
+/** What is unread in a chat does not count any longer. Within a trip. */
+export function mute(t: Trip, account: Account, peer: string): void {
+  settle(t, account, peer, Number.MAX_SAFE_INTEGER, 'muted')
+}
+
+function settle(t: Trip, account: Account, peer: string, upTo: number, rule: string): void {
+  if (t.store.unread.read(account.id, peer, upTo) === 0) return
+  tidySoon(t, account.id)
+  withdraw(t, account, peer, upTo, rule)
+  lower(t, account)
+}
+
+/** All chats were read. Within a trip. */
+export function readAll(t: Trip, account: Account): void {
+  if (t.store.unread.clear(account.id) === 0) return
+  tidySoon(t, account.id)
+  lower(t, account)
+}
+
+/** After a restart: rows of what was read may be left. */
+export function resumeReading(t: Trip): void {
+  for (const accountId of t.store.unread.unfinished()) tidySoon(t, accountId)
+}
+
+function tidySoon(t: Trip, accountId: number): void {
+  if (!t.store.unread.unfinished().includes(accountId)) return
+  t.insist((next) => {
+    next.store.unread.goOn(accountId)
+    tidySoon(next, accountId)
+  })
+}
+
+/** XEP-0424 §5: what its sender takes back before it was read is not worth a look. Within a trip. */
+export function takeBack(t: Trip, account: Account, el: Element, from: Jid): void {
+  const ref = retractedId(el)
+  const id = ref ? t.store.unread.idOf(account.id, from.bare, ref) : undefined
+  if (id === undefined || !t.store.unread.forget(account.id, id)) return
+  for (const gone of withdrawFrom(t, account, String(id), 'retracted', () => true)) standIn(t, account, gone)
+  lower(t, account)
+}
+
+/** The number went down: told to every phone that shows a higher one and cannot change it by itself. */
+export function lower(t: Trip, account: Account): void {
+  tell(t, account, (shown, badge) => shown > badge)
+}
+
+/** The number has changed without a ring. */
+export function showCount(t: Trip, account: Account): void {
+  tell(t, account, (shown, badge) => shown !== badge)
+}
+
+/** A push that only changes the number. */
+function tell(t: Trip, account: Account, needs: (shown: number, badge: number) => boolean): void {
+  const { badges, push } = t.store
+  t.store.events.together(() => {
+    for (const device of push.devices.of(account.id)) {
+      const badge = badges.on(device)
+      if (isOpen(t, device)) {
+        // It shows the number itself.
+        badges.tell(device, badge)
+        continue
+      }
+      if (!needs(badges.told(device), badge) || waits(t, account, device.id)) continue
+      const until = t.now + BADGE_WAIT_MS
+      const expiresAt = t.now + t.config.push.expiration
+      const what = { messageId: 'badge', collapseId: 'badge', kind: 'badge', sender: account.jid }
+      holdPush(t, { account, device, ...what, badge, now: t.now, expiresAt }, 'badge', until)
+    }
+  })
+}
+
+/** The app is there in the foreground, as whichever of its accounts. */
+function isOpen(t: Trip, device: Device): boolean {
+  return t.store.push.devices.sharing(device).some((one) => {
+    const account = t.store.accounts.byId(one.accountId)
+    const session = account && sessionOf(t, account, one)
+    return session && !session.hibernating && !session.suspect && !session.inactive
+  })
+}
+
+function waits(t: Trip, account: Account, device: number): boolean {
+  return t.store.held.ofChat(account.id, account.jid).some((held) => held.device_id === device)
+}

@@ -1,0 +1,60 @@
+/**
+ * Calls (XEP-0353) that have been proposed to accounts here, and how they ended. They are remembered in memory; of what
+ * came before a restart those are known of which a phone is still to be told.
+ */
+import type { Account } from '../../store/accounts.ts'
+import type { CallFacts } from '../../store/push.ts'
+import type { Trip, World } from '../../routing/transit.ts'
+
+/** The oldest are forgotten. */
+const REMEMBERED = 1_000
+
+export type CallEnd = 'missed' | 'taken'
+
+interface Call {
+  readonly messageId: string
+  readonly facts: CallFacts
+  readonly end: CallEnd | undefined
+}
+
+const calls = new WeakMap<World, Map<string, Call>>()
+
+/** A call rings from now on. Within a trip. */
+export function ring(t: Trip, account: Account, messageId: string, facts: CallFacts): void {
+  const known = put(t, account, { messageId, facts, end: undefined })
+  for (const oldest of known.keys()) {
+    if (known.size <= REMEMBERED) break
+    known.delete(oldest)
+  }
+}
+
+/** It does not any more; undefined where it did not before. Within a trip. */
+export function endRinging(t: Trip, account: Account, sid: string, end: CallEnd): Call | undefined {
+  const call = calls.get(t.world)?.get(keyOf(account, sid)) ?? fromBefore(t, account, sid)
+  if (!call || call.end) return undefined
+  put(t, account, { ...call, end })
+  return call
+}
+
+function fromBefore(t: Trip, account: Account, sid: string): Call | undefined {
+  const call = t.store.held.call(account.id, sid)
+  return call && { ...call, end: undefined }
+}
+
+/** How it ended; undefined where it rings, or where nothing is known of it. */
+export function endOf(world: World, account: Account, sid: string): CallEnd | undefined {
+  return calls.get(world)?.get(keyOf(account, sid))?.end
+}
+
+function put(t: Trip, account: Account, call: Call): Map<string, Call> {
+  let known = calls.get(t.world)
+  if (!known) calls.set(t.world, (known = new Map<string, Call>()))
+  const table = known
+  const key = keyOf(account, call.facts.sid)
+  const before = table.get(key)
+  table.set(key, call)
+  t.undo(() => (before ? table.set(key, before) : table.delete(key)))
+  return table
+}
+
+const keyOf = (account: Account, sid: string): string => `${account.id} ${sid}`

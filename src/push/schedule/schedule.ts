@@ -1,0 +1,277 @@
+/** Pushes that are held back: their clocks, and what becomes of them when their time is over. */
+import type { Held, HeldPush, PhonePush, Waiting, Withdrawal } from '../../store/held.ts'
+import type { Account } from '../../store/accounts.ts'
+import { chatId } from '../../store/chat-id.ts'
+import type { Device } from '../../store/devices.ts'
+import type { Words } from '../../store/push.ts'
+import { mayGo } from './burst.ts'
+import { useOf } from './in-use.ts'
+import type { Session } from '../../routing/session.ts'
+import { silence } from './silence.ts'
+import type { Trip } from '../../routing/transit.ts'
+import { sessionOf } from '../registration/whose.ts'
+
+/** Rows that one trip takes back; beside them it may lower the numbers of all phones, and all are 256 at most. */
+export const WITHDRAWN = 128
+/** Messages of one chat that come within this time after a burst are one push: the last. */
+const BURST_WAIT_MS = 5_000
+/** Rows that one trip looks through for those. */
+const SCANNED = 500
+
+/** Holds a push for a device and records why. Within a trip. */
+export function holdPush(t: Trip, push: PhonePush, rule: string, until: number): void {
+  const id = t.store.held.hold(push, rule, until)
+  record(t, push.account.id, push.device.id, push.messageId, 'held', rule, new Date(until).toISOString())
+  watch(t, id, until)
+}
+
+/** After a restart: the rows are there, their clocks are not. */
+export function resumeHolds(t: Trip): void {
+  for (const { id, next_at } of t.store.held.all()) watch(t, id, next_at)
+  for (const [name, withdrawal] of t.store.held.putOffs())
+    t.insist((next) => withdrawOn(next, name, withdrawal, 0))
+}
+
+/**
+ * Takes back what no phone was told of a chat yet, up to a message: after a long outage of the provider in several trips,
+ * the oldest first, since those would go first. Within a trip.
+ */
+export function withdraw(t: Trip, account: Account, sender: string, upTo: number, rule: string): void {
+  // What is decided from now on is not meant, not even about an older message.
+  const lastRow = t.store.push.nextId()
+  const withdrawal = { accountId: account.id, sender, upTo, rule, lastRow }
+  const after = withdrawSome(t, withdrawal, 0)
+  if (after === undefined) return
+  const name = t.store.held.putOff(withdrawal)
+  t.insist((next) => withdrawOn(next, name, withdrawal, after))
+}
+
+function withdrawOn(t: Trip, name: string, withdrawal: Withdrawal, after: number): void {
+  const last = withdrawSome(t, withdrawal, after)
+  if (last === undefined) t.store.held.finish(name)
+  else t.insist((next) => withdrawOn(next, name, withdrawal, last))
+}
+
+/** Returns the last row that it has looked at; undefined where there are no more. */
+function withdrawSome(t: Trip, withdrawal: Withdrawal, after: number): number | undefined {
+  const { accountId, lastRow, rule } = withdrawal
+  const page = t.store.held.page(accountId, after, lastRow, SCANNED)
+  const found: Waiting[] = []
+  let last: number | undefined
+  for (const row of page) {
+    if (found.length === WITHDRAWN) break
+    last = row.id
+    if (isWaiting(row) && isMeant(row, withdrawal)) found.push(row)
+  }
+  t.store.events.together(() => {
+    for (const waiting of found) drop(t, waiting, 'withdrawn', rule)
+  })
+  return page.length < SCANNED && last === page.at(-1)?.id ? undefined : last
+}
+
+const isWaiting = (row: ReturnType<Held['page']>[number]): row is Waiting =>
+  row.device_id !== null && (row.state === 'held' || row.state === 'queued')
+
+const isMeant = (row: Waiting, { accountId, sender, upTo, lastRow }: Withdrawal): boolean =>
+  row.account_id === accountId &&
+  row.sender === sender &&
+  row.id <= lastRow &&
+  Number(row.message_id) <= upTo &&
+  isOfMessage(row)
+
+/** What a phone was not told yet of one message, for the devices that `from` chooses; returns it. Within a trip. */
+export function withdrawFrom(
+  t: Trip,
+  account: Account,
+  messageId: string,
+  rule: string,
+  from: (waiting: HeldPush) => boolean,
+): HeldPush[] {
+  const gone: HeldPush[] = []
+  t.store.events.together(() => {
+    for (const waiting of t.store.held.waitingAbout(account.id, messageId))
+      if (isOfMessage(waiting) && from(waiting) && drop(t, waiting, 'withdrawn', rule)) gone.push(waiting)
+  })
+  return gone
+}
+
+/** What phones were not told yet of a message is told in other words. Within a trip. */
+export function reword(t: Trip, account: Account, messageId: string, words: (device: Device) => Words): void {
+  for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
+    if (waiting.kind !== 'body' && waiting.kind !== 'encrypted') continue
+    const device = deviceOf(t, account, waiting)
+    if (device) t.store.held.reword(waiting, words(device))
+  }
+}
+
+/** The device that would be rung, while it is registered. */
+export function deviceOf(
+  t: Trip,
+  { id: accountId }: Pick<Account, 'id'>,
+  { device_id }: HeldPush,
+): Device | undefined {
+  return t.store.push.devices.of(accountId).find(({ id }) => id === device_id)
+}
+
+/** A call rings on its own terms, and a number is told for its own sake. */
+const isOfMessage = ({ kind }: Pick<HeldPush, 'kind'>): boolean =>
+  kind !== 'badge' && !kind.startsWith('call')
+
+/** What waited for another device need not: nobody is there after all, unless the own app is back. Within a trip. */
+export function stopWaiting(t: Trip, account: Account, messageId: string): void {
+  t.store.events.together(() => {
+    for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
+      const waits = waiting.hold === 'other-device-active' || waiting.hold === 'inactive-unacked'
+      if (waits && !ownApp(t, account, waiting)) expire(t, waiting.id)
+    }
+  })
+}
+
+/** The session of the app that would be rung, if there is one that is believed to hear. */
+function ownApp(t: Trip, account: Account, held: HeldPush): Session | undefined {
+  const session = sessionOf(t, account, deviceOf(t, account, held))
+  return session?.hibernating || session?.suspect ? undefined : session
+}
+
+/**
+ * A call is over: what has not left is taken back, or waits on to tell of a call that was missed. Returns the devices
+ * that would have been called. Within a trip.
+ */
+export function endWaiting(t: Trip, account: Account, messageId: string, missed: boolean): Set<number> {
+  const spared = new Set<number>()
+  t.store.events.together(() => {
+    for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
+      if (waiting.kind !== 'call') continue
+      if (missed && waiting.hold !== null) t.store.held.reword(waiting, { kind: 'call-missed', body: null })
+      else if (drop(t, waiting, 'withdrawn', 'call-ended')) spared.add(waiting.device_id)
+    }
+  })
+  return spared
+}
+
+/** Where its device has had too many: it waits, or a newer one of its chat rings for it. Else false. Within a trip. */
+export function holdBurst(t: Trip, push: PhonePush): boolean {
+  const { account, device, messageId, sender } = push
+  const turn = turnOf(t, account.id, device, push)
+  if (turn === 'now') return false
+  if (turn.into) record(t, account.id, device.id, messageId, 'coalesced', 'burst', `into ${turn.into}`)
+  else holdPush(t, { ...push, collapseId: chatId('chat', sender) }, 'burst', turn.until)
+  return true
+}
+
+/** The same for what has been held for another reason. */
+function waitsInBurst(t: Trip, held: HeldPush): boolean {
+  if (held.hold === 'burst' || !isOfMessage(held)) return false
+  const { account_id, message_id: messageId, sender } = held
+  const device = deviceOf(t, { id: account_id }, held)
+  if (!device) return false
+  const turn = turnOf(t, account_id, device, { messageId, sender })
+  if (turn === 'now') return false
+  if (turn.into) drop(t, held, 'coalesced', 'burst', `into ${turn.into}`)
+  else {
+    t.store.held.joinBurst(held.id, chatId('chat', sender))
+    waitOn(t, held, 'burst', turn.until)
+  }
+  return true
+}
+
+/** Of one chat the newest waits, and the older ones are merged into it. */
+function turnOf(
+  t: Trip,
+  account: number,
+  device: Device,
+  { sender, messageId }: Pick<PhonePush, 'sender' | 'messageId'>,
+): 'now' | { readonly until: number; readonly into?: string } {
+  if (mayGo(t, device)) return 'now'
+  let until = t.now + BURST_WAIT_MS
+  for (const other of t.store.held.ofChat(account, sender)) {
+    if (other.device_id !== device.id || other.hold !== 'burst') continue
+    until = Math.min(until, other.next_at)
+    if (Number(other.message_id) > Number(messageId)) return { until, into: other.message_id }
+    drop(t, other, 'coalesced', 'burst', `into ${messageId}`)
+  }
+  return { until }
+}
+
+function watch({ world }: Trip, id: number, until: number): void {
+  world.store.turn.after(() => {
+    world.clock.after(Math.max(0, until - world.now()), () => world.insist((next) => expire(next, id)))
+  })
+}
+
+function expire(t: Trip, id: number): void {
+  const held = t.store.held.find(id)
+  const account = held && t.store.accounts.byId(held.account_id)
+  if (!held || !account) return
+  const { badges } = t.store
+  const device = deviceOf(t, account, held)
+  if (!device) return
+  const badge = badges.on(device)
+  if (held.hold === 'badge') {
+    if (badges.told(device) === badge) return void t.store.held.drop(held)
+  } else {
+    const reason = reasonToStay(t, account, held)
+    if (reason) return void drop(t, held, 'withdrawn', reason)
+    const until = held.hold === 'inactive-unacked' ? endOfUse(t, account, held) : t.now
+    if (until > t.now) return waitOn(t, held, 'other-device-active', until)
+    if (waitsInBurst(t, held)) return
+  }
+  badges.tell(device, badge)
+  t.store.held.release(held, account, badge, t.now)
+}
+
+/** The app does not have it, and somebody may read it elsewhere: until then the phone waits like one that sleeps. */
+function endOfUse(t: Trip, account: Account, held: HeldPush): number {
+  if (!isOfMessage(held)) return t.now
+  const device = deviceOf(t, account, held)
+  const own = sessionOf(t, account, device)
+  const use = useOf([...t.sessions.of(account.jid)].filter((session) => session !== own))
+  const waits = use === 'in-use' || (use === 'away' && device?.options.away !== true)
+  return waits ? held.created_at + t.config.push.hold : t.now
+}
+
+function waitOn(t: Trip, held: HeldPush, rule: string, until: number): void {
+  t.store.held.wait(held.id, until)
+  record(t, held.account_id, held.device_id, held.message_id, 'held', rule, new Date(until).toISOString())
+  watch(t, held.id, until)
+}
+
+/** Why a push whose time is over need not go after all. */
+function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undefined {
+  // It is about to be taken back.
+  for (const [, withdrawal] of t.store.held.putOffs()) if (isMeant(held, withdrawal)) return withdrawal.rule
+  const silent = silence(t.store, account, deviceOf(t, account, held), held, t.now)
+  if (silent) return silent
+  if (held.hold === 'other-device-active')
+    return t.store.unread.has(Number(held.message_id)) ? undefined : 'read-elsewhere'
+  if (held.hold !== 'inactive-unacked') return undefined
+  const session = ownApp(t, account, held)
+  // Without a session that has it, it may have landed where it waits for the app.
+  if (!session || t.store.messages.isStored(Number(held.message_id))) return undefined
+  for (const { given } of session.unacked.values()) if (String(given.id) === held.message_id) return undefined
+  return 'acked'
+}
+
+function drop(
+  t: Trip,
+  held: Waiting,
+  verdict: 'withdrawn' | 'coalesced',
+  rule: string,
+  reason?: string,
+): boolean {
+  if (!t.store.held.drop(held)) return false
+  record(t, held.account_id, held.device_id, held.message_id, verdict, rule, reason)
+  return true
+}
+
+function record(
+  t: Trip,
+  account: number,
+  device: number,
+  messageId: string,
+  verdict: 'held' | 'withdrawn' | 'coalesced',
+  rule: string,
+  reason?: string,
+): void {
+  t.store.push.record({ account, device, messageId, verdict, rule, reason, at: t.now })
+}

@@ -1,0 +1,27 @@
+/** What may have come to silence a push that has waited: the rules of push/rules/decide.ts that need no more than its row. */
+import type { Account } from '../../store/accounts.ts'
+import type { Device } from '../../store/devices.ts'
+import type { Store } from '../../store/store.ts'
+import { Jid } from '../../xmpp/jid.ts'
+import { covers } from '../../accounts/blocklist.ts'
+import { notifyRule } from '../rules/notify-rule.ts'
+import { isQuiet } from '../rules/quiet.ts'
+
+/** `sender` is a bare JID; `now` in ms. The name of the rule. */
+export function silence(
+  store: Store,
+  account: Account,
+  device: Device | undefined,
+  { sender, kind }: { readonly sender: string; readonly kind: string },
+  now: number,
+): string | undefined {
+  if (account.disabled) return 'account-disabled'
+  if (covers(store.blocked.of(account), account, Jid.parse(sender))) return 'blocked'
+  if (device?.options.muted?.includes(sender) || notifyRule(store, account, sender) === 'never')
+    return 'muted'
+  const { quiet, unknownSenders } = store.unread.settings(account.id)
+  // Who asks to become a contact is none yet.
+  if (!unknownSenders && kind !== 'subscription-request' && !store.contacts.find(account, sender)?.listed)
+    return 'unknown-sender'
+  return isQuiet(quiet, now) ? 'quiet-hours' : undefined
+}
