@@ -64,16 +64,3 @@ export function localAddress(t: Transit, text: string): Jid {
   if (!t.isHost(jid.domain)) throw badPayload(`${jid.domain} is not one of this server’s hosts.`)
   return jid
 }
-
-/** Every command by its node; two of one node are a mistake worth a failed start. */
-export function commandTable(
-  features: readonly { readonly name: string; readonly commands?: readonly Command[] }[],
-): ReadonlyMap<string, Command> {
-  const table = new Map<string, Command>()
-  for (const { name, commands } of features)
-    for (const command of commands ?? []) {
-      if (table.has(command.node)) throw new Error(`${name}: the command ${command.node} is there already`)
-      table.set(command.node, command)
-    }
-  return table
-}

@@ -4,7 +4,7 @@ import type { Element } from '../xmpp/xml.ts'
 import type { Feature } from './feature.ts'
 import type { Given, Publication, VcardChange } from './outcome.ts'
 import type { Session } from './session.ts'
-import type { Hooks, Incoming, Trip } from './transit.ts'
+import type { Command, Hooks, Incoming, Trip } from './transit.ts'
 
 /** Runs the hooks that are no part of the road itself. */
 export function hooksOf(features: readonly Feature[]): Hooks {
@@ -41,4 +41,17 @@ export function hooksOf(features: readonly Feature[]): Hooks {
       }
     },
   }
+}
+
+/** Every command by its node; two of one node are a mistake worth a failed start. */
+export function commandTable(
+  features: readonly Pick<Feature, 'name' | 'commands'>[],
+): ReadonlyMap<string, Command> {
+  const table = new Map<string, Command>()
+  for (const { name, commands } of features)
+    for (const command of commands ?? []) {
+      if (table.has(command.node)) throw new Error(`${name}: the command ${command.node} is there already`)
+      table.set(command.node, command)
+    }
+  return table
 }

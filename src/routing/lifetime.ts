@@ -1,5 +1,7 @@
 /** The beginning and the end of a session on the road: trips that rest on no row, so a failing disk must not undo them. */
 import { getLogger } from '../log.ts'
+import { StanzaError, StreamError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
 import { LockHeld } from '../store/write-lock.ts'
 import type { Feature } from './feature.ts'
 import { Hibernation, type Outlet, type Session } from './session.ts'
@@ -115,5 +117,16 @@ export class Lifetime {
       if (error instanceof LockHeld) return turn.lock.whenFree(() => this.#leave(session, tries))
       log.error('a session could not be closed properly', { error })
     }
+  }
+}
+
+/** Removes the account and everything that belongs to it, tells its contacts and ends its streams. Within a trip. */
+export function deleteAccount(t: Trip, features: readonly Feature[], account: Jid): void {
+  const row = t.store.accounts.find(account.bare)
+  if (!row) throw new StanzaError('item-not-found')
+  for (const feature of features) feature.deleted?.(t, account)
+  t.store.accounts.delete(row)
+  for (const session of t.sessions.of(account.bare)) {
+    t.after(() => session.outlet.close(new StreamError('not-authorized', 'The account was deleted.')))
   }
 }

@@ -93,7 +93,7 @@ export interface World extends Hooks {
   deliver(session: Session, el: Element): void
   /** Runs `f` as a trip of its own in a later turn. */
   soon(f: (t: Trip) => void): void
-  /** The same for what must be done in the end: it is tried again where it fails (routing/insist.ts). */
+  /** The same for what must be done in the end: it is tried again where it fails (routing/run.ts). */
   insist(f: (t: Trip) => void): void
   /** The IQ answers that features give on behalf of the server: filled from the features at start. */
   readonly disco: DiscoIndex
@@ -123,7 +123,7 @@ export interface ServerNodes {
   info(t: Transit, node: string): Element[] | undefined
 }
 
-/** An ad-hoc command of the server (XEP-0050); commands.ts beside this file has what builds its steps. */
+/** An ad-hoc command of the server (XEP-0050); accounts/commands.ts has what builds its steps. */
 export interface Command {
   /** Unique within the server. */
   readonly node: string
