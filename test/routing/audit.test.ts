@@ -169,11 +169,15 @@ test('what is rolled back is not told, no secret is, and no name forges a line',
   expect(await undone.catch(String)).toContain('no')
   expect(told()).toEqual([])
   startLogging({ level: 'info', format: 'text', journal: true, write: (line) => raw.push(line) })
-  const name = 'a\nlevel=error event="server stopped"\u001b[2J\u202e'
+  const name = 'a level=error event="server stopped"'
+  // Names with control characters are refused by every door; a row might have one all the same.
+  await w.router.run((t) =>
+    t.store.audit.note('API token made', { name: `${name}\nlevel=error\u001b[2J\u202e` }),
+  )
   const made = await w.call('POST', '/v1/tokens', { as: 'operator', body: { name, scopes: ['admin'] } })
   const { token } = (await made.json()) as { token: string }
   await w.call('POST', '/v1/users', { as: `Bearer ${token}`, body: { jid: NEW, password: 'king of cats' } })
-  expect(raw).toHaveLength(2)
+  expect(raw).toHaveLength(3)
   for (const line of raw) {
     expect(line).toMatch(/^<6>level=info area=audit [^\p{Cc}\u202e]*\n$/u)
     expect(line).not.toContain(token)
