@@ -4,7 +4,11 @@ import type { Contact } from '../store/contacts.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import type { SubscriptionState } from '../xmpp/subscription.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
+import { sessionState } from '../routing/session-state.ts'
 import type { Trip } from '../routing/transit.ts'
+
+/** Has asked for the roster, so it gets pushes (RFC 6121 §2.1.6 "interested resource"). */
+export const interested = sessionState<boolean>('roster', { saved: true })
 
 export function rosterItem(contact: Contact): Element {
   return xml(
@@ -23,7 +27,7 @@ export function rosterItem(contact: Contact): Element {
 /** Tells every interested resource of one changed or removed item. */
 export function pushRoster(t: Trip, account: Account, contact: Contact): void {
   for (const session of t.sessions.of(account.jid)) {
-    if (!session.interested) continue
+    if (!interested.get(session)) continue
     const query = xml('query', { xmlns: NS.roster, ver: String(contact.version) }, rosterItem(contact))
     t.write(session, xml('iq', { type: 'set', id: t.freshId(), to: session.jid.toString() }, query))
   }

@@ -5,6 +5,7 @@ import { covers } from '../accounts/blocklist.ts'
 import { findsNothing } from '../accounts/nobody.ts'
 import { subscriptionOf } from '../accounts/roster.ts'
 import type { Session } from '../routing/session.ts'
+import { sessionState } from '../routing/session-state.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -17,7 +18,7 @@ const REPORTING = 'urn:xmpp:reporting:1'
 const log = getLogger('abuse')
 
 /** Sessions that asked for the list and so hear of its changes (§3.2). */
-const interested = new WeakSet<Session>()
+const interested = sessionState<boolean>('blocking', { saved: true })
 
 export const blocking: Feature = {
   name: 'blocking',
@@ -29,18 +30,12 @@ export const blocking: Feature = {
   iq: {
     [`account get {${BLOCKING}}blocklist`]: (t) => {
       const { origin } = t
-      if (origin && !interested.has(origin)) {
-        interested.add(origin)
-        t.undo(() => interested.delete(origin))
-      }
+      if (origin) interested.set(t, origin, true)
       return xml('blocklist', { xmlns: BLOCKING }, ...items(t.store.blocked.of(t.account)))
     },
     [`account set {${BLOCKING}}block`]: block,
     [`account set {${BLOCKING}}unblock`]: unblock,
   },
-
-  save: (session) => interested.has(session) || undefined,
-  restore: (session) => void interested.add(session),
 
   /** §3.4: to write to somebody whom one has blocked is a mistake worth telling; §5: to oneself it never is. */
   sent(t): Verdict {
@@ -112,7 +107,7 @@ function items(jids: Iterable<string>): Element[] {
 
 function push(t: Transit, account: Account, payload: Element): void {
   for (const session of t.sessions.of(account.jid)) {
-    if (!interested.has(session)) continue
+    if (!interested.get(session)) continue
     t.write(session, xml('iq', { type: 'set', id: t.freshId(), to: session.jid.toString() }, payload))
   }
 }

@@ -1,6 +1,7 @@
 /** Message Carbons (XEP-0280): each device of an account sees what the others send and receive. */
 import type { Feature, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
+import { sessionState } from '../routing/session-state.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { forwarded } from '../xmpp/forward.ts'
@@ -21,7 +22,7 @@ const PAYLOADS = new Set([
   'urn:xmpp:jingle-message:0',
 ])
 
-const enabled = new WeakSet<Session>()
+const enabled = sessionState<boolean>('carbons', { saved: true })
 
 export const carbons: Feature = {
   name: 'carbons',
@@ -40,9 +41,6 @@ export const carbons: Feature = {
       [`{${CARBONS}}enable`]: (t, session) => put(t, session, true),
     },
   },
-
-  save: (session) => enabled.has(session) || undefined,
-  restore: (session) => void enabled.add(session),
 
   sent(t): Verdict {
     const { stanza, origin } = t
@@ -81,15 +79,12 @@ function set(t: Transit, on: boolean): undefined {
 }
 
 function put(t: Trip, session: Session, on: boolean): undefined {
-  const was = enabled.has(session)
-  const turn = (value: boolean) => (value ? enabled.add(session) : enabled.delete(session))
-  turn(on)
-  t.undo(() => turn(was))
+  enabled.set(t, session, on || undefined)
 }
 
 function* others(t: Transit, account: Jid, without: readonly Session[]): Iterable<Session> {
   for (const session of t.sessions.of(account.bare)) {
-    if (enabled.has(session) && !without.includes(session)) yield session
+    if (enabled.get(session) && !without.includes(session)) yield session
   }
 }
 

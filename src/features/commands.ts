@@ -2,7 +2,7 @@
 import { badPayload, COMMANDS } from '../accounts/commands.ts'
 import type { Feature, Later } from '../routing/feature.ts'
 import { later } from '../routing/feature.ts'
-import type { Session } from '../routing/session.ts'
+import { sessionState } from '../routing/session-state.ts'
 import type { Ask, Command, SlowStep, Step, Transit } from '../routing/transit.ts'
 import { StanzaError, type StanzaCondition } from '../xmpp/errors.ts'
 import { type FormValues, readForm } from '../xmpp/forms.ts'
@@ -24,7 +24,7 @@ interface Running {
   readonly since: number
 }
 
-const running = new WeakMap<Session, ReadonlyMap<string, Running>>()
+const running = sessionState<ReadonlyMap<string, Running>>('commands')
 const NONE: ReadonlyMap<string, Running> = new Map()
 
 export const commands: Feature = {
@@ -177,9 +177,7 @@ function forget(t: Transit, run: Running): void {
 function change(t: Transit, runs: readonly Running[]): void {
   const session = t.origin
   if (!session) throw new StanzaError('not-allowed')
-  const before = running.get(session) ?? NONE
-  running.set(session, new Map(runs.map((run) => [run.id, run])))
-  t.undo(() => running.set(session, before))
+  running.set(t, session, new Map(runs.map((run) => [run.id, run])))
 }
 
 /** §4.4: the application's own condition beside the stanza's. */

@@ -6,6 +6,7 @@
 import { classify } from '../push/rules/classify.ts'
 import type { Feature, NonzaStream, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
+import { sessionState } from '../routing/session-state.ts'
 import type { Trip, World } from '../routing/transit.ts'
 import { isArchiveResult, isForOffline, isOnlyState } from '../xmpp/message.ts'
 import { isSubscriptionType } from '../xmpp/subscription.ts'
@@ -21,9 +22,9 @@ interface Held {
   count: number
 }
 
-const waiting = new WeakMap<Session, Held>()
+const waiting = sessionState<Held>('csi')
 /** Sessions whose held elements are being written at the moment. */
-const flushing = new WeakSet<Session>()
+const flushing = sessionState<boolean>('csi flushing')
 
 export const csi: Feature = {
   name: 'csi',
@@ -49,7 +50,7 @@ export const csi: Feature = {
   },
 
   writing(session, el, world): Verdict {
-    if ((!session.inactive && !session.hibernating) || flushing.has(session)) return
+    if ((!session.inactive && !session.hibernating) || flushing.get(session)) return
     const key = keyOf(el)
     if (key !== undefined) return hold(world, session, key, el)
     // What has waited comes first, so that the order is kept (RFC 6120 §10.1).
@@ -84,7 +85,7 @@ function put(t: Trip, session: Session, inactive: boolean): undefined {
 
 function hold(world: World, session: Session, key: string, el: Element): Verdict {
   let held = waiting.get(session)
-  if (!held) waiting.set(session, (held = { els: new Map(), count: 0 }))
+  if (!held) waiting.put(session, (held = { els: new Map(), count: 0 }))
   const { els } = held
   const full = key === '' ? String(held.count++) : key
   els.delete(full)
@@ -99,10 +100,10 @@ function flush(world: World, session: Session, isMeant: (el: Element) => boolean
   if (!held) return
   const due = [...held.els].filter(([, el]) => isMeant(el))
   for (const [key] of due) held.els.delete(key)
-  if (held.els.size === 0) waiting.delete(session)
-  flushing.add(session)
-  for (const [, el] of due) world.deliver(session, el)
-  flushing.delete(session)
+  if (held.els.size === 0) waiting.put(session, undefined)
+  flushing.put(session, true)
+  for (const [, el] of due) world.outbound.deliver(session, el)
+  flushing.put(session, undefined)
 }
 
 function forgetPresence(session: Session): void {

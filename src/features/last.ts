@@ -1,7 +1,7 @@
 /** Last Activity (XEP-0012): of the server its uptime, of a contact the time since it left. */
 import type { Feature } from '../routing/feature.ts'
 import { maySee } from '../accounts/roster.ts'
-import type { Session } from '../routing/session.ts'
+import { sessionState } from '../routing/session-state.ts'
 import type { Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
@@ -35,11 +35,8 @@ export const last: Feature = {
   sent(t) {
     const { stanza, origin } = t
     if (!origin || stanza.kind !== 'presence' || stanza.to) return
-    const before = goodbyes.get(origin) ?? ''
-    const said = stanza.type === 'unavailable' ? (childText(stanza.el, 'status') ?? '') : ''
-    if (before === said) return
-    goodbyes.set(origin, said)
-    t.undo(() => goodbyes.set(origin, before))
+    const said = stanza.type === 'unavailable' ? childText(stanza.el, 'status') : undefined
+    goodbyes.set(t, origin, said || undefined)
   },
 
   closed(t, session) {
@@ -55,7 +52,7 @@ export const last: Feature = {
 }
 
 /** Status of the last unavailable presence of a session. */
-const goodbyes = new WeakMap<Session, string>()
+const goodbyes = sessionState<string>('last')
 /** Characters of it that are kept. */
 const STATUS_LENGTH = 1024
 

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Feature, Outcome, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
+import { sessionState } from '../routing/session-state.ts'
 import { serverPing } from '../routing/ping.ts'
 import { type Trip, writeBehind } from '../routing/transit.ts'
 import { boxFull, give, isBoxFull } from '../routing/delivery.ts'
@@ -17,20 +18,26 @@ import { StoredElement } from '../xmpp/xml.ts'
 
 interface Catch {
   /** The last id that was written. */
-  last: number
+  readonly last: number
   /** More waits: the next page goes out when the client has shown that it has this one. */
-  more: boolean
+  readonly more: boolean
 }
 
-const catching = new WeakMap<Session, Catch>()
-
 const SAVED = z.object({ last: z.number(), more: z.boolean() })
+
+const catching = sessionState<Catch>('offline', {
+  saved: {
+    write: (state) => state,
+    // What waits, perhaps only since the start, is found by the client's next sign of life.
+    read: (saved) => ({ last: SAVED.parse(saved).last, more: true }),
+  },
+})
 
 /**
  * Sessions bound by XEP-0386: what came before this id they fetch from the archive, also what lands in offline storage
  * only later, since the session that they replaced had not acknowledged it.
  */
-const fetching = new WeakMap<Session, number>()
+const fetching = sessionState<number>('offline fetching')
 
 export const offline: Feature = {
   name: 'offline',
@@ -52,7 +59,7 @@ export const offline: Feature = {
   /** XEP-0386 §4.2: the client fetches from the archive; what is not there comes as ever. */
   bound(t, session) {
     const before = t.store.messages.nextId()
-    fetching.set(session, before)
+    fetching.set(t, session, before)
     clearArchived(t, session.account, before)
     return undefined
   },
@@ -68,20 +75,9 @@ export const offline: Feature = {
       if (before !== undefined && messages.some(({ id }) => id < before)) clearArchived(t, account, before)
       const state = catching.get(session)
       if (!state || !session.takesMessages) continue
-      const { last, more } = state
-      t.undo(() => Object.assign(state, { last, more }))
-      state.last = 0
-      state.more = true
+      catching.set(t, session, { last: 0, more: true })
       goOn(t, session)
     }
-  },
-
-  save: (session) => catching.get(session),
-  restore(session, saved) {
-    const { last, more } = SAVED.parse(saved)
-    // What waits, perhaps only since the start, is found by the client's next sign of life.
-    catching.set(session, { last, more: true })
-    session.catchingUp = more
   },
 
   missed(t): Outcome | void {
@@ -123,29 +119,20 @@ function owesPage({ unacked }: Session): boolean {
 function start(t: Trip, session: Session): void {
   const before = catching.get(session)
   // A session that was away for a while goes on where it stopped.
-  const state = before ?? { last: 0, more: true }
-  if (!before) {
-    catching.set(session, state)
-    t.undo(() => catching.delete(session))
-  }
-  writePage(t, session, state)
+  writePage(t, session, before ?? { last: 0, more: true })
 }
 
 function writePage(t: Trip, session: Session, state: Catch): void {
-  const { more, last } = state
   const { catchingUp } = session
-  t.undo(() => {
-    state.more = more
-    state.last = last
-    session.catchingUp = catchingUp
-  })
+  t.undo(() => (session.catchingUp = catchingUp))
   // Who has become unavailable gets the rest when it comes back.
-  const page = session.takesMessages ? nextPage(t, session, last) : []
-  state.last = page.at(-1)?.id ?? last
-  state.more = page.length > 0 && t.store.messages.waiting(session.account, state.last, 1).length > 0
-  session.catchingUp = state.more
+  const page = session.takesMessages ? nextPage(t, session, state.last) : []
+  const last = page.at(-1)?.id ?? state.last
+  const more = page.length > 0 && t.store.messages.waiting(session.account, last, 1).length > 0
+  catching.set(t, session, { last, more })
+  session.catchingUp = more
   if (page.length > 0) writeRows(t, session, page)
-  if (!state.more) writeBehind(t, session)
+  if (!more) writeBehind(t, session)
 }
 
 function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {

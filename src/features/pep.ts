@@ -3,7 +3,7 @@
  * owner. What others may read follows the roster; what they hear of follows what their clients ask for.
  */
 import type { Feature, Incoming, IqHandler, Verdict } from '../routing/feature.ts'
-import { forgetCaps, readAnswer, readCaps, restoreCaps, saveCaps, wants } from '../accounts/pep/caps.ts'
+import { forgetCaps, readAnswer, readCaps, wants } from '../accounts/pep/caps.ts'
 import { changeNode, showNode } from '../accounts/pep/owner.ts'
 import { hideFromStrangers, mayRead, sendLastItems, welcome } from '../accounts/pep/notify.ts'
 import { createNode, publish, retract } from '../accounts/pep/publish.ts'
@@ -89,8 +89,6 @@ export const pep: Feature = {
   },
 
   received: fansOut,
-  save: saveCaps,
-  restore: restoreCaps,
 
   sent(t): Verdict {
     const { stanza, origin } = t

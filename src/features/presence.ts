@@ -4,19 +4,24 @@ import type { Feature, Verdict } from '../routing/feature.ts'
 import { announce, broadcast, emitCopy } from '../accounts/presence.ts'
 import { maySee, subscriptionOf } from '../accounts/roster.ts'
 import type { Session } from '../routing/session.ts'
+import { sessionState } from '../routing/session-state.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { readPriority } from '../xmpp/presence.ts'
 import { Stanza } from '../xmpp/stanza.ts'
-import { readStored } from '../xmpp/stored.ts'
 import { isSubscriptionType } from '../xmpp/subscription.ts'
 import { type Element, StoredElement, xml } from '../xmpp/xml.ts'
 
-/** Who got directed presence from a session and must hear of its end (§4.6.3). */
-const directed = new WeakMap<Session, Map<string, Jid>>()
+const SAVED = z.array(z.string())
 
-const SAVED = z.object({ said: z.string().optional(), priority: z.number(), directed: z.array(z.string()) })
+/** Who got directed presence from a session and must hear of its end (§4.6.3). */
+const directed = sessionState<Map<string, Jid>>('presence', {
+  saved: {
+    write: (table) => [...table.keys()],
+    read: (saved) => new Map(SAVED.parse(saved).map((jid) => [jid, Jid.parse(jid)])),
+  },
+})
 
 export const presence: Feature = {
   name: 'presence',
@@ -52,18 +57,6 @@ export const presence: Feature = {
     return 'stop'
   },
 
-  save: (session) => ({
-    said: session.presence?.toString(),
-    priority: session.priority,
-    directed: [...(directed.get(session)?.keys() ?? [])],
-  }),
-  restore(session, saved) {
-    const { said, priority, directed: to } = SAVED.parse(saved)
-    session.presence = said === undefined ? undefined : readStored('presence', said)
-    session.priority = session.presence ? priority : 0
-    directed.set(session, new Map(to.map((jid) => [jid, Jid.parse(jid)])))
-  },
-
   closed(t, session) {
     if (session.available)
       unavailable(t, session, xml('presence', { type: 'unavailable', from: session.jid.toString() }))
@@ -93,8 +86,9 @@ function sentTo(t: Transit, session: Session, to: Jid): Verdict {
   if (table.size >= t.config.limits.directed_presence) {
     throw new StanzaError('resource-constraint', 'Too many recipients of directed presence.')
   }
-  directed.set(session, table.set(key, to))
+  table.set(key, to)
   t.undo(() => table.delete(key))
+  directed.set(t, session, table)
 }
 
 /**
@@ -154,7 +148,6 @@ function unavailable(t: Trip, session: Session, el: Element): void {
 function sayGoodbye(t: Trip, session: Session, el: Element): void {
   const table = directed.get(session)
   if (!table || table.size === 0) return
-  directed.delete(session)
-  t.undo(() => directed.set(session, table))
+  directed.set(t, session, undefined)
   for (const to of table.values()) if (!maySee(t, session.account, to.bare)) emitCopy(t, session, el, to)
 }

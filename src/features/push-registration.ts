@@ -22,7 +22,7 @@ import { ownService, pushIsOn, readToken, registerDevice, unregister } from '../
 import type { Feature, Service } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Command, Done, Transit, Trip } from '../routing/transit.ts'
-import { claimsOf, isAwaited, isOwn, meet, restoreClaims } from '../push/registration/whose.ts'
+import { isAwaited, isOwn, meet } from '../push/registration/whose.ts'
 import type { Device } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Field, type FormValues, writeForm } from '../xmpp/forms.ts'
@@ -53,8 +53,6 @@ export function pushRegistration(config: Config): Feature {
     ...base,
     iq,
     opened,
-    save: (session) => savedClaims(session),
-    restore: (session, saved) => restoreClaims(session, readClaims(saved)),
     // COMPAT(XMPPFramework, XMPPProcessOne): looks for this before it says that push is supported.
     streamFeatures: (s) => (s.authenticated ? [xml('push', { xmlns: P1_PUSH })] : []),
     commands,
@@ -105,14 +103,6 @@ const serviceInfo = (providers: readonly string[]): Element[] => [
   xml('identity', { category: 'pubsub', type: 'push', name: 'Push' }),
   ...[NS.push, COMMANDS, ...providers].map((name) => xml('feature', { var: name })),
 ]
-
-function savedClaims(session: Session): number[] | undefined {
-  const ids = claimsOf(session)
-  return ids && [...ids]
-}
-
-const readClaims = (saved: unknown): number[] =>
-  Array.isArray(saved) ? saved.filter((id) => typeof id === 'number') : []
 
 function enable(t: Transit, el: Element): undefined {
   const { jid, node } = el.attrs

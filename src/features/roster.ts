@@ -1,7 +1,7 @@
 /** The roster (RFC 6121 §2) with versioning (§2.6). */
 import type { Feature, Verdict } from '../routing/feature.ts'
 import { contactChanged } from '../accounts/pep/notify.ts'
-import { pushRoster, rosterItem, subscriptionOf } from '../accounts/roster.ts'
+import { interested, pushRoster, rosterItem, subscriptionOf } from '../accounts/roster.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Contact } from '../store/contacts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -31,15 +31,12 @@ export const roster: Feature = {
     // §2.1.5, §2.3.3: nobody changes another roster. Said of accounts that there are and of others alike.
     if (to.local !== '' && t.isHost(to.domain) && !t.isOwn(to)) throw new StanzaError('forbidden')
   },
-  save: (session) => session.interested || undefined,
-  restore: (session) => void (session.interested = true),
 }
 
 function get(t: Transit, query: Element): Element | undefined {
   const { account, origin } = t
-  if (origin && !origin.interested) {
-    origin.interested = true
-    t.undo(() => (origin.interested = false))
+  if (origin && !interested.get(origin)) {
+    interested.set(t, origin, true)
   }
   const asked = query.attrs.ver
   if (asked !== undefined && /^\d{1,15}$/.test(asked)) {

@@ -174,7 +174,7 @@ function look(world: World, session: Session, watch: Watch): void {
 
 function ask(world: World, session: Session, watch: Watch, now: number): void {
   watch.askedAt = now
-  world.store.turn.after(() => world.deliver(session, serverPing(world, session)))
+  world.outbound.write(session, serverPing(world, session))
 }
 
 function doubt(world: World, session: Session, until: number): void {

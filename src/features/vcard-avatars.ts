@@ -5,6 +5,7 @@
 import type { Feature, Verdict } from '../routing/feature.ts'
 import { announce } from '../accounts/presence.ts'
 import type { Session } from '../routing/session.ts'
+import { sessionState } from '../routing/session-state.ts'
 import type { Trip } from '../routing/transit.ts'
 import { readStored } from '../xmpp/stored.ts'
 import { child, type Element, withAttrs, xml } from '../xmpp/xml.ts'
@@ -12,17 +13,16 @@ import { child, type Element, withAttrs, xml } from '../xmpp/xml.ts'
 const UPDATE = 'vcard-temp:x:update'
 
 /** Broadcast presence as the client said it: what the server added must not be taken for the client's wish. */
-const said = new WeakMap<Session, Element>()
+const said = sessionState<Element>('vcard-avatars', {
+  saved: { write: String, read: (text) => readStored('presence', String(text)) },
+})
 
 /** Who is about to say it again: however often the picture changes meanwhile, once is enough. */
-const waiting = new WeakSet<Session>()
+const waiting = sessionState<boolean>('vcard-avatars waiting')
 
 export const vcardAvatars: Feature = {
   name: 'vcard-avatars',
   xeps: [{ number: 153, version: '1.1.1' }],
-
-  save: (session) => said.get(session)?.toString(),
-  restore: (session, text) => void said.set(session, readStored('presence', String(text))),
 
   sent(t): Verdict {
     const { stanza, origin } = t
@@ -30,20 +30,17 @@ export const vcardAvatars: Feature = {
     // Directed presence as well, such as the one that enters a room (XEP-0398 §4).
     t.stanza = stanza.with(withHash(stanza.el, t.store.accounts.photo(origin.account)))
     if (stanza.to) return
-    const before = said.get(origin)
-    said.set(origin, stanza.el)
-    t.undo(() => (before ? said.set(origin, before) : said.delete(origin)))
+    said.set(t, origin, stanza.el)
   },
 
   vcardChanged(t, owner, { photo, before }) {
     if ((photo?.hash ?? '') === before) return
     // One turn for each: twenty sessions with a thousand contacts would be too much for one.
     for (const session of t.sessions.of(owner.jid)) {
-      if (!session.available || waiting.has(session)) continue
-      waiting.add(session)
-      t.undo(() => waiting.delete(session))
+      if (!session.available || waiting.get(session)) continue
+      waiting.set(t, session, true)
       t.soon((later) => {
-        waiting.delete(session)
+        waiting.put(session, undefined)
         sayAgain(later, session)
       })
     }

@@ -166,10 +166,6 @@ export interface Feature {
   closed?(t: Trip, session: Session): void
   /** The same, behind that and in a trip of its own, which is tried again where it fails. */
   ended?(t: Trip, session: Session): void
-  /** What is remembered of a session beyond the store, as JSON for the next start; undefined for nothing. */
-  save?(session: Session): unknown
-  /** The other way round, at the start. */
-  restore?(session: Session, saved: unknown): void
   /** Once, before anybody can connect. */
   started?(t: Trip): void
   /** Once, after the last stream has ended. */

@@ -76,7 +76,7 @@ export class Lifetime {
 
   /** What it was given goes where the rest is kept: into the queue of what it can resume. */
   #catchUp(session: Session): void {
-    for (const el of session.behind) this.#world.deliver(session, el)
+    for (const el of session.behind) this.#world.outbound.deliver(session, el)
     session.behind = []
   }
 

@@ -35,8 +35,7 @@ export class Router {
   /** A stanza from a bound session. Throws StreamError, for what ends the stream, and LockHeld: it is to come again. */
   submit(session: Session, el: Element): void {
     session.handled++
-    const reply = (answer: Element) =>
-      this.#world.store.turn.after(() => this.#world.deliver(session, answer))
+    const reply = (answer: Element) => this.#world.outbound.write(session, answer)
     try {
       guarded(this.#world, el, session.jid, session.jid, reply, () => {
         const stanza = Stanza.fromClient(el, session.jid)

@@ -25,8 +25,6 @@ export class Session {
   /** The last broadcast presence; undefined until initial presence and after unavailable (RFC 6121 §4). */
   presence: Element | undefined
   priority = 0
-  /** Has asked for the roster, so it gets pushes (RFC 6121 §2.1.6 "interested resource"). */
-  interested = false
   /** Offline messages are still being written to it. */
   catchingUp = false
   /** What it was given meanwhile, and is written behind them. */

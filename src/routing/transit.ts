@@ -28,9 +28,6 @@ export interface Hooks {
   lost(t: Trip, account: Account, messages: readonly Given[]): void
   published(t: Trip, owner: Account, change: Publication): void
   vcardChanged(t: Trip, owner: Account, change: VcardChange): void
-  /** What the features remember of a session, by their names. */
-  save(session: Session): Record<string, unknown>
-  restore(session: Session, saved: Readonly<Record<string, unknown>>): void
 }
 
 /** A domain that a feature owns: it gets every stanza to it, whatever its local part and resource. */
@@ -89,8 +86,13 @@ export interface World extends Hooks {
   /** Answers an IQ as the host does, for a service that is another name of it. Throws where nothing answers. */
   answerAsHost(t: Transit): void
   now(): number
-  /** Hands a committed element to its session, through the `writing` hooks. */
-  deliver(session: Session, el: Element): void
+  /** The way of an element to its session (routing/outbound.ts). */
+  readonly outbound: {
+    /** Queues it behind the commit of the open turn. */
+    write(session: Session, el: Element): void
+    /** Hands over what is committed. */
+    deliver(session: Session, el: Element): void
+  }
   /** Runs `f` as a trip of its own in a later turn. */
   soon(f: (t: Trip) => void): void
   /** The same for what must be done in the end: it is tried again where it fails (routing/run.ts). */
@@ -197,8 +199,7 @@ export class Trip {
 
   /** Writes to a session once the turn has committed. */
   write(session: Session, el: Element): void {
-    const { world } = this
-    world.store.turn.after(() => world.deliver(session, el))
+    this.world.outbound.write(session, el)
   }
 
   /** Sends a further stanza down the road within this trip and its transaction. */

@@ -3,17 +3,20 @@ import type { Config } from '../config/config.ts'
 import { getLogger } from '../log.ts'
 import { Networks } from '../net/address.ts'
 import type { Clock, Random } from '../store/clock.ts'
+import type { Account } from '../store/accounts.ts'
 import type { Store } from '../store/store.ts'
+import type { Element } from '../xmpp/xml.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { DomainTable } from './domains.ts'
 import { deleteAccount } from './lifetime.ts'
 import type { Feature } from './feature.ts'
-import { commandTable, hooksOf } from './hooks.ts'
 import { insist } from './run.ts'
+import type { Given, Publication, VcardChange } from './outcome.ts'
+import { Outbound } from './outbound.ts'
 import { RegistrationLimiter } from '../limits/registration-limiter.ts'
 import { Router } from './router.ts'
-import { Sessions } from './session.ts'
-import type { DiscoIndex, World } from './transit.ts'
+import { type Session, Sessions } from './session.ts'
+import type { Command, DiscoIndex, Hooks, Incoming, Trip, World } from './transit.ts'
 
 const log = getLogger('router')
 const CAPS_NODE = 'https://belfry.invalid/caps'
@@ -32,7 +35,6 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
 } {
   const started = clock.monotonic()
   const domains = new DomainTable(config, features)
-  const writers = features.filter((feature) => feature.writing !== undefined)
   const { ip_access, timeout } = config.registration
   const world: World = {
     config,
@@ -53,10 +55,7 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
     answerAsHost: (t) => router.answerAsHost(t),
     uptime: () => clock.monotonic() - started,
     now: () => clock.now(),
-    deliver(session, el) {
-      for (const feature of writers) if (feature.writing?.(session, el, world) === 'stop') return
-      session.outlet.send(el)
-    },
+    outbound: new Outbound(store.turn, features, () => world),
     soon(f) {
       router.run(f).catch((error: unknown) => log.error('work put off to a later turn failed', { error }))
     },
@@ -93,4 +92,43 @@ function indexDisco(features: readonly Feature[]): DiscoIndex {
     if (twice) throw new Error(`${twice} is advertised by two features`)
   }
   return { capsNode: CAPS_NODE, server, account, forms, identities, nodes, serverNodes }
+}
+
+/** Runs the hooks that are no part of the road itself. */
+function hooksOf(features: readonly Feature[]): Hooks {
+  const queuers = features.filter((feature) => feature.queued !== undefined)
+  return {
+    queued(t: Incoming, session: Session, el: Element) {
+      for (const feature of queuers) feature.queued?.(t, session, el)
+    },
+    acked(t: Trip, session: Session, els: readonly Element[]) {
+      for (const feature of features) feature.acked?.(t, session, els)
+    },
+    overdue(t: Trip, session: Session, messages: readonly Given[]) {
+      for (const feature of features) feature.overdue?.(t, session, messages)
+    },
+    late(t: Trip, session: Session, messages: readonly Given[]) {
+      for (const feature of features) feature.late?.(t, session, messages)
+    },
+    lost(t: Trip, account: Account, messages: readonly Given[]) {
+      for (const feature of features) feature.lost?.(t, account, messages)
+    },
+    published(t: Trip, owner: Account, change: Publication) {
+      for (const feature of features) feature.published?.(t, owner, change)
+    },
+    vcardChanged(t: Trip, owner: Account, change: VcardChange) {
+      for (const feature of features) feature.vcardChanged?.(t, owner, change)
+    },
+  }
+}
+
+/** Every command by its node; two of one node are a mistake worth a failed start. */
+function commandTable(features: readonly Pick<Feature, 'name' | 'commands'>[]): ReadonlyMap<string, Command> {
+  const table = new Map<string, Command>()
+  for (const { name, commands } of features)
+    for (const command of commands ?? []) {
+      if (table.has(command.node)) throw new Error(`${name}: the command ${command.node} is there already`)
+      table.set(command.node, command)
+    }
+  return table
 }

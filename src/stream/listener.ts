@@ -142,6 +142,6 @@ export class ClientStreams {
   #ask(stream: ClientStream): void {
     const { session } = stream
     const { world } = this.#context
-    if (session) world.store.turn.after(() => world.deliver(session, serverPing(world, session)))
+    if (session) world.outbound.write(session, serverPing(world, session))
   }
 }

@@ -1,4 +1,5 @@
 /** Stream management over a restart of the server: what an orderly stop writes down, and what a crash leaves. */
+import { interested } from '../../src/accounts/roster.ts'
 import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -52,10 +53,10 @@ describe('over a restart', () => {
         const [session] = p.world.sessions.of('juliet@bix.org')
         expect(session).toMatchObject({
           available: true,
-          interested: true,
           resumable: true,
           hibernating: false,
         })
+        expect(session && interested.get(session)).toBe(true)
         const desk = await p.online('juliet@bix.org/desk')
         await back.settles()
         back.forget()

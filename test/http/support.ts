@@ -69,7 +69,7 @@ export async function startHttp(
     clock,
     random: systemRandom,
   })
-  world.deliver = (session, el) => void delivered.push(`${session.jid.toString()} ${el.toString()}`)
+  world.outbound.deliver = (session, el) => void delivered.push(`${session.jid.toString()} ${el.toString()}`)
   const checks: Check[] = [{ name: 'store', ok: true, detail: 'wal 0 MB' }]
   const alarms: Alarm[] = []
   const deps: HttpDeps = {

@@ -1,6 +1,7 @@
 /** What memory and rows say, for plays of a disk that fails. */
 import { expect } from 'bun:test'
 import { child } from '../../src/xmpp/xml.ts'
+import { interested } from '../../src/accounts/roster.ts'
 import type { Actor } from './actor.ts'
 import type { Play } from './world.ts'
 
@@ -35,7 +36,7 @@ export function sessions(p: Play): unknown {
     jid: session.jid.toString(),
     presence: session.presence?.toString(),
     priority: session.priority,
-    interested: session.interested,
+    interested: interested.get(session) === true,
     catchingUp: session.catchingUp,
   }))
 }

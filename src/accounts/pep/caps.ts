@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { NS } from '../../xmpp/namespaces.ts'
 import { child, children, type Element, xml } from '../../xmpp/xml.ts'
 import type { Session } from '../../routing/session.ts'
+import { sessionState } from '../../routing/session-state.ts'
 import type { Transit, World } from '../../routing/transit.ts'
 
 const CAPS = 'http://jabber.org/protocol/caps'
@@ -34,7 +35,23 @@ interface Told {
   readonly question: string | undefined
 }
 
-const told = new WeakMap<Session, Told>()
+const SAVED = z.object({
+  caps: z.string(),
+  hash: z.string().optional(),
+  ver: z.string(),
+  names: z.array(z.string()),
+  question: z.string().optional(),
+})
+
+const told = sessionState<Told>('pep', {
+  saved: {
+    write: (mine) => ({ ...mine, names: [...mine.names] }),
+    read(saved) {
+      const { caps, hash, ver, names, question } = SAVED.parse(saved)
+      return { caps, hash, ver, names: new Set(names), question }
+    },
+  },
+})
 const caches = new WeakMap<World, Map<string, ReadonlySet<string>>>()
 
 /** Whether the client behind a session wants to hear of a node. */
@@ -53,18 +70,18 @@ export function readCaps(t: Transit, session: Session, presence: Element): Reado
   const c = child(presence, 'c', CAPS)
   const { hash, ver, node } = c?.attrs ?? {}
   if (!c || !ver || !node || ver.length > LONGEST_VER) {
-    put(t, session, undefined)
+    told.set(t, session, undefined)
     return NONE
   }
   const caps = JSON.stringify([hash, ver, node])
   if (before?.caps === caps) return NONE
   const known = hash === undefined ? undefined : recall(t.world, `${hash} ${ver}`)
   if (known) {
-    put(t, session, { caps, hash, ver, names: known, question: undefined })
+    told.set(t, session, { caps, hash, ver, names: known, question: undefined })
     return added(known, before)
   }
   const question = t.freshId()
-  put(t, session, { caps, hash, ver, names: before?.names ?? NONE, question })
+  told.set(t, session, { caps, hash, ver, names: before?.names ?? NONE, question })
   const { bare } = session.jid
   const query = xml('query', { xmlns: NS.discoInfo, node: `${node}#${ver}` })
   t.write(session, xml('iq', { type: 'get', id: question, from: bare, to: session.jid.toString() }, query))
@@ -72,26 +89,7 @@ export function readCaps(t: Transit, session: Session, presence: Element): Reado
 }
 
 export function forgetCaps(t: Transit, session: Session): void {
-  if (told.has(session)) put(t, session, undefined)
-}
-
-const SAVED = z.object({
-  caps: z.string(),
-  hash: z.string().optional(),
-  ver: z.string(),
-  names: z.array(z.string()),
-  question: z.string().optional(),
-})
-
-/** What a client told, for a session that outlives the server. */
-export function saveCaps(session: Session): unknown {
-  const mine = told.get(session)
-  return mine && { ...mine, names: [...mine.names] }
-}
-
-export function restoreCaps(session: Session, saved: unknown): void {
-  const { caps, hash, ver, names, question } = SAVED.parse(saved)
-  told.set(session, { caps, hash, ver, names: new Set(names), question })
+  told.set(t, session, undefined)
 }
 
 /** Whether an IQ answers our question; returns what the client wants since now, undefined for any other IQ. */
@@ -101,7 +99,7 @@ export function readAnswer(t: Transit, session: Session): ReadonlySet<string> | 
   if (before?.question === undefined || before.question !== id || t.stanza.isRequest) return undefined
   const query = type === 'result' ? child(el, 'query', NS.discoInfo) : undefined
   if (!query) {
-    put(t, session, { ...before, names: NONE, question: undefined })
+    told.set(t, session, { ...before, names: NONE, question: undefined })
     return NONE
   }
   const text = verificationString(query)
@@ -110,15 +108,8 @@ export function readAnswer(t: Transit, session: Session): ReadonlySet<string> | 
   if (before.hash !== undefined && isSound(query) && hashOf(before.hash, text) === before.ver) {
     t.after(() => remember(t.world, `${before.hash} ${before.ver}`, names))
   }
-  put(t, session, { ...before, names, question: undefined })
+  told.set(t, session, { ...before, names, question: undefined })
   return added(names, before)
-}
-
-function put(t: Transit, session: Session, now: Told | undefined): void {
-  const before = told.get(session)
-  const set = (value: Told | undefined) => (value ? told.set(session, value) : told.delete(session))
-  set(now)
-  t.undo(() => set(before))
 }
 
 function added(names: ReadonlySet<string>, before: Told | undefined): ReadonlySet<string> {

@@ -6,6 +6,7 @@ import { Jid } from '../../xmpp/jid.ts'
 import { readStored } from '../../xmpp/stored.ts'
 import type { Given } from '../../routing/outcome.ts'
 import { Hibernation, Session } from '../../routing/session.ts'
+import { restoreStates, saveStates } from '../../routing/session-state.ts'
 import { SmQueue } from './queue.ts'
 import type { Trip } from '../../routing/transit.ts'
 import { give, givenOf, written } from '../../routing/delivery.ts'
@@ -18,8 +19,31 @@ export interface Loaded {
   readonly until: number
 }
 
-/** Beside what features remember: which app it is, so that its own phone is not rung and it can be logged out. */
-const AGENT = ' agent'
+/** Beside what features remember: what the road itself knows of a session. */
+const CORE = ' core'
+
+interface Core {
+  /** Which app it is, so that its own phone is not rung and it can be logged out. */
+  readonly agent?: UserAgent | undefined
+  readonly presence?: string | undefined
+  readonly priority: number
+  readonly catchingUp: boolean
+}
+
+const coreOf = ({ agent, presence, priority, catchingUp }: Session): Core => ({
+  agent,
+  presence: presence?.toString(),
+  priority,
+  catchingUp,
+})
+
+function restoreCore(session: Session, core: Core | undefined): void {
+  if (!core) return
+  session.agent = core.agent
+  session.presence = core.presence === undefined ? undefined : readStored('presence', core.presence)
+  session.priority = session.presence ? core.priority : 0
+  session.catchingUp = core.catchingUp
+}
 
 export function save(t: Trip, id: string, session: Session, queue: SmQueue): void {
   const stanzas = queue.waiting.map((el, n): SavedStanza => {
@@ -42,7 +66,7 @@ export function save(t: Trip, id: string, session: Session, queue: SmQueue): voi
       handled: queue.handled(session.handled),
       acked: queue.acked,
       max: queue.max,
-      state: JSON.stringify({ ...t.world.save(session), [AGENT]: session.agent }),
+      state: JSON.stringify({ ...saveStates(session), [CORE]: coreOf(session) }),
     },
     stanzas,
   )
@@ -74,10 +98,10 @@ export function load(t: Trip): Loaded[] {
       give(t, session, given)
       written(session, el, t.world.clock.monotonic())
     }
-    // JSON of our own making, by the names of the features that made it.
-    const state = JSON.parse(row.state) as Record<string, unknown> & { [AGENT]?: UserAgent }
-    session.agent = state[AGENT]
-    t.world.restore(session, state)
+    // JSON of our own making.
+    const state = JSON.parse(row.state) as Record<string, unknown> & { [CORE]?: Core }
+    restoreCore(session, state[CORE])
+    restoreStates(session, state)
     t.sessions.add(session)
     loaded.push({ id: row.id, session, queue, until: isOver ? 0 : row.until })
   }

@@ -5,6 +5,7 @@
 import { limitsHit, sessions } from '../../metrics/metrics.ts'
 import type { Feature, NonzaStream, Resumption, Verdict } from '../../routing/feature.ts'
 import type { Session } from '../../routing/session.ts'
+import { sessionState } from '../../routing/session-state.ts'
 import { readCount, SmQueue } from './queue.ts'
 import { load, save } from './saved.ts'
 import type { Trip, World } from '../../routing/transit.ts'
@@ -21,7 +22,7 @@ const REMEMBERED = 1_000
 
 const DETACHED = { transport: 'none', state: 'detached' }
 
-const queues = new WeakMap<Session, SmQueue>()
+const queues = sessionState<SmQueue>('sm')
 
 interface Known {
   /** Sessions that can be resumed, by SM-ID. */
@@ -35,7 +36,7 @@ export const sm: Feature = {
   name: 'sm',
   xeps: [{ number: 198, version: '1.6.3' }],
   streamFeatures: (s) =>
-    s.authenticated && !(s.session && queues.has(s.session)) ? [xml('sm', { xmlns: SM })] : [],
+    s.authenticated && !(s.session && queues.get(s.session)) ? [xml('sm', { xmlns: SM })] : [],
 
   nonza: {
     // §3: not before login, not before binding, not twice.
@@ -56,7 +57,7 @@ export const sm: Feature = {
     bind: {
       // §3, §9.1: once, also within one binding; what came first holds.
       [`{${SM}}enable`]: (t, session, el) =>
-        queues.has(session) ? failed('unexpected-request') : enabled(t, session, el),
+        queues.get(session) ? failed('unexpected-request') : enabled(t, session, el),
     },
   },
 
@@ -102,7 +103,7 @@ export const sm: Feature = {
 
   started(t) {
     for (const { session, queue, id, until } of load(t)) {
-      queues.set(session, queue)
+      queues.put(session, queue)
       queue.counting = true
       // Its time went by while nobody was here: its contacts hear of the end now.
       if (until <= t.now) {
@@ -147,7 +148,7 @@ function enable(t: Trip, stream: NonzaStream, el: Element): void {
   const { session } = stream
   if (!session) return
   // §3: a client shall try at most once.
-  if (queues.has(session)) throw new StreamError('policy-violation', 'Stream management is enabled already.')
+  if (queues.get(session)) throw new StreamError('policy-violation', 'Stream management is enabled already.')
   const answer = enabled(t, session, el)
   t.after(() => stream.send(answer))
 }
@@ -161,13 +162,12 @@ function enabled(t: Trip, session: Session, el: Element): Element {
   const resumes = (el.attrs.resume === 'true' || el.attrs.resume === '1') && seconds > 0
   const id = resumes ? t.world.random.bytes(18).toString('base64url') : undefined
   const queue = new SmQueue({ id, max: seconds * 1000, base: session.handled })
-  queues.set(session, queue)
+  queues.set(t, session, queue)
   session.acknowledges = true
   session.resumable = id !== undefined
   const known = knownTo(t.world)
   if (id !== undefined) known.sessions.set(id, session)
   t.undo(() => {
-    queues.delete(session)
     session.acknowledges = false
     session.resumable = false
     if (id !== undefined) known.sessions.delete(id)

@@ -9,6 +9,7 @@ import type { Device, Tie } from '../../store/devices.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { Jid, JidError } from '../../xmpp/jid.ts'
 import type { Session } from '../../routing/session.ts'
+import { sessionState } from '../../routing/session-state.ts'
 import type { Trip } from '../../routing/transit.ts'
 
 type Who = Pick<Account, 'id' | 'jid'>
@@ -19,20 +20,19 @@ type Known = Pick<Trip, 'sessions' | 'store'>
 export const keyOf = ({ agent, jid }: Session): string => agent?.id ?? jid.resource
 
 /** Ids of the devices that were registered by a session, or for it. */
-const claims = new WeakMap<Session, ReadonlySet<number>>()
+const claims = sessionState<ReadonlySet<number>>('push-registration', {
+  saved: {
+    write: (ids) => [...ids],
+    read: (saved) =>
+      Array.isArray(saved) ? new Set(saved.filter((id) => typeof id === 'number')) : undefined,
+  },
+})
 
 export const claimsOf = (session: Session): ReadonlySet<number> | undefined => claims.get(session)
 
-/** After a restart, of a session that goes on. */
-export function restoreClaims(session: Session, ids: Iterable<number>): void {
-  claims.set(session, new Set(ids))
-}
-
 /** From now on the session is this device's, beside others that it has registered. Within a trip. */
 export function claim(t: Trip, session: Session, { id }: Device): void {
-  const before = claims.get(session)
-  claims.set(session, new Set([...(before ?? []), id]))
-  t.undo(() => (before ? claims.set(session, before) : claims.delete(session)))
+  claims.set(t, session, new Set([...(claims.get(session) ?? []), id]))
 }
 
 /** The session of the app that registered a device, if it is there. */

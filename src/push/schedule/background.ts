@@ -4,19 +4,16 @@
  */
 import { withdrawFrom } from './schedule.ts'
 import type { Session } from '../../routing/session.ts'
+import { sessionState } from '../../routing/session-state.ts'
 import type { Trip } from '../../routing/transit.ts'
 import { mayBeOwn } from '../registration/whose.ts'
 
 /** Ids of messages whose pushes wait. */
-const waiting = new WeakMap<Session, Set<string>>()
+const waiting = sessionState<ReadonlySet<string>>('push background')
 
 /** A push about a message waits for this session. Within a trip. */
 export function awaitAck(t: Trip, session: Session, messageId: string): void {
-  let mine = waiting.get(session)
-  if (!mine) waiting.set(session, (mine = new Set<string>()))
-  const set = mine
-  set.add(messageId)
-  t.undo(() => set.delete(messageId))
+  waiting.set(t, session, new Set([...(waiting.get(session) ?? []), messageId]))
 }
 
 /** The client has shown that it has something; `all`: everything that it was given. Within a trip. */
@@ -32,10 +29,9 @@ export function stopAwaiting(t: Trip, session: Session, all = false): void {
       .filter((device) => mayBeOwn(session, device))
       .map(idOf),
   )
+  waiting.set(t, session, new Set([...mine].filter((id) => left.has(id))))
   for (const messageId of mine) {
     if (left.has(messageId)) continue
-    mine.delete(messageId)
-    t.undo(() => mine.add(messageId))
     // Where it waits for the app it has not arrived.
     if (t.store.messages.isStored(Number(messageId))) continue
     withdrawFrom(
