@@ -324,7 +324,21 @@ describe('features', () => {
 
   test('each stands in a file or folder of its name', () => {
     const names = files.map((name) => name.replace(/\.ts$/, ''))
-    expect(list.map(({ name }) => name).toSorted()).toEqual(names.toSorted())
+    // What is known to arrive is the road's own; it stands among the hooks because their order matters.
+    expect(list.map(({ name }) => name).toSorted()).toEqual([...names, 'redelivery'].toSorted())
+  })
+
+  test('sixteen hooks at most', () => {
+    const contract = sources.find(({ path }) => path === 'routing/feature.ts')
+    const feature = contract?.tree.statements.find(
+      (node): node is ts.InterfaceDeclaration =>
+        ts.isInterfaceDeclaration(node) && node.name.text === 'Feature',
+    )
+    const hooks = feature?.members.filter(
+      (member) => ts.isMethodSignature(member) || member.name?.getText() === 'delivery',
+    )
+    expect(hooks?.length).toBeGreaterThan(10)
+    expect(hooks?.length).toBeLessThanOrEqual(16)
   })
 
   test('each stands in the order once', () => {

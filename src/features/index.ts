@@ -35,7 +35,7 @@ import { sm } from './sm/sm.ts'
 import { streamLimits } from './stream-limits.ts'
 import { subscriptions } from './subscriptions.ts'
 import { time } from './time.ts'
-import { unacked } from './unacked.ts'
+import { redelivery } from '../routing/redelivery.ts'
 import { vcardAvatars } from './vcard-avatars.ts'
 import { vcard } from './vcard.ts'
 import { vcard4 } from './vcard4.ts'
@@ -53,7 +53,7 @@ export const features = (config: Config): Feature[] => [
   carbons, // before archive: the private mark is for the server only
   archive, // before delivery: the recipient's copy carries its id
   csi, // before what counts as written: what it holds is not
-  unacked, // before offline: a sign of life makes room for the next page
+  redelivery, // before offline: a sign of life makes room for the next page
   offline, // what nobody took
   readState, // before push: what was read is not rung for
   push, // after offline: the badge counts the message that rings

@@ -3,11 +3,11 @@
  * it got it (features/unacked.ts); until then the next page waits.
  */
 import { z } from 'zod'
-import type { Feature, Outcome, Verdict } from '../routing/feature.ts'
+import type { Feature, Given, Outcome, Verdict } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { sessionState } from '../routing/session-state.ts'
 import { serverPing } from '../routing/ping.ts'
-import { type Trip, writeBehind } from '../routing/transit.ts'
+import { type Trip, flushAfterOffline } from '../routing/transit.ts'
 import { boxFull, give, isBoxFull } from '../routing/delivery.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Stored } from '../store/messages.ts'
@@ -53,7 +53,7 @@ export const offline: Feature = {
     goOn(t, origin)
     if (stanza.kind !== 'presence' || stanza.to || stanza.type !== '') return
     // §2: only who takes messages to the bare JID gets what was stored for it.
-    if (origin.priority >= 0 && !origin.catchingUp) start(t, origin)
+    if (origin.priority >= 0 && !origin.delivery.sendingOffline) start(t, origin)
   },
 
   /** XEP-0386 §4.2: the client fetches from the archive; what is not there comes as ever. */
@@ -64,20 +64,9 @@ export const offline: Feature = {
     return undefined
   },
 
-  acked(t, session) {
-    goOn(t, session)
-  },
-
-  /** Another client of the account may be there: it gets what one that is gone did not. */
-  lost(t, account, messages) {
-    for (const session of t.sessions.of(account.jid)) {
-      const before = fetching.get(session)
-      if (before !== undefined && messages.some(({ id }) => id < before)) clearArchived(t, account, before)
-      const state = catching.get(session)
-      if (!state || !session.takesMessages) continue
-      catching.set(t, session, { last: 0, more: true })
-      goOn(t, session)
-    }
+  delivery: {
+    acknowledged: goOn,
+    requeued: offerElsewhere,
   },
 
   missed(t): Outcome | void {
@@ -101,6 +90,18 @@ export const offline: Feature = {
   },
 }
 
+/** Another client of the account may be there: it gets what one that is gone did not. */
+function offerElsewhere(t: Trip, account: Account, messages: readonly Given[]): void {
+  for (const session of t.sessions.of(account.jid)) {
+    const before = fetching.get(session)
+    if (before !== undefined && messages.some(({ id }) => id < before)) clearArchived(t, account, before)
+    const state = catching.get(session)
+    if (!state || !session.takesMessages) continue
+    catching.set(t, session, { last: 0, more: true })
+    goOn(t, session)
+  }
+}
+
 function clearArchived(t: Trip, account: Account, before: number): void {
   if (t.store.messages.dropArchived(account, before)) t.soon((next) => clearArchived(next, account, before))
 }
@@ -111,8 +112,8 @@ function goOn(t: Trip, session: Session): void {
 }
 
 /** Whether it was given offline messages that it has not shown to have; what came by itself keeps no page back. */
-function owesPage({ unacked }: Session): boolean {
-  for (const { given } of unacked.values()) if (!given.live) return true
+function owesPage({ delivery }: Session): boolean {
+  for (const { given } of delivery.inFlight.values()) if (!given.live) return true
   return false
 }
 
@@ -123,16 +124,17 @@ function start(t: Trip, session: Session): void {
 }
 
 function writePage(t: Trip, session: Session, state: Catch): void {
-  const { catchingUp } = session
-  t.undo(() => (session.catchingUp = catchingUp))
+  const { delivery } = session
+  const { sendingOffline } = delivery
+  t.undo(() => (delivery.sendingOffline = sendingOffline))
   // Who has become unavailable gets the rest when it comes back.
   const page = session.takesMessages ? nextPage(t, session, state.last) : []
   const last = page.at(-1)?.id ?? state.last
   const more = page.length > 0 && t.store.messages.waiting(session.account, last, 1).length > 0
   catching.set(t, session, { last, more })
-  session.catchingUp = more
+  delivery.sendingOffline = more
   if (page.length > 0) writeRows(t, session, page)
-  if (!more) writeBehind(t, session)
+  if (!more) flushAfterOffline(t, session)
 }
 
 function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {
@@ -151,7 +153,7 @@ function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {
     t.write(session, el)
   }
   // Who acknowledges is asked for that instead, by the feature that counts.
-  if (!session.acknowledges) t.write(session, serverPing(t.world, session))
+  if (!session.delivery.acknowledges) t.write(session, serverPing(t.world, session))
 }
 
 /**
@@ -160,7 +162,7 @@ function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {
  */
 function nextPage(t: Trip, session: Session, last: number): Stored[] {
   const { offline_page, offline_page_bytes } = t.config.limits
-  const given = new Set([...session.unacked.values()].map((entry) => entry.given.id))
+  const given = new Set([...session.delivery.inFlight.values()].map((entry) => entry.given.id))
   const found = t.store.messages
     .waiting(session.account, last, offline_page + given.size)
     .filter(({ id }) => !given.has(id))

@@ -36,17 +36,19 @@ export const push: Feature = {
   settled,
   // Of a client without acks any stanza shows it, and so does its goodbye.
   sent(t) {
-    if (t.origin && !t.origin.acknowledges) stopAwaiting(t, t.origin)
+    if (t.origin && !t.origin.delivery.acknowledges) stopAwaiting(t, t.origin)
   },
-  acked: (t, session) => stopAwaiting(t, session),
   closed(t, session) {
-    if (session.orderly && !session.acknowledges) stopAwaiting(t, session, true)
+    if (session.orderly && !session.delivery.acknowledges) stopAwaiting(t, session, true)
   },
-  overdue: (t, session, messages) => unseen(t, messages, session),
-  late(t, session, messages) {
-    if (matters(t)) undoRinging(t, session, messages)
+  delivery: {
+    acknowledged: (t, session) => stopAwaiting(t, session),
+    timedOut: (t, session, messages) => unseen(t, messages, session),
+    acknowledgedLate(t, session, messages) {
+      if (matters(t)) undoRinging(t, session, messages)
+    },
+    requeued: (t, _account, messages) => unseen(t, messages),
   },
-  lost: (t, _account, messages) => unseen(t, messages),
 }
 
 function settled(t: Incoming): void {
@@ -79,7 +81,7 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
     const { id, account, el, live, arrived } = given
     const { from } = el.attrs
     const proposal = classify(el, t.config.push)
-    const shown = doubted ? !doubted.closed && !doubted.unacked.has(el) : arrived
+    const shown = doubted ? !doubted.closed && !doubted.delivery.inFlight.has(el) : arrived
     if (!live || shown || from === undefined || isNothing(proposal)) continue
     // It may ring each device and change the number on it; beside that the webhook is told, and its events.
     const most = 2 * t.store.push.devices.of(account.id).length + 4
@@ -119,7 +121,8 @@ function devicesOf(t: Trip, account: Account, session: Session | undefined): rea
 /** Who else has it, as far as anybody knows. */
 function holdersOf(t: Trip, { account, el, arrived }: Given): Session[] {
   return [...t.sessions.of(account.jid)].filter(
-    ({ hibernating, suspect, unacked }) => !hibernating && !suspect && (arrived || unacked.has(el)),
+    ({ hibernating, delivery }) =>
+      !hibernating && !delivery.unresponsive && (arrived || delivery.inFlight.has(el)),
   )
 }
 
@@ -138,7 +141,7 @@ function isRead(t: Trip, given: Given, { kind }: Proposal): boolean {
 
 /** Whether somebody sits at one of the account's apps, as far as anybody knows. */
 const isUsed = (t: Trip, account: string): boolean =>
-  useOf([...t.sessions.of(account)].filter(({ suspect }) => !suspect)) !== 'none'
+  useOf([...t.sessions.of(account)].filter(({ delivery }) => !delivery.unresponsive)) !== 'none'
 
 /** Messages that nobody has acknowledged, and what their sender has said of them since. */
 const changed = new WeakMap<Given, Element>()
@@ -148,7 +151,7 @@ function noteChange(t: Trip, account: Account, el: Element, from: Jid): void {
   const ref = correctedId(el) ?? retractedId(el)
   if (!ref || el.attrs.type === 'groupchat') return
   for (const session of t.sessions.of(account.jid))
-    for (const { given } of session.unacked.values()) {
+    for (const { given } of session.delivery.inFlight.values()) {
       const { id, from: sender } = given.el.attrs
       if (id !== ref || sender === undefined || Jid.parse(sender).bare !== from.bare) continue
       const before = changed.get(given)
@@ -203,7 +206,7 @@ function consider(t: Trip, ring: Ring): void {
   if (proposal.rule === 'correction') correct(t, account, el, from)
   // It may find what rang only now, although it was there before.
   if (proposal.rule === 'retraction') takeBack(t, account, el, from)
-  const seen = ring.takers.some((session) => !session.hibernating && !session.suspect)
+  const seen = ring.takers.some((session) => !session.hibernating && !session.delivery.unresponsive)
   const all = t.store.push.devices.of(account.id)
   const { devices, webhook } = ring.again ?? { devices: all, webhook: true }
   if (devices.length > 0) {

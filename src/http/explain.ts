@@ -50,7 +50,7 @@ function explanation(
       disabled: account.disabled,
       devices: deps.world.store.push.devices.of(account.id),
       awake: [...deps.world.sessions.of(account.jid)]
-        .filter(({ available, hibernating, suspect }) => available && !hibernating && !suspect)
+        .filter(({ available, hibernating, delivery }) => available && !hibernating && !delivery.unresponsive)
         .map(({ jid, outlet }) => `${jid.resource} (${outlet.kind})`),
       own: ownSessions(deps, account),
       paused: restsFor(account.jid, deps.push?.lanes() ?? []),

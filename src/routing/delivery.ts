@@ -6,16 +6,17 @@ import { limitsHit } from '../metrics/metrics.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
-import type { Given, Unacked } from './outcome.ts'
+import type { Given, InFlight } from './outcome.ts'
 import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
 
 /** `given.el` is about to be written to a session. Within a trip. */
-export function give(t: Trip, { unacked, hibernating, suspect }: Session, given: Given): void {
-  unacked.set(given.el, { given, at: undefined, overdue: false, missed: hibernating || suspect })
+export function give(t: Trip, { delivery, hibernating }: Session, given: Given): void {
+  const { inFlight, unresponsive } = delivery
+  inFlight.set(given.el, { given, at: undefined, overdue: false, missed: hibernating || unresponsive })
   given.holders++
   t.undo(() => {
-    unacked.delete(given.el)
+    inFlight.delete(given.el)
     given.holders--
   })
 }
@@ -35,13 +36,13 @@ export function boxFull(): StanzaError {
 }
 
 /** What is known of an element in a session's queue, if it is a message that must not be lost. */
-export function givenOf({ unacked }: Session, el: Element): Given | undefined {
-  return unacked.get(el)?.given
+export function givenOf({ delivery }: Session, el: Element): Given | undefined {
+  return delivery.inFlight.get(el)?.given
 }
 
 /** Its bytes are on the way: from now on a sign of the client can mean it. Returns whether it is such a message. */
-export function written({ unacked }: Session, el: Element, at: number): boolean {
-  const entry = unacked.get(el)
+export function written({ delivery }: Session, el: Element, at: number): boolean {
+  const entry = delivery.inFlight.get(el)
   if (!entry) return false
   entry.at ??= at
   return true
@@ -49,42 +50,47 @@ export function written({ unacked }: Session, el: Element, at: number): boolean 
 
 /** The client has shown that it has these; without `els`, everything that was written to it. Within a trip. */
 export function confirm(t: Trip, session: Session, els?: readonly Element[]): void {
-  const { unacked, suspect } = session
-  if (unacked.size === 0) return
-  const gone: Unacked[] = []
-  for (const el of els ?? unacked.keys()) {
-    const entry = unacked.get(el)
+  const { delivery } = session
+  const { inFlight, unresponsive } = delivery
+  if (inFlight.size === 0) return
+  const gone: InFlight[] = []
+  for (const el of els ?? inFlight.keys()) {
+    const entry = inFlight.get(el)
     if (entry && (els || entry.at !== undefined)) gone.push(entry)
   }
   const news = gone.filter(({ given }) => !given.arrived)
-  for (const { given } of gone) unacked.delete(given.el)
+  for (const { given } of gone) inFlight.delete(given.el)
   for (const { given } of news) given.arrived = true
-  session.suspect = false
+  delivery.unresponsive = false
   t.undo(() => {
-    session.suspect = suspect
-    putBack(unacked, gone)
+    delivery.unresponsive = unresponsive
+    putBack(inFlight, gone)
     for (const { given } of news) given.arrived = false
   })
   for (const { given } of news) if (given.stored) t.store.messages.delivered(given.account, [given.id])
   const late = gone.flatMap(({ given, missed }) => (missed && given.live ? [given] : []))
-  if (late.length > 0) t.world.late(t, session, late)
+  if (late.length > 0) t.world.delivery.acknowledgedLate(t, session, late)
 }
 
 /**
  * The session is over: takes up to `most` from it. `lost` is what no other session has or may still have, `elsewhere`
  * the rest of what nobody was told of yet. Within a trip.
  */
-export function abandon(t: Trip, { unacked }: Session, most: number): { lost: Given[]; elsewhere: Given[] } {
-  const gone = [...unacked.values()].slice(0, most)
+export function abandon(
+  t: Trip,
+  { delivery: { inFlight } }: Session,
+  most: number,
+): { lost: Given[]; elsewhere: Given[] } {
+  const gone = [...inFlight.values()].slice(0, most)
   for (const { given } of gone) {
     given.holders--
-    unacked.delete(given.el)
+    inFlight.delete(given.el)
   }
   t.undo(() => {
     for (const { given } of gone) given.holders++
-    putBack(unacked, gone)
+    putBack(inFlight, gone)
   })
-  const isLost = ({ given: { arrived, holders } }: Unacked) => !arrived && holders === 0
+  const isLost = ({ given: { arrived, holders } }: InFlight) => !arrived && holders === 0
   return {
     lost: gone.filter(isLost).map(({ given }) => given),
     elsewhere: gone.filter((entry) => !isLost(entry) && !entry.missed).map(({ given }) => given),
@@ -92,15 +98,15 @@ export function abandon(t: Trip, { unacked }: Session, most: number): { lost: Gi
 }
 
 /** Before what is there. */
-function putBack(unacked: Session['unacked'], gone: readonly Unacked[]): void {
-  const later = [...unacked.values()]
-  unacked.clear()
-  for (const entry of [...gone, ...later]) unacked.set(entry.given.el, entry)
+function putBack(inFlight: Map<Element, InFlight>, gone: readonly InFlight[]): void {
+  const later = [...inFlight.values()]
+  inFlight.clear()
+  for (const entry of [...gone, ...later]) inFlight.set(entry.given.el, entry)
 }
 
 /** When the oldest written message was written that is not overdue yet (monotonic ms). */
-export function oldest({ unacked }: Session): number | undefined {
-  for (const { at, overdue } of unacked.values()) if (at !== undefined && !overdue) return at
+export function oldest({ delivery: { inFlight } }: Session): number | undefined {
+  for (const { at, overdue } of inFlight.values()) if (at !== undefined && !overdue) return at
   return undefined
 }
 
@@ -108,9 +114,9 @@ export function oldest({ unacked }: Session): number | undefined {
  * Marks what was written at `until` or before as overdue and returns what is so since now. What another session has is
  * among it: this one does not.
  */
-export function becomeOverdue({ unacked }: Session, until: number): Given[] {
+export function becomeOverdue({ delivery: { inFlight } }: Session, until: number): Given[] {
   const late: Given[] = []
-  for (const entry of unacked.values()) {
+  for (const entry of inFlight.values()) {
     if (entry.overdue || entry.at === undefined || entry.at > until) continue
     entry.overdue = true
     entry.missed = true
@@ -121,14 +127,14 @@ export function becomeOverdue({ unacked }: Session, until: number): Given[] {
 
 /** Takes the oldest for arrived until there are no more than `most`. Within a trip. */
 export function trim(t: Trip, session: Session, most: number): void {
-  const { unacked } = session
-  for (const [el, { given }] of unacked) {
-    if (unacked.size <= most) return
+  const { inFlight } = session.delivery
+  for (const [el, { given }] of inFlight) {
+    if (inFlight.size <= most) return
     if (given.stored) confirm(t, session, [el])
     else {
       // Nothing rests on it: should the trip fail, one more is trusted than was to be.
       given.arrived = true
-      unacked.delete(el)
+      inFlight.delete(el)
     }
   }
 }

@@ -8,6 +8,7 @@ import type { Session } from './session.ts'
 import type {
   AccountNodes,
   Command,
+  DeliveryListener,
   Incoming,
   Outgoing,
   ServerNodes,
@@ -144,18 +145,10 @@ export interface Feature {
   missed?(t: Incoming): Outcome | void
   /** Once per account when delivery is known. */
   settled?(t: Incoming): void
-  /** The message itself is about to be written to a session: within the message's transaction. */
-  queued?(t: Incoming, session: Session, el: Element): void
   /** After the commit, before the bytes: memory only. 'stop': dealt with, for now or for ever. */
   writing?(session: Session, el: Element, world: World): Verdict
-  /** The client has acknowledged these (XEP-0198). */
-  acked?(t: Trip, session: Session, els: readonly Element[]): void
-  /** Nothing shows that this session got these, and it is time to doubt it. Others may have them. */
-  overdue?(t: Trip, session: Session, messages: readonly Given[]): void
-  /** A session has these after all, although it was taken for gone and phones were rung. */
-  late?(t: Trip, session: Session, messages: readonly Given[]): void
-  /** Every session that was given these has ended without a sign that they arrived: they are in offline storage now. */
-  lost?(t: Trip, account: Account, messages: readonly Given[]): void
+  /** What becomes of messages that were given to sessions. */
+  readonly delivery?: DeliveryListener
   opened?(t: Trip, session: Session): void
   /** A resource was bound by XEP-0386: what its answer holds besides. */
   bound?(t: Trip, session: Session): Element | undefined
@@ -164,8 +157,6 @@ export interface Feature {
   /** The session has a stream again (XEP-0198 §5), and what was not acknowledged is written to it. */
   resumed?(session: Session, world: World): void
   closed?(t: Trip, session: Session): void
-  /** The same, behind that and in a trip of its own, which is tried again where it fails. */
-  ended?(t: Trip, session: Session): void
   /** Once, before anybody can connect. */
   started?(t: Trip): void
   /** Once, after the last stream has ended. */

@@ -4,6 +4,7 @@ import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { LockHeld } from '../store/write-lock.ts'
 import type { Feature } from './feature.ts'
+import { requeueRest } from './redelivery.ts'
 import { Hibernation, type Outlet, type Session } from './session.ts'
 import { Trip, type World } from './transit.ts'
 
@@ -76,8 +77,8 @@ export class Lifetime {
 
   /** What it was given goes where the rest is kept: into the queue of what it can resume. */
   #catchUp(session: Session): void {
-    for (const el of session.behind) this.#world.outbound.deliver(session, el)
-    session.behind = []
+    for (const el of session.delivery.afterOffline) this.#world.outbound.deliver(session, el)
+    session.delivery.afterOffline = []
   }
 
   #once(hook: (feature: Feature, t: Trip) => void): void {
@@ -93,12 +94,8 @@ export class Lifetime {
     session.closed = true
     this.#world.sessions.remove(session)
     // That others hear of the end must not hang on rows, nor rows on that: said outside of a trip, no failure takes it back.
-    this.#world.store.turn.after(() => this.#world.insist((t) => this.#end(t, session)))
+    this.#world.store.turn.after(() => this.#world.insist((t) => requeueRest(t, session)))
     this.#leave(session, GOODBYES)
-  }
-
-  #end(t: Trip, session: Session): void {
-    for (const feature of this.#features) feature.ended?.(t, session)
   }
 
   /** Contacts hear of the end; if the turn in which they were told fails, in a later one. */

@@ -7,6 +7,20 @@ import type { Element } from '../xmpp/xml.ts'
 /** Where a message ended for one account. */
 export type Outcome = 'took' | 'held' | 'none'
 
+/** How far what is written to one session is known to arrive. */
+export class Delivery {
+  /** Messages that it was given and is not known to have, in the order of writing. */
+  readonly inFlight = new Map<Element, InFlight>()
+  /** The client acknowledges each stanza (XEP-0198); of any other, what it sends is the sign that it got what was written. */
+  acknowledges = false
+  /** It has not shown for `sm.ack_timeout` that it gets what is written, so nothing may rely on it. */
+  unresponsive = false
+  /** Offline messages are still being written to it. */
+  sendingOffline = false
+  /** What it was given meanwhile, and is written behind them. */
+  afterOffline: readonly Element[] = []
+}
+
 /** Someone who has not logged in yet. */
 export interface Guest {
   readonly host: string
@@ -35,7 +49,7 @@ export interface Given {
 }
 
 /** One of them, as one session has it. */
-export interface Unacked {
+export interface InFlight {
   readonly given: Given
   /** Monotonic ms at which it was written; undefined while it waits for that. */
   at: number | undefined

@@ -4,7 +4,7 @@ import type { UserAgent } from '../store/clients.ts'
 import type { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Element } from '../xmpp/xml.ts'
-import type { Unacked } from './outcome.ts'
+import { Delivery } from './outcome.ts'
 
 /** The far end of a session: a stream. What it is given is committed already. */
 export interface Outlet {
@@ -25,30 +25,21 @@ export class Session {
   /** The last broadcast presence; undefined until initial presence and after unavailable (RFC 6121 §4). */
   presence: Element | undefined
   priority = 0
-  /** Offline messages are still being written to it. */
-  catchingUp = false
-  /** What it was given meanwhile, and is written behind them. */
-  behind: readonly Element[] = []
   closed = false
   /** The client said goodbye by closing its stream. */
   orderly = false
   /** Stanzas taken from the client, whatever became of them. */
   handled = 0
-  /** The client acknowledges each stanza (XEP-0198); of any other, what it sends is the sign that it got what was written. */
-  acknowledges = false
   /** It may go on with another stream, even after an orderly restart of the server (XEP-0198 §5). */
   resumable = false
   /** Its stream is gone and may come back (XEP-0198 §5). */
   hibernating = false
   /** The app is in the background (XEP-0352). */
   inactive = false
-  /** It has not shown for `sm.ack_timeout` that it gets what is written, so nothing may rely on it. */
-  suspect = false
-
   /** What the app said of itself at its login (XEP-0388 §2.2). */
   agent: UserAgent | undefined
-  /** What it was given and is not known to have, in the order of writing (routing/delivery.ts). */
-  readonly unacked = new Map<Element, Unacked>()
+  /** How far what is written to it is known to arrive (routing/delivery.ts). */
+  readonly delivery = new Delivery()
 
   constructor(
     readonly jid: Jid,

@@ -13,21 +13,30 @@ import type { Given, Guest, Outcome, Publication, VcardChange } from './outcome.
 import type { RegistrationLimiter } from '../limits/registration-limiter.ts'
 import type { Session, Sessions } from './session.ts'
 
-/** A trip may set off this many further stanzas beside what a full roster needs. */
+/** A trip may set off this many further stanzas, beside what the end of an account with a full roster needs. */
 const EMITTED = 20_000
-/** Of an account that is deleted: a contact hears that either subscription ends, and of the end of each session. */
-const mostEmitted = ({ roster_items, sessions_per_user }: Config['limits']): number =>
-  EMITTED + roster_items * (sessions_per_user + 2)
+const mostEmitted = (limits: Config['limits']): number =>
+  EMITTED + limits.roster_items * (limits.sessions_per_user + 2)
 
-/** These run the features' hooks of the same name. */
-export interface Hooks {
+/**
+ * What becomes of messages that were given to a session (routing/delivery.ts): written → acknowledged, or timed out and
+ * then acknowledged late after all, or requeued.
+ */
+export interface DeliveryListener {
+  /** The client has shown that it has these (XEP-0198). */
+  acknowledged?(t: Trip, session: Session, els: readonly Element[]): void
+  /** Nothing shows that this session got these, and it is time to doubt it. Others may have them. */
+  timedOut?(t: Trip, session: Session, messages: readonly Given[]): void
+  /** A session has these after all, although it was taken for gone and phones were rung. */
+  acknowledgedLate?(t: Trip, session: Session, messages: readonly Given[]): void
+  /** Every session that was given these has ended without a sign that they arrived: they are in offline storage now. */
+  requeued?(t: Trip, account: Account, messages: readonly Given[]): void
+}
+
+/** The same for all listeners, and where a message enters. */
+export interface DeliveryEvents extends Required<DeliveryListener> {
+  /** The message itself is about to be written. Throws StanzaError for a box that is full. */
   queued(t: Incoming, session: Session, el: Element): void
-  acked(t: Trip, session: Session, els: readonly Element[]): void
-  overdue(t: Trip, session: Session, messages: readonly Given[]): void
-  late(t: Trip, session: Session, messages: readonly Given[]): void
-  lost(t: Trip, account: Account, messages: readonly Given[]): void
-  published(t: Trip, owner: Account, change: Publication): void
-  vcardChanged(t: Trip, owner: Account, change: VcardChange): void
 }
 
 /** A domain that a feature owns: it gets every stanza to it, whatever its local part and resource. */
@@ -71,7 +80,7 @@ export interface Homes {
 }
 
 /** What every trip can reach. Built once per server. */
-export interface World extends Hooks {
+export interface World {
   readonly config: Config
   readonly store: Store
   readonly sessions: Sessions
@@ -86,6 +95,10 @@ export interface World extends Hooks {
   /** Answers an IQ as the host does, for a service that is another name of it. Throws where nothing answers. */
   answerAsHost(t: Transit): void
   now(): number
+  readonly delivery: DeliveryEvents
+  /** These run the features' hooks of the same name. */
+  published(t: Trip, owner: Account, change: Publication): void
+  vcardChanged(t: Trip, owner: Account, change: VcardChange): void
   /** The way of an element to its session (routing/outbound.ts). */
   readonly outbound: {
     /** Queues it behind the commit of the open turn. */
@@ -118,7 +131,7 @@ export interface AccountNodes {
   info(t: Transit, account: Account, node: string): Element[] | undefined
 }
 
-/** What a server has below it, as far as the sender of `t` may know; undefined where there is no such node. */
+/** What a server has below it, as far as the sender of `t` may know. */
 export interface ServerNodes {
   /** Without a node: what stands below the server itself. */
   items(t: Transit, node: string | undefined): Element[] | undefined
@@ -241,17 +254,18 @@ export class Trip {
 }
 
 /** Writes what waited for the end of the offline messages. Within a trip. */
-export function writeBehind(t: Trip, session: Session): void {
-  const { behind } = session
-  if (behind.length === 0) return
-  setBehind(t, session, [])
-  for (const el of behind) t.write(session, el)
+export function flushAfterOffline(t: Trip, session: Session): void {
+  const { afterOffline } = session.delivery
+  if (afterOffline.length === 0) return
+  setAfterOffline(t, session, [])
+  for (const el of afterOffline) t.write(session, el)
 }
 
-function setBehind(t: Trip, session: Session, els: readonly Element[]): void {
-  const { behind } = session
-  t.undo(() => (session.behind = behind))
-  session.behind = els
+function setAfterOffline(t: Trip, session: Session, els: readonly Element[]): void {
+  const { delivery } = session
+  const { afterOffline } = delivery
+  t.undo(() => (delivery.afterOffline = afterOffline))
+  delivery.afterOffline = els
 }
 
 /** Whom an answer is for, where this process holds the far end: a session, or a stream before its login. */
@@ -266,6 +280,7 @@ export interface Asker {
 export class Transit extends Trip {
   /** The session that sent it; undefined where something else did. */
   readonly origin: Session | undefined
+  readonly guest: Guest | undefined
 
   constructor(
     world: World,
@@ -275,6 +290,7 @@ export class Transit extends Trip {
   ) {
     super(world)
     this.origin = asker.session
+    this.guest = asker.guest
   }
 
   /** The trip to whose queue `emit` adds. */
@@ -287,16 +303,13 @@ export class Transit extends Trip {
     else super.emit(stanza)
   }
 
-  get guest(): Guest | undefined {
-    return this.asker.guest
-  }
-
   /** Writes what belongs to a message: behind the offline messages, where the message can wait so long. */
   writeInTurn(session: Session, el: Element, message: Element): void {
-    if (!session.catchingUp || !isForOffline(message)) return this.write(session, el)
-    setBehind(this, session, [...session.behind, el])
+    const { delivery } = session
+    if (!delivery.sendingOffline || !isForOffline(message)) return this.write(session, el)
+    setAfterOffline(this, session, [...delivery.afterOffline, el])
     // More does not wait: it comes before the rest of the box, and the limit of what is written holds.
-    if (session.behind.length > this.config.limits.sm_queue / 2) writeBehind(this, session)
+    if (delivery.afterOffline.length > this.config.limits.sm_queue / 2) flushAfterOffline(this, session)
   }
 
   /** Answers the IQ with a result. */
@@ -380,7 +393,7 @@ export class Incoming extends Transit {
   /** Writes the message itself, not something about it. */
   deliver(session: Session, el: Element): void {
     this.takers.push(session)
-    this.world.queued(this, session, el)
+    this.world.delivery.queued(this, session, el)
     this.writeInTurn(session, el, el)
   }
 }

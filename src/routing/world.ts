@@ -5,18 +5,19 @@ import { Networks } from '../net/address.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Store } from '../store/store.ts'
-import type { Element } from '../xmpp/xml.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import { confirm } from './delivery.ts'
 import { DomainTable } from './domains.ts'
 import { deleteAccount } from './lifetime.ts'
 import type { Feature } from './feature.ts'
 import { insist } from './run.ts'
-import type { Given, Publication, VcardChange } from './outcome.ts'
+import type { Publication, VcardChange } from './outcome.ts'
 import { Outbound } from './outbound.ts'
+import { queued } from './redelivery.ts'
 import { RegistrationLimiter } from '../limits/registration-limiter.ts'
 import { Router } from './router.ts'
-import { type Session, Sessions } from './session.ts'
-import type { Command, DiscoIndex, Hooks, Incoming, Trip, World } from './transit.ts'
+import { Sessions } from './session.ts'
+import type { Command, DeliveryEvents, DiscoIndex, Trip, World } from './transit.ts'
 
 const log = getLogger('router')
 const CAPS_NODE = 'https://belfry.invalid/caps'
@@ -65,6 +66,7 @@ export function createWorld({ config, store, features, clock, random }: WorldOpt
       for (const feature of features) feature.resumed?.(session, world)
     },
     ...hooksOf(features),
+    delivery: deliveryOf(features),
     disco: indexDisco(features),
     commands: commandTable(features),
     deleteAccount: (t, account) => deleteAccount(t, features, account),
@@ -95,29 +97,34 @@ function indexDisco(features: readonly Feature[]): DiscoIndex {
 }
 
 /** Runs the hooks that are no part of the road itself. */
-function hooksOf(features: readonly Feature[]): Hooks {
-  const queuers = features.filter((feature) => feature.queued !== undefined)
+function hooksOf(features: readonly Feature[]): Pick<World, 'published' | 'vcardChanged'> {
   return {
-    queued(t: Incoming, session: Session, el: Element) {
-      for (const feature of queuers) feature.queued?.(t, session, el)
-    },
-    acked(t: Trip, session: Session, els: readonly Element[]) {
-      for (const feature of features) feature.acked?.(t, session, els)
-    },
-    overdue(t: Trip, session: Session, messages: readonly Given[]) {
-      for (const feature of features) feature.overdue?.(t, session, messages)
-    },
-    late(t: Trip, session: Session, messages: readonly Given[]) {
-      for (const feature of features) feature.late?.(t, session, messages)
-    },
-    lost(t: Trip, account: Account, messages: readonly Given[]) {
-      for (const feature of features) feature.lost?.(t, account, messages)
-    },
     published(t: Trip, owner: Account, change: Publication) {
       for (const feature of features) feature.published?.(t, owner, change)
     },
     vcardChanged(t: Trip, owner: Account, change: VcardChange) {
       for (const feature of features) feature.vcardChanged?.(t, owner, change)
+    },
+  }
+}
+
+/** Tells each listener in the order of the features; the delivery itself takes note first. */
+function deliveryOf(features: readonly Feature[]): DeliveryEvents {
+  const listeners = features.flatMap(({ delivery }) => delivery ?? [])
+  return {
+    queued,
+    acknowledged(t, session, els) {
+      confirm(t, session, els)
+      for (const listener of listeners) listener.acknowledged?.(t, session, els)
+    },
+    timedOut(t, session, messages) {
+      for (const listener of listeners) listener.timedOut?.(t, session, messages)
+    },
+    acknowledgedLate(t, session, messages) {
+      for (const listener of listeners) listener.acknowledgedLate?.(t, session, messages)
+    },
+    requeued(t, account, messages) {
+      for (const listener of listeners) listener.requeued?.(t, account, messages)
     },
   }
 }

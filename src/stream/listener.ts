@@ -68,7 +68,7 @@ export class ClientStreams {
     const { clock, world } = this.#context
     this.#refusing = true
     const end = clock.monotonic() + world.config.sm.stop_wait
-    for (const stream of this.#owing()) if (!stream.session?.acknowledges) this.#ask(stream)
+    for (const stream of this.#owing()) if (!stream.session?.delivery.acknowledges) this.#ask(stream)
     while (this.#owing().length > 0 && clock.monotonic() < end)
       await new Promise<void>((resolve) => clock.after(LAST_ACKS_LOOK_MS, resolve))
   }
@@ -97,7 +97,8 @@ export class ClientStreams {
   /** Streams whose client has not shown that it got all, may still do so, and cannot by resuming. */
   #owing(): ClientStream[] {
     return [...this.#streams.keys()].filter(
-      ({ session }) => session && !session.resumable && !session.suspect && session.unacked.size > 0,
+      ({ session }) =>
+        session && !session.resumable && !session.delivery.unresponsive && session.delivery.inFlight.size > 0,
     )
   }
 

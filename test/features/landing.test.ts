@@ -33,12 +33,16 @@ const stored = (p: Play) =>
     .map(({ in_flight }) => in_flight)
 
 /** Throws in a hook of the road, as often as `errors` has entries. */
-function breaks(hook: 'lost' | 'closed', errors: Error[]): Feature {
+function breaks(hook: 'requeued' | 'closed', errors: Error[]): Feature {
   const fail = () => {
     const error = errors.shift()
     if (error) throw error
   }
-  return { name: 'breaks', xeps: [], [hook]: fail }
+  return {
+    name: 'breaks',
+    xeps: [],
+    ...(hook === 'requeued' ? { delivery: { requeued: fail } } : { closed: fail }),
+  }
 }
 
 const bugs = (n: number) => Array.from({ length: n }, () => new Error('a bug'))
@@ -90,7 +94,7 @@ describe('what a dead session has not shown to have', () => {
 
   test('goes to a client that came between two tries', async () => {
     const errors = bugs(1)
-    using p = play({ toml: PUSH, extra: [breaks('lost', errors)] })
+    using p = play({ toml: PUSH, extra: [breaks('requeued', errors)] })
     const phone = await unsure(p, true)
     phone.transport.destroy()
     await settle(p)
@@ -121,10 +125,12 @@ describe('what a dead session has not shown to have', () => {
     const breaksSecond: Feature = {
       name: 'breaks',
       xeps: [],
-      lost(t, _, messages) {
-        const error = errors.shift()
-        if (error) throw error
-        t.after(() => landed.push(messages.length))
+      delivery: {
+        requeued(t, _, messages) {
+          const error = errors.shift()
+          if (error) throw error
+          t.after(() => landed.push(messages.length))
+        },
       },
     }
     using p = play({ toml: PUSH.replace('burst = 3', 'burst = 0'), extra: [breaksSecond] })
@@ -143,7 +149,7 @@ describe('what a dead session has not shown to have', () => {
 
   test('is given up after some tries where the disk is not to blame, and found by the next start', async () => {
     const errors = bugs(6)
-    await overRestart({ toml: PUSH, extra: [breaks('lost', errors)] }, async (p) => {
+    await overRestart({ toml: PUSH, extra: [breaks('requeued', errors)] }, async (p) => {
       const phone = await unsure(p, true)
       phone.transport.destroy()
       await settle(p)
@@ -156,7 +162,7 @@ describe('what a dead session has not shown to have', () => {
 
   test('is tried for a day where the disk is to blame', async () => {
     const errors = Array.from({ length: 3_000 }, () => new StanzaError('resource-constraint'))
-    using p = play({ toml: PUSH, extra: [breaks('lost', errors)] })
+    using p = play({ toml: PUSH, extra: [breaks('requeued', errors)] })
     const phone = await unsure(p, true)
     phone.transport.destroy()
     await settle(p)
@@ -171,7 +177,7 @@ describe('what a dead session has not shown to have', () => {
     test(`waits for the next start where the server stops meanwhile (XEP-0198: ${acknowledges})`, async () => {
       const full = () => new StanzaError('resource-constraint')
       await overRestart(
-        { toml: PUSH, extra: [breaks('lost', Array.from({ length: 20 }, full))] },
+        { toml: PUSH, extra: [breaks('requeued', Array.from({ length: 20 }, full))] },
         async (p) => {
           const phone = await unsure(p, acknowledges)
           phone.transport.destroy()
@@ -214,7 +220,7 @@ describe('what a dead session has not shown to have', () => {
         await unsure(p, true)
         crashed = p.crash()
       }
-      using p = play({ toml: PUSH, file: crashed, extra: [breaks('lost', bugs(2))] })
+      using p = play({ toml: PUSH, file: crashed, extra: [breaks('requeued', bugs(2))] })
       await settle(p)
       expect(p.pushed).toEqual([])
       await minute(p)

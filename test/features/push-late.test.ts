@@ -59,7 +59,7 @@ describe('a session that shows late that it has the message', () => {
     const wakes: Feature = {
       name: 'wakes',
       xeps: [],
-      overdue: (t, session) => t.soon((later) => confirm(later, session)),
+      delivery: { timedOut: (t, session) => t.soon((later) => confirm(later, session)) },
     }
     using p = play({ toml: PUSH, extra: [wakes] })
     const { romeo } = await silentPhone(p)

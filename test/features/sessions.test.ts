@@ -136,7 +136,7 @@ describe('stream management', () => {
     p.clock.advance(10_000)
     await settle(p)
     expect(p.pushed).toHaveLength(1)
-    expect(sessionOf(p)?.suspect).toBe(true)
+    expect(sessionOf(p)?.delivery.unresponsive).toBe(true)
     juliet.transport.destroy()
     await resumes(p, 'juliet@bix.org', id)
     romeo.sends(chat('two'))

@@ -72,7 +72,7 @@ describe('a COMMIT that fails takes back', () => {
     p.clock.advance(10_000)
     await settle(p)
     const session = sessionOf(p, 'juliet@bix.org')
-    expect(session?.suspect).toBe(true)
+    expect(session?.delivery.unresponsive).toBe(true)
     juliet.transport.destroy()
     await settle(p)
     const resume = `<resume xmlns='${SM}' previd='${id}' h='1'/>`
@@ -81,13 +81,13 @@ describe('a COMMIT that fails takes back', () => {
     early.sends(resume)
     await early.isCutOff('resource-constraint')
     expect(session).toMatchObject({ suspect: true, hibernating: true, closed: false })
-    expect(session?.unacked.size).toBe(1)
+    expect(session?.delivery.inFlight.size).toBe(1)
     mend()
     const back = await p.returns('juliet@bix.org')
     back.sends(resume)
     await back.receives(`<resumed xmlns='${SM}' previd='${id}' h='0'/>`)
     expect(session).toMatchObject({ suspect: false, hibernating: false })
-    expect(session?.unacked.size).toBe(0)
+    expect(session?.delivery.inFlight.size).toBe(0)
   })
 
   /** Juliet comes back in a turn that fails; `behind` is what she sends with her wish. */

@@ -190,7 +190,7 @@ describe('before an orderly stop', () => {
     await juliet.next()
     romeo.sends(hist)
     await romeo.settles()
-    expect([...p.world.sessions.of('juliet@bix.org')][0]?.unacked.size).toBe(1)
+    expect([...p.world.sessions.of('juliet@bix.org')][0]?.delivery.inFlight.size).toBe(1)
     juliet.forget()
     expect(await lastAcks(p)).toBe(0)
     await juliet.hearsNothing()

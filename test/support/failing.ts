@@ -37,7 +37,7 @@ export function sessions(p: Play): unknown {
     presence: session.presence?.toString(),
     priority: session.priority,
     interested: interested.get(session) === true,
-    catchingUp: session.catchingUp,
+    catchingUp: session.delivery.sendingOffline,
   }))
 }
 

@@ -27,14 +27,14 @@ interface Core {
   readonly agent?: UserAgent | undefined
   readonly presence?: string | undefined
   readonly priority: number
-  readonly catchingUp: boolean
+  readonly sendingOffline: boolean
 }
 
-const coreOf = ({ agent, presence, priority, catchingUp }: Session): Core => ({
+const coreOf = ({ agent, presence, priority, delivery }: Session): Core => ({
   agent,
   presence: presence?.toString(),
   priority,
-  catchingUp,
+  sendingOffline: delivery.sendingOffline,
 })
 
 function restoreCore(session: Session, core: Core | undefined): void {
@@ -42,7 +42,7 @@ function restoreCore(session: Session, core: Core | undefined): void {
   session.agent = core.agent
   session.presence = core.presence === undefined ? undefined : readStored('presence', core.presence)
   session.priority = session.presence ? core.priority : 0
-  session.catchingUp = core.catchingUp
+  session.delivery.sendingOffline = core.sendingOffline
 }
 
 export function save(t: Trip, id: string, session: Session, queue: SmQueue): void {
@@ -86,7 +86,7 @@ export function load(t: Trip): Loaded[] {
     new Hibernation(session, '', (ended) => t.world.end(ended))
     session.handled = row.handled
     const queue = new SmQueue({ id: row.id, max: row.max, base: 0, acked: row.acked })
-    session.acknowledges = true
+    session.delivery.acknowledges = true
     session.resumable = true
     // What one that is over leaves behind is found in flight, as after a crash.
     for (const stanza of isOver ? [] : t.store.sm.stanzas(row.id)) {

@@ -163,12 +163,12 @@ function enabled(t: Trip, session: Session, el: Element): Element {
   const id = resumes ? t.world.random.bytes(18).toString('base64url') : undefined
   const queue = new SmQueue({ id, max: seconds * 1000, base: session.handled })
   queues.set(t, session, queue)
-  session.acknowledges = true
+  session.delivery.acknowledges = true
   session.resumable = id !== undefined
   const known = knownTo(t.world)
   if (id !== undefined) known.sessions.set(id, session)
   t.undo(() => {
-    session.acknowledges = false
+    session.delivery.acknowledges = false
     session.resumable = false
     if (id !== undefined) known.sessions.delete(id)
   })
@@ -234,7 +234,7 @@ function take(t: Trip, session: Session, queue: SmQueue, h: number): void {
     queue.giveBack(taken)
     queue.requested = requested
   })
-  t.world.acked(t, session, taken)
+  t.world.delivery.acknowledged(t, session, taken)
 }
 
 /**

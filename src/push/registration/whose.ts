@@ -107,7 +107,7 @@ function prepared({ jid }: Who, resource: string): string {
   }
 }
 
-const isThere = ({ hibernating, suspect }: Session): boolean => !hibernating && !suspect
+const isThere = ({ hibernating, delivery }: Session): boolean => !hibernating && !delivery.unresponsive
 
 /** Sessions that are there and no other device's, as far as anybody knows. */
 function candidatesFor(t: Trip, account: Who, device: Device | undefined): Session[] {

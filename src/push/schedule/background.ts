@@ -21,7 +21,7 @@ export function stopAwaiting(t: Trip, session: Session, all = false): void {
   const mine = waiting.get(session)
   if (!mine || mine.size === 0) return
   const left = new Set<string>()
-  if (!all) for (const { given } of session.unacked.values()) left.add(String(given.id))
+  if (!all) for (const { given } of session.delivery.inFlight.values()) left.add(String(given.id))
   const { devices } = t.store.push
   const own = new Set(
     devices

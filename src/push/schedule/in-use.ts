@@ -11,7 +11,7 @@ export function connectionOf(
 ): 'none' | 'hibernating' | 'suspect' | 'inactive' | 'away' | 'active' {
   if (!session || !session.available) return 'none'
   if (session.hibernating) return 'hibernating'
-  if (session.suspect) return 'suspect'
+  if (session.delivery.unresponsive) return 'suspect'
   if (session.inactive) return 'inactive'
   return isAway(session) ? 'away' : 'active'
 }

@@ -25,6 +25,6 @@ export function outdated(world: World, job: Job, counts: boolean): string | unde
   if (!store.unread.has(id)) return 'read-elsewhere'
   const own = sessionOf(world, account, device)
   if (!own || connectionOf(own) !== 'active' || store.messages.isStored(id)) return undefined
-  for (const { given } of own.unacked.values()) if (given.id === id) return undefined
+  for (const { given } of own.delivery.inFlight.values()) if (given.id === id) return undefined
   return 'acked'
 }

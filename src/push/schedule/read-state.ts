@@ -93,7 +93,7 @@ function isOpen(t: Trip, device: Device): boolean {
   return t.store.push.devices.sharing(device).some((one) => {
     const account = t.store.accounts.byId(one.accountId)
     const session = account && sessionOf(t, account, one)
-    return session && !session.hibernating && !session.suspect && !session.inactive
+    return session && !session.hibernating && !session.delivery.unresponsive && !session.inactive
   })
 }
 

@@ -130,7 +130,7 @@ export function stopWaiting(t: Trip, account: Account, messageId: string): void 
 /** The session of the app that would be rung, if there is one that is believed to hear. */
 function ownApp(t: Trip, account: Account, held: HeldPush): Session | undefined {
   const session = sessionOf(t, account, deviceOf(t, account, held))
-  return session?.hibernating || session?.suspect ? undefined : session
+  return session?.hibernating || session?.delivery.unresponsive ? undefined : session
 }
 
 /**
@@ -248,7 +248,8 @@ function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undef
   const session = ownApp(t, account, held)
   // Without a session that has it, it may have landed where it waits for the app.
   if (!session || t.store.messages.isStored(Number(held.message_id))) return undefined
-  for (const { given } of session.unacked.values()) if (String(given.id) === held.message_id) return undefined
+  for (const { given } of session.delivery.inFlight.values())
+    if (String(given.id) === held.message_id) return undefined
   return 'acked'
 }
 

@@ -1,12 +1,12 @@
 /**
  * Whether a message arrived: until the client has shown that it did, the message is kept. Clients with stream management
  * (XEP-0198) acknowledge, and a row keeps what they did not; of others any stanza after the message is the sign, a ping
- * (XEP-0199) asks for one, and memory keeps the message. Who shows nothing is suspect, and the phone is rung meanwhile.
+ * asks for one, and memory keeps the message. A session that shows nothing is unresponsive, and the phone is rung meanwhile.
  */
-import type { Feature, Given, Incoming, Verdict } from '../routing/feature.ts'
-import { serverPing } from '../routing/ping.ts'
-import type { Session } from '../routing/session.ts'
-import type { Trip, World } from '../routing/transit.ts'
+import type { Feature, Given, Incoming, Verdict } from './feature.ts'
+import { serverPing } from './ping.ts'
+import type { Session } from './session.ts'
+import type { Trip, World } from './transit.ts'
 import {
   abandon,
   becomeOverdue,
@@ -17,7 +17,7 @@ import {
   oldest,
   trim,
   written,
-} from '../routing/delivery.ts'
+} from './delivery.ts'
 import { delay } from '../xmpp/forward.ts'
 import { hasBody, isForOffline } from '../xmpp/message.ts'
 import { readStored } from '../xmpp/stored.ts'
@@ -37,29 +37,14 @@ interface Watch {
 /** The sessions of which a sign is awaited. */
 const watches = new WeakMap<Session, Watch>()
 
-export const unacked: Feature = {
-  name: 'unacked',
+export const redelivery: Feature = {
+  name: 'redelivery',
   xeps: [],
 
   /** A stanza after the bytes were written: they have been read. */
   sent(t): Verdict {
-    if (t.origin && !t.origin.acknowledges) confirm(t, t.origin)
+    if (t.origin && !t.origin.delivery.acknowledges) confirm(t, t.origin)
   },
-
-  queued(t, session, el) {
-    if (!isForOffline(el)) return
-    // Bytes that were read mean that older ones were: a client that never says anything keeps no more than this.
-    if (!session.acknowledges) trim(t, session, t.config.limits.sm_queue - 1)
-    const given = t.given?.el === el ? t.given : taken(t, session, el)
-    t.given = given
-    if (isDurable(session)) {
-      if (!given.stored && !given.archived && isBoxFull(t, session.account)) throw boxFull()
-      hold(t, given, true)
-    }
-    give(t, session, given)
-  },
-
-  acked: confirm,
 
   writing(session, el, world): Verdict {
     if (written(session, el, world.clock.monotonic())) awaitSign(world, session)
@@ -69,8 +54,6 @@ export const unacked: Feature = {
     watches.get(session)?.cancel()
     watches.delete(session)
   },
-
-  ended: settle,
 
   /**
    * What was in flight when the server crashed waits for its recipients like any other message. Sessions that an orderly
@@ -87,9 +70,23 @@ export const unacked: Feature = {
   stopping(t) {
     for (const session of owingOf(t.world)) {
       goodbye(t, session)
-      for (const given of abandon(t, session, session.unacked.size).lost) hold(t, given, true)
+      for (const given of abandon(t, session, session.delivery.inFlight.size).lost) hold(t, given, true)
     }
   },
+}
+
+/** The message itself is about to be written to a session: within the message's trip. Throws for a box that is full. */
+export function queued(t: Incoming, session: Session, el: Element): void {
+  if (!isForOffline(el)) return
+  // Bytes that were read mean that older ones were: a client that never says anything keeps no more than this.
+  if (!session.delivery.acknowledges) trim(t, session, t.config.limits.sm_queue - 1)
+  const given = t.given?.el === el ? t.given : taken(t, session, el)
+  t.given = given
+  if (isDurable(session)) {
+    if (!given.stored && !given.archived && isBoxFull(t, session.account)) throw boxFull()
+    hold(t, given, true)
+  }
+  give(t, session, given)
 }
 
 /** Sessions that are over, of which not everything has been put back yet. */
@@ -101,18 +98,18 @@ function owingOf(world: World): Set<Session> {
   return sessions
 }
 
-/** Puts back what the session leaves behind, some at a time. */
-function settle(t: Trip, session: Session): void {
+/** Puts back what a session that is over leaves behind, some at a time. Tried again where it fails. */
+export function requeueRest(t: Trip, session: Session): void {
   const sessions = owingOf(t.world)
-  if (session.unacked.size === 0) return void t.after(() => sessions.delete(session))
+  if (session.delivery.inFlight.size === 0) return void t.after(() => sessions.delete(session))
   // Not undone: should this fail, it is owed all the same.
   sessions.add(session)
   goodbye(t, session)
   const { lost, elsewhere } = abandon(t, session, BATCH)
   land(t, lost)
   // Others have it, but not this one, whose phone was not told.
-  if (elsewhere.length > 0) t.world.overdue(t, session, elsewhere)
-  t.insist((next) => settle(next, session))
+  if (elsewhere.length > 0) t.world.delivery.timedOut(t, session, elsewhere)
+  t.insist((next) => requeueRest(next, session))
 }
 
 /**
@@ -120,12 +117,12 @@ function settle(t: Trip, session: Session): void {
  * acknowledges has said what it read.
  */
 function goodbye(t: Trip, session: Session): void {
-  if (session.orderly && !session.acknowledges) confirm(t, session)
+  if (session.orderly && !session.delivery.acknowledges) confirm(t, session)
 }
 
 /** Whether what it is given gets a row at once: also what may not even be written yet. */
-function isDurable({ acknowledges, suspect, catchingUp, inactive }: Session): boolean {
-  return acknowledges || suspect || catchingUp || inactive
+function isDurable({ delivery, inactive }: Session): boolean {
+  return delivery.acknowledges || delivery.unresponsive || delivery.sendingOffline || inactive
 }
 
 function taken(t: Incoming, session: Session, el: Element): Given {
@@ -165,7 +162,7 @@ function look(world: World, session: Session, watch: Watch): void {
   const askAt = since + timeout * ASKED_AFTER
   let next = since + timeout
   if (now >= next) doubt(world, session, now - timeout)
-  else if (!session.acknowledges && !session.hibernating && watch.askedAt < since) {
+  else if (!session.delivery.acknowledges && !session.hibernating && watch.askedAt < since) {
     if (now >= askAt) ask(world, session, watch, now)
     else next = askAt
   }
@@ -180,14 +177,14 @@ function ask(world: World, session: Session, watch: Watch, now: number): void {
 function doubt(world: World, session: Session, until: number): void {
   const late = becomeOverdue(session, until)
   if (late.length === 0) return
-  session.suspect = true
+  session.delivery.unresponsive = true
   world.insist((t) => {
     // Where this is not the first try they may have been put back meanwhile, or their account is gone.
     const missed = late.filter(
       ({ arrived, holders, account }) => (arrived || holders > 0) && !t.store.accounts.isGone(account.id),
     )
     writeDown(t, missed)
-    world.overdue(t, session, missed)
+    world.delivery.timedOut(t, session, missed)
   })
 }
 
@@ -206,7 +203,7 @@ function land(t: Trip, all: readonly Given[]): void {
     else hold(t, given, false)
   }
   for (const account of new Set(lost.map((message) => message.account)))
-    t.world.lost(
+    t.world.delivery.requeued(
       t,
       account,
       lost.filter((message) => message.account === account),
@@ -216,7 +213,7 @@ function land(t: Trip, all: readonly Given[]): void {
 function recover(t: Trip, after: number): void {
   const known = new Set<number>()
   for (const session of [...t.sessions.all(), ...owingOf(t.world)])
-    for (const { given } of session.unacked.values()) known.add(given.id)
+    for (const { given } of session.delivery.inFlight.values()) known.add(given.id)
   const rows = t.store.messages.inFlight(after, BATCH)
   const lost = rows
     .filter(({ id }) => !known.has(id))
