@@ -16,6 +16,7 @@ import {
 } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text, unionAll } from 'drizzle-orm/sqlite-core'
 import { type Account, accounts } from './accounts.ts'
+import type { ArchiveSizes } from './archive-sizes.ts'
 import { type Db, type Write, writer } from './db.ts'
 import type { LateIndex } from './late-index.ts'
 import { archive, type Stored } from './messages.ts'
@@ -71,6 +72,7 @@ export class History {
   readonly #db: Db
   readonly #index: LateIndex
   readonly #receipts: Receipts
+  readonly #sizes: ArchiveSizes
   /** null: there are none. */
   readonly #remembered: Remembered<number, ArchivePrefs | null>
   readonly #prefs
@@ -78,8 +80,9 @@ export class History {
   readonly #putPrefs: Write<ArchivePrefs & { accountId: number }>
   readonly #accountsAfter
 
-  constructor(db: Db, index: LateIndex, receipts: Receipts) {
+  constructor(db: Db, index: LateIndex, receipts: Receipts, sizes: ArchiveSizes) {
     this.#db = db
+    this.#sizes = sizes
     this.#receipts = receipts
     this.#index = index
     this.#remembered = new Remembered(db.turn)
@@ -219,11 +222,28 @@ export class History {
     let done = after
     const some = this.#accountsAfter.all({ host, after })
     for (const { id: accountId, jid } of some) {
-      left -= this.#index.erase(accountId, below, left)
+      left -= this.#erase(accountId, this.#index.oldest(accountId, below, left))
       if (left <= 0) return done
       done = jid
     }
     return some.length < ACCOUNTS ? undefined : done
+  }
+
+  /**
+   * Deletes up to `limit` of the account's messages, the oldest first, until no more than `bytes` are counted; true
+   * where there are more. Within a trip.
+   */
+  trim(accountId: number, bytes: number, limit: number): boolean {
+    const oldest = this.#index.oldest(accountId, Number.MAX_SAFE_INTEGER, limit)
+    const surplus = this.#sizes.surplus(accountId, oldest, bytes)
+    this.#erase(accountId, surplus)
+    return surplus.length === limit
+  }
+
+  #erase(accountId: number, ids: readonly number[]): number {
+    this.#sizes.goes(accountId, ids)
+    this.#index.eraseRows(ids.map((id) => ({ accountId, id })))
+    return ids.length
   }
 
   setPrefs(account: Account, prefs: ArchivePrefs): void {

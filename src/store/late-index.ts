@@ -134,6 +134,13 @@ export class LateIndex {
     return [...this.pending(accountId), ...indexed].sort((a, b) => b - a).slice(0, limit)
   }
 
+  /** Ids of up to `limit` of the account's rows below `before`, in order. */
+  oldest(accountId: number, before: number, limit: number): number[] {
+    const indexed = this.#oldest.all(accountId, before, limit).map(({ id }) => id)
+    const pending = this.pending(accountId).filter((id) => id < before)
+    return [...indexed, ...pending].sort((a, b) => a - b).slice(0, limit)
+  }
+
   /** Ids of up to `limit` of the account's rows above `after`, in order. */
   after(accountId: number, after: number, limit: number): number[] {
     const indexed = this.#after.all(accountId, after, limit).map(({ id }) => id)
@@ -176,9 +183,7 @@ export class LateIndex {
    * many. Within a trip.
    */
   erase(accountId: number, before: number, limit: number): number {
-    const indexed = this.#oldest.all(accountId, before, limit).map(({ id }) => id)
-    const pending = this.pending(accountId).filter((id) => id < before)
-    const old = [...indexed, ...pending].sort((a, b) => a - b).slice(0, limit)
+    const old = this.oldest(accountId, before, limit)
     const rest = this.#without?.all(accountId, before, limit - old.length) ?? []
     const ids = [...old, ...rest.map(({ id }) => id)]
     this.eraseRows(ids.map((id) => ({ accountId, id })))

@@ -16,6 +16,7 @@ import lateIndexes from '../../migrations/0013-late-indexes.sql' with { type: 't
 import clockShifts from '../../migrations/0014-clock-shifts.sql' with { type: 'text' }
 import whosePhone from '../../migrations/0015-whose-phone.sql' with { type: 'text' }
 import skeletons from '../../migrations/0016-skeletons.sql' with { type: 'text' }
+import archiveSizes from '../../migrations/0017-archive-sizes.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -34,6 +35,7 @@ const MIGRATIONS: readonly string[] = [
   clockShifts,
   whosePhone,
   skeletons,
+  archiveSizes,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

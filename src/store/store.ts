@@ -2,6 +2,7 @@
 import { SQLiteError } from 'bun:sqlite'
 import { getLogger, OutsideError } from '../log.ts'
 import { Accounts } from './accounts.ts'
+import { ArchiveSizes } from './archive-sizes.ts'
 import { Audit } from './audit.ts'
 import { Badges } from './badges.ts'
 import { Blocked } from './blocked.ts'
@@ -47,6 +48,7 @@ export class Store {
   readonly contacts: Contacts
   readonly receipts: Receipts
   readonly messages: Messages
+  readonly archiveSizes: ArchiveSizes
   readonly history: History
   readonly blocked: Blocked
   readonly privateXml: PrivateXml
@@ -83,7 +85,8 @@ export class Store {
     this.contacts = new Contacts(db, this.accounts)
     this.receipts = new Receipts(db, clock)
     this.messages = new Messages(db, this.receipts, this.accounts, this.late)
-    this.history = new History(db, this.late.archive, this.receipts)
+    this.archiveSizes = new ArchiveSizes(db)
+    this.history = new History(db, this.late.archive, this.receipts, this.archiveSizes)
     this.blocked = new Blocked(db)
     this.privateXml = new PrivateXml(db)
     this.pep = new Pep(db)
