@@ -7,7 +7,7 @@ import { app, conflicts } from './app.ts'
 import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
 import { c2s, http, tls } from './listening.ts'
-import { count, duration, file, host, httpUrl, neededDuration, network } from './values.ts'
+import { count, duration, file, host, httpUrl, neededDuration, network, sizeLimit } from './values.ts'
 
 // A configuration is read once: code made for its schema at run time would cost more than it saves.
 z.config({ jitless: true })
@@ -107,6 +107,9 @@ const archive = z.strictObject({
     .prefault('forever')
     .transform(foreverToo)
     .describe('How long the archive keeps a message.'),
+  max_bytes: sizeLimit(0).describe(
+    'Most that one account’s archive may hold; beyond it the oldest messages go, to 95 % of it. 0 = any.',
+  ),
   hosts: z.array(archiveHost).default([]).describe('Hosts whose archive keeps messages for another time.'),
 })
 

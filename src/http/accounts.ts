@@ -21,6 +21,8 @@ export function accountOf(deps: HttpDeps, jid: string): Account {
 }
 
 export function userView(deps: HttpDeps, account: Account) {
+  const { config, store } = deps.world
+  const limited = config.archive.max_bytes !== Number.POSITIVE_INFINITY
   return {
     jid: account.jid,
     host: account.host,
@@ -28,6 +30,7 @@ export function userView(deps: HttpDeps, account: Account) {
     disabled: account.disabled,
     last_seen: iso(account.lastSeen),
     sessions: deps.world.sessions.countOf(account.jid),
+    archive_bytes: limited ? store.archiveSizes.of(account.id) : null,
   }
 }
 

@@ -25,6 +25,11 @@ export const userSchema = z
     disabled: z.boolean(),
     last_seen: time,
     sessions: z.number().int(),
+    archive_bytes: z
+      .number()
+      .int()
+      .nullable()
+      .openapi({ description: 'What its archive holds, some seconds late; null where there is no quota.' }),
   })
   .openapi('User')
 

@@ -4,6 +4,7 @@ import { offlineMessages } from '../metrics/metrics.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
+import { ArchiveQuota } from './archive-quota.ts'
 
 const log = getLogger('housekeeping')
 
@@ -57,8 +58,10 @@ export function startHousekeeping(household: Household): () => void {
   }
   cancelFigures = clock.after(1_000, measure)
   cancelPurge = clock.after(60_000, purge)
+  const endQuota = new ArchiveQuota(household).start()
   return () => {
     stopped = true
+    endQuota()
     cancelFigures()
     cancelPurge()
   }

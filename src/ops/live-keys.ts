@@ -2,7 +2,16 @@
 import type { Config } from '../config/config.ts'
 
 /** Read anew at each use, or put in force by the reload itself. */
-const LIVE = new Set(['tls.cert', 'tls.key', 'tls.hosts', 'push.apps', 'webhook', 'log', 'admins'])
+const LIVE = new Set([
+  'tls.cert',
+  'tls.key',
+  'tls.hosts',
+  'push.apps',
+  'webhook',
+  'log',
+  'admins',
+  'archive.max_bytes',
+])
 
 /** The keys that changed but stay as they were, as they are spelt in the file. */
 export function needsRestart(running: Config, next: Config): string[] {
@@ -18,6 +27,7 @@ export function takeOver(running: Config, next: Config): void {
   Object.assign(running.tls, { cert, key, hosts })
   if (pushes(running) === pushes(next)) running.push.apps = next.push.apps
   running.webhook = next.webhook
+  running.archive.max_bytes = next.archive.max_bytes
   running.admins = next.admins
   running.log = next.log
 }
