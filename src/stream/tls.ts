@@ -12,9 +12,10 @@ export const CIPHERS = ['AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'CHACHA20-POLY
 
 /**
  * COMPAT(iOS 8, Android 4.4): their TLS 1.2 knows no GCM. These keep old sessions secret too, but have CBC with its history
- * of padding attacks, so that the operator must ask for them.
+ * of padding attacks, so that the operator must ask for them. The runtime's TLS (BoringSSL) has no AES256-SHA384: whoever
+ * knows that one knows the others.
  */
-const OLD_CIPHERS = ['AES128-SHA', 'AES256-SHA']
+const OLD_CIPHERS = ['AES128-SHA256', 'AES128-SHA', 'AES256-SHA']
   .flatMap((cipher) => [`ECDHE-ECDSA-${cipher}`, `ECDHE-RSA-${cipher}`])
   .join(':')
 
