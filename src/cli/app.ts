@@ -12,8 +12,8 @@ import type { Row } from './output.ts'
 
 type App = Config['push']['apps'][number]
 
-/** What is wrong with an app's credentials, as far as this machine can see without asking Apple. */
-export async function checkApp(app: App, now: Date): Promise<string[]> {
+/** What is wrong with an app's credentials, as far as this machine can see without asking Apple; also what ends `soon` (ms). */
+export async function checkApp(app: App, now: Date, soon = 0): Promise<string[]> {
   const wrong: string[] = []
   type Complaint = string | undefined
   const attempt = async (what: string, test: () => Complaint | Promise<Complaint>): Promise<void> => {
@@ -34,7 +34,8 @@ export async function checkApp(app: App, now: Date): Promise<string[]> {
   if (cert_file) {
     await attempt(cert_file, () => {
       const certificate = new X509Certificate(readPem(cert_file))
-      if (new Date(certificate.validTo) < now) return hasEnded(cert_file, certificate.validTo)
+      const end = ending(cert_file, new Date(certificate.validTo), now, soon)
+      if (end !== undefined) return end
       if (!cert_key_file) return undefined
       const fits = certificate.checkPrivateKey(createPrivateKey(readPem(cert_key_file)))
       return fits ? undefined : `${cert_key_file} does not belong to ${cert_file}`
@@ -45,13 +46,16 @@ export async function checkApp(app: App, now: Date): Promise<string[]> {
       const tls = { pfx: readFileSync(p12_file), passphrase: readPassphrase(p12_password_file) }
       createSecureContext(tls)
       const end = new Date(await certificateEnd(tls.pfx, tls.passphrase))
-      return end < now ? hasEnded(p12_file, end.toUTCString()) : undefined
+      return ending(p12_file, end, now, soon)
     })
   }
   return wrong
 }
 
-const hasEnded = (file: string, when: string): string => `${file} ended on ${when}; renew it at Apple`
+function ending(file: string, end: Date, now: Date, soon: number): string | undefined {
+  if (end.getTime() - now.getTime() > soon) return undefined
+  return `${file} ${end < now ? 'ended' : 'ends'} on ${end.toUTCString()}; renew it at Apple`
+}
 
 const signIn = (app: App): string =>
   app.key_file ? `key ${app.key_id}` : app.cert_file ? 'certificate' : 'p12'

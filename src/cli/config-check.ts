@@ -1,40 +1,59 @@
 /** Contents of the files that the configuration names, looked at as the server would, but all of them at once. */
 import type { Config } from '../config/config.ts'
+import type { Path } from '../config/positions.ts'
 import { loadApp } from '../push/apns/credentials.ts'
 import { loadCertificates } from '../stream/tls.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { checkApp } from './app.ts'
 
 export interface Findings {
-  /** The server would not start. */
-  readonly problems: string[]
+  /** The server would not start; each with the key that it is about. */
+  readonly problems: readonly Fault[]
   /** It would, and say this. */
   readonly warnings: string[]
 }
 
+export interface Fault {
+  readonly path: Path
+  readonly message: string
+}
+
+/** The keys by which a table names files. */
+const FILES = [
+  'cert',
+  'key',
+  'key_file',
+  'cert_file',
+  'cert_key_file',
+  'p12_password_file',
+  'p12_file',
+  'ca_file',
+] as const
+
 const said = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export async function checkContents(config: Config, now: Date): Promise<Findings> {
-  const problems: string[] = []
+  const problems: Fault[] = []
   const warnings: string[] = []
   const { tls, hosts, data_dir } = config
   try {
     // Our own pair is made at the start; a look must not make it.
     if (tls.cert !== undefined) {
-      warnings.push(...(await loadCertificates({ tls, dataDir: data_dir, hosts })).warnings())
+      const look = { tls, dataDir: data_dir, hosts, now: () => now.getTime() }
+      warnings.push(...(await loadCertificates(look)).warnings())
     }
   } catch {
     // The first fault ended it: each pair by itself tells its own.
     problems.push(...(await faultsOfPairs(config)))
   }
-  for (const app of config.push.apps) {
+  for (const [i, app] of config.push.apps.entries()) {
     try {
       loadApp(app)
     } catch (error) {
-      problems.push(said(error))
+      problems.push(faultOf(['push', 'apps', i], app, said(error)))
       continue
     }
-    const found = await checkApp(app, now)
+    const found = await checkApp(app, now, config.push.certificate_alarm)
     warnings.push(...found.map((text) => `push app ${app.topic}: ${text}`))
   }
   for (const admin of config.admins) {
@@ -45,17 +64,34 @@ export async function checkContents(config: Config, now: Date): Promise<Findings
   return { problems, warnings }
 }
 
-async function faultsOfPairs({ tls, data_dir }: Config): Promise<string[]> {
-  const faults: string[] = []
-  for (const { cert, key } of [tls, ...tls.hosts]) {
+async function faultsOfPairs({ tls, data_dir }: Config): Promise<Fault[]> {
+  const faults: Fault[] = []
+  const named = tls.hosts.map((pair, i) => ({ pair, path: ['tls', 'hosts', i] }))
+  for (const { pair, path } of [{ pair: tls, path: ['tls'] }, ...named]) {
+    const { cert, key } = pair
     if (cert === undefined || key === undefined) continue
     try {
       await loadCertificates({ tls: { ...tls, cert, key, hosts: [] }, dataDir: data_dir, hosts: [] })
     } catch (error) {
-      faults.push(said(error))
+      faults.push(faultOf(path, { cert, key }, said(error)))
     }
   }
   return faults
+}
+
+/** At the key whose file the message names first, else at the table. */
+function faultOf(
+  path: Path,
+  table: Partial<Record<(typeof FILES)[number], unknown>>,
+  message: string,
+): Fault {
+  const places = FILES.flatMap((key) => {
+    const file = table[key]
+    const at = typeof file === 'string' ? message.indexOf(`${file} `) : -1
+    return at < 0 ? [] : [{ key, at }]
+  })
+  const first = places.sort((a, b) => a.at - b.at)[0]
+  return { path: first ? [...path, first.key] : path, message }
 }
 
 function domainOf(address: string): string | undefined {

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { type Config, ConfigError, loadConfig } from '../config/config.ts'
+import { type Config, ConfigError, loadConfig, placed } from '../config/config.ts'
 import { jsonSchema } from '../config/describe.ts'
 import { commentedSample } from '../config/sample.ts'
 import { maskAddresses } from '../net/mask-address.ts'
@@ -9,6 +9,7 @@ import { databaseFile } from '../ops/data-dir.ts'
 import { checkContents } from './config-check.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Context, ContextOf } from './context.ts'
+import { checkPorts } from './ports-check.ts'
 import { groupId, SERVICE_USER } from './unix-names.ts'
 
 /** JSON has no Infinity; the file's own word for it is clearer than null. */
@@ -21,18 +22,23 @@ export function addConfig(program: Command, context: ContextOf): void {
   const config = program.command('config').description('the configuration file')
   config
     .command('check')
-    .description('read the configuration and every file it names; tell all problems at once')
+    .description(
+      'read the configuration and every file it names, and try its addresses; tell all problems at once',
+    )
     .action(async () => {
       const ctx = context()
       const loaded = loadConfig({ file: ctx.options.config, checkFiles: true })
       const found = await checkContents(loaded, new Date())
+      const ports = await checkPorts(loaded)
       const warnings = [
         ...loaded.source.warnings,
         ...found.warnings,
+        ...ports.warnings,
         ...(await adminsWithoutAccount(ctx, loaded)),
       ]
       if (!ctx.out.json) warnings.forEach((warning) => ctx.out.warn(warning))
-      if (found.problems.length > 0) throw new ConfigError(found.problems)
+      const problems = [...found.problems, ...ports.problems]
+      if (problems.length > 0) throw new ConfigError(placed(loaded, problems))
       const file = loaded.source.file
       ctx.out.done(file ? `${file} is good` : 'no configuration file; the built-in defaults apply', {
         file: file ?? null,

@@ -153,6 +153,17 @@ export function findConfig({ file, env = process.env }: LoadOptions = {}): strin
     .find((path) => existsSync(path))
 }
 
+/** Problems of what the keys name, each with the place of its key where there is a file. */
+export function placed(
+  { source: { file } }: Config,
+  found: readonly { readonly path: Path; readonly message: string }[],
+): (ConfigProblem | string)[] {
+  if (file === undefined) return found.map(({ message }) => message)
+  const toml = readFileSync(file, 'utf8')
+  const places = locate(toml)
+  return found.map(({ path, message }) => problem(toml, file, places.value(path), message))
+}
+
 /** What the operator allows although it is weaker, so that it is not forgotten. */
 function weakened({ tls }: Config): string[] {
   if (tls.compat === 'none') return []

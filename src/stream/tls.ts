@@ -63,6 +63,7 @@ export interface Material {
   readonly keyPem: string
   /** The channel binding tls-server-end-point (RFC 5929 §4). */
   readonly endPointHash: Uint8Array
+  readonly notBefore: Date
   readonly notAfter: Date
   /** The DNS names that the certificate is for, as A-labels. */
   readonly names: readonly string[]
@@ -87,6 +88,9 @@ interface Loaded {
 }
 
 const DEFAULT = 'default'
+
+/** Milliseconds before its end from which on a certificate of whatever age is told of: 30 days. */
+const MOST_NOTICE = 30 * 86_400_000
 
 export async function loadCertificates(config: CertificateConfig): Promise<CertificateStore> {
   const { tls, dataDir, hosts, now = Date.now } = config
@@ -129,15 +133,15 @@ export class CertificateStore {
     }))
   }
 
-  /** What is worth a line in the log but no refusal: expired pairs and hosts that no certificate names. */
+  /** What is worth a line in the log but no refusal: pairs at their end and hosts that no certificate names. */
   warnings(): string[] {
     const now = this.now()
     const expired = this.list()
-      .filter(({ material }) => material.notAfter.getTime() <= now)
-      .map(
-        ({ cert, material }) =>
-          `${cert} expired on ${material.notAfter.toISOString().slice(0, 10)}: renew it.`,
-      )
+      .filter(({ material }) => isOld(material, now))
+      .map(({ cert, material: { notAfter } }) => {
+        const verb = notAfter.getTime() <= now ? 'expired' : 'expires'
+        return `${cert} ${verb} on ${notAfter.toISOString().slice(0, 10)}: renew it.`
+      })
     const unnamed = this.hosts
       .filter((host) => isIP(bare(host)) === 0 && !covers(this.forName(host), toAscii(host)))
       .map((host) => `No certificate names ${host}: clients that check will refuse to connect.`)
@@ -157,6 +161,12 @@ export class CertificateStore {
     })
     return { changed }
   }
+}
+
+/** Who renews by a program does so with a third of the time left; a sixth says that it does not work. */
+function isOld({ notBefore, notAfter }: Material, now: number): boolean {
+  const end = notAfter.getTime()
+  return end - now <= Math.min((end - notBefore.getTime()) / 6, MOST_NOTICE)
 }
 
 /** An IP literal without the brackets that it has in an address. */
@@ -195,6 +205,7 @@ function readPair(files: PairFiles): Material {
     certPem,
     keyPem,
     endPointHash: endPointHash(certificate),
+    notBefore: new Date(certificate.validFrom),
     notAfter: new Date(certificate.validTo),
     names: dnsNames(certificate),
     serial: certificate.serialNumber.toLowerCase(),
