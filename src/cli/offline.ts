@@ -1,16 +1,11 @@
 /** The data of a stopped server behind the very application that a running one answers with. */
 import { existsSync, statSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
-import { features } from '../features/index.ts'
 import { createApp } from '../http/app.ts'
-import { databaseFile, prepareDataDir } from '../ops/data-dir.ts'
 import type { ProbeResult } from '../push/apns/probe.ts'
-import { AuthLimiter, neverBanned } from '../limits/auth-limiter.ts'
-import type { Router } from '../routing/router.ts'
-import { createWorld } from '../routing/world.ts'
-import { type Clock, systemClock, systemRandom } from '../store/clock.ts'
-import { takeLock } from '../store/lock.ts'
-import { openStore, type Store } from '../store/store.ts'
+import { type Core, openCore } from '../server/core.ts'
+import { systemClock } from '../store/clock.ts'
+import type { TurnHost } from '../store/turn-host.ts'
 import { CliError } from './exit.ts'
 
 export interface Offline {
@@ -20,54 +15,52 @@ export interface Offline {
 
 export async function openOffline(config: Config): Promise<Offline> {
   becomeOwner(config.data_dir)
-  for (const warning of prepareDataDir(config.data_dir)) process.stderr.write(`warning: ${warning}\n`)
-  const lock = takeLock(config.data_dir)
-  const fatal = (cause: unknown): void => {
-    process.stderr.write(`error: ${config.data_dir} cannot be written: ${String(cause)}\n`)
-    process.exit(1)
-  }
-  const store = openStore(databaseFile(config.data_dir), { flushed() {}, fatal })
-  store.turn.lock.block(config.limits.write_lock_wait)
-  const clock = systemClock
-  const random = systemRandom
-  // Nobody is connected here; the features still run, so that contacts learn of an account that goes.
-  const { world, router } = createWorld({ config, store, features: features(config), clock, random })
-  const app = createApp({
-    world,
-    router,
-    logins: new AuthLimiter(clock, config.limits, neverBanned(config)),
-    clock,
-    pushTarget: () => 'off: the server is stopped',
-    online: false,
-    push: { ...NOTHING_RUNS, check: () => checkApps(config, store, router, clock) },
-    readiness: async () => [{ name: 'server', ok: false, detail: 'stopped' }],
-  })
-  return {
-    async request(path, init) {
-      return app.fetch(new Request(`http://localhost${path}`, init), { peer: { kind: 'socket' } })
-    },
-    async close() {
-      store.close()
-      lock.release()
-    },
+  const opened = new AsyncDisposableStack()
+  try {
+    const core = openCore(config, { clock: systemClock, turn: turnHost(config), warn }, opened)
+    const { world, router, logins, clock } = core
+    // Nobody is connected here; the features still run, so that contacts learn of an account that goes.
+    const app = createApp({
+      world,
+      router,
+      logins,
+      clock,
+      pushTarget: () => 'off: the server is stopped',
+      online: false,
+      push: { ...NOTHING_RUNS, check: () => checkApps(core) },
+      readiness: async () => [{ name: 'server', ok: false, detail: 'stopped' }],
+    })
+    return {
+      async request(path, init) {
+        return app.fetch(new Request(`http://localhost${path}`, init), { peer: { kind: 'socket' } })
+      },
+      close: () => opened.disposeAsync(),
+    }
+  } catch (error) {
+    await opened.disposeAsync()
+    throw error
   }
 }
+
+const warn = (warning: string): void => void process.stderr.write(`warning: ${warning}\n`)
+
+const turnHost = ({ data_dir: dataDir }: Config): TurnHost => ({
+  flushed() {},
+  fatal(cause) {
+    process.stderr.write(`error: ${dataDir} cannot be written: ${String(cause)}\n`)
+    process.exit(1)
+  },
+})
 
 /** Nothing is sent by a command but probes. */
 const NOTHING_RUNS = { lanes: () => [], apps: () => [], alarms: () => [] }
 
 /** With the provider token of the last run, since Apple punishes those who sign anew at every start. */
-async function checkApps(
-  config: Config,
-  store: Store,
-  router: Pick<Router, 'run'>,
-  clock: Clock,
-): Promise<ProbeResult[]> {
+async function checkApps({ config, store, router, clock, random }: Core): Promise<ProbeResult[]> {
   const [{ PushService }, { probeApps }] = await Promise.all([
     import('../push/service.ts'),
     import('../push/apns/probe.ts'),
   ])
-  const random = systemRandom
   const run = <T>(f: () => T): Promise<T> => router.run(f)
   const { apps, proxy } = config.push
   const service = new PushService({

@@ -1,7 +1,8 @@
-/** The whole program, put together: store, road, streams, push, listeners. Reads from top to bottom; nothing else wires. */
+/** The whole program, put together from top to bottom: store and road, push, streams, HTTP, listeners, housekeeping. */
+import { isWithoutAdmin, SetupLink } from '../accounts/first-admin.ts'
 import type { Config } from '../config/config.ts'
-import { features } from '../features/index.ts'
 import type { HttpDeps } from '../http/deps.ts'
+import type { WebStreams } from '../http/door.ts'
 import { lazily } from '../http/serve.ts'
 import { getLogger } from '../log.ts'
 import {
@@ -13,29 +14,26 @@ import {
   walBytes,
 } from '../metrics/metrics.ts'
 import { fileLimit } from '../net/sockets.ts'
-import { databaseFile, prepareDataDir } from '../ops/data-dir.ts'
+import { databaseFile } from '../ops/data-dir.ts'
 import { startHousekeeping } from '../ops/housekeeping.ts'
 import { needsRestart, takeOver } from '../ops/live-keys.ts'
-import { checkDisk, FileCheck, StoreCheck } from '../ops/readiness.ts'
-import { ReadinessWatch, StorageWatch } from '../ops/watch.ts'
+import { StorageWatch } from '../ops/watch.ts'
 import { watchFiles } from '../ops/watch-files.ts'
-import { AuthLimiter, neverBanned } from '../limits/auth-limiter.ts'
-import { isWithoutAdmin, SetupLink } from '../accounts/first-admin.ts'
 import { outdated } from '../push/schedule/outdated.ts'
-import { createWorld } from '../routing/world.ts'
-import { certificateFiles, Certificates } from './certificates.ts'
-import { type Address, Listeners } from './listeners.ts'
-import { LivePush } from './live-push.ts'
 import { Checkpointer } from '../store/checkpoint.ts'
-import { type Clock, systemClock, systemRandom } from '../store/clock.ts'
-import { takeLock } from '../store/lock.ts'
-import { openStore } from '../store/store.ts'
-import { BoshSessions } from '../stream/transports/bosh/sessions.ts'
-import { preauthLimits } from '../stream/stream-limits.ts'
+import { type Clock, systemClock } from '../store/clock.ts'
+import type { TurnHost } from '../store/turn-host.ts'
 import { ClientStreams } from '../stream/listener.ts'
+import { preauthLimits } from '../stream/stream-limits.ts'
+import { BoshSessions } from '../stream/transports/bosh/sessions.ts'
 import { Batch } from '../stream/transports/transport.ts'
 import { WebSocketTransport } from '../stream/transports/websocket.ts'
 import { VERSION } from '../version.ts'
+import { certificateFiles, Certificates } from './certificates.ts'
+import { type Core, openCore } from './core.ts'
+import { type Address, Listeners } from './listeners.ts'
+import { LivePush } from './live-push.ts'
+import { readinessOf } from './readiness.ts'
 
 const log = getLogger('server')
 
@@ -61,112 +59,29 @@ export async function startServer(config: Config, clock: Clock = systemClock): P
 
 /** What is opened later is closed earlier. */
 async function assemble(config: Config, clock: Clock, opened: AsyncDisposableStack): Promise<Server> {
-  const random = systemRandom
-  for (const warning of prepareDataDir(config.data_dir)) log.warn(warning)
-  const lock = takeLock(config.data_dir)
-  opened.defer(() => lock.release())
   opened.defer(startMetrics(VERSION))
-
   const batch = new Batch()
-  const file = databaseFile(config.data_dir)
-  const storage = new StorageWatch(clock, file)
   const late: { streams?: ClientStreams } = {}
-  const store = openStore(file, {
-    flushed: () => batch.flush(),
-    committed(ms, trips) {
-      commitSeconds.observe(ms / 1000)
-      commitRows.observe(trips)
-    },
-    fails: (cause) => storage.fails(cause),
-    stores: () => storage.stores(),
-    fatal(cause) {
-      commitFailures.inc({ cause: 'unknown-outcome' })
-      log.error('the disk failed while a commit was written; its outcome is unknown, so the server ends', {
-        error: cause,
-      })
-      late.streams?.abort()
-      process.exit(1)
-    },
-  })
-  opened.defer(() => store.close())
-  store.turn.lock.block(config.limits.write_lock_wait)
+  const turn = turnHost(config, clock, batch, () => late.streams?.abort())
+  const core = openCore(config, { clock, turn, warn: (warning) => log.warn(warning) }, opened)
+  const { world, router, store } = core
   const checkpointer = new Checkpointer(store.db, clock, (bytes) =>
     log.error('the write-ahead log is too large', { bytes }),
   )
   opened.defer(() => checkpointer.stop())
 
-  const list = features(config)
-  const { world, router } = createWorld({ config, store, features: list, clock, random })
   const certificates = await Certificates.load(config)
-  const push = new LivePush({
-    push: store.push,
-    badges: store.badges,
-    reports: store.pushReports,
-    outdated: (job, counts) => outdated(world, job, counts),
-    run: (f) => router.run(f),
-    clock,
-    random,
-  })
+  const push = openPush(core)
   opened.defer(() => push.stop())
-
-  const logins = new AuthLimiter(clock, config.limits, neverBanned(config))
-  const nobody = await router.run((t) => t.store.settings.secret('unknown-users'))
-  const { identity } = certificates
-  const context = { world, router, features: list, clock, auth: logins, nobody, identity }
-  const streams = new ClientStreams(context, mostConnections(config))
+  const streams = await openStreams(core, certificates)
   late.streams = streams
   opened.defer(() => streams.stop())
   router.start()
 
-  const accept = streams.accept.bind(streams)
-  const bosh = new BoshSessions({
-    config,
-    hosts: world.hosts,
-    clock,
-    random,
-    batch,
-    after: (f) => store.turn.after(f),
-    accept,
-    limits: preauthLimits(config).reader,
-  })
-  const writes = new StoreCheck(
-    store,
-    (f) => router.run(f),
-    () => clock.monotonic(),
-  )
-  const database = new FileCheck(file)
-  const watch = new ReadinessWatch()
-  const readiness = async () => {
-    const ports = listeners.addresses
-      .filter(({ port }) => port > 0)
-      .map(({ name, port }) => `${name} ${port}`)
-    const checks = [
-      await writes.look(),
-      database.look(),
-      checkDisk(config.data_dir),
-      { name: 'listeners', ok: true, detail: ports.join(', ') },
-      { name: 'push', ok: true, degraded: push.degraded, detail: push.describe(config) },
-    ]
-    watch.note(checks)
-    return checks
-  }
+  const readiness = readinessOf({ ...core, push, addresses: () => listeners.addresses })
   const setup = isWithoutAdmin(world) ? SetupLink.make(world) : undefined
-  const deps: HttpDeps = {
-    world,
-    router,
-    logins,
-    clock,
-    pushTarget: () => push.describe(config),
-    online: true,
-    readiness,
-    setup: setup?.link,
-    pushTest: (account) => push.test(account),
-    push,
-    web: {
-      bosh: (body, client, gone) => bosh.serve(body, client, gone),
-      webSocket: (client) => new WebSocketTransport(client, { batch, accept }),
-    },
-  }
+  const web = webStreams(core, batch, streams)
+  const deps: HttpDeps = { ...doorsOf(core, push), readiness, setup: setup?.link, web }
   const http = lazily(async () => (await import('../http/app.ts')).createApp(deps))
   const listeners = new Listeners({ config, certificates, streams, batch, http, clock })
   // Behind the streams, whatever they meet: those over HTTP say goodbye on sockets that end with their listener.
@@ -183,53 +98,132 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   const renewCertificates = async (): Promise<void> => {
     if (await certificates.reload(config)) await listeners.renewCertificates()
   }
-  opened.defer(
-    watchFiles(
-      clock,
-      () => certificateFiles(config),
-      () => {
-        renewCertificates().catch((error: unknown) =>
-          log.error('the changed certificate is not used', { error }),
-        )
-      },
-    ),
-  )
-  opened.defer(
-    startHousekeeping({
-      store,
-      limits: config.limits,
-      hosts: config.hosts,
-      archive: config.archive,
-      clock,
-      run: (f) => router.run(f),
-      figures() {
-        walBytes.set(checkpointer.walBytes())
-        // A look that fails, as where the data directory is gone, must not end the process.
-        readiness().catch((error: unknown) => log.error('readiness could not be told', { error }))
-        push.measure()
-      },
-    }),
-  )
+  opened.defer(watchCertificates(config, clock, renewCertificates))
+  const figures = (): void => {
+    walBytes.set(checkpointer.walBytes())
+    // A look that fails, as where the data directory is gone, must not end the process.
+    readiness().catch((error: unknown) => log.error('readiness could not be told', { error }))
+    push.measure()
+  }
+  opened.defer(keepHouse(core, figures))
 
   return {
     addresses: listeners.addresses,
     setupPath: setup?.path,
-    async reload(next) {
-      reloadSuccess.set(0)
-      const waiting = needsRestart(config, next)
-      if (waiting.length > 0) log.warn(`needs a restart: ${waiting.join(', ')}`)
-      // Each of these throws before it changes anything.
-      await Certificates.check(next)
-      await push.use({ ...config, push: { ...config.push, apps: next.push.apps }, webhook: next.webhook })
-      takeOver(config, next)
-      await renewCertificates()
-      reloadSuccess.set(1)
-    },
+    reload: (next) => reload(config, next, push, renewCertificates),
     stop: () => opened.disposeAsync(),
   }
 }
 
-/** Database, listeners, Apple: once the last file is taken, accepting takes all of the CPU and gets nowhere. */
+/** `abort` closes every stream unanswered. */
+function turnHost(config: Config, clock: Clock, batch: Batch, abort: () => void): TurnHost {
+  const storage = new StorageWatch(clock, databaseFile(config.data_dir))
+  return {
+    flushed: () => batch.flush(),
+    committed(ms, trips) {
+      commitSeconds.observe(ms / 1000)
+      commitRows.observe(trips)
+    },
+    fails: (cause) => storage.fails(cause),
+    stores: () => storage.stores(),
+    fatal(cause) {
+      commitFailures.inc({ cause: 'unknown-outcome' })
+      log.error('the disk failed while a commit was written; its outcome is unknown, so the server ends', {
+        error: cause,
+      })
+      abort()
+      process.exit(1)
+    },
+  }
+}
+
+function openPush({ store, world, router, clock, random }: Core): LivePush {
+  return new LivePush({
+    push: store.push,
+    badges: store.badges,
+    reports: store.pushReports,
+    outdated: (job, counts) => outdated(world, job, counts),
+    run: (f) => router.run(f),
+    clock,
+    random,
+  })
+}
+
+async function openStreams(core: Core, { identity }: Certificates): Promise<ClientStreams> {
+  const { world, router, features, clock, logins: auth } = core
+  const nobody = await router.run((t) => t.store.settings.secret('unknown-users'))
+  const context = { world, router, features, clock, auth, nobody, identity }
+  return new ClientStreams(context, mostConnections(core.config))
+}
+
+/** Streams over HTTP. */
+function webStreams(core: Core, batch: Batch, streams: ClientStreams): WebStreams {
+  const { config, clock, random, store, world } = core
+  const accept = streams.accept.bind(streams)
+  const bosh = new BoshSessions({
+    config,
+    hosts: world.hosts,
+    clock,
+    random,
+    batch,
+    after: (f) => store.turn.after(f),
+    accept,
+    limits: preauthLimits(config).reader,
+  })
+  return {
+    bosh: (body, client, gone) => bosh.serve(body, client, gone),
+    webSocket: (client) => new WebSocketTransport(client, { batch, accept }),
+  }
+}
+
+/** What the API, the admin pages and the CLI reach of the server behind them. */
+function doorsOf(core: Core, push: LivePush): Omit<HttpDeps, 'readiness'> {
+  const { config, world, router, logins, clock } = core
+  return {
+    world,
+    router,
+    logins,
+    clock,
+    online: true,
+    push,
+    pushTarget: () => push.describe(config),
+    pushTest: (account) => push.test(account),
+  }
+}
+
+function watchCertificates(config: Config, clock: Clock, renew: () => Promise<void>): () => void {
+  return watchFiles(
+    clock,
+    () => certificateFiles(config),
+    () => {
+      renew().catch((error: unknown) => log.error('the changed certificate is not used', { error }))
+    },
+  )
+}
+
+function keepHouse({ config, store, clock, router }: Core, figures: () => void): () => void {
+  const { limits, hosts, archive } = config
+  return startHousekeeping({ store, limits, hosts, archive, clock, run: (f) => router.run(f), figures })
+}
+
+async function reload(
+  config: Config,
+  next: Config,
+  push: LivePush,
+  renewCertificates: () => Promise<void>,
+): Promise<void> {
+  reloadSuccess.set(0)
+  const waiting = needsRestart(config, next)
+  if (waiting.length > 0) log.warn(`needs a restart: ${waiting.join(', ')}`)
+  // Each of these throws before it changes anything.
+  await Certificates.check(next)
+  await push.use({ ...config, push: { ...config.push, apps: next.push.apps }, webhook: next.webhook })
+  takeOver(config, next)
+  await renewCertificates()
+  reloadSuccess.set(1)
+}
+
+/** Files of the server's own (database, listeners, Apple): once the last is taken, accepting takes all of the CPU. */
 const OWN_FILES = 32
 
 /** limits.connections, or four fifths of what the process may open. */
