@@ -47,7 +47,7 @@ function visit(node: ts.Node, f: (node: ts.Node) => void): void {
 }
 
 /** What is common to all: it may be imported by everybody and imports nothing but its own kind. */
-const COMMON = ['log', 'metrics', 'config', 'version', 'net']
+const COMMON = ['log', 'metrics', 'config', 'version', 'net', 'bounded-map']
 const GROUND = ['store', 'xmpp']
 /** The parts of push that never see a session: pure tables, the queue, and the ways out. */
 const BLIND = ['push/rules', 'push/outbox', 'push/apns', 'push/webhook', 'push/diagnose']
@@ -60,6 +60,7 @@ const SHARED = [...GROUND, 'limits', 'routing', 'accounts', 'push']
 const FLOORS: Readonly<Record<string, readonly string[]>> = {
   version: [],
   net: [],
+  'bounded-map': [],
   log: [],
   metrics: [],
   'self-signed': [],

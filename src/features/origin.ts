@@ -4,6 +4,7 @@
  * COMPAT(XMPPFramework): a correction is a copy of the message with its old origin-id, so the id alone says nothing.
  */
 import { hash } from 'node:crypto'
+import { BoundedMap } from '../bounded-map.ts'
 import type { Feature, Outgoing, Verdict } from '../routing/feature.ts'
 import type { Transit, World } from '../routing/transit.ts'
 import { contentOf } from '../xmpp/content.ts'
@@ -31,9 +32,7 @@ export const origin: Feature = {
     if (recent.has(key) || t.store.messages.wasStored(key)) return 'stop'
     // What bounces may be tried again. Only what is stored needs to be known after a restart.
     t.onAccepted((to) => {
-      recent.add(key)
-      t.undo(() => recent.delete(key))
-      if (recent.size > REMEMBERED) forgetOldest(recent)
+      recent.setIn(t, key, true)
       const isStored = t.archivedId !== undefined || to?.storedId !== undefined || to?.outcome === 'held'
       if (isStored) t.store.messages.rememberOrigin(t.store.messages.nextId(), key)
     })
@@ -58,17 +57,12 @@ function withoutForged(t: Transit): void {
   if (stanza.kind === 'iq') t.stanza.checkIq()
 }
 
-const byWorld = new WeakMap<World, Set<string>>()
+const byWorld = new WeakMap<World, BoundedMap<string, true>>()
 
-function recentOf(world: World): Set<string> {
+function recentOf(world: World): BoundedMap<string, true> {
   let recent = byWorld.get(world)
-  if (!recent) byWorld.set(world, (recent = new Set<string>()))
+  if (!recent) byWorld.set(world, (recent = new BoundedMap(REMEMBERED)))
   return recent
-}
-
-function forgetOldest(recent: Set<string>): void {
-  const oldest = recent.values().next()
-  if (!oldest.done) recent.delete(oldest.value)
 }
 
 function originKey(t: Outgoing): string | undefined {

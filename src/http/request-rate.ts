@@ -1,5 +1,6 @@
 /** Requests per address and minute; the Unix socket is exempt. */
 import type { MiddlewareHandler } from 'hono'
+import { BoundedMap } from '../bounded-map.ts'
 import * as metrics from '../metrics/metrics.ts'
 import { networkOf } from '../net/address.ts'
 import type { AppEnv } from './context.ts'
@@ -7,20 +8,20 @@ import { isStream } from './policy.ts'
 import { HttpError } from './problem.ts'
 
 const MINUTE = 60_000
-/** Addresses remembered at once; beyond it the whole table is forgotten, which errs on the side of answering. */
+/** Addresses counted at once; the one that asked last longest ago is forgotten, which errs on the side of answering. */
 const ADDRESSES = 50_000
 
 export function requestRate(perMinute: number, now: () => number): MiddlewareHandler<AppEnv> {
   let window = 0
-  let seen = new Map<string, number>()
+  const seen = new BoundedMap<string, number>(ADDRESSES)
   return async (c, next) => {
     const ip = c.get('ip')
     // A stream has rates of its own, and a client by BOSH asks often.
     if (ip === 'socket' || perMinute === Infinity || isStream(c)) return next()
     const current = Math.floor(now() / MINUTE)
-    if (current !== window || seen.size >= ADDRESSES) {
+    if (current !== window) {
       window = current
-      seen = new Map<string, number>()
+      seen.clear()
     }
     const key = networkOf(ip)
     const count = (seen.get(key) ?? 0) + 1

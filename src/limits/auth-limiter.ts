@@ -4,6 +4,7 @@
  * One account's failures count for its address only until its own answers are delayed: many people may share an
  * address (a proxy, a mobile network), and one of them with a wrong password must not lock out the others.
  */
+import { BoundedMap } from '../bounded-map.ts'
 import { getLogger } from '../log.ts'
 import { authBans } from '../metrics/metrics.ts'
 import { Networks, networkOf } from '../net/address.ts'
@@ -36,17 +37,17 @@ export interface Ban {
   readonly until: number
 }
 
-/** Addresses, pairs and bans that are remembered; the oldest give way, so that a spray cannot fill the memory. */
+/** Addresses, pairs and bans that are remembered; those that failed longest ago give way, so that a spray cannot fill the memory. */
 const REMEMBERED = 100_000
 
 export class AuthLimiter {
   readonly #clock: Clock
   readonly #limits: AuthLimits
   readonly #neverBanned: Networks
-  readonly #pairs = new Map<string, Count>()
-  readonly #addresses = new Map<string, Count>()
+  readonly #pairs = new BoundedMap<string, Count>(REMEMBERED)
+  readonly #addresses = new BoundedMap<string, Count>(REMEMBERED)
   /** In order of their ends, since all are of one length. `due` is of the monotonic clock, which nobody sets. */
-  readonly #bans = new Map<string, { readonly ban: Ban; readonly due: number }>()
+  readonly #bans = new BoundedMap<string, { readonly ban: Ban; readonly due: number }>(REMEMBERED)
 
   constructor(clock: Clock, limits: AuthLimits, neverBanned: readonly string[]) {
     this.#clock = clock
@@ -135,7 +136,6 @@ export class AuthLimiter {
     const since = this.#clock.now()
     const ban: Ban = { address, account, failures, since, until: since + auth_ban }
     this.#bans.set(key, { ban, due: this.#clock.monotonic() + auth_ban })
-    this.#forgetOldest(this.#bans)
     authBans.set(this.#bans.size)
     log.warn('an address is banned from logins', {
       ip: address,
@@ -151,27 +151,19 @@ export class AuthLimiter {
     log.info('a ban from logins has ended', { ip: address, account, by })
   }
 
-  #current(table: Map<string, Count>, key: string): Count | undefined {
+  #current(table: BoundedMap<string, Count>, key: string): Count | undefined {
     const count = table.get(key)
     return count && this.#clock.monotonic() - count.since < this.#limits.auth_window ? count : undefined
   }
 
   /** Counts one more and returns how many there are. */
-  #add(table: Map<string, Count>, key: string): number {
+  #add(table: BoundedMap<string, Count>, key: string): number {
     const { failures, since } = this.#current(table, key) ?? {
       failures: 0,
       since: this.#clock.monotonic(),
     }
-    table.delete(key)
     table.set(key, { failures: failures + 1, since })
-    this.#forgetOldest(table)
     return failures + 1
-  }
-
-  #forgetOldest(table: Map<string, unknown>): void {
-    if (table.size <= REMEMBERED) return
-    const oldest = table.keys().next()
-    if (!oldest.done) table.delete(oldest.value)
   }
 }
 

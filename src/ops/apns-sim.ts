@@ -5,6 +5,7 @@
 import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { BoundedMap } from '../bounded-map.ts'
 import { type Clock, type Random, systemClock, systemRandom } from '../store/clock.ts'
 import { Checks, isRecord, parse, type Refusal } from './apns-sim-checks.ts'
 import { type SimStep, toStep } from './apns-sim-script.ts'
@@ -88,7 +89,7 @@ export class ApnsSim {
   readonly #served = new WeakMap<http2.ServerHttp2Session, number>()
   readonly #promised = new WeakMap<http2.ServerHttp2Session, number>()
   readonly #proven = new WeakSet<http2.ServerHttp2Session>()
-  readonly #collapsed = new Set<string>()
+  readonly #collapsed = new BoundedMap<string, true>(COLLAPSES)
   readonly #waiters = new Set<() => void>()
   #steps: { step: SimStep; left: number }[] = []
   /** Connections accepted so far. */
@@ -321,8 +322,7 @@ export class ApnsSim {
     const key = `${token} ${topic} ${collapseId}`
     const replaces = collapseId !== undefined && this.#collapsed.has(key)
     if (collapseId !== undefined) {
-      if (this.#collapsed.size >= COLLAPSES) this.#collapsed.clear()
-      this.#collapsed.add(key)
+      this.#collapsed.set(key, true)
     }
     const pushType = headers['apns-push-type'] ?? 'alert'
     const priority = headers['apns-priority'] ?? '10'

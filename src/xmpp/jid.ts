@@ -1,4 +1,5 @@
 /** Addresses (RFC 7622). A Jid exists only in its prepared form, so that equal addresses are equal strings. */
+import { BoundedMap } from '../bounded-map.ts'
 import { toASCII, toUnicode } from 'tr46'
 import { checkClass, opaqueString, PrecisError, usernameCaseMapped } from './precis.ts'
 
@@ -32,7 +33,7 @@ export class Jid {
 
   /** RFC 7622 §3.2: the resource begins at the first slash, the domain after the first at sign before it. */
   static parse(text: string): Jid {
-    const known = remembered(text)
+    const known = recent.use(text)
     if (known) return known
     const slash = text.indexOf('/')
     const bare = slash === -1 ? text : text.slice(0, slash)
@@ -42,7 +43,7 @@ export class Jid {
       prepareDomain(bare.slice(at + 1)),
       slash === -1 ? '' : prepareResource(text.slice(slash + 1)),
     )
-    remember(text, jid)
+    if (text.length <= LONGEST_REMEMBERED) recent.set(text, jid)
     return jid
   }
 
@@ -85,28 +86,9 @@ export class Jid {
   }
 }
 
-/** Two generations of recent addresses: the older one is forgotten when the younger is full. */
-const GENERATION = 4096
+/** Addresses that were parsed lately; the least recently used is forgotten. */
+const recent = new BoundedMap<string, Jid>(8192)
 const LONGEST_REMEMBERED = 256
-let young = new Map<string, Jid>()
-let old = new Map<string, Jid>()
-
-function remembered(text: string): Jid | undefined {
-  const found = young.get(text)
-  if (found) return found
-  const older = old.get(text)
-  if (older) remember(text, older)
-  return older
-}
-
-function remember(text: string, jid: Jid): void {
-  if (text.length > LONGEST_REMEMBERED) return
-  if (young.size >= GENERATION) {
-    old = young
-    young = new Map()
-  }
-  young.set(text, jid)
-}
 
 /** RFC 7622 §3.3 */
 export function prepareLocal(text: string): string {

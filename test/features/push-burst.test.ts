@@ -1,5 +1,6 @@
 /** Above `push.burst` for a device in a minute the pushes of a chat are one. */
 import { describe, expect, test } from 'bun:test'
+import { mayGo } from '../../src/push/schedule/burst.ts'
 import {
   areSent,
   cast,
@@ -45,6 +46,40 @@ describe('a burst', () => {
     await says(nurse, chat('7'))
     await passes(p, 5_000)
     expect(p.pushed).toHaveLength(5)
+  })
+
+  test('a phone at its limit stays at it, however many others ring in the same second', async () => {
+    using p = play({ toml: RATES })
+    const { romeo } = await cast(p)
+    const account = p.store.accounts.find('juliet@bix.org')
+    const [phone] = p.store.push.devices.of(account?.id ?? 0)
+    if (!phone) throw new Error('there is no phone')
+    const othersRing = (from: number) =>
+      p.router.run((t) => {
+        for (let n = from; n < from + 6_000; n++) mayGo(t, { ...phone, token: `other-${n}` })
+      })
+    for (const body of ['1', '2', '3', '4']) await says(romeo, chat(body))
+    await othersRing(0)
+    await says(romeo, chat('5'))
+    await othersRing(6_000)
+    await says(romeo, chat('6'))
+    expect(p.pushed).toHaveLength(3)
+  })
+
+  test('a trip that is undone forgets nobody for those of whom it asked', async () => {
+    using p = play({ toml: RATES })
+    const { romeo } = await cast(p)
+    const account = p.store.accounts.find('juliet@bix.org')
+    const [phone] = p.store.push.devices.of(account?.id ?? 0)
+    if (!phone) throw new Error('there is no phone')
+    for (const body of ['1', '2', '3']) await says(romeo, chat(body))
+    const undone = p.router.run((t) => {
+      for (let n = 0; n < 10_001; n++) mayGo(t, { ...phone, token: `other-${n}` })
+      throw new Error('undone')
+    })
+    expect(await undone.catch(String)).toContain('undone')
+    await says(romeo, chat('4'))
+    expect(p.pushed).toHaveLength(3)
   })
 
   test('a minute later it rings as ever', async () => {

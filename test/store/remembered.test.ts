@@ -133,11 +133,14 @@ test('sizes, counts, settings and devices are what a fresh load says', () => {
   )
 }, 60_000)
 
-test('beyond its bound it forgets, and reads again', () => {
+test('beyond its bound it forgets the oldest alone, and reads it again', () => {
   using w = open()
   const remembered = new Remembered<number, number>(w.store.turn, 3)
   const reads: number[] = []
   const get = (key: number) => remembered.get(key, () => (reads.push(key), key * 2))
   expect([1, 2, 3, 1, 4, 1].map(get)).toEqual([2, 4, 6, 2, 8, 2])
+  expect(reads).toEqual([1, 2, 3, 4, 1])
+  // The others are known as before.
+  expect([3, 4, 1].map(get)).toEqual([6, 8, 2])
   expect(reads).toEqual([1, 2, 3, 4, 1])
 })

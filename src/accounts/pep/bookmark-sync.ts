@@ -80,10 +80,10 @@ export function joinList(t: Trip, owner: Account, added: boolean): void {
   if (added && marks.reduce((sum, { bytes }) => sum + bytes, 0) > 2 * most) throw tooMany()
   const { entries, rests } = memoryOf(t)
   const restOfLast = () => restOf(payloadOf(last)).map(String)
-  const rest = last ? rests.get(last.seq, restOfLast) : []
+  const rest = last ? rests.getOr(last.seq, restOfLast) : []
   const found = new Map<string, string>()
   for (const { seq, id } of marks) {
-    const entry = entries.get(seq, () => entryOf(t.store.pep.item(owner, NS.bookmarks, id)))
+    const entry = entries.getOr(seq, () => entryOf(t.store.pep.item(owner, NS.bookmarks, id)))
     if (entry && !found.has(entry.room)) found.set(entry.room, entry.text)
   }
   const payload = joinTexts([...found.values(), ...rest])
@@ -91,7 +91,7 @@ export function joinList(t: Trip, owner: Account, added: boolean): void {
   if (text === last?.xml) return
   if (added && Buffer.byteLength(text) > most) throw tooMany()
   makePrivate(t, owner, NS.oldBookmarks)
-  rests.learn(publishFor(t, owner, NS.oldBookmarks, {}, { id: last?.id ?? CURRENT, payload }), rest)
+  rests.set(publishFor(t, owner, NS.oldBookmarks, {}, { id: last?.id ?? CURRENT, payload }), rest)
 }
 
 /** XEP-0411 §5: what comes from a private place must not enter a node that others may read. */

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { BoundedMap } from '../../bounded-map.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { child, children, type Element, xml } from '../../xmpp/xml.ts'
 import type { Session } from '../../routing/session.ts'
@@ -52,7 +53,7 @@ const told = sessionState<Told>('pep', {
     },
   },
 })
-const caches = new WeakMap<World, Map<string, ReadonlySet<string>>>()
+const caches = new WeakMap<World, BoundedMap<string, ReadonlySet<string>>>()
 
 /** Whether the client behind a session wants to hear of a node. */
 export function wants(session: Session, node: string): boolean {
@@ -75,7 +76,7 @@ export function readCaps(t: Transit, session: Session, presence: Element): Reado
   }
   const caps = JSON.stringify([hash, ver, node])
   if (before?.caps === caps) return NONE
-  const known = hash === undefined ? undefined : recall(t.world, `${hash} ${ver}`)
+  const known = hash === undefined ? undefined : cacheOf(t.world).use(`${hash} ${ver}`)
   if (known) {
     told.set(t, session, { caps, hash, ver, names: known, question: undefined })
     return added(known, before)
@@ -106,7 +107,7 @@ export function readAnswer(t: Transit, session: Session): ReadonlySet<string> | 
   const names = namesIn(text)
   // XEP-0115 §5.4: what does not prove true holds for this one client alone.
   if (before.hash !== undefined && isSound(query) && hashOf(before.hash, text) === before.ver) {
-    t.after(() => remember(t.world, `${before.hash} ${before.ver}`, names))
+    t.after(() => cacheOf(t.world).set(`${before.hash} ${before.ver}`, names))
   }
   told.set(t, session, { ...before, names, question: undefined })
   return added(names, before)
@@ -116,27 +117,11 @@ function added(names: ReadonlySet<string>, before: Told | undefined): ReadonlySe
   return before ? new Set([...names].filter((name) => !before.names.has(name))) : names
 }
 
-function recall(world: World, key: string): ReadonlySet<string> | undefined {
-  const cache = caches.get(world)
-  const found = cache?.get(key)
-  // The order of a Map is that of insertion: what is used moves to the end and so is dropped last.
-  if (cache && found) {
-    cache.delete(key)
-    cache.set(key, found)
-  }
-  return found
-}
-
-function remember(world: World, key: string, names: ReadonlySet<string>): void {
-  const cache = caches.get(world) ?? new Map<string, ReadonlySet<string>>()
-  caches.set(world, cache)
-  cache.delete(key)
-  cache.set(key, names)
-  const { caps } = world.config.limits
-  for (const oldest of cache.keys()) {
-    if (cache.size <= caps) break
-    cache.delete(oldest)
-  }
+/** The names behind each hash that proved true; the least recently used are forgotten. */
+function cacheOf(world: World): BoundedMap<string, ReadonlySet<string>> {
+  let cache = caches.get(world)
+  if (!cache) caches.set(world, (cache = new BoundedMap(world.config.limits.caps)))
+  return cache
 }
 
 function hashOf(hash: string, text: string): string | undefined {

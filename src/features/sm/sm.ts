@@ -2,6 +2,7 @@
  * Stream Management (XEP-0198): both sides count and acknowledge stanzas, and a session outlives its connection. What a
  * lost session was not seen to have goes back to offline storage (features/unacked.ts); nothing of it is bounced.
  */
+import { BoundedMap } from '../../bounded-map.ts'
 import { limitsHit, sessions } from '../../metrics/metrics.ts'
 import type { Feature, NonzaStream, Resumption, Verdict } from '../../routing/feature.ts'
 import type { Session } from '../../routing/session.ts'
@@ -17,7 +18,7 @@ import { type Element, xml } from '../../xmpp/xml.ts'
 const SM = 'urn:xmpp:sm:3'
 /** An <r/> follows a message that must not be lost at once, and anything else after so many stanzas. */
 const ASK_EVERY = 20
-/** Ended sessions of which `h` is still told (§5). */
+/** Ended sessions of which `h` is still told (§5); those that ended first are forgotten. */
 const REMEMBERED = 1_000
 
 const DETACHED = { transport: 'none', state: 'detached' }
@@ -28,7 +29,7 @@ interface Known {
   /** Sessions that can be resumed, by SM-ID. */
   readonly sessions: Map<string, Session>
   /** Last `h` and account of those that cannot any more. */
-  readonly ended: Map<string, { h: number; account: string }>
+  readonly ended: BoundedMap<string, { h: number; account: string }>
 }
 const worlds = new WeakMap<World, Known>()
 
@@ -94,11 +95,6 @@ export const sm: Feature = {
     const known = knownTo(t.world)
     known.sessions.delete(queue.id)
     known.ended.set(queue.id, { h: queue.handled(session.handled), account: session.jid.bare })
-    if (known.ended.size <= REMEMBERED) return
-    for (const oldest of known.ended.keys()) {
-      known.ended.delete(oldest)
-      break
-    }
   },
 
   started(t) {
@@ -140,7 +136,7 @@ function wake(queue: SmQueue | undefined): void {
 
 function knownTo(world: World): Known {
   let known = worlds.get(world)
-  if (!known) worlds.set(world, (known = { sessions: new Map(), ended: new Map() }))
+  if (!known) worlds.set(world, (known = { sessions: new Map(), ended: new BoundedMap(REMEMBERED) }))
   return known
 }
 

@@ -1,6 +1,7 @@
 /** Sessions of the web admin: in memory, so that a restart ends them all. */
 import { createHash } from 'node:crypto'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
+import { BoundedMap } from '../../bounded-map.ts'
 import type { Account } from '../../store/accounts.ts'
 import type { Ctx } from '../context.ts'
 import { isAdmin } from '../../accounts/accounts.ts'
@@ -17,19 +18,17 @@ interface WebSession {
 
 const IDLE = 30 * 60_000
 const LONGEST = 12 * 3_600_000
-/** Beyond it the oldest session ends. */
+/** Beyond it the session that began first ends. */
 const SESSIONS = 1000
 
 export class WebSessions {
-  readonly #sessions = new Map<string, WebSession>()
+  readonly #sessions = new BoundedMap<string, WebSession>(SESSIONS)
 
   constructor(readonly deps: HttpDeps) {}
 
   /** Starts a session of its own making at each login, so that none can be planted beforehand. */
   start(c: Ctx, account: Account): void {
     this.#forget(c)
-    const oldest = this.#sessions.keys().next()
-    if (this.#sessions.size >= SESSIONS && !oldest.done) this.#sessions.delete(oldest.value)
     const id = this.deps.world.random.bytes(32).toString('base64url')
     const now = this.deps.world.now()
     this.#sessions.set(hash(id), { jid: account.jid, keys: this.#keysOf(account), started: now, used: now })

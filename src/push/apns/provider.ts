@@ -1,4 +1,5 @@
 /** Apple as a provider: an outbox row becomes a request, and Apple's verdict a result. */
+import { BoundedMap } from '../../bounded-map.ts'
 import { getLogger } from '../../log.ts'
 import type { Clock } from '../../store/clock.ts'
 import type { Device, PushEnvironment } from '../../store/devices.ts'
@@ -32,8 +33,8 @@ const OF_TOPIC = new Set(['AppNotConfigured', 'BadTopic', 'MissingTopic', 'Topic
 /** Answers per topic after which the tally is halved, so that it follows the present. */
 const TALLY = 1_000
 
-/** Names that are remembered: the simulator takes any topic. */
-const LANES = 1_000
+/** Topics that are remembered, the simulator takes any: with the oldest forgotten. */
+const TOPICS = 1_000
 
 export class ApnsProvider implements Provider {
   readonly name: string
@@ -44,14 +45,10 @@ export class ApnsProvider implements Provider {
   readonly replayable = false
   readonly #options: ApnsProviderOptions
   /** Topics whose calls Apple refuses. */
-  readonly #withoutCalls = new Set<string>()
-  readonly #tally = new Map<string, { all: number; wrongTopic: number }>()
-  /** The other way round. */
-  readonly #ways = new Map<string, Pick<Device, 'topic' | 'environment'>>()
-  readonly #lanes: Readonly<Record<PushEnvironment, Map<string, string>>> = {
-    production: new Map(),
-    sandbox: new Map(),
-  }
+  readonly #withoutCalls = new BoundedMap<string, true>(TOPICS)
+  readonly #tally = new BoundedMap<string, { all: number; wrongTopic: number }>(TOPICS)
+  /** What each lane stands for; the least recently used is forgotten. */
+  readonly #lanes = new BoundedMap<string, Pick<Device, 'topic' | 'environment'>>(TOPICS)
 
   constructor(options: ApnsProviderOptions) {
     this.#options = options
@@ -63,13 +60,8 @@ export class ApnsProvider implements Provider {
   /** A configuration fault is one of (team or certificate, environment) and topic. */
   lane(job: Job): string {
     const { topic, environment } = job.device ?? { topic: '', environment: 'production' as const }
-    const known = this.#lanes[environment].get(topic)
-    if (known !== undefined) return known
     const lane = `${this.name} ${this.#options.sender.lane(topic, environment)} ${topic}`
-    if (this.#lanes[environment].size >= LANES) this.#lanes[environment].clear()
-    if (this.#ways.size >= LANES) this.#ways.clear()
-    this.#lanes[environment].set(topic, lane)
-    this.#ways.set(lane, { topic, environment })
+    if (!this.#lanes.use(lane)) this.#lanes.set(lane, { topic, environment })
     return lane
   }
 
@@ -79,8 +71,8 @@ export class ApnsProvider implements Provider {
   }
 
   trouble(name: string): string | undefined {
-    const way = this.#ways.get(name)
-    return way && this.#options.sender.trouble(way.topic, way.environment)
+    const lane = this.#lanes.get(name)
+    return lane && this.#options.sender.trouble(lane.topic, lane.environment)
   }
 
   async send(job: Job, leaves: Leaves): Promise<Result> {
@@ -104,7 +96,7 @@ export class ApnsProvider implements Provider {
   /** The operator is told once; alerts go on. */
   #refused(topic: string, reason: string): void {
     if (this.#withoutCalls.has(topic)) return
-    this.#withoutCalls.add(topic)
+    this.#withoutCalls.set(topic, true)
     log.error('Apple refuses calls: they ring as alerts', { topic: `${topic}.voip`, reason })
   }
 

@@ -1,4 +1,5 @@
 /** The moment at which a push goes on the wire: whether it still may. */
+import { BoundedMap } from '../../bounded-map.ts'
 import type { Device } from '../../store/devices.ts'
 import type { Job, Push } from '../../store/push.ts'
 import type { Badges } from '../../store/badges.ts'
@@ -24,18 +25,14 @@ export function lastLook(job: Job, { push, badges, outdated }: Look, stale: bool
   return rule === undefined ? undefined : { is: 'withdrawn', rule }
 }
 
-/** Phones that are kept in mind. */
+/** Phones that are kept in mind; the one that asked last longest ago is forgotten. */
 const PHONES = 10_000
 
 /** Phones that asked for fewer pushes, and until when; whichever account's registration it was. */
 export class Pacing {
-  readonly #until = new Map<string, number>()
+  readonly #until = new BoundedMap<string, number>(PHONES)
 
   wait({ topic, token }: Device, until: number): void {
-    if (this.#until.size >= PHONES) {
-      const [oldest] = this.#until.keys()
-      if (oldest !== undefined) this.#until.delete(oldest)
-    }
     this.#until.set(`${topic} ${token}`, until)
   }
 

@@ -1,9 +1,10 @@
 /** Quiet hours: pure, in the person's own time zone. */
+import { BoundedMap } from '../../bounded-map.ts'
 import type { Quiet } from '../../store/unread.ts'
 
-/** Each takes some ten kilobytes, and besides the zones of this world anybody may have one of his own: "+05:17". */
+/** The least recently used is forgotten. Each takes some ten kilobytes, and besides the zones of this world anybody may have one of his own: "+05:17". */
 const MOST = 500
-const formats = new Map<string, Intl.DateTimeFormat>()
+const formats = new BoundedMap<string, Intl.DateTimeFormat>(MOST)
 
 /** Whether `now` (ms since the epoch) lies in the quiet hours; a range may pass midnight. */
 export function isQuiet(quiet: Quiet | null, now: number): boolean {
@@ -29,7 +30,7 @@ function timeIn(zone: string, now: number): string {
 }
 
 function formatOf(zone: string): Intl.DateTimeFormat {
-  let format = formats.get(zone)
+  let format = formats.use(zone)
   if (!format) {
     format = new Intl.DateTimeFormat('en-GB', {
       timeZone: zone,
@@ -37,7 +38,6 @@ function formatOf(zone: string): Intl.DateTimeFormat {
       minute: '2-digit',
       hourCycle: 'h23',
     })
-    if (formats.size >= MOST) formats.clear()
     formats.set(zone, format)
   }
   return format

@@ -2,11 +2,12 @@
  * Calls (XEP-0353) that have been proposed to accounts here, and how they ended. They are remembered in memory; of what
  * came before a restart those are known of which a phone is still to be told.
  */
+import { BoundedMap } from '../../bounded-map.ts'
 import type { Account } from '../../store/accounts.ts'
 import type { CallFacts } from '../../store/push.ts'
 import type { Trip, World } from '../../routing/transit.ts'
 
-/** The oldest are forgotten. */
+/** Calls in mind; the oldest are forgotten. */
 const REMEMBERED = 1_000
 
 export type CallEnd = 'missed' | 'taken'
@@ -17,15 +18,11 @@ interface Call {
   readonly end: CallEnd | undefined
 }
 
-const calls = new WeakMap<World, Map<string, Call>>()
+const calls = new WeakMap<World, BoundedMap<string, Call>>()
 
 /** A call rings from now on. Within a trip. */
 export function ring(t: Trip, account: Account, messageId: string, facts: CallFacts): void {
-  const known = put(t, account, { messageId, facts, end: undefined })
-  for (const oldest of known.keys()) {
-    if (known.size <= REMEMBERED) break
-    known.delete(oldest)
-  }
+  put(t, account, { messageId, facts, end: undefined })
 }
 
 /** It does not any more; undefined where it did not before. Within a trip. */
@@ -46,15 +43,10 @@ export function endOf(world: World, account: Account, sid: string): CallEnd | un
   return calls.get(world)?.get(keyOf(account, sid))?.end
 }
 
-function put(t: Trip, account: Account, call: Call): Map<string, Call> {
+function put(t: Trip, account: Account, call: Call): void {
   let known = calls.get(t.world)
-  if (!known) calls.set(t.world, (known = new Map<string, Call>()))
-  const table = known
-  const key = keyOf(account, call.facts.sid)
-  const before = table.get(key)
-  table.set(key, call)
-  t.undo(() => (before ? table.set(key, before) : table.delete(key)))
-  return table
+  if (!known) calls.set(t.world, (known = new BoundedMap(REMEMBERED)))
+  known.setIn(t, keyOf(account, call.facts.sid), call)
 }
 
 const keyOf = (account: Account, sid: string): string => `${account.id} ${sid}`
