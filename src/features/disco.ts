@@ -4,9 +4,10 @@ import { findsNothing } from '../accounts/nobody.ts'
 import { maySee } from '../accounts/roster.ts'
 import type { DiscoIndex, Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
+import { discoContent, type DiscoInfo } from '../xmpp/disco.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { clone, type Element, xml } from '../xmpp/xml.ts'
+import { type Element, xml } from '../xmpp/xml.ts'
 
 export const disco: Feature = {
   name: 'disco',
@@ -53,19 +54,15 @@ function info(t: Transit, query: Element, of: 'server' | 'account'): Element {
   if (content) return xml('query', { xmlns: NS.discoInfo, node }, ...content)
   // XEP-0115 §6.2: our own caps node is the same answer under another name.
   if (node !== undefined && !node.startsWith(`${index.capsNode}#`)) throw new StanzaError('item-not-found')
-  return xml('query', { xmlns: NS.discoInfo, node }, ...discoContent(index, of))
+  return xml('query', { xmlns: NS.discoInfo, node }, ...discoContent(infoOf(index, of)))
 }
 
-/** Identities and features as elements, in the order in which the features stand. */
-export function discoContent(index: DiscoIndex, of: 'server' | 'account'): Element[] {
-  return [
-    ...index.identities
-      .filter((identity) => identity.of === of)
-      .map(({ category, type, name }) => xml('identity', { category, type, name })),
-    ...index[of].map((feature) => xml('feature', { var: feature })),
-    ...(of === 'server' ? index.forms.map(clone) : []),
-  ]
-}
+/** What the index has of the server or of an account. */
+const infoOf = (index: DiscoIndex, of: 'server' | 'account'): DiscoInfo => ({
+  identities: index.identities.filter((identity) => identity.of === of),
+  features: index[of],
+  forms: of === 'server' ? index.forms : [],
+})
 
 function serverItems(t: Transit, query: Element): Element {
   const { node } = query.attrs

@@ -14,6 +14,7 @@ export const NS = {
   register: 'jabber:iq:register',
   discoInfo: 'http://jabber.org/protocol/disco#info',
   discoItems: 'http://jabber.org/protocol/disco#items',
+  caps: 'http://jabber.org/protocol/caps',
   delay: 'urn:xmpp:delay',
   stanzaId: 'urn:xmpp:sid:0',
   hints: 'urn:xmpp:hints',

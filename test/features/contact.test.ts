@@ -34,6 +34,25 @@ test('XEP-0157 §3: addresses are a form in the server’s disco#info, and part 
   expect(serverCaps(p.world.disco)).toBe(ver)
 })
 
+test('XEP-0115 §5.1: a client comes to the hash that the server tells, whatever characters its addresses have', async () => {
+  const abuse = [`https://bix.org/?q=<x>&y="z"`, `mailto:o'neil@bix.org`, 'https://bix.org/&lt;']
+  using p = play({ toml: `[contact]\nabuse = ${JSON.stringify(abuse)}` })
+  const romeo = await p.bound('romeo@bix.org')
+  const query = child(
+    await romeo.asks('get', INFO, 'bix.org'),
+    'query',
+    'http://jabber.org/protocol/disco#info',
+  )
+  const parts = [
+    ...(query ? children(query, 'identity') : []).map(({ attrs }) => `${attrs.category}/${attrs.type}//${attrs.name ?? ''}`).sort(),
+    ...(query ? children(query, 'feature') : []).map(({ attrs }) => attrs.var ?? '').sort(),
+    'http://jabber.org/network/serverinfo',
+    'abuse-addresses', 'https://bix.org/&lt;', `https://bix.org/?q=&lt;x>&y="z"`, `mailto:o'neil@bix.org`,
+  ] // prettier-ignore
+  const text = parts.map((part) => `${part}<`).join('')
+  expect(serverCaps(p.world.disco)).toBe(createHash('sha1').update(text).digest('base64'))
+})
+
 test('without addresses there is no form', async () => {
   using p = play()
   const romeo = await p.bound('romeo@bix.org')

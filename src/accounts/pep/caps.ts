@@ -2,26 +2,17 @@
  * Which notifications a client wants (XEP-0163 §4.2): the "+notify" features behind the hash of its capabilities
  * (XEP-0115). The client itself is asked what the hash stands for; a hash that proves true is remembered for all.
  */
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { BoundedMap } from '../../bounded-map.ts'
+import { hashOf, isSound, verificationString } from '../../xmpp/caps.ts'
 import { NS } from '../../xmpp/namespaces.ts'
-import { child, children, type Element, xml } from '../../xmpp/xml.ts'
+import { child, type Element, xml } from '../../xmpp/xml.ts'
 import type { Session } from '../../routing/session.ts'
 import { sessionState } from '../../routing/session-state.ts'
 import type { Transit, World } from '../../routing/transit.ts'
 
-const CAPS = 'http://jabber.org/protocol/caps'
 const NOTIFY = '+notify'
 const NONE: ReadonlySet<string> = new Set()
-/** XEP-0300 names of what `createHash` knows; a client with another hash is asked each time. */
-const HASHES: Readonly<Record<string, string>> = {
-  'sha-1': 'sha1',
-  'sha-224': 'sha224',
-  'sha-256': 'sha256',
-  'sha-384': 'sha384',
-  'sha-512': 'sha512',
-}
 /** Characters of all names that are kept of one client: real ones need a few hundred. */
 const KEPT = 8192
 const LONGEST_VER = 256
@@ -68,7 +59,7 @@ export function wanted(session: Session): ReadonlySet<string> {
 /** Reads the capabilities in a broadcast presence; returns what the client wants since now. */
 export function readCaps(t: Transit, session: Session, presence: Element): ReadonlySet<string> {
   const before = told.get(session)
-  const c = child(presence, 'c', CAPS)
+  const c = child(presence, 'c', NS.caps)
   const { hash, ver, node } = c?.attrs ?? {}
   if (!c || !ver || !node || ver.length > LONGEST_VER) {
     told.set(t, session, undefined)
@@ -124,11 +115,6 @@ function cacheOf(world: World): BoundedMap<string, ReadonlySet<string>> {
   return cache
 }
 
-function hashOf(hash: string, text: string): string | undefined {
-  const name = HASHES[hash]
-  return name === undefined ? undefined : createHash(name).update(text).digest('base64')
-}
-
 /**
  * The names are taken from the text that was hashed, not from the elements: two answers of one hash may differ in
  * which of their parts they call features, and must not differ in what is remembered.
@@ -143,68 +129,4 @@ function namesIn(text: string): ReadonlySet<string> {
     names.add(part.slice(0, -NOTIFY.length).replaceAll('&lt;', '<'))
   }
   return names
-}
-
-/** XEP-0115 §5.1: identities, features and forms in the order of their octets. */
-export function verificationString(query: Element): string {
-  const identities = children(query, 'identity')
-    .map(({ attrs }) => [attrs.category, attrs.type, attrs['xml:lang'], attrs.name].map((part) => part ?? ''))
-    .sort((a, b) => octets(a[0], b[0]) || octets(a[1], b[1]) || octets(a[2], b[2]))
-    .map((parts) => parts.join('/'))
-  const features = varsOf(query).sort(octets)
-  const forms = formsOf(query)
-    .map(({ el, type }) => ({ el, type: type ?? '' }))
-    .sort((a, b) => octets(a.type, b.type))
-    .flatMap(({ el, type }) => [type, ...formParts(el)])
-  return [...identities, ...features, ...forms].map((part) => `${part.replaceAll('<', '&lt;')}<`).join('')
-}
-
-function varsOf(query: Element): string[] {
-  return children(query, 'feature').map(({ attrs }) => attrs.var ?? '')
-}
-
-/** §5.4 step 3.6: a form without a hidden FORM_TYPE does not count. */
-function formsOf(query: Element): { el: Element; type: string | undefined; types: number }[] {
-  return children(query, 'x', NS.forms).flatMap((el) => {
-    const field = children(el, 'field').find(
-      ({ attrs }) => attrs.var === 'FORM_TYPE' && attrs.type === 'hidden',
-    )
-    const types = field ? children(field, 'value').map((value) => value.getText()) : []
-    return types.length === 0 ? [] : [{ el, type: types[0], types: new Set(types).size }]
-  })
-}
-
-function formParts(form: Element): string[] {
-  return children(form, 'field')
-    .filter(({ attrs }) => attrs.var !== 'FORM_TYPE')
-    .sort((a, b) => octets(a.attrs.var, b.attrs.var))
-    .flatMap((field) => [
-      field.attrs.var ?? '',
-      ...children(field, 'value')
-        .map((value) => value.getText())
-        .sort(octets),
-    ])
-}
-
-/** §5.4 steps 3.3 to 3.5: what says a thing twice proves nothing. */
-function isSound(query: Element): boolean {
-  const forms = formsOf(query)
-  const identities = children(query, 'identity').map(({ attrs }) =>
-    [attrs.category, attrs.type, attrs['xml:lang'], attrs.name].join('/'),
-  )
-  return (
-    isUnique(identities) &&
-    isUnique(varsOf(query)) &&
-    isUnique(forms.map(({ type }) => type)) &&
-    forms.every(({ types }) => types === 1)
-  )
-}
-
-function isUnique(list: readonly (string | undefined)[]): boolean {
-  return new Set(list).size === list.length
-}
-
-/** "i;octet" (RFC 4790 §9.3): UTF-16 would sort the planes above the first differently. */
-function octets(a = '', b = ''): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
