@@ -128,13 +128,18 @@ export function becomeOverdue({ delivery: { inFlight } }: Session, until: number
 /** Takes the oldest for arrived until there are no more than `most`. Within a trip. */
 export function trim(t: Trip, session: Session, most: number): void {
   const { inFlight } = session.delivery
-  for (const [el, { given }] of inFlight) {
+  for (const [el, entry] of inFlight) {
     if (inFlight.size <= most) return
+    const { given } = entry
     if (given.stored) confirm(t, session, [el])
     else {
-      // Nothing rests on it: should the trip fail, one more is trusted than was to be.
+      const { arrived } = given
       given.arrived = true
       inFlight.delete(el)
+      t.undo(() => {
+        given.arrived = arrived
+        putBack(inFlight, [entry])
+      })
     }
   }
 }

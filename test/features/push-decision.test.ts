@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { awaitAck } from '../../src/push/schedule/background.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -177,6 +178,22 @@ describe('the own app is in the background', () => {
     p.clock.advance(60_000)
     await settle(p)
     expect(p.pushed).toEqual([])
+    expect(verdicts(p)).toEqual(['held inactive-unacked', 'withdrawn acked'])
+  })
+
+  test('the same, although another wait for that ack was taken back in between', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo, phone } = await background(p)
+    await says(romeo, chat('hist!'))
+    const [session] = p.world.sessions.of('juliet@bix.org')
+    const [entry] = session?.unacked.values() ?? []
+    const undone = p.router.run((t) => {
+      if (session) awaitAck(t, session, String(entry?.given.id))
+      throw new Error('undone')
+    })
+    expect(await undone.catch(String)).toContain('undone')
+    phone.sends(`<a xmlns='urn:xmpp:sm:3' h='2'/>`)
+    await phone.settles()
     expect(verdicts(p)).toEqual(['held inactive-unacked', 'withdrawn acked'])
   })
 })

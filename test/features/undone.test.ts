@@ -1,6 +1,7 @@
 /** What a trip changed in memory and did not keep: afterwards a session is as if nobody had asked. */
 import { describe, expect, test } from 'bun:test'
 import { makeInvite } from '../../src/accounts/invites.ts'
+import { offline } from '../../src/features/offline.ts'
 import type { Feature } from '../../src/routing/feature.ts'
 import { child, childText, type Element } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
@@ -29,6 +30,9 @@ async function inVain(p: Play, actor: Actor, xml: string): Promise<void> {
 }
 
 const sessionOf = (p: Play, jid: string) => [...p.world.sessions.of(jid)][0]
+
+const bodies = (actor: Actor) =>
+  actor.heard.flatMap((el) => (el.name === 'message' ? [childText(el, 'body')] : []))
 
 const presences = (actor: Actor) => actor.heard.filter(({ name }) => name === 'presence')
 
@@ -230,6 +234,44 @@ describe('a COMMIT that fails takes back', () => {
     romeo.sends(chat('hist!'))
     await romeo.settles()
     expect(kinds(p)).toEqual(['body'])
+  })
+
+  test('limits.sm_queue: that the oldest message was trusted to have arrived', async () => {
+    using p = play({ toml: '[limits]\nrates = false\nsm_queue = 3' })
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const juliet = await p.online('juliet@bix.org/balcony')
+    for (const body of ['1', '2', '3']) romeo.sends(chat(body))
+    await romeo.settles()
+    const mend = p.commitsFail()
+    romeo.sends(chat('4'))
+    await romeo.hearsError('resource-constraint')
+    mend()
+    juliet.transport.destroy()
+    await settle(p)
+    const account = p.store.accounts.find('juliet@bix.org')
+    const rows = account ? p.store.messages.waiting(account, 0, 9) : []
+    expect(rows.map(({ xml }) => /<body>(.)/.exec(xml)?.[1])).toEqual(['1', '2', '3'])
+  })
+
+  test('XEP-0386 §4.2: that a session fetches from the archive what came before', async () => {
+    using p = play()
+    const romeo = await p.online('romeo@bix.org/orchard')
+    const juliet = await p.online('juliet@bix.org/balcony')
+    const phone = await p.online('juliet@bix.org/phone')
+    phone.sends(`<enable xmlns='${SM}'/>`)
+    await phone.settles()
+    romeo.sends(`<message to='juliet@bix.org/phone' type='chat'><body>hist!</body></message>`)
+    await romeo.settles()
+    const session = [...p.world.sessions.of('juliet@bix.org')].find(({ jid }) => jid.resource === 'balcony')
+    const undone = p.router.run((t) => {
+      if (session) offline.bound?.(t, session)
+      throw new Error('undone')
+    })
+    expect(await undone.catch(String)).toContain('undone')
+    phone.transport.destroy()
+    await settle(p)
+    await juliet.settles()
+    expect(bodies(juliet)).toEqual(['hist!'])
   })
 
   test('XEP-0353 §3.3: that a call is over: the phone is told once the disk can', async () => {
