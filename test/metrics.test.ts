@@ -1,5 +1,13 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'bun:test'
+import { Counter, Gauge, Histogram } from 'prom-client'
+import { HotCounter } from '../src/metrics/hot-counter.ts'
+import * as metrics from '../src/metrics/metrics.ts'
 import { exposition, registry, sessions, stanzas, startMetrics } from '../src/metrics/metrics.ts'
+
+const KINDS = [Counter, Gauge, Histogram, HotCounter]
+const SRC = join(import.meta.dir, '../src')
 
 test('the exposition carries our families with their units, the build and the process', async () => {
   const stop = startMetrics('1.2.3')
@@ -16,6 +24,20 @@ test('the exposition carries our families with their units, the build and the pr
   expect(value('process_cpu_seconds_total')).toBeGreaterThan(0.01)
   expect(value('process_open_fds')).toBeWithin(3, value('process_max_fds'))
   expect(value('process_start_time_seconds')).toBeWithin(Date.now() / 1000 - 3600, Date.now() / 1000)
+})
+
+test('every family that is declared is set somewhere', () => {
+  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((path) => /\.tsx?$/.test(path))
+  const text = files.map((path) => readFileSync(join(SRC, path), 'utf8')).join('\n')
+  const families = Object.entries(metrics).filter(([, value]) => KINDS.some((kind) => value instanceof kind))
+  expect(families.length).toBeGreaterThan(30)
+  const unset = families
+    .map(([name]) => name)
+    .filter((name) => !new RegExp(`\\b${name}\\.(inc|dec|set|observe|labels)\\(`).test(text))
+  expect(unset).toEqual([])
+  expect(families).toHaveLength(
+    registry.getMetricsAsArray().filter(({ name }) => name.startsWith('belfry_')).length,
+  )
 })
 
 test('no family is labelled by who or where', async () => {

@@ -45,6 +45,7 @@ function allowed(t: Transit): { guest: Guest; invite: Invite | undefined } {
   const invite = guest && shownInvite(t, guest)
   if (!guest || !(t.config.registration.in_band || invite)) throw new StanzaError('service-unavailable')
   if (!invite && !t.world.registrations.mayRegister(guest.ip)) {
+    registrations.inc({ door: 'in-band', result: 'refused' })
     throw new StanzaError('forbidden', 'Accounts cannot be made from this address.')
   }
   guest.fillsForm()
@@ -55,6 +56,7 @@ function create(t: Transit, query: Element): Later {
   const { guest, invite } = allowed(t)
   if (t.world.registrations.waitFor(guest.ip) > 0) {
     limitsHit.inc({ limit: 'registration.timeout' })
+    registrations.inc({ door: 'in-band', result: 'refused' })
     throw new StanzaError(
       'resource-constraint',
       'An account was made from this address just now. Try again later.',

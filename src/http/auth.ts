@@ -72,11 +72,11 @@ export async function checkPassword(
   // Asked again: the account may have gone while the key was derived.
   if (good && account && store.accounts.find(account.jid)?.disabled === false) {
     deps.logins.succeeded(ip, key)
-    metrics.authentications.labels('http', 'ok').inc()
+    metrics.authentications.labels('http', 'success').inc()
     return account
   }
   deps.logins.failed(ip, key)
-  metrics.authentications.labels('http', 'failed').inc()
+  metrics.authentications.labels('http', 'not-authorized').inc()
   throw refused()
 }
 
@@ -110,7 +110,7 @@ async function holdBack({ logins, clock }: HttpDeps, account: string, ip: string
 }
 
 function limited(ms: number): HttpError {
-  metrics.authentications.labels('http', 'limited').inc()
+  metrics.authentications.labels('http', 'temporary-auth-failure').inc()
   // A ban may be for ever.
   const seconds = Math.ceil(Math.min(ms, DAY) / 1000)
   return new HttpError(429, 'too-many-failures', 'Too many failed logins; try again later.', {

@@ -74,7 +74,7 @@ export async function register(c: Ctx, { jid, password, token }: Applicant): Pro
     if (invite) redeem(t, invite, account)
     t.undo(registrations.take(address))
   })
-  metrics.registrations.labels('http', 'ok').inc()
+  metrics.registrations.labels('http', 'created').inc()
   return { jid: made.jid }
 }
 

@@ -27,25 +27,32 @@ const SLOW = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 export const buildInfo = gauge('build_info', 'Version of this server; always 1.', ['version', 'runtime'])
 
-/** state: negotiating, bound, detached; transport: tcp, tls, websocket, bosh */
-export const sessions = gauge('sessions', 'Streams by transport and state.', ['transport', 'state'])
-/** result: accepted, refused_ip, refused_total, tls_failed */
-export const connections = counter('connections_total', 'Connections by listener and result.', [
-  'listener',
-  'result',
-])
-export const tlsHandshakes = counter('tls_handshake_total', 'TLS handshakes.', ['version', 'result'])
+/** Streams in the state open, before their login too (transport: starttls, tls, websocket, bosh); sessions detached (none). */
+export const sessions = gauge(
+  'sessions',
+  'Open streams by transport, and sessions that wait for a stream (detached).',
+  ['transport', 'state'],
+)
+/** listener: a transport of `sessions`; result: accepted, refused (which limit: belfry_limits_hit_total) */
+export const connections = counter(
+  'connections_total',
+  'Connections of clients by transport, accepted or refused by a limit.',
+  ['listener', 'result'],
+)
 /** Addresses, or accounts at an address, that are not heard after too many failed logins. */
 export const authBans = gauge('auth_bans', 'Bans from logins in force.')
-/** result: ok, failed, aborted, limited, disabled */
-export const authentications = counter('auth_total', 'Logins by mechanism and result.', [
-  'mechanism',
-  'result',
-])
-export const registrations = counter('registrations_total', 'Accounts registered by people.', [
-  'door',
-  'result',
-])
+/** mechanism: of SASL, or http; result: success, or the condition of RFC 6120 §6.5, which HTTP is counted by as well */
+export const authentications = counter(
+  'auth_total',
+  'Logins by mechanism and result: success, or the error condition of SASL.',
+  ['mechanism', 'result'],
+)
+/** door: in-band, http; result: created, refused (by address, interval or a missing invitation) */
+export const registrations = counter(
+  'registrations_total',
+  'Accounts that people made, and attempts that were refused.',
+  ['door', 'result'],
+)
 
 /** kind: message, presence, iq; of what comes in 'other', of what goes out the names of our nonzas. direction: in, out */
 export const stanzas = hotCounter('stanzas_total', 'Stanzas by kind and direction.', ['kind', 'direction'])
@@ -55,6 +62,7 @@ export const streamErrors = counter('stream_errors_total', 'Streams that Belfry 
 export const limitsHit = counter('limits_hit_total', 'Times that a limit of [limits] was reached.', ['limit'])
 
 export const offlineMessages = gauge('offline_messages', 'Messages waiting for accounts.')
+/** result: stored, full */
 export const offlineStored = hotCounter('offline_total', 'Messages to absent accounts.', ['result'])
 
 export const commitSeconds = histogram('db_commit_seconds', 'Duration of COMMIT, fsync included.', FAST)
@@ -63,9 +71,12 @@ export const commitRows = histogram(
   'Writing stanzas per transaction.',
   [1, 2, 4, 8, 16, 32, 64, 128, 256],
 )
-export const commitFailures = counter('db_commit_failures_total', 'Transactions that did not commit.', [
-  'cause',
-])
+/** cause: SQLite's code, held-lock (by another process), unknown-outcome (the process ends), other */
+export const commitFailures = counter(
+  'db_commit_failures_total',
+  'Writes and commits that failed, by their cause.',
+  ['cause'],
+)
 export const walBytes = gauge('db_wal_bytes', 'Size of the write-ahead log.')
 export const databaseBytes = gauge('db_size_bytes', 'Size of the database file.')
 export const diskFree = gauge('disk_free_bytes', 'Free space of the volume that holds the data.')
@@ -76,7 +87,7 @@ export const loopLag = histogram(
   [...FAST, 0.015, 0.02, 5].sort((a, b) => a - b),
 )
 
-/** provider: apns, simulator, webhook; result: sent, retried, dropped; reason: one of the provider's closed set */
+/** provider: apns, simulator, webhook; result: sent, retried, dropped, merged; reason: one of the provider's closed set */
 export const pushes = hotCounter('push_total', 'Push requests by outcome.', ['provider', 'result', 'reason'])
 export const pushLatency = histogram('push_latency_seconds', 'From commit to the provider’s answer.', SLOW, [
   'provider',
@@ -130,7 +141,6 @@ export const httpSeconds = histogram('http_request_seconds', 'Duration of HTTP r
 
 export const certificateExpiry = gauge('cert_expiry_timestamp_seconds', 'When a certificate ends.', ['host'])
 export const reloadSuccess = gauge('config_last_reload_success', '1 if the last reload was good.')
-export const startTime = gauge('ready_timestamp_seconds', 'When the server became ready.')
 
 const LAG_INTERVAL = 100
 

@@ -1,4 +1,6 @@
 /** The whole program, put together from top to bottom: store and road, push, streams, HTTP, listeners, housekeeping. */
+import { SQLiteError } from 'bun:sqlite'
+import { statSync } from 'node:fs'
 import { isWithoutAdmin, SetupLink } from '../accounts/first-admin.ts'
 import type { Config } from '../config/config.ts'
 import type { HttpDeps } from '../http/deps.ts'
@@ -9,6 +11,7 @@ import {
   commitFailures,
   commitRows,
   commitSeconds,
+  databaseBytes,
   reloadSuccess,
   startMetrics,
   walBytes,
@@ -23,6 +26,7 @@ import { outdated } from '../push/schedule/outdated.ts'
 import { Checkpointer } from '../store/checkpoint.ts'
 import { type Clock, systemClock } from '../store/clock.ts'
 import type { TurnHost } from '../store/turn-host.ts'
+import { LockHeld } from '../store/write-lock.ts'
 import { ClientStreams } from '../stream/listener.ts'
 import { preauthLimits } from '../stream/stream-limits.ts'
 import { BoshSessions } from '../stream/transports/bosh/sessions.ts'
@@ -101,6 +105,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   opened.defer(watchCertificates(config, clock, renewCertificates))
   const figures = (): void => {
     walBytes.set(checkpointer.walBytes())
+    databaseBytes.set(statSync(databaseFile(config.data_dir), { throwIfNoEntry: false })?.size ?? 0)
     // A look that fails, as where the data directory is gone, must not end the process.
     readiness().catch((error: unknown) => log.error('readiness could not be told', { error }))
     push.measure()
@@ -124,7 +129,10 @@ function turnHost(config: Config, clock: Clock, batch: Batch, abort: () => void)
       commitSeconds.observe(ms / 1000)
       commitRows.observe(trips)
     },
-    fails: (cause) => storage.fails(cause),
+    fails(cause) {
+      commitFailures.inc({ cause: causeOf(cause) })
+      storage.fails(cause)
+    },
     stores: () => storage.stores(),
     fatal(cause) {
       commitFailures.inc({ cause: 'unknown-outcome' })
@@ -135,6 +143,12 @@ function turnHost(config: Config, clock: Clock, batch: Batch, abort: () => void)
       process.exit(1)
     },
   }
+}
+
+/** A word of a closed set: each value of a label is memory for ever. */
+function causeOf(cause: unknown): string {
+  if (cause instanceof LockHeld) return 'held-lock'
+  return cause instanceof SQLiteError ? (cause.code ?? 'other') : 'other'
 }
 
 function openPush({ store, world, router, clock, random }: Core): LivePush {
