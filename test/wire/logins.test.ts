@@ -1,8 +1,9 @@
 /** Logins as they are counted, over real sockets. */
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
 import { expect, test } from 'bun:test'
-import { PASSWORD, wire, type Wire, WireClient } from './support.ts'
+import { PASSWORD, secure, wire, type Wire, WireClient } from './support.ts'
 
 /** An address of this machine that may be banned. */
 const FROM = '127.0.0.2'
@@ -17,10 +18,8 @@ async function counted(w: Wire): Promise<Record<string, number>> {
 }
 
 async function byStream(w: Wire, password: string): Promise<void> {
-  const client = await WireClient.direct(w.port('c2s-tls'), {
-    servername: 'bix.org',
-    localAddress: FROM,
-  })
+  const socket = connect({ host: '127.0.0.1', port: w.port('c2s-tls'), localAddress: FROM })
+  const client = new WireClient(await secure({ socket, servername: 'bix.org' }))
   await client.opens('bix.org')
   const initial = btoa(`\0juliet\0${password}`)
   client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${initial}</auth>`)
