@@ -186,7 +186,7 @@ describe('the own app is in the background', () => {
     const { romeo, phone } = await background(p)
     await says(romeo, chat('hist!'))
     const [session] = p.world.sessions.of('juliet@bix.org')
-    const [entry] = session?.unacked.values() ?? []
+    const [entry] = session?.delivery.inFlight.values() ?? []
     const undone = p.router.run((t) => {
       if (session) awaitAck(t, session, String(entry?.given.id))
       throw new Error('undone')
