@@ -22,10 +22,10 @@ export class BenchClient {
     return client
   }
 
-  /** Inside TLS, with the features heard and nobody logged in. */
-  static async secured(port: number): Promise<BenchClient> {
+  /** Inside TLS, with the features heard and nobody logged in; `source` is the address to come from. */
+  static async secured(port: number, source?: string): Promise<BenchClient> {
     const client = new BenchClient()
-    await client.#connect(port)
+    await client.#connect(port, source)
     await client.#open('</stream:features>')
     client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
     await client.#until('<proceed')
@@ -54,12 +54,13 @@ export class BenchClient {
     this.#socket?.terminate()
   }
 
-  async #connect(port: number): Promise<void> {
+  async #connect(port: number, source?: string): Promise<void> {
     // After the upgrade the raw twin still gets the ciphertext.
     const data = (_socket: Socket, bytes: Uint8Array) => {
       if (!this.#secured) this.#received(bytes)
     }
-    this.#socket = await Bun.connect({ hostname: '127.0.0.1', port, socket: { data } })
+    const from = source === undefined ? {} : { localAddress: source }
+    this.#socket = await Bun.connect({ hostname: '127.0.0.1', port, ...from, socket: { data } })
   }
   #secured = false
 
