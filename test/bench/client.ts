@@ -7,6 +7,7 @@ export class BenchClient {
   onText: (text: string) => void = () => {}
   #socket: Socket | undefined
   #wait: ((text: string) => void) | undefined
+  #gone: ((error: Error) => void) | undefined
   #text = ''
 
   static async login(port: number, user: string, resource = 'bench'): Promise<BenchClient> {
@@ -60,7 +61,12 @@ export class BenchClient {
       if (!this.#secured) this.#received(bytes)
     }
     const from = source === undefined ? {} : { localAddress: source }
-    this.#socket = await Bun.connect({ hostname: '127.0.0.1', port, ...from, socket: { data } })
+    this.#socket = await Bun.connect({
+      hostname: '127.0.0.1',
+      port,
+      ...from,
+      socket: { data, close: () => this.#closed() },
+    })
   }
   #secured = false
 
@@ -74,6 +80,10 @@ export class BenchClient {
           handshake: () => resolve(),
           data: (_socket, bytes) => this.#received(bytes),
           error: (_socket, error) => reject(error),
+          close: () => {
+            reject(new Error('the server has closed the connection'))
+            this.#closed()
+          },
         },
       })
       this.#socket = pair?.[1]
@@ -89,7 +99,8 @@ export class BenchClient {
 
   #until(mark: string): Promise<string> {
     this.#text = ''
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      this.#gone = reject
       this.#wait = (text) => {
         this.#text += text
         if (!this.#text.includes(mark)) return
@@ -97,6 +108,11 @@ export class BenchClient {
         resolve(this.#text)
       }
     })
+  }
+
+  /** Whoever waits for an answer need wait no longer; nobody else minds. */
+  #closed(): void {
+    if (this.#wait) this.#gone?.(new Error('the server has closed the connection'))
   }
 
   #received(bytes: Uint8Array): void {
