@@ -80,7 +80,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   stream: [...GROUND, 'limits', 'routing', 'accounts', 'xml', 'self-signed'],
   ops: [...GROUND, 'push', 'self-signed'],
   http: [...SHARED, 'ops'],
-  docs: ['routing'],
+  docs: [],
   packaging: [],
   server: [...SHARED, 'features', 'stream', 'http', 'ops', 'self-signed'],
   cli: [...SHARED, 'server', 'features', 'stream', 'http', 'ops', 'docs', 'packaging', 'xml'],

@@ -135,11 +135,6 @@ export class ApnsSim {
     for (const step of steps) this.#steps.push({ step, left: step.times ?? 1 })
   }
 
-  /** Forgets the steps that are left. */
-  calm(): void {
-    this.#steps = []
-  }
-
   /** Says GOAWAY on every connection and lets it finish. */
   goaway(reason?: string): void {
     for (const session of this.#sessions.keys()) this.#goaway(session, reason)

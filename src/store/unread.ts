@@ -7,13 +7,6 @@ import type { LateIndex } from './late-index.ts'
 import { ReadRows } from './read-rows.ts'
 import { Remembered } from './remembered.ts'
 
-export const unread = sqliteTable('unread', {
-  id: integer('id').primaryKey(),
-  accountId: integer('account_id').notNull(),
-  peer: text('peer').notNull(),
-  ref: text('ref'),
-})
-
 /** Daily, from one time of day to another, in the person's own time zone. */
 export interface Quiet {
   /** "HH:MM" */

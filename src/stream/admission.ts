@@ -27,10 +27,6 @@ export class Admission {
     this.#limits = limits
   }
 
-  get size(): number {
-    return this.#all
-  }
-
   /** `ip` is undefined for a proxy, whose connections are those of many; `listener` is a name for the metrics. */
   enter(ip: string | undefined, listener: string): Admitted | undefined {
     const refused =

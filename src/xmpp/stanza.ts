@@ -2,7 +2,7 @@
 import { StanzaError, StreamError } from './errors.ts'
 import { Jid, JidError } from './jid.ts'
 import { tidyPresence } from './presence.ts'
-import { type Attrs, type Element, withAttrs, xml } from './xml.ts'
+import { type Attrs, type Element, xml } from './xml.ts'
 
 export type Kind = 'message' | 'presence' | 'iq'
 
@@ -50,11 +50,6 @@ export class Stanza {
   ): Stanza {
     const el = xml(kind, { from: from.toString(), to: to?.toString(), ...attrs }, ...children)
     return new Stanza(kind, el, from, to)
-  }
-
-  /** The same payload for another recipient; the children are shared. */
-  addressed(to: Jid): Stanza {
-    return new Stanza(this.kind, withAttrs(this.el, { to: to.toString() }), this.from, to)
   }
 
   /** The same addresses with another element. */

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaults } from '../../src/config/config.ts'
-import { supportTable } from '../../src/docs/support.ts'
+import { supportTable } from './support.ts'
 import { features } from '../../src/features/index.ts'
 
 const readme = readFileSync(join(import.meta.dir, '../../README.md'), 'utf8')

@@ -80,13 +80,6 @@ export class ApnsTransport {
     this.#times = { ...TIMES, ...options.times }
   }
 
-  /** Requests waiting and on the wire. */
-  get load(): number {
-    let open = this.#queue.length - this.#head
-    for (const link of this.#links) open += link.open
-    return open
-  }
-
   /** What stands in the way while there is no connection and none can be made. */
   get trouble(): string | undefined {
     return this.#trouble

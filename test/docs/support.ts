@@ -1,5 +1,5 @@
 /** The table of supported extensions, from what each feature says of itself. */
-import type { Feature, Xep } from '../routing/feature.ts'
+import type { Feature, Xep } from '../../src/routing/feature.ts'
 
 /** What is not a feature of the road but of the stream below it. */
 const OF_THE_STREAM: readonly Xep[] = [
