@@ -204,6 +204,22 @@ describe('words', () => {
     expect(found.filter((line) => !((line.split(':')[0] ?? '') in allowed))).toEqual([])
   })
 
+  test('accounts are made, changed and removed through one door', () => {
+    const changes =
+      /\baccounts\s*\.(create|setPassword|setDisabled|delete)\(|\b(deriveCredentials|deleteAccount)\(|\bthis\.#accounts\.create/
+    const allowed: Readonly<Record<string, string>> = {
+      'accounts/accounts.ts': 'the door',
+      'routing/transit.ts': 'the type of what the world does for it',
+      'routing/lifetime.ts': 'what the end of an account does to features and sessions',
+      'routing/world.ts': 'how the door reaches that',
+      'store/credentials.ts': 'how keys are made',
+    }
+    const found = uses(changes, /./, code).filter(
+      (line) => !Object.keys(allowed).some((f) => line.startsWith(`${f}:`)),
+    )
+    expect(found).toEqual([])
+  })
+
   test('no Math.random: randomness is injected and cryptographic', () => {
     expect(uses(/Math\s*\.\s*random/, /./, code)).toEqual([])
   })

@@ -6,7 +6,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Trip, World } from '../routing/transit.ts'
-import { FIRST_ADMIN, firstAdmin } from './accounts.ts'
+import { FIRST_ADMIN, firstAdmin } from './admins.ts'
 
 /** Below the addresses under which this server is reached. */
 export const SETUP_PATH = '/admin/setup'

@@ -10,7 +10,7 @@ import { lookalike, lookalikeText } from './lookalikes.ts'
 import type { Guest } from '../routing/outcome.ts'
 import { isRosterFull, pushRoster, subscriptionOf } from './roster.ts'
 import type { Trip } from '../routing/transit.ts'
-import { isAdmin } from './accounts.ts'
+import { isAdmin } from './admins.ts'
 
 const TOKEN = /^[0-9a-f]{32}$/
 

@@ -2,7 +2,7 @@
 import type { Jid } from '../xmpp/jid.ts'
 import { skeletonOf } from '../xmpp/skeleton.ts'
 import type { Trip } from '../routing/transit.ts'
-import { adminsOf } from './accounts.ts'
+import { adminsOf } from './admins.ts'
 
 /**
  * For whom of the same host this name would be taken: an account, an administrator, or who is invited to have a name;

@@ -11,13 +11,12 @@ import {
   slow,
 } from '../accounts/commands.ts'
 import type { Feature } from '../routing/feature.ts'
-import { lookalike, lookalikeText } from '../accounts/lookalikes.ts'
+import { create, kick, remove, setDisabled, setPassword, warningsFor } from '../accounts/accounts.ts'
+import { isAdmin } from '../accounts/admins.ts'
 import type { Ask, Command, SlowStep, Step, Transit, Trip } from '../routing/transit.ts'
-import { isAdmin, keysFor, kick, setDisabled, warningsFor } from '../accounts/accounts.ts'
 import type { Account } from '../store/accounts.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Field, type FormValues, formValue, writeForm } from '../xmpp/forms.ts'
-import { Jid } from '../xmpp/jid.ts'
 import { xml } from '../xmpp/xml.ts'
 
 const ADMIN = 'http://jabber.org/protocol/admin'
@@ -107,32 +106,21 @@ function addUser(t: Transit, values: FormValues): SlowStep {
   const password = needed(values, 'password')
   const again = formValue(values, 'password-verify')
   if (again !== undefined && again !== password) throw badPayload('password-verify: it is another one.')
-  if (t.store.accounts.find(jid.bare)) throw taken(jid)
-  const mayBeLike = ['1', 'true'].includes(formValue(values, 'allow_lookalike') ?? '')
-  return slow(
-    () => keysFor(t.world, password),
-    (next, keys) => {
-      if (!next.store.accounts.create(jid.bare, jid.domain, keys, next.now)) throw taken(jid)
-      const other = mayBeLike ? undefined : lookalike(next, jid)
-      if (other !== undefined) throw new StanzaError('conflict', lookalikeText(jid.bare, other))
-      return done(...notes(password))
-    },
-  )
+  const allowLookalike = ['1', 'true'].includes(formValue(values, 'allow_lookalike') ?? '')
+  const { derive, finish } = create(t, { jid, password, by: { kind: 'operator', allowLookalike } })
+  return slow(derive, (next, keys) => finished(finish(next, keys), password))
 }
 
-const taken = (jid: Jid): StanzaError => new StanzaError('conflict', `${jid.bare} is taken.`)
-const notes = (password: string) => warningsFor(password).map((text) => note('warn', text))
+/** The change stands; a weak password is worth a word. */
+function finished(_change: Account, password: string): Step {
+  return done(...warningsFor(password).map((text) => note('warn', text)))
+}
 
 function changePassword(t: Transit, values: FormValues): SlowStep {
   const { jid } = found(t, needed(values, 'accountjid'))
   const password = needed(values, 'password')
-  return slow(
-    () => keysFor(t.world, password),
-    (next, keys) => {
-      next.store.accounts.setPassword(found(next, jid), keys)
-      return done(...notes(password))
-    },
-  )
+  const { derive, finish } = setPassword(t, { jid, password })
+  return slow(derive, (next, keys) => finished(finish(next, keys), password))
 }
 
 /** A form of several accounts: all of them, or none if one cannot be found. */
@@ -145,7 +133,7 @@ const forEach = (title: string, act: (t: Transit, account: Account) => void): As
 
 function deleteUser(t: Transit, account: Account): void {
   notOneself(t, account)
-  t.world.deleteAccount(t, Jid.parse(account.jid))
+  remove(t, account)
 }
 
 function disableUser(t: Transit, account: Account): void {

@@ -2,8 +2,8 @@
 import type { Feature, Guest, Later } from '../routing/feature.ts'
 import { later } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
-import { checkName, redeem, shownInvite } from '../accounts/invites.ts'
-import { keysFor } from '../accounts/accounts.ts'
+import { create as createAccount, remove, setPassword } from '../accounts/accounts.ts'
+import { shownInvite } from '../accounts/invites.ts'
 import { limitsHit, registrations } from '../metrics/metrics.ts'
 import type { Invite } from '../store/invites.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -67,23 +67,19 @@ function create(t: Transit, query: Element): Later {
   if (username === undefined || password === undefined)
     throw new StanzaError('not-acceptable', 'A user name and a password are needed.')
   const jid = accountJid(username, guest.host)
-  checkPassword(t, password)
-  if (t.store.accounts.find(jid.bare)) throw new StanzaError('conflict', 'The name is taken.')
-  checkName(t, jid, invite)
-  return later(
-    () => keysFor(t.world, password),
-    (next, keys) => {
-      // Another door may have let the same address or name in while the keys were made.
+  const { derive, finish } = createAccount(t, {
+    jid,
+    password,
+    by: { kind: 'person', invite },
+    minPassword: t.config.registration.min_password,
+    joins(next) {
+      // Another door may have let the same address in while the keys were made.
       if (next.world.registrations.waitFor(guest.ip) > 0) throw new StanzaError('resource-constraint')
-      const account = next.store.accounts.create(jid.bare, jid.domain, keys, next.now)
-      if (!account) throw new StanzaError('conflict', 'The name is taken.')
-      checkName(next, jid, invite)
-      if (invite) redeem(next, invite, account)
       next.undo(next.world.registrations.take(guest.ip))
       next.after(() => registrations.inc({ door: 'in-band', result: 'created' }))
-      return undefined
     },
-  )
+  })
+  return later(derive, (next, keys) => void finish(next, keys))
 }
 
 /** §3.1: who is logged in learns the own name. */
@@ -101,7 +97,7 @@ function change(t: Transit, query: Element): Later | undefined {
   if (child(query, 'remove')) {
     // §3.2: removal stands alone.
     if (elements(query).length > 1) throw new StanzaError('bad-request', 'Nothing goes with a removal.')
-    t.world.deleteAccount(t, Jid.parse(account.jid))
+    remove(t, account)
     return undefined
   }
   const { username, password } = readFields(query)
@@ -110,27 +106,14 @@ function change(t: Transit, query: Element): Later | undefined {
   if (accountJid(username, t.stanza.from.domain).bare !== account.jid) {
     throw new StanzaError('not-allowed', 'Nobody may change the password of another account.')
   }
-  checkPassword(t, password)
-  return later(
-    () => keysFor(t.world, password),
-    (next, keys) => {
-      const current = next.store.accounts.find(account.jid)
-      if (!current) throw new StanzaError('item-not-found')
-      next.store.accounts.setPassword(current, keys)
-      return undefined
-    },
-  )
+  const { min_password: minPassword } = t.config.registration
+  const { derive, finish } = setPassword(t, { jid: account.jid, password, minPassword })
+  return later(derive, (next, keys) => void finish(next, keys))
 }
 
 /** Another host of this server has nothing to say about the account. */
 function ownHost({ stanza: { from, to } }: Transit): void {
   if (to && to.domain !== from.domain) throw new StanzaError('service-unavailable')
-}
-
-function checkPassword(t: Transit, password: string): void {
-  const { min_password: least } = t.config.registration
-  if ([...password].length >= least && password !== '') return
-  throw new StanzaError('not-acceptable', `The password needs at least ${least} characters.`)
 }
 
 /** §4: bare elements or a data form; an old client sends the former. */

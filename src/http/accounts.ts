@@ -1,24 +1,15 @@
 /** What the API and the web admin do with accounts, written once for both. */
 import type { Account } from '../store/accounts.ts'
-import { lookalike, lookalikeText } from '../accounts/lookalikes.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import * as users from '../accounts/accounts.ts'
-import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { childText } from '../xmpp/xml.ts'
 import type { HttpDeps } from './deps.ts'
 import { HttpError } from './problem.ts'
 import { iso } from './schemas.ts'
 
-export const noUser = (jid: string): HttpError =>
-  new HttpError(404, 'no-such-user', `There is no account ${jid}.`)
-
-export function accountOf(deps: HttpDeps, jid: string): Account {
-  const account = deps.world.store.accounts.find(jid)
-  if (!account) throw noUser(jid)
-  return account
-}
+export const accountOf = ({ world }: HttpDeps, jid: string): Account => users.accountOf(world, jid)
 
 export function userView(deps: HttpDeps, account: Account) {
   const { config, store } = deps.world
@@ -49,60 +40,41 @@ export function sessionView(session: Session) {
 const showOf = (session: Session): string =>
   (session.presence && childText(session.presence, 'show')) ?? 'available'
 
-/** As the operator makes it: a name that looks like another's is refused unless that is meant. */
-export function addUser(deps: HttpDeps, jid: string, password: string, allowLookalike = false) {
-  return createUser(deps, jid, password, (t) => {
-    const other = allowLookalike ? undefined : lookalike(t, Jid.parse(jid))
-    if (other !== undefined) throw new HttpError(409, 'lookalike', lookalikeText(jid, other))
-  })
+/** As the operator makes it. */
+export const addUser = (deps: HttpDeps, jid: string, password: string, allowLookalike = false) =>
+  createUser(deps, { jid: Jid.parse(jid), password, by: { kind: 'operator', allowLookalike } })
+
+export function createUser(deps: HttpDeps, wanted: users.NewAccount): Promise<Written> {
+  return change(deps, wanted.password, (t) => users.create(t, wanted))
 }
 
-/** `within` joins the same trip, for what must hold there and for a limiter that counts the account. */
-export async function createUser(
-  deps: HttpDeps,
-  jid: string,
+export function setPassword(deps: HttpDeps, wanted: users.NewPassword): Promise<Written> {
+  return change(deps, wanted.password, (t) => users.setPassword(t, wanted))
+}
+
+interface Written {
+  readonly jid: string
+  readonly warnings: string[]
+}
+
+async function change(
+  { router }: HttpDeps,
   password: string,
-  within: (t: Trip, account: Account) => void,
-): Promise<{ jid: string; warnings: string[] }> {
-  const host = Jid.parse(jid).domain
-  if (!deps.world.hosts.has(host)) {
-    throw new HttpError(
-      422,
-      'unknown-host',
-      `${host} is not one of this server's hosts; add it to hosts first.`,
-    )
-  }
-  // Asked before the slow part, and by `create` again after it.
-  if (deps.world.store.accounts.find(jid)) throw taken(jid)
-  const keys = await users.keysFor(deps.world, password)
-  const made = await deps.router.run((t) => {
-    const account = t.store.accounts.create(jid, host, keys, t.now)
-    if (!account) throw new StanzaError('conflict', `${jid} is taken.`)
-    within(t, account)
-    return account
-  })
-  return { jid: made.jid, warnings: users.warningsFor(password) }
-}
-
-const taken = (jid: string): HttpError => new HttpError(409, 'conflict', `${jid} is taken.`)
-
-export async function setPassword(deps: HttpDeps, jid: string, password: string) {
-  accountOf(deps, jid)
-  const keys = await users.keysFor(deps.world, password)
-  await deps.router.run((t) => t.store.accounts.setPassword(accountOf(deps, jid), keys))
+  begin: (t: Trip) => users.Change,
+): Promise<Written> {
+  const { derive, finish } = await router.run(begin)
+  const keys = await derive()
+  const { jid } = await router.run((t) => finish(t, keys))
   return { jid, warnings: users.warningsFor(password) }
 }
 
 export async function setDisabled(deps: HttpDeps, jid: string, disabled: boolean): Promise<Account> {
-  await deps.router.run((t) => {
-    users.setDisabled(t, accountOf(deps, jid), disabled)
-  })
+  await deps.router.run((t) => users.setDisabled(t, users.accountOf(t, jid), disabled))
   return accountOf(deps, jid)
 }
 
 export async function deleteUser(deps: HttpDeps, jid: string): Promise<void> {
-  accountOf(deps, jid)
-  await deps.router.run((t) => deps.world.deleteAccount(t, Jid.parse(jid)))
+  await deps.router.run((t) => users.remove(t, users.accountOf(t, jid)))
 }
 
 /** Closes all sessions of an account, or one; returns how many. */

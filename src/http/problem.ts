@@ -2,6 +2,7 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { AccountError } from '../accounts/accounts.ts'
 import { failureEvent, getLogger } from '../log.ts'
 import { httpAborted } from '../metrics/metrics.ts'
 import { BusyError, StanzaError, type StanzaCondition } from '../xmpp/errors.ts'
@@ -76,7 +77,12 @@ function known(error: unknown): HttpError | undefined {
   }
   if (error instanceof StanzaError) {
     const status = CONDITIONS[error.condition]
-    return status && new HttpError(status, error.condition, error.text ?? error.condition)
+    const message = error.text ?? error.condition
+    if (!status || !(error instanceof AccountError))
+      return status && new HttpError(status, error.condition, message)
+    const { fault } = error
+    const errors = [{ field: 'password', message }]
+    return new HttpError(status, fault, message, fault === 'weak-password' ? { errors } : {})
   }
   // Hono throws this for a body that is not JSON and the like; its message may quote the body.
   if (error instanceof HTTPException) {

@@ -1,12 +1,12 @@
 /** Accounts that people make themselves over HTTP, within the limits that in-band registration has too. */
-import { checkName, findInvite, redeem } from '../accounts/invites.ts'
+import { findInvite } from '../accounts/invites.ts'
 import type { Invite } from '../store/invites.ts'
 import { Jid } from '../xmpp/jid.ts'
 import * as metrics from '../metrics/metrics.ts'
 import { createUser } from './accounts.ts'
 import type { Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
-import { chosenPassword, longEnough } from './me.ts'
+import { chosenPassword } from './me.ts'
 import { type App, open, route } from './policy.ts'
 import { HttpError } from './problem.ts'
 import { jidSchema, text } from './fields.ts'
@@ -59,7 +59,6 @@ export async function register(c: Ctx, { jid, password, token }: Applicant): Pro
   if (token !== undefined && !invite) return refuse(noInvite())
   const closed = closedTo(c, address, invite)
   if (closed) return refuse(closed)
-  longEnough(config.registration.min_password, password)
   const limited = (): void => {
     const wait = Math.ceil(registrations.waitFor(address) / 1000)
     if (wait === 0) return
@@ -67,12 +66,16 @@ export async function register(c: Ctx, { jid, password, token }: Applicant): Pro
     refuse(new HttpError(429, 'too-soon', detail, { headers: { 'retry-after': String(wait) } }))
   }
   limited()
-  const made = await createUser(deps, jid, password, (t, account) => {
-    checkName(t, Jid.parse(jid), invite)
-    // Again inside the trip: two requests may have derived their keys side by side.
-    limited()
-    if (invite) redeem(t, invite, account)
-    t.undo(registrations.take(address))
+  const made = await createUser(deps, {
+    jid: Jid.parse(jid),
+    password,
+    by: { kind: 'person', invite },
+    minPassword: config.registration.min_password,
+    joins(t) {
+      // Again inside the trip: two requests may have derived their keys side by side.
+      limited()
+      t.undo(registrations.take(address))
+    },
   })
   metrics.registrations.labels('http', 'created').inc()
   return { jid: made.jid }

@@ -113,8 +113,10 @@ function addStates(app: App): void {
       request: { params: jidParam, body: body(z.strictObject({ password: passwordSchema })) },
       responses: { 200: json('Set', writtenSchema) },
     }),
-    async (c) =>
-      c.json(await setPassword(c.var.deps, c.req.valid('param').jid, c.req.valid('json').password), 200),
+    async (c) => {
+      const { jid } = c.req.valid('param')
+      return c.json(await setPassword(c.var.deps, { jid, ...c.req.valid('json') }), 200)
+    },
   )
   for (const [verb, disabled] of [
     ['disable', true],

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { features } from '../../src/features/index.ts'
 import { isWithoutAdmin, SetupLink } from '../../src/accounts/first-admin.ts'
-import { isAdmin } from '../../src/accounts/accounts.ts'
+import { isAdmin } from '../../src/accounts/admins.ts'
 import { ADMIN, type Call, type HttpWorld, LOOPBACK, PASSWORD, startHttp } from './support.ts'
 
 const NEW = 'mercutio@bix.org'

@@ -2,14 +2,13 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { findInvite, pageOf, uriOf } from '../../accounts/invites.ts'
 import type { Invite } from '../../store/invites.ts'
-import { StanzaError } from '../../xmpp/errors.ts'
 import { Jid, JidError } from '../../xmpp/jid.ts'
 import type { Ctx } from '../context.ts'
 import { type App, declare, open } from '../policy.ts'
-import { HttpError } from '../problem.ts'
+import { failureOf, HttpError } from '../problem.ts'
 import { register } from '../registration.ts'
 import { passwordSchema } from '../fields.ts'
-import { addAssets, field, html } from './answers.ts'
+import { addAssets, field, html, said } from './answers.ts'
 import { platformOf } from './chat-apps.ts'
 import { GonePage, InvitePage, WelcomePage } from './invite-page.tsx'
 import { fromOwnPage } from './session.ts'
@@ -76,10 +75,7 @@ function show(
 
 /** The same page with what went wrong; anything that a person could not mend goes on to the one catch. */
 function again(c: Ctx, invite: Invite, name: string, error: unknown): Promise<Response> {
-  if (error instanceof HttpError) return show(c, invite, { name, error: error.message }, error.status)
-  if (error instanceof StanzaError)
-    return show(c, invite, { name, error: error.text ?? error.condition }, 422)
-  throw error
+  return show(c, invite, { name, error: said(error) }, failureOf(c, error).status)
 }
 
 function addressOf(name: string, host: string): string {

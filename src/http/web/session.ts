@@ -4,7 +4,7 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { BoundedMap } from '../../bounded-map.ts'
 import type { Account } from '../../store/accounts.ts'
 import type { Ctx } from '../context.ts'
-import { isAdmin } from '../../accounts/accounts.ts'
+import { isAdmin } from '../../accounts/admins.ts'
 import type { HttpDeps } from '../deps.ts'
 import { HttpError } from '../problem.ts'
 

@@ -5,9 +5,9 @@ import { createUser } from '../accounts.ts'
 import { checkSecret } from '../auth.ts'
 import type { Ctx } from '../context.ts'
 import type { HttpDeps } from '../deps.ts'
-import { longEnough } from '../me.ts'
+import { Jid } from '../../xmpp/jid.ts'
 import { type App, declare, open } from '../policy.ts'
-import { HttpError } from '../problem.ts'
+import { failureOf, HttpError } from '../problem.ts'
 import { jidSchema, passwordSchema } from '../fields.ts'
 import { field, html, said } from './answers.ts'
 import { fromOwnPage, type WebSessions } from './session.ts'
@@ -57,15 +57,18 @@ export function addSetup(app: App, deps: HttpDeps, sessions: WebSessions): void 
       if (!password.success) throw new HttpError(422, 'weak-password', 'A password is needed.')
       if (password.data !== (await field(c, 'again')))
         throw new HttpError(422, 'not-the-same', 'The two passwords differ.')
-      longEnough(minPassword, password.data)
-      const made = await createUser(deps, jid.data, password.data, (t, account) =>
-        deps.setup?.use(t, account),
-      )
+      const made = await createUser(deps, {
+        jid: Jid.parse(jid.data),
+        password: password.data,
+        by: { kind: 'operator' },
+        minPassword,
+        joins: (t, account) => deps.setup?.use(t, account),
+      })
       const account = deps.world.store.accounts.find(made.jid)
       if (account) sessions.start(c, account)
       return c.redirect('/admin/?done=setup', 303)
     } catch (error) {
-      return show(c, token, { name, error: said(error) }, error instanceof HttpError ? error.status : 409)
+      return show(c, token, { name, error: said(error) }, failureOf(c, error).status)
     }
   })
 }

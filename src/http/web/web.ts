@@ -1,7 +1,7 @@
 /** The routes of the web admin. Pages are rendered here and work without any script. */
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { accountOf, addUser, deleteUser, listUsers, setDisabled, setPassword } from '../accounts.ts'
-import { isAdmin } from '../../accounts/accounts.ts'
+import { isAdmin } from '../../accounts/admins.ts'
 import { checkPassword } from '../auth.ts'
 import type { Ctx } from '../context.ts'
 import type { HttpDeps } from '../deps.ts'
@@ -175,7 +175,7 @@ function addUserForms(post: Post, deps: HttpDeps): void {
   forOne('/admin/users/disable', 'disabled', (jid) => setDisabled(deps, jid, true))
   forOne('/admin/users/enable', 'enabled', (jid) => setDisabled(deps, jid, false))
   forOne('/admin/users/password', 'password', async (jid, c) =>
-    setPassword(deps, jid, await field(c, 'password')),
+    setPassword(deps, { jid, password: await field(c, 'password') }),
   )
   forOne('/admin/users/delete', 'removed', async (jid, c) => {
     if ((await field(c, 'sure')) !== 'yes') throw new HttpError(422, 'not-sure', 'Tick “I am sure” first.')
