@@ -76,8 +76,12 @@ export function create(t: Trip, wanted: NewAccount): Change {
   checkPassword(password, wanted.minPassword)
   if (t.store.accounts.find(jid.bare)) throw taken()
   checkFree(t, jid, by)
+  const { world } = t
   return {
-    derive: () => keysFor(t, password),
+    async derive() {
+      if (await world.auth.exists(jid)) throw taken()
+      return keysFor(t, password)
+    },
     finish(next, keys) {
       // Another door may have let the name in while the keys were made.
       checkFree(next, jid, by)

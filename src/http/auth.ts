@@ -1,7 +1,8 @@
 /** Who asks: the Unix socket, a bearer token, or an account by HTTP Basic or a token of its own. */
-import { keysOfNobody, verifyPassword } from '../store/credentials.ts'
+import { admit } from '../accounts/login.ts'
 import type { Account } from '../store/accounts.ts'
-import * as metrics from '../metrics/metrics.ts'
+import { countLogin } from '../metrics/metrics.ts'
+import { BusyError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import type { Ctx, Principal } from './context.ts'
 import type { HttpDeps } from './deps.ts'
@@ -51,8 +52,6 @@ async function byPassword(c: Ctx, value: string): Promise<Principal> {
   return { kind: 'account', jid: account.jid, proof: 'password' }
 }
 
-const nobody = crypto.getRandomValues(Buffer.alloc(32))
-
 /** The account of these credentials. Wrong name, wrong password and a disabled account look and last the same. */
 export async function checkPassword(
   deps: HttpDeps,
@@ -60,24 +59,32 @@ export async function checkPassword(
   password: string,
   ip: string,
 ): Promise<Account> {
-  const { store, config } = deps.world
+  const { logins } = deps
   const jid = bareOrNothing(name)
-  const key = jid ?? 'invalid'
+  const key = jid?.bare ?? 'invalid'
   await holdBack(deps, key, ip)
-  const account = jid === undefined ? undefined : store.accounts.find(jid)
-  const keys =
-    (account && store.accounts.scramKeys(account, 'SHA-256')) ??
-    keysOfNobody(key, 'SHA-256', config.auth.scram_iterations, nobody)
-  const good = await verifyPassword(password, 'SHA-256', keys, deps.logins.isSuspect(ip, key))
-  // Asked again: the account may have gone while the key was derived.
-  if (good && account && store.accounts.find(account.jid)?.disabled === false) {
-    deps.logins.succeeded(ip, key)
-    metrics.authentications.labels('http', 'success').inc()
+  const account = await provedBy(deps, jid, password, logins.isSuspect(ip, key)).catch((error: unknown) => {
+    countLogin('http', error instanceof BusyError ? 'busy' : 'error')
+    throw error
+  })
+  if (account?.disabled === false) {
+    logins.succeeded(ip, key)
+    countLogin('http', 'ok')
     return account
   }
-  deps.logins.failed(ip, key)
-  metrics.authentications.labels('http', 'not-authorized').inc()
+  logins.failed(ip, key)
+  countLogin('http', account ? 'disabled' : 'failed')
   throw refused()
+}
+
+async function provedBy(
+  { world, router }: HttpDeps,
+  jid: Jid | undefined,
+  password: string,
+  isSuspect: boolean,
+): Promise<Account | undefined> {
+  if (!jid || !(await world.auth.verify(jid, password, isSuspect))) return undefined
+  return admit(world, router, jid)
 }
 
 /** A secret that is no account's: wrong ones are failed logins of `name`, so that guessing is delayed and banned. */
@@ -110,7 +117,7 @@ async function holdBack({ logins, clock }: HttpDeps, account: string, ip: string
 }
 
 function limited(ms: number): HttpError {
-  metrics.authentications.labels('http', 'temporary-auth-failure').inc()
+  countLogin('http', 'limited')
   // A ban may be for ever.
   const seconds = Math.ceil(Math.min(ms, DAY) / 1000)
   return new HttpError(429, 'too-many-failures', 'Too many failed logins; try again later.', {
@@ -118,10 +125,10 @@ function limited(ms: number): HttpError {
   })
 }
 
-function bareOrNothing(name: string): string | undefined {
+function bareOrNothing(name: string): Jid | undefined {
   try {
     const jid = Jid.parse(name)
-    return jid.isBare && jid.local !== '' ? jid.bare : undefined
+    return jid.isBare && jid.local !== '' ? jid : undefined
   } catch (error) {
     if (error instanceof JidError) return undefined
     throw error

@@ -41,12 +41,29 @@ export const connections = counter(
 )
 /** Addresses, or accounts at an address, that are not heard after too many failed logins. */
 export const authBans = gauge('auth_bans', 'Bans from logins in force.')
-/** mechanism: of SASL, or http; result: success, or the condition of RFC 6120 §6.5, which HTTP is counted by as well */
-export const authentications = counter(
+/** How a login ends, whichever door it came by. */
+const LOGIN_RESULTS = {
+  ok: 'logged in',
+  failed: 'wrong name, password or token',
+  disabled: 'right, but the account is disabled',
+  expired: 'right, but the token is too old',
+  aborted: 'taken back by the client',
+  invalid: 'no login that could be tried: its mechanism, form or address, or no TLS',
+  limited: 'not tried after too many failures',
+  busy: 'not tried while too many passwords were being checked',
+  error: 'not decided for a fault of the server',
+} as const
+export type LoginResult = keyof typeof LOGIN_RESULTS
+const authentications = counter(
   'auth_total',
-  'Logins by mechanism and result: success, or the error condition of SASL.',
+  'Logins by mechanism (one of SASL, or http: a password over HTTP) and result: ' +
+    `${Object.entries(LOGIN_RESULTS)
+      .map(([result, text]) => `${result} (${text})`)
+      .join(', ')}.`,
   ['mechanism', 'result'],
 )
+export const countLogin = (mechanism: string, result: LoginResult): void =>
+  authentications.inc({ mechanism, result })
 /** door: in-band, http; result: created, refused (by address, interval or a missing invitation) */
 export const registrations = counter(
   'registrations_total',

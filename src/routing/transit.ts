@@ -1,4 +1,5 @@
 /** One stanza's trip and the verbs that a feature has: everything it says waits for the turn's commit. */
+import type { AuthBackend } from '../auth/backend.ts'
 import type { Config } from '../config/config.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock, Random } from '../store/clock.ts'
@@ -82,6 +83,8 @@ export interface Homes {
 /** What every trip can reach. Built once per server. */
 export interface World {
   readonly config: Config
+  /** Who knows passwords. */
+  readonly auth: AuthBackend
   readonly store: Store
   readonly sessions: Sessions
   readonly random: Random

@@ -1,4 +1,5 @@
 /** Puts the road together: one world, one router, the features in their order. */
+import { type AuthBackend, InternalAuth } from '../auth/backend.ts'
 import type { Config } from '../config/config.ts'
 import { getLogger } from '../log.ts'
 import { Networks } from '../net/address.ts'
@@ -28,18 +29,19 @@ export interface WorldOptions {
   readonly features: readonly Feature[]
   readonly clock: Clock
   readonly random: Random
+  /** Who knows passwords, if not the server itself. */
+  readonly auth?: AuthBackend | undefined
 }
 
-export function createWorld({ config, store, features, clock, random }: WorldOptions): {
-  world: World
-  router: Router
-} {
+export function createWorld(options: WorldOptions): { world: World; router: Router } {
+  const { config, store, features, clock, random } = options
   const started = clock.monotonic()
   const domains = new DomainTable(config, features)
   const { ip_access, timeout } = config.registration
   const world: World = {
     config,
     store,
+    auth: options.auth ?? new InternalAuth(store, () => config.auth.scram_iterations),
     sessions: new Sessions(),
     random,
     clock,

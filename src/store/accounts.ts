@@ -231,14 +231,14 @@ export class Accounts {
     return this.#gone.has(id)
   }
 
-  /** Returns undefined when the name is taken. */
-  create(jid: string, host: string, keys: Credentials, now: number): Account | undefined {
+  /** Returns undefined when the name is taken. Without keys nobody logs in by those of this server. */
+  create(jid: string, host: string, keys: Credentials | undefined, now: number): Account | undefined {
     if (this.find(jid)) return undefined
     this.#rows.forget(jid)
     this.#insert({ jid, host, createdAt: now, skeleton: skeletonOf(jid) })
     const account = this.find(jid)
     if (!account) throw new Error('an account just inserted is not there')
-    this.#writeKeys(account.id, keys)
+    if (keys) this.#writeKeys(account.id, keys)
     this.#events.tell('account.created', account)
     this.#audit.note('account created', { account: jid })
     return account

@@ -2,7 +2,6 @@
 import { limitsHit, stanzas } from '../metrics/metrics.ts'
 import type { Feature, Guest, NonzaStream, StreamState } from '../routing/feature.ts'
 import type { Inlines } from '../routing/inline.ts'
-import type { Router } from '../routing/router.ts'
 import { type Outlet, Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
@@ -13,20 +12,20 @@ import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { errorReply, isKind } from '../xmpp/stanza.ts'
 import { child, type Element, withAttrs, xml } from '../xmpp/xml.ts'
-import { Authentication, type LoggedIn, type LoginStream } from './sasl/authentication.ts'
+import { Authentication, type LoginStream } from './sasl/authentication.ts'
 import { establish } from './sasl/complete-sasl2.ts'
 import { LoginClock } from './login-clock.ts'
 import type { LoginContext } from './sasl/login.ts'
 import { Rate } from '../limits/rate.ts'
 import { offers } from './offers.ts'
 import type { Authenticate } from './sasl/profile.ts'
+import type { LoggedIn } from './sasl/sasl.ts'
 import { boundLimits, preauthLimits } from './stream-limits.ts'
 import { Stream, type StreamEvent } from './stream.ts'
 import type { Identity, TlsFacts, Transport } from './transports/transport.ts'
 
 /** What a client stream needs from the server. */
 export interface C2sContext extends LoginContext {
-  readonly router: Router
   readonly features: readonly Feature[]
   readonly inlines: Inlines
   readonly clock: Clock

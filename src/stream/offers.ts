@@ -34,8 +34,9 @@ export function offers({ world, features, state, tls, mustSecure, canStartTls, i
   return xml('stream:features', {}, ...list)
 }
 
-function sasl({ config: { auth } }: World, tls: TlsFacts | undefined): Element[] {
-  const offered = mechanisms(tls, auth)
+function sasl(world: World, tls: TlsFacts | undefined): Element[] {
+  const { auth } = world.config
+  const offered = mechanisms(tls, world)
   const list = xml('mechanisms', { xmlns: NS.sasl }, ...offered.map((name) => xml('mechanism', {}, name)))
   const types = [...channelBindings(tls, auth).keys()]
   if (types.length === 0) return [list]
@@ -45,9 +46,10 @@ function sasl({ config: { auth } }: World, tls: TlsFacts | undefined): Element[]
 }
 
 /** XEP-0388 §2.1, only inside TLS. */
-function sasl2({ config: { auth } }: World, state: StreamState, tls: TlsFacts | undefined, inlines: Inlines) {
+function sasl2(world: World, state: StreamState, tls: TlsFacts | undefined, inlines: Inlines) {
   if (!state.secure) return []
-  const names = mechanisms(tls, auth).map((name) => xml('mechanism', {}, name))
+  const { auth } = world.config
+  const names = mechanisms(tls, world).map((name) => xml('mechanism', {}, name))
   const fast = fastMechanisms(tls, auth).map((name) => xml('mechanism', {}, name))
   const tokens = fast.length > 0 ? xml('fast', { xmlns: 'urn:xmpp:fast:0' }, ...fast) : undefined
   return [

@@ -1,5 +1,6 @@
 /** The real server in this process: memory store, in-memory transports, a recording of what would be pushed. */
 import { copyFileSync } from 'node:fs'
+import type { AuthBackend } from '../../src/auth/backend.ts'
 import { type Config, parseConfig } from '../../src/config/config.ts'
 import { features } from '../../src/features/index.ts'
 import { AuthLimiter, neverBanned } from '../../src/limits/auth-limiter.ts'
@@ -43,6 +44,8 @@ export interface PlayOptions {
   readonly seed?: number
   /** A disk that says when it has synced; without one what is committed is on disk at once. */
   readonly disk?: DiskSync
+  /** Who knows passwords, instead of the server itself. */
+  readonly auth?: (store: Store) => AuthBackend
 }
 
 export class Play {
@@ -64,6 +67,7 @@ export class Play {
     readonly clock = new FakeClock(),
     seed = 1,
     disk?: DiskSync,
+    auth?: (store: Store) => AuthBackend,
   ) {
     const random = seededRandom(seed)
     this.random = random
@@ -75,7 +79,9 @@ export class Play {
       disk,
     )
     const list = [...features(config), ...extra]
-    const { world, router } = createWorld({ config, store: this.store, features: list, clock, random })
+    const { store } = this
+    const backend = auth?.(store)
+    const { world, router } = createWorld({ config, store, features: list, clock, random, auth: backend })
     this.world = world
     this.router = router
     this.store.push.queued = (job) => this.pushed.push(job)
@@ -202,7 +208,8 @@ export class Play {
 export function play(options: PlayOptions = {}): Play {
   const parsed = parseConfig(options.config ?? merged(options.toml ?? ''), 'play.toml')
   if (!parsed.config) throw new Error(parsed.errors.map((error) => error.message).join('\n'))
-  return new Play(parsed.config, options.file, options.extra, options.clock, options.seed, options.disk)
+  const { file, extra, clock, seed, disk, auth } = options
+  return new Play(parsed.config, file, extra, clock, seed, disk, auth)
 }
 
 /** The base without the tables that `toml` names itself. */

@@ -6,7 +6,7 @@ import { StreamError } from '../../xmpp/errors.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import type { Element } from '../../xmpp/xml.ts'
 import { Login, type LoginContext } from './login.ts'
-import type { SaslStep } from './sasl.ts'
+import type { LoggedIn, SaslStep } from './sasl.ts'
 import { type Authenticate, challenge, failure, type Profile, readCommand } from './profile.ts'
 import type { TlsFacts } from '../transports/transport.ts'
 
@@ -26,8 +26,6 @@ export interface LoginStream {
   /** `request` where the client said it by XEP-0388. */
   loggedIn(step: LoggedIn, request: Authenticate | undefined): void
 }
-
-export type LoggedIn = Extract<SaslStep, { kind: 'success' }>
 
 export class Authentication {
   readonly #stream: LoginStream

@@ -1,9 +1,10 @@
 /** The logins of one client stream: the exchange under way, how often it failed, and what that costs. */
 import { failureEvent, getLogger } from '../../log.ts'
-import { authentications } from '../../metrics/metrics.ts'
+import { countLogin, type LoginResult } from '../../metrics/metrics.ts'
 import type { AuthLimiter } from '../../limits/auth-limiter.ts'
+import type { Router } from '../../routing/router.ts'
 import type { World } from '../../routing/transit.ts'
-import { SaslError, StanzaError } from '../../xmpp/errors.ts'
+import { BusyError, SaslError, StanzaError } from '../../xmpp/errors.ts'
 import { SaslExchange, type SaslStep } from './sasl.ts'
 import type { SaslCommand } from './profile.ts'
 import type { TlsFacts } from '../transports/transport.ts'
@@ -12,6 +13,7 @@ const log = getLogger('c2s')
 
 export interface LoginContext {
   readonly world: World
+  readonly router: Router
   readonly auth: AuthLimiter
   /** Secret behind the keys of unknown users. */
   readonly nobody: Buffer
@@ -39,13 +41,15 @@ export class Login {
 
   /** One word of the client. Throws SaslError. */
   step(command: SaslCommand, host: string, tls: TlsFacts | undefined): SaslStep | Promise<SaslStep> {
-    const { world, nobody } = this.#context
+    const { world, router, nobody } = this.#context
+    const begins = command.kind === 'begin' && !this.#exchange
+    if (begins) this.#mechanism = command.mechanism
     this.#checkBan()
     if (command.kind === 'begin') {
-      if (this.#exchange) throw new SaslError('malformed-request')
-      this.#mechanism = command.mechanism
+      if (!begins) throw new SaslError('malformed-request')
       this.#exchange = new SaslExchange(this.#mechanism, {
         world,
+        router,
         host,
         tls,
         nobody,
@@ -62,8 +66,7 @@ export class Login {
 
   /** Before anything is derived from a password: who is banned costs nothing. */
   #checkBan(account?: string): void {
-    if (this.#context.auth.isBanned(this.#ip, account))
-      throw new SaslError('temporary-auth-failure', 'Too many failed logins.')
+    if (this.#context.auth.isBanned(this.#ip, account)) throw new Limited()
   }
 
   get isUnderWay(): boolean {
@@ -73,7 +76,7 @@ export class Login {
   succeeded(jid: string): void {
     this.#exchange = undefined
     this.#context.auth.succeeded(this.#ip, jid)
-    authentications.inc({ mechanism: this.#mechanism, result: 'success' })
+    countLogin(this.#mechanism, 'ok')
   }
 
   failed(error: unknown): Failure {
@@ -85,7 +88,7 @@ export class Login {
     const mechanism = known(this.#mechanism)
     const guess = condition === 'not-authorized'
     if (guess) auth.failed(this.#ip, claimed)
-    authentications.inc({ mechanism, result: condition })
+    countLogin(mechanism, resultOf(error))
     log.info('a login failed', { ip: this.#ip, mechanism, reason: condition })
     return {
       error: failed,
@@ -98,6 +101,34 @@ export class Login {
   forget(): void {
     this.#exchange = undefined
   }
+}
+
+/** Too many logins failed before. */
+class Limited extends SaslError {
+  constructor() {
+    super('temporary-auth-failure', 'Too many failed logins.')
+  }
+}
+
+/** What a failure is counted as; what is no answer of SASL's own is a fault of ours. */
+function resultOf(error: unknown): LoginResult {
+  if (error instanceof Limited) return 'limited'
+  if (error instanceof BusyError) return 'busy'
+  return error instanceof SaslError ? RESULTS[error.condition] : 'error'
+}
+
+const RESULTS: Readonly<Record<SaslError['condition'], LoginResult>> = {
+  aborted: 'aborted',
+  'account-disabled': 'disabled',
+  'credentials-expired': 'expired',
+  'encryption-required': 'invalid',
+  'incorrect-encoding': 'invalid',
+  'invalid-authzid': 'invalid',
+  'invalid-mechanism': 'invalid',
+  'malformed-request': 'invalid',
+  'mechanism-too-weak': 'invalid',
+  'not-authorized': 'failed',
+  'temporary-auth-failure': 'error',
 }
 
 function toSaslError(error: unknown): SaslError {

@@ -1,8 +1,10 @@
 /** SASL for client streams (RFC 6120 §6): which mechanisms a stream offers, and one exchange from start to end. */
-import { keysOfNobody, type HashName, type ScramKeys, verifyPassword } from '../../store/credentials.ts'
+import { admit } from '../../accounts/login.ts'
+import { keysOfNobody, type HashName, type ScramKeys } from '../../store/credentials.ts'
 import type { Account } from '../../store/accounts.ts'
 import type { FastToken } from '../../store/clients.ts'
 import type { Config } from '../../config/config.ts'
+import type { Router } from '../../routing/router.ts'
 import type { World } from '../../routing/transit.ts'
 import { SaslError } from '../../xmpp/errors.ts'
 import { Jid, JidError } from '../../xmpp/jid.ts'
@@ -16,6 +18,7 @@ const MESSAGE_BYTES = 4096
 
 export interface SaslContext {
   readonly world: World
+  readonly router: Pick<Router, 'run'>
   readonly host: string
   readonly tls: TlsFacts | undefined
   /** What the client wants along with it; undefined in RFC 6120's own profile. */
@@ -39,6 +42,8 @@ export type SaslStep =
       readonly token?: FastToken
     }
 
+export type LoggedIn = Extract<SaslStep, { kind: 'success' }>
+
 /** What TLS 1.3 and 1.2 allow. RFC 9266 §4.2: the exporter of TLS 1.2 is safe only with extended master secret,
  * which cannot be seen here. XEP-0440 §4: the server must do `tls-server-end-point`. */
 export function channelBindings(tls: TlsFacts | undefined, auth: Config['auth']): ChannelBindings {
@@ -52,8 +57,9 @@ export function channelBindings(tls: TlsFacts | undefined, auth: Config['auth'])
 }
 
 /** Mechanisms in order of strength. PLAIN only inside TLS and only if the operator wants it. */
-export function mechanisms(tls: TlsFacts | undefined, auth: Config['auth']): string[] {
-  const scram = ['SCRAM-SHA-256', 'SCRAM-SHA-1']
+export function mechanisms(tls: TlsFacts | undefined, { config, auth: backend }: World): string[] {
+  const { auth } = config
+  const scram = backend.scramKeys ? ['SCRAM-SHA-256', 'SCRAM-SHA-1'] : []
   const plus = channelBindings(tls, auth).size > 0 ? scram.map((name) => `${name}-PLUS`) : []
   return [...plus, ...scram, ...(tls && auth.plain ? ['PLAIN'] : [])]
 }
@@ -68,12 +74,11 @@ export class SaslExchange {
   readonly #mechanism: string
   #scram: Scram | undefined
   #jid: Jid | undefined
-  #account: Account | undefined
   #finished = false
 
   constructor(mechanism: string, context: SaslContext) {
     const { auth } = context.world.config
-    const offered = mechanisms(context.tls, auth)
+    const offered = mechanisms(context.tls, context.world)
     // XEP-0484 §3.4: a token is announced as one, and nothing else is.
     const fast = context.request?.fast ? fastMechanisms(context.tls, auth) : undefined
     if (!(fast ?? offered).includes(mechanism)) throw new SaslError('invalid-mechanism')
@@ -106,34 +111,34 @@ export class SaslExchange {
     if (!this.#jid) return { kind: 'challenge', data: encode(this.#scram.first(message)) }
     if (this.#finished) throw new SaslError('malformed-request')
     this.#finished = true
-    return this.#success(encode(this.#scram.final(message)))
+    return this.#success(this.#jid, encode(this.#scram.final(message)))
   }
 
   #keysFor(username: string, authzid: string): ScramKeys {
     const { world, nobody } = this.#context
-    this.#identify(username, authzid)
+    const jid = this.#identify(username, authzid)
     const hash: HashName = this.#mechanism.startsWith('SCRAM-SHA-256') ? 'SHA-256' : 'SHA-1'
-    const keys = this.#account && world.store.accounts.scramKeys(this.#account, hash)
-    return keys ?? keysOfNobody(this.#jid?.bare ?? '', hash, world.config.auth.scram_iterations, nobody)
+    const keys = world.auth.scramKeys?.(jid, hash)
+    return keys ?? keysOfNobody(jid.bare, hash, world.config.auth.scram_iterations, nobody)
   }
 
   /** XEP-0484 §3.4. Someone who does not exist has no tokens either. */
   #ht(mechanism: HtMechanism, bytes: Buffer): SaslStep {
     const message = readHt(bytes)
     if (!message) throw new SaslError('malformed-request')
-    this.#identify(message.username, '')
+    const jid = this.#identify(message.username, '')
     const { world, tls, request } = this.#context
     const { clients } = world.store
     const bindings = channelBindings(tls, world.config.auth)
-    const client =
-      this.#account && request?.agent ? clients.find(this.#account.id, request.agent.id) : undefined
+    const account = world.store.accounts.find(jid.bare)
+    const client = account && request?.agent ? clients.find(account.id, request.agent.id) : undefined
     const tokens = client ? clients.tokens(client) : []
     const token = tokens.find(
       (one) => one.mechanism === mechanism && htProves(message.proof, one.token, mechanism, bindings),
     )
     if (!token) throw new SaslError('not-authorized')
     if (token.expiresAt <= world.now()) throw new SaslError('credentials-expired')
-    return { ...this.#success(htAnswer(token.token, mechanism, bindings).toString('base64')), token }
+    return { ...entered(account, jid, htAnswer(token.token, mechanism, bindings).toString('base64')), token }
   }
 
   /** RFC 4616 §2: authzid NUL authcid NUL password. */
@@ -141,18 +146,15 @@ export class SaslExchange {
     const parts = message.split('\0')
     const [authzid = '', username = '', password = ''] = parts
     if (parts.length !== 3 || password === '') throw new SaslError('malformed-request')
-    this.#identify(username, authzid)
-    const { world, nobody, isSuspect } = this.#context
-    const known = this.#account && world.store.accounts.scramKeys(this.#account, 'SHA-256')
-    const keys =
-      known ?? keysOfNobody(this.#jid?.bare ?? '', 'SHA-256', world.config.auth.scram_iterations, nobody)
-    const right = await verifyPassword(password, 'SHA-256', keys, isSuspect(this.#jid?.bare ?? ''))
-    if (!right || !known) throw new SaslError('not-authorized')
-    return this.#success(undefined)
+    const jid = this.#identify(username, authzid)
+    const { world, isSuspect } = this.#context
+    const right = await world.auth.verify(jid, password, isSuspect(jid.bare))
+    if (!right) throw new SaslError('not-authorized')
+    return this.#success(jid, undefined)
   }
 
   /** RFC 6120 §6.3.8: nobody may act as somebody else, so an authzid can only repeat the account. */
-  #identify(username: string, authzid: string): void {
+  #identify(username: string, authzid: string): Jid {
     if (username === '') throw new SaslError('malformed-request')
     try {
       this.#jid = Jid.of(username, this.#context.host)
@@ -162,7 +164,7 @@ export class SaslExchange {
     }
     if (authzid !== '' && !this.#isOwn(authzid)) throw new SaslError('invalid-authzid')
     this.#context.claims(this.#jid.bare)
-    this.#account = this.#context.world.store.accounts.find(this.#jid.bare)
+    return this.#jid
   }
 
   #isOwn(authzid: string): boolean {
@@ -174,13 +176,20 @@ export class SaslExchange {
     }
   }
 
-  #success(data: string | undefined): Extract<SaslStep, { kind: 'success' }> {
-    // The account may have gone while the exchange went on, and a disabled one is told so only with its password.
-    const account = this.#jid && this.#context.world.store.accounts.find(this.#jid.bare)
-    if (!account || !this.#jid) throw new SaslError('not-authorized')
-    if (account.disabled) throw new SaslError('account-disabled')
-    return { kind: 'success', account, jid: this.#jid, data }
+  #success(jid: Jid, data: string | undefined): SaslStep | Promise<SaslStep> {
+    const { world, router } = this.#context
+    const account = admit(world, router, jid)
+    return account instanceof Promise
+      ? account.then((found) => entered(found, jid, data))
+      : entered(account, jid, data)
   }
+}
+
+/** The account may have gone while the exchange went on, and a disabled one is told so only with its password. */
+function entered(account: Account | undefined, jid: Jid, data: string | undefined): LoggedIn {
+  if (!account) throw new SaslError('not-authorized')
+  if (account.disabled) throw new SaslError('account-disabled')
+  return { kind: 'success', account, jid, data }
 }
 
 /** RFC 6120 §6.4.2: "=" is an empty message; anything that is not base64 is `incorrect-encoding`. */
