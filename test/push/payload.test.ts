@@ -2,7 +2,7 @@ import { createDecipheriv } from 'node:crypto'
 import { describe, expect, test } from 'bun:test'
 import { type AppStyle, composeCall, composePayload, type PayloadInput } from '../../src/push/apns/payload.ts'
 import { type BodyPolicy, keeps } from '../../src/push/rules/policy.ts'
-import { cut, encodedSize } from '../../src/push/apns/text.ts'
+import { cut, encodedSize } from '../../src/push/rules/text.ts'
 import type { DeviceOptions } from '../../src/store/devices.ts'
 import { seededRandom } from '../support/clock.ts'
 

@@ -4,7 +4,7 @@
  */
 import { createCipheriv } from 'node:crypto'
 import type { DeviceOptions } from '../../store/devices.ts'
-import { encodedSize, fitted } from './text.ts'
+import { encodedSize, fitted } from '../rules/text.ts'
 
 export interface Sealed {
   readonly encrypted: string

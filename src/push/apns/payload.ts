@@ -1,13 +1,11 @@
-/**
- * The JSON that a phone gets, by the app's policy on how much Apple may see and never above Apple's limit.
- */
-import { createHash } from 'node:crypto'
+/** Apple's words for a notice (push/rules/notice.ts): the JSON that a phone gets, never above Apple's limit. */
 import type { DeviceOptions } from '../../store/devices.ts'
 import type { CallFacts } from '../../store/push.ts'
 import { isUpdate } from '../rules/classify.ts'
 import { type BodyPolicy, policyFor } from '../rules/policy.ts'
 import { type Content, IV_BYTES, seal } from './encrypted.ts'
-import { cut, cutEncoded, encodedSize, fitted } from './text.ts'
+import { cutName, type Notice, noticeOf, phraseOf, showsSender, wakesUnseen } from '../rules/notice.ts'
+import { cut, cutEncoded, encodedSize, fitted } from '../rules/text.ts'
 
 export interface PayloadInput {
   /** Rule of classify.ts that proposed the push, or `call-missed`. */
@@ -54,21 +52,7 @@ export interface Payload {
 /** Apple's limits, in bytes of JSON. */
 export const ALERT_BYTES = 4096
 export const VOIP_BYTES = 5120
-const TITLE_BYTES = 200
-const THREAD_BYTES = 100
 const CATEGORY_BYTES = 100
-
-/** What is said instead of a text that we do not have or must not show, and the key under which an app may say it. */
-const SENTENCES: Readonly<Record<string, readonly [english: string, key: string]>> = {
-  'subscription-request': ['wants to add you as a contact', 'BELFRY_SUBSCRIPTION'],
-  invitation: ['invites you to a room', 'BELFRY_INVITATION'],
-  call: ['is calling you', 'BELFRY_CALL'],
-  'call-ended': ['Call ended', 'BELFRY_CALL_ENDED'],
-  'call-missed': ['Missed call', 'BELFRY_MISSED_CALL'],
-  attention: ['asks for your attention', 'BELFRY_ATTENTION'],
-  encrypted: ['Encrypted message', 'BELFRY_ENCRYPTED'],
-}
-const GENERIC = ['New message', 'BELFRY_MESSAGE'] as const
 
 /** An alert, or with `silent` its data alone. */
 export function composePayload(input: PayloadInput, how: PayloadOptions): Payload {
@@ -76,23 +60,28 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   // Nothing is said: only the number on the icon changes.
   if (input.kind === 'badge') return { aps: { badge: input.badge ?? 0 }, account: input.account }
   if (isUpdate(input.kind)) return updatePayload(input, how)
-  if (options.encryption)
-    return sealedPayload(input, how, alertOf(input, how, 'none', undefined), ALERT_BYTES)
-  const policy = policyFor(style.body, options)
-  const text = policy === 'full' && !how.short && input.kind !== 'encrypted' ? input.body : undefined
-  const build = (body: string | undefined, lean = false): Payload => ({
-    ...(lean ? {} : style.custom),
-    aps: alertOf(input, how, policy, body, lean),
+  const policy = options.encryption ? 'none' : policyFor(style.body, options)
+  const notice = noticeOf(input, style, options)
+  const apsOf = (said: Notice) => alertOf(said, input.kind, policy, how)
+  if (options.encryption) return sealedPayload(input, how, apsOf(notice), ALERT_BYTES)
+  const text = how.short ? undefined : notice.body
+  const build = (body: string | undefined): Payload => ({
+    ...style.custom,
+    aps: apsOf({ ...notice, body }),
     account: input.account,
-    ...(lean ? {} : dataOf(input, how, policy, body)),
-    ...(input.messageId === '' ? {} : { 'stanza-id': input.messageId }),
+    ...dataOf(input, how, policy, body),
+    ...stanzaOf(input),
   })
-  const whole = build(text || undefined)
+  const whole = build(text)
   if (encodedSize(whole) <= ALERT_BYTES) return whole
   // Text that stands twice takes its room twice, so that what was cut may still be too long.
   const payload = text ? (fitted(text, ALERT_BYTES, build) ?? build(undefined)) : whole
-  return encodedSize(payload) <= ALERT_BYTES ? payload : build(undefined, true)
+  if (encodedSize(payload) <= ALERT_BYTES) return payload
+  const bare = apsOf({ ...notice, title: undefined, body: undefined, thread: undefined })
+  return { aps: bare, account: input.account, ...stanzaOf(input) }
 }
+
+const stanzaOf = ({ messageId }: PayloadInput) => (messageId === '' ? {} : { 'stanza-id': messageId })
 
 /** Wakes the app, which fetches what has changed. */
 function updatePayload(input: PayloadInput, { style, options }: PayloadOptions): Payload {
@@ -132,55 +121,28 @@ function fitting(payloads: readonly Payload[]): Payload {
   return found
 }
 
-const showsSender = (policy: BodyPolicy): boolean => policy === 'sender' || policy === 'full'
-
 function alertOf(
-  input: PayloadInput,
-  { style, options }: PayloadOptions,
+  { title, body, phrase, thread, badge, sound, level }: Notice,
+  kind: string,
   policy: BodyPolicy,
-  body: string | undefined,
-  lean = false,
+  { style, options }: PayloadOptions,
 ): Payload['aps'] {
   // Apple: no alert, badge or sound beside it. The number is in the summary.
-  if (options.silent) return { 'content-available': 1 }
-  const badge = input.badge === null || input.badge === undefined ? {} : { badge: input.badge }
-  const quiet = input.kind === 'call-ended'
-  const sound = options.sound ?? style.sound ?? 'default'
+  if (wakesUnseen(kind, options)) return { 'content-available': 1 }
   const category = options.category ?? style.category
-  const level = levelOf(input.kind, style)
-  const shown = showsSender(policy) && !lean
+  const interruption = level ?? style.interruption_level
+  const words =
+    body === undefined && style.localized ? { 'loc-key': phrase.key } : { body: body ?? phrase.english }
   return {
-    alert: { ...(shown ? { title: titleOf(input) } : {}), ...wordsOf(input.kind, style, body) },
-    ...badge,
-    ...(sound === '' || quiet ? {} : { sound }),
-    ...(shown ? { 'thread-id': threadOf(input.sender) } : {}),
+    alert: { ...(title === undefined ? {} : { title }), ...words },
+    ...(badge === undefined ? {} : { badge }),
+    ...(sound === undefined ? {} : { sound }),
+    ...(thread === undefined ? {} : { 'thread-id': thread }),
     ...(category === undefined ? {} : { category: cut(category, CATEGORY_BYTES) }),
     // The app's extension fetches or decrypts, then writes the text itself.
-    ...(isMutable(input.kind, policy, style, options) ? { 'mutable-content': 1 } : {}),
-    ...(level === undefined ? {} : { 'interruption-level': level }),
+    ...(isMutable(kind, policy, style, options) ? { 'mutable-content': 1 } : {}),
+    ...(interruption === undefined ? {} : { 'interruption-level': interruption }),
   }
-}
-
-function titleOf({ title, sender, nick }: PayloadInput): string {
-  const name = cut(title || sender, TITLE_BYTES)
-  return nick ? `${cut(nick, TITLE_BYTES)} (${name})` : name
-}
-
-function wordsOf(kind: string, style: AppStyle, body: string | undefined): Record<string, string> {
-  if (body !== undefined) return { body }
-  const [english, key] = SENTENCES[kind] ?? GENERIC
-  return style.localized ? { 'loc-key': key } : { body: english }
-}
-
-/** A JID may be longer than what groups notifications has to be. */
-function threadOf(sender: string): string {
-  if (Buffer.byteLength(sender) <= THREAD_BYTES) return sender
-  return createHash('sha256').update(sender).digest('base64url')
-}
-
-function levelOf(kind: string, style: AppStyle): string | undefined {
-  if (kind === 'call') return 'time-sensitive'
-  return kind === 'call-ended' ? 'passive' : style.interruption_level
 }
 
 function isMutable(kind: string, policy: BodyPolicy, style: AppStyle, options: DeviceOptions): boolean {
@@ -196,7 +158,7 @@ function dataOf(
   body: string | undefined,
 ): Record<string, unknown> {
   const shown = showsSender(policy)
-  const nick = shown && input.nick ? cut(input.nick, TITLE_BYTES) : undefined
+  const nick = shown && input.nick ? cutName(input.nick) : undefined
   return {
     ...(shown ? { from: input.sender } : {}),
     ...(nick === undefined ? {} : { nick }),
@@ -240,13 +202,12 @@ function contentOf({ kind, sender, nick, body, badge, call }: PayloadInput, shor
     const media = kind === 'call' ? { media: call.media } : {}
     return { unread, sender: call.from, type: 'call', sid: call.sid, ...media }
   }
-  const [english] = SENTENCES[kind] ?? GENERIC
   const text = kind === 'encrypted' || short ? undefined : body
   return {
     unread,
     sender,
     type: nick ? 'groupchat' : 'chat',
-    ...(nick ? { nickname: cut(nick, TITLE_BYTES) } : {}),
-    message: text || english,
+    ...(nick ? { nickname: cutName(nick) } : {}),
+    message: text || phraseOf(kind).english,
   }
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { PushEnvironment } from '../../store/devices.ts'
 import type { Job } from '../../store/push.ts'
 import type { ApnsRequest } from './composer.ts'
-import { isUpdate } from '../rules/classify.ts'
+import { urgencyOf, wakesUnseen } from '../rules/notice.ts'
 import { type AppStyle, composeCall, composePayload } from './payload.ts'
 
 export interface RequestOptions {
@@ -35,7 +35,7 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
   const { options } = device
   const rings = kind === 'call' || kind === 'call-ended'
   const ends = rings ? Math.min(job.expiresAt, job.createdAt + how.ringMs) : job.expiresAt
-  const silent = ((options.silent === true && kind !== 'badge') || isUpdate(kind)) && !voip
+  const unseen = wakesUnseen(kind, options) && !voip
   const input = { style, options, short, bytes }
   return {
     topic: device.topic,
@@ -44,9 +44,9 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
     apnsId: job.apnsId,
     // An alert of a call is replaced by what became of the call. PushKit has nothing to replace.
     ...(voip ? {} : { collapseId: job.call ? callId(job.call.sid) : job.collapseId }),
-    pushType: voip ? 'voip' : silent ? 'background' : 'alert',
+    pushType: voip ? 'voip' : unseen ? 'background' : 'alert',
     // Apple refuses 10 for what is not seen.
-    priority: silent || kind === 'badge' || (options.importance === 'normal' && kind !== 'call') ? 5 : 10,
+    priority: urgencyOf(kind, options, unseen) === 'high' ? 10 : 5,
     expiration: Math.floor(ends / 1000),
     payload: voip ? composeCall(job, input) : composePayload(job, input),
   }
