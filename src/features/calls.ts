@@ -59,10 +59,10 @@ function end(t: Transit, account: Account, sid: string, missed: boolean, by?: Se
       expiresAt: t.now + t.config.push.expiration,
     }
     // CallKit must be told that it is over; an alert is replaced by what became of the call.
-    if (rung.has(device.id) && (device.voipToken || !missed)) push.queue({ ...what, kind: 'call-ended' })
+    if (rung.has(device.id) && (device.callAddress || !missed)) push.queue({ ...what, kind: 'call-ended' })
     if (missed) push.queue({ ...what, kind: 'call-missed' })
     // PushKit has no number.
-    if (!device.voipToken || missed) t.store.badges.tell(device, badge)
+    if (!device.callAddress || missed) t.store.badges.tell(device, badge)
   }
   if (seen) lower(t, account)
 }

@@ -228,7 +228,7 @@ function topicOf(t: Transit, provider: string | undefined): string | undefined {
 
 function unregisterTigase(t: Transit, values: FormValues): Done {
   const token = readToken(readTigaseDevice(values).token, 'device-token')
-  unregister(t, t.account, (device) => device.token === token)
+  unregister(t, t.account, (device) => device.address === token)
   return done(note('info', 'The device is not rung any more.'))
 }
 
@@ -254,7 +254,7 @@ function unregisterPush(t: Transit, values: FormValues): Done {
   const gone = own.filter((device) =>
     token === undefined
       ? readNode(device.node ?? '')?.device === deviceId
-      : device.token === readToken(token),
+      : device.address === readToken(token),
   )
   if (gone.length === 0) throw new StanzaError('item-not-found', 'There is no such registration.')
   remove(t, gone)

@@ -49,7 +49,7 @@ function deviceView({ world }: HttpDeps, account: Account, device: Device) {
     kind: device.kind,
     topic: device.topic,
     environment: device.environment,
-    token: device.token.slice(-SHOWN),
+    token: device.address.slice(-SHOWN),
     session: device.sessionKey,
     connected: session ? `${session.jid.resource}: ${connectionOf(session)}` : null,
     state: device.lastReason ?? (device.lastSuccess === null ? 'not rung yet' : 'ok'),

@@ -95,7 +95,7 @@ export class PushService {
       badges: options.badges,
       outdated: options.outdated,
       run,
-      apns,
+      providers: { apns },
       webhook,
       clock,
       random,

@@ -24,9 +24,9 @@ export class DeadLetters {
     turn.writes()
     // A new row with a new id: the sender reads on from the last id that it knows.
     const copy = raw.query<null, [number, number, number, number]>(
-      `INSERT INTO outbox (id, account_id, device_id, message_id, apns_id, collapse_id, kind, sender, title, body, badge,
+      `INSERT INTO outbox (id, account_id, device_id, message_id, push_id, collapse_id, kind, sender, title, body, badge,
          created_at, expires_at, next_at)
-       SELECT ?4, account_id, device_id, message_id, apns_id, collapse_id, kind, sender, title, body, badge,
+       SELECT ?4, account_id, device_id, message_id, push_id, collapse_id, kind, sender, title, body, badge,
          created_at, ?2, ?3 FROM outbox WHERE id = ?1`,
     )
     const remove = raw.query<null, [number]>('DELETE FROM outbox WHERE id = ?1')

@@ -1,7 +1,8 @@
 /** The table of registered phones, and what an app may ask for when it registers. */
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 
-export type PushEnvironment = 'production' | 'sandbox'
+/** Whose devices they are: 'apns', and whichever kinds are added to push/registration/kinds.ts. */
+export type DeviceKind = string
 
 /** Which messages of one room ring (tigase:push:filter:groupchat:0). */
 export interface RoomFilter {
@@ -56,11 +57,12 @@ export type Tie =
 export const devices = sqliteTable('devices', {
   id: integer('id').primaryKey(),
   accountId: integer('account_id').notNull(),
-  kind: text('kind').$type<'apns'>().notNull(),
+  kind: text('kind').$type<DeviceKind>().notNull(),
   topic: text('topic').notNull(),
-  environment: text('environment').$type<PushEnvironment>().notNull(),
+  /** Where its address is known, in the words of its kind; empty where there is but one place. */
+  environment: text('environment').notNull(),
   environmentPinned: integer('environment_pinned', { mode: 'boolean' }).notNull(),
-  token: text('token').notNull(),
+  address: text('address').notNull(),
   sessionKey: text('session_key'),
   tie: text('tie').$type<Tie>().notNull(),
   shared: integer('shared', { mode: 'boolean' }).notNull(),
@@ -70,7 +72,8 @@ export const devices = sqliteTable('devices', {
   refreshedAt: integer('refreshed_at').notNull(),
   lastSuccess: integer('last_success'),
   lastReason: text('last_reason'),
-  voipToken: text('voip_token'),
+  /** Calls go there. */
+  callAddress: text('call_address'),
   options: text('options', { mode: 'json' }).$type<DeviceOptions>().notNull(),
 })
 

@@ -1,11 +1,11 @@
 /** What is written to the table of devices, prepared once. */
 import { type Db, rawWriter } from './db.ts'
-import type { PushEnvironment, Tie } from './device-table.ts'
+import type { DeviceKind, Tie } from './device-table.ts'
 
 /** What each registration says anew. `options` is JSON. */
 export interface Registered {
   readonly [column: string]: string | number | boolean | null
-  readonly environment: PushEnvironment
+  readonly environment: string
   /** The app has said so itself. */
   readonly pinned: boolean
   readonly sessionKey: string | null
@@ -13,24 +13,24 @@ export interface Registered {
   readonly shared: boolean
   readonly node: string | null
   readonly service: string | null
-  readonly voipToken: string | null
+  readonly callAddress: string | null
   readonly options: string
   readonly now: number
 }
 
 export function deviceWrites(db: Db) {
   return {
-    insert: rawWriter<Registered & { accountId: number; topic: string; token: string }>(
+    insert: rawWriter<Registered & { accountId: number; kind: DeviceKind; topic: string; address: string }>(
       db,
-      `INSERT INTO devices (account_id, kind, topic, environment, environment_pinned, token, session_key, tie, shared,
-         node, service, created_at, refreshed_at, voip_token, options)
-       VALUES ($accountId, 'apns', $topic, $environment, $pinned, $token, $sessionKey, $tie, $shared,
-         $node, $service, $now, $now, $voipToken, $options)`,
+      `INSERT INTO devices (account_id, kind, topic, environment, environment_pinned, address, session_key, tie, shared,
+         node, service, created_at, refreshed_at, call_address, options)
+       VALUES ($accountId, $kind, $topic, $environment, $pinned, $address, $sessionKey, $tie, $shared,
+         $node, $service, $now, $now, $callAddress, $options)`,
     ),
     refresh: rawWriter<Registered & { id: number }>(
       db,
       `UPDATE devices SET environment = $environment, environment_pinned = $pinned, session_key = $sessionKey,
-         tie = $tie, shared = $shared, node = $node, service = $service, voip_token = $voipToken, options = $options,
+         tie = $tie, shared = $shared, node = $node, service = $service, call_address = $callAddress, options = $options,
          refreshed_at = $now WHERE id = $id`,
     ),
     tie: rawWriter<{ id: number; sessionKey: string | null; tie: Tie }>(
@@ -38,9 +38,9 @@ export function deviceWrites(db: Db) {
       'UPDATE devices SET session_key = $sessionKey, tie = $tie WHERE id = $id',
     ),
     delete: rawWriter<{ id: number }>(db, 'DELETE FROM devices WHERE id = $id'),
-    forgetVoip: rawWriter<{ id: number; token: string }>(
+    forgetCalls: rawWriter<{ id: number; address: string }>(
       db,
-      'UPDATE devices SET voip_token = NULL WHERE id = $id AND voip_token = $token',
+      'UPDATE devices SET call_address = NULL WHERE id = $id AND call_address = $address',
     ),
     succeeded: rawWriter<{ id: number; at: number; before: number }>(
       db,
@@ -51,7 +51,7 @@ export function deviceWrites(db: Db) {
       db,
       'UPDATE devices SET last_reason = $reason WHERE id = $id',
     ),
-    learned: rawWriter<{ id: number; environment: PushEnvironment }>(
+    learned: rawWriter<{ id: number; environment: string }>(
       db,
       'UPDATE devices SET environment = $environment WHERE id = $id AND environment_pinned = 0',
     ),

@@ -1,20 +1,24 @@
-/** Registered phones. A token belongs to one account, or to all accounts of its app; registrations outlive sessions. */
+/** Registered devices. An address belongs to one account, or to all accounts of its app; registrations outlive sessions. */
 import { and, asc, count, eq, sql } from 'drizzle-orm'
 import type { EventName } from '../config/events.ts'
 import type { Db } from './db.ts'
-import { type Device, type DeviceOptions, devices, type PushEnvironment, type Tie } from './device-table.ts'
+import { type Device, type DeviceOptions, devices, type DeviceKind, type Tie } from './device-table.ts'
 import { deviceWrites } from './device-writes.ts'
 import type { Events } from './events.ts'
 import { Remembered } from './remembered.ts'
 
-export type { Device, DeviceOptions, PushEnvironment, RoomFilter, Tie } from './device-table.ts'
+export type { Device, DeviceKind, DeviceOptions, RoomFilter, Tie } from './device-table.ts'
+
+/** One phone and app, whichever accounts have registered it. */
+export type Place = Pick<Device, 'kind' | 'topic' | 'address'>
 
 export interface Registration {
+  readonly kind: DeviceKind
   readonly topic: string
-  /** What the app said; without it `assumed` holds until Apple knows better. */
-  readonly environment?: PushEnvironment | undefined
-  readonly assumed: PushEnvironment
-  readonly token: string
+  /** What the app said; without it `assumed` holds until its service knows better. */
+  readonly environment?: string | undefined
+  readonly assumed: string
+  readonly address: string
   readonly sessionKey?: string | null | undefined
   /** 'named' where nothing is said. */
   readonly tie?: Tie | undefined
@@ -26,7 +30,7 @@ export interface Registration {
   readonly same?: ReadonlySet<number> | undefined
   readonly node?: string | undefined
   readonly service?: string | undefined
-  readonly voipToken?: string | undefined
+  readonly callAddress?: string | undefined
   /** They replace those of the registration before; undefined leaves them as they are. */
   readonly options?: DeviceOptions | undefined
 }
@@ -34,7 +38,7 @@ export interface Registration {
 /** What disables a registration: all fields that are given must match. */
 export interface DeviceMatch {
   readonly topic?: string | undefined
-  readonly token?: string | undefined
+  readonly address?: string | undefined
   readonly node?: string | undefined
   readonly service?: string | undefined
   readonly sessionKey?: string | undefined
@@ -52,7 +56,7 @@ export class Devices {
   readonly #db: Db
   readonly #accounts: Remembered<number, readonly Device[]>
   readonly #events: Events
-  readonly #byToken
+  readonly #byAddress
   readonly #byAccount
   readonly #byId
   readonly #write: ReturnType<typeof deviceWrites>
@@ -64,10 +68,12 @@ export class Devices {
     this.#write = deviceWrites(db)
     const { orm } = db
     const p = sql.placeholder
-    this.#byToken = orm
+    this.#byAddress = orm
       .select()
       .from(devices)
-      .where(and(eq(devices.kind, 'apns'), eq(devices.topic, p('topic')), eq(devices.token, p('token'))))
+      .where(
+        and(eq(devices.kind, p('kind')), eq(devices.topic, p('topic')), eq(devices.address, p('address'))),
+      )
       .orderBy(asc(devices.id))
       .prepare()
     this.#byAccount = orm
@@ -85,12 +91,11 @@ export class Devices {
 
   /**
    * Registers or refreshes, as often as the app likes: counters and a learned environment stay. Accounts that lose the
-   * token take nothing of their queue with it. Beyond `max` the registration that was not refreshed for longest gives
-   * way: it is the phone most likely to be in a drawer.
+   * address take nothing of their queue with it. Beyond `max` of its kind the one that was not refreshed for longest
+   * gives way: it is the phone most likely to be in a drawer.
    */
   enable(accountId: number, registration: Registration, now: number, max: number): Device {
-    const { topic, token } = registration
-    const all = this.withToken(topic, token)
+    const all = this.at(registration)
     const own = all.find((device) => device.accountId === accountId)
     const takes = registration.takes ?? 'unshared'
     const losing = all.filter(
@@ -100,11 +105,11 @@ export class Devices {
     if (own) this.#renew(own, registration, now)
     else {
       this.#replace(accountId, registration)
-      this.#makeRoom(accountId, max)
+      this.#makeRoom(accountId, registration.kind, max)
       this.#add(accountId, registration, now)
     }
     this.#accounts.forget(accountId)
-    const device = this.withToken(topic, token).find((found) => found.accountId === accountId)
+    const device = this.at(registration).find((found) => found.accountId === accountId)
     if (!device) throw new Error('a device just registered is not there')
     const [from, ...others] = losing
     for (const other of others) this.#tell('device.removed', other, { reason: 'replaced' })
@@ -115,7 +120,7 @@ export class Devices {
 
   #renew(own: Device, registration: Registration, now: number): void {
     const { environment, sessionKey = null, tie = 'named', shared = false } = registration
-    const { node = null, service = null, voipToken, options } = registration
+    const { node = null, service = null, callAddress, options } = registration
     this.#write.refresh({
       id: own.id,
       environment: environment ?? own.environment,
@@ -125,28 +130,29 @@ export class Devices {
       shared,
       node,
       service,
-      // An app that names no token for calls may have named it by another door; a new set of options is whole.
-      voipToken: voipToken ?? own.voipToken,
+      // An app that names no address for calls may have named it by another door; a new set of options is whole.
+      callAddress: callAddress ?? own.callAddress,
       options: JSON.stringify(options ?? own.options),
       now,
     })
   }
 
   #add(accountId: number, registration: Registration, now: number): void {
-    const { topic, token, environment, assumed, sessionKey = null, tie = 'named' } = registration
-    const { shared = false, node = null, service = null, voipToken = null, options = {} } = registration
+    const { kind, topic, address, environment, assumed, sessionKey = null, tie = 'named' } = registration
+    const { shared = false, node = null, service = null, callAddress = null, options = {} } = registration
     this.#write.insert({
       accountId,
+      kind,
       topic,
       environment: environment ?? assumed,
       pinned: environment !== undefined,
-      token,
+      address,
       sessionKey,
       tie,
       shared,
       node,
       service,
-      voipToken,
+      callAddress,
       options: JSON.stringify(options),
       now,
     })
@@ -163,7 +169,7 @@ export class Devices {
     let removed = 0
     for (const device of this.of(accountId)) {
       if (match.topic !== undefined && device.topic !== match.topic) continue
-      if (match.token !== undefined && device.token !== match.token) continue
+      if (match.address !== undefined && device.address !== match.address) continue
       if (match.node !== undefined && device.node !== match.node) continue
       if (match.service !== undefined && device.service !== match.service) continue
       if (match.sessionKey !== undefined && device.sessionKey !== match.sessionKey) continue
@@ -182,14 +188,14 @@ export class Devices {
     return this.#accounts.get(accountId, () => this.#byAccount.all({ accountId }))
   }
 
-  /** Of each account that has the token its registration, the oldest first. */
-  withToken(topic: string, token: string): Device[] {
-    return this.#byToken.all({ topic, token })
+  /** Of each account that has the address its registration, the oldest first. */
+  at({ kind, topic, address }: Place): Device[] {
+    return this.#byAddress.all({ kind, topic, address })
   }
 
-  /** Registrations of the phone and app of this one: of all accounts that share its token. */
+  /** Registrations of the phone and app of this one: of all accounts that share its address. */
   sharing(device: Device): readonly Device[] {
-    return device.shared ? this.withToken(device.topic, device.token) : [device]
+    return device.shared ? this.at(device) : [device]
   }
 
   get(id: number): Device | undefined {
@@ -200,28 +206,28 @@ export class Devices {
     return this.#db.orm.select({ n: count() }).from(devices).get()?.n ?? 0
   }
 
-  /** When an app has registered the token of this device last, by whichever account (ms). */
-  lastWord({ topic, token }: Device): number {
-    return Math.max(...this.withToken(topic, token).map(({ refreshedAt }) => refreshedAt))
+  /** When an app has registered the address of this device last, by whichever account (ms). */
+  lastWord(device: Device): number {
+    return Math.max(...this.at(device).map(({ refreshedAt }) => refreshedAt))
   }
 
   /**
-   * Apple called the token dead at `before` (ms), for all accounts that have it. A registration that is newer knows
-   * better, and all stay: a 410 comes late by design.
+   * Its service called the address dead at `before` (ms), for all accounts that have it. A registration that is newer
+   * knows better, and all stay: Apple's 410 comes late by design.
    */
   forget(id: number, before: number): boolean {
     const device = this.get(id)
     if (!device || this.lastWord(device) > before) return false
     let gone = false
-    for (const one of this.withToken(device.topic, device.token)) gone = this.#remove(one, 'dead') || gone
+    for (const one of this.at(device)) gone = this.#remove(one, 'dead') || gone
     return gone
   }
 
-  /** Apple called the token for calls dead; one that came since stays. */
-  forgetVoip(id: number, token: string): void {
+  /** Its service called the address for calls dead; one that came since stays. */
+  forgetCalls(id: number, address: string): void {
     for (const device of this.#phoneOf(id)) {
       this.#accounts.forget(device.accountId)
-      this.#write.forgetVoip({ id: device.id, token })
+      this.#write.forgetCalls({ id: device.id, address })
     }
   }
 
@@ -238,7 +244,7 @@ export class Devices {
     this.#write.failed({ id, reason })
   }
 
-  learned(id: number, environment: PushEnvironment): void {
+  learned(id: number, environment: string): void {
     for (const device of this.#phoneOf(id)) {
       this.#accounts.forget(device.accountId)
       this.#write.learned({ id: device.id, environment })
@@ -248,14 +254,15 @@ export class Devices {
   /**
    * XEP-0357 §5: of one service and node the last registration holds. Some apps call it the same everywhere, so the app
    * must be the same too; and phones of one model may bear one name, so that node or key must be an id that no other
-   * installation has. The old token of any other dies by Apple's word.
+   * installation has. The old address of any other dies by its service's word.
    */
   #replace(accountId: number, registration: Registration): void {
-    const { topic, service, node, sessionKey, same } = registration
+    const { kind, topic, service, node, sessionKey, same } = registration
     if (service === undefined || node === undefined || !sessionKey) return
     const unique = UUID.test(node) || UUID.test(sessionKey)
     for (const device of this.of(accountId))
       if (
+        device.kind === kind &&
         device.topic === topic &&
         device.service === service &&
         device.node === node &&
@@ -265,8 +272,8 @@ export class Devices {
         this.#remove(device, 'replaced')
   }
 
-  #makeRoom(accountId: number, max: number): void {
-    const all = this.of(accountId)
+  #makeRoom(accountId: number, kind: DeviceKind, max: number): void {
+    const all = this.of(accountId).filter((device) => device.kind === kind)
     for (const device of all.slice(0, Math.max(0, all.length + 1 - max))) this.#remove(device, 'too-many')
   }
 
@@ -282,10 +289,10 @@ export class Devices {
     return this.#write.delete({ id: device.id }) > 0
   }
 
-  /** Of a token only its end: enough to tell two apart. */
+  /** Of an address only its end: enough to tell two apart. */
   #tell(name: EventName, device: Device, more: Readonly<Record<string, string>> = {}): void {
-    const { id, accountId, topic, environment, token } = device
-    const shown = { device: String(id), topic, environment, token: token.slice(-6) }
+    const { id, accountId, topic, environment, address } = device
+    const shown = { device: String(id), topic, environment, token: address.slice(-6) }
     this.#events.tell(name, accountId, { ...shown, ...more })
   }
 

@@ -72,7 +72,7 @@ export class Held {
     this.#push = push
     this.#insert = rawWriter(
       db,
-      `INSERT INTO outbox (id, account_id, device_id, state, message_id, apns_id, collapse_id, kind, sender, title, body,
+      `INSERT INTO outbox (id, account_id, device_id, state, message_id, push_id, collapse_id, kind, sender, title, body,
          badge, nick, call, created_at, expires_at, next_at, hold)
        VALUES ($id, $account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
          $badge, $nick, $call, $now, $expires, $until, $hold)`,

@@ -17,6 +17,7 @@ import clockShifts from '../../migrations/0014-clock-shifts.sql' with { type: 't
 import whosePhone from '../../migrations/0015-whose-phone.sql' with { type: 'text' }
 import skeletons from '../../migrations/0016-skeletons.sql' with { type: 'text' }
 import archiveSizes from '../../migrations/0017-archive-sizes.sql' with { type: 'text' }
+import deviceKinds from '../../migrations/0018-device-kinds.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -36,6 +37,7 @@ const MIGRATIONS: readonly string[] = [
   whosePhone,
   skeletons,
   archiveSizes,
+  deviceKinds,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

@@ -38,10 +38,10 @@ export interface WaitingRow {
   readonly expires: number
 }
 
-const VERDICT = `SELECT v.id, a.jid, v.device_id AS device, d.token, v.message_id AS message, v.verdict, v.rule,
+const VERDICT = `SELECT v.id, a.jid, v.device_id AS device, d.address AS token, v.message_id AS message, v.verdict, v.rule,
   v.reason, v.at, v.apns_id AS apnsId, v.apns_unique_id AS apnsUniqueId FROM verdicts v JOIN accounts a ON a.id = v.account_id LEFT JOIN devices d ON d.id = v.device_id`
 const WAITING = `SELECT o.id, coalesce(a.jid, o.sender) AS jid, o.device_id AS device, d.topic, d.environment, o.message_id AS message,
-  o.apns_id AS apnsId, o.state, o.kind, o.sender, o.attempts, o.created_at AS created, o.next_at AS next,
+  o.push_id AS apnsId, o.state, o.kind, o.sender, o.attempts, o.created_at AS created, o.next_at AS next,
   o.expires_at AS expires
   FROM outbox o LEFT JOIN accounts a ON a.id = o.account_id LEFT JOIN devices d ON d.id = o.device_id`
 

@@ -31,7 +31,8 @@ const outbox = sqliteTable('outbox', {
   deviceId: integer('device_id'),
   state: text('state').$type<'queued' | 'held' | 'dead'>().notNull().default('queued'),
   messageId: text('message_id').notNull(),
-  apnsId: text('apns_id').notNull(),
+  /** The same at each try: Apple's apns-id, the webhook's id. */
+  pushId: text('push_id').notNull(),
   collapseId: text('collapse_id').notNull(),
   kind: text('kind').notNull(),
   sender: text('sender').notNull(),
@@ -142,9 +143,9 @@ export class Push {
     // Twice a push, and once more when it ends: as in messages.ts, Drizzle's binding would cost as much as the row.
     this.#insert = rawWriter(
       db,
-      `INSERT INTO outbox (id, account_id, device_id, message_id, apns_id, collapse_id, kind, sender, title, body, badge,
+      `INSERT INTO outbox (id, account_id, device_id, message_id, push_id, collapse_id, kind, sender, title, body, badge,
          nick, call, created_at, expires_at, next_at)
-       VALUES ($id, $accountId, $deviceId, $messageId, $apnsId, $collapseId, $kind, $sender, $title, $body, $badge,
+       VALUES ($id, $accountId, $deviceId, $messageId, $pushId, $collapseId, $kind, $sender, $title, $body, $badge,
          $nick, $call, $createdAt, $expiresAt, $nextAt)`,
     )
     this.#delete = rawWriter(db, 'DELETE FROM outbox WHERE id = $id')
@@ -185,7 +186,7 @@ export class Push {
       account: account.jid,
       device,
       messageId: push.messageId,
-      apnsId: this.#random.uuid(),
+      pushId: this.#random.uuid(),
       collapseId: push.collapseId,
       kind: push.kind,
       sender: push.sender,

@@ -23,7 +23,7 @@ export function addDevices(db: Database, prefix: string, each: number, topic: st
   // An odd factor makes the tokens of neighbours as unlike as those of strangers, and none twice.
   db.run(
     `WITH RECURSIVE k (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM k WHERE n < ${each - 1})
-     INSERT INTO devices (account_id, kind, topic, environment, token, created_at, refreshed_at)
+     INSERT INTO devices (account_id, kind, topic, environment, address, created_at, refreshed_at)
      SELECT a.id, 'apns', '${topic}', 'production',
        printf('%064x', (a.id * ${each} + k.n) * 2654435761 % 4294967296), a.id, a.id
      FROM accounts a, k WHERE a.jid GLOB '${prefix}[0-9]*'`,

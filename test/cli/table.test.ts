@@ -145,7 +145,7 @@ describe('every verb with a table', () => {
         1,
         9,
       )
-      const phone = { topic: 'org.bix.chat', assumed: 'production' as const, token: 'ab'.repeat(32) }
+      const phone = { kind: 'apns', topic: 'org.bix.chat', assumed: 'production', address: 'ab'.repeat(32) }
       const device = store.push.devices.enable(account.id, phone, 1, 9)
       for (const messageId of ['日本語'.repeat(30), 'm'.repeat(300)])
         store.push.queue({

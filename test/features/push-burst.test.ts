@@ -56,7 +56,7 @@ describe('a burst', () => {
     if (!phone) throw new Error('there is no phone')
     const othersRing = (from: number) =>
       p.router.run((t) => {
-        for (let n = from; n < from + 6_000; n++) mayGo(t, { ...phone, token: `other-${n}` })
+        for (let n = from; n < from + 6_000; n++) mayGo(t, { ...phone, address: `other-${n}` })
       })
     for (const body of ['1', '2', '3', '4']) await says(romeo, chat(body))
     await othersRing(0)
@@ -74,7 +74,7 @@ describe('a burst', () => {
     if (!phone) throw new Error('there is no phone')
     for (const body of ['1', '2', '3']) await says(romeo, chat(body))
     const undone = p.router.run((t) => {
-      for (let n = 0; n < 10_001; n++) mayGo(t, { ...phone, token: `other-${n}` })
+      for (let n = 0; n < 10_001; n++) mayGo(t, { ...phone, address: `other-${n}` })
       throw new Error('undone')
     })
     expect(await undone.catch(String)).toContain('undone')

@@ -52,7 +52,7 @@ async function scene(f: (scene: Scene) => Promise<void>): Promise<void> {
     badges,
     outdated: (job, counts) => outdated(p.world, job, counts),
     run: (g) => p.router.run(g),
-    apns,
+    providers: { apns },
     clock: p.clock,
     random: systemRandom,
   })

@@ -86,7 +86,7 @@ describe('XEP-0357 §5: enable', () => {
     const node = '9B3BCB2E-7E9A-4A5C-8D7B-1A4A0E4D5F10'
     for (let i = 0; i < 2; i++) await isDone(phone, xmppFramework('pubsub.chatsecure.org', node, form))
     expect(devices(p)).toMatchObject([
-      { token: TOKEN, node, service: 'pubsub.chatsecure.org', topic: 'org.bix.chat', options: {} },
+      { address: TOKEN, node, service: 'pubsub.chatsecure.org', topic: 'org.bix.chat', options: {} },
     ])
   })
 
@@ -106,7 +106,7 @@ describe('XEP-0357 §5: enable', () => {
       mutable_content: 'true',
     }
     await isDone(phone, xmppFramework('push.bix.org', 'my_private_iphone', form))
-    expect(devices(p)).toMatchObject([{ token: TOKEN, environment: 'sandbox', environmentPinned: true }])
+    expect(devices(p)).toMatchObject([{ address: TOKEN, environment: 'sandbox', environmentPinned: true }])
     expect(devices(p)[0]?.options).toEqual({
       importance: 'normal',
       category: 'CHAT',
@@ -135,7 +135,7 @@ describe('XEP-0357 §5: enable', () => {
       await isDone(phone, monal(name))
       expect(devices(p)).toMatchObject([
         {
-          token: TOKEN,
+          address: TOKEN,
           node: TOKEN,
           environment,
           environmentPinned: true,
@@ -154,7 +154,7 @@ describe('XEP-0357 §5: enable', () => {
     await isDone(phone, xmppFramework('push.bix.org', 'n', { token: TOKEN, voip_token: OTHER.toUpperCase() }))
     // Without a word about it, it stays.
     await isDone(phone, xmppFramework('push.bix.org', 'n', { token: TOKEN }))
-    expect(devices(p)).toMatchObject([{ token: TOKEN, voipToken: OTHER }])
+    expect(devices(p)).toMatchObject([{ address: TOKEN, callAddress: OTHER }])
     const bad = xmppFramework('push.bix.org', 'n', { token: TOKEN, voip_token: 'xyz' })
     expect(await why(phone, bad)).toStartWith('voip_token:')
   })
@@ -168,7 +168,7 @@ describe('XEP-0357 §5: the same service and node with another token', () => {
     const phone = await p.online('juliet@bix.org/phone')
     await phone.asks('set', enabled(TOKEN))
     await phone.asks('set', enabled(OTHER))
-    expect(devices(p)).toMatchObject([{ token: OTHER, node: 'E0B1' }])
+    expect(devices(p)).toMatchObject([{ address: OTHER, node: 'E0B1' }])
   })
 
   test('but not where the node is another, or another app gave the same one', async () => {
@@ -244,7 +244,7 @@ describe('Siskin and Snikket', () => {
     expect(devices(p)).toEqual([])
     const all = siskin(jid, node, IGNORE + ROOMS + MUTED + PRIORITY + ENCRYPT + JINGLE)
     for (let i = 0; i < 2; i++) await isDone(phone, all)
-    expect(devices(p)).toMatchObject([{ token: TOKEN, voipToken: OTHER, node, service: 'bix.org' }])
+    expect(devices(p)).toMatchObject([{ address: TOKEN, callAddress: OTHER, node, service: 'bix.org' }])
     expect(devices(p)[0]?.options).toEqual({
       dialect: 'tigase',
       away: true,
@@ -270,7 +270,7 @@ describe('Siskin and Snikket', () => {
     expect(devices(p)).toEqual([])
     // It never registers again by itself: the node alone brings everything back.
     await isDone(phone, all)
-    expect(devices(p)).toMatchObject([{ token: TOKEN, voipToken: OTHER }])
+    expect(devices(p)).toMatchObject([{ address: TOKEN, callAddress: OTHER }])
   })
 
   test('of several apps the provider tells which', async () => {
@@ -282,7 +282,7 @@ describe('Siskin and Snikket', () => {
     using _ = p
     const { jid, node } = await registers(phone, false)
     await isDone(phone, siskin(jid, node, PRIORITY))
-    expect(devices(p)).toMatchObject([{ token: TOKEN, voipToken: null, topic: 'org.bix.siskin' }])
+    expect(devices(p)).toMatchObject([{ address: TOKEN, callAddress: null, topic: 'org.bix.siskin' }])
   })
 
   test('what cannot be meant is refused and named', async () => {
@@ -321,13 +321,13 @@ describe('register-push-apns', () => {
     const answer = commandOf(
       await phone.asks('set', register({ token: TOKEN, 'device-id': 'my phone' }), 'bix.org'),
     )
-    expect(devices(p)).toMatchObject([{ token: TOKEN, service: 'bix.org' }])
+    expect(devices(p)).toMatchObject([{ address: TOKEN, service: 'bix.org' }])
     const [jid = ''] = resultOf(answer, 'jid')
     const [node = ''] = resultOf(answer, 'node')
     const [secret = ''] = resultOf(answer, 'secret')
     expect(secret).not.toBe('')
     await isDone(phone, xmppFramework(jid, node, { secret }))
-    expect(devices(p)).toMatchObject([{ token: TOKEN, node }])
+    expect(devices(p)).toMatchObject([{ address: TOKEN, node }])
     await phone.isRefused('item-not-found', 'set', unregister({ 'device-id': 'another' }), 'bix.org')
     await isDone(phone, unregister({ 'device-id': 'my phone' }), 'bix.org')
     expect(devices(p)).toEqual([])
@@ -356,7 +356,7 @@ describe('register-push-apns', () => {
       'push.bix.org',
     )
     expect(resultOf(commandOf(answer), 'jid')).toEqual(['push.bix.org'])
-    expect(devices(p)).toMatchObject([{ token: TOKEN, service: 'push.bix.org' }])
+    expect(devices(p)).toMatchObject([{ address: TOKEN, service: 'push.bix.org' }])
     await phone.isRefused('service-unavailable', 'get', `<query xmlns='jabber:iq:register'/>`, 'push.bix.org')
     await phone.isRefused('service-unavailable', 'get', disco('info'), 'push.bix.org/x')
     await phone.isRefused('service-unavailable', 'get', disco('info'), 'juliet@push.bix.org')
@@ -370,7 +370,7 @@ describe('register-push-apns', () => {
     expect(first.attrs.status).toBe('executing')
     const { sessionid = '' } = first.attrs
     await isDone(phone, commandText('register-push-apns', { sessionid }, { token: TOKEN }), 'bix.org')
-    expect(devices(p)).toMatchObject([{ token: TOKEN }])
+    expect(devices(p)).toMatchObject([{ address: TOKEN }])
     await isDone(phone, unregister({ token: TOKEN }), 'bix.org')
     expect(devices(p)).toEqual([])
   })
@@ -418,7 +418,7 @@ describe('p1:push', () => {
       [`send='all' groupchat='true' from='none'`, { hides: 'sender' }],
     ] as const) {
       await isDone(phone, p1(body))
-      expect(devices(p)).toMatchObject([{ token: TOKEN, topic: 'org.bix.chat', sessionKey: 'phone' }])
+      expect(devices(p)).toMatchObject([{ address: TOKEN, topic: 'org.bix.chat', sessionKey: 'phone' }])
       expect(devices(p)[0]?.options).toEqual(options)
     }
     expect(await why(phone, p1('', 'xyz'))).toStartWith('id:')
@@ -434,9 +434,9 @@ describe('p1:push', () => {
     await isDone(tablet, p1('', OTHER))
     await isDone(phone, xmppFramework('push.bix.org', 'n', { token: 'ab'.repeat(32) }))
     await isDone(phone, DISABLE)
-    expect(devices(p).map(({ token }) => token)).toEqual([OTHER, 'ab'.repeat(32)])
+    expect(devices(p).map(({ address }) => address)).toEqual([OTHER, 'ab'.repeat(32)])
     await isDone(phone, DISABLE)
-    expect(devices(p).map(({ token }) => token)).toEqual(['ab'.repeat(32)])
+    expect(devices(p).map(({ address }) => address)).toEqual(['ab'.repeat(32)])
     await isDone(phone, DISABLE)
     expect(devices(p)).toHaveLength(1)
   })
@@ -471,7 +471,7 @@ describe('hostile', () => {
       // Monal and Siskin have several accounts, and one token for all.
       const stays = /pushModule|tigase:push/.test(payload)
       expect(devices(p)).toHaveLength(stays ? 1 : 0)
-      expect(devices(p, 'romeo@bix.org')).toMatchObject([{ token: TOKEN }])
+      expect(devices(p, 'romeo@bix.org')).toMatchObject([{ address: TOKEN }])
     }
   })
 
@@ -539,7 +539,7 @@ test('a call rings the token for calls with what it is, in one row', async () =>
   )
   await romeo.settles()
   const call = { sid: 'c1', from: 'romeo@bix.org/orchard', media: ['audio'] }
-  expect(p.pushed).toMatchObject([{ kind: 'call', call, device: { voipToken: OTHER } }])
+  expect(p.pushed).toMatchObject([{ kind: 'call', call, device: { callAddress: OTHER } }])
   // From the table it is the same as from memory.
   expect(p.store.push.waiting(0, 10)).toMatchObject([{ kind: 'call', call, nick: null }])
 })

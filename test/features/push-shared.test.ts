@@ -23,10 +23,10 @@ const MONAL = enable(TOKEN, form({ pushModule: 'monalProdiOS' }))
 const PLAIN = enable(TOKEN, '')
 const DISABLE = `<disable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${TOKEN}'/>`
 
+const PHONE = { kind: 'apns', topic: 'org.bix.chat', address: TOKEN }
+
 const owners = (p: Play) =>
-  p.store.push.devices
-    .withToken('org.bix.chat', TOKEN)
-    .map(({ accountId }) => p.store.accounts.byId(accountId)?.jid)
+  p.store.push.devices.at(PHONE).map(({ accountId }) => p.store.accounts.byId(accountId)?.jid)
 const got = (p: Play) => p.pushed.map(({ account, kind, badge }) => [account, kind, badge])
 
 async function registers(p: Play, jid: string, xml: string): Promise<Actor> {
@@ -106,7 +106,7 @@ describe('a token of two accounts', () => {
   test('Apple’s word that it is dead is for all; a newer registration of one keeps it for all', async () => {
     const { p } = await both()
     using _ = p
-    const [first, second] = p.store.push.devices.withToken('org.bix.chat', TOKEN)
+    const [first, second] = p.store.push.devices.at(PHONE)
     await p.router.run((t) => {
       expect(t.store.push.devices.forget(first?.id ?? 0, (second?.refreshedAt ?? 0) - 1)).toBe(false)
       expect(t.store.push.devices.forget(first?.id ?? 0, second?.refreshedAt ?? 0)).toBe(true)
@@ -184,7 +184,7 @@ test('random stories of accounts that share a token: each ring once, and the ico
         }
         await passes(p, 10_000)
         await areSent(p)
-        for (const device of p.store.push.devices.withToken('org.bix.chat', TOKEN)) {
+        for (const device of p.store.push.devices.at(PHONE)) {
           expect(p.store.badges.on(device)).toBe(number())
           // A registration that joins tells nothing by itself.
           expect(p.store.badges.told(device)).toBeLessThanOrEqual(number())

@@ -15,7 +15,7 @@ const posts = (asks: Asks, n: number, more: object = {}) =>
   asks('POST', DEVICES, { token: tokenOf(n), ...more }, JULIET)
 /** Tokens that were rung, by their first digit. */
 const rung = (p: Play) =>
-  p.pushed.filter(({ kind }) => kind !== 'badge').map(({ device }) => device?.token[0])
+  p.pushed.filter(({ kind }) => kind !== 'badge').map(({ device }) => device?.address[0])
 
 /** Juliet's account, and romeo. */
 async function begins(toml = PUSH) {
@@ -273,7 +273,7 @@ test('random stories of phones that bear one name: who is not surely open rings 
           const isOwn = (n: number) => open && (open.said ? n === open.phone : registered.size === 1)
           const due = [...registered].filter((n) => !isOwn(n)).map(String)
           const rang = p.pushed.slice(before).filter(({ kind }) => kind !== 'badge')
-          expect(rang.map(({ device }) => device?.token[0] ?? '').sort()).toEqual(due.sort())
+          expect(rang.map(({ device }) => device?.address[0] ?? '').sort()).toEqual(due.sort())
         }
       }
     }),

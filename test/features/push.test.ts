@@ -63,7 +63,7 @@ describe('XEP-0357 §5: registration in every dialect', () => {
       // §5: without `to`, as XMPPFramework sends it.
       const answer = await juliet.asks('set', payload)
       expect(answer.attrs.type).toBe('result')
-      expect(devices(p)).toMatchObject([{ token: TOKEN, topic: 'org.example.chat', sessionKey: 'phone' }])
+      expect(devices(p)).toMatchObject([{ address: TOKEN, topic: 'org.example.chat', sessionKey: 'phone' }])
       // Again and again: one registration.
       p.clock.advance(1000)
       await juliet.asks('set', payload, 'juliet@bix.org')
@@ -190,7 +190,7 @@ describe('XEP-0357 §6: disable', () => {
     await juliet.asks('set', disable(`jid='push.bix.org' node='unknown'`))
     expect(devices(p)).toHaveLength(2)
     await juliet.asks('set', disable(`jid='push.bix.org' node='${TOKEN}'`))
-    expect(devices(p).map(({ token }) => token)).toEqual([OTHER])
+    expect(devices(p).map(({ address }) => address)).toEqual([OTHER])
     for (let i = 0; i < 2; i++)
       expect((await juliet.asks('set', disable(`jid='PUSH.bix.org'`))).attrs.type).toBe('result')
     expect(devices(p)).toEqual([])
@@ -216,7 +216,7 @@ test('a token belongs to the account that registered it last', async () => {
   await juliet.asks('set', enable({ node: TOKEN }))
   await romeo.asks('set', enable({ node: TOKEN }))
   expect(devices(p)).toEqual([])
-  expect(devices(p, 'romeo@bix.org')).toMatchObject([{ token: TOKEN }])
+  expect(devices(p, 'romeo@bix.org')).toMatchObject([{ address: TOKEN }])
 })
 
 test('limits.devices_per_user: the registration not refreshed for longest gives way', async () => {
@@ -227,7 +227,7 @@ test('limits.devices_per_user: the registration not refreshed for longest gives 
     p.clock.advance(1000)
     await juliet.asks('set', enable({ node: token ?? '' }))
   }
-  expect(devices(p).map(({ token }) => token)).toEqual([tokens[0] ?? '', tokens[2] ?? ''])
+  expect(devices(p).map(({ address }) => address)).toEqual([tokens[0] ?? '', tokens[2] ?? ''])
 })
 
 test('registrations outlive the session and a restart', async () => {
@@ -241,7 +241,7 @@ test('registrations outlive the session and a restart', async () => {
       juliet.transport.destroy()
     }
     using p = play({ file })
-    expect(devices(p)).toMatchObject([{ token: TOKEN, sessionKey: 'phone' }])
+    expect(devices(p)).toMatchObject([{ address: TOKEN, sessionKey: 'phone' }])
     const romeo = await p.online('romeo@bix.org/orchard')
     romeo.sends(`<message to='juliet@bix.org' type='chat'><body>hist!</body></message>`)
     await romeo.settles()
@@ -285,10 +285,10 @@ describe('what rings', () => {
         body: null,
         createdAt: p.clock.now(),
         expiresAt: p.clock.now() + 7 * 86_400_000,
-        device: { token: TOKEN },
+        device: { address: TOKEN },
       },
     ])
-    expect(p.pushed[0]?.apnsId).toMatch(/^[0-9a-f-]{36}$/)
+    expect(p.pushed[0]?.pushId).toMatch(/^[0-9a-f-]{36}$/)
     expect(p.store.push.counts()).toEqual({ queued: 1, held: 0, dead: 0 })
   })
 
@@ -316,8 +316,8 @@ describe('what rings', () => {
     juliet.sends('</stream:stream>')
     romeo.sends(chat('<body>hist!</body>'))
     await romeo.settles()
-    expect(p.pushed.map(({ device }) => device?.token)).toEqual([TOKEN, OTHER])
-    expect(new Set(p.pushed.map(({ apnsId }) => apnsId)).size).toBe(2)
+    expect(p.pushed.map(({ device }) => device?.address)).toEqual([TOKEN, OTHER])
+    expect(new Set(p.pushed.map(({ pushId }) => pushId)).size).toBe(2)
     expect(new Set(p.pushed.map(({ collapseId }) => collapseId)).size).toBe(1)
   })
 

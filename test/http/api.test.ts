@@ -80,7 +80,13 @@ test('apps are listed and logged out: their token, their session and their phone
       if (!account) throw new Error('no juliet')
       const client = t.store.clients.seen(account, { id: agent, software, device: 'Phone' }, t.now, 50)
       t.store.clients.offer(client, 'HT-SHA-256-NONE', t.now + 86_400_000)
-      const device = { topic: 'org.bix.chat', token: agent, assumed: 'sandbox', sessionKey: agent } as const
+      const device = {
+        kind: 'apns',
+        topic: 'org.bix.chat',
+        address: agent,
+        assumed: 'sandbox',
+        sessionKey: agent,
+      }
       t.store.push.devices.enable(account.id, device, t.now, 10)
       return client.id
     })
@@ -110,7 +116,7 @@ test('apps are listed and logged out: their token, their session and their phone
   expect((await apps()).map(({ software }) => software)).toEqual(['Mantua'])
   expect(sessions.map(({ closed }) => closed.length)).toEqual([1, 0])
   const account = w.world.store.accounts.find(JULIET)
-  expect(account && w.world.store.push.devices.of(account.id).map(({ token }) => token)).toEqual(['kept'])
+  expect(account && w.world.store.push.devices.of(account.id).map(({ address }) => address)).toEqual(['kept'])
   const kept = (await apps())[0]?.id
   expect((await w.call('DELETE', `/v1/users/${JULIET}/apps/${kept}`, { as: 'operator' })).status).toBe(204)
   expect(await apps()).toEqual([])
@@ -267,7 +273,7 @@ test('devices: registered as often as the app likes, one owner at a time, the to
   expect((await add(basic(ROMEO), { token: `<${token}>` })).json.id).toBe(first.json.id)
   const calls = await add(basic(ROMEO), { token, voip_token: 'CD'.repeat(32) })
   expect(calls.json.id).toBe(first.json.id)
-  expect(w.world.store.push.devices.get(Number(first.json.id))?.voipToken).toBe('cd'.repeat(32))
+  expect(w.world.store.push.devices.get(Number(first.json.id))?.callAddress).toBe('cd'.repeat(32))
   const bad: [object, string][] = [
     [{ token: 'xyz' }, 'token'],
     [{ token: 'ab'.repeat(300) }, 'token'],

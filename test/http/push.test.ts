@@ -10,7 +10,7 @@ async function device(w: HttpWorld) {
   return w.router.run((t) => {
     const account = t.store.accounts.find(JULIET)
     if (!account) throw new Error('no Juliet')
-    const made = { topic: 'org.bix.chat', assumed: 'production', token: TOKEN } as const
+    const made = { kind: 'apns', topic: 'org.bix.chat', assumed: 'production', address: TOKEN }
     return { account, device: t.store.push.devices.enable(account.id, made, t.now, 10) }
   })
 }
@@ -64,7 +64,7 @@ test('explain: what Apple calls the push that it has answered', async () => {
   expect(JSON.parse(text)).toMatchObject({
     verdicts: [
       { message: 'm2', device: 'webhook', apns_id: null, apns_unique_id: null },
-      { message: 'm1', apns_id: job.apnsId, apns_unique_id: 'u-1' },
+      { message: 'm1', apns_id: job.pushId, apns_unique_id: 'u-1' },
     ],
   })
 })
@@ -114,7 +114,7 @@ test('replay: what was refused is queued anew under its delivery id, behind all 
   expect(await answer.json()).toEqual({ replayed: 1 })
   const now = w.world.now()
   expect(handed).toHaveLength(1)
-  expect(handed[0]).toMatchObject({ apnsId: second.apnsId, attempts: 0, body: 'wherefore', nextAt: now })
+  expect(handed[0]).toMatchObject({ pushId: second.pushId, attempts: 0, body: 'wherefore', nextAt: now })
   expect(handed[0]?.id).toBeGreaterThan(second.id)
   expect(handed[0]?.expiresAt).toBe(now + w.world.config.push.expiration)
   expect(w.world.store.push.counts()).toEqual({ queued: 2, held: 0, dead: 0 })
@@ -127,7 +127,7 @@ test('devices are counted by the age of their last success, in slices', async ()
   await w.router.run((t) => {
     for (const [i, age] of [1, 3, 20, 400].entries()) {
       const token = i.toString(16).padStart(64, '0')
-      const made = { topic: 'org.bix.chat', assumed: 'production', token } as const
+      const made = { kind: 'apns', topic: 'org.bix.chat', assumed: 'production', address: token }
       const phone = t.store.push.devices.enable(account.id, made, t.now, 10)
       t.store.push.devices.succeeded(phone, t.now - age * day + 1)
     }

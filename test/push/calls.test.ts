@@ -42,8 +42,8 @@ describe('what Apple is asked', () => {
     topic: 'org.bix.chat',
     environment: 'production',
     environmentPinned: true,
-    token: 'aa'.repeat(32),
-    voipToken: 'bb'.repeat(32),
+    address: 'aa'.repeat(32),
+    callAddress: 'bb'.repeat(32),
     options: {},
     sessionKey: null,
     tie: 'named',
@@ -62,7 +62,7 @@ describe('what Apple is asked', () => {
     account: 'juliet@bix.org',
     device: device(),
     messageId: '17',
-    apnsId: '6b1cd1b0-0000-4000-8000-000000000001',
+    pushId: '6b1cd1b0-0000-4000-8000-000000000001',
     collapseId: '17',
     kind,
     sender: 'romeo@bix.org',
@@ -108,7 +108,7 @@ describe('what Apple is asked', () => {
   })
 
   test('without PushKit’s token: alerts of one call, each in the other’s place', () => {
-    const alone = { device: device({ voipToken: null }) }
+    const alone = { device: device({ callAddress: null }) }
     const ids = ['call', 'call-ended', 'call-missed'].map((kind) => request(job(kind, alone)).collapseId)
     expect(new Set(ids).size).toBe(1)
     expect(ids[0]?.length).toBeLessThanOrEqual(64)
@@ -118,7 +118,7 @@ describe('what Apple is asked', () => {
 
   test('silent and thrifty apps', () => {
     const asks = (options: DeviceOptions, kind = 'body') =>
-      request(job(kind, { device: device({ options, voipToken: null }) }))
+      request(job(kind, { device: device({ options, callAddress: null }) }))
     expect(asks({ silent: true })).toMatchObject({ pushType: 'background', priority: 5 })
     // A number alone shows nothing, and Apple wants no badge in what wakes an app.
     expect(asks({ silent: true }, 'badge')).toMatchObject({ pushType: 'alert', priority: 5 })

@@ -25,7 +25,7 @@ describe('a call', () => {
     )
 
   test('goes to PushKit under its own topic, and the row is the same after a restart', async () => {
-    const phone = await device(1, { voipToken: VOIP })
+    const phone = await device(1, { callAddress: VOIP })
     // Nobody listens yet: it is read from the table.
     await rings(phone)
     dispatcher({ apns: apns() })
@@ -42,39 +42,39 @@ describe('a call', () => {
 
   test('whose PushKit token is dead rings as an alert, and only that token is forgotten', async () => {
     dispatcher({ apns: apns() })
-    const phone = await device(1, { voipToken: VOIP })
+    const phone = await device(1, { callAddress: VOIP })
     sim.script({ token: VOIP, status: 410, reason: 'Unregistered', timestamp: Date.now() + 1_000 })
     await rings(phone)
     expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
-    expect(sim.received.map(({ token }) => token)).toEqual([VOIP, phone.token])
+    expect(sim.received.map(({ token }) => token)).toEqual([VOIP, phone.address])
     expect(sim.received[1]?.payload).toMatchObject({ aps: { 'interruption-level': 'time-sensitive' } })
-    expect(store.push.devices.get(phone.id)).toMatchObject({ token: phone.token, voipToken: null })
+    expect(store.push.devices.get(phone.id)).toMatchObject({ address: phone.address, callAddress: null })
   })
 
   test('a 410 that is older than the registration forgets no token for calls', async () => {
     dispatcher({ apns: apns() })
-    const phone = await device(1, { voipToken: VOIP })
+    const phone = await device(1, { callAddress: VOIP })
     sim.script({ token: VOIP, status: 410, reason: 'Unregistered', timestamp: Date.now() - 60_000 })
     await rings(phone)
     expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
-    expect(store.push.devices.get(phone.id)).toMatchObject({ voipToken: VOIP })
+    expect(store.push.devices.get(phone.id)).toMatchObject({ callAddress: VOIP })
   })
 
   test('whose topic Apple refuses rings as an alert, and nothing else rests for it', async () => {
     const made = dispatcher({ apns: apns() })
-    const phone = await device(1, { voipToken: VOIP })
+    const phone = await device(1, { callAddress: VOIP })
     sim.script({ token: VOIP, status: 400, reason: 'TopicDisallowed' })
     await rings(phone)
     expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
-    expect(sim.received.map(({ token }) => token)).toEqual([VOIP, phone.token])
+    expect(sim.received.map(({ token }) => token)).toEqual([VOIP, phone.address])
     expect(made.paused()).toEqual([])
-    expect(store.push.devices.get(phone.id)).toMatchObject({ voipToken: VOIP })
+    expect(store.push.devices.get(phone.id)).toMatchObject({ callAddress: VOIP })
   })
 
   test('whose token is for another topic again and again says nothing of the app’s own topic', async () => {
     const made = dispatcher({ apns: apns() })
     const phones = await Promise.all(
-      Array.from({ length: 8 }, (_, i) => device(i + 1, { voipToken: `e${i}`.repeat(32) })),
+      Array.from({ length: 8 }, (_, i) => device(i + 1, { callAddress: `e${i}`.repeat(32) })),
     )
     for (const [i, phone] of phones.entries()) {
       sim.script({ token: `e${i}`.repeat(32), status: 400, reason: 'DeviceTokenNotForTopic' })
@@ -92,7 +92,7 @@ describe('a call', () => {
 
   test('that has rung out is not told any more', async () => {
     dispatcher({ apns: apns() })
-    await rings(await device(1, { voipToken: VOIP }), Date.now() - 61_000)
+    await rings(await device(1, { callAddress: VOIP }), Date.now() - 61_000)
     expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'CallOver' }])
     expect(sim.received).toEqual([])
   })

@@ -26,7 +26,7 @@ describe('429 TooManyRequests', () => {
     }
     dispatcher({ apns: apns(), clock: { ...clock } })
     const [busy, other] = [await device(1), await device(2)]
-    sim.script({ token: busy.token, status: 429, reason: 'TooManyRequests' })
+    sim.script({ token: busy.address, status: 429, reason: 'TooManyRequests' })
     await queue(busy, 'm1')
     await until(() => store.push.waiting(0, 1)[0]?.attempts === 1)
     await queue(busy, 'm2')
@@ -73,7 +73,7 @@ describe('429 TooManyRequests: what waits for that phone', () => {
     const { clock, pass } = patience()
     dispatcher({ apns: apns(), clock })
     const phone = await device(1)
-    sim.script({ token: phone.token, status: 429, reason: 'TooManyRequests' })
+    sim.script({ token: phone.address, status: 429, reason: 'TooManyRequests' })
     await from('romeo@bix.org', phone, 'm1')
     await until(() => store.push.waiting(0, 1)[0]?.attempts === 1)
     for (const id of ['m2', 'm3']) await from('romeo@bix.org', phone, id)
@@ -100,7 +100,7 @@ describe('429 TooManyRequests: what waits for that phone', () => {
     const phone = await device(1)
     await from('romeo@bix.org', phone, 'm1')
     await verdicts(1)
-    const busy = { token: phone.token, status: 429, reason: 'TooManyRequests' }
+    const busy = { token: phone.address, status: 429, reason: 'TooManyRequests' }
     sim.script({ ...busy, delayMs: 50 }, busy)
     for (const id of ['m2', 'm3']) await from('romeo@bix.org', phone, id)
     await until(() => attempts('m3') === 1)
@@ -115,7 +115,7 @@ describe('429 TooManyRequests: what waits for that phone', () => {
     const { clock, pass } = patience()
     dispatcher({ apns: apns(), clock })
     const phone = await device(1)
-    sim.script({ token: phone.token, status: 429, reason: 'TooManyRequests' })
+    sim.script({ token: phone.address, status: 429, reason: 'TooManyRequests' })
     await from('romeo@bix.org', phone, 'm1')
     await until(() => store.push.waiting(0, 1)[0]?.attempts === 1)
     await from('romeo@bix.org', phone, 'm2', 'reaction')

@@ -81,14 +81,14 @@ describe('a row that is taken back', () => {
 
   test('is one whose device was removed a moment ago, but not where that trip has failed', async () => {
     const { sending, phone } = await rests()
-    const { token } = phone
+    const { address: token } = phone
     await queue(await device(2), 'm2')
     const failed = run(() => {
       for (const each of store.push.devices.of(juliet.id)) store.push.devices.delete(each.id)
       throw new Error('thought better of it')
     })
     expect(await failed.catch(String)).toContain('better')
-    await run(() => store.push.devices.disable(juliet.id, { token }))
+    await run(() => store.push.devices.disable(juliet.id, { address: token }))
     sending.resume()
     await verdicts(2)
     await until(() => sending.size === 0)
@@ -121,7 +121,7 @@ describe('a row whose words change', () => {
   test('is sent with the new ones when its lane goes on, in its place and under its ids', async () => {
     const { sending, phone } = await rests()
     for (const id of ['m2', 'm3']) await queue(phone, id)
-    const before = store.push.waiting(0, 10).map(({ apnsId }) => apnsId)
+    const before = store.push.waiting(0, 10).map(({ pushId }) => pushId)
     await reword('m2', 'in other words')
     sending.resume()
     await verdicts(3)

@@ -27,7 +27,7 @@ describe('a row', () => {
     const phone = await device(1)
     await queue(phone, 'm1')
     expect(await verdicts(1)).toEqual([{ verdict: 'sent', reason: null, messageId: 'm1' }])
-    expect(sim.received[0]).toMatchObject({ token: phone.token, collapseId: 'm1' })
+    expect(sim.received[0]).toMatchObject({ token: phone.address, collapseId: 'm1' })
     expect(sim.received[0]?.payload).toMatchObject({
       aps: { alert: { title: 'Romeo', body: 'message m1' }, badge: 1 },
     })

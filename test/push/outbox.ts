@@ -62,7 +62,11 @@ export function run<T>(f: () => T): Promise<T> {
   })
 }
 
-export function dispatcher(options: Partial<DispatcherOptions> = {}): Dispatcher {
+export function dispatcher({
+  apns,
+  ...options
+}: Partial<DispatcherOptions> & { apns?: Provider } = {}): Dispatcher {
+  const providers = { apns, ...options.providers }
   const made = new Dispatcher({
     push: store.push,
     badges: store.badges,
@@ -71,6 +75,7 @@ export function dispatcher(options: Partial<DispatcherOptions> = {}): Dispatcher
     random: systemRandom,
     retry: RETRY,
     ...options,
+    providers,
   })
   open.push(() => made.stop(1_000))
   made.start()
@@ -89,7 +94,7 @@ export const device = (n: number, more: Partial<Registration> = {}): Promise<Dev
   run(() =>
     store.push.devices.enable(
       juliet.id,
-      { topic: TOPIC, assumed: 'production', token: deviceToken(n), ...more },
+      { kind: 'apns', topic: TOPIC, assumed: 'production', address: deviceToken(n), ...more },
       Date.now(),
       10_000,
     ),

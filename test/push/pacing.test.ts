@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import { Pacing } from '../../src/push/outbox/last-look.ts'
 import type { Device } from '../../src/store/devices.ts'
 
-const phone = (n: number) => ({ topic: 'org.bix.app', token: `phone-${n}` }) as Device
+const phone = (n: number) => ({ topic: 'org.bix.app', address: `phone-${n}` }) as Device
 
 test('a phone that asks again is the newest, and makes no other one go', () => {
   const pacing = new Pacing()

@@ -51,7 +51,7 @@ const job: Job = {
   account: 'juliet@bix.org',
   device: undefined,
   messageId: '17',
-  apnsId: '6b1cd1b0-0000-4000-8000-000000000001',
+  pushId: '6b1cd1b0-0000-4000-8000-000000000001',
   collapseId: '17',
   kind: 'body',
   sender: 'romeo@bix.org',
@@ -74,7 +74,7 @@ describe('json', () => {
     const [got] = server.heard
     expect(JSON.parse(got?.body ?? '')).toEqual({
       event: 'message.offline',
-      id: job.apnsId,
+      id: job.pushId,
       time: '2023-11-14T22:13:20.000Z',
       from: 'romeo@bix.org',
       to: 'juliet@bix.org',
@@ -86,7 +86,7 @@ describe('json', () => {
     const expected = createHmac('sha256', 's3cret').update(`1700000123.${got?.body}`).digest('hex')
     expect(got?.headers.get('belfry-signature')).toBe(`sha256=${expected}`)
     expect(got?.headers.get('belfry-timestamp')).toBe('1700000123')
-    expect(got?.headers.get('belfry-delivery')).toBe(job.apnsId)
+    expect(got?.headers.get('belfry-delivery')).toBe(job.pushId)
     expect(got?.headers.get('content-type')).toBe('application/json')
   })
 })
@@ -100,7 +100,7 @@ test('an event carries its name, its account and its data, signed like a message
   const [got] = server.heard
   expect(JSON.parse(got?.body ?? '')).toEqual({
     event: 'device.removed',
-    id: job.apnsId,
+    id: job.pushId,
     time: '2023-11-14T22:13:20.000Z',
     account: 'juliet@bix.org',
     device: '7',

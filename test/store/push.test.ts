@@ -12,9 +12,10 @@ const keys = {
   serverKey: Buffer.alloc(32),
 }
 const phone = (token: string, more: Partial<Registration> = {}): Registration => ({
+  kind: 'apns',
   topic: 'org.example.chat',
   assumed: 'production',
-  token,
+  address: token,
   ...more,
 })
 
@@ -104,7 +105,7 @@ describe('a registration', () => {
     for (const [i, token] of ['aa', 'bb', 'cc'].entries()) enable(juliet, phone(token), i, 3)
     enable(juliet, phone('aa'), 10, 3)
     enable(juliet, phone('dd'), 11, 3)
-    expect(store.push.devices.of(juliet.id).map((d) => d.token)).toEqual(['cc', 'aa', 'dd'])
+    expect(store.push.devices.of(juliet.id).map((d) => d.address)).toEqual(['cc', 'aa', 'dd'])
   })
 
   test('is forgotten only if it is not newer than what Apple knows', () => {
@@ -122,7 +123,7 @@ describe('a registration', () => {
     trip(() => {
       expect(store.push.devices.disable(juliet.id, { service: 'push.bix.org', node: 'n1' })).toBe(1)
       expect(store.push.devices.disable(juliet.id, { service: 'push.bix.org' })).toBe(1)
-      expect(store.push.devices.disable(juliet.id, { token: 'cc' })).toBe(0)
+      expect(store.push.devices.disable(juliet.id, { address: 'cc' })).toBe(0)
     })
     expect(store.push.devices.count()).toBe(1)
   })
@@ -199,8 +200,8 @@ describe('the outbox', () => {
     const ends: ((device: Device) => unknown)[] = [
       ({ id }) => store.push.devices.forget(id, 2),
       ({ id }) => store.push.devices.delete(id),
-      ({ token }) => store.push.devices.disable(juliet.id, { token }),
-      ({ token }) => store.push.devices.enable(romeo.id, phone(token), 2, 10),
+      ({ address: token }) => store.push.devices.disable(juliet.id, { address: token }),
+      ({ address: token }) => store.push.devices.enable(romeo.id, phone(token), 2, 10),
       () => store.push.devices.enable(juliet.id, phone('cc'), 2, 1),
     ]
     for (const end of ends) {

@@ -69,15 +69,20 @@ const what: fc.Arbitrary<Act['what']> = fc.oneof(
     store.unread.setSettings(account.id, { quiet: null, unknownSenders })
   }),
   fc.tuple(token, n).map(([t, now]): Act['what'] => (store, account) => {
-    store.push.devices.enable(account.id, { topic: 'app', assumed: 'production', token: t }, now, 2)
+    store.push.devices.enable(
+      account.id,
+      { kind: 'apns', topic: 'app', assumed: 'production', address: t },
+      now,
+      2,
+    )
   }),
   token.map((t): Act['what'] => (store, account) => {
-    store.push.devices.disable(account.id, { token: t })
+    store.push.devices.disable(account.id, { address: t })
   }),
   fc
     .tuple(token, fc.nat({ max: 5 }), n)
     .map(([t, kind, at]): Act['what'] => ({ push: { devices }, unread }) => {
-      const device = devices.withToken('app', t)[0]
+      const device = devices.at({ kind: 'apns', topic: 'app', address: t })[0]
       if (!device) return
       const { id } = device
       if (kind === 0) devices.succeeded(device, at * 30_000)

@@ -64,7 +64,7 @@ export const device = (id: number, topic = TOPIC): Device => ({
   topic,
   environment: 'production',
   environmentPinned: false,
-  token: deviceToken(id),
+  address: deviceToken(id),
   sessionKey: null,
   tie: 'named',
   shared: false,
@@ -74,7 +74,7 @@ export const device = (id: number, topic = TOPIC): Device => ({
   refreshedAt: 0,
   lastSuccess: null,
   lastReason: null,
-  voipToken: null,
+  callAddress: null,
   options: {},
 })
 

@@ -11,6 +11,10 @@ const log = getLogger('push')
 
 export type Environment = 'production' | 'sandbox'
 
+/** Of a device of Apple's kind. */
+export const environmentOf = ({ environment }: { readonly environment: string }): Environment =>
+  environment === 'sandbox' ? 'sandbox' : 'production'
+
 export type Credential =
   | { readonly kind: 'key'; readonly signing: SigningKey }
   | {

@@ -2,9 +2,10 @@
 import { BoundedMap } from '../../bounded-map.ts'
 import { getLogger } from '../../log.ts'
 import type { Clock } from '../../store/clock.ts'
-import type { Device, PushEnvironment } from '../../store/devices.ts'
+import type { Device } from '../../store/devices.ts'
 import type { Job } from '../../store/push.ts'
 import type { ApnsRequest, ApnsSender, Verdict } from './apns.ts'
+import { type Environment, environmentOf } from './credentials.ts'
 import { goesToPushKit, hasRungOut, type RequestOptions, requestFor } from './request.ts'
 import type { AppStyle } from './payload.ts'
 import type { Leaves, Provider, Result } from '../outbox/provider.ts'
@@ -14,7 +15,7 @@ const log = getLogger('push')
 export interface ApnsProviderOptions {
   readonly sender: Pick<ApnsSender, 'sendLate' | 'reaches' | 'lane' | 'stop' | 'trouble'>
   /** How an app's payloads look. */
-  readonly style: (topic: string, environment: PushEnvironment) => AppStyle
+  readonly style: (topic: string, environment: Environment) => AppStyle
   readonly bytes: (n: number) => Buffer
   /** How long a call rings. */
   readonly ringMs?: number | undefined
@@ -48,7 +49,7 @@ export class ApnsProvider implements Provider {
   readonly #withoutCalls = new BoundedMap<string, true>(TOPICS)
   readonly #tally = new BoundedMap<string, { all: number; wrongTopic: number }>(TOPICS)
   /** What each lane stands for; the least recently used is forgotten. */
-  readonly #lanes = new BoundedMap<string, Pick<Device, 'topic' | 'environment'>>(TOPICS)
+  readonly #lanes = new BoundedMap<string, Way>(TOPICS)
 
   constructor(options: ApnsProviderOptions) {
     this.#options = options
@@ -59,14 +60,14 @@ export class ApnsProvider implements Provider {
 
   /** A configuration fault is one of (team or certificate, environment) and topic. */
   lane(job: Job): string {
-    const { topic, environment } = job.device ?? { topic: '', environment: 'production' as const }
+    const { topic, environment } = wayOf(job)
     const lane = `${this.name} ${this.#options.sender.lane(topic, environment)} ${topic}`
     if (!this.#lanes.use(lane)) this.#lanes.set(lane, { topic, environment })
     return lane
   }
 
   group(job: Job): string {
-    const { topic, environment } = job.device ?? { topic: '', environment: 'production' as const }
+    const { topic, environment } = wayOf(job)
     return this.#options.sender.lane(topic, environment)
   }
 
@@ -90,7 +91,7 @@ export class ApnsProvider implements Provider {
     // Only the token or the topic for calls is at fault: the phone hears of the call as an alert.
     const alert = await this.#deliver(job, device, false, asks)
     const gone = result.is === 'forget' && device.refreshedAt <= result.since
-    return alert.is === 'sent' && gone ? { ...alert, voipGone: true } : alert
+    return alert.is === 'sent' && gone ? { ...alert, callsGone: true } : alert
   }
 
   /** The operator is told once; alerts go on. */
@@ -109,11 +110,11 @@ export class ApnsProvider implements Provider {
     let stays: Result | undefined
     // PushKit's topic is another: what is wrong with it says nothing of the app's own.
     const topic = voip ? `${device.topic}.voip` : device.topic
-    const attempt = (environment: PushEnvironment, short = false) =>
+    const attempt = (environment: Environment, short = false) =>
       this.#options.sender.sendLate({
         topic: device.topic,
         environment,
-        apnsId: job.apnsId,
+        apnsId: job.pushId,
         make: () => {
           stays = asks()
           if (stays) return undefined
@@ -122,10 +123,11 @@ export class ApnsProvider implements Provider {
           return this.#request(job, job.device ?? device, { environment, short, voip })
         },
       })
-    let verdict = await attempt(device.environment)
-    if (verdict.outcome === 'shorten') verdict = await attempt(device.environment, true)
+    const own = environmentOf(device)
+    let verdict = await attempt(own)
+    if (verdict.outcome === 'shorten') verdict = await attempt(own, true)
     if (verdict.outcome === 'environment' && !device.environmentPinned) {
-      const other: PushEnvironment = device.environment === 'production' ? 'sandbox' : 'production'
+      const other: Environment = own === 'production' ? 'sandbox' : 'production'
       if (this.#options.sender.reaches(device.topic, other)) {
         const second = await attempt(other)
         if (second.outcome === 'accepted') return { ...sent(second), environment: other }
@@ -195,6 +197,16 @@ export class ApnsProvider implements Provider {
     return !!tally && tally.wrongTopic >= WRONG_TOPIC_LEAST && tally.wrongTopic > tally.all * WRONG_TOPIC_PART
   }
 }
+
+interface Way {
+  readonly topic: string
+  readonly environment: Environment
+}
+
+const wayOf = ({ device }: Job): Way =>
+  device
+    ? { topic: device.topic, environment: environmentOf(device) }
+    : { topic: '', environment: 'production' }
 
 const sent = ({ uniqueId }: Verdict): Result & { is: 'sent' } =>
   uniqueId === undefined ? { is: 'sent' } : { is: 'sent', uniqueId }

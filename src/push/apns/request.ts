@@ -1,13 +1,13 @@
 /** From an outbox row to what Apple is asked: which push type, which token, how urgent, how long. Pure but for `bytes`. */
 import { createHash } from 'node:crypto'
-import type { PushEnvironment } from '../../store/devices.ts'
 import type { Job } from '../../store/push.ts'
 import type { ApnsRequest } from './composer.ts'
+import type { Environment } from './credentials.ts'
 import { urgencyOf, wakesUnseen } from '../rules/notice.ts'
 import { type AppStyle, composeCall, composePayload } from './payload.ts'
 
 export interface RequestOptions {
-  readonly environment: PushEnvironment
+  readonly environment: Environment
   readonly style: AppStyle
   /** How long a call rings (ms): nobody wants to hear of it later. */
   readonly ringMs: number
@@ -19,7 +19,7 @@ export interface RequestOptions {
 
 /** Calls, and only they, go to PushKit: iOS ends an app that is woken so and reports no call. */
 export function goesToPushKit({ kind, call, device }: Job): boolean {
-  return !!device?.voipToken && call !== null && (kind === 'call' || kind === 'call-ended')
+  return !!device?.callAddress && call !== null && (kind === 'call' || kind === 'call-ended')
 }
 
 /** The call that this row is about has rung long enough. */
@@ -40,8 +40,8 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
   return {
     topic: device.topic,
     environment,
-    token: (voip ? device.voipToken : undefined) ?? device.token,
-    apnsId: job.apnsId,
+    token: (voip ? device.callAddress : undefined) ?? device.address,
+    apnsId: job.pushId,
     // An alert of a call is replaced by what became of the call. PushKit has nothing to replace.
     ...(voip ? {} : { collapseId: job.call ? callId(job.call.sid) : job.collapseId }),
     pushType: voip ? 'voip' : unseen ? 'background' : 'alert',

@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../../store/clock.ts'
 import type { Device } from '../../store/devices.ts'
 import type { ApnsSender } from '../apns/apns.ts'
+import { environmentOf } from '../apns/credentials.ts'
 import { withDetail } from '../apns/probe.ts'
 
 export interface TestResult {
@@ -31,9 +32,10 @@ export async function testPush(
   const results: TestResult[] = []
   for (const device of devices) {
     const id = random.uuid()
-    const { topic, environment } = device
-    const base = { device: String(device.id), topic, environment, token: device.token.slice(-6), apns_id: id }
-    if (!sender?.reaches(topic, environment)) {
+    const { topic, address } = device
+    const environment = environmentOf(device)
+    const base = { device: String(device.id), topic, environment, token: address.slice(-6), apns_id: id }
+    if (device.kind !== 'apns' || !sender?.reaches(topic, environment)) {
       results.push({
         ...base,
         result: 'failed',
@@ -49,7 +51,7 @@ export async function testPush(
     const ring = {
       topic,
       environment,
-      token: device.token,
+      token: address,
       apnsId: id,
       pushType: 'alert' as const,
       priority: 10 as const,

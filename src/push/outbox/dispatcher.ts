@@ -12,17 +12,14 @@ import { type Answer, recordAnswer } from './record-result.ts'
 import { Crowd } from './coalesce.ts'
 import { isAnswer, lastLook, type Look, Pacing } from './last-look.ts'
 import { Lane, type LaneState } from './queue.ts'
-import { backoff, type Provider, type Result } from './provider.ts'
+import { backoff, type Provider, providerOf, type Providers, type Result } from './provider.ts'
 import { tally } from './metrics.ts'
 
 const log = getLogger('push')
 
-export interface DispatcherOptions extends Look {
+export interface DispatcherOptions extends Look, Providers {
   /** The door to the turn: settles after the commit of what `f` wrote. */
   readonly run: <T>(f: () => T) => Promise<T>
-  /** Absent: no app is configured, and rows for devices are dropped with that reason. */
-  readonly apns?: Provider | undefined
-  readonly webhook?: Provider | undefined
   readonly clock: Clock
   readonly random: Random
   /** Rows kept in memory (limits.push_queue); more wait in the table. */
@@ -128,11 +125,11 @@ export class Dispatcher {
   /** Starts nothing new, lets what is under way finish for up to `drainMs`, and records every answer that came. */
   async stop(drainMs: number): Promise<void> {
     this.#running = false
-    const { push, apns, webhook } = this.#options
+    const { push, providers = {}, webhook } = this.#options
     push.queued = push.recall = push.reworded = undefined
     for (const held of this.#held.values()) held.cancel()
     for (const lane of this.#lanes.values()) lane.stop()
-    await Promise.all([apns?.stop(drainMs), webhook?.stop(drainMs)])
+    await Promise.all([...Object.values(providers), webhook].map(async (provider) => provider?.stop(drainMs)))
     if ([...this.#inFlight.values()].every((n) => n === 0) && this.#answers.length === 0 && !this.#recording)
       return
     await new Promise<void>((resolve) => {
@@ -207,7 +204,7 @@ export class Dispatcher {
 
   /** Undefined where nobody can send it: then it is answered at once. */
   #lane(job: Job): Lane | undefined {
-    const provider = job.device ? this.#options.apns : this.#options.webhook
+    const provider = providerOf(job, this.#options)
     if (!provider) {
       const nobody = new Lane('none', undefined, this.#options.clock, () => undefined)
       this.#answer({ job, lane: nobody, result: { is: 'drop', reason: 'NotConfigured' } })

@@ -32,18 +32,20 @@ const PHONES = 10_000
 export class Pacing {
   readonly #until = new BoundedMap<string, number>(PHONES)
 
-  wait({ topic, token }: Device, until: number): void {
-    this.#until.set(`${topic} ${token}`, until)
+  wait(device: Device, until: number): void {
+    this.#until.set(placeOf(device), until)
   }
 
-  look({ topic, token }: Device, now: number): Result | undefined {
+  look(device: Device, now: number): Result | undefined {
     if (this.#until.size === 0) return undefined
-    const until = this.#until.get(`${topic} ${token}`) ?? 0
+    const until = this.#until.get(placeOf(device)) ?? 0
     return until > now
       ? { is: 'retry', reason: 'TooManyRequests', afterMs: until - now, untouched: true, whole: true }
       : undefined
   }
 }
+
+const placeOf = ({ kind, topic, address }: Device): string => `${kind} ${topic} ${address}`
 
 /** Whether a provider has said it, about the push itself. */
 export const isAnswer = (result: Result): boolean =>

@@ -1,15 +1,14 @@
 /** What the dispatcher asks of a service that takes pushes: Apple, the webhook, and whoever joins later. */
-import type { PushEnvironment } from '../../store/devices.ts'
 import type { Job } from '../../store/push.ts'
 
 /** What became of one try. The dispatcher acts on this and knows no provider's own words. */
 export type Result =
-  /** Taken. `environment`: it worked only there, the device learns it. `voipGone`: the token for calls is dead. */
+  /** Taken. `environment`: it worked only there, the device learns it. `callsGone`: the address for calls is dead. */
   | {
       readonly is: 'sent'
-      readonly environment?: PushEnvironment
-      readonly voipGone?: boolean
-      /** What Apple's console calls it: of the sandbox alone. */
+      readonly environment?: string
+      readonly callsGone?: boolean
+      /** What the service's own console calls it: of Apple's sandbox alone. */
       readonly uniqueId?: string
     }
   /** Again later. `untouched`: surely not processed, so no attempt was spent. `whole`: everything for this device waits. */
@@ -65,6 +64,18 @@ export interface Provider {
   /** Never rejects. What `leaves` returns is the end of it. */
   send(job: Job, leaves: Leaves): Promise<Result>
   stop(ms: number): Promise<void>
+}
+
+export interface Providers {
+  /** By the kind of the devices that each rings. Rows for devices of another kind are dropped: nothing is configured. */
+  readonly providers?: Readonly<Record<string, Provider | undefined>>
+  readonly webhook?: Provider | undefined
+}
+
+/** Whose push it is: of the kind of its device, or the webhook's. */
+export function providerOf({ device }: Job, { providers = {}, webhook }: Providers): Provider | undefined {
+  if (!device) return webhook
+  return Object.hasOwn(providers, device.kind) ? providers[device.kind] : undefined
 }
 
 /** The wait before try `attempt` (1 is the first repetition): doubling, of which a random half. */

@@ -19,7 +19,7 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
       push.done(job, 'sent', job.kind, undefined, now, apple)
       if (device) push.devices.succeeded(device, now)
       if (device && result.environment) push.devices.learned(device.id, result.environment)
-      if (device?.voipToken && result.voipGone) push.devices.forgetVoip(device.id, device.voipToken)
+      if (device?.callAddress && result.callsGone) push.devices.forgetCalls(device.id, device.callAddress)
       return
     case 'retry':
       return push.again(job)
@@ -50,7 +50,7 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
 }
 
 /** Of what Apple has not seen there are none. */
-const idsOf = ({ device, apnsId }: Job, result: Result): AppleIds | undefined =>
+const idsOf = ({ device, pushId }: Job, result: Result): AppleIds | undefined =>
   device && isAnswer(result)
-    ? { apnsId, uniqueId: 'uniqueId' in result ? result.uniqueId : undefined }
+    ? { apnsId: pushId, uniqueId: 'uniqueId' in result ? result.uniqueId : undefined }
     : undefined

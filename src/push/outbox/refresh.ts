@@ -7,7 +7,7 @@ export function renew(job: Job, devices: Push['devices'], badges: Pick<Badges, '
   const accountId = job.accountId ?? 0
   const fresh = devices.of(accountId).find(({ id }) => id === job.device?.id)
   // A token that was registered anew is another row.
-  if (!fresh || fresh.token !== job.device?.token) return false
+  if (!fresh || fresh.address !== job.device?.address) return false
   job.device = fresh
   // Repeated pushes come in any order, and the last one stays on the icon. Above what the phone is thought to show
   // nothing would take it down again.

@@ -1,18 +1,24 @@
 /** One way for every dialect into the device table: XEP-0357, the HTTP API and what comes later. */
 import type { Config } from '../../config/config.ts'
 import type { Account } from '../../store/accounts.ts'
-import type { Device, DeviceOptions, PushEnvironment, Registration } from '../../store/devices.ts'
+import type { Device, DeviceKind, DeviceOptions, Registration } from '../../store/devices.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { readJid } from '../../xmpp/stanza.ts'
 import { lower } from '../schedule/read-state.ts'
 import type { Session } from '../../routing/session.ts'
 import type { Trip } from '../../routing/transit.ts'
+import { kindOf } from './kinds.ts'
 import { claim, claimsOf, type Hint, keyOf, type Tied, tieOf } from './whose.ts'
 
 /** Topic of every registration while the simulator stands in for Apple and no app is configured. */
 export const SIMULATOR_TOPIC = 'org.example.chat'
 
+/** Of what registers without naming a kind. */
+export const DEFAULT_KIND: DeviceKind = 'apns'
+
 export interface DeviceWish {
+  /** Apple's where nothing is said. */
+  readonly kind?: DeviceKind | undefined
   readonly token: string
   /** How the token's field is called where it came from, for the error's text. */
   readonly tokenField?: string | undefined
@@ -20,7 +26,7 @@ export interface DeviceWish {
   readonly voipToken?: string | undefined
   readonly voipField?: string | undefined
   readonly topic?: string | undefined
-  readonly environment?: PushEnvironment | undefined
+  readonly environment?: string | undefined
   readonly node?: string | undefined
   readonly service?: string | undefined
   /** Whose it is: the session that asks, or what a request outside of any says of it. */
@@ -36,9 +42,11 @@ export interface DeviceWish {
 /** Registers or refreshes. Throws `bad-request` naming the field that does not fit the configuration. */
 export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Device {
   const topic = chooseTopic(t.config, wish.topic)
-  const token = readToken(wish.token, wish.tokenField)
-  const voipToken =
-    wish.voipToken === undefined ? undefined : readToken(wish.voipToken, wish.voipField ?? 'voip_token')
+  const { kind = DEFAULT_KIND, voipToken } = wish
+  const { readAddress, environments, most } = kindOf(kind)
+  const address = readAddress(wish.token, wish.tokenField ?? 'token')
+  const callAddress =
+    voipToken === undefined ? undefined : readAddress(voipToken, wish.voipField ?? 'voip_token')
   const apps = t.config.push.apps.filter((app) => app.topic === topic)
   const { environment } = wish
   // What the app pins must be there; what it leaves open starts as configured and is learned from Apple.
@@ -46,27 +54,28 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
     if (!canServe(t.config, topic))
       throw new StanzaError('bad-request', `environment: ${topic} is not in ${environment}.`)
   }
-  const assumed = apps[0]?.environment ?? 'production'
+  const assumed = apps[0]?.environment ?? environments[0] ?? ''
   const { node, service, options } = wish
-  const known = t.store.push.devices.withToken(topic, token).find(({ accountId }) => accountId === account.id)
+  const { devices } = t.store.push
+  const before = devices.at({ kind, topic, address })
+  const known = before.find(({ accountId }) => accountId === account.id)
   const tied = 'account' in wish.of ? tiedTo(wish.of) : tieOf(t, account, wish.of, known)
   const registration = {
+    kind,
     topic,
     environment,
     assumed,
-    token,
+    address,
     node,
     service,
     sessionKey: tied.key,
     tie: tied.tie,
     same: tied.session && claimsOf(tied.session),
-    voipToken,
+    callAddress,
     options,
     ...holding(t.config, topic, environment, wish),
   }
-  const { devices_per_user } = t.config.limits
-  const before = t.store.push.devices.withToken(topic, token)
-  const device = t.store.push.devices.enable(account.id, registration, t.now, devices_per_user)
+  const device = devices.enable(account.id, registration, t.now, most(t.config.limits))
   if (tied.session) claim(t, tied.session, device)
   if (device.shared) countAnew(t, before)
   return device
@@ -76,7 +85,7 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
 function holding(
   { push }: Config,
   topic: string,
-  environment: PushEnvironment | undefined,
+  environment: string | undefined,
   { accounts, exclusive }: DeviceWish,
 ): Pick<Registration, 'shared' | 'takes'> {
   const apps = push.apps.filter((app) => app.topic === topic)
@@ -100,11 +109,11 @@ export function unregister(
   return gone.length
 }
 
-/** Who else has the tokens of these has another number now. */
+/** Who else has the addresses of these has another number now. */
 function countAnew(t: Trip, changed: readonly Device[]): void {
-  for (const { topic, token, shared } of changed) {
-    if (!shared) continue
-    for (const { accountId } of t.store.push.devices.withToken(topic, token)) {
+  for (const device of changed) {
+    if (!device.shared) continue
+    for (const { accountId } of t.store.push.devices.at(device)) {
       const account = t.store.accounts.byId(accountId)
       if (account) lower(t, account)
     }
@@ -154,14 +163,6 @@ function canServe({ push }: Config, topic: string): boolean {
   return push.simulator || push.apps.some((app) => app.topic === topic && app.key_file !== undefined)
 }
 
-/**
- * Hex of any sensible length: Apple asks not to count on 32 bytes.
- * COMPAT(iOS apps before 13): some send NSData's description, "<0a1b 2c3d …>".
- */
-export function readToken(text: string, field = 'token'): string {
-  const token = text.replace(/^<|>$|\s/g, '').toLowerCase()
-  if (!/^(?:[0-9a-f]{2}){16,200}$/.test(token)) {
-    throw new StanzaError('bad-request', `${field}: a device token is 32 to 400 hexadecimal digits.`)
-  }
-  return token
-}
+/** A token as an app writes it, to find its registration by. @throws StanzaError */
+export const readToken = (text: string, field = 'token'): string =>
+  kindOf(DEFAULT_KIND).readAddress(text, field)

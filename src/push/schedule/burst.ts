@@ -10,12 +10,12 @@ const COUNTED = 10_000
 const recent = new WeakMap<World, BoundedMap<string, readonly number[]>>()
 
 /** Whether one more may go to the device now, which counts from here on, for whichever account. Within a trip. */
-export function mayGo(t: Trip, { topic, token }: Device): boolean {
+export function mayGo(t: Trip, { kind, topic, address }: Device): boolean {
   const { burst } = t.config.push
   if (burst === 0 || burst === Infinity || !t.config.limits.rates) return true
   let phones = recent.get(t.world)
   if (!phones) recent.set(t.world, (phones = new BoundedMap(COUNTED)))
-  const key = `${topic} ${token}`
+  const key = `${kind} ${topic} ${address}`
   const times = (phones.get(key) ?? []).filter((at) => at > t.now - MINUTE)
   const full = times.length >= burst
   if (!full) times.push(t.now)

@@ -127,7 +127,7 @@ export class Webhook implements Provider {
       }
       return new URLSearchParams(fields).toString()
     }
-    const head = { event: eventOf(job), id: job.apnsId, time: new Date(job.createdAt).toISOString() }
+    const head = { event: eventOf(job), id: job.pushId, time: new Date(job.createdAt).toISOString() }
     if (isEvent(job.kind)) return JSON.stringify({ ...head, account: job.account, ...dataOf(job) })
     return JSON.stringify({
       ...head,
@@ -149,7 +149,7 @@ export class Webhook implements Provider {
       ...agent,
       'content-type': 'application/json',
       'belfry-event': eventOf(job),
-      'belfry-delivery': job.apnsId,
+      'belfry-delivery': job.pushId,
       'belfry-timestamp': timestamp,
       ...(this.#options.secret === undefined
         ? {}

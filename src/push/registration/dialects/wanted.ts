@@ -1,5 +1,5 @@
 /** What every dialect ends in: a registration as the app wants it, not yet checked against tokens and apps. */
-import type { DeviceOptions, PushEnvironment } from '../../../store/devices.ts'
+import type { DeviceOptions } from '../../../store/devices.ts'
 import { type FormValues, formValue } from '../../../xmpp/forms.ts'
 import type { Element } from '../../../xmpp/xml.ts'
 
@@ -10,7 +10,7 @@ export interface Wanted {
   readonly voipToken?: string | undefined
   readonly voipField?: string | undefined
   readonly topic?: string | undefined
-  readonly environment?: PushEnvironment | undefined
+  readonly environment?: string | undefined
   /** Apps of this dialect have several accounts, and one token for all of them. */
   readonly accounts?: 'many' | undefined
   readonly options: DeviceOptions
@@ -29,7 +29,7 @@ export function isTrue(value: string | undefined): boolean {
 }
 
 /** What apps call Apple's two services. Anything else leaves the environment open. */
-export function environmentOf(name: string | undefined): PushEnvironment | undefined {
+export function environmentOf(name: string | undefined): 'production' | 'sandbox' | undefined {
   if (name === 'prod' || name === 'production') return 'production'
   if (name === 'dev' || name === 'development' || name === 'sandbox') return 'sandbox'
   return undefined
