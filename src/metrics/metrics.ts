@@ -54,7 +54,7 @@ const LOGIN_RESULTS = {
   error: 'not decided for a fault of the server',
 } as const
 export type LoginResult = keyof typeof LOGIN_RESULTS
-const authentications = counter(
+export const authentications = counter(
   'auth_total',
   'Logins by mechanism (one of SASL, or http: a password over HTTP) and result: ' +
     `${Object.entries(LOGIN_RESULTS)

@@ -46,10 +46,7 @@ export interface Service {
   readonly name: string
   /** Its domain beside a host; undefined where that host has none. Asked once for each host, at start. */
   domainOf(host: string, config: Config): string | undefined
-  /**
-   * A stanza to the service, within the sender's trip, or that of whatever set it off. It answers by `reply` and `emit`;
-   * a StanzaError goes back to the sender.
-   */
+  /** Takes a stanza, within the trip that sent it; answers by `reply` and `emit`. A StanzaError goes back to the sender. */
   receive(t: Transit, to: Jid): void
 }
 
