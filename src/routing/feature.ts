@@ -1,4 +1,4 @@
-/** What a feature is: the only file that one must know. */
+/** What a feature is: what it may bring, and where it stands beside the road. */
 import type { Account } from '../store/accounts.ts'
 import type { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'

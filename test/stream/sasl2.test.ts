@@ -190,7 +190,11 @@ describe('XEP-0386: binding along with it', () => {
     expect(child(features, 'bind', 'urn:ietf:params:xml:ns:xmpp-bind')).toBeUndefined()
     expect(child(features, 'sm', SM)).toBeUndefined()
     const [session] = p.world.sessions.of('juliet@bix.org')
-    expect(session).toMatchObject({ inactive: true, acknowledges: true, agent: { software: 'Verona' } })
+    expect(session).toMatchObject({
+      inactive: true,
+      delivery: { acknowledges: true },
+      agent: { software: 'Verona' },
+    })
     actor.sends(`<r xmlns='${SM}'/>`)
     await actor.receives(`<a xmlns='${SM}' h='0'/>`)
   })
