@@ -126,7 +126,7 @@ export class Router {
   /** The recipient's half of a trip, which may fail by itself. */
   #arrive(t: Transit): void {
     const { stanza } = t
-    const { emitted } = t.root
+    const { emitted } = t
     const before = emitted.length
     try {
       t.store.turn.part(() => this.#addressing.take(t))

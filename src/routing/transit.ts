@@ -193,11 +193,16 @@ export interface DiscoIndex {
 
 /** A trip without a stanza: a timer, an HTTP request, a session that opens or closes. */
 export class Trip {
-  readonly emitted: Stanza[] = []
+  readonly emitted: Stanza[]
   readonly now: number
 
-  constructor(readonly world: World) {
-    this.now = world.now()
+  /** What a stanza sets off joins the queue of the trip that it is part of, `parent`. */
+  constructor(
+    readonly world: World,
+    parent?: Trip,
+  ) {
+    this.emitted = parent ? parent.emitted : []
+    this.now = parent ? parent.now : world.now()
   }
 
   get config(): Config {
@@ -286,21 +291,11 @@ export class Transit extends Trip {
     world: World,
     public stanza: Stanza,
     readonly asker: Asker = {},
-    readonly parent?: Trip,
+    parent?: Trip,
   ) {
-    super(world)
+    super(world, parent)
     this.origin = asker.session
     this.guest = asker.guest
-  }
-
-  /** The trip to whose queue `emit` adds. */
-  get root(): Trip {
-    return this.parent ?? this
-  }
-
-  override emit(stanza: Stanza): void {
-    if (this.parent) this.parent.emit(stanza)
-    else super.emit(stanza)
   }
 
   /** Writes what belongs to a message: behind the offline messages, where the message can wait so long. */
@@ -341,7 +336,7 @@ export class Transit extends Trip {
 export class Outgoing extends Transit {
   /** Id of the sender's copy in its archive, once there is one. */
   archivedId: number | undefined
-  readonly #accepted: ((to: Incoming | undefined) => void)[] = []
+  #accepted: ((to: Incoming | undefined) => void) | undefined
 
   constructor(
     world: World,
@@ -359,11 +354,17 @@ export class Outgoing extends Transit {
    * recipient's half, where the recipient is an account here.
    */
   onAccepted(f: (to: Incoming | undefined) => void): void {
-    this.#accepted.push(f)
+    const before = this.#accepted
+    this.#accepted = before
+      ? (to) => {
+          before(to)
+          f(to)
+        }
+      : f
   }
 
   accept(to: Incoming | undefined): void {
-    for (const f of this.#accepted) f(to)
+    this.#accepted?.(to)
   }
 }
 
@@ -385,7 +386,7 @@ export class Incoming extends Transit {
     /** Its bare JID, or the full one of a client. */
     readonly to: Jid,
   ) {
-    super(t.world, t.stanza, t.asker, t.root)
+    super(t.world, t.stanza, t.asker, t)
     // A message to oneself stands in the archive once, from the sending side.
     if (t instanceof Outgoing && t.sender?.jid === owner.jid) this.storedId = t.archivedId
   }
