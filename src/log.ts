@@ -1,6 +1,6 @@
 /**
  * Structured logging: a constant event sentence and fields. Output is logfmt or JSON, one line per event, for
- * journald or a pipe. Secrets and message bodies are masked by the name of their field (rule 11).
+ * journald or a pipe. Secrets and message bodies are masked by the name of their field.
  */
 import { configureSync, getLogger as logtape, type LogRecord, resetSync } from '@logtape/logtape'
 import { maskAddresses } from './net/mask-address.ts'

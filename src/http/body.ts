@@ -1,4 +1,4 @@
-/** The time that a request's body may take (case 90): a body that trickles must not hold a connection. */
+/** The time that a request's body may take (test/cases.md, 90): a body that trickles must not hold a connection. */
 import type { Ctx } from './context.ts'
 import { HttpError } from './problem.ts'
 

@@ -65,7 +65,7 @@ describe('stream management', () => {
     }
   })
 
-  test('design §3.3: of what a dead session had not acknowledged nothing is sent back', async () => {
+  test('of what a dead session had not acknowledged nothing is sent back', async () => {
     using p = play({ toml: '[sm]\nmax = "30s"' })
     const romeo = await p.online('romeo@bix.org/orchard')
     const juliet = await p.online('juliet@bix.org/balcony')

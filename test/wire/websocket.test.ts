@@ -177,7 +177,7 @@ describe('RFC 7395 §3.6: the end', () => {
   })
 })
 
-describe('design §5: which plain listeners count as secure', () => {
+describe('which plain listeners count as secure', () => {
   test('loopback does, and so does TLS of our own', async () => {
     expect(await mechanismsOf()).toEqual(['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'])
     const client = await WebClient.connect(own.port('https'), { scheme: 'wss' })
