@@ -1,6 +1,6 @@
 /**
  * Offline storage (XEP-0160) with delay stamps (XEP-0203). A stored message goes only when the client has shown that
- * it got it (features/unacked.ts); until then the next page waits.
+ * it got it (routing/redelivery.ts); until then the next page waits.
  */
 import { z } from 'zod'
 import type { Feature, Given, Outcome, Verdict } from '../routing/feature.ts'

@@ -1,6 +1,6 @@
 /**
  * Stream Management (XEP-0198): both sides count and acknowledge stanzas, and a session outlives its connection. What a
- * lost session was not seen to have goes back to offline storage (features/unacked.ts); nothing of it is bounced.
+ * lost session was not seen to have goes back to offline storage (routing/redelivery.ts); nothing of it is bounced.
  */
 import { BoundedMap } from '../../bounded-map.ts'
 import { limitsHit, sessions } from '../../metrics/metrics.ts'

@@ -211,7 +211,7 @@ test('one of two clients has it: nothing rings and nothing is kept', async () =>
 })
 
 test('after a crash what was in flight waits and rings', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'belfry-unacked-'))
+  const dir = mkdtempSync(join(tmpdir(), 'belfry-redelivery-'))
   const file = join(dir, 'belfry.db')
   let crashed = ''
   try {
@@ -235,7 +235,7 @@ test('after a crash what was in flight waits and rings', async () => {
 })
 
 test('XEP-0352 §5: after a crash what was kept back for an app in the background waits too', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'belfry-unacked-'))
+  const dir = mkdtempSync(join(tmpdir(), 'belfry-redelivery-'))
   try {
     let file = join(dir, 'belfry.db')
     {
