@@ -3,6 +3,7 @@
 import type { Invite } from '../../store/invites.ts'
 import { type App, APPS, type Platform } from './chat-apps.ts'
 import { Layout, Time } from './layout.tsx'
+import { NewPassword } from './new-password.tsx'
 import { Qr } from './qr.tsx'
 
 interface Props {
@@ -117,17 +118,7 @@ const Register = ({ invite, token, minPassword, secure, name }: Props) => (
             Your address: <strong>{invite.jid}</strong>
           </p>
         )}
-        <label>
-          Password
-          <input
-            name="password"
-            type="password"
-            autocomplete="new-password"
-            minlength={minPassword}
-            required
-          />
-          <span class="dim small">At least {minPassword} characters.</span>
-        </label>
+        <NewPassword minPassword={minPassword} />
         <button type="submit">Make the account</button>
       </form>
     ) : (

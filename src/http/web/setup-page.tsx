@@ -1,6 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import { SETUP_PATH } from '../../accounts/first-admin.ts'
 import { Layout } from './layout.tsx'
+import { NewPassword } from './new-password.tsx'
 
 interface Props {
   readonly token: string
@@ -42,17 +43,7 @@ export const SetupPage = ({ token, hosts, minPassword, secure, name, error }: Pr
               {hosts.length === 1 ? <span class="break">@{hosts[0]}</span> : <Hosts hosts={hosts} />}
             </span>
           </label>
-          <label>
-            Password
-            <input
-              name="password"
-              type="password"
-              autocomplete="new-password"
-              minlength={minPassword}
-              required
-            />
-            <span class="dim small">At least {minPassword} characters.</span>
-          </label>
+          <NewPassword minPassword={minPassword} />
           <label>
             The same again
             <input name="again" type="password" autocomplete="new-password" required />
