@@ -16,7 +16,7 @@ const SALT_BYTES = 16
 /** Below this the operator is warned, never refused. */
 const WEAK = 8
 
-/** What stands against a change, by the name that programs are told over HTTP. */
+/** Reasons to refuse a change, by the name that programs are told over HTTP. */
 const FAULTS = {
   conflict: 'conflict',
   lookalike: 'conflict',
@@ -34,7 +34,7 @@ export class AccountError extends StanzaError {
   }
 }
 
-/** Whose rules hold for a name. */
+/** The door that makes an account; each has rules of its own for names. */
 export type Maker =
   /** Is told whose name it looks like, and may mean it. Names that an invitation keeps are the operator's to give. */
   | { readonly kind: 'operator'; readonly allowLookalike?: boolean | undefined }

@@ -1,4 +1,4 @@
-/** Who administers the server: those of `admins`, or whoever has set it up. */
+/** Administrators of the server: those of `admins`, or whoever has set it up. */
 import type { World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'

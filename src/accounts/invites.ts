@@ -123,7 +123,7 @@ export function checkName(t: Trip, jid: Jid, invite: Invite | undefined): void {
     throw new StanzaError('not-acceptable', `The invitation is for ${invite.jid}.`)
   const reserving = t.store.invites.reserving(jid.bare, t.now)
   if (reserving && reserving.id !== invite?.id) throw new StanzaError('conflict', 'The name is taken.')
-  // Who named it in an invitation has answered for it.
+  // The maker of an invitation that has the name answers for it.
   if (invite?.jid === jid.bare) return
   if (isAdmin(t.world, jid.bare)) throw new StanzaError('conflict', 'The name is taken.')
   if (lookalike(t, jid) !== undefined)

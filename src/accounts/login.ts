@@ -1,4 +1,4 @@
-/** What a login leads to, by whichever door it was proved. */
+/** The account behind a login, by whichever door it was proved. */
 import type { Router } from '../routing/router.ts'
 import type { World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'

@@ -18,7 +18,7 @@ export function lookalike(t: Trip, jid: Jid): string | undefined {
   return others.find((bare) => bare !== jid.bare && skeletonOf(bare) === wanted)
 }
 
-/** What an operator is told: whose name it is like, and what to do if that is meant. */
+/** The text for an operator: whose name it is like, and what to do if that is meant. */
 export const lookalikeText = (jid: string, other: string): string =>
   `${jid} looks like ${other}, and people would take the one for the other. If that is meant, allow it: ` +
   '--allow-lookalike on the command line, allow_lookalike in a request or form.'

@@ -1,4 +1,4 @@
-/** Who knows passwords: what a login asks, by SASL and by HTTP alike, and the one that asks the server's own keys. */
+/** Backends that know passwords: logins ask them, by SASL and by HTTP alike. Ours asks the server's own keys. */
 import type { Account } from '../store/accounts.ts'
 import { type HashName, keysOfNobody, type ScramKeys, verifyPassword } from '../store/credentials.ts'
 import type { Store } from '../store/store.ts'

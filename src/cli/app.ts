@@ -12,7 +12,7 @@ import type { Row } from './output.ts'
 
 type App = Config['push']['apps'][number]
 
-/** What is wrong with an app's credentials, as far as this machine can see without asking Apple; also what ends `soon` (ms). */
+/** Faults of an app's credentials, as far as this machine can see without asking Apple; also what ends `soon` (ms). */
 export async function checkApp(app: App, now: Date, soon = 0): Promise<string[]> {
   const wrong: string[] = []
   type Complaint = string | undefined

@@ -9,7 +9,7 @@ import { checkApp } from './app.ts'
 export interface Findings {
   /** The server would not start; each with the key that it is about. */
   readonly problems: readonly Fault[]
-  /** It would, and say this. */
+  /** The warning that it would write. */
   readonly warnings: string[]
 }
 

@@ -80,7 +80,7 @@ export interface Homes {
 /** What every trip can reach. Built once per server. */
 export interface World {
   readonly config: Config
-  /** Who knows passwords. */
+  /** The backend that knows passwords. */
   readonly auth: AuthBackend
   readonly store: Store
   readonly sessions: Sessions

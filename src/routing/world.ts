@@ -29,7 +29,7 @@ export interface WorldOptions {
   readonly features: readonly Feature[]
   readonly clock: Clock
   readonly random: Random
-  /** Who knows passwords, if not the server itself. */
+  /** The backend that knows passwords, if not the server itself. */
   readonly auth?: AuthBackend | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * What was read of bookmarks before. The list of old clients is made anew of all items with each that changes: reading a
+ * Bookmarks as they were read before. The list of old clients is made anew of all items with each that changes: reading a
  * thousand of them each time would hold the loop. A sequence number stands for one publication for ever, so nothing
  * that is remembered under it can become wrong.
  */
@@ -14,13 +14,13 @@ export interface WrittenEntry {
 
 /** Characters that are remembered of all accounts together, of items and of lists; what was read first gives way. */
 const REMEMBERED = 8_000_000
-/** What the table itself needs for an entry. */
+/** Characters that the table itself needs for an entry. */
 const OVERHEAD = 100
 
 export interface BookmarkMemory {
   /** Items as the list has them; null is one that is no room. */
   readonly entries: BoundedMap<number, WrittenEntry | null>
-  /** What in lists is no room, part by part. */
+  /** Parts of lists that are no rooms. */
   readonly rests: BoundedMap<number, readonly string[]>
 }
 
