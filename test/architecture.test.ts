@@ -52,7 +52,7 @@ const GROUND = ['store', 'xmpp']
 /** The parts of push that never see a session: pure tables, the queue, and the ways out. */
 const BLIND = ['push/rules', 'push/outbox', 'push/apns', 'push/webhook', 'push/diagnose']
 /** What the doors and what puts everything together may see. */
-const SHARED = [...GROUND, 'limits', 'routing', 'accounts', 'push']
+const SHARED = [...GROUND, 'limits', 'routing', 'accounts', 'rooms', 'push']
 /**
  * Which floors each floor may import beside itself and what is common to all, from the ground up. A name stands for the
  * folder with all that is in it; of several that fit, the longest counts.
@@ -72,12 +72,13 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   auth: [...GROUND],
   routing: [...GROUND, 'auth', 'limits'],
   accounts: [...GROUND, 'limits', 'routing'],
+  rooms: [...GROUND, 'routing', 'accounts'],
   ...Object.fromEntries(BLIND.map((floor) => [floor, [...GROUND, ...BLIND]])),
   'push/schedule': [...GROUND, ...BLIND, 'routing', 'accounts', 'push/registration'],
   'push/registration': [...GROUND, ...BLIND, 'routing', 'accounts', 'push/schedule'],
   /** What puts the sending side together. */
   push: [...GROUND, ...BLIND],
-  features: [...GROUND, 'limits', 'routing', 'accounts', 'push/rules', 'push/schedule', 'push/registration'],
+  features: [...GROUND, 'limits', 'routing', 'accounts', 'rooms', 'push/rules', 'push/schedule', 'push/registration'],
   stream: [...GROUND, 'limits', 'routing', 'accounts', 'xml', 'self-signed'],
   ops: [...GROUND, 'push', 'self-signed'],
   http: [...SHARED, 'ops'],

@@ -52,6 +52,12 @@ export const limits = z
       'Size of addresses, names and groups of all contacts of one account.',
     ),
     directed_presence: countLimit(500).describe('Addresses one session may have sent directed presence to.'),
+    rooms_per_user: countLimit(100).describe('Rooms that one account may own.'),
+    room_occupants: countLimit(1000).describe(
+      'Most occupants that the owners of a room may allow; admins come in beyond it.',
+    ),
+    room_affiliations: countLimit(10_000).describe('Members, admins, owners and outcasts of one room.'),
+    room_page: between(1, 1000, 100).describe('Rooms of one page of a list, at most 1,000.'),
     offline_messages: countLimit(1000).describe('Stored messages waiting for one account.'),
     offline_bytes: sizeLimit('10MB').describe('Bytes of stored messages waiting for one account.'),
     offline_keep: durationLimit('90d').describe('How long a message waits before it is dropped.'),

@@ -29,6 +29,7 @@ import { push } from './push.ts'
 import { pushRegistration } from './push-registration.ts'
 import { readState } from './read-state.ts'
 import { register } from './register.ts'
+import { rooms } from './rooms/rooms.ts'
 import { roster } from './roster.ts'
 import { session } from './session.ts'
 import { sm } from './sm/sm.ts'
@@ -60,6 +61,7 @@ export const features = (config: Config): Feature[] => [
   last, // after presence: a session that closes has said its last status
   calls, // after push: what has rung is known
   pushRegistration(config),
+  rooms(config),
   roster,
   mam,
   disco,

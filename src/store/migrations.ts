@@ -18,6 +18,7 @@ import whosePhone from '../../migrations/0015-whose-phone.sql' with { type: 'tex
 import skeletons from '../../migrations/0016-skeletons.sql' with { type: 'text' }
 import archiveSizes from '../../migrations/0017-archive-sizes.sql' with { type: 'text' }
 import deviceKinds from '../../migrations/0018-device-kinds.sql' with { type: 'text' }
+import rooms from '../../migrations/0019-rooms.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -38,6 +39,7 @@ const MIGRATIONS: readonly string[] = [
   skeletons,
   archiveSizes,
   deviceKinds,
+  rooms,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

@@ -130,7 +130,7 @@ function highestId(db: Db): number {
   const row = db.raw
     .query<{ id: number | null }, []>(
       'SELECT max(id) AS id FROM (SELECT max(id) AS id FROM archive UNION ALL SELECT max(id) FROM offline' +
-        ' UNION ALL SELECT max(id) FROM origins UNION ALL SELECT max(seq) FROM pep_items' +
+        ' UNION ALL SELECT max(id) FROM origins UNION ALL SELECT max(id) FROM room_archive UNION ALL SELECT max(seq) FROM pep_items' +
         // What the quota has counted may be gone (archive-sizes.ts): below it nothing would be counted again.
         " UNION ALL SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM settings WHERE name = 'counted-archive')",
     )

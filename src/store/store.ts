@@ -22,6 +22,9 @@ import { PrivateXml } from './private.ts'
 import { Push } from './push.ts'
 import { PushReports } from './push-reports.ts'
 import { Receipts } from './receipts.ts'
+import { RoomAffiliations } from './room-affiliations.ts'
+import { RoomArchive } from './room-archive.ts'
+import { RoomRows } from './rooms.ts'
 import { Settings } from './settings.ts'
 import { Skeletons } from './skeletons.ts'
 import { Sm } from './sm.ts'
@@ -64,6 +67,9 @@ export class Store {
   readonly tokens: Tokens
   readonly clients: Clients
   readonly invites: Invites
+  readonly rooms: RoomRows
+  readonly roomAffiliations: RoomAffiliations
+  readonly roomArchive: RoomArchive
   readonly audit: Audit
   readonly late: LateIndexes
 
@@ -102,6 +108,9 @@ export class Store {
     this.tokens = new Tokens(db, random, this.audit)
     this.clients = new Clients(db, random, this.audit)
     this.invites = new Invites(db, random, this.audit)
+    this.rooms = new RoomRows(db, this.audit)
+    this.roomAffiliations = new RoomAffiliations(db, this.audit)
+    this.roomArchive = new RoomArchive(db, this.receipts)
   }
 
   get turn(): Turn {

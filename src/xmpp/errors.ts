@@ -38,13 +38,16 @@ export class StanzaError extends Error {
   constructor(
     readonly condition: StanzaCondition,
     readonly text?: string,
-    options: { type?: ErrorType; app?: Element; cause?: unknown } = {},
+    options: { type?: ErrorType; app?: Element; uri?: string; cause?: unknown } = {},
   ) {
     super(text ? `${condition}: ${text}` : condition, { cause: options.cause })
     this.name = 'StanzaError'
     this.type = options.type ?? STANZA_CONDITIONS[condition]
     this.app = options.app
+    this.uri = options.uri
   }
+  /** Where to go instead, of `gone` and `redirect` (RFC 6120 §8.3.3.5, §8.3.3.14). */
+  readonly uri: string | undefined
   /** An application-specific condition element (RFC 6120 §8.3.4). */
   readonly app: Element | undefined
 
@@ -52,7 +55,7 @@ export class StanzaError extends Error {
     return xml(
       'error',
       { type: this.type },
-      xml(this.condition, { xmlns: NS.stanzaErrors }),
+      xml(this.condition, { xmlns: NS.stanzaErrors }, this.uri),
       this.text ? xml('text', { xmlns: NS.stanzaErrors, 'xml:lang': 'en' }, this.text) : undefined,
       this.app,
     )

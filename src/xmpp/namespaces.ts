@@ -21,6 +21,11 @@ export const NS = {
   forms: 'jabber:x:data',
   push: 'urn:xmpp:push:0',
   vcard: 'vcard-temp',
+  muc: 'http://jabber.org/protocol/muc',
+  mucUser: 'http://jabber.org/protocol/muc#user',
+  mucAdmin: 'http://jabber.org/protocol/muc#admin',
+  mucOwner: 'http://jabber.org/protocol/muc#owner',
+  occupantId: 'urn:xmpp:occupant-id:0',
   /** Names of nodes as well (XEP-0402 §2, XEP-0048 §3, XEP-0490 §4.1). */
   bookmarks: 'urn:xmpp:bookmarks:1',
   oldBookmarks: 'storage:bookmarks',

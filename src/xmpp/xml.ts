@@ -146,6 +146,15 @@ export class StoredElement extends Element {
     return StoredElement.#like(el, [...el.children, child], text)
   }
 
+  /** The same to one of many recipients: the text is shared, but for this attribute. */
+  static addressed(el: StoredElement, to: string): StoredElement {
+    const rest = el.#text.slice(el.name.length + 1)
+    const stored = new StoredElement(el.name, `<${el.name} to="${escapeXML(to)}"${rest}`)
+    stored.attrs = { ...el.attrs, to }
+    stored.children = el.children
+    return stored
+  }
+
   static #like(el: Element, children: Element['children'], text: string): StoredElement {
     const stored = new StoredElement(el.name, text)
     stored.attrs = el.attrs

@@ -17,6 +17,7 @@ const OF_THE_STREAM: readonly Xep[] = [
 const TITLES: Readonly<Record<number, string>> = {
   12: 'Last Activity',
   30: 'Service Discovery',
+  45: 'Multi-User Chat',
   48: 'Bookmarks',
   49: 'Private XML Storage',
   50: 'Ad-Hoc Commands',
@@ -62,6 +63,8 @@ const TITLES: Readonly<Record<number, string>> = {
   398: 'User Avatar to vCard-Based Avatars Conversion',
   402: 'PEP Native Bookmarks',
   411: 'Bookmarks Conversion',
+  410: 'MUC Self-Ping (Schrödinger’s Chat)',
+  421: 'Occupant identifiers for semi-anonymous MUCs',
   424: 'Message Retraction',
   440: 'SASL Channel-Binding Type Capability',
   492: 'Chat Notification Settings',

@@ -104,9 +104,10 @@ test('XEP-0030 §4.1, §4.4: the server answers for itself and for its accounts,
     expect([answer.attrs.type, answer.attrs.from]).toEqual(['result', to])
     return child(answer, 'query', ITEMS)?.children.map(String)
   }
-  // Its service, and the same as apps of Tigase look for it.
+  // Its services, and that of push as apps of Tigase look for it.
   const pushOf = (host: string) => [
     `<item jid="push.${host}" name="Push"/>`,
+    `<item jid="conference.${host}" name="Rooms"/>`,
     `<item jid="${host}" node="push" name="Push"/>`,
   ]
   expect(await itemsOf('bix.org')).toEqual(pushOf('bix.org'))

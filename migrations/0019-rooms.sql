@@ -1,0 +1,40 @@
+-- Rooms (XEP-0045). A room is its rows: who is in it at the moment is memory alone.
+CREATE TABLE rooms (
+  id INTEGER PRIMARY KEY,
+  jid TEXT NOT NULL UNIQUE,          -- bare JID
+  domain TEXT NOT NULL,
+  public INTEGER NOT NULL,           -- 1: in the list of its service
+  settings TEXT NOT NULL,            -- RoomSettings of store/rooms.ts, JSON
+  subject TEXT,                      -- RoomSubject, JSON
+  avatar TEXT,                       -- its vCard (XEP-0486), XML
+  locked INTEGER NOT NULL,           -- 1: made and not yet configured (XEP-0045 §10.1)
+  created_at INTEGER NOT NULL,
+  gone TEXT                          -- RoomGone, JSON: destroyed, and remembered so that nobody makes it anew
+) STRICT;
+CREATE INDEX rooms_public ON rooms (domain, jid) WHERE public = 1 AND gone IS NULL;
+CREATE INDEX rooms_gone ON rooms (id) WHERE gone IS NOT NULL;
+
+-- Who stands how to a room while being in it or not (XEP-0045 §5.2). Addresses are bare JIDs, of outcasts domains too.
+CREATE TABLE room_affiliations (
+  room_id INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+  user TEXT NOT NULL,
+  affiliation TEXT NOT NULL,         -- owner | admin | member | outcast
+  nick TEXT,                         -- registered (§7.10)
+  nick_key TEXT,                     -- the same as it is compared (RFC 8266 §2.4)
+  joined INTEGER NOT NULL DEFAULT 0, -- 1: became a member by registering
+  reason TEXT,
+  PRIMARY KEY (room_id, user)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX room_nicks ON room_affiliations (room_id, nick_key) WHERE nick_key IS NOT NULL;
+CREATE INDEX room_affiliations_by_kind ON room_affiliations (room_id, affiliation, user);
+CREATE INDEX room_affiliations_by_user ON room_affiliations (user);
+
+-- What was said. Ids are of the one series of all archives: microseconds since the epoch, rising.
+CREATE TABLE room_archive (
+  id INTEGER PRIMARY KEY,
+  room_id INTEGER NOT NULL,
+  user TEXT NOT NULL,                -- bare JID of who said it; empty: the room itself
+  nick TEXT NOT NULL,
+  xml TEXT NOT NULL
+) STRICT;
+CREATE INDEX room_archive_by_room ON room_archive (room_id, id);

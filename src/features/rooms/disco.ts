@@ -1,0 +1,140 @@
+/** What the service and its rooms say of themselves (XEP-0045 §6). */
+import { standingOf } from '../../rooms/affiliations.ts'
+import type { Room } from '../../rooms/room.ts'
+import type { Transit } from '../../routing/transit.ts'
+import { discoContent } from '../../xmpp/disco.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { type Field, writeForm } from '../../xmpp/forms.ts'
+import { NS } from '../../xmpp/namespaces.ts'
+import { readPage, writePage } from '../../xmpp/rsm.ts'
+import { child, type Element, xml } from '../../xmpp/xml.ts'
+
+const ROOM_INFO = 'http://jabber.org/protocol/muc#roominfo'
+const RSM = 'http://jabber.org/protocol/rsm'
+const REGISTERED_NICK = 'x-roomuser-item'
+
+const SERVICE_FEATURES = [
+  NS.discoInfo,
+  NS.discoItems,
+  NS.muc,
+  'http://jabber.org/protocol/muc#unique',
+  RSM,
+  'urn:xmpp:ping',
+]
+
+/** Of each room, whatever its settings. */
+const ROOM_FEATURES = [
+  NS.discoInfo,
+  NS.discoItems,
+  NS.muc,
+  'http://jabber.org/protocol/muc#stable_id',
+  'http://jabber.org/protocol/muc#self-ping-optimization',
+  'http://jabber.org/protocol/muc#request',
+  NS.register,
+  NS.occupantId,
+  NS.stanzaId,
+  'urn:xmpp:ping',
+]
+
+export function serviceInfo(query: Element): Element {
+  if (query.attrs.node !== undefined) throw new StanzaError('item-not-found')
+  const content = discoContent({
+    identities: [{ category: 'conference', type: 'text', name: 'Rooms' }],
+    features: SERVICE_FEATURES,
+    forms: [],
+  })
+  return xml('query', { xmlns: NS.discoInfo }, ...content)
+}
+
+/** §6.3: public rooms, page by page; without a page in the request the first. */
+export function serviceItems(t: Transit, query: Element): Element {
+  if (query.attrs.node !== undefined) return xml('query', { xmlns: NS.discoItems, node: query.attrs.node })
+  const domain = t.stanza.to?.domain ?? ''
+  const { room_page } = t.config.limits
+  const page = readPage(query)
+  const limit = Math.min(page.max ?? room_page, room_page)
+  if (page.max === 0)
+    return xml('query', { xmlns: NS.discoItems }, writePage([], t.store.rooms.count(domain)))
+  const after = page.after === undefined ? '' : `${page.after}@${domain}`
+  const rows = t.store.rooms.listed(domain, after, limit + 1)
+  const shown = rows.slice(0, limit).filter(({ locked }) => !locked)
+  const items = shown.map(({ jid, settings }) => xml('item', { jid, name: settings.name || nameOf(jid) }))
+  const whole = rows.length <= limit && page.after === undefined
+  const ids = rows.slice(0, limit).map(({ jid }) => nameOf(jid))
+  // §6.3: a set says that there is more.
+  const asked = child(query, 'set', RSM) !== undefined
+  return xml('query', { xmlns: NS.discoItems }, ...items, whole && !asked ? undefined : writePage(ids))
+}
+
+const nameOf = (jid: string): string => jid.slice(0, jid.lastIndexOf('@'))
+
+export function roomInfo(t: Transit, room: Room, query: Element): Element {
+  const { node } = query.attrs
+  if (node === REGISTERED_NICK) return registeredNick(t, room)
+  if (node !== undefined) throw new StanzaError('item-not-found')
+  const { settings, row } = room
+  const content = discoContent({
+    identities: [{ category: 'conference', type: 'text', name: settings.name || room.jid.local }],
+    features: [...ROOM_FEATURES, ...featuresOf(room)],
+    forms: [writeForm('result', ROOM_INFO, infoFields(room, row.subject?.text ?? ''))],
+  })
+  return xml('query', { xmlns: NS.discoInfo }, ...content)
+}
+
+/** §15.3 */
+function featuresOf({ settings }: Room): string[] {
+  const { membersOnly, moderated, nonAnonymous, password, persistent } = settings
+  return [
+    membersOnly ? 'muc_membersonly' : 'muc_open',
+    moderated ? 'muc_moderated' : 'muc_unmoderated',
+    nonAnonymous ? 'muc_nonanonymous' : 'muc_semianonymous',
+    password === '' ? 'muc_unsecured' : 'muc_passwordprotected',
+    persistent ? 'muc_persistent' : 'muc_temporary',
+    settings.public ? 'muc_public' : 'muc_hidden',
+  ]
+}
+
+/** §15.5.4, and what of the configuration concerns who comes in (XEP-0128). */
+function infoFields(room: Room, subject: string): Field[] {
+  const { settings } = room
+  const flag = (on: boolean) => [on ? '1' : '0']
+  return [
+    { name: 'muc#roominfo_description', type: 'text-single', values: [settings.description] },
+    { name: 'muc#roominfo_lang', type: 'text-single', values: [settings.lang] },
+    { name: 'muc#roominfo_subject', type: 'text-single', values: [subject] },
+    { name: 'muc#roominfo_subjectmod', type: 'boolean', values: flag(settings.changeSubject) },
+    { name: 'muc#roominfo_occupants', type: 'text-single', values: [String(room.size)] },
+    { name: 'muc#maxhistoryfetch', type: 'text-single', values: [String(settings.history)] },
+    { name: 'muc#roomconfig_roomname', type: 'text-single', values: [settings.name] },
+    { name: 'muc#roomconfig_changesubject', type: 'boolean', values: flag(settings.changeSubject) },
+    { name: 'muc#roomconfig_allowinvites', type: 'boolean', values: flag(settings.allowInvites) },
+    { name: 'muc#roomconfig_allowpm', type: 'list-single', values: [settings.allowPm] },
+    { name: 'muc#roominfo_changesubject', type: 'boolean', values: flag(settings.changeSubject) },
+    ...(settings.pubsub === ''
+      ? []
+      : [{ name: 'muc#roominfo_pubsub', type: 'text-single', values: [settings.pubsub] }]),
+  ]
+}
+
+/** §7.12: an empty answer where there is none. */
+function registeredNick(t: Transit, room: Room): Element {
+  const nick = t.store.roomAffiliations.get(room.id, t.stanza.from.bare)?.nick ?? undefined
+  const identity =
+    nick === undefined ? undefined : xml('identity', { category: 'conference', type: 'text', name: nick })
+  return xml('query', { xmlns: NS.discoInfo, node: REGISTERED_NICK }, identity)
+}
+
+/** §6.5: who is in it, for those who are or may be. */
+export function roomItems(t: Transit, room: Room, query: Element): Element {
+  const { node } = query.attrs
+  const { from } = t.stanza
+  const inside = room.occupantOf(from) !== undefined
+  const open = room.settings.publicList && standingOf(t, room, from) !== 'outcast'
+  const items =
+    node === undefined && (inside || open)
+      ? [...room.occupants].map(({ nick }) =>
+          xml('item', { jid: room.addressOf(nick).toString(), name: nick }),
+        )
+      : []
+  return xml('query', { xmlns: NS.discoItems, node }, ...items)
+}

@@ -1,0 +1,84 @@
+/** Messages to a room and to its occupants (XEP-0045 §7.4, §7.5, §8.1). */
+import { payloadOf } from '../../rooms/payload.ts'
+import type { Occupant, Room } from '../../rooms/room.ts'
+import { say } from '../../rooms/say.ts'
+import type { Transit } from '../../routing/transit.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { NS } from '../../xmpp/namespaces.ts'
+import { Stanza } from '../../xmpp/stanza.ts'
+import { child, childText, xml } from '../../xmpp/xml.ts'
+
+/** Characters of a subject. */
+const LONGEST_SUBJECT = 4096
+
+/** §7.4 */
+export function toAll(t: Transit, room: Room): void {
+  const { el, from, id } = t.stanza
+  const occupant = inside(room, from)
+  if (isSubject(t)) return setSubject(t, room, occupant)
+  if (occupant.role === 'visitor') throw new StanzaError('forbidden', 'You have no voice in this room.')
+  say(t, room, occupant, id ?? t.freshId(), payloadOf(el, room.jid))
+}
+
+/** C9: who is not in the room is told so in a way that makes clients come in again. */
+function inside(room: Room, jid: Jid): Occupant {
+  const occupant = room.occupantOf(jid)
+  if (!occupant) throw new StanzaError('not-acceptable', 'You are not in this room.')
+  return occupant
+}
+
+/** §8.1: a subject and neither a body nor a thread. */
+function isSubject({ stanza: { el } }: Transit): boolean {
+  return child(el, 'subject') !== undefined && !child(el, 'body') && !child(el, 'thread')
+}
+
+function setSubject(t: Transit, room: Room, occupant: Occupant): void {
+  const { el, id } = t.stanza
+  const allowed =
+    occupant.role === 'moderator' || (room.settings.changeSubject && occupant.role === 'participant')
+  if (!allowed) throw new StanzaError('forbidden', 'You may not change the subject.')
+  const text = childText(el, 'subject') ?? ''
+  if (text.length > LONGEST_SUBJECT) throw new StanzaError('not-acceptable', 'The subject is too long.')
+  room.update(t, { subject: { text, nick: occupant.nick, at: t.now } })
+  say(t, room, occupant, id ?? t.freshId(), payloadOf(el, room.jid))
+}
+
+/** §7.5: to one occupant, at all of its clients. */
+export function toOne(t: Transit, room: Room, to: Jid): void {
+  const { el, from, id, type } = t.stanza
+  if (type === 'groupchat') throw new StanzaError('bad-request', 'A message to all has no nick.')
+  const sender = inside(room, from)
+  const recipient = room.byNick(to.resource)
+  if (!recipient) throw new StanzaError('item-not-found', 'Nobody has this nick.')
+  if (!maySpeakPrivately(room, sender, recipient))
+    throw new StanzaError('forbidden', 'No private messages here.')
+  const source = room.addressOf(sender.nick)
+  for (const { jid } of recipient.seats.values())
+    t.emit(
+      Stanza.make(
+        'message',
+        source,
+        jid,
+        { id: id ?? t.freshId(), type: type || undefined },
+        ...payloadOf(el, room.jid),
+        // So that clients know it for what it is, and carbons leave it alone.
+        xml('x', { xmlns: NS.mucUser }),
+        xml('occupant-id', { xmlns: NS.occupantId, id: sender.occupantId }),
+      ),
+    )
+}
+
+function maySpeakPrivately({ settings }: Room, from: Occupant, to: Occupant): boolean {
+  switch (settings.allowPm) {
+    case 'anyone':
+      return true
+    case 'participants':
+      return from.role !== 'visitor'
+    case 'moderators':
+      // An answer to a moderator is one's own word to the room's staff.
+      return from.role === 'moderator' || to.role === 'moderator'
+    case 'none':
+      return false
+  }
+}

@@ -1,0 +1,76 @@
+/** Registering with a room (XEP-0045 §7.10): a nick is kept, and in an open room one becomes a member. */
+import { setAffiliation, standingOf } from '../../rooms/affiliations.ts'
+import { checkNick } from '../../rooms/nicks.ts'
+import type { Room } from '../../rooms/room.ts'
+import type { Transit } from '../../routing/transit.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { formValue, readForm, writeForm } from '../../xmpp/forms.ts'
+import { NS } from '../../xmpp/namespaces.ts'
+import { child, childText, type Element, xml } from '../../xmpp/xml.ts'
+
+const MUC_REGISTER = 'http://jabber.org/protocol/muc#register'
+const NICK = 'muc#register_roomnick'
+
+/** COMPAT(Siskin, 7): without the form in the answer to who is registered it gives up. */
+export function get(t: Transit, room: Room): Element {
+  checkMay(t, room)
+  const nick = t.store.roomAffiliations.get(room.id, t.stanza.from.bare)?.nick ?? undefined
+  const form = writeForm('form', MUC_REGISTER, [
+    {
+      name: NICK,
+      type: 'text-single',
+      label: 'Nick',
+      required: true,
+      values: nick === undefined ? [] : [nick],
+    },
+  ])
+  const registered = nick === undefined ? [] : [xml('registered'), xml('username', {}, nick)]
+  return xml('query', { xmlns: NS.register }, ...registered, form)
+}
+
+export function set(t: Transit, room: Room, query: Element): undefined {
+  const user = t.stanza.from.toBare()
+  if (child(query, 'remove')) return unregister(t, room)
+  const affiliation = checkMay(t, room)
+  const nick = nickOf(query).trim()
+  checkNick(t, room, nick, user.bare)
+  const joined = affiliation === 'none'
+  setAffiliation(t, room, {
+    user,
+    affiliation: affiliation === 'none' ? 'member' : affiliation,
+    nick,
+    ...(joined && { joined }),
+  })
+}
+
+/** Takes the nick back. A membership that others have given stays: only one that came by registering goes with it. */
+function unregister(t: Transit, room: Room): undefined {
+  const user = t.stanza.from.toBare()
+  const row = t.store.roomAffiliations.get(room.id, user.bare)
+  if (!row) return
+  const keeps = !row.joined || room.settings.membersOnly || row.affiliation !== 'member'
+  setAffiliation(t, room, { user, affiliation: keeps ? row.affiliation : 'none', nick: '' })
+}
+
+/** A members-only room takes nobody in who asks; a ban is for good. */
+function checkMay(t: Transit, room: Room): Exclude<ReturnType<typeof standingOf>, 'outcast'> {
+  const affiliation = standingOf(t, room, t.stanza.from)
+  if (affiliation === 'outcast') throw new StanzaError('forbidden', 'You are banned from this room.')
+  if (affiliation === 'none' && (room.settings.membersOnly || room.row.locked))
+    throw new StanzaError('not-allowed', 'Members are added by the admins of this room.')
+  return affiliation
+}
+
+/** The form, or the bare elements of XEP-0077. */
+function nickOf(query: Element): string {
+  const x = child(query, 'x', NS.forms)
+  const form = x && readForm(x)
+  const type = form?.get('FORM_TYPE')?.[0]
+  if (form && type !== undefined && type !== MUC_REGISTER)
+    throw new StanzaError('bad-request', 'Another form.')
+  const nick = form
+    ? formValue(form, NICK)
+    : (childText(query, 'nick') ?? childText(query, 'username') ?? childText(query, 'name'))
+  if (nick === undefined || nick.trim() === '') throw new StanzaError('bad-request', 'A nick is missing.')
+  return nick
+}

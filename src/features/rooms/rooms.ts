@@ -1,0 +1,214 @@
+/** Multi-User Chat (XEP-0045): a service beside each host, whose stanzas go to the files of this folder. */
+import { standingOf } from '../../rooms/affiliations.ts'
+import { erase, leave } from '../../rooms/leave.ts'
+import { payloadOf } from '../../rooms/payload.ts'
+import { roomsOf } from '../../rooms/registry.ts'
+import { Room } from '../../rooms/room.ts'
+import { showSeat } from '../../rooms/tell.ts'
+import type { Config } from '../../config/config.ts'
+import type { Feature, Service } from '../../routing/feature.ts'
+import type { Transit, Trip } from '../../routing/transit.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { NS } from '../../xmpp/namespaces.ts'
+import { Stanza } from '../../xmpp/stanza.ts'
+import { child, type Element, elements, firstElement, xml } from '../../xmpp/xml.ts'
+import * as admin from './admin.ts'
+import { roomInfo, roomItems, serviceInfo, serviceItems } from './disco.ts'
+import { enter } from './enter.ts'
+import { decline, declineIn, invitePeople, invitesIn } from './invitations.ts'
+import { toAll, toOne } from './message.ts'
+import { changeNick, changeStatus } from './nick.ts'
+import * as owner from './owner.ts'
+import { pass } from './queries.ts'
+import * as registration from './register.ts'
+
+const UNIQUE = 'http://jabber.org/protocol/muc#unique'
+/** Rooms that one trip of the start or of the sweep deletes. */
+const BATCH = 50
+
+export const rooms = ({ muc }: Config): Feature => ({
+  name: 'rooms',
+  xeps: [
+    { number: 45, version: '1.35.5' },
+    { number: 410, version: '1.1.0' },
+    { number: 421, version: '1.0.1' },
+  ],
+  ...(muc.enabled && { service }),
+  started: eraseAbandoned,
+
+  /** §16.2: everybody hears that the server stops; who resumes its session afterwards, too. */
+  stopping(t) {
+    for (const room of [...roomsOf(t.world).occupied])
+      for (const occupant of room.occupants)
+        for (const seat of occupant.seats.values())
+          showSeat(t, room, occupant, occupant, seat, { type: 'unavailable', codes: [332] })
+  },
+})
+
+const service: Service = {
+  name: 'Rooms',
+  domainOf: (host, { muc }) => muc.host.replaceAll('{host}', host),
+  receive(t, to) {
+    const { kind } = t.stanza
+    if (kind === 'iq') return query(t, to)
+    if (to.local === '') return kind === 'message' ? refuse(t) : undefined
+    if (kind === 'presence') presence(t, to)
+    else message(t, to)
+  },
+}
+
+function presence(t: Transit, to: Jid): void {
+  const { type, from, el } = t.stanza
+  if (type === 'error') return ghost(t, to)
+  if (type === '') {
+    try {
+      arrive(t, to)
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error
+      refuseEntry(t, to, error)
+    }
+    return
+  }
+  const room = roomsOf(t.world).lookUp(t, to)
+  const occupant = room?.occupantOf(from)
+  const seat = occupant?.seats.get(from.toString())
+  if (!room || !occupant || !seat) return
+  if (type === 'unavailable')
+    leave(t, room, occupant, seat, { payload: payloadOf(el, room.jid), id: { seat, value: el.attrs.id } })
+  const asked = type === 'probe' && to.isFull ? room.byNick(to.resource) : undefined
+  if (asked) showSeat(t, room, asked, occupant, seat, {})
+}
+
+function arrive(t: Transit, to: Jid): void {
+  const { from, el } = t.stanza
+  if (to.isBare) throw new StanzaError('jid-malformed', 'A nick is missing.')
+  const room = roomsOf(t.world).find(t, to)
+  const occupant = room?.occupantOf(from)
+  if (child(el, 'x', NS.muc) || (!occupant && t.config.muc.legacy_join)) return enter(t, to)
+  if (!room || !occupant) return notInside(t, to)
+  if (room.byNick(to.resource) === occupant) changeStatus(t, room, occupant)
+  else changeNick(t, room, occupant, to)
+}
+
+/** §7.2.18: who believes to be in the room and is not hears that it is out, and is free to come in anew. */
+function notInside(t: Transit, to: Jid): void {
+  const { from } = t.stanza
+  const item = xml(
+    'item',
+    { affiliation: 'none', role: 'none' },
+    xml('reason', {}, 'You are not in this room: enter it again.'),
+  )
+  const codes = ['110', '307', '333'].map((code) => xml('status', { code }))
+  const x = xml('x', { xmlns: NS.mucUser }, item, ...codes)
+  t.emit(Stanza.make('presence', to, from, { type: 'unavailable' }, x))
+}
+
+/** Clients look for what they sent in the error: the id and the element by which they asked (§7.2). */
+function refuseEntry(t: Transit, to: Jid, error: StanzaError): void {
+  const { from, el, id } = t.stanza
+  const x = child(el, 'x', NS.muc)
+  const echo = x && xml('x', { xmlns: NS.muc })
+  t.emit(Stanza.make('presence', to, from, { type: 'error', id }, echo, error.toElement()))
+}
+
+function message(t: Transit, to: Jid): void {
+  const { type, el } = t.stanza
+  if (type === 'error') return ghost(t, to)
+  const room = roomsOf(t.world).need(t, to)
+  if (to.isFull) return toOne(t, room, to)
+  if (type === 'groupchat') return toAll(t, room)
+  const invites = invitesIn(el)
+  if (invites.length > 0) return invitePeople(t, room, invites)
+  const declined = declineIn(el)
+  if (declined) return decline(t, room, declined)
+  throw new StanzaError('bad-request', 'Say it to all of the room, or to somebody in it.')
+}
+
+/** Errors of these kinds show that a client is gone (§18.1.2); any other is the client's own affair. */
+const GONE = new Set([
+  'gone',
+  'item-not-found',
+  'recipient-unavailable',
+  'redirect',
+  'remote-server-not-found',
+  'remote-server-timeout',
+  'service-unavailable',
+  'internal-server-error',
+  'jid-malformed',
+])
+
+function ghost(t: Transit, to: Jid): void {
+  const { from, el } = t.stanza
+  const room = roomsOf(t.world).lookUp(t, to)
+  const occupant = room?.occupantOf(from)
+  const seat = occupant?.seats.get(from.toString())
+  const error = child(el, 'error')
+  const condition = error && elements(error).find(({ attrs }) => attrs.xmlns === NS.stanzaErrors)
+  if (!room || !occupant || !seat || !condition || !GONE.has(condition.name)) return
+  leave(t, room, occupant, seat, { codes: [333] })
+}
+
+function refuse(t: Transit): void {
+  if (t.stanza.type !== 'error') throw new StanzaError('service-unavailable')
+}
+
+function query(t: Transit, to: Jid): void {
+  if (to.local !== '' && to.isFull) return pass(t, roomsOf(t.world).need(t, to), to)
+  if (!t.stanza.isRequest) return
+  if (to.isFull) throw new StanzaError('service-unavailable')
+  const payload = firstElement(t.stanza.el)
+  if (!payload) throw new StanzaError('bad-request')
+  t.reply(to.local === '' ? askService(t, payload) : askRoom(t, to, payload))
+}
+
+function askService(t: Transit, payload: Element): Element | undefined {
+  const { type, to } = t.stanza
+  switch (`${type} ${payload.attrs.xmlns ?? ''}`) {
+    case `get ${NS.discoInfo}`:
+      return serviceInfo(payload)
+    case `get ${NS.discoItems}`:
+      return serviceItems(t, payload)
+    case `get ${UNIQUE}`:
+      return xml('unique', { xmlns: UNIQUE }, t.freshId().toLowerCase())
+    case 'get urn:xmpp:ping':
+      return undefined
+    default:
+      throw new StanzaError('service-unavailable', `${to?.domain ?? ''} does not answer this.`)
+  }
+}
+
+function askRoom(t: Transit, to: Jid, payload: Element): Element | undefined {
+  const { type } = t.stanza
+  const key = `${type} ${payload.attrs.xmlns ?? ''}`
+  // These may be about a room that is not there yet.
+  if (key === `get ${NS.mucOwner}`) return owner.get(t, to)
+  if (key === `set ${NS.mucOwner}`) return owner.set(t, to, payload)
+  const room = roomsOf(t.world).need(t, to)
+  switch (key) {
+    case `get ${NS.discoInfo}`:
+      return roomInfo(t, room, payload)
+    case `get ${NS.discoItems}`:
+      return roomItems(t, room, payload)
+    case `get ${NS.mucAdmin}`:
+      return admin.get(t, room, payload)
+    case `set ${NS.mucAdmin}`:
+      return admin.set(t, room, payload)
+    case `get ${NS.register}`:
+      return registration.get(t, room)
+    case `set ${NS.register}`:
+      return registration.set(t, room, payload)
+    case 'get urn:xmpp:ping':
+      if (standingOf(t, room, t.stanza.from) === 'outcast') throw new StanzaError('forbidden')
+      return undefined
+    default:
+      throw new StanzaError('service-unavailable')
+  }
+}
+
+/** What a crash has left: nobody is in these rooms, and they were to end with the last one. */
+function eraseAbandoned(t: Trip): void {
+  const left = t.store.rooms.abandoned(BATCH)
+  for (const row of left) erase(t, new Room(row))
+  if (left.length === BATCH) t.insist(eraseAbandoned)
+}

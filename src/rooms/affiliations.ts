@@ -1,0 +1,141 @@
+/** Changes of who stands how to a room, and what becomes of those who are in it (XEP-0045 §9, §10.3–§10.8). */
+import type { Trip } from '../routing/transit.ts'
+import type { AffiliationRow } from '../store/room-affiliations.ts'
+import type { Role } from '../store/rooms.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { nicknameKey } from '../xmpp/precis.ts'
+import { StoredElement, xml } from '../xmpp/xml.ts'
+import { invite } from './invite.ts'
+import { remove } from './leave.ts'
+import { roleAfter } from './privileges.ts'
+import { change, type Occupant, type Room, type Standing } from './room.ts'
+import { broadcast, show, tell } from './tell.ts'
+
+/** Who it is, and what the room shows of who did it. */
+export interface Doer {
+  readonly nick?: string | undefined
+  readonly reason?: string | undefined
+}
+
+export interface AffiliationChange {
+  /** Bare; of an outcast it may be a domain. */
+  readonly user: Jid
+  readonly affiliation: Standing
+  /** The nick that is kept for the user; '' for none; undefined leaves it. */
+  readonly nick?: string | undefined
+  readonly reason?: string | undefined
+  /** By registering (§7.10), not by an admin. */
+  readonly joined?: boolean
+  /** An invitation goes out beside it. */
+  readonly invited?: boolean
+}
+
+/** The affiliation of a user, whose domain may be banned as a whole (§9.2). */
+export function standingOf(t: Trip, room: Room, user: Jid): Standing {
+  const row = t.store.roomAffiliations.get(room.id, user.bare)
+  if (row) return row.affiliation
+  const domain = t.store.roomAffiliations.get(room.id, user.domain)
+  return domain?.affiliation === 'outcast' ? 'outcast' : 'none'
+}
+
+/** Whose a nick is that is kept for somebody. */
+export function keeperOf(t: Trip, room: Room, nick: string): string | undefined {
+  return t.store.roomAffiliations.byNick(room.id, nicknameKey(nick))?.user
+}
+
+/** @throws StanzaError conflict where the nick is another's; resource-constraint where the lists are full. */
+export function setAffiliation(t: Trip, room: Room, wanted: AffiliationChange, by: Doer = {}): void {
+  const before = t.store.roomAffiliations.get(room.id, wanted.user.bare)
+  write(t, room, before, wanted)
+  const doer = { reason: wanted.reason ?? by.reason, nick: by.nick }
+  const present = [...room.occupantsOf(wanted.user.bare)]
+  for (const occupant of affected(room, wanted, present)) applyTo(t, room, occupant, wanted.affiliation, doer)
+  if ((before?.affiliation ?? 'none') === wanted.affiliation) return
+  if (present.length === 0) tellAbsent(t, room, wanted)
+  // §9.5: in a members-only room who was added should know.
+  const { affiliation } = wanted
+  const isNew = before === undefined && affiliation !== 'none' && affiliation !== 'outcast'
+  if (isNew && room.settings.membersOnly && present.length === 0 && !wanted.joined && !wanted.invited)
+    invite(t, room, wanted.user, { reason: doer.reason })
+}
+
+function write(t: Trip, room: Room, before: AffiliationRow | undefined, wanted: AffiliationChange): void {
+  const { user, affiliation } = wanted
+  const { roomAffiliations } = t.store
+  if (affiliation === 'none') return void roomAffiliations.delete(room.jid.bare, room.id, user.bare)
+  const { room_affiliations } = t.config.limits
+  if (!before && roomAffiliations.countAll(room.id) >= room_affiliations)
+    throw new StanzaError('resource-constraint', 'The lists of the room are full.')
+  // §9.1: an outcast has no nick.
+  const nick = affiliation === 'outcast' ? null : (wanted.nick ?? before?.nick) || null
+  const nickKey = nick === null ? null : nicknameKey(nick)
+  if (nickKey !== null) {
+    const keeper = roomAffiliations.byNick(room.id, nickKey)
+    if (keeper && keeper.user !== user.bare) throw new StanzaError('conflict', 'The nick is another’s.')
+  }
+  roomAffiliations.set(room.jid.bare, {
+    roomId: room.id,
+    user: user.bare,
+    affiliation,
+    nick,
+    nickKey,
+    joined: wanted.joined ?? before?.joined ?? false,
+    reason: wanted.reason ?? null,
+  })
+}
+
+/** A banned domain concerns all of its users who have no affiliation of their own. */
+function affected(room: Room, { user, affiliation }: AffiliationChange, present: Occupant[]): Occupant[] {
+  if (user.local !== '' || affiliation !== 'outcast') return present
+  return [...room.occupants].filter(
+    (occupant) => occupant.affiliation === 'none' && occupant.user.endsWith(`@${user.domain}`),
+  )
+}
+
+function applyTo(t: Trip, room: Room, occupant: Occupant, affiliation: Standing, by: Doer): void {
+  const before = occupant.affiliation
+  const news = { reason: by.reason, actor: by.nick }
+  if (affiliation === 'outcast' || (affiliation === 'none' && room.settings.membersOnly)) {
+    change(t, occupant, { affiliation })
+    return remove(t, room, occupant, { ...news, codes: [affiliation === 'outcast' ? 301 : 321] })
+  }
+  if (before === affiliation) return
+  const role = roleAfter(occupant.role, before, affiliation, room.settings)
+  setStanding(t, room, occupant, { affiliation, role }, by)
+}
+
+/** A new role or affiliation of somebody who stays: everybody hears of it. */
+export function setStanding(
+  t: Trip,
+  room: Room,
+  occupant: Occupant,
+  wanted: { readonly role: Role; readonly affiliation?: Standing },
+  by: Doer = {},
+): void {
+  const { role } = occupant
+  change(t, occupant, wanted)
+  const { presenceOf } = room.settings
+  // Who was shown until now is shown a last time, or the others would never know.
+  const toOthers = presenceOf.includes(role) || presenceOf.includes(wanted.role)
+  tell(t, room, occupant, { reason: by.reason, actor: by.nick }, toOthers)
+  // A moderator sees addresses: of everybody who is there already, too.
+  if (wanted.role !== 'moderator' || role === 'moderator' || room.settings.nonAnonymous) return
+  for (const other of room.occupants) if (other !== occupant) show(t, room, other, occupant, {})
+}
+
+/** §9.3, §10.3: of who is not there hear those who may see addresses. */
+function tellAbsent(t: Trip, room: Room, { user, affiliation, reason }: AffiliationChange): void {
+  const listeners = [...room.occupants].filter(
+    ({ role }) => room.settings.nonAnonymous || role === 'moderator',
+  )
+  if (listeners.length === 0) return
+  const item = xml(
+    'item',
+    { affiliation, jid: user.bare, role: 'none' },
+    reason === undefined ? undefined : xml('reason', {}, reason),
+  )
+  const el = xml('message', { from: room.jid.toString() }, xml('x', { xmlns: NS.mucUser }, item))
+  broadcast(t, room, StoredElement.of(el), room.jid, listeners)
+}

@@ -1,0 +1,136 @@
+/** How rooms are made, opened to all, configured and destroyed (XEP-0045 §10.1, §10.2, §10.9). */
+import { isAdmin as isServerAdmin } from '../accounts/admins.ts'
+import type { Trip } from '../routing/transit.ts'
+import type { RoomSettings } from '../store/rooms.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { xml } from '../xmpp/xml.ts'
+import { erase, eraseArchive, remove } from './leave.ts'
+import { roomsOf } from './registry.ts'
+import { change, Room } from './room.ts'
+import { newSettings } from './settings.ts'
+import { announce, show, tell } from './tell.ts'
+
+/** @throws StanzaError not-allowed, resource-constraint */
+export function checkMayCreate(t: Trip, user: Jid): void {
+  const { create } = t.config.muc
+  const isLocal = t.isHost(user.domain)
+  const allowed = create === 'anyone' || (create === 'local' ? isLocal : isServerAdmin(t.world, user.bare))
+  if (!allowed) throw new StanzaError('not-allowed', 'You may not make rooms here.')
+  const { rooms_per_user } = t.config.limits
+  if (t.store.roomAffiliations.owned(user.bare) >= rooms_per_user)
+    throw new StanzaError('resource-constraint', `Nobody may own more than ${rooms_per_user} rooms.`)
+}
+
+export interface NewRoom {
+  readonly jid: Jid
+  /** Bare JID. */
+  readonly owner?: string
+  readonly settings?: Partial<RoomSettings>
+  /** Closed to others until its owner has configured it. */
+  readonly locked?: boolean
+}
+
+/** Makes a room; the caller has asked whether it may be. */
+export function createRoom(t: Trip, { jid, owner, settings, locked = false }: NewRoom): Room {
+  const wanted = { ...newSettings(t.config), ...settings }
+  const row = t.store.rooms.create(jid.bare, jid.domain, wanted, locked, t.now)
+  const room = new Room(row)
+  roomsOf(t.world).hold(t, room)
+  if (owner !== undefined) {
+    const entry = { roomId: row.id, user: owner, affiliation: 'owner', joined: false, reason: null } as const
+    t.store.roomAffiliations.set(jid.bare, { ...entry, nick: null, nickKey: null })
+  }
+  if (locked) unlockLater(t, room)
+  return room
+}
+
+/** Clients that know nothing of forms would own rooms that nobody gets into. */
+function unlockLater(t: Trip, room: Room): void {
+  const { configure_within } = t.config.muc
+  if (configure_within === 0 || configure_within === Infinity) return
+  const { world } = t
+  t.after(() => {
+    room.cancelUnlock = world.clock.after(configure_within, () =>
+      world.insist((next) => {
+        if (room.row.locked && !room.isEmpty && !room.row.gone) unlock(next, room)
+      }),
+    )
+  })
+}
+
+/** Its owner has asked for the form: from here on it is his to submit. */
+export function waitForForm({ cancelUnlock }: Room): void {
+  cancelUnlock?.()
+}
+
+export function unlock(t: Trip, room: Room): void {
+  if (!room.row.locked) return
+  room.cancelUnlock?.()
+  room.update(t, { locked: false })
+}
+
+/** §10.2: the new settings hold for who is in the room, too, and everybody hears what concerns privacy. */
+export function configure(t: Trip, room: Room, settings: RoomSettings): void {
+  const before = room.settings
+  room.update(t, { settings })
+  if (settings.membersOnly && !before.membersOnly)
+    for (const occupant of [...room.occupants])
+      if (occupant.affiliation === 'none') remove(t, room, occupant, { codes: [322] })
+  if (room.isEmpty) return
+  if (settings.moderated !== before.moderated) giveVoice(t, room, settings)
+  // §7.2.3: whose addresses are seen now is told at once.
+  if (settings.nonAnonymous && !before.nonAnonymous)
+    for (const occupant of room.occupants) tell(t, room, occupant, {})
+  announce(t, room, codesOf(before, settings))
+}
+
+/** In a moderated room newcomers have no voice, in another everybody has. */
+function giveVoice(t: Trip, room: Room, { moderated, newcomersSpeak }: RoomSettings): void {
+  for (const occupant of room.occupants) {
+    if (occupant.affiliation !== 'none' || occupant.role === 'moderator') continue
+    const role = moderated && !newcomersSpeak ? 'visitor' : 'participant'
+    if (occupant.role === role) continue
+    change(t, occupant, { role })
+    tell(t, room, occupant, {})
+  }
+}
+
+function codesOf(before: RoomSettings, after: RoomSettings): number[] {
+  const codes: number[] = []
+  if (after.logging !== before.logging) codes.push(after.logging ? 170 : 171)
+  if (after.nonAnonymous !== before.nonAnonymous) codes.push(after.nonAnonymous ? 172 : 173)
+  const rest = { ...after, logging: before.logging, nonAnonymous: before.nonAnonymous }
+  if (JSON.stringify(rest) !== JSON.stringify(before)) codes.push(104)
+  return codes
+}
+
+export interface Farewell {
+  readonly alternate?: string | undefined
+  readonly reason?: string | undefined
+  readonly password?: string | undefined
+}
+
+/** §10.9: one presence to each occupant. Nobody makes the room anew for `muc.tombstone`. */
+export function destroy(t: Trip, room: Room, { alternate, reason, password }: Farewell): void {
+  const el = xml(
+    'destroy',
+    { jid: alternate },
+    reason === undefined ? undefined : xml('reason', {}, reason),
+    password === undefined ? undefined : xml('password', {}, password),
+  )
+  const occupants = [...room.occupants]
+  for (const occupant of occupants)
+    show(t, room, occupant, occupant, { type: 'unavailable', affiliation: 'none', destroy: el })
+  for (const occupant of occupants)
+    for (const seat of [...occupant.seats.values()]) room.unseat(t, occupant, seat)
+  const { tombstone } = t.config.muc
+  if (tombstone === 0 || room.row.locked) return erase(t, room)
+  room.cancelUnlock?.()
+  room.update(t, { gone: { at: t.now, alternate, reason, password }, avatar: null, subject: null })
+  for (const kind of ['owner', 'admin', 'member', 'outcast'] as const)
+    for (const { user } of t.store.roomAffiliations.list(room.id, kind, 20_000))
+      t.store.roomAffiliations.delete(room.jid.bare, room.id, user)
+  eraseArchive(t, room.id)
+  roomsOf(t.world).release(t, room)
+}

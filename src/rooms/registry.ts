@@ -1,0 +1,102 @@
+/** The rooms of a server: those with somebody in them are in memory, of the others some; all others are rows. */
+import { createHmac } from 'node:crypto'
+import { BoundedMap } from '../bounded-map.ts'
+import type { Trip, World } from '../routing/transit.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { xml } from '../xmpp/xml.ts'
+import { Room } from './room.ts'
+
+/** Rooms without occupants that are remembered: reading one again costs a query. */
+const REMEMBERED = 1000
+
+export class Rooms {
+  readonly #occupied = new Map<string, Room>()
+  readonly #others = new BoundedMap<string, Room>(REMEMBERED)
+  #secret: Buffer | undefined
+
+  /** The room, also one that was destroyed and is remembered as such. */
+  lookUp(t: Trip, jid: Jid): Room | undefined {
+    const known = this.#occupied.get(jid.bare) ?? this.#others.use(jid.bare)
+    if (known) return known
+    const row = t.store.rooms.find(jid.bare)
+    if (!row) return undefined
+    const room = new Room(row)
+    this.#others.set(jid.bare, room)
+    return room
+  }
+
+  /** Throws `gone` for a room that was destroyed, with where to go instead (§10.9). */
+  find(t: Trip, jid: Jid): Room | undefined {
+    const room = this.lookUp(t, jid)
+    if (room?.row.gone) throw goneError(room)
+    return room
+  }
+
+  /** @throws StanzaError item-not-found */
+  need(t: Trip, jid: Jid): Room {
+    const room = this.find(t, jid)
+    if (!room) throw new StanzaError('item-not-found', 'There is no such room.')
+    return room
+  }
+
+  /** A room that was made, or has somebody in it since now. */
+  hold(t: Trip, room: Room): void {
+    const { bare } = room.jid
+    if (this.#occupied.get(bare) === room) return
+    this.#occupied.set(bare, room)
+    t.undo(() => this.#occupied.delete(bare))
+  }
+
+  /** Nobody is in it any more, or it is no more. What a row says of it is read when somebody asks. */
+  release(t: Trip, room: Room): void {
+    const { bare } = room.jid
+    const before = this.#occupied.get(bare)
+    this.#occupied.delete(bare)
+    this.#others.delete(bare)
+    t.undo(() => {
+      this.#others.delete(bare)
+      if (before) this.#occupied.set(bare, before)
+    })
+  }
+
+  get occupied(): Iterable<Room> {
+    return this.#occupied.values()
+  }
+
+  get countOccupied(): number {
+    return this.#occupied.size
+  }
+
+  /**
+   * XEP-0421: who an occupant is, whatever the nick, in this room alone. 256 bits of an HMAC under a secret that is
+   * stored, so that it stays the same for ever.
+   */
+  occupantId(t: Trip, room: Jid, user: string): string {
+    this.#secret ??= this.#readSecret(t)
+    return createHmac('sha256', this.#secret).update(`${room.bare}\0${user}`).digest('base64url')
+  }
+
+  #readSecret(t: Trip): Buffer {
+    // What this trip makes and does not keep is made again.
+    t.undo(() => (this.#secret = undefined))
+    return t.store.settings.secret('occupant-id')
+  }
+}
+
+function goneError({ jid, row }: Room): StanzaError {
+  const { alternate, reason } = row.gone ?? {}
+  const app = xml('destroy', { xmlns: 'http://jabber.org/protocol/muc#user', jid: alternate })
+  return new StanzaError('gone', reason ?? `The room ${jid.local} was destroyed.`, {
+    app,
+    ...(alternate !== undefined && { uri: `xmpp:${alternate}?join` }),
+  })
+}
+
+const registries = new WeakMap<World, Rooms>()
+
+export function roomsOf(world: World): Rooms {
+  let rooms = registries.get(world)
+  if (!rooms) registries.set(world, (rooms = new Rooms()))
+  return rooms
+}

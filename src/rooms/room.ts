@@ -1,0 +1,140 @@
+/** A room in memory: its row, and who is in it at the moment (XEP-0045 §5). Every change is undone with its trip. */
+import type { Trip } from '../routing/transit.ts'
+import type { Affiliation } from '../store/room-affiliations.ts'
+import type { Role, RoomChange, RoomRow, RoomSettings } from '../store/rooms.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { nicknameKey } from '../xmpp/precis.ts'
+import type { Element } from '../xmpp/xml.ts'
+
+/** With what everybody has who is not in the lists. */
+export type Standing = Affiliation | 'none'
+
+/** One client of an occupant. */
+export interface Seat {
+  /** Its real address. */
+  readonly jid: Jid
+  /** What its last presence says, but for what is the room's to say. */
+  presence: readonly Element[]
+  /** Names it within its occupant, in the ids of queries that are passed on. */
+  readonly number: number
+}
+
+/** Someone in a room under one nick; several clients of one account may share it (§7.2.8). */
+export class Occupant {
+  readonly seats = new Map<string, Seat>()
+  /** The client whose presence is shown: the one that spoke last. */
+  shown: Seat | undefined
+
+  constructor(
+    public nick: string,
+    /** Bare JID of the account. */
+    readonly user: string,
+    public affiliation: Standing,
+    public role: Role,
+    /** XEP-0421 */
+    readonly occupantId: string,
+  ) {}
+}
+
+export class Room {
+  readonly jid: Jid
+  /** By nick, as nicks are compared. */
+  readonly #byNick = new Map<string, Occupant>()
+  /** By full JID. */
+  readonly #bySeat = new Map<string, Occupant>()
+  #seats = 0
+  /** Stops the clock of a room that waits to be configured. */
+  cancelUnlock: (() => void) | undefined
+
+  constructor(readonly row: RoomRow) {
+    this.jid = Jid.parse(row.jid)
+  }
+
+  get id(): number {
+    return this.row.id
+  }
+
+  get settings(): RoomSettings {
+    return this.row.settings
+  }
+
+  get occupants(): Iterable<Occupant> {
+    return this.#byNick.values()
+  }
+
+  get size(): number {
+    return this.#byNick.size
+  }
+
+  get isEmpty(): boolean {
+    return this.#byNick.size === 0
+  }
+
+  /** Who is in it with this client. */
+  occupantOf(jid: Jid): Occupant | undefined {
+    return this.#bySeat.get(jid.toString())
+  }
+
+  byNick(nick: string): Occupant | undefined {
+    return this.#byNick.get(nicknameKey(nick))
+  }
+
+  /** An account may be in it under several nicks. */
+  *occupantsOf(user: string): Iterable<Occupant> {
+    for (const occupant of this.#byNick.values()) if (occupant.user === user) yield occupant
+  }
+
+  addressOf(nick: string): Jid {
+    return this.jid.withResource(nick)
+  }
+
+  /** Seats a client with an occupant who is in the room, or comes in by this. */
+  seat(t: Trip, occupant: Occupant, jid: Jid, presence: readonly Element[]): Seat {
+    const seat: Seat = { jid, presence, number: ++this.#seats }
+    put(t, this.#byNick, nicknameKey(occupant.nick), occupant)
+    put(t, this.#bySeat, jid.toString(), occupant)
+    put(t, occupant.seats, jid.toString(), seat)
+    change(t, occupant, { shown: seat })
+    return seat
+  }
+
+  /** Takes a client away; its occupant goes with the last one. */
+  unseat(t: Trip, occupant: Occupant, seat: Seat): void {
+    drop(t, this.#bySeat, seat.jid.toString())
+    drop(t, occupant.seats, seat.jid.toString())
+    if (occupant.seats.size === 0) drop(t, this.#byNick, nicknameKey(occupant.nick))
+    else if (occupant.shown === seat) change(t, occupant, { shown: [...occupant.seats.values()].at(-1) })
+  }
+
+  rename(t: Trip, occupant: Occupant, nick: string): void {
+    drop(t, this.#byNick, nicknameKey(occupant.nick))
+    change(t, occupant, { nick })
+    put(t, this.#byNick, nicknameKey(nick), occupant)
+  }
+
+  update(t: Trip, news: RoomChange): void {
+    t.store.rooms.update(this.id, news)
+    change(t, this.row, news)
+  }
+}
+
+/** Changes memory within a trip. */
+export function change<T extends object>(t: Trip, target: T, news: Partial<T>): void {
+  const before: Partial<T> = {}
+  for (const key in news) before[key] = target[key]
+  Object.assign(target, news)
+  t.undo(() => Object.assign(target, before))
+}
+
+function put<K, V>(t: Trip, map: Map<K, V>, key: K, value: V): void {
+  const before = map.get(key)
+  if (before === value) return
+  map.set(key, value)
+  t.undo(() => (before === undefined ? map.delete(key) : map.set(key, before)))
+}
+
+function drop<K, V>(t: Trip, map: Map<K, V>, key: K): void {
+  const before = map.get(key)
+  if (before === undefined || !map.delete(key)) return
+  t.undo(() => map.set(key, before))
+}

@@ -1,0 +1,59 @@
+/** What is said in a room: kept once, and sent to everybody who is in it (XEP-0045 §7.4, §8.1; XEP-0359; XEP-0421). */
+import type { Trip } from '../routing/transit.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { type Element, elements, StoredElement, xml } from '../xmpp/xml.ts'
+import { isForRoomArchive } from './payload.ts'
+import type { Occupant, Room } from './room.ts'
+import { broadcast } from './tell.ts'
+
+/** Who speaks; the room itself where it is undefined. */
+export type Speaker = Pick<Occupant, 'nick' | 'user' | 'occupantId'>
+
+/** Sends a message to all in the room. Returns its id in the room's archive, where it is kept. */
+export function say(
+  t: Trip,
+  room: Room,
+  speaker: Speaker | undefined,
+  id: string,
+  payload: readonly Element[],
+): number | undefined {
+  const from = speaker ? room.addressOf(speaker.nick) : room.jid
+  const keeps = room.settings.archived && isForRoomArchive(payload)
+  const archiveId = keeps ? t.store.messages.nextId() : undefined
+  const el = xml(
+    'message',
+    { from: from.toString(), type: 'groupchat', id },
+    ...payload,
+    speaker && xml('occupant-id', { xmlns: NS.occupantId, id: speaker.occupantId }),
+    archiveId === undefined
+      ? undefined
+      : xml('stanza-id', { xmlns: NS.stanzaId, id: String(archiveId), by: room.jid.toString() }),
+  )
+  const stored = StoredElement.of(el)
+  if (archiveId !== undefined)
+    t.store.roomArchive.add({
+      id: archiveId,
+      roomId: room.id,
+      user: speaker?.user ?? '',
+      nick: speaker?.nick ?? '',
+      xml: stored.toString(),
+    })
+  broadcast(t, room, stored, from)
+  return archiveId
+}
+
+/** The subject is the last thing that is said at a join, also where there is none (§7.2.15). */
+export function subjectOf(t: Trip, room: Room): Element {
+  const { text = '', nick = '', at } = room.row.subject ?? {}
+  const from = nick === '' ? room.jid : room.addressOf(nick)
+  return xml(
+    'message',
+    { from: from.toString(), type: 'groupchat', id: t.freshId() },
+    xml('subject', {}, text),
+    at === undefined
+      ? undefined
+      : xml('delay', { xmlns: NS.delay, from: room.jid.toString(), stamp: new Date(at).toISOString() }),
+  )
+}
+
+export const isEmptyPayload = (el: Element): boolean => elements(el).length === 0

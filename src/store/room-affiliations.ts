@@ -1,0 +1,140 @@
+/** Who stands how to a room (XEP-0045 §5.2), and the nicks that are kept for them (§7.10). */
+import { and, asc, count, eq, gt, sql } from 'drizzle-orm'
+import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Audit } from './audit.ts'
+import { type Db, type Write, writer } from './db.ts'
+import { rooms } from './rooms.ts'
+
+/** Everybody else has the affiliation "none". */
+export type Affiliation = 'owner' | 'admin' | 'member' | 'outcast'
+
+export const roomAffiliations = sqliteTable(
+  'room_affiliations',
+  {
+    roomId: integer('room_id').notNull(),
+    user: text('user').notNull(),
+    affiliation: text('affiliation').$type<Affiliation>().notNull(),
+    nick: text('nick'),
+    nickKey: text('nick_key'),
+    joined: integer('joined', { mode: 'boolean' }).notNull(),
+    reason: text('reason'),
+  },
+  (t) => [primaryKey({ columns: [t.roomId, t.user] })],
+)
+
+export type AffiliationRow = typeof roomAffiliations.$inferSelect
+
+export class RoomAffiliations {
+  readonly #db: Db
+  readonly #audit: Audit
+  readonly #get
+  readonly #byNick
+  readonly #put: Write<AffiliationRow>
+  readonly #delete: Write<{ roomId: number; user: string }>
+
+  constructor(db: Db, audit: Audit) {
+    this.#db = db
+    this.#audit = audit
+    const { orm } = db
+    const p = sql.placeholder
+    const { roomId, user, nickKey } = roomAffiliations
+    const one = and(eq(roomId, p('roomId')), eq(user, p('user')))
+    this.#get = orm.select().from(roomAffiliations).where(one).prepare()
+    this.#byNick = orm
+      .select()
+      .from(roomAffiliations)
+      .where(and(eq(roomId, p('roomId')), eq(nickKey, p('nickKey'))))
+      .prepare()
+    this.#delete = writer(db, orm.delete(roomAffiliations).where(one).prepare())
+    const columns = {
+      affiliation: sql`excluded.affiliation`,
+      nick: sql`excluded.nick`,
+      nickKey: sql`excluded.nick_key`,
+      joined: sql`excluded.joined`,
+      reason: sql`excluded.reason`,
+    }
+    this.#put = writer(
+      db,
+      orm
+        .insert(roomAffiliations)
+        .values({
+          roomId: p('roomId'),
+          user: p('user'),
+          affiliation: p('affiliation'),
+          nick: p('nick'),
+          nickKey: p('nickKey'),
+          joined: p('joined'),
+          reason: p('reason'),
+        })
+        .onConflictDoUpdate({ target: [roomId, user], set: columns })
+        .prepare(),
+    )
+  }
+
+  get(roomId: number, user: string): AffiliationRow | undefined {
+    return this.#get.get({ roomId, user })
+  }
+
+  /** Whose a nick is. */
+  byNick(roomId: number, nickKey: string): AffiliationRow | undefined {
+    return this.#byNick.get({ roomId, nickKey })
+  }
+
+  set(room: string, row: AffiliationRow): void {
+    this.#put(row)
+    const { user, affiliation } = row
+    this.#audit.note('room affiliation changed', { room, user, affiliation })
+  }
+
+  delete(room: string, roomId: number, user: string): boolean {
+    if (this.#delete({ roomId, user }) === 0) return false
+    this.#audit.note('room affiliation changed', { room, user, affiliation: 'none' })
+    return true
+  }
+
+  /** Of one kind, in the order of their addresses, behind `after`. */
+  list(roomId: number, affiliation: Affiliation, limit: number, after = ''): AffiliationRow[] {
+    const { user } = roomAffiliations
+    return this.#db.orm
+      .select()
+      .from(roomAffiliations)
+      .where(
+        and(
+          eq(roomAffiliations.roomId, roomId),
+          eq(roomAffiliations.affiliation, affiliation),
+          gt(user, after),
+        ),
+      )
+      .orderBy(asc(user))
+      .limit(limit)
+      .all()
+  }
+
+  count(roomId: number, affiliation: Affiliation): number {
+    const where = and(eq(roomAffiliations.roomId, roomId), eq(roomAffiliations.affiliation, affiliation))
+    return this.#db.orm.select({ n: count() }).from(roomAffiliations).where(where).get()?.n ?? 0
+  }
+
+  /** All of a room. */
+  countAll(roomId: number): number {
+    const where = eq(roomAffiliations.roomId, roomId)
+    return this.#db.orm.select({ n: count() }).from(roomAffiliations).where(where).get()?.n ?? 0
+  }
+
+  /** The rooms to which an account stands in some way. */
+  roomsOf(user: string, limit: number): { jid: string; affiliation: Affiliation; nick: string | null }[] {
+    return this.#db.orm
+      .select({ jid: rooms.jid, affiliation: roomAffiliations.affiliation, nick: roomAffiliations.nick })
+      .from(roomAffiliations)
+      .innerJoin(rooms, eq(rooms.id, roomAffiliations.roomId))
+      .where(eq(roomAffiliations.user, user))
+      .limit(limit)
+      .all()
+  }
+
+  /** How many rooms an account owns. */
+  owned(user: string): number {
+    const where = and(eq(roomAffiliations.user, user), eq(roomAffiliations.affiliation, 'owner'))
+    return this.#db.orm.select({ n: count() }).from(roomAffiliations).where(where).get()?.n ?? 0
+  }
+}

@@ -1,0 +1,116 @@
+/** What was said in rooms (XEP-0313 §5 of XEP-0045): one row a message, whoever was there to hear it. */
+import { and, asc, count, desc, eq, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm'
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { type Db, rawWriter, type Write } from './db.ts'
+import type { ArchiveFilter } from './history.ts'
+import type { Receipts } from './receipts.ts'
+
+export const roomArchive = sqliteTable('room_archive', {
+  id: integer('id').primaryKey(),
+  roomId: integer('room_id').notNull(),
+  user: text('user').notNull(),
+  nick: text('nick').notNull(),
+  xml: text('xml').notNull(),
+})
+
+export type RoomMessage = typeof roomArchive.$inferSelect
+
+/** Times and ids as of an account's archive; `nick` is the occupant whose messages are wanted. */
+export type RoomFilter = Omit<ArchiveFilter, 'peer' | 'resource'> & { readonly nick?: string | undefined }
+
+export class RoomArchive {
+  readonly #db: Db
+  readonly #receipts: Receipts
+  readonly #add: Write<RoomMessage>
+  readonly #replace: Write<{ id: number; roomId: number; xml: string }>
+
+  constructor(db: Db, receipts: Receipts) {
+    this.#db = db
+    this.#receipts = receipts
+    // Once a message: Drizzle's binding would cost more than the insert.
+    this.#add = rawWriter(
+      db,
+      'INSERT INTO room_archive (id, room_id, user, nick, xml) VALUES ($id, $roomId, $user, $nick, $xml)',
+    )
+    this.#replace = rawWriter(db, 'UPDATE room_archive SET xml = $xml WHERE id = $id AND room_id = $roomId')
+  }
+
+  add(message: RoomMessage): void {
+    this.#add({ ...message })
+  }
+
+  /** A tombstone takes the place of a message that was taken back (XEP-0424 §5). */
+  replace(roomId: number, id: number, xml: string): void {
+    this.#replace({ id, roomId, xml })
+  }
+
+  get(roomId: number, id: number): RoomMessage | undefined {
+    const where = and(eq(roomArchive.id, id), eq(roomArchive.roomId, roomId))
+    return this.#db.orm.select().from(roomArchive).where(where).get()
+  }
+
+  /** Up to `limit` rows in the order of their ids; with `fromEnd` the last ones, still in that order. */
+  page(roomId: number, filter: RoomFilter, limit: number, fromEnd: boolean): RoomMessage[] {
+    const rows = this.#db.orm
+      .select()
+      .from(roomArchive)
+      .where(this.#condition(roomId, filter))
+      .orderBy(fromEnd ? desc(roomArchive.id) : asc(roomArchive.id))
+      .limit(limit)
+      .all()
+    return fromEnd ? rows.reverse() : rows
+  }
+
+  /** Looks no further than `most` messages. */
+  count(roomId: number, filter: RoomFilter, most: number): number {
+    const some = this.#db.orm
+      .select({ id: roomArchive.id })
+      .from(roomArchive)
+      .where(this.#condition(roomId, filter))
+      .limit(most)
+      .as('some')
+    return this.#db.orm.select({ n: count() }).from(some).get()?.n ?? 0
+  }
+
+  /** Ids of the first and the last message; undefined for an empty archive. */
+  bounds(roomId: number): { first: number; last: number } | undefined {
+    const row = this.#db.orm
+      .select({
+        first: sql<number | null>`min(${roomArchive.id})`,
+        last: sql<number | null>`max(${roomArchive.id})`,
+      })
+      .from(roomArchive)
+      .where(eq(roomArchive.roomId, roomId))
+      .get()
+    return row && row.first !== null && row.last !== null ? { first: row.first, last: row.last } : undefined
+  }
+
+  #condition(room: number, filter: RoomFilter): SQL | undefined {
+    const { start, end, beforeId, afterId, ids, nick } = filter
+    const { id, roomId } = roomArchive
+    const timed = start !== undefined || end !== undefined
+    return and(
+      eq(roomId, room),
+      timed ? this.#within(start, end) : undefined,
+      beforeId === undefined ? undefined : lt(id, beforeId),
+      afterId === undefined ? undefined : gt(id, afterId),
+      ids === undefined ? undefined : inArray(id, [...ids]),
+      nick === undefined ? undefined : eq(roomArchive.nick, nick),
+    )
+  }
+
+  /** A clock that was set back makes several ranges of ids of one time. */
+  #within(start: number | undefined, end: number | undefined): SQL | undefined {
+    const { id } = roomArchive
+    const ranges = this.#receipts.between(start, end)
+    if (ranges.length === 0) return sql`0`
+    return or(
+      ...ranges.map(({ from, to }) =>
+        and(
+          from === Number.NEGATIVE_INFINITY ? sql`1` : gte(id, from),
+          to === Number.POSITIVE_INFINITY ? sql`1` : lt(id, to),
+        ),
+      ),
+    )
+  }
+}

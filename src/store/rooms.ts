@@ -1,0 +1,199 @@
+/** Rooms (XEP-0045), as far as they outlive their occupants. Who stands how to them is in room-affiliations.ts. */
+import { and, asc, count, eq, gt, isNotNull, isNull, lt, sql } from 'drizzle-orm'
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Audit } from './audit.ts'
+import { type Db, rawWriter, type Write } from './db.ts'
+
+/** What an occupant may do at the moment (XEP-0045 §5.1); who is not in the room has none. */
+export type Role = 'moderator' | 'participant' | 'visitor'
+
+/** A room as its owners want it (XEP-0045 §10.2). */
+export interface RoomSettings {
+  readonly name: string
+  readonly description: string
+  /** RFC 5646; empty: none. */
+  readonly lang: string
+  readonly persistent: boolean
+  readonly public: boolean
+  readonly membersOnly: boolean
+  readonly moderated: boolean
+  /** Everybody sees real addresses; else moderators alone. */
+  readonly nonAnonymous: boolean
+  /** Empty: none is needed. */
+  readonly password: string
+  readonly maxUsers: number
+  /** Occupants may set the subject, not only moderators. */
+  readonly changeSubject: boolean
+  /** Members may invite, not only admins. */
+  readonly allowInvites: boolean
+  readonly allowPm: 'anyone' | 'participants' | 'moderators' | 'none'
+  /** The archive may be read without joining (status codes 170, 171). */
+  readonly logging: boolean
+  /** The archive keeps messages. */
+  readonly archived: boolean
+  /** Of whom everybody hears presence. */
+  readonly presenceOf: readonly Role[]
+  /** Who may ask for the list of members. */
+  readonly memberListFor: readonly Role[]
+  /** In a moderated room, who is no member may speak. */
+  readonly newcomersSpeak: boolean
+  /** Occupants can be listed from outside. */
+  readonly publicList: boolean
+  /** Queries between occupants are passed on. */
+  readonly allowQueries: boolean
+  readonly visitorStatus: boolean
+  readonly visitorNickChange: boolean
+  readonly voiceRequests: boolean
+  /** Seconds between two requests of one visitor. */
+  readonly voiceRequestInterval: number
+  readonly subscriptions: boolean
+  /** Most messages of history at a join. */
+  readonly history: number
+  /** An XMPP URI; empty: none. */
+  readonly pubsub: string
+}
+
+export interface RoomSubject {
+  readonly text: string
+  /** Nick of who set it; empty: the room. */
+  readonly nick: string
+  /** ms since the epoch */
+  readonly at: number
+}
+
+export interface RoomGone {
+  /** ms since the epoch */
+  readonly at: number
+  readonly alternate?: string | undefined
+  readonly reason?: string | undefined
+  readonly password?: string | undefined
+}
+
+export const rooms = sqliteTable('rooms', {
+  id: integer('id').primaryKey(),
+  jid: text('jid').notNull(),
+  domain: text('domain').notNull(),
+  public: integer('public', { mode: 'boolean' }).notNull(),
+  settings: text('settings', { mode: 'json' }).$type<RoomSettings>().notNull(),
+  subject: text('subject', { mode: 'json' }).$type<RoomSubject>(),
+  avatar: text('avatar'),
+  locked: integer('locked', { mode: 'boolean' }).notNull(),
+  createdAt: integer('created_at').notNull(),
+  gone: text('gone', { mode: 'json' }).$type<RoomGone>(),
+})
+
+export type RoomRow = typeof rooms.$inferSelect
+
+/** What of a room may change. */
+export type RoomChange = Partial<Pick<RoomRow, 'settings' | 'subject' | 'avatar' | 'locked' | 'gone'>>
+
+export class RoomRows {
+  readonly #db: Db
+  readonly #audit: Audit
+  readonly #find
+  readonly #erase: Write<{ id: number; limit: number }>
+
+  constructor(db: Db, audit: Audit) {
+    this.#db = db
+    this.#audit = audit
+    this.#find = db.orm
+      .select()
+      .from(rooms)
+      .where(eq(rooms.jid, sql.placeholder('jid')))
+      .prepare()
+    this.#erase = rawWriter(
+      db,
+      'DELETE FROM room_archive WHERE id IN (SELECT id FROM room_archive WHERE room_id = $id LIMIT $limit)',
+    )
+  }
+
+  /** Destroyed ones included. */
+  find(jid: string): RoomRow | undefined {
+    return this.#find.get({ jid })
+  }
+
+  create(jid: string, domain: string, settings: RoomSettings, locked: boolean, now: number): RoomRow {
+    this.#db.turn.writes()
+    const row = this.#db.orm
+      .insert(rooms)
+      .values({ jid, domain, public: settings.public, settings, locked, createdAt: now })
+      .returning()
+      .get()
+    this.#audit.note('room made', { room: jid })
+    return row
+  }
+
+  update(id: number, change: RoomChange): void {
+    this.#db.turn.writes()
+    const listed = change.settings && { public: change.settings.public }
+    this.#db.orm
+      .update(rooms)
+      .set({ ...change, ...listed })
+      .where(eq(rooms.id, id))
+      .run()
+  }
+
+  /** Deletes the room and who stands how to it; `eraseArchive` deletes what was said. */
+  delete({ id, jid }: RoomRow): void {
+    this.#db.turn.writes()
+    this.#db.orm.delete(rooms).where(eq(rooms.id, id)).run()
+    this.#audit.note('room deleted', { room: jid })
+  }
+
+  /** Deletes up to `limit` messages; true where there may be more. */
+  eraseArchive(id: number, limit: number): boolean {
+    return this.#erase({ id, limit }) === limit
+  }
+
+  /** Public rooms of a service in the order of their addresses, behind `after`. */
+  listed(domain: string, after: string, limit: number): RoomRow[] {
+    return this.#db.orm
+      .select()
+      .from(rooms)
+      .where(and(eq(rooms.domain, domain), eq(rooms.public, true), isNull(rooms.gone), gt(rooms.jid, after)))
+      .orderBy(asc(rooms.jid))
+      .limit(limit)
+      .all()
+  }
+
+  /** All rooms that are there, hidden ones too, in the order of their addresses, behind `after`. */
+  list(after: string, limit: number): RoomRow[] {
+    return this.#db.orm
+      .select()
+      .from(rooms)
+      .where(and(isNull(rooms.gone), gt(rooms.jid, after)))
+      .orderBy(asc(rooms.jid))
+      .limit(limit)
+      .all()
+  }
+
+  count(domain: string): number {
+    const where = and(eq(rooms.domain, domain), isNull(rooms.gone))
+    return this.#db.orm.select({ n: count() }).from(rooms).where(where).get()?.n ?? 0
+  }
+
+  /** What nobody has configured before the server stopped, and rooms that live only as long as somebody is in them. */
+  abandoned(limit: number): RoomRow[] {
+    return this.#db.orm
+      .select()
+      .from(rooms)
+      .where(
+        and(
+          isNull(rooms.gone),
+          sql`(${rooms.locked} = 1 OR json_extract(${rooms.settings}, '$.persistent') = 0)`,
+        ),
+      )
+      .limit(limit)
+      .all()
+  }
+
+  /** Rooms that were destroyed before `time` (ms). */
+  forgotten(time: number, limit: number): RoomRow[] {
+    return this.#db.orm
+      .select()
+      .from(rooms)
+      .where(and(isNotNull(rooms.gone), lt(sql`json_extract(${rooms.gone}, '$.at')`, time)))
+      .limit(limit)
+      .all()
+  }
+}
