@@ -136,6 +136,8 @@ function tellAbsent(t: Trip, room: Room, { user, affiliation, reason }: Affiliat
     { affiliation, jid: user.bare, role: 'none' },
     reason === undefined ? undefined : xml('reason', {}, reason),
   )
-  const el = xml('message', { from: room.jid.toString() }, xml('x', { xmlns: NS.mucUser }, item))
+  // It is for who is there now; nobody's archive or offline storage keeps it.
+  const hint = xml('no-store', { xmlns: NS.hints })
+  const el = xml('message', { from: room.jid.toString() }, xml('x', { xmlns: NS.mucUser }, item), hint)
   broadcast(t, room, StoredElement.of(el), room.jid, listeners)
 }

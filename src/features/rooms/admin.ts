@@ -85,6 +85,7 @@ function read(room: Room, item: Element): Change {
   const { role: roleName, affiliation: affiliationName, nick, jid } = item.attrs
   if ((roleName === undefined) === (affiliationName === undefined))
     throw new StanzaError('bad-request', 'A role or an affiliation.')
+  if (nick === undefined && jid === undefined) throw new StanzaError('bad-request', 'Of whom?')
   const reason = childText(item, 'reason')
   const named = nick === undefined || nick === '' ? undefined : occupantNamed(room, nick)
   if (roleName !== undefined) {
@@ -113,7 +114,7 @@ function occupantNamed(room: Room, nick: string): Occupant | undefined {
 }
 
 function occupantAt(room: Room, jid: string | undefined): Occupant | undefined {
-  if (jid === undefined) throw new StanzaError('bad-request', 'A nick is missing.')
+  if (jid === undefined) return undefined
   const address = readJid(jid)
   return address.isFull ? room.occupantOf(address) : [...room.occupantsOf(address.bare)][0]
 }
