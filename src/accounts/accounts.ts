@@ -7,6 +7,7 @@ import type { Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { type Credentials, deriveCredentials } from '../store/credentials.ts'
 import type { Invite } from '../store/invites.ts'
+import type { ReadTx } from '../store/tx.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { checkName, redeem } from './invites.ts'
@@ -126,7 +127,7 @@ export function remove(t: Trip, account: Account): void {
 }
 
 /** @throws AccountError */
-export function accountOf({ store }: Pick<Trip, 'store'>, jid: string): Account {
+export function accountOf({ store }: ReadTx, jid: string): Account {
   const account = store.accounts.find(jid)
   if (!account) throw new AccountError('no-such-user', `There is no account ${jid}.`)
   return account

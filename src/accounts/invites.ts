@@ -4,6 +4,7 @@
  */
 import type { Account } from '../store/accounts.ts'
 import type { Invite } from '../store/invites.ts'
+import type { ReadTx } from '../store/tx.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { lookalike, lookalikeText } from './lookalikes.ts'
@@ -90,7 +91,10 @@ export function pageOf(base: string | undefined, token: string): string | null {
 }
 
 /** The invitation of a token, if it holds now. */
-export function findInvite(t: Pick<Trip, 'store' | 'now'>, token: string | undefined): Invite | undefined {
+export function findInvite(
+  t: ReadTx & { readonly now: number },
+  token: string | undefined,
+): Invite | undefined {
   if (token === undefined || !TOKEN.test(token)) return undefined
   const invite = t.store.invites.find(token)
   return invite && invite.expiresAt > t.now && invite.used < invite.uses ? invite : undefined

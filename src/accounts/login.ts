@@ -16,5 +16,5 @@ export function admit(
   const account = world.store.accounts.find(jid.bare)
   if (account || !world.hosts.has(jid.domain)) return account
   // Looked up again: two logins may come at once.
-  return router.run((t) => t.store.accounts.find(jid.bare) ?? world.auth.provision(jid, t.now))
+  return router.run((t) => t.store.accounts.find(jid.bare) ?? world.auth.provision(t, jid, t.now))
 }

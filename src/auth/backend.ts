@@ -1,7 +1,7 @@
 /** Backends that know passwords: logins ask them, by SASL and by HTTP alike. Ours asks the server's own keys. */
 import type { Account } from '../store/accounts.ts'
 import { type HashName, keysOfNobody, type ScramKeys, verifyPassword } from '../store/credentials.ts'
-import type { Store } from '../store/store.ts'
+import type { ReadStore, WriteTx } from '../store/tx.ts'
 import type { Jid } from '../xmpp/jid.ts'
 
 /** Addresses are prepared bare JIDs of hosts of this server. What a backend throws is a fault of it, not a wrong password. */
@@ -15,20 +15,18 @@ export interface AuthBackend {
   scramKeys?(jid: Jid, hash: HashName): ScramKeys | undefined
   /** Whether the name is somebody's, although no row here says so: nobody else may make an account of it. */
   exists(jid: Jid): Promise<boolean>
-  /**
-   * The row of an account that has proved who it is and has none here. Undefined: it is nobody after all. Within a trip.
-   */
-  provision(jid: Jid, now: number): Account | undefined
+  /** The row of an account that has proved who it is and has none here. Undefined: it is nobody after all. */
+  provision(t: WriteTx, jid: Jid, now: number): Account | undefined
 }
 
 /** The keys that this server keeps itself (RFC 5802 §3). Its accounts are its rows. */
 export class InternalAuth implements AuthBackend {
-  readonly #accounts: Store['accounts']
+  readonly #accounts: ReadStore['accounts']
   readonly #iterations: () => number
   /** Behind keys that are compared and never shown. */
   readonly #secret = crypto.getRandomValues(Buffer.alloc(32))
 
-  constructor({ accounts }: Store, iterations: () => number) {
+  constructor({ accounts }: Pick<ReadStore, 'accounts'>, iterations: () => number) {
     this.#accounts = accounts
     this.#iterations = iterations
   }

@@ -61,12 +61,11 @@ async function checkApps({ config, store, router, clock, random }: Core): Promis
     import('../push/service.ts'),
     import('../push/apns/probe.ts'),
   ])
-  const run = <T>(f: () => T): Promise<T> => router.run(f)
   const { apps, proxy } = config.push
   const service = new PushService({
     push: store.push,
     badges: store.badges,
-    run,
+    run: (f) => router.run(f),
     clock,
     random,
     apps,

@@ -36,7 +36,7 @@ async function byToken(c: Ctx, secret: string): Promise<Principal> {
   const { token, owner } = found
   if (tokens.needsUseNoted(token, world.now())) {
     // A full disk must not shut the operator out, so a note that fails is only a note less.
-    await router.run((t) => tokens.noteUse(token, t.now)).catch(() => undefined)
+    await router.run((t) => t.store.tokens.noteUse(token, t.now)).catch(() => undefined)
   }
   if (owner === null) return { kind: 'token', id: token.id, name: token.name, scopes: token.scopes }
   const account = world.store.accounts.find(owner)

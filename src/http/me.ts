@@ -195,14 +195,11 @@ function addTokens(app: App): void {
       const { name, expires_in } = c.req.valid('json')
       const { secret, token } = await deps.router.run((t) => {
         const account = accountOf(deps, ownJid(c))
-        if (deps.world.store.tokens.countOf(account.id) >= deps.world.config.limits.tokens_per_user) {
+        if (t.store.tokens.countOf(account.id) >= deps.world.config.limits.tokens_per_user) {
           throw new HttpError(409, 'too-many-tokens', 'Revoke a token first.')
         }
         const expiresAt = t.now + expires_in * 1000
-        return deps.world.store.tokens.create(
-          { name, scopes: ['self'], accountId: account.id, expiresAt },
-          t.now,
-        )
+        return t.store.tokens.create({ name, scopes: ['self'], accountId: account.id, expiresAt }, t.now)
       })
       return c.json({ ...tokenView(token), token: secret }, 201)
     },
@@ -219,9 +216,7 @@ function addTokens(app: App): void {
     async (c) => {
       const { deps } = c.var
       const { id } = c.req.valid('param')
-      const removed = await deps.router.run(() =>
-        deps.world.store.tokens.delete(id, accountOf(deps, ownJid(c)).id),
-      )
+      const removed = await deps.router.run((t) => t.store.tokens.delete(id, accountOf(deps, ownJid(c)).id))
       if (!removed) throw new HttpError(404, 'no-such-token', 'This account has no such token.')
       return c.body(null, 204)
     },

@@ -57,7 +57,7 @@ export function addTokens(app: App): void {
       const { name, scopes, expires_in } = c.req.valid('json')
       const { secret, token } = await deps.router.run((t) => {
         const expiresAt = expires_in === null ? null : t.now + expires_in * 1000
-        return deps.world.store.tokens.create({ name, scopes, accountId: null, expiresAt }, t.now)
+        return t.store.tokens.create({ name, scopes, accountId: null, expiresAt }, t.now)
       })
       return c.json({ ...tokenView(token), token: secret }, 201)
     },
@@ -73,9 +73,7 @@ export function addTokens(app: App): void {
     }),
     async (c) => {
       const { deps } = c.var
-      const removed = await deps.router.run(() =>
-        deps.world.store.tokens.delete(c.req.valid('param').id, null),
-      )
+      const removed = await deps.router.run((t) => t.store.tokens.delete(c.req.valid('param').id, null))
       if (!removed) throw new HttpError(404, 'no-such-token', 'There is no such token.')
       return c.body(null, 204)
     },

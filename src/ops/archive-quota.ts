@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts'
 import { getLogger } from '../log.ts'
 import type { Clock } from '../store/clock.ts'
-import type { Store } from '../store/store.ts'
+import type { RunTrip, WriteTx } from '../store/tx.ts'
 
 const log = getLogger('housekeeping')
 
@@ -18,11 +18,9 @@ const DELETED = 200
 const LEFT = 0.95
 
 export interface QuotaDeps {
-  readonly store: Store
   readonly archive: Pick<Config['archive'], 'max_bytes'>
   readonly clock: Clock
-  /** The door to the turn. */
-  readonly run: <T>(f: () => T) => Promise<T>
+  readonly run: RunTrip
 }
 
 export class ArchiveQuota {
@@ -60,19 +58,19 @@ export class ArchiveQuota {
 
   /** One trip; true where another one has something to do. */
   async step(): Promise<boolean> {
-    const { store, archive, run } = this.#deps
+    const { archive, run } = this.#deps
     const most = archive.max_bytes
     if (most === Number.POSITIVE_INFINITY) return false
-    const { counted, cut } = await run(() => ({
-      counted: store.archiveSizes.count(COUNTED),
-      cut: this.#trim(store, most),
+    const { counted, cut } = await run((t) => ({
+      counted: t.store.archiveSizes.count(COUNTED),
+      cut: this.#trim(t, most),
     }))
     this.#cut = cut
     return counted === COUNTED || cut !== undefined
   }
 
   /** The account that the next trip goes on with. */
-  #trim({ archiveSizes, history }: Store, most: number): number | undefined {
+  #trim({ store: { archiveSizes, history } }: WriteTx, most: number): number | undefined {
     const accountId = this.#cut ?? archiveSizes.largest(most)
     if (accountId === undefined) return undefined
     const more = history.trim(accountId, Math.floor(most * LEFT), DELETED)

@@ -4,6 +4,7 @@ import { offlineMessages } from '../metrics/metrics.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
+import type { ReadStore, RunTrip } from '../store/tx.ts'
 import { ArchiveQuota } from './archive-quota.ts'
 
 const log = getLogger('housekeeping')
@@ -16,13 +17,12 @@ const BATCH = 500
 const INVITES_KEPT = 24 * 3_600_000
 
 export interface Household {
-  readonly store: Store
+  readonly store: ReadStore
   readonly limits: Config['limits']
   readonly hosts: Config['hosts']
   readonly archive: Config['archive']
   readonly clock: Clock
-  /** The door to the turn. */
-  readonly run: <T>(f: () => T) => Promise<T>
+  readonly run: RunTrip
   /** Further figures to take at each round. */
   readonly figures: () => void
 }
@@ -69,19 +69,18 @@ export function startHousekeeping(household: Household): () => void {
 
 /** Deletes one batch of each kind, and fills in one of what an upgrade left open; true when there may be more. */
 export function purgeOnce(
-  { store, limits, hosts, archive, clock, run }: Household,
+  { limits, hosts, archive, clock, run }: Omit<Household, 'store' | 'figures'>,
   place: Place = { host: 0, after: '' },
 ): Promise<boolean> {
   const { origin_id_keep, offline_keep } = limits
-  const { accounts, invites, messages, skeletons } = store
-  return run(() => {
+  return run(({ store: { accounts, history, invites, messages, skeletons } }) => {
     const now = clock.now()
     const origins = keeps(origin_id_keep) ? messages.purgeOrigins(now - origin_id_keep, BATCH) : 0
     const offline = keeps(offline_keep) ? messages.purgeOffline(now - offline_keep, BATCH) : 0
     const invited = invites.purge(now - INVITES_KEPT, BATCH)
     const departed = accounts.purgeDeparted(BATCH)
     const most = Math.max(origins, offline, invited, departed, skeletons.fill(BATCH))
-    return purgeArchives(store.history, hosts, archive, now, place) || most === BATCH
+    return purgeArchives(history, hosts, archive, now, place) || most === BATCH
   })
 }
 

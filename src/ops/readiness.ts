@@ -2,7 +2,7 @@
 import { statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { diskFree } from '../metrics/metrics.ts'
-import type { Store } from '../store/store.ts'
+import type { ReadStore, RunTrip } from '../store/tx.ts'
 
 export interface Check {
   readonly name: string
@@ -21,27 +21,22 @@ const PROBE_MS = 1_000
 /** A disk that has not answered for so long answers nobody else either. */
 const STUCK_MS = 5_000
 
-/** `run` is the door to the turn. */
 export class StoreCheck {
-  readonly #store: Pick<Store, 'turn' | 'settings'>
-  readonly #run: (f: () => void) => Promise<void>
+  readonly #turn: ReadStore['turn']
+  readonly #run: RunTrip
   readonly #now: () => number
   #probing: Promise<void> | undefined
   #probed = Number.NEGATIVE_INFINITY
 
-  constructor(
-    store: Pick<Store, 'turn' | 'settings'>,
-    run: (f: () => void) => Promise<void>,
-    now: () => number,
-  ) {
-    this.#store = store
+  constructor({ turn }: Pick<ReadStore, 'turn'>, run: RunTrip, now: () => number) {
+    this.#turn = turn
     this.#run = run
     this.#now = now
   }
 
   /** After a failed commit nobody may be writing any more, so that only a write of our own can tell that it works. */
   async look(): Promise<Check> {
-    const { turn } = this.#store
+    const turn = this.#turn
     const waited = turn.waitedMs
     if (waited >= STUCK_MS)
       return {
@@ -66,7 +61,7 @@ export class StoreCheck {
     if (!this.#probing && this.#now() - this.#probed < PROBE_MS) return
     this.#probed = this.#now()
     // A commit that fails sets `failure` anew; its refusal is the answer and needs no other handling.
-    this.#probing ??= this.#run(() => this.#store.settings.set('probe', Buffer.from(String(this.#now()))))
+    this.#probing ??= this.#run((t) => t.store.settings.set('probe', Buffer.from(String(this.#now()))))
       .catch(() => undefined)
       .finally(() => (this.#probing = undefined))
     await this.#probing

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { getLogger } from '../log.ts'
 import type { Clock, Random } from '../store/clock.ts'
-import type { Push } from '../store/push.ts'
+import type { ReadPush, RunTrip } from '../store/tx.ts'
 import { ApnsSender } from './apns/apns.ts'
 import { type ApnsApp, type AppFiles, CredentialError, loadApp } from './apns/credentials.ts'
 import { ApnsProvider, type ApnsProviderOptions } from './apns/provider.ts'
@@ -17,10 +17,10 @@ import { Webhook } from './webhook/webhook.ts'
 const log = getLogger('push')
 
 export interface PushServiceOptions {
-  readonly push: Push
+  readonly push: ReadPush
   readonly badges: DispatcherOptions['badges']
   readonly outdated?: DispatcherOptions['outdated']
-  readonly run: <T>(f: () => T) => Promise<T>
+  readonly run: RunTrip
   readonly clock: Clock
   readonly random: Random
   readonly apps: readonly (AppFiles & AppStyle)[]
@@ -115,10 +115,12 @@ export class PushService {
 
   #sweepLater(ms: number): void {
     this.#cancel = this.#options.clock.after(ms, () => {
-      const { push, run, clock, keepMs } = this.#options
+      const { run, clock, keepMs } = this.#options
       const before = clock.now() - (keepMs ?? KEEP)
       // In batches, so that no trip holds the loop: a full one means that there is more.
-      run(() => Math.max(push.purgeVerdicts(before, PURGE), push.purgeDead(before, PURGE))).then(
+      run(({ store: { push } }) =>
+        Math.max(push.purgeVerdicts(before, PURGE), push.purgeDead(before, PURGE)),
+      ).then(
         (deleted) => this.#sweepLater(deleted === PURGE ? 100 : HOUR),
         (error: unknown) => {
           log.warn('old push verdicts could not be deleted', { error })
@@ -136,11 +138,11 @@ function note(event: string, fields: Record<string, unknown>): void {
 }
 
 /** Provider tokens outlive the process in the store; a token that could not be saved costs one early signature. */
-function storedTokens(push: Push, run: PushServiceOptions['run']): TokenStore {
+function storedTokens(push: ReadPush, run: RunTrip): TokenStore {
   return {
     load: (teamId, keyId) => push.tokens.get(teamId, keyId),
     save: (teamId, keyId, token) => {
-      run(() => push.tokens.set(teamId, keyId, token)).catch((error: unknown) =>
+      run(({ store }) => store.push.tokens.set(teamId, keyId, token)).catch((error: unknown) =>
         log.warn('a provider token could not be saved', { error }),
       )
     },

@@ -10,7 +10,7 @@ import type { Given, InFlight } from './outcome.ts'
 import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
 
-/** `given.el` is about to be written to a session. Within a trip. */
+/** `given.el` is about to be written to a session. */
 export function give(t: Trip, { delivery, hibernating }: Session, given: Given): void {
   const { inFlight, unresponsive } = delivery
   inFlight.set(given.el, { given, at: undefined, overdue: false, missed: hibernating || unresponsive })
@@ -48,7 +48,7 @@ export function written({ delivery }: Session, el: Element, at: number): boolean
   return true
 }
 
-/** The client has shown that it has these; without `els`, everything that was written to it. Within a trip. */
+/** The client has shown that it has these; without `els`, everything that was written to it. */
 export function confirm(t: Trip, session: Session, els?: readonly Element[]): void {
   const { delivery } = session
   const { inFlight, unresponsive } = delivery
@@ -74,7 +74,7 @@ export function confirm(t: Trip, session: Session, els?: readonly Element[]): vo
 
 /**
  * The session is over: takes up to `most` from it. `lost` is what no other session has or may still have, `elsewhere`
- * the rest of what nobody was told of yet. Within a trip.
+ * the rest of what nobody was told of yet.
  */
 export function abandon(
   t: Trip,
@@ -125,7 +125,7 @@ export function becomeOverdue({ delivery: { inFlight } }: Session, until: number
   return late
 }
 
-/** Takes the oldest for arrived until there are no more than `most`. Within a trip. */
+/** Takes the oldest for arrived until there are no more than `most`. */
 export function trim(t: Trip, session: Session, most: number): void {
   const { inFlight } = session.delivery
   for (const [el, entry] of inFlight) {

@@ -117,7 +117,7 @@ export class Lifetime {
   }
 }
 
-/** Removes the account and everything that belongs to it, tells its contacts and ends its streams. Within a trip. */
+/** Removes the account and everything that belongs to it, tells its contacts and ends its streams. */
 export function deleteAccount(t: Trip, features: readonly Feature[], account: Jid): void {
   const row = t.store.accounts.find(account.bare)
   if (!row) throw new StanzaError('item-not-found')

@@ -3,7 +3,7 @@ import type { AuthBackend } from '../auth/backend.ts'
 import type { Config } from '../config/config.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock, Random } from '../store/clock.ts'
-import type { Store } from '../store/store.ts'
+import type { ReadTx, WriteTx } from '../store/tx.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { FormValues } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -78,11 +78,10 @@ export interface Homes {
 }
 
 /** What every trip can reach. Built once per server. */
-export interface World {
+export interface World extends ReadTx {
   readonly config: Config
   /** The backend that knows passwords. */
   readonly auth: AuthBackend
-  readonly store: Store
   readonly sessions: Sessions
   readonly random: Random
   readonly clock: Clock
@@ -192,7 +191,7 @@ export interface DiscoIndex {
 }
 
 /** A trip without a stanza: a timer, an HTTP request, a session that opens or closes. */
-export class Trip {
+export class Trip implements WriteTx {
   readonly emitted: Stanza[]
   readonly now: number
 
@@ -208,8 +207,9 @@ export class Trip {
   get config(): Config {
     return this.world.config
   }
-  get store(): Store {
-    return this.world.store
+  /** The one place where reading becomes writing. */
+  get store(): WriteTx['store'] {
+    return this.world.store as WriteTx['store']
   }
   get sessions(): Sessions {
     return this.world.sessions
@@ -258,7 +258,7 @@ export class Trip {
   }
 }
 
-/** Writes what waited for the end of the offline messages. Within a trip. */
+/** Writes what waited for the end of the offline messages. */
 export function flushAfterOffline(t: Trip, session: Session): void {
   const { afterOffline } = session.delivery
   if (afterOffline.length === 0) return

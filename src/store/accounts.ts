@@ -268,7 +268,7 @@ export class Accounts {
     this.#eraseBatch(account.id, BATCH)
   }
 
-  /** Deletes up to `limit` rows of accounts that are gone; returns how many. To be called within a trip. */
+  /** Deletes up to `limit` rows of accounts that are gone; returns how many. */
   purgeDeparted(limit: number): number {
     const { id } = this.#departed.get() ?? {}
     return id === undefined ? 0 : this.#eraseBatch(id, Math.min(limit, BATCH))

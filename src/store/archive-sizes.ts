@@ -61,7 +61,7 @@ export class ArchiveSizes {
     this.#forget = rawWriter(db, 'DELETE FROM archive_sizes WHERE account_id = $accountId')
   }
 
-  /** Counts up to `limit` messages more; returns how many. Within a trip. */
+  /** Counts up to `limit` messages more; returns how many. */
   count(limit: number): number {
     const sizes = this.#newer.all(this.#upTo(), limit)
     if (sizes.length === 0) return 0
@@ -81,7 +81,7 @@ export class ArchiveSizes {
     return this.#largest.get(bytes)?.accountId
   }
 
-  /** Of these messages, the oldest first, as many as must go so that no more than `bytes` are left. Within a trip. */
+  /** Of these messages, the oldest first, as many as must go so that no more than `bytes` are left. */
   surplus(accountId: number, ids: readonly number[], bytes: number): number[] {
     // Counted is what is not there: nothing would ever be deleted of it.
     if (ids.length === 0) this.#forget({ accountId })
@@ -95,7 +95,7 @@ export class ArchiveSizes {
     return goes
   }
 
-  /** These of its messages are about to be deleted. Within a trip. */
+  /** These of its messages are about to be deleted. */
   goes(accountId: number, ids: readonly number[]): void {
     const upTo = this.#upTo()
     if (upTo > 0 && ids.length > 0) this.#subtract({ accountId, ids: JSON.stringify(ids), upTo })

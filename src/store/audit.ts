@@ -55,7 +55,6 @@ export class Audit {
     this.#turn = turn
   }
 
-  /** Within a trip. */
   note(event: string, facts: Fields): void {
     const { by, door } = actorNow()
     this.#turn.after(() => log.info(event, { ...facts, by, door }))

@@ -138,7 +138,7 @@ export class Clients {
     return this.#one.get({ accountId, agent })
   }
 
-  /** Notes a login; above `most` apps of the account the ones not seen for longest are forgotten. Within a trip. */
+  /** Notes a login; above `most` apps of the account the ones not seen for longest are forgotten. */
   seen(account: Account, { id: agent, software, device }: UserAgent, now: number, most: number): Client {
     const accountId = account.id
     this.#seen({ accountId, agent, software: software ?? null, device: device ?? null, now })
@@ -172,14 +172,14 @@ export class Clients {
     return list
   }
 
-  /** A new token; the one in use stays until this one is used (XEP-0484 §3.5). Within a trip. */
+  /** A new token; the one in use stays until this one is used (XEP-0484 §3.5). */
   offer({ id }: Client, mechanism: string, expiresAt: number): string {
     const token = this.#random.bytes(32).toString('base64url')
     this.#offer({ id, mechanism, token, expiresAt })
     return token
   }
 
-  /** The new token was used: the older ones are worth nothing from here on. Within a trip. */
+  /** The new token was used: the older ones are worth nothing from here on. */
   promote({ id }: Client): void {
     this.#promote({ id })
   }
@@ -189,7 +189,7 @@ export class Clients {
     this.#audit.note('app token revoked', { id })
   }
 
-  /** Forgets the app and its tokens; false where there is none. Within a trip. */
+  /** Forgets the app and its tokens; false where there is none. */
   delete(account: Account, id: number): boolean {
     if (this.#delete({ id, accountId: account.id }) === 0) return false
     this.#audit.note('app logged out for good', { id, account: account.jid })

@@ -13,7 +13,7 @@ export class DeadLetters {
 
   /**
    * Queues up to `limit` of them anew, the oldest first, to be tried until `expiresAt` (ms); returns how many. They
-   * keep the delivery id, so that a receiver which took one after all knows it. Within a trip.
+   * keep the delivery id, so that a receiver which took one after all knows it.
    */
   replay(limit: number, now: number, expiresAt: number): number {
     const { raw, turn } = this.#db

@@ -50,7 +50,7 @@ const NOTE_SUCCESS_EVERY = 60_000
 const UUID = /[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}/i
 
 export class Devices {
-  /** Set by the outbox: hears of each device before it goes, and what waits for it with it. Within a trip. */
+  /** Set by the outbox: hears of each device before it goes, and what waits for it with it. */
   leaving: ((device: Device) => void) | undefined
 
   readonly #db: Db
@@ -158,7 +158,7 @@ export class Devices {
     })
   }
 
-  /** It is another session from now on. Within a trip. */
+  /** It is another session from now on. */
   tie({ id, accountId }: Device, sessionKey: string | null, tie: Tie): void {
     this.#accounts.forget(accountId)
     this.#write.tie({ id, sessionKey, tie })

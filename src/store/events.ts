@@ -85,7 +85,7 @@ export class Events {
     return this.terms().names.includes(name)
   }
 
-  /** Within a trip. `account`: its id, or both where the row is not there any more (id null). */
+  /** `account`: its id, or both where the row is not there any more (id null). */
   tell(
     name: EventName,
     account: number | EventRow['account'],
@@ -108,7 +108,6 @@ export class Events {
     })
   }
 
-  /** Within a trip. */
   verdict(account: number, verdict: ToldVerdict): void {
     if (!this.wants('push.verdict')) return
     const gathered = this.#gathered?.get(account)
@@ -119,7 +118,7 @@ export class Events {
 
   /**
    * What `f` decides about the devices of an account is one row and one request, not one a device: a trip may write so
-   * many and no more. Nothing else that is told may happen in `f`, or it would overtake. Within a trip.
+   * many and no more. Nothing else that is told may happen in `f`, or it would overtake.
    */
   together(f: () => void): void {
     if (this.#gathered) return f()
@@ -138,7 +137,7 @@ export class Events {
     return this.#jid.get(account)?.jid ?? ''
   }
 
-  /** What is to be told of an account outlives it. Within a trip. */
+  /** What is to be told of an account outlives it. */
   outlive(account: number): void {
     this.#orphan({ id: account })
   }

@@ -88,7 +88,7 @@ export class Held {
     }
   }
 
-  /** Keeps a push back until `until` (ms) and returns its id. Within a trip. */
+  /** Keeps a push back until `until` (ms) and returns its id. */
   hold(push: PhonePush, rule: string, until: number): number {
     const id = this.#push.nextId()
     this.#insert({
@@ -112,12 +112,12 @@ export class Held {
     return id
   }
 
-  /** It waits on. Within a trip. */
+  /** It waits on. */
   wait(id: number, until: number): void {
     this.#wait({ id, until })
   }
 
-  /** From now on it is the one of its chat that waits for the end of a burst. Within a trip. */
+  /** From now on it is the one of its chat that waits for the end of a burst. */
   joinBurst(id: number, collapseId: string): void {
     this.#join({ id, collapseId })
   }
@@ -147,7 +147,7 @@ export class Held {
       .all(accountId, after, upTo, limit)
   }
 
-  /** The rest of it is done later; returns its name. Within a trip. */
+  /** The rest of it is done later; returns its name. */
   putOff(withdrawal: Withdrawal): string {
     const name = String(withdrawal.lastRow)
     this.#notes.put(name, withdrawal)
@@ -156,7 +156,7 @@ export class Held {
     return name
   }
 
-  /** Nothing is left of it. Within a trip. */
+  /** Nothing is left of it. */
   finish(name: string): void {
     const before = this.#withdrawals.get(name)
     if (!before) return
@@ -203,7 +203,7 @@ export class Held {
       .all(accountId, sender)
   }
 
-  /** It goes now, as a row of its own: what is new is what the dispatcher looks for. Within a trip. */
+  /** It goes now, as a row of its own: what is new is what the dispatcher looks for. */
   release(held: HeldPush, account: Account, badge: number, now: number): void {
     const device = this.#push.devices.of(account.id).find(({ id }) => id === held.device_id)
     if (!this.drop(held) || !device) return
@@ -225,13 +225,13 @@ export class Held {
     })
   }
 
-  /** It says something else, unless it has left; what Apple asks for again then comes in the new words. Within a trip. */
+  /** It says something else, unless it has left; what Apple asks for again then comes in the new words. */
   reword({ id }: HeldPush, words: Words): void {
     this.#reword({ id, ...words })
     this.#db.turn.after(() => this.#push.reworded?.(id, words))
   }
 
-  /** It never goes; false where it is gone already. Within a trip. */
+  /** It never goes; false where it is gone already. */
   drop({ id, state }: Pick<HeldPush, 'id' | 'state'>): boolean {
     if (state === 'queued' && this.#push.recall) {
       const giveBack = this.#push.recall(id)

@@ -214,7 +214,7 @@ export class History {
 
   /**
    * Deletes up to `limit` messages from before `before` (ms), each account's oldest first, of a host's accounts behind
-   * `after`. Returns the address behind which to go on, undefined at the end. Within a trip.
+   * `after`. Returns the address behind which to go on, undefined at the end.
    */
   purge(host: string, before: number, after: string, limit: number): string | undefined {
     const below = this.#receipts.below(before)
@@ -231,7 +231,7 @@ export class History {
 
   /**
    * Deletes up to `limit` of the account's messages, the oldest first, until no more than `bytes` are counted; true
-   * where there are more. Within a trip.
+   * where there are more.
    */
   trim(accountId: number, bytes: number, limit: number): boolean {
     const oldest = this.#index.oldest(accountId, Number.MAX_SAFE_INTEGER, limit)

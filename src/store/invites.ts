@@ -53,7 +53,7 @@ export class Invites {
     )
   }
 
-  /** Makes an invitation; its token is returned here and never again. Within a trip. */
+  /** Makes an invitation; its token is returned here and never again. */
   create(entry: NewInvite, now: number): { token: string; id: number } {
     const token = this.#random.bytes(TOKEN_BYTES).toString('hex')
     this.#db.turn.writes()
@@ -78,7 +78,7 @@ export class Invites {
     return this.#select().where(eq(invites.id, id)).get()
   }
 
-  /** Counts one use; false when there are none left. Within a trip. */
+  /** Counts one use; false when there are none left. */
   use(id: number): boolean {
     if (this.#use({ id }) === 0) return false
     this.#audit.note('invitation used', { id })
@@ -125,7 +125,7 @@ export class Invites {
     return this.#db.orm.select({ n: count() }).from(invites).get()?.n ?? 0
   }
 
-  /** False if there is none. Within a trip. */
+  /** False if there is none. */
   delete(id: number): boolean {
     this.#db.turn.writes()
     const gone = this.#db.orm.delete(invites).where(eq(invites.id, id)).returning({ id: invites.id }).all()
@@ -133,7 +133,7 @@ export class Invites {
     return gone.length > 0
   }
 
-  /** Deletes up to `limit` that ended before `before`; returns how many. Within a trip. */
+  /** Deletes up to `limit` that ended before `before`; returns how many. */
   purge(before: number, limit: number): number {
     return this.#purge({ before, limit })
   }

@@ -107,7 +107,7 @@ export class LateIndex {
     this.highest = this.#catchUp(table, columns, unless)
   }
 
-  /** The row has been written. Within a trip. */
+  /** The row has been written. */
   add(place: Place): void {
     const { accountId, id } = place
     this.#count++
@@ -118,7 +118,7 @@ export class LateIndex {
     if (this.#count % this.#limits.mark === 0) this.#tell(Math.max(id, this.#indexed))
   }
 
-  /** The row is gone. Within a trip. */
+  /** The row is gone. */
   remove(accountId: number, id: number): void {
     if (!this.#unremember(accountId, (other) => other === id)) this.#remove({ accountId, id })
   }
@@ -155,7 +155,7 @@ export class LateIndex {
     return n
   }
 
-  /** Writes the account's rows into the index. Within a trip. */
+  /** Writes the account's rows into the index. */
   settle(accountId: number): void {
     const pending = this.#pending.get(accountId)
     if (!pending) return
@@ -164,7 +164,7 @@ export class LateIndex {
     for (const place of inOrder(accountId, pending)) this.#insert(place)
   }
 
-  /** The same for some accounts, before an orderly end; true where there are more. Within a trip. */
+  /** The same for some accounts, before an orderly end; true where there are more. */
   settleSome(limit: number): boolean {
     let left = limit
     let last = this.#indexed
@@ -180,7 +180,7 @@ export class LateIndex {
 
   /**
    * Deletes up to `limit` of the account's rows with ids below `before`, the oldest first, and their places; returns how
-   * many. Within a trip.
+   * many.
    */
   erase(accountId: number, before: number, limit: number): number {
     const old = this.oldest(accountId, before, limit)
@@ -190,7 +190,7 @@ export class LateIndex {
     return ids.length
   }
 
-  /** Deletes these rows and their places, whether they have one or not. Within a trip. */
+  /** Deletes these rows and their places, whether they have one or not. */
   eraseRows(rows: readonly Place[]): void {
     if (rows.length === 0) return
     const ids = new Set(rows.map(({ id }) => id))

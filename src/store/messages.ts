@@ -144,7 +144,7 @@ export class Messages {
     )
   }
 
-  /** Rises by at least one, so that ids sort by arrival. Within a trip. */
+  /** Rises by at least one, so that ids sort by arrival. */
   nextId(): number {
     return this.#receipts.next()
   }
@@ -227,7 +227,7 @@ export class Messages {
     for (const id of ids) this.#remove(account.id, id)
   }
 
-  /** Removes what waits, came before that id and stands in the account's archive too; true where there may be more. Within a trip. */
+  /** Removes what waits, came before that id and stands in the account's archive too; true where there may be more. */
   dropArchived(account: Account, before: number): boolean {
     const pending = JSON.stringify(this.#held.pending(account.id))
     const some = this.#waitingArchived.all(account.id, pending, BATCH, before)
@@ -244,7 +244,7 @@ export class Messages {
     this.#origin({ id, origin })
   }
 
-  /** Deletes up to `limit` rows of what is older than `before` (ms); returns how many. To be called within a trip. */
+  /** Deletes up to `limit` rows of what is older than `before` (ms); returns how many. */
   purgeOrigins(before: number, limit: number): number {
     const oldest = this.#db.orm
       .select({ id: origins.id })

@@ -31,12 +31,11 @@ export class Notes<T> {
     )
   }
 
-  /** Where there is none of that key. Within a trip. */
+  /** Where there is none of that key. */
   put(key: string | number, note: T): void {
     this.#put({ name: `${this.#prefix}${key}`, value: Buffer.from(JSON.stringify(note)) })
   }
 
-  /** Within a trip. */
   forget(key: string | number): void {
     this.#forget({ name: `${this.#prefix}${key}` })
   }

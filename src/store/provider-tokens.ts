@@ -44,7 +44,6 @@ export class KeptTokens {
     return this.#one.get({ teamId, keyId })
   }
 
-  /** Within a trip. */
   set(teamId: string, keyId: string, token: { jwt: string; issuedAt: number }): void {
     this.#put({ teamId, keyId, ...token })
   }

@@ -320,7 +320,7 @@ export class Push {
     return orm.select().from(verdicts).where(inArray(verdicts.id, ids)).orderBy(desc(verdicts.id)).all()
   }
 
-  /** Deletes up to `limit` verdicts older than `before`; returns how many. Within a trip. */
+  /** Deletes up to `limit` verdicts older than `before`; returns how many. */
   purgeVerdicts(before: number, limit: number): number {
     // Ids rise with time, so the oldest are found without an index of their own.
     const oldest = this.#db.orm
@@ -334,7 +334,7 @@ export class Push {
     return oldest.length
   }
 
-  /** Deletes up to `limit` dead rows created before `before`. Within a trip. */
+  /** Deletes up to `limit` dead rows created before `before`. */
   purgeDead(before: number, limit: number): number {
     const old = this.#db.orm
       .select({ id: outbox.id })

@@ -82,7 +82,7 @@ export class ReadRows {
     return rest !== undefined && id <= rest.upTo && (rest.peer ?? peer) === peer
   }
 
-  /** All that is placed in the index is read, of one chat or of all; returns how many that are. Within a trip. */
+  /** All that is placed in the index is read, of one chat or of all; returns how many that are. */
   begin(accountId: number, read: Read): number {
     this.finish(accountId)
     const { n, last } = this.#count(accountId, read)
@@ -94,7 +94,7 @@ export class ReadRows {
     return n
   }
 
-  /** Deletes some of what is left; true where there is more. Within a trip. */
+  /** Deletes some of what is left; true where there is more. */
   goOn(accountId: number): boolean {
     const rest = this.#rests.get(accountId)
     if (!rest) return false
@@ -104,7 +104,7 @@ export class ReadRows {
     return false
   }
 
-  /** Deletes all that is left: for the rare case that the next change comes before that. Within a trip. */
+  /** Deletes all that is left: for the rare case that the next change comes before that. */
   finish(accountId: number): void {
     while (this.goOn(accountId));
   }

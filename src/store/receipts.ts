@@ -55,7 +55,7 @@ export class Receipts {
     if (behind > WORTH_A_LINE) logJump('the clock is behind the newest message', -behind)
   }
 
-  /** The next id. Within a trip. */
+  /** The next id. */
   next(): number {
     const wall = this.#clock.now()
     this.#watch(wall)

@@ -20,13 +20,13 @@ export class Remembered<K, V> {
     return this.#values.getOr(key, read)
   }
 
-  /** The rows of this key are about to change, or have just changed. Within a trip. */
+  /** The rows of this key are about to change, or have just changed. */
   forget(key: K): void {
     this.#values.delete(key)
     this.#turn.undo(() => this.#values.delete(key))
   }
 
-  /** The rows have changed in a way of which the result is known. Within a trip. */
+  /** The rows have changed in a way of which the result is known. */
   change(key: K, f: (value: V) => V): void {
     const known = this.#values.get(key)
     if (known === undefined) return this.forget(key)

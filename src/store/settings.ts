@@ -39,7 +39,7 @@ export class Settings {
     this.#put({ name, value })
   }
 
-  /** A secret of this server, made at first use and the same ever after. Within a trip. */
+  /** A secret of this server, made at first use and the same ever after. */
   secret(name: string, bytes = 32): Buffer {
     const known = this.get(name)
     if (known) return known

@@ -35,7 +35,7 @@ export class Skeletons {
     return this.#unwritten.all(domain, bare).find(({ jid }) => skeletonOf(jid) === wanted)?.jid
   }
 
-  /** Writes up to `limit` of those that are missing; returns how many. To be called within a trip. */
+  /** Writes up to `limit` of those that are missing; returns how many. */
   fill(limit: number): number {
     const rows = this.#missing.all(limit)
     for (const { id, jid } of rows) this.#put({ id, skeleton: skeletonOf(jid) })

@@ -54,7 +54,7 @@ export class Tokens {
     )
   }
 
-  /** Makes a token; its secret is returned here and never again. Within a trip. */
+  /** Makes a token; its secret is returned here and never again. */
   create(
     entry: { name: string; scopes: string[]; accountId: number | null; expiresAt: number | null },
     now: number,
@@ -86,7 +86,6 @@ export class Tokens {
     return token.lastUsed === null || token.lastUsed < now - NOTE_USE_EVERY
   }
 
-  /** Within a trip. */
   noteUse(token: Token, now: number): void {
     this.#used({ id: token.id, now })
   }
@@ -100,7 +99,7 @@ export class Tokens {
     return this.#db.orm.select({ n: count() }).from(tokens).where(ownedBy(accountId)).get()?.n ?? 0
   }
 
-  /** False if there is no such token of that owner. Within a trip. */
+  /** False if there is no such token of that owner. */
   delete(id: number, accountId: number | null): boolean {
     this.#db.turn.writes()
     const where = and(eq(tokens.id, id), ownedBy(accountId))

@@ -108,7 +108,7 @@ export class Unread {
     )
   }
 
-  /** Counts one more; above `most` the oldest are forgotten. Within a trip. */
+  /** Counts one more; above `most` the oldest are forgotten. */
   add(accountId: number, message: { id: number; peer: string; ref: string | undefined }, most: number): void {
     const { id, peer, ref = null } = message
     // It came before what was read, and is known only now.
@@ -133,7 +133,7 @@ export class Unread {
     return this.#counts.get(accountId, read)
   }
 
-  /** The message that a marker names; undefined where it is not among the unread. Within a trip. */
+  /** The message that a marker names; undefined where it is not among the unread. */
   idOf(accountId: number, peer: string, ref: string): number | undefined {
     this.#late.settle(accountId)
     const id = this.#idOf.get(accountId, peer, ref)?.id
@@ -147,7 +147,7 @@ export class Unread {
 
   /**
    * Everything up to that id has been read, in a chat or (null) in all; returns how many were not before. Where there are
-   * many their rows go later (`goOn`). Within a trip.
+   * many their rows go later (`goOn`).
    */
   read(accountId: number, peer: string | null, upTo: number): number {
     if (this.count(accountId) === 0) return 0
@@ -157,7 +157,7 @@ export class Unread {
     return read
   }
 
-  /** Deletes some rows of what has been read; true where there are more. Within a trip. */
+  /** Deletes some rows of what has been read; true where there are more. */
   goOn(accountId: number): boolean {
     return this.#readRows.goOn(accountId)
   }
@@ -167,7 +167,7 @@ export class Unread {
     return this.#readRows.unfinished()
   }
 
-  /** One message does not count any more; false where it did not before. Within a trip. */
+  /** One message does not count any more; false where it did not before. */
   forget(accountId: number, id: number): boolean {
     if (this.#ownerOf(id) !== accountId) return false
     this.#late.eraseRows([{ accountId, id }])
@@ -175,7 +175,7 @@ export class Unread {
     return true
   }
 
-  /** Everything has been read. Within a trip. */
+  /** Everything has been read. */
   clear(accountId: number): number {
     return this.read(accountId, null, Number.MAX_SAFE_INTEGER)
   }
@@ -189,7 +189,7 @@ export class Unread {
     this.#wishes.forget(accountId)
   }
 
-  /** The account's apps tell what was read: from now on only that counts as read. Within a trip. */
+  /** The account's apps tell what was read: from now on only that counts as read. */
   hasMarked(accountId: number): void {
     if (this.settings(accountId).marks) return
     this.#marks({ accountId })

@@ -4,7 +4,6 @@ import type { AuthBackend } from '../../src/auth/backend.ts'
 import { createApp } from '../../src/http/app.ts'
 import { AuthLimiter, neverBanned } from '../../src/limits/auth-limiter.ts'
 import { registry } from '../../src/metrics/metrics.ts'
-import type { Store } from '../../src/store/store.ts'
 import { child, children } from '../../src/xmpp/xml.ts'
 import { type Actor, PASSWORD } from '../support/actor.ts'
 import { play, type Play } from '../support/world.ts'
@@ -15,11 +14,11 @@ const SECRET = 'the one password'
 const KNOWN = new Set(['tybalt@bix.org', 'paris@bix.org', 'nurse@bix.org'])
 
 /** Takes one password for all that it knows, and keeps no keys. */
-const elsewhere = (store: Store): AuthBackend => ({
+const elsewhere: AuthBackend = {
   verify: ({ bare }, password) => Promise.resolve(KNOWN.has(bare) && password === SECRET),
   exists: ({ bare }) => Promise.resolve(KNOWN.has(bare)),
-  provision: ({ bare, domain }, now) => store.accounts.create(bare, domain, undefined, now),
-})
+  provision: ({ store }, { bare, domain }, now) => store.accounts.create(bare, domain, undefined, now),
+}
 
 async function guest(p: Play): Promise<Actor> {
   const actor = p.connect()
@@ -76,7 +75,7 @@ async function during(f: () => Promise<void>): Promise<string[]> {
 
 describe('a backend that keeps no keys', () => {
   test('is not asked by SCRAM: PLAIN is all that is offered', async () => {
-    using p = play({ auth: elsewhere })
+    using p = play({ auth: () => elsewhere })
     const features = await p.connect().opens()
     const list = child(features, 'mechanisms', SASL)
     const names = list && children(list, 'mechanism').map((el) => el.getText())
@@ -90,7 +89,7 @@ describe('a backend that keeps no keys', () => {
   })
 
   test('logs in by PLAIN and by HTTP, and the first login makes the row', async () => {
-    using p = play({ auth: elsewhere })
+    using p = play({ auth: () => elsewhere })
     const web = webOf(p)
     expect([p.store.accounts.find('tybalt@bix.org'), p.store.accounts.find('paris@bix.org')]).toEqual([
       undefined,
@@ -112,7 +111,7 @@ describe('a backend that keeps no keys', () => {
   })
 
   test('several first logins at once make one row', async () => {
-    using p = play({ auth: elsewhere })
+    using p = play({ auth: () => elsewhere })
     const web = webOf(p)
     const ways = [plain(p, 'tybalt'), plain(p, 'tybalt'), web.login(`tybalt@bix.org:${SECRET}`)]
     expect(await Promise.all<string | number>(ways)).toEqual(['success', 'success', 200])
@@ -120,7 +119,7 @@ describe('a backend that keeps no keys', () => {
   })
 
   test('a wrong password or name makes nobody, and both are answered alike', async () => {
-    using p = play({ auth: elsewhere })
+    using p = play({ auth: () => elsewhere })
     const web = webOf(p)
     expect([
       await plain(p, 'tybalt', 'guess'),
@@ -137,7 +136,7 @@ describe('a backend that keeps no keys', () => {
   })
 
   test('its names are taken before their first login, whoever would make them', async () => {
-    using p = play({ auth: elsewhere })
+    using p = play({ auth: () => elsewhere })
     const { ask } = webOf(p)
     const add = async (jid: string) =>
       (await ask('POST', '/v1/users', { body: { jid, password: 'another one' } })).status
@@ -145,7 +144,7 @@ describe('a backend that keeps no keys', () => {
   })
 
   test('who is disabled here stays out, whatever the backend says', async () => {
-    using p = play({ auth: elsewhere })
+    using p = play({ auth: () => elsewhere })
     const web = webOf(p)
     expect(await plain(p, 'tybalt')).toBe('success')
     await web.ask('POST', '/v1/users/tybalt@bix.org/disable')
@@ -157,7 +156,7 @@ describe('a backend that keeps no keys', () => {
 })
 
 test('a backend with keys of some: the others fail as unknown users do, with a salt of their own that stays', async () => {
-  using p = play({ auth: (store) => ({ ...elsewhere(store), scramKeys: () => undefined }) })
+  using p = play({ auth: () => ({ ...elsewhere, scramKeys: () => undefined }) })
   const salt = async (name: string) => {
     const { challenge, end } = await scram(await guest(p), {
       mechanism: 'SCRAM-SHA-1',
@@ -225,8 +224,8 @@ describe('belfry_auth_total: one vocabulary for every door', () => {
   })
 
   test('a fault of the backend is nobody’s wrong password', async () => {
-    const broken = (store: Store): AuthBackend => ({
-      ...elsewhere(store),
+    const broken = (): AuthBackend => ({
+      ...elsewhere,
       verify: () => Promise.reject(new Error('the directory is away')),
     })
     using p = play({ auth: broken })

@@ -9,7 +9,7 @@ const send = (w: HttpWorld, body: Record<string, unknown>): Promise<Response> =>
   w.call('POST', '/v1/messages', { as: 'operator', body })
 
 function stored(w: HttpWorld, table: 'archive' | 'offline'): string[] {
-  const { raw } = w.world.store.db
+  const { raw } = w.store.db
   return raw
     .query<{ jid: string; xml: string }, []>(
       `SELECT jid, xml FROM ${table} JOIN accounts ON accounts.id = account_id ORDER BY ${table}.id`,

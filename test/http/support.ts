@@ -148,6 +148,7 @@ export async function startHttp(
     call,
     token,
     deps,
+    store,
     world,
     router,
     delivered,

@@ -17,7 +17,6 @@ const body = (n: number, length = 900) => `${n} `.padEnd(length, 'x')
 
 const quotaOf = (p: Play) =>
   new ArchiveQuota({
-    store: p.store,
     archive: p.config.archive,
     clock: p.clock,
     run: (f) => p.router.run(f),

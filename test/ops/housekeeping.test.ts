@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { purgeOnce } from '../../src/ops/housekeeping.ts'
 import { deriveCredentials } from '../../src/store/credentials.ts'
+import type { WriteTx } from '../../src/store/tx.ts'
 import { makeInvite } from '../../src/accounts/invites.ts'
 import { BASE, play, type Play } from '../support/world.ts'
 
@@ -12,7 +13,7 @@ const householdOf = (p: Play) => ({
   hosts: p.config.hosts,
   archive: { ...p.config.archive, keep: 30 * DAY },
   clock: p.clock,
-  run: <T>(f: () => T) => p.router.run(f),
+  run: <T>(f: (t: WriteTx) => T) => p.router.run(f),
   figures: () => {},
 })
 

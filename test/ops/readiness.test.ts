@@ -54,8 +54,8 @@ test('red while the disk does not answer', async () => {
   const turn = new Turn(db, { flushed() {}, fatal() {} }, clock, { sync })
   const other = openStore(':memory:', { flushed() {}, fatal() {} })
   const check = new StoreCheck(
-    { turn, settings: other.settings },
-    (f) => Promise.resolve(f()),
+    { turn },
+    (f) => Promise.resolve(f({ store: other })),
     () => clock.monotonic(),
   )
   turn.trip(() => {

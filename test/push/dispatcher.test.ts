@@ -268,7 +268,7 @@ describe('many rows', () => {
   test('are not sent again when their answers cannot be recorded at once', async () => {
     const phone = await device(1)
     let broken = 1
-    const failing = <T>(f: () => T): Promise<T> =>
+    const failing: typeof run = (f) =>
       sim.received.length > 0 && broken-- > 0 ? Promise.reject(new Error('disk full')) : run(f)
     const clock = {
       ...systemClock,

@@ -9,6 +9,7 @@ import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import type { Device, Registration } from '../../src/store/devices.ts'
 import type { VerdictName } from '../../src/store/push.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
+import type { RunTrip, WriteTx } from '../../src/store/tx.ts'
 import { deviceToken, senderTo, startApple, TOPIC } from '../support/apns.ts'
 
 const keys = {
@@ -49,11 +50,11 @@ export async function account(jid: string): Promise<Account> {
 }
 
 /** What the router's door does. */
-export function run<T>(f: () => T): Promise<T> {
+export function run<T>(f: (t: WriteTx) => T): Promise<T> {
   return new Promise((resolve, reject) => {
     try {
       store.turn.trip(() => {
-        const result = f()
+        const result = f({ store })
         store.turn.after(() => resolve(result))
       }, reject)
     } catch (error) {
@@ -151,7 +152,7 @@ export async function rests() {
 /** A door whose trips are done at once and are heard of when the gate opens. */
 export function gated() {
   const gate = Promise.withResolvers<void>()
-  const late = async <T>(f: () => T): Promise<T> => {
+  const late: RunTrip = async (f) => {
     const result = await run(f)
     await gate.promise
     return result

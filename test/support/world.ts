@@ -45,7 +45,7 @@ export interface PlayOptions {
   /** A disk that says when it has synced; without one what is committed is on disk at once. */
   readonly disk?: DiskSync
   /** Who knows passwords, instead of the server itself. */
-  readonly auth?: (store: Store) => AuthBackend
+  readonly auth?: () => AuthBackend
 }
 
 export class Play {
@@ -67,7 +67,7 @@ export class Play {
     readonly clock = new FakeClock(),
     seed = 1,
     disk?: DiskSync,
-    auth?: (store: Store) => AuthBackend,
+    auth?: () => AuthBackend,
   ) {
     const random = seededRandom(seed)
     this.random = random
@@ -80,7 +80,7 @@ export class Play {
     )
     const list = [...features(config), ...extra]
     const { store } = this
-    const backend = auth?.(store)
+    const backend = auth?.()
     const { world, router } = createWorld({ config, store, features: list, clock, random, auth: backend })
     this.world = world
     this.router = router

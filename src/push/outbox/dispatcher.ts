@@ -7,6 +7,7 @@ import { getLogger } from '../../log.ts'
 import { pushQueue, pushUnderWay } from '../../metrics/metrics.ts'
 import type { Clock, Random } from '../../store/clock.ts'
 import type { Job } from '../../store/push.ts'
+import type { RunTrip } from '../../store/tx.ts'
 import { Afterthoughts } from './amendments.ts'
 import { type Answer, recordAnswer } from './record-result.ts'
 import { Crowd } from './coalesce.ts'
@@ -18,8 +19,7 @@ import { tally } from './metrics.ts'
 const log = getLogger('push')
 
 export interface DispatcherOptions extends Look, Providers {
-  /** The door to the turn: settles after the commit of what `f` wrote. */
-  readonly run: <T>(f: () => T) => Promise<T>
+  readonly run: RunTrip
   readonly clock: Clock
   readonly random: Random
   /** Rows kept in memory (limits.push_queue); more wait in the table. */
@@ -174,7 +174,7 @@ export class Dispatcher {
     this.#missed = false
     const limit = Math.min(PAGE, this.#capacity - this.#held.size)
     this.#options
-      .run(() => this.#options.push.waiting(this.#lastId, limit))
+      .run(({ store }) => store.push.waiting(this.#lastId, limit))
       .then(
         (jobs) => {
           this.#refilling = false
@@ -361,9 +361,8 @@ export class Dispatcher {
     queueMicrotask(() => {
       const batch = this.#answers.splice(0, BATCH)
       this.#options
-        .run(() => {
-          const { push, clock } = this.#options
-          for (const answer of batch) recordAnswer(push, answer, clock.now())
+        .run(({ store }) => {
+          for (const answer of batch) recordAnswer(store.push, answer, this.#options.clock.now())
         })
         .then(
           () => {

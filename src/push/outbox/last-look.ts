@@ -1,15 +1,15 @@
 /** The moment at which a push goes on the wire: whether it still may. */
 import { BoundedMap } from '../../bounded-map.ts'
 import type { Device } from '../../store/devices.ts'
-import type { Job, Push } from '../../store/push.ts'
-import type { Badges } from '../../store/badges.ts'
+import type { Job } from '../../store/push.ts'
+import type { ReadPush, ReadStore } from '../../store/tx.ts'
 import { isUpdate } from '../rules/classify.ts'
 import type { Result } from './provider.ts'
 import { renew } from './refresh.ts'
 
 export interface Look {
-  readonly push: Push
-  readonly badges: Pick<Badges, 'on' | 'told'>
+  readonly push: ReadPush
+  readonly badges: ReadStore['badges']
   /** What has come about since a push was queued and makes it needless: the rule's name. `counts`: it is about an unread message. */
   readonly outdated?: ((job: Job, counts: boolean) => string | undefined) | undefined
 }

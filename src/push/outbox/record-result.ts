@@ -10,7 +10,6 @@ export interface Answer {
   readonly result: Result
 }
 
-/** Within a trip. */
 export function recordAnswer(push: Push, { job, result, lane }: Answer, now: number): void {
   const { device } = job
   const apple = idsOf(job, result)

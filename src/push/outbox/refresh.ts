@@ -1,9 +1,9 @@
 /** A row may be sent long after it was written: what it says of its device and of the account is looked up again. */
-import type { Job, Push } from '../../store/push.ts'
-import type { Badges } from '../../store/badges.ts'
+import type { Job } from '../../store/push.ts'
+import type { ReadPush, ReadStore } from '../../store/tx.ts'
 
 /** False where its device is gone. */
-export function renew(job: Job, devices: Push['devices'], badges: Pick<Badges, 'on' | 'told'>): boolean {
+export function renew(job: Job, devices: ReadPush['devices'], badges: ReadStore['badges']): boolean {
   const accountId = job.accountId ?? 0
   const fresh = devices.of(accountId).find(({ id }) => id === job.device?.id)
   // A token that was registered anew is another row.

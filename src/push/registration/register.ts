@@ -95,7 +95,7 @@ function holding(
   return { shared, takes: !shared ? 'all' : app?.accounts === 'many' ? 'none' : 'unshared' }
 }
 
-/** Removes registrations of an account; `disabled`: its app asked for it. The number on a phone is that of the accounts that stay. Within a trip. */
+/** Removes registrations of an account; `disabled`: its app asked for it. The number on a phone is that of the accounts that stay. */
 export function unregister(
   t: Trip,
   account: Account,

@@ -10,11 +10,12 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import { Jid, JidError } from '../../xmpp/jid.ts'
 import type { Session } from '../../routing/session.ts'
 import { sessionState } from '../../routing/session-state.ts'
-import type { Trip } from '../../routing/transit.ts'
+import type { Trip, World } from '../../routing/transit.ts'
+import type { ReadTx } from '../../store/tx.ts'
 
 type Who = Pick<Account, 'id' | 'jid'>
 /** Where sessions and registrations are. */
-type Known = Pick<Trip, 'sessions' | 'store'>
+type Known = ReadTx & Pick<World, 'sessions'>
 
 /** What an app registers under. */
 export const keyOf = ({ agent, jid }: Session): string => agent?.id ?? jid.resource
@@ -30,7 +31,7 @@ const claims = sessionState<ReadonlySet<number>>('push-registration', {
 
 export const claimsOf = (session: Session): ReadonlySet<number> | undefined => claims.get(session)
 
-/** From now on the session is this device's, beside others that it has registered. Within a trip. */
+/** From now on the session is this device's, beside others that it has registered. */
 export function claim(t: Trip, session: Session, { id }: Device): void {
   claims.set(t, session, new Set([...(claims.get(session) ?? []), id]))
 }
@@ -79,7 +80,7 @@ export interface Tied {
 
 /**
  * Ties a registration to what was said, else to the only session that is no other device's, else to the next such one.
- * `known`: the registration before. Within a trip.
+ * `known`: the registration before.
  */
 export function tieOf(t: Trip, account: Who, hint: Hint, known: Device | undefined): Tied {
   const key = hint.agent ?? (hint.resource === undefined ? undefined : prepared(account, hint.resource))
@@ -123,7 +124,7 @@ function candidatesFor(t: Trip, account: Who, device: Device | undefined): Sessi
 export const isAwaited = (t: Trip, { account }: Session): boolean =>
   t.store.push.devices.of(account.id).some(({ tie }) => tie === 'soon' || tie === 'next')
 
-/** It has begun. Within a trip. */
+/** It has begun. */
 export function meet(t: Trip, session: Session): void {
   const { account } = session
   if (session.closed || claims.get(session)) return

@@ -1,6 +1,6 @@
 /** What an account wants to be notified of in one chat (XEP-0492), as its clients keep it with the bookmark. */
 import type { Account } from '../../store/accounts.ts'
-import type { Store } from '../../store/store.ts'
+import type { ReadStore } from '../../store/tx.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { payloadOf } from '../../xmpp/stored.ts'
 import { child, type Element, elements } from '../../xmpp/xml.ts'
@@ -14,7 +14,7 @@ export type NotifyRule = (typeof RULES)[number]
  * The rule for a phone, since it is phones that are pushed to; undefined where nothing is set, which means `always`
  * for a person and a private room, and `on-mention` for a public one (§3). `chat` is a prepared bare JID.
  */
-export function notifyRule(store: Store, account: Account, chat: string): NotifyRule | undefined {
+export function notifyRule(store: ReadStore, account: Account, chat: string): NotifyRule | undefined {
   const conference = payloadOf(store.pep.item(account, NS.bookmarks, chat))
   const extensions = conference && child(conference, 'extensions')
   const notify = extensions && child(extensions, 'notify', SETTINGS)

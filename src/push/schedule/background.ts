@@ -11,12 +11,12 @@ import { mayBeOwn } from '../registration/whose.ts'
 /** Ids of messages whose pushes wait. */
 const waiting = sessionState<ReadonlySet<string>>('push background')
 
-/** A push about a message waits for this session. Within a trip. */
+/** A push about a message waits for this session. */
 export function awaitAck(t: Trip, session: Session, messageId: string): void {
   waiting.set(t, session, new Set([...(waiting.get(session) ?? []), messageId]))
 }
 
-/** The client has shown that it has something; `all`: everything that it was given. Within a trip. */
+/** The client has shown that it has something; `all`: everything that it was given. */
 export function stopAwaiting(t: Trip, session: Session, all = false): void {
   const mine = waiting.get(session)
   if (!mine || mine.size === 0) return

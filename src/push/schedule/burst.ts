@@ -9,7 +9,7 @@ const COUNTED = 10_000
 
 const recent = new WeakMap<World, BoundedMap<string, readonly number[]>>()
 
-/** Whether one more may go to the device now, which counts from here on, for whichever account. Within a trip. */
+/** Whether one more may go to the device now, which counts from here on, for whichever account. */
 export function mayGo(t: Trip, { kind, topic, address }: Device): boolean {
   const { burst } = t.config.push
   if (burst === 0 || burst === Infinity || !t.config.limits.rates) return true

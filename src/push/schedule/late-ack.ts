@@ -9,7 +9,7 @@ import type { Session } from '../../routing/session.ts'
 import type { Trip } from '../../routing/transit.ts'
 import { isOwn } from '../registration/whose.ts'
 
-/** In several trips where there is much: a phone may have been in its tunnel for long. Within a trip. */
+/** In several trips where there is much: a phone may have been in its tunnel for long. */
 export function undoRinging(t: Trip, session: Session, messages: readonly Given[]): void {
   const { account } = session
   const { unread, push } = t.store

@@ -12,12 +12,12 @@ import { sessionOf } from '../registration/whose.ts'
 /** Several chats read at once are one push. */
 const BADGE_WAIT_MS = 2_000
 
-/** A chat was read up to a message. Within a trip. */
+/** A chat was read up to a message. */
 export function read(t: Trip, account: Account, peer: string, upTo: number): void {
   settle(t, account, peer, upTo, 'read-elsewhere')
 }
 
-/** What is unread in a chat does not count any longer. Within a trip. */
+/** What is unread in a chat does not count any longer. */
 export function mute(t: Trip, account: Account, peer: string): void {
   settle(t, account, peer, Number.MAX_SAFE_INTEGER, 'muted')
 }
@@ -29,7 +29,7 @@ function settle(t: Trip, account: Account, peer: string, upTo: number, rule: str
   lower(t, account)
 }
 
-/** All chats were read. Within a trip. */
+/** All chats were read. */
 export function readAll(t: Trip, account: Account): void {
   if (t.store.unread.clear(account.id) === 0) return
   tidySoon(t, account.id)
@@ -49,7 +49,7 @@ function tidySoon(t: Trip, accountId: number): void {
   })
 }
 
-/** XEP-0424 §5: what its sender takes back before it was read is not worth a look. Within a trip. */
+/** XEP-0424 §5: what its sender takes back before it was read is not worth a look. */
 export function takeBack(t: Trip, account: Account, el: Element, from: Jid): void {
   const ref = retractedId(el)
   const id = ref ? t.store.unread.idOf(account.id, from.bare, ref) : undefined

@@ -7,7 +7,7 @@ import type { Trip } from '../../routing/transit.ts'
 /** Verdicts that are looked through for what was merged. */
 const SCANNED = 1_000
 
-/** The newest that is unread takes its place, without its text, which is not at hand. Within a trip. */
+/** The newest that is unread takes its place, without its text, which is not at hand. */
 export function standIn(t: Trip, account: Account, gone: HeldPush): void {
   const messageId = newestMerged(t, account, gone)
   const device = deviceOf(t, account, gone)

@@ -18,7 +18,7 @@ const BURST_WAIT_MS = 5_000
 /** Rows that one trip looks through for those. */
 const SCANNED = 500
 
-/** Holds a push for a device and records why. Within a trip. */
+/** Holds a push for a device and records why. */
 export function holdPush(t: Trip, push: PhonePush, rule: string, until: number): void {
   const id = t.store.held.hold(push, rule, until)
   record(t, push.account.id, push.device.id, push.messageId, 'held', rule, new Date(until).toISOString())
@@ -34,7 +34,7 @@ export function resumeHolds(t: Trip): void {
 
 /**
  * Takes back what no phone was told of a chat yet, up to a message: after a long outage of the provider in several trips,
- * the oldest first, since those would go first. Within a trip.
+ * the oldest first, since those would go first.
  */
 export function withdraw(t: Trip, account: Account, sender: string, upTo: number, rule: string): void {
   // What is decided from now on is not meant, not even about an older message.
@@ -79,7 +79,7 @@ const isMeant = (row: Waiting, { accountId, sender, upTo, lastRow }: Withdrawal)
   Number(row.message_id) <= upTo &&
   isOfMessage(row)
 
-/** What a phone was not told yet of one message, for the devices that `from` chooses; returns it. Within a trip. */
+/** What a phone was not told yet of one message, for the devices that `from` chooses; returns it. */
 export function withdrawFrom(
   t: Trip,
   account: Account,
@@ -95,7 +95,7 @@ export function withdrawFrom(
   return gone
 }
 
-/** What phones were not told yet of a message is told in other words. Within a trip. */
+/** What phones were not told yet of a message is told in other words. */
 export function reword(t: Trip, account: Account, messageId: string, words: (device: Device) => Words): void {
   for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
     if (waiting.kind !== 'body' && waiting.kind !== 'encrypted') continue
@@ -117,7 +117,7 @@ export function deviceOf(
 const isOfMessage = ({ kind }: Pick<HeldPush, 'kind'>): boolean =>
   kind !== 'badge' && !kind.startsWith('call')
 
-/** What waited for another device need not: nobody is there after all, unless the own app is back. Within a trip. */
+/** What waited for another device need not: nobody is there after all, unless the own app is back. */
 export function stopWaiting(t: Trip, account: Account, messageId: string): void {
   t.store.events.together(() => {
     for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
@@ -135,7 +135,7 @@ function ownApp(t: Trip, account: Account, held: HeldPush): Session | undefined 
 
 /**
  * A call is over: what has not left is taken back, or waits on to tell of a call that was missed. Returns the devices
- * that would have been called. Within a trip.
+ * that would have been called.
  */
 export function endWaiting(t: Trip, account: Account, messageId: string, missed: boolean): Set<number> {
   const spared = new Set<number>()
@@ -149,7 +149,7 @@ export function endWaiting(t: Trip, account: Account, messageId: string, missed:
   return spared
 }
 
-/** Where its device has had too many: it waits, or a newer one of its chat rings for it. Else false. Within a trip. */
+/** Where its device has had too many: it waits, or a newer one of its chat rings for it. Else false. */
 export function holdBurst(t: Trip, push: PhonePush): boolean {
   const { account, device, messageId, sender } = push
   const turn = turnOf(t, account.id, device, push)

@@ -1,7 +1,7 @@
 /** What may have come to silence a push that has waited: the rules of push/rules/decide.ts that need no more than its row. */
 import type { Account } from '../../store/accounts.ts'
 import type { Device } from '../../store/devices.ts'
-import type { Store } from '../../store/store.ts'
+import type { ReadStore } from '../../store/tx.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { covers } from '../../accounts/blocklist.ts'
 import { notifyRule } from '../rules/notify-rule.ts'
@@ -9,7 +9,7 @@ import { isQuiet } from '../rules/quiet.ts'
 
 /** `sender` is a bare JID; `now` in ms. The name of the rule. */
 export function silence(
-  store: Store,
+  store: ReadStore,
   account: Account,
   device: Device | undefined,
   { sender, kind }: { readonly sender: string; readonly kind: string },

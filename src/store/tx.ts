@@ -1,0 +1,65 @@
+/**
+ * What may be done with the store, by where one stands: everybody reads, only a trip writes. The classes are the same
+ * at run time; a method that is not named here is out of reach outside of a trip.
+ */
+import type { Store } from './store.ts'
+
+type Devices = Store['push']['devices']
+
+type ReadDevices = Pick<Devices, 'of' | 'at' | 'sharing' | 'get' | 'count' | 'lastWord'>
+
+/** The store outside of a trip. */
+export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
+  readonly accounts: Pick<
+    Store['accounts'],
+    'find' | 'byId' | 'isGone' | 'scramKeys' | 'vcard' | 'photo' | 'list' | 'count'
+  >
+  readonly archiveSizes: Pick<Store['archiveSizes'], 'of' | 'largest'>
+  readonly badges: Pick<Store['badges'], 'on' | 'told'>
+  readonly blocked: Pick<Store['blocked'], 'of'>
+  readonly clients: Pick<Store['clients'], 'find' | 'list' | 'tokens'>
+  readonly contacts: Pick<Store['contacts'], 'find' | 'all' | 'size' | 'changedSince'>
+  readonly events: Pick<Store['events'], 'wants' | 'jidOf'>
+  readonly held: Pick<Store['held'], 'find' | 'all' | 'page' | 'putOffs' | 'waitingAbout' | 'ofChat'>
+  readonly history: Pick<Store['history'], 'page' | 'isScannable' | 'count' | 'has' | 'bounds' | 'prefs'>
+  readonly invites: Pick<
+    Store['invites'],
+    'find' | 'get' | 'reserving' | 'reserved' | 'list' | 'countOf' | 'count'
+  >
+  readonly messages: Pick<
+    Store['messages'],
+    'inFlight' | 'waiting' | 'offlineSize' | 'boxSize' | 'isStored' | 'wasStored' | 'totalOffline'
+  >
+  readonly pep: Pick<
+    Store['pep'],
+    'nodes' | 'node' | 'item' | 'last' | 'items' | 'marks' | 'count' | 'bytes' | 'subscribers'
+  >
+  readonly privateXml: Pick<Store['privateXml'], 'get' | 'bytes' | 'count'>
+  readonly push: ReadPush
+  readonly receipts: Pick<Store['receipts'], 'timeOf' | 'isFromBefore' | 'between' | 'below'>
+  readonly settings: Pick<Store['settings'], 'get'>
+  readonly skeletons: Pick<Store['skeletons'], 'like'>
+  readonly sm: Pick<Store['sm'], 'sessions' | 'stanzas'>
+  readonly tokens: Pick<Store['tokens'], 'find' | 'needsUseNoted' | 'list' | 'countOf'>
+  readonly unread: Pick<Store['unread'], 'count' | 'idOf' | 'has' | 'unfinished' | 'settings' | 'told'>
+}
+
+/** The outbox outside of a trip; whoever drains it says here how to reach it. */
+export interface ReadPush extends Pick<
+  Store['push'],
+  'waiting' | 'settledFor' | 'wasCounted' | 'rung' | 'explain' | 'counts' | 'queued' | 'recall' | 'reworded'
+> {
+  readonly devices: ReadDevices
+  readonly tokens: Pick<Store['push']['tokens'], 'get'>
+}
+
+export interface ReadTx {
+  readonly store: ReadStore
+}
+
+export interface WriteTx {
+  readonly store: Store
+}
+
+/** Runs `f` as a trip; settles after the commit. */
+export type RunTrip = <T>(f: (t: WriteTx) => T) => Promise<T>
