@@ -72,7 +72,7 @@ test('what it refuses comes back, and a message stays its sender’s', async () 
 
 test('its words reach who is away: archive, offline storage, phone', async () => {
   using p = play({ toml: PUSH, extra: [echo] })
-  const { phone } = await cast(p)
+  const { app } = await cast(p)
   await p.router.receive(
     Stanza.make(
       'message',
@@ -85,7 +85,7 @@ test('its words reach who is away: archive, offline storage, phone', async () =>
   await settle(p)
   expect(p.store.messages.totalOffline()).toBe(1)
   expect(p.pushed.map(({ kind }) => kind)).toEqual(['body'])
-  expect(phone.ended).toBe(true)
+  expect(app.ended).toBe(true)
 })
 
 test('it is an item of its host and of no other, nobody logs in there, and programs reach it', async () => {

@@ -99,9 +99,9 @@ const meanwhile: readonly [what: string, rule: string, f: (scene: Scene) => Prom
     'the phone itself was open, and shows at once what comes',
     'read-elsewhere',
     async ({ p }) => {
-      const phone = await p.online('juliet@bix.org/phone')
-      await phone.settles()
-      phone.sends('</stream:stream>')
+      const app = await p.online('juliet@bix.org/phone')
+      await app.settles()
+      app.sends('</stream:stream>')
     },
   ],
   [
@@ -196,8 +196,8 @@ describe('a message whose push waits for the connection', () => {
   test('its device is gone: nothing leaves', () =>
     scene(async ({ p, romeo, answers, got }) => {
       await says(romeo, chat('hist!'))
-      const phone = await p.bound('juliet@bix.org/phone')
-      await phone.asks('set', `<disable xmlns='urn:xmpp:push:0' jid='push.bix.org'/>`)
+      const app = await p.bound('juliet@bix.org/phone')
+      await app.asks('set', `<disable xmlns='urn:xmpp:push:0' jid='push.bix.org'/>`)
       answers()
       await isOver(p)
       expect(got()).toEqual([])

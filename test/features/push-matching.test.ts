@@ -67,9 +67,9 @@ const ROWS: readonly Row[] = [
   {
     what: 'reconnect without enable: the same user-agent id is the device, whatever its resource',
     async stage(p) {
-      const phone = await agent(p)
-      await phone.asks('set', enableOf(1))
-      await leaves(p, phone)
+      const app = await agent(p)
+      await app.asks('set', enableOf(1))
+      await leaves(p, app)
       return agent(p)
     },
     says: ['suppressed session-active'],
@@ -78,9 +78,9 @@ const ROWS: readonly Row[] = [
   {
     what: 'another app with another user-agent id is another device',
     async stage(p) {
-      const phone = await agent(p)
-      await phone.asks('set', enableOf(1))
-      await leaves(p, phone)
+      const app = await agent(p)
+      await app.asks('set', enableOf(1))
+      await leaves(p, app)
       return agent(p, '00000000-0000-4000-8000-000000000001')
     },
     says: ['held other-device-active'],
@@ -89,10 +89,10 @@ const ROWS: readonly Row[] = [
   {
     what: 'resume: the session is still the device’s',
     async stage(p) {
-      const phone = await p.online('juliet@bix.org/phone')
-      await phone.asks('set', enableOf(1))
-      const id = await manages(phone)
-      phone.transport.destroy()
+      const app = await p.online('juliet@bix.org/phone')
+      await app.asks('set', enableOf(1))
+      const id = await manages(app)
+      app.transport.destroy()
       await settle(p)
       const back = await p.returns('juliet@bix.org')
       back.sends(`<resume xmlns='urn:xmpp:sm:3' previd='${id}' h='1'/>`)

@@ -124,13 +124,13 @@ for (const before of [true, false])
     let h = 0
     await restarted(
       async (p) => {
-        const { romeo, phone, id: sm } = await silentPhone(p)
+        const { romeo, app, id: sm } = await silentPhone(p)
         id = sm
         await manages(await atDesk(p))
         await says(romeo, chat('hist!'))
         await settle(p)
-        h = got(phone)
-        if (before) await acks(phone, h)
+        h = got(app)
+        if (before) await acks(app, h)
       },
       async (p) => {
         if (!before) await resumes(p, 'juliet@bix.org', id, String(h))

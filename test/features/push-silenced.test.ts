@@ -1,14 +1,26 @@
 /** What happens to a push while it waits: the chat is muted, the night begins, the account or the phone is gone. */
 import { describe, expect, test } from 'bun:test'
-import { acks, cast, chat, count, deskInUse, kinds, PUSH, RATES } from '../support/phones.ts'
-import { passes, says, settle, silentPhone, verdicts } from '../support/phones.ts'
+import { explain, phoneOf } from '../support/phone.ts'
+import {
+  acks,
+  cast,
+  chat,
+  count,
+  deskInUse,
+  passes,
+  PUSH,
+  RATES,
+  says,
+  settle,
+  silentPhone,
+} from '../support/phones.ts'
 import type { Actor } from '../support/actor.ts'
 import { changesOfTrips } from '../support/trips.ts'
 import { type Play, play } from '../support/world.ts'
 import type { Trip } from '../../src/routing/transit.ts'
 import type { Account } from '../../src/store/accounts.ts'
 
-const HELD = 'held other-device-active'
+const HELD = 'kept back until later: another device is in use and may still read it'
 
 async function changes(p: Play, change: (t: Trip, juliet: Account) => unknown): Promise<void> {
   await p.router.run((t) => {
@@ -27,51 +39,56 @@ describe('while a push waits for another device', () => {
 
   test('XEP-0492 §3: the chat is muted: it does not ring', async () => {
     using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
     const { romeo, desk } = await deskInUse(p)
     await says(romeo, chat('hist!'), desk)
     expect((await mutes(desk)).attrs.type).toBe('result')
     await passes(p, 30_000)
-    expect([kinds(p), verdicts(p)]).toEqual([[], [HELD, 'withdrawn muted']])
+    await phone.isSilent()
+    expect(await explain(p)).toEqual([HELD, 'taken back before it was sent: the chat is muted'])
   })
 
-  const others: [rule: string, change: (t: Trip, juliet: Account) => unknown][] = [
+  const others: [why: string, change: (t: Trip, juliet: Account) => unknown][] = [
     [
-      'quiet-hours',
+      'it came in the quiet hours',
       (t, { id }) => {
         // The plays begin at midnight.
         const quiet = { from: '00:00', to: '07:00', zone: 'UTC' }
         t.store.unread.setSettings(id, { quiet, unknownSenders: true })
       },
     ],
-    ['account-disabled', (t, juliet) => t.store.accounts.setDisabled(juliet, true)],
+    ['the account is disabled', (t, juliet) => t.store.accounts.setDisabled(juliet, true)],
   ]
-  for (const [rule, change] of others)
-    test(`${rule}: it does not ring`, async () => {
+  for (const [why, change] of others)
+    test(`${why}: it does not ring`, async () => {
       using p = play({ toml: PUSH })
+      await using phone = await phoneOf(p)
       const { romeo, desk } = await deskInUse(p)
       await says(romeo, chat('hist!'), desk)
       await changes(p, change)
       await passes(p, 30_000)
-      expect([kinds(p), verdicts(p)]).toEqual([[], [HELD, `withdrawn ${rule}`]])
+      await phone.isSilent()
+      expect(await explain(p)).toEqual([HELD, `taken back before it was sent: ${why}`])
     })
 })
 
 test('what waits for a phone that is removed has a verdict that says so', async () => {
   using p = play({ toml: RATES })
+  await using phone = await phoneOf(p, { reached: false })
   const { romeo } = await cast(p)
   for (const body of ['1', '2', '3', '4']) await says(romeo, chat(body))
-  expect(p.store.push.counts()).toEqual({ queued: 3, held: 1, dead: 0 })
   await changes(p, (t, { id }) => t.store.push.devices.disable(id, {}))
-  expect(p.store.push.counts()).toEqual({ queued: 0, held: 0, dead: 0 })
-  expect(verdicts(p)).toEqual(['held burst', ...Array<string>(4).fill('dropped body')])
-  await changes(p, (t, { id }) =>
-    expect(new Set(t.store.push.explain(id, 4).map(({ reason }) => reason))).toEqual(new Set(['DeviceGone'])),
-  )
+  phone.isReached()
+  await phone.isSilent()
+  expect(await explain(p)).toEqual([
+    'kept back until later: too many came within a minute',
+    ...Array<string>(4).fill('given up: the device was removed while it waited'),
+  ])
 })
 
 test('a phone that comes out of its tunnel takes back a lot, in several trips', async () => {
   using p = play({ toml: RATES.replace('burst = 3', 'burst = 0') })
-  const { romeo, phone } = await silentPhone(p)
+  const { romeo, app } = await silentPhone(p)
   for (let i = 0; i < 300; i++) romeo.sends(chat(`${i}`))
   await romeo.settles()
   await passes(p, 10_000)
@@ -79,7 +96,7 @@ test('a phone that comes out of its tunnel takes back a lot, in several trips', 
   for (let i = 0; i < 3; i++) await settle(p)
   expect(p.store.push.counts().queued).toBe(300)
   const trips = changesOfTrips(p, 'outbox', ['DELETE'])
-  await acks(phone, 301)
+  await acks(app, 301)
   await settle(p)
   expect(trips.filter((n) => n > 0)).toEqual([128, 128, 44])
   expect(count(p)).toBe(0)
@@ -101,17 +118,23 @@ test('each message of an app that is doubted has a row, however many there are',
 for (const stays of [true, false])
   test(`an app that comes back without resuming and ${stays ? 'asks for nothing' : 'leaves'} has not acknowledged what was held for it`, async () => {
     using p = play({ toml: PUSH })
-    const { romeo, phone } = await silentPhone(p)
-    phone.sends(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+    await using phone = await phoneOf(p)
+    const { romeo, app } = await silentPhone(p)
+    app.sends(`<inactive xmlns='urn:xmpp:csi:0'/>`)
     await says(romeo, chat('hist!'))
-    expect(verdicts(p)).toEqual(['held inactive-unacked'])
-    phone.transport.destroy()
+    expect(await explain(p)).toEqual([
+      'kept back until later: the app is in the background and may still show that it has it',
+    ])
+    app.transport.destroy()
     await settle(p)
     const again = await p.bound('juliet@bix.org/phone')
     await settle(p)
     // It waits in offline storage, and the app is believed to come for it.
-    expect([verdicts(p), kinds(p)]).toEqual([['held inactive-unacked'], []])
+    await phone.isSilent()
+    expect(await explain(p)).toEqual([
+      'kept back until later: the app is in the background and may still show that it has it',
+    ])
     if (!stays) again.transport.destroy()
     await passes(p, 3_000)
-    expect(kinds(p)).toEqual(['body'])
+    await phone.rings({})
   })

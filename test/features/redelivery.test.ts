@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { Jid } from '../../src/xmpp/jid.ts'
 import { child } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
+import { phoneOf } from '../support/phone.ts'
+import { passes } from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
 const SM = 'urn:xmpp:sm:3'
-const TOKEN = 'ab'.repeat(32)
 const PUSH =
   '[push]\n[[push.apps]]\ntopic = "org.bix.chat"\n' +
   'team_id = "ABCDE12345"\nkey_id = "ABC123DEFG"\nkey_file = "AuthKey.p8"'
@@ -26,7 +27,7 @@ interface Cast {
 async function cast(p: Play, sm: boolean): Promise<Cast> {
   const romeo = await p.online('romeo@bix.org/orchard')
   const juliet = await p.online('juliet@bix.org/phone')
-  await juliet.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${TOKEN}'/>`)
+  await juliet.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${'1'.repeat(64)}'/>`)
   if (!sm) return { romeo, juliet, id: '' }
   juliet.sends(`<enable xmlns='${SM}' resume='true'/>`)
   const { id = '' } = (await juliet.next()).attrs
@@ -46,19 +47,18 @@ const pings = (actor: Actor) => actor.heard.filter((el) => child(el, 'ping', 'ur
 describe('a client without stream management', () => {
   test('is asked by a ping when it says nothing after a message, and not before', async () => {
     using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
     const { romeo, juliet } = await cast(p, false)
     romeo.sends(CHAT)
     await romeo.settles()
     p.clock.advance(1_999)
     expect(pings(juliet)).toBe(0)
-    p.clock.advance(1)
-    await settle(p)
+    await passes(p, 1)
     expect(pings(juliet)).toBe(1)
     juliet.sends(`<iq type='result' id='x' to='bix.org'/>`)
     await juliet.settles()
-    p.clock.advance(60_000)
-    await settle(p)
-    expect(p.pushed).toEqual([])
+    await passes(p, 60_000)
+    await phone.isSilent()
     expect(held(p)).toBe(0)
   })
 
@@ -68,56 +68,54 @@ describe('a client without stream management', () => {
     romeo.sends(CHAT)
     await romeo.settles()
     await juliet.settles()
-    p.clock.advance(20_000)
-    await settle(p)
+    await passes(p, 20_000)
     expect(pings(juliet)).toBe(0)
     expect(held(p)).toBe(0)
   })
 
   test('that shows nothing but white space rings after sm.ack_timeout, once', async () => {
     using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
     const { romeo, juliet } = await cast(p, false)
     romeo.sends(CHAT)
     await romeo.settles()
     juliet.sends(' \n ')
-    p.clock.advance(9_999)
-    await settle(p)
-    expect(p.pushed).toEqual([])
+    await passes(p, 9_999)
+    await phone.isSilent()
     juliet.sends(' ')
-    p.clock.advance(1)
-    await settle(p)
-    expect(p.pushed).toHaveLength(1)
+    await passes(p, 1)
+    await phone.rings({})
     expect(held(p)).toBe(1)
-    p.clock.advance(60_000)
-    await settle(p)
-    expect(p.pushed).toHaveLength(1)
+    await passes(p, 60_000)
+    await phone.isSilent()
   })
 
   test('that is suspect rings at once for the next message, and a sign makes it trusted again', async () => {
     using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
     const { romeo, juliet } = await cast(p, false)
     romeo.sends(CHAT)
     await romeo.settles()
-    p.clock.advance(10_000)
-    await settle(p)
+    await passes(p, 10_000)
     romeo.sends(CHAT)
     await romeo.settles()
-    expect(p.pushed).toHaveLength(2)
+    await phone.rings({}, {})
     await juliet.settles()
     romeo.sends(CHAT)
     await romeo.settles()
-    expect(p.pushed).toHaveLength(2)
+    await phone.isSilent()
     expect(held(p)).toBe(0)
   })
 
   test('whose connection dies finds the message when it comes back', async () => {
     using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
     const { romeo, juliet } = await cast(p, false)
     romeo.sends(CHAT)
     await romeo.settles()
     juliet.transport.destroy()
     await settle(p)
-    expect(p.pushed).toHaveLength(1)
+    await phone.rings({})
     const back = await p.bound('juliet@bix.org/phone')
     back.sends('<presence/>')
     const message = await back.next()
@@ -127,12 +125,13 @@ describe('a client without stream management', () => {
 
   test('that says goodbye has read what was written', async () => {
     using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
     const { romeo, juliet } = await cast(p, false)
     romeo.sends(CHAT)
     await romeo.settles()
     juliet.sends('</stream:stream>')
     await settle(p)
-    expect(p.pushed).toEqual([])
+    await phone.isSilent()
     expect(held(p)).toBe(0)
   })
 
@@ -141,8 +140,7 @@ describe('a client without stream management', () => {
     const { romeo } = await cast(p, false)
     for (let i = 0; i < 12; i++) romeo.sends(CHAT)
     await romeo.settles()
-    p.clock.advance(10_000)
-    await settle(p)
+    await passes(p, 10_000)
     expect(held(p)).toBe(5)
   })
 })
@@ -150,53 +148,55 @@ describe('a client without stream management', () => {
 describe('a client with stream management', () => {
   test('is asked by <r/>, not by a ping, and rings after sm.ack_timeout without an ack', async () => {
     using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
     const { romeo, juliet } = await cast(p, true)
     romeo.sends(CHAT)
     await romeo.settles()
     expect(juliet.heard.map(({ name }) => name)).toEqual(['message', 'r'])
     // A stanza is a sign of life, but the count is what says what arrived.
     await juliet.settles()
-    p.clock.advance(10_000)
-    await settle(p)
-    expect(p.pushed).toHaveLength(1)
+    await passes(p, 10_000)
+    await phone.rings({})
     expect(pings(juliet)).toBe(0)
     juliet.sends(`<a xmlns='${SM}' h='2'/>`)
     await juliet.settles()
     expect(held(p)).toBe(0)
     romeo.sends(CHAT)
     await romeo.settles()
-    expect(p.pushed).toHaveLength(1)
+    await phone.isSilent()
   })
 
   test('whose connection is gone rings at once, and finds the message when it resumes', async () => {
     using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
     const { romeo, juliet, id } = await cast(p, true)
     juliet.transport.destroy()
     romeo.sends(CHAT)
     await romeo.settles()
-    expect(p.pushed).toHaveLength(1)
+    await phone.rings({})
     const back = await p.returns('juliet@bix.org')
     back.sends(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
     await back.next()
     expect((await back.next()).name).toBe('message')
-    p.clock.advance(60_000)
-    await settle(p)
-    expect(p.pushed).toHaveLength(1)
+    await passes(p, 60_000)
+    await phone.isSilent()
   })
 
   test('that typing is sent to keeps no row and rings for nothing', async () => {
     using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
     const { romeo, juliet } = await cast(p, true)
     juliet.transport.destroy()
     romeo.sends(TYPING)
     await romeo.settles()
     expect(held(p)).toBe(0)
-    expect(p.pushed).toEqual([])
+    await phone.isSilent()
   })
 })
 
 test('one of two clients has it: nothing rings and nothing is kept', async () => {
   using p = play({ toml: PUSH })
+  await using phone = await phoneOf(p)
   const { romeo, juliet } = await cast(p, true)
   const desk = await p.online('juliet@bix.org/desk')
   await juliet.settles()
@@ -205,9 +205,8 @@ test('one of two clients has it: nothing rings and nothing is kept', async () =>
   expect(held(p)).toBe(1)
   await desk.settles()
   expect(held(p)).toBe(0)
-  p.clock.advance(10_000)
-  await settle(p)
-  expect(p.pushed).toEqual([])
+  await passes(p, 10_000)
+  await phone.isSilent()
 })
 
 test('after a crash what was in flight waits and rings', async () => {
@@ -217,15 +216,16 @@ test('after a crash what was in flight waits and rings', async () => {
   try {
     {
       using p = play({ toml: PUSH, file })
+      await using phone = await phoneOf(p)
       const { romeo } = await cast(p, true)
       romeo.sends(CHAT)
       await romeo.settles()
-      expect(p.pushed).toEqual([])
+      await phone.isSilent()
       crashed = p.crash()
     }
     using p = play({ toml: PUSH, file: crashed })
-    await settle(p)
-    expect(p.pushed).toMatchObject([{ account: 'juliet@bix.org', sender: 'romeo@bix.org', kind: 'body' }])
+    await using phone = await phoneOf(p)
+    await phone.rings({ account: 'juliet@bix.org', from: 'romeo@bix.org' })
     const back = await p.bound('juliet@bix.org/phone')
     back.sends('<presence/>')
     expect(child(await back.next(), 'body')?.getText()).toBe('hist!')

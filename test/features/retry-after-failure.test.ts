@@ -50,15 +50,15 @@ const bugs = (n: number) => Array.from({ length: n }, () => new Error('a bug'))
 /** Juliet's app, with a message that it has not shown to have; it cannot resume. */
 async function unsure(p: Play, acknowledges: boolean, messages = ['hist!']): Promise<Actor> {
   const { romeo } = await cast(p)
-  const phone = await p.online('juliet@bix.org/phone')
+  const app = await p.online('juliet@bix.org/phone')
   if (acknowledges) {
-    phone.sends(`<enable xmlns='urn:xmpp:sm:3'/>`)
-    await phone.receives(`<enabled xmlns='urn:xmpp:sm:3'/>`)
+    app.sends(`<enable xmlns='urn:xmpp:sm:3'/>`)
+    await app.receives(`<enabled xmlns='urn:xmpp:sm:3'/>`)
   }
   for (const body of messages) romeo.sends(chat(body))
   await romeo.settles()
   expect(p.pushed).toEqual([])
-  return phone
+  return app
 }
 
 describe('what a dead session has not shown to have', () => {
@@ -67,9 +67,9 @@ describe('what a dead session has not shown to have', () => {
       const lines: string[] = []
       startLogging({ level: 'error', format: 'text', journal: false, write: (line) => lines.push(line) })
       using p = play({ toml: PUSH })
-      const phone = await unsure(p, acknowledges)
+      const app = await unsure(p, acknowledges)
       const mend = p.commitsFail()
-      phone.transport.destroy()
+      app.transport.destroy()
       await passes(p)
       // 1, 2, 4, 8 … s, then once a minute.
       for (let i = 0; i < 10; i++) await minute(p)
@@ -95,8 +95,8 @@ describe('what a dead session has not shown to have', () => {
   test('goes to a client that came between two tries', async () => {
     const errors = bugs(1)
     using p = play({ toml: PUSH, extra: [breaks('requeued', errors)] })
-    const phone = await unsure(p, true)
-    phone.transport.destroy()
+    const app = await unsure(p, true)
+    app.transport.destroy()
     await settle(p)
     expect(errors).toEqual([])
     const desk = await p.online('juliet@bix.org/desk')
@@ -111,8 +111,8 @@ describe('what a dead session has not shown to have', () => {
 
   test('goes back where the goodbye to contacts fails for good', async () => {
     using p = play({ toml: PUSH, extra: [breaks('closed', bugs(10))] })
-    const phone = await unsure(p, false)
-    phone.transport.destroy()
+    const app = await unsure(p, false)
+    app.transport.destroy()
     await settle(p)
     expect(stored(p)).toEqual([0])
     expect(kinds(p)).toEqual(['body'])
@@ -134,8 +134,8 @@ describe('what a dead session has not shown to have', () => {
       },
     }
     using p = play({ toml: PUSH.replace('burst = 3', 'burst = 0'), extra: [breaksSecond] })
-    const phone = await unsure(p, false, names)
-    phone.transport.destroy()
+    const app = await unsure(p, false, names)
+    app.transport.destroy()
     await settle(p)
     await settle(p)
     expect(landed).toEqual([200])
@@ -150,8 +150,8 @@ describe('what a dead session has not shown to have', () => {
   test('is given up after some tries where the disk is not to blame, and found by the next start', async () => {
     const errors = bugs(6)
     await overRestart({ toml: PUSH, extra: [breaks('requeued', errors)] }, async (p) => {
-      const phone = await unsure(p, true)
-      phone.transport.destroy()
+      const app = await unsure(p, true)
+      app.transport.destroy()
       await settle(p)
       for (let i = 0; i < 10; i++) await minute(p)
       // One is left: there were five tries.
@@ -163,8 +163,8 @@ describe('what a dead session has not shown to have', () => {
   test('is tried for a day where the disk is to blame', async () => {
     const errors = Array.from({ length: 3_000 }, () => new StanzaError('resource-constraint'))
     using p = play({ toml: PUSH, extra: [breaks('requeued', errors)] })
-    const phone = await unsure(p, true)
-    phone.transport.destroy()
+    const app = await unsure(p, true)
+    app.transport.destroy()
     await settle(p)
     for (let i = 0; i < 1_440; i++) await minute(p)
     const tries = 3_000 - errors.length
@@ -179,8 +179,8 @@ describe('what a dead session has not shown to have', () => {
       await overRestart(
         { toml: PUSH, extra: [breaks('requeued', Array.from({ length: 20 }, full))] },
         async (p) => {
-          const phone = await unsure(p, acknowledges)
-          phone.transport.destroy()
+          const app = await unsure(p, acknowledges)
+          app.transport.destroy()
           await settle(p)
           expect(stored(p)).toEqual(acknowledges ? [1] : [])
         },
@@ -252,13 +252,13 @@ describe('a doubt that could not be written down', () => {
   test('does not ring for what has arrived meanwhile, and keeps no row of it', async () => {
     using p = play({ toml: PUSH })
     const { romeo } = await cast(p)
-    const phone = await p.online('juliet@bix.org/phone')
+    const app = await p.online('juliet@bix.org/phone')
     await says(romeo, chat('hist!'))
     const mend = p.commitsFail()
     p.clock.advance(10_000)
     await passes(p)
     mend()
-    await phone.settles()
+    await app.settles()
     p.clock.advance(60_000)
     await settle(p)
     expect(p.pushed).toEqual([])

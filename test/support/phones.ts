@@ -28,21 +28,21 @@ export async function passes(p: Play, ms: number): Promise<void> {
 
 export interface Cast {
   readonly romeo: Actor
-  readonly phone: Actor
+  readonly app: Actor
 }
 
 /** Juliet's phone is registered and gone; romeo writes. */
 export async function cast(p: Play, devices = ['phone']): Promise<Cast> {
   const romeo = await p.online('romeo@bix.org/orchard')
-  let phone: Actor | undefined
+  let app: Actor | undefined
   for (const [i, resource] of devices.entries()) {
-    phone = await p.online(`juliet@bix.org/${resource}`)
-    await phone.asks('set', enableOf(i + 1))
-    phone.sends('</stream:stream>')
+    app = await p.online(`juliet@bix.org/${resource}`)
+    await app.asks('set', enableOf(i + 1))
+    app.sends('</stream:stream>')
   }
-  if (!phone) throw new Error('no phone')
+  if (!app) throw new Error('no phone')
   await settle(p)
-  return { romeo, phone }
+  return { romeo, app }
 }
 
 /** Verdicts of juliet's devices, oldest first: "verdict rule". */
@@ -77,17 +77,17 @@ export async function silentDesk(p: Play, devices?: string[]): Promise<{ romeo: 
 }
 
 /** Juliet's phone has come back, and shows only by acks what it has got; `id` is for coming back again. */
-export async function silentPhone(p: Play): Promise<{ romeo: Actor; phone: Actor; id: string }> {
+export async function silentPhone(p: Play): Promise<{ romeo: Actor; app: Actor; id: string }> {
   const { romeo } = await cast(p)
-  const phone = await p.online('juliet@bix.org/phone')
-  return { romeo, phone, id: await manages(phone) }
+  const app = await p.online('juliet@bix.org/phone')
+  return { romeo, app, id: await manages(app) }
 }
 
 /** Registers a phone of juliet's, and leaves. */
 export async function registers(p: Play, resource = 'phone', n = 1): Promise<void> {
-  const phone = await p.online(`juliet@bix.org/${resource}`)
-  await phone.asks('set', enableOf(n))
-  await leaves(p, phone)
+  const app = await p.online(`juliet@bix.org/${resource}`)
+  await app.asks('set', enableOf(n))
+  await leaves(p, app)
 }
 
 /** The nth device's registration. */
