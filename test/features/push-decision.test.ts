@@ -4,17 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { explain, phoneOf, type Shown } from '../support/phone.ts'
-import {
-  cast,
-  chat,
-  count,
-  deskInUse,
-  passes,
-  PUSH,
-  says,
-  settle,
-  type Cast,
-} from '../support/phones.ts'
+import { cast, chat, count, deskInUse, passes, PUSH, says, settle, type Cast } from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
 describe('another device is in use', () => {

@@ -1,21 +1,13 @@
-/** Design §4: a device keeps the key of the session that enabled it; a session without a device counts as another one. */
+/** Registrations: a device keeps the key of the session that enabled it; a session without a device counts as another one. */
 import { describe, expect, test } from 'bun:test'
 import type { Actor } from '../support/actor.ts'
 import { PASSWORD } from '../support/actor.ts'
-import {
-  chat,
-  enableOf,
-  kinds,
-  leaves,
-  manages,
-  PUSH,
-  registers,
-  says,
-  settle,
-  verdicts,
-} from '../support/phones.ts'
+import { explain, phoneOf } from '../support/phone.ts'
+import { chat, enableOf, leaves, manages, PUSH, registers, says, settle } from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
+const OPEN = 'not rung: a connected app took the message'
+const ELSEWHERE = 'kept back until later: another device is in use and may still read it'
 const AGENT = 'd4565fa7-4d72-4749-b3d3-740edbf87770'
 
 /** Logs in by SASL2 and Bind 2, as an app with an id of its own; the resource is the server's. */
@@ -41,8 +33,8 @@ interface Row {
   /** Registers one device or two, and ends with whoever of Juliet's is there. */
   readonly stage: (p: Play) => Promise<Actor | undefined>
   readonly says: string[]
-  /** Kinds that ring at once. */
-  readonly rings: string[]
+  /** Phones that ring at once. */
+  readonly rings: number[]
 }
 
 const ROWS: readonly Row[] = [
@@ -53,7 +45,7 @@ const ROWS: readonly Row[] = [
       return undefined
     },
     says: [],
-    rings: ['body'],
+    rings: [1],
   },
   {
     what: 'reconnect without enable: the same resource is the device',
@@ -61,7 +53,7 @@ const ROWS: readonly Row[] = [
       await registers(p)
       return p.online('juliet@bix.org/phone')
     },
-    says: ['suppressed session-active'],
+    says: [OPEN],
     rings: [],
   },
   {
@@ -72,7 +64,7 @@ const ROWS: readonly Row[] = [
       await leaves(p, app)
       return agent(p)
     },
-    says: ['suppressed session-active'],
+    says: [OPEN],
     rings: [],
   },
   {
@@ -83,7 +75,7 @@ const ROWS: readonly Row[] = [
       await leaves(p, app)
       return agent(p, '00000000-0000-4000-8000-000000000001')
     },
-    says: ['held other-device-active'],
+    says: [ELSEWHERE],
     rings: [],
   },
   {
@@ -99,7 +91,7 @@ const ROWS: readonly Row[] = [
       await back.next()
       return back
     },
-    says: ['suppressed session-active'],
+    says: [OPEN],
     rings: [],
   },
   {
@@ -108,7 +100,7 @@ const ROWS: readonly Row[] = [
       await registers(p)
       return p.online('juliet@bix.org/renamed')
     },
-    says: ['held other-device-active'],
+    says: [ELSEWHERE],
     rings: [],
   },
   {
@@ -119,7 +111,7 @@ const ROWS: readonly Row[] = [
       await renamed.asks('set', enableOf(1))
       return renamed
     },
-    says: ['suppressed session-active'],
+    says: [OPEN],
     rings: [],
   },
   {
@@ -130,7 +122,7 @@ const ROWS: readonly Row[] = [
       await pad.asks('set', enableOf(2))
       return pad
     },
-    says: ['held other-device-active', 'suppressed session-active'],
+    says: [ELSEWHERE, OPEN],
     rings: [],
   },
   {
@@ -142,7 +134,7 @@ const ROWS: readonly Row[] = [
       return undefined
     },
     says: [],
-    rings: ['body', 'body'],
+    rings: [1, 2],
   },
 ]
 
@@ -150,11 +142,12 @@ describe('which session is which device', () => {
   for (const { what, stage, says: said, rings } of ROWS)
     test(what, async () => {
       using p = play({ toml: PUSH })
+      await using phone = await phoneOf(p)
       const romeo = await p.online('romeo@bix.org/orchard')
       const there = await stage(p)
       await there?.settles()
       await says(romeo, chat('hist!'), there)
-      expect(verdicts(p).sort()).toEqual([...said].sort())
-      expect(kinds(p)).toEqual([...rings])
+      expect((await explain(p)).sort()).toEqual([...said].sort())
+      for (const n of [1, 2]) await phone.other(n).rings(...(rings.includes(n) ? [{}] : []))
     })
 })

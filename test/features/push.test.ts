@@ -5,6 +5,7 @@ import { describe, expect, test } from 'bun:test'
 import type { Device } from '../../src/store/devices.ts'
 import { child } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
+import { explain, phoneOf } from '../support/phone.ts'
 import { play } from '../support/world.ts'
 
 const TOKEN = '0123456789abcdef'.repeat(4)
@@ -245,7 +246,8 @@ test('registrations outlive the session and a restart', async () => {
     const romeo = await p.online('romeo@bix.org/orchard')
     romeo.sends(`<message to='juliet@bix.org' type='chat'><body>hist!</body></message>`)
     await romeo.settles()
-    expect(p.pushed).toHaveLength(1)
+    await using phone = await phoneOf(p, { token: TOKEN })
+    await phone.rings({})
   } finally {
     rmSync(dir, { recursive: true })
   }
@@ -295,18 +297,19 @@ describe('what rings', () => {
   test('the badge counts what waits with text, and is read down', async () => {
     const { p, romeo, juliet } = await asleep()
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     juliet.sends('</stream:stream>')
     romeo.sends(
       chat('<body>1</body>') + chat(`<received xmlns='urn:xmpp:receipts' id='1'/>`) + chat('<body>2</body>'),
     )
     await romeo.settles()
-    expect(p.pushed.map(({ badge }) => badge)).toEqual([1, 2])
+    await phone.rings({ badge: 1 }, { badge: 2 })
     const again = await p.online('juliet@bix.org/phone')
     await again.settles()
     again.sends('</stream:stream>')
     romeo.sends(chat('<body>3</body>'))
     await romeo.settles()
-    expect(p.pushed.map(({ badge }) => badge)).toEqual([1, 2, 1])
+    await phone.rings({ badge: 1 })
   })
 
   test('every device of an account gets its own row', async () => {
@@ -324,38 +327,42 @@ describe('what rings', () => {
   test('nobody rings who is there', async () => {
     const { p, romeo, juliet } = await asleep()
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     romeo.sends(chat('<body>hist!</body>'))
     await juliet.next()
-    expect(p.pushed).toEqual([])
+    await phone.isSilent()
   })
 
   test('a session that does not take messages is not there', async () => {
     const { p, romeo, juliet } = await asleep()
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     juliet.sends('<presence><priority>-1</priority></presence>')
     await juliet.settles()
     romeo.sends(chat('<body>hist!</body>'))
     await romeo.settles()
-    expect(p.pushed).toHaveLength(1)
+    await phone.rings({})
   })
 
   test('a session that is still catching up has it', async () => {
     const { p, romeo, juliet } = await asleep()
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     juliet.sends('</stream:stream>')
     for (let i = 0; i < 101; i++) romeo.sends(chat('<body>hist!</body>'))
     await romeo.settles()
-    const count = p.pushed.length
+    expect(await phone.shows()).toHaveLength(101)
     const again = await p.bound('juliet@bix.org/phone')
     again.sends('<presence/>')
     romeo.sends(chat('<body>more</body>'))
     await romeo.settles()
-    expect(p.pushed).toHaveLength(count)
+    await phone.isSilent()
   })
 
   test('one’s own messages, chat states, receipts and markers do not ring', async () => {
     const { p, romeo, juliet } = await asleep()
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     juliet.sends(`<presence type='unavailable'/>`)
     await juliet.settles()
     juliet.sends(chat('<body>note to self</body>'))
@@ -365,21 +372,23 @@ describe('what rings', () => {
     romeo.sends(chat(`<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>`))
     romeo.sends(chat('<body>x</body>', `to='juliet@bix.org' type='headline'`))
     await romeo.settles()
-    expect(p.pushed).toEqual([])
+    await phone.isSilent()
   })
 
   test('a request to become a contact rings once', async () => {
     const { p, romeo, juliet } = await asleep()
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     juliet.sends('</stream:stream>')
     for (let i = 0; i < 2; i++) romeo.sends(`<presence type='subscribe' to='juliet@bix.org'/>`)
     await romeo.settles()
-    expect(p.pushed.map(({ kind }) => kind)).toEqual(['subscription-request'])
+    await phone.rings({ body: 'wants to add you as a contact' })
   })
 
   test('a disabled account does not ring, and the reason is recorded', async () => {
     const { p, romeo, juliet } = await asleep()
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     juliet.sends('</stream:stream>')
     await romeo.settles()
     await p.router.run((t) => {
@@ -388,9 +397,8 @@ describe('what rings', () => {
     })
     romeo.sends(chat('<body>hist!</body>'))
     await romeo.settles()
-    expect(p.pushed).toEqual([])
-    const id = p.store.accounts.find('juliet@bix.org')?.id ?? 0
-    expect(p.store.push.explain(id, 10)).toMatchObject([{ verdict: 'suppressed', rule: 'account-disabled' }])
+    await phone.isSilent()
+    expect(await explain(p)).toEqual(['not rung: the account is disabled'])
   })
 
   test('what is refused does not ring', async () => {
@@ -398,12 +406,13 @@ describe('what rings', () => {
       '[archive]\ndefault = "never"\n[limits]\nrates = false\noffline_messages = 1\n',
     )
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     juliet.sends('</stream:stream>')
     romeo.sends(chat('<body>1</body>'))
     await romeo.settles()
     romeo.sends(chat('<body>2</body>'))
     await romeo.hearsError('service-unavailable')
-    expect(p.pushed).toHaveLength(1)
+    await phone.rings({})
   })
 
   for (const [policy, body] of [

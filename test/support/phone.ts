@@ -88,10 +88,10 @@ interface Apple {
 const tokenOf = (n: number): string => String(n).repeat(64)
 
 /** Juliet's first phone. Without `reached` Apple is away, and pushes wait in the outbox. */
-export async function phoneOf(p: Play, { reached = true } = {}): Promise<Phone> {
+export async function phoneOf(p: Play, { reached = true, token = tokenOf(1) } = {}): Promise<Phone> {
   const { apps } = p.config.push
   const sim = await startApple()
-  const sender = senderTo(sim, { apps: apps.map(({ topic }) => keyApp(sim.url, sim.ca, { topic })) })
+  const sender = senderTo(sim, { apps: [], anyTopic: keyApp(sim.url, sim.ca) })
   const apns = new ApnsProvider({
     sender,
     style: (topic) => apps.find((app) => app.topic === topic) ?? { body: 'sender' },
@@ -122,7 +122,7 @@ export async function phoneOf(p: Play, { reached = true } = {}): Promise<Phone> 
     while (started && p.store.push.counts().queued > 0) await p.router.run(() => {})
   }
   if (reached) comes()
-  return new Phone({ sim, comes, goes, drains }, tokenOf(1))
+  return new Phone({ sim, comes, goes, drains }, token)
 }
 
 /**
