@@ -112,6 +112,7 @@ function settle(config: Parsed): Parsed {
     connections_per_ip: Infinity,
     auth_failures: Infinity,
     auth_failures_per_ip: Infinity,
+    suspect_handshakes: Infinity,
     stanzas_per_second: Infinity,
     stanza_burst: Infinity,
     bytes_per_second: Infinity,

@@ -13,7 +13,7 @@ export const limits = z
       .default(true)
       .describe(
         'false switches off every limit per time or per address (for benchmarks): stanza rates, delays after failed ' +
-          'logins, registration.timeout, registration.min_password, connections_per_ip, push.burst. ' +
+          'logins, suspect_handshakes, registration.timeout, registration.min_password, connections_per_ip, push.burst. ' +
           'Caps per account and on sizes stay.',
       ),
     stanza_bytes: sizeLimit(262_144).describe(
@@ -127,7 +127,13 @@ export const limits = z
         'and after as many of one account only that account is refused there. See auth.never_ban, belfry ban list.',
     ),
     auth_window: duration('10m').describe('How long a failed login counts.'),
-    auth_ban: duration('1h').describe('How long such an address may not log in; "0s" = no bans.'),
+    auth_ban: duration('1h').describe(
+      'How long such an address may not log in; "0s" = no bans. Direct TLS closes its connections at once.',
+    ),
+    suspect_handshakes: countLimit(50).describe(
+      'STARTTLS handshakes per second of all addresses that failed lately or are banned, one address after the other; ' +
+        'those of others go first. Addresses that are never banned are not slowed down.',
+    ),
     stanzas_per_second: countLimit(50).describe(
       'Stanzas per second and session, averaged; more is slowed down.',
     ),

@@ -80,9 +80,12 @@ export class AuthLimiter {
 
   /** Whether this address failed lately, about this account or any: its passwords are checked behind those of others. */
   isSuspect(ip: string, account: string): boolean {
-    const found =
-      this.#current(this.#pairs, pair(ip, account)) ?? this.#current(this.#addresses, networkOf(ip))
-    return found !== undefined
+    return this.#current(this.#pairs, pair(ip, account)) !== undefined || this.#hasFailed(ip)
+  }
+
+  /** Whether its handshakes come behind those of others. An address that is never banned stands for too many people. */
+  isSlowed(ip: string): boolean {
+    return !this.#neverBanned.covers(ip) && (this.#hasFailed(ip) || this.isBanned(ip))
   }
 
   failed(ip: string, account: string): void {
@@ -154,6 +157,10 @@ export class AuthLimiter {
   #current(table: BoundedMap<string, Count>, key: string): Count | undefined {
     const count = table.get(key)
     return count && this.#clock.monotonic() - count.since < this.#limits.auth_window ? count : undefined
+  }
+
+  #hasFailed(ip: string): boolean {
+    return this.#current(this.#addresses, networkOf(ip)) !== undefined
   }
 
   /** Counts one more and returns how many there are. */

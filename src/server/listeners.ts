@@ -146,6 +146,7 @@ export class Listeners {
       identity: certificates.identity,
       accept: streams.accept.bind(streams),
       admission: streams.admission,
+      isBanned: streams.isBanned.bind(streams),
       proxies: this.#proxies(address),
     }).catch((error: unknown) => {
       throw bindError('c2s-tls', shown(address), '[c2s] direct_tls_listen', error)

@@ -14,6 +14,7 @@ import { errorReply, isKind } from '../xmpp/stanza.ts'
 import { child, type Element, withAttrs, xml } from '../xmpp/xml.ts'
 import { Authentication, type LoginStream } from './sasl/authentication.ts'
 import { establish } from './sasl/complete-sasl2.ts'
+import type { Handshakes } from './handshakes.ts'
 import { LoginClock } from './login-clock.ts'
 import type { LoginContext } from './sasl/login.ts'
 import { Rate } from '../limits/rate.ts'
@@ -29,6 +30,7 @@ export interface C2sContext extends LoginContext {
   readonly features: readonly Feature[]
   readonly inlines: Inlines
   readonly clock: Clock
+  readonly handshakes: Handshakes
   identity(host: string): Identity
   closed(stream: ClientStream): void
 }
@@ -249,15 +251,21 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     this.wait()
     this.turn.after(() => {
       if (this.isClosed) return
-      // So did what came until now; it must never be read as if it had come inside.
-      if (this.reader.discard() > 0) return this.transport.destroy()
-      this.sendRaw(`<proceed xmlns='${NS.tls}'/>`)
-      this.transport.flush()
-      this.restart(this.limits)
-      this.transport.startTls?.(this.#context.identity(this.#host))
-      const { tls_handshake_timeout } = this.#context.world.config.limits
-      this.#cancelHandshake = this.clock.after(tls_handshake_timeout, () => this.transport.destroy())
+      const { auth, handshakes } = this.#context
+      this.#cancelHandshake = handshakes.add(this.ip, auth.isSlowed(this.ip), () => this.#proceed())
     })
+  }
+
+  #proceed(): void {
+    if (this.isClosed) return
+    // What came meanwhile was not protected either; it must never be read as if it had come inside.
+    if (this.reader.discard() > 0) return this.transport.destroy()
+    this.sendRaw(`<proceed xmlns='${NS.tls}'/>`)
+    this.transport.flush()
+    this.restart(this.limits)
+    this.transport.startTls?.(this.#context.identity(this.#host))
+    const { tls_handshake_timeout } = this.#context.world.config.limits
+    this.#cancelHandshake = this.clock.after(tls_handshake_timeout, () => this.transport.destroy())
   }
 
   #authenticate(el: Element): void {

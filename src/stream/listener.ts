@@ -6,6 +6,7 @@ import { Inlines } from '../routing/inline.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import { Admission, type Admitted } from './admission.ts'
 import { type C2sContext, ClientStream } from './c2s.ts'
+import { Handshakes } from './handshakes.ts'
 import type { Transport, TransportEvents } from './transports/transport.ts'
 
 const log = getLogger('c2s')
@@ -28,16 +29,22 @@ export class ClientStreams {
   #keptAlive = 0
   #cancel: () => void
 
-  constructor(context: Omit<C2sContext, 'closed' | 'inlines'>, most: number) {
+  constructor(context: Omit<C2sContext, 'closed' | 'handshakes' | 'inlines'>, most: number) {
     const inlines = new Inlines(context.features)
-    this.#context = { ...context, inlines, closed: (stream) => this.#closed(stream) }
-    const { connections_per_ip: perAddress } = context.world.config.limits
+    const { connections_per_ip: perAddress, suspect_handshakes } = context.world.config.limits
+    const handshakes = new Handshakes(context.clock, suspect_handshakes)
+    this.#context = { ...context, inlines, handshakes, closed: (stream) => this.#closed(stream) }
     this.admission = new Admission({ perAddress, inAll: most })
     this.#cancel = context.clock.after(SWEEP_MS, () => this.#sweep())
   }
 
   get count(): number {
     return this.#streams.size
+  }
+
+  /** Whether nobody may log in from there. */
+  isBanned(ip: string): boolean {
+    return this.#context.auth.isBanned(ip)
   }
 
   /** A new connection, counted now where that was not done before; undefined refuses it. */

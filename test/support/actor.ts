@@ -71,7 +71,7 @@ export class Actor {
 
   /** The TLS handshake after <proceed/> is over. */
   async isSecured(): Promise<void> {
-    while (!this.transport.tls) await Promise.resolve()
+    while (!this.transport.tls) await new Promise(setImmediate)
     await Promise.resolve()
   }
 

@@ -132,8 +132,29 @@ describe('a listener that expects the PROXY protocol', () => {
     const from = (ip: string) => proxiedTls(port, `PROXY TCP4 ${ip} 127.0.0.1 4711 5223\r\n`)
     for (let i = 0; i < 20; i++)
       expect(await login(await from('203.0.113.9'), `guess${i}`)).toBe('not-authorized')
-    expect(await login(await from('203.0.113.9'), 'juliet', PASSWORD)).toBe('temporary-auth-failure')
+    // Direct TLS is closed before the handshake, which is what a guess costs; STARTTLS still says why.
+    expect(await from('203.0.113.9').catch(() => 'closed')).toBe('closed')
+    const told = new WireClient(
+      await proxied(ports(own, 'c2s')[1] ?? 0, 'PROXY TCP4 203.0.113.9 127.0.0.1 4711 5222\r\n'),
+    )
+    await told.opens('bix.org')
+    await told.startTls()
+    expect(await login(told, 'juliet', PASSWORD)).toBe('temporary-auth-failure')
     expect(await login(await from('203.0.113.10'), 'juliet', PASSWORD)).toBe('success')
+  })
+
+  test('or the peer itself, where none speaks first', async () => {
+    await using own = await wire({ ...BANS, auth: 'plain = true\nnever_ban = []' })
+    await own.account('juliet@bix.org')
+    const from = (localAddress: string) => {
+      const socket = connect({ port: own.port('c2s-tls'), host: '127.0.0.1', localAddress })
+      return secure({ socket, servername: 'bix.org' })
+    }
+    const enter = async (ip: string) => new WireClient(await from(ip))
+    for (let i = 0; i < 20; i++)
+      expect(await login(await enter('127.0.0.9'), `guess${i}`)).toBe('not-authorized')
+    expect(await from('127.0.0.9').catch(() => 'closed')).toBe('closed')
+    expect(await login(await enter('127.0.0.10'), 'juliet', PASSWORD)).toBe('success')
   })
 
   test('takes no word of others, and nothing else than the header', async () => {

@@ -16,6 +16,8 @@ export interface DirectTlsOptions {
   identity(name: string | undefined): Identity
   /** Counts connections from the moment they are there: a handshake that never ends is a connection too. */
   readonly admission: Admission
+  /** Whether an address is refused: it may not log in, so its handshake would be for nothing. */
+  isBanned(ip: string): boolean
   /** Present where each connection begins with the PROXY protocol. */
   readonly proxies?: ProxyOptions | undefined
   accept(transport: Transport, counted: Admitted): TransportEvents | undefined
@@ -94,7 +96,7 @@ function counted(server: Server, peers: Map<string, Peer>, options: DirectTlsOpt
   server.on('connection', (socket: Socket) => {
     if (peers.has(keyOf(socket))) return
     const ip = socket.remoteAddress ?? ''
-    const admitted = options.admission.enter(ip, 'tls')
+    const admitted = options.isBanned(ip) ? undefined : options.admission.enter(ip, 'tls')
     if (admitted) keep(socket, { ip, admitted })
     else socket.destroy()
   })
@@ -102,6 +104,7 @@ function counted(server: Server, peers: Map<string, Peer>, options: DirectTlsOpt
   return proxies
     ? createTcpServer((socket) =>
         greet(socket, options.admission, proxies, (peer, rest) => {
+          if (options.isBanned(peer.ip)) return void socket.destroy()
           keep(socket, peer)
           socket.pause()
           if (rest.length > 0) socket.unshift(rest)
