@@ -23,15 +23,27 @@ export class BenchClient {
     return client
   }
 
-  /** Inside TLS, with the features heard and nobody logged in; `source` is the address to come from. */
-  static async secured(port: number, source?: string): Promise<BenchClient> {
+  /**
+   * Inside TLS, with the features heard and nobody logged in; `source` is the address to come from, `over` hears of each
+   * part as it ends.
+   */
+  static async secured(
+    port: number,
+    source?: string,
+    over: (part: string) => void = () => {},
+  ): Promise<BenchClient> {
     const client = new BenchClient()
     await client.#connect(port, source)
+    over('connect')
     await client.#open('</stream:features>')
+    over('features')
     client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
     await client.#until('<proceed')
+    over('proceed')
     await client.#secure()
+    over('handshake')
     await client.#open('</stream:features>')
+    over('features in TLS')
     return client
   }
 
@@ -98,6 +110,7 @@ export class BenchClient {
   }
 
   #until(mark: string): Promise<string> {
+    if (this.#isClosed) return Promise.reject(new Error('the server has closed the connection'))
     this.#text = ''
     return new Promise((resolve, reject) => {
       this.#gone = reject
@@ -110,8 +123,11 @@ export class BenchClient {
     })
   }
 
+  #isClosed = false
+
   /** Whoever waits for an answer need wait no longer; nobody else minds. */
   #closed(): void {
+    this.#isClosed = true
     if (this.#wait) this.#gone?.(new Error('the server has closed the connection'))
   }
 

@@ -1,13 +1,13 @@
 /** Honest logins by SCRAM while strangers try passwords as fast as they can. */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
-import { type Bench, percentile } from './bench.ts'
+import { type Bench, type Figure, percentile } from './bench.ts'
 import { BenchClient } from './client.ts'
 import { PASSWORD, startServerUnderTest } from './server.ts'
 
 const GUESSERS = 300
 const ACCOUNTS = 20
 const LOGINS = 100
-/** Source addresses of the guessers, 127.0.1.1 and up: the server knows addresses that have failed lately. */
+/** Source addresses of the guessers, 127.0.1.1 and up. To the server they are strangers', as those of other machines. */
 const SOURCES = 30
 /** Of the guessers until they are at work, and of the honest logins: whatever the machine, the whole ends within a minute. */
 const WARM_UP_MS = 10_000
@@ -64,66 +64,90 @@ async function guess(port: number, who: number): Promise<void> {
   }
 }
 
+/** Milliseconds of each part of an honest login. */
+type Parts = Record<string, number[]>
+
 /** From connect to success, in ms. */
-async function login(port: number, n: number): Promise<number> {
+async function login(port: number, n: number, parts: Parts = {}): Promise<number> {
   const start = performance.now()
-  const client = await BenchClient.secured(port)
+  let last = start
+  const over = (part: string) => {
+    const now = performance.now()
+    ;(parts[part] ??= []).push(now - last)
+    last = now
+  }
+  const client = await BenchClient.secured(port, undefined, over)
   const user = `u${n % ACCOUNTS}`
   if (isByPlain(n)) await client.ask(auth('PLAIN', `\0${user}\0${PASSWORD}`), '>')
   else await scram(client, user)
-  const ms = performance.now() - start
+  over(isByPlain(n) ? 'PLAIN' : 'SCRAM')
   client.close()
-  return ms
+  return last - start
 }
 
 const isByPlain = (n: number): boolean => n % 4 === 0
+
+/** Limits under which guessers are met: those of every server, and none but their place behind everybody else. */
+const CASES = [
+  { name: 'with bans', limits: '' },
+  { name: 'without', limits: 'auth_ban = "0s"\nauth_failures = 0' },
+]
 
 export const guessingBench: Bench = {
   name: 'guessing',
   what: `a login by SCRAM, from connect to success, beside ${GUESSERS} connections that guess passwords`,
   async run() {
-    const server = await startServerUnderTest({ accounts: ACCOUNTS })
-    for (let n = 0; n < WARM_UP; n++) await login(server.c2s, n)
-    const guessers = Bun.spawn([process.execPath, import.meta.path, String(server.c2s)], { stdout: 'pipe' })
-    const said = guessers.stdout.getReader()
-    try {
-      // They are at work.
-      await said.read()
-      const from = server.cpuMs()
-      const end = performance.now() + MEASURED_MS
-      let refused = 0
-      const times = { scram: [] as number[], plain: [] as number[] }
-      for (let n = 0; n < LOGINS && performance.now() < end; n++) {
-        try {
-          times[isByPlain(n) ? 'plain' : 'scram'].push(await within(login(server.c2s, n), end))
-        } catch {
-          refused++
-        }
-        await Bun.sleep(PAUSE_MS)
-      }
-      const cpu = server.cpuMs() - from
-      guessers.kill('SIGTERM')
-      const made = Number(new TextDecoder().decode((await said.read()).value))
-      return [
-        { figure: 'SCRAM, half of the logins within', unit: 'ms', samples: [percentile(times.scram, 0.5)] },
-        {
-          figure: 'SCRAM, 99 of 100 within',
-          unit: 'ms',
-          samples: [percentile(times.scram, 0.99)],
-          limit: 500,
-        },
-        { figure: 'PLAIN, half of the logins within', unit: 'ms', samples: [percentile(times.plain, 0.5)] },
-        { figure: 'PLAIN, 99 of 100 within', unit: 'ms', samples: [percentile(times.plain, 0.99)] },
-        { figure: 'honest logins', unit: '', samples: [times.scram.length + times.plain.length] },
-        { figure: 'connections that the server closed instead', unit: '', samples: [refused], limit: 0 },
-        { figure: 'guesses meanwhile', unit: '', samples: [made] },
-        { figure: 'CPU of the server', unit: 'ms', samples: [cpu] },
-      ]
-    } finally {
-      guessers.kill('SIGKILL')
-      await server.stop()
-    }
+    const figures: Figure[] = []
+    for (const { name, limits } of CASES)
+      for (const figure of await measured(limits))
+        figures.push({ ...figure, figure: `${name}: ${figure.figure}` })
+    return figures
   },
+}
+
+async function measured(limits: string): Promise<Figure[]> {
+  const server = await startServerUnderTest({ accounts: ACCOUNTS, auth: 'never_ban = []', limits })
+  for (let n = 0; n < WARM_UP; n++) await login(server.c2s, n)
+  const guessers = Bun.spawn([process.execPath, import.meta.path, String(server.c2s)], { stdout: 'pipe' })
+  const said = guessers.stdout.getReader()
+  try {
+    // They are at work.
+    await said.read()
+    const from = server.cpuMs()
+    const end = performance.now() + MEASURED_MS
+    let refused = 0
+    const times = { scram: [] as number[], plain: [] as number[] }
+    const parts: Parts = {}
+    for (let n = 0; n < LOGINS && performance.now() < end; n++) {
+      try {
+        times[isByPlain(n) ? 'plain' : 'scram'].push(await within(login(server.c2s, n, parts), end))
+      } catch {
+        refused++
+      }
+      await Bun.sleep(PAUSE_MS)
+    }
+    const cpu = server.cpuMs() - from
+    guessers.kill('SIGTERM')
+    const made = Number(new TextDecoder().decode((await said.read()).value))
+    return [
+      { figure: 'SCRAM, half of the logins within', unit: 'ms', samples: [percentile(times.scram, 0.5)] },
+      { figure: 'SCRAM, 99 of 100 within', unit: 'ms', samples: [percentile(times.scram, 0.99)], limit: 500 },
+      { figure: 'PLAIN, half of the logins within', unit: 'ms', samples: [percentile(times.plain, 0.5)] },
+      { figure: 'PLAIN, 99 of 100 within', unit: 'ms', samples: [percentile(times.plain, 0.99)] },
+      ...Object.entries(parts).map(([part, samples]) => ({
+        figure: `of that, 99 of 100: ${part}`,
+        unit: 'ms',
+        samples: [percentile(samples, 0.99)],
+      })),
+      { figure: 'honest logins', unit: '', samples: [times.scram.length + times.plain.length] },
+      { figure: 'connections that the server closed instead', unit: '', samples: [refused], limit: 0 },
+      { figure: 'guesses meanwhile', unit: '', samples: [made] },
+      { figure: 'CPU of the server', unit: 'ms', samples: [cpu] },
+    ]
+  } finally {
+    guessers.kill('SIGKILL')
+    await server.stop()
+  }
 }
 
 /** What has not come by `end` (and a moment more, so that a short wait at the end counts as it is) took as long as that. */

@@ -31,6 +31,10 @@ export interface ServerUnderTest {
 export interface ServerOptions {
   /** TOML beyond the base; must not name hosts, data_dir, c2s, http, auth or limits again. */
   readonly toml?: string
+  /** Further keys of [auth]. */
+  readonly auth?: string
+  /** Keys of [limits]; without them none per time or per address holds. */
+  readonly limits?: string
   /** Accounts u0 … u(n-1)@localhost. */
   readonly accounts?: number
   /** Fills the data directory before the first start. */
@@ -51,8 +55,8 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
       `hosts = ["localhost"]\ndata_dir = "${join(dir, 'data')}"`,
       `[c2s]\nlisten = ["127.0.0.1:${c2s}"]\ndirect_tls_listen = []`,
       `[http]\nlisten = ["127.0.0.1:${http}"]`,
-      `[auth]\nplain = true\nscram_iterations = 4096`,
-      `[limits]\nrates = false\nconnections = 50000`,
+      `[auth]\nplain = true\nscram_iterations = 4096\n${options.auth ?? ''}`,
+      `[limits]\nconnections = 50000\n${options.limits ?? 'rates = false'}`,
       options.toml ?? '',
     ].join('\n'),
   )
