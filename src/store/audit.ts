@@ -18,8 +18,8 @@ export interface Actor {
 }
 
 const requests = new AsyncLocalStorage<Actor>()
-/** Sender and element that are on their trip: no two trips run at a time. */
-let speaker: { readonly who: { toString(): string }; readonly el: Element } | undefined
+/** Sender and element that are on their trip, or who logs in: no two trips run at a time. */
+let speaker: { readonly who: { toString(): string }; readonly el: Element | undefined } | undefined
 
 /** Whatever `f` does until its promise settles is done by this actor, who may become known meanwhile. */
 export const actingAs = <T>(actor: Actor, f: () => T): T => requests.run(actor, f)
@@ -27,8 +27,8 @@ export const actingAs = <T>(actor: Actor, f: () => T): T => requests.run(actor, 
 /** Work that is put off keeps its actor. */
 export const keepActor = (f: () => void): (() => void) => AsyncLocalStorage.bind(f)
 
-/** The same for the trip of a stanza, which need not be followed through promises. */
-export function speaking(who: { toString(): string }, el: Element, f: () => void): void {
+/** The same for the trip of a stanza, or without one for that of a login, which need not be followed through promises. */
+export function speaking(who: { toString(): string }, el: Element | undefined, f: () => void): void {
   speaker = { who, el }
   try {
     f()
@@ -39,8 +39,9 @@ export function speaking(who: { toString(): string }, el: Element, f: () => void
 
 function actorNow(): Actor {
   if (!speaker) return requests.getStore() ?? { by: 'server', door: 'server' }
-  const payload = elements(speaker.el)[0]?.attrs.xmlns ?? ''
-  return { by: speaker.who.toString(), door: DOORS[payload] ?? 'stream' }
+  const { who, el } = speaker
+  const payload = el && elements(el)[0]?.attrs.xmlns
+  return { by: who.toString(), door: el ? (DOORS[payload ?? ''] ?? 'stream') : 'login' }
 }
 
 const DOORS: Readonly<Record<string, string>> = {

@@ -144,7 +144,7 @@ export class Clients {
     this.#seen({ accountId, agent, software: software ?? null, device: device ?? null, now })
     if (this.#countOf(accountId) > most) {
       const old = this.list(account).slice(most)
-      for (const { id } of old) this.#delete({ id, accountId })
+      for (const { id } of old) this.delete(account, id)
     }
     const client = this.find(accountId, agent)
     if (!client) throw new Error('a client just written is not there')
@@ -173,9 +173,12 @@ export class Clients {
   }
 
   /** A new token; the one in use stays until this one is used (XEP-0484 §3.5). */
-  offer({ id }: Client, mechanism: string, expiresAt: number): string {
+  offer(client: Client, mechanism: string, expiresAt: number): string {
+    const { id } = client
     const token = this.#random.bytes(32).toString('base64url')
     this.#offer({ id, mechanism, token, expiresAt })
+    // What takes the place of an older one is no news.
+    if (this.tokens(client).length === 0) this.#audit.note('app token made', { id })
     return token
   }
 

@@ -1,6 +1,7 @@
 /** Registered devices. An address belongs to one account, or to all accounts of its app; registrations outlive sessions. */
 import { and, asc, count, eq, sql } from 'drizzle-orm'
 import type { EventName } from '../config/events.ts'
+import type { Audit } from './audit.ts'
 import type { Db } from './db.ts'
 import { type Device, type DeviceOptions, devices, type DeviceKind, type Tie } from './device-table.ts'
 import { deviceWrites } from './device-writes.ts'
@@ -56,15 +57,17 @@ export class Devices {
   readonly #db: Db
   readonly #accounts: Remembered<number, readonly Device[]>
   readonly #events: Events
+  readonly #audit: Audit
   readonly #byAddress
   readonly #byAccount
   readonly #byId
   readonly #write: ReturnType<typeof deviceWrites>
 
-  constructor(db: Db, events: Events) {
+  constructor(db: Db, events: Events, audit: Audit) {
     this.#db = db
     this.#accounts = new Remembered(db.turn)
     this.#events = events
+    this.#audit = audit
     this.#write = deviceWrites(db)
     const { orm } = db
     const p = sql.placeholder
@@ -294,6 +297,7 @@ export class Devices {
     const { id, accountId, topic, environment, address } = device
     const shown = { device: String(id), topic, environment, token: address.slice(-6) }
     this.#events.tell(name, accountId, { ...shown, ...more })
+    this.#audit.note(name.replace('.', ' '), { id, account: this.#events.jidOf(accountId), topic, ...more })
   }
 
   #phoneOf(id: number): readonly Device[] {

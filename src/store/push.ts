@@ -8,6 +8,7 @@ import type { Clock, Random } from './clock.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { devices } from './device-table.ts'
 import { type Device, Devices } from './devices.ts'
+import type { Audit } from './audit.ts'
 import type { Events } from './events.ts'
 import type { LateIndex } from './late-index.ts'
 import { KeptTokens } from './provider-tokens.ts'
@@ -111,13 +112,14 @@ export class Push {
     db: Db,
     { clock, random }: { clock: Clock; random: Random },
     events: Events,
+    audit: Audit,
     existing: Pick<Accounts, 'isGone'>,
     late: LateIndex,
   ) {
     this.#accounts = existing
     this.#late = late
     this.tokens = new KeptTokens(db)
-    this.devices = new Devices(db, events)
+    this.devices = new Devices(db, events, audit)
     this.devices.leaving = (device) => this.#leave(device)
     this.#clock = clock
     this.#events = events

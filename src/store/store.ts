@@ -96,7 +96,7 @@ export class Store {
     this.blocked = new Blocked(db)
     this.privateXml = new PrivateXml(db)
     this.pep = new Pep(db)
-    this.push = new Push(db, { clock, random }, this.events, this.accounts, this.late.verdicts)
+    this.push = new Push(db, { clock, random }, this.events, this.audit, this.accounts, this.late.verdicts)
     this.events.queue = (push) => this.push.queue(push)
     this.held = new Held(db, this.push)
     this.unread = new Unread(db, this.accounts, this.late.unread)

@@ -1,10 +1,14 @@
 /** Changes of accounts and of what lets somebody in: one line each, whichever door they came through. */
+import { createHmac } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { startLogging, stopLogging } from '../../src/log.ts'
 import { SetupLink } from '../../src/accounts/first-admin.ts'
 import { ADMIN, basic, JULIET, LOOPBACK, PASSWORD, ROMEO, startHttp } from '../http/support.ts'
+import { PASSWORD as STAGE_PASSWORD } from '../support/actor.ts'
 import { runs } from '../support/commands.ts'
-import { play } from '../support/world.ts'
+import { enableOf, PUSH } from '../support/phones.ts'
+import { play, type Play } from '../support/world.ts'
+import { child } from '../../src/xmpp/xml.ts'
 
 let raw: string[] = []
 beforeEach(() => {
@@ -156,6 +160,81 @@ describe('over XMPP', () => {
         (event) => `${event} | ${NEW} | nurse@bix.org/kitchen | ad-hoc command`,
       ),
     )
+  })
+})
+
+describe('apps and phones', () => {
+  const APP = 'd4565fa7-4d72-4749-b3d3-740edbf87770'
+  const FAST = 'urn:xmpp:fast:0'
+
+  /** A login by XEP-0388; returns its token. */
+  async function logsIn(p: Play, app: string, data: string, mechanism = 'PLAIN', more = ''): Promise<string> {
+    const actor = p.connect()
+    await actor.opens()
+    actor.sends(
+      `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='${mechanism}'><initial-response>${data}</initial-response>` +
+        `<user-agent id='${app}'/>${more}</authenticate>`,
+    )
+    const success = await actor.next()
+    expect(success.name).toBe('success')
+    return child(success, 'token', FAST)?.attrs.token ?? ''
+  }
+  const plain = Buffer.from(`\0romeo\0${STAGE_PASSWORD}`).toString('base64')
+  const wish = `<request-token xmlns='${FAST}' mechanism='HT-SHA-256-NONE'/>`
+
+  test('an app’s first token, its end by the app, and the app that makes room for a newer one', async () => {
+    using p = play({ toml: '[auth]\nplain = true\n[limits]\nclients_per_user = 1\n' })
+    await p.account('romeo@bix.org')
+    told()
+    const romeo = 'romeo@bix.org | login'
+    const token = await logsIn(p, APP, plain, 'PLAIN', wish)
+    await logsIn(p, APP, plain, 'PLAIN', wish)
+    expect(told()).toEqual([`app token made | 1 | ${romeo}`])
+    const again = await logsIn(p, APP, plain, 'PLAIN', wish)
+    expect(again).not.toBe(token)
+    const proof = createHmac('sha256', again).update('Initiator').digest()
+    const ht = Buffer.concat([Buffer.from('romeo\0'), proof]).toString('base64')
+    await logsIn(p, APP, ht, 'HT-SHA-256-NONE', `<fast xmlns='${FAST}' invalidate='true'/>`)
+    expect(told()).toEqual([`app token revoked | 1 | ${romeo}`])
+    p.clock.advance(1)
+    await logsIn(p, APP.replace('d', 'e'), plain)
+    expect(told()).toEqual([`app logged out for good | romeo@bix.org | ${romeo}`])
+  })
+
+  test('a phone comes, moves and goes: by its app, by its owner, by the word of its service', async () => {
+    using p = play({ toml: PUSH })
+    await p.account('romeo@bix.org')
+    const juliet = await p.online('juliet@bix.org/phone')
+    const romeo = await p.online('romeo@bix.org/phone')
+    told()
+    const off = (n: number) =>
+      `<disable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${String(n).repeat(64)}'/>`
+    await juliet.asks('set', enableOf(1))
+    await juliet.asks('set', enableOf(1))
+    await romeo.asks('set', enableOf(1))
+    await romeo.asks('set', off(1))
+    expect(told()).toEqual([
+      'device registered | juliet@bix.org | juliet@bix.org/phone | stream',
+      'device moved | romeo@bix.org | romeo@bix.org/phone | stream',
+      'device removed | romeo@bix.org | romeo@bix.org/phone | stream',
+    ])
+    await juliet.asks('set', enableOf(2))
+    told()
+    const [phone] = p.store.push.devices.of(p.store.accounts.find('juliet@bix.org')?.id ?? 0)
+    await p.router.run((t) => t.store.push.devices.forget(phone?.id ?? 0, t.now + 1))
+    expect(raw.join('')).not.toContain('2222')
+    expect(told()).toEqual(['device removed | juliet@bix.org | server | server'])
+  })
+
+  test('an app that its owner logs out over HTTP', async () => {
+    using w = await startHttp()
+    const account = w.world.store.accounts.find(ROMEO)
+    if (!account) throw new Error('no romeo')
+    const agent = { id: APP, software: 'Chat', device: undefined }
+    await w.router.run((t) => t.store.clients.seen(account, agent, t.now, 9))
+    told()
+    await w.call('DELETE', '/v1/me/apps/1', { as: basic(ROMEO) })
+    expect(told()).toEqual([`app logged out for good | ${ROMEO} | ${ROMEO} | HTTP`])
   })
 })
 

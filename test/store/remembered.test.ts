@@ -119,7 +119,7 @@ test('sizes, counts, settings and devices are what a fresh load says', () => {
         walk(store, accounts, each)
         if (each.commit) store.turn.end()
         const unread = new Unread(store.db, store.accounts, store.late.unread)
-        const devices = new Devices(store.db, new Events(store.db, clock))
+        const devices = new Devices(store.db, new Events(store.db, clock), store.audit)
         const messages = new Messages(store.db, store.receipts, store.accounts, store.late)
         const state = (of: { unread: Unread; devices: Devices; messages: Messages }) =>
           accounts.map((account) => ({

@@ -1,6 +1,7 @@
 /** From a login by XEP-0388 to a session in one step: tokens (XEP-0484), resumption (XEP-0198 §9), binding (XEP-0386). */
 import { createHmac } from 'node:crypto'
 import { getLogger } from '../../log.ts'
+import { speaking } from '../../store/audit.ts'
 import type { Inlines } from '../../routing/inline.ts'
 import type { NonzaStream } from '../../routing/feature.ts'
 import type { Router } from '../../routing/router.ts'
@@ -36,7 +37,7 @@ export function establish(at: Establishing, step: LoggedIn, request: Authenticat
   const results: Element[] = []
   let resumed = false
   const bare = step.jid.bare
-  enter(at, (t) => {
+  enter(at, step.jid, (t) => {
     const token = tokenFor(t, at, step, request)
     if (token) results.push(token)
     const resumption = inlines.resume(t, stream, request.el)
@@ -55,12 +56,14 @@ export function establish(at: Establishing, step: LoggedIn, request: Authenticat
     // Nothing hangs on this row: a login goes well on a full disk, too.
     const { clients_per_user } = world.config.limits
     router
-      .run((t) => void t.store.clients.seen(step.account, agent, t.now, clients_per_user))
+      .run((t) =>
+        speaking(bare, undefined, () => t.store.clients.seen(step.account, agent, t.now, clients_per_user)),
+      )
       .catch((error: unknown) => log.debug('a login was not noted', { error }))
   }
   const bind = child(request.el, 'bind', BIND)
   const session = bind && opened(at, resourceFor(at, step.jid, request, bind))
-  enter(at, (t) => {
+  enter(at, step.jid, (t) => {
     const all = session && bind ? [inlines.bound(t, session, bind), ...results] : results
     const jid = session ? session.jid.toString() : bare
     t.after(() => stream.send(success2(jid, step.data, all)))
@@ -79,12 +82,12 @@ function opened(at: Establishing, jid: Jid): Session {
 }
 
 /** A trip of its own; where its turn fails, the stream ends: nothing that was promised is there. */
-function enter({ router, stream, world }: Establishing, f: (t: Trip) => void): void {
+function enter({ router, stream, world }: Establishing, jid: Jid, f: (t: Trip) => void): void {
   let failed: unknown
   router
     .run((t) => {
       try {
-        f(t)
+        speaking(jid.bare, undefined, () => f(t))
       } catch (error) {
         failed = error
         throw error
