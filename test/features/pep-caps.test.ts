@@ -157,6 +157,16 @@ test('case 61: as many kinds of clients as allowed are remembered, the least rec
   expect(await isKnown('b+notify')).toBe(false)
 })
 
+test('XEP-0115 §5.1: "&lt;" in the name of a feature stays these four characters', async () => {
+  using p = play()
+  const { romeo, juliet } = await friends(p)
+  await announces(romeo, 'a&amp;lt;tune+notify')
+  romeo.forget()
+  for (const node of ['a&lt;tune', '&lt;tune', 'tune', 'a&amp;lt;tune'])
+    await publishes(juliet, node, item('x'))
+  expect(await news(romeo)).toEqual([told('a&amp;lt;tune', 'x')])
+})
+
 test('XEP-0115 §5.4: while a question is open, the same presence does not ask it again', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')

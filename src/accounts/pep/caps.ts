@@ -117,7 +117,7 @@ function cacheOf(world: World): BoundedMap<string, ReadonlySet<string>> {
 
 /**
  * The names are taken from the text that was hashed, not from the elements: two answers of one hash may differ in
- * which of their parts they call features, and must not differ in what is remembered.
+ * which of their parts they call features, and must not differ in what is remembered. "&lt;" stays what it is (§5.1).
  */
 function namesIn(text: string): ReadonlySet<string> {
   const names = new Set<string>()
@@ -126,7 +126,7 @@ function namesIn(text: string): ReadonlySet<string> {
     if (!part.endsWith(NOTIFY)) continue
     size += part.length
     if (size > KEPT) break
-    names.add(part.slice(0, -NOTIFY.length).replaceAll('&lt;', '<'))
+    names.add(part.slice(0, -NOTIFY.length))
   }
   return names
 }
