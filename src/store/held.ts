@@ -58,7 +58,6 @@ type Foreign = Omit<Waiting, 'device_id' | 'state'> & { readonly device_id: null
 export class Held {
   readonly #db: Db
   readonly #push: Push
-  readonly #insert: Write<Record<string, string | number | null>>
   readonly #delete: Write<{ id: number; state: string }>
   readonly #wait: Write<{ id: number; until: number }>
   readonly #join: Write<{ id: number; collapseId: string }>
@@ -70,13 +69,6 @@ export class Held {
   constructor(db: Db, push: Push) {
     this.#db = db
     this.#push = push
-    this.#insert = rawWriter(
-      db,
-      `INSERT INTO outbox (id, account_id, device_id, state, message_id, push_id, collapse_id, kind, sender, title, body,
-         badge, nick, call, created_at, expires_at, next_at, hold)
-       VALUES ($id, $account, $device, 'held', $message, '', $collapse, $kind, $sender, $title, $body,
-         $badge, $nick, $call, $now, $expires, $until, $hold)`,
-    )
     this.#wait = rawWriter(db, `UPDATE outbox SET next_at = $until WHERE id = $id`)
     this.#join = rawWriter(db, `UPDATE outbox SET hold = 'burst', collapse_id = $collapseId WHERE id = $id`)
     this.#reword = rawWriter(db, `UPDATE outbox SET kind = $kind, body = $body WHERE id = $id`)
@@ -90,26 +82,7 @@ export class Held {
 
   /** Keeps a push back until `until` (ms) and returns its id. */
   hold(push: PhonePush, rule: string, until: number): number {
-    const id = this.#push.nextId()
-    this.#insert({
-      id,
-      account: push.account.id,
-      device: push.device.id,
-      message: push.messageId,
-      collapse: push.collapseId,
-      kind: push.kind,
-      sender: push.sender,
-      title: push.title ?? null,
-      body: push.body ?? null,
-      badge: push.badge ?? null,
-      nick: push.nick ?? null,
-      call: push.call ? JSON.stringify(push.call) : null,
-      now: push.now,
-      expires: push.expiresAt,
-      until,
-      hold: rule,
-    })
-    return id
+    return this.#push.hold(push, rule, until)
   }
 
   /** It waits on. */

@@ -1,6 +1,5 @@
 /** What waits to be pushed, and why each push went or did not. Devices are in devices.ts. */
 import { and, asc, count, desc, eq, inArray, lt, sql } from 'drizzle-orm'
-import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { isEvent } from '../config/events.ts'
 import { pushVerdicts } from '../metrics/metrics.ts'
 import { accounts, type Accounts } from './accounts.ts'
@@ -11,72 +10,12 @@ import { type Device, Devices } from './devices.ts'
 import type { Audit } from './audit.ts'
 import type { Events } from './events.ts'
 import type { LateIndex } from './late-index.ts'
+import { type Job, type NewPush, outbox, type OutboxRow, type Words } from './outbox-table.ts'
 import { KeptTokens } from './provider-tokens.ts'
 import { type AppleIds, type PushVerdict, type VerdictName, verdicts } from './verdict-table.ts'
 
+export type { CallFacts, Job, NewPush, Words } from './outbox-table.ts'
 export type { AppleIds, PushVerdict, VerdictName } from './verdict-table.ts'
-
-/** What a push says of a call (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
-export interface CallFacts {
-  /** The session's id. */
-  readonly sid: string
-  /** Full JID of who calls. */
-  readonly from: string
-  /** 'audio', 'video'; empty once it has ended. */
-  readonly media: readonly string[]
-}
-
-const outbox = sqliteTable('outbox', {
-  id: integer('id').primaryKey(),
-  accountId: integer('account_id'),
-  deviceId: integer('device_id'),
-  state: text('state').$type<'queued' | 'held' | 'dead'>().notNull().default('queued'),
-  messageId: text('message_id').notNull(),
-  /** The same at each try: Apple's apns-id, the webhook's id. */
-  pushId: text('push_id').notNull(),
-  collapseId: text('collapse_id').notNull(),
-  kind: text('kind').notNull(),
-  sender: text('sender').notNull(),
-  title: text('title'),
-  body: text('body'),
-  badge: integer('badge'),
-  nick: text('nick'),
-  call: text('call', { mode: 'json' }).$type<CallFacts>(),
-  createdAt: integer('created_at').notNull(),
-  expiresAt: integer('expires_at').notNull(),
-  attempts: integer('attempts').notNull().default(0),
-  nextAt: integer('next_at').notNull(),
-  hold: text('hold'),
-})
-
-/** A row of the outbox with what its sender needs to know; `device` is undefined for the webhook. */
-export type Job = Omit<typeof outbox.$inferSelect, 'state' | 'deviceId' | 'hold'> & {
-  readonly account: string
-  device: Device | undefined
-}
-
-/** What a push says. */
-export type Words = Pick<Job, 'kind' | 'body'>
-
-export interface NewPush {
-  /** Its id is null where an event outlives it. */
-  readonly account: { readonly id: number | null; readonly jid: string }
-  /** undefined: the webhook. */
-  readonly device: Device | undefined
-  readonly messageId: string
-  readonly collapseId: string
-  readonly kind: string
-  readonly sender: string
-  /** Only where the app's policy lets Apple see them. */
-  readonly title?: string | undefined
-  readonly body?: string | undefined
-  readonly badge?: number | undefined
-  /** Who speaks in the room; `sender` is the room. */
-  readonly nick?: string | undefined
-  readonly call?: CallFacts | undefined
-  readonly now: number
-  readonly expiresAt: number
-}
 
 /** Of the pushes that go with a device so many say so, the newest: after a long outage no trip may take too long. */
 const EXPLAINED = 500
@@ -100,9 +39,7 @@ export class Push {
   readonly #page
   readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #late: LateIndex
-  readonly #insert: Write<
-    Omit<typeof outbox.$inferSelect, 'state' | 'attempts' | 'call' | 'hold'> & { call: string | null }
-  >
+  readonly #insert: Write<Omit<OutboxRow, 'attempts' | 'call'> & { call: string | null }>
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
   readonly #again: Write<{ id: number; attempts: number; nextAt: number; collapseId: string }>
@@ -145,10 +82,10 @@ export class Push {
     // Twice a push, and once more when it ends: as in messages.ts, Drizzle's binding would cost as much as the row.
     this.#insert = rawWriter(
       db,
-      `INSERT INTO outbox (id, account_id, device_id, message_id, push_id, collapse_id, kind, sender, title, body, badge,
-         nick, call, created_at, expires_at, next_at)
-       VALUES ($id, $accountId, $deviceId, $messageId, $pushId, $collapseId, $kind, $sender, $title, $body, $badge,
-         $nick, $call, $createdAt, $expiresAt, $nextAt)`,
+      `INSERT INTO outbox (id, account_id, device_id, state, message_id, push_id, collapse_id, kind, sender, title, body,
+         badge, nick, call, created_at, expires_at, next_at, hold)
+       VALUES ($id, $accountId, $deviceId, $state, $messageId, $pushId, $collapseId, $kind, $sender, $title, $body,
+         $badge, $nick, $call, $createdAt, $expiresAt, $nextAt, $hold)`,
     )
     this.#delete = rawWriter(db, 'DELETE FROM outbox WHERE id = $id')
     this.#verdict = rawWriter(
@@ -181,14 +118,29 @@ export class Push {
 
   /** Writes a push into the current trip's transaction and hands it to the dispatcher after the commit. */
   queue(push: NewPush): void {
-    const { account, device, now } = push
+    const job = this.#write(push, {
+      state: 'queued',
+      hold: null,
+      pushId: this.#random.uuid(),
+      nextAt: push.now,
+    })
+    this.#db.turn.after(() => this.queued?.(job))
+  }
+
+  /** Writes a row that the dispatcher does not see, to be decided anew at `until` (ms); returns its id. */
+  hold(push: NewPush, rule: string, until: number): number {
+    return this.#write(push, { state: 'held', hold: rule, pushId: '', nextAt: until }).id
+  }
+
+  #write(push: NewPush, how: Pick<OutboxRow, 'state' | 'hold' | 'pushId' | 'nextAt'>): Job {
+    const { account, device } = push
     const job: Job = {
       id: this.nextId(),
       accountId: account.id,
       account: account.jid,
       device,
       messageId: push.messageId,
-      pushId: this.#random.uuid(),
+      pushId: how.pushId,
       collapseId: push.collapseId,
       kind: push.kind,
       sender: push.sender,
@@ -197,13 +149,14 @@ export class Push {
       badge: push.badge ?? null,
       nick: push.nick ?? null,
       call: push.call ?? null,
-      createdAt: now,
+      createdAt: push.now,
       expiresAt: push.expiresAt,
       attempts: 0,
-      nextAt: now,
+      nextAt: how.nextAt,
     }
-    this.#insert({ ...job, deviceId: device?.id ?? null, call: job.call && JSON.stringify(job.call) })
-    this.#db.turn.after(() => this.queued?.(job))
+    const call = job.call && JSON.stringify(job.call)
+    this.#insert({ ...job, ...how, deviceId: device?.id ?? null, call })
+    return job
   }
 
   /** Up to `limit` rows that still wait, in the order of their ids, after `after`. */

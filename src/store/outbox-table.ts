@@ -1,0 +1,67 @@
+/** The outbox: pushes and events that wait to be sent, those that are held back, and those that were given up. */
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Device } from './devices.ts'
+
+/** What a push says of a call (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
+export interface CallFacts {
+  /** The session's id. */
+  readonly sid: string
+  /** Full JID of who calls. */
+  readonly from: string
+  /** 'audio', 'video'; empty once it has ended. */
+  readonly media: readonly string[]
+}
+
+export const outbox = sqliteTable('outbox', {
+  id: integer('id').primaryKey(),
+  accountId: integer('account_id'),
+  deviceId: integer('device_id'),
+  state: text('state').$type<'queued' | 'held' | 'dead'>().notNull().default('queued'),
+  messageId: text('message_id').notNull(),
+  /** The same at each try: Apple's apns-id, the webhook's id. */
+  pushId: text('push_id').notNull(),
+  collapseId: text('collapse_id').notNull(),
+  kind: text('kind').notNull(),
+  sender: text('sender').notNull(),
+  title: text('title'),
+  body: text('body'),
+  badge: integer('badge'),
+  nick: text('nick'),
+  call: text('call', { mode: 'json' }).$type<CallFacts>(),
+  createdAt: integer('created_at').notNull(),
+  expiresAt: integer('expires_at').notNull(),
+  attempts: integer('attempts').notNull().default(0),
+  nextAt: integer('next_at').notNull(),
+  hold: text('hold'),
+})
+
+export type OutboxRow = typeof outbox.$inferSelect
+
+/** A row of the outbox with what its sender needs to know; `device` is undefined for the webhook. */
+export type Job = Omit<OutboxRow, 'state' | 'deviceId' | 'hold'> & {
+  readonly account: string
+  device: Device | undefined
+}
+
+/** What a push says. */
+export type Words = Pick<Job, 'kind' | 'body'>
+
+export interface NewPush {
+  /** Its id is null where an event outlives it. */
+  readonly account: { readonly id: number | null; readonly jid: string }
+  /** undefined: the webhook. */
+  readonly device: Device | undefined
+  readonly messageId: string
+  readonly collapseId: string
+  readonly kind: string
+  readonly sender: string
+  /** Only where the app's policy lets Apple see them. */
+  readonly title?: string | undefined
+  readonly body?: string | undefined
+  readonly badge?: number | undefined
+  /** Who speaks in the room; `sender` is the room. */
+  readonly nick?: string | undefined
+  readonly call?: CallFacts | undefined
+  readonly now: number
+  readonly expiresAt: number
+}
