@@ -1,4 +1,4 @@
-/** Certificate material: read, checked, chosen by name, and replaced while running without ever being broken. */
+/** Certificate material: read, checked, and chosen by name. `server/certificates.ts` replaces it while running. */
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
@@ -51,7 +51,6 @@ export interface CertificateConfig {
     cert?: string | undefined
     key?: string | undefined
     hosts?: readonly { name: string; cert: string; key: string }[]
-    min: '1.2' | '1.3'
   }
   dataDir: string
   hosts: readonly string[]
@@ -68,12 +67,6 @@ export interface Material {
   /** The DNS names that the certificate is for, as A-labels. */
   readonly names: readonly string[]
   readonly serial: string
-}
-
-export interface Changed {
-  name: string
-  oldSerial: string
-  newSerial: string
 }
 
 /** A pair of files and the name it was configured for; `default` is used where no name fits. */
@@ -94,22 +87,19 @@ const MOST_NOTICE = 30 * 86_400_000
 
 export async function loadCertificates(config: CertificateConfig): Promise<CertificateStore> {
   const { tls, dataDir, hosts, now = Date.now } = config
-  const selfSigned = tls.cert === undefined || tls.key === undefined
   const files =
     tls.cert === undefined || tls.key === undefined
       ? await ensureSelfSigned(dataDir, [...hosts], now())
       : { cert: tls.cert, key: tls.key }
   const named = (tls.hosts ?? []).map(({ name, cert, key }) => ({ name: toAscii(name), cert, key }))
-  return new CertificateStore([...named, { name: DEFAULT, ...files }], tls.min, selfSigned, hosts, now)
+  return new CertificateStore([...named, { name: DEFAULT, ...files }], hosts, now)
 }
 
 export class CertificateStore {
-  private loaded: Loaded
+  private readonly loaded: Loaded
 
   constructor(
-    private readonly sources: readonly Source[],
-    readonly min: '1.2' | '1.3',
-    readonly selfSigned: boolean,
+    sources: readonly Source[],
     private readonly hosts: readonly string[],
     private readonly now: () => number,
   ) {
@@ -146,20 +136,6 @@ export class CertificateStore {
       .filter((host) => isIP(bare(host)) === 0 && !covers(this.forName(host), toAscii(host)))
       .map((host) => `No certificate names ${host}: clients that check will refuse to connect.`)
     return [...expired, ...unnamed]
-  }
-
-  /** Reads all files again. When one is broken everything stays as it was and its error is thrown. */
-  reload(): { changed: Changed[] } {
-    const before = this.loaded
-    const after = load(this.sources)
-    this.loaded = after
-    const changed = after.pairs.flatMap(({ source, material }, index) => {
-      const oldSerial = before.pairs[index]?.material.serial ?? ''
-      return oldSerial === material.serial
-        ? []
-        : [{ name: source.name, oldSerial, newSerial: material.serial }]
-    })
-    return { changed }
   }
 }
 

@@ -3,8 +3,11 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { defaults } from '../../src/config/config.ts'
 import { createSelfSigned } from '../../src/self-signed.ts'
+import { Certificates } from '../../src/server/certificates.ts'
 import { CertificateError, type CertificateStore, loadCertificates } from '../../src/stream/tls.ts'
+import type { Identity } from '../../src/stream/transports/transport.ts'
 
 const NOW = Date.UTC(2026, 0, 15)
 const DAY = 86_400_000
@@ -35,7 +38,7 @@ const load = (
   options: { dataDir?: string; hosts?: string[]; now?: number } = {},
 ): Promise<CertificateStore> =>
   loadCertificates({
-    tls: { min: '1.2', ...tls },
+    tls,
     dataDir: options.dataDir ?? join(dir, 'unused'),
     hosts: options.hosts ?? ['bix.org'],
     now: () => options.now ?? NOW,
@@ -57,7 +60,7 @@ describe('self-signed', () => {
     const first = await load({}, { dataDir, hosts: ['bix.org', 'bücher.example', '[2001:db8::1]'] })
     const material = first.forName('bix.org')
     const certificate = new X509Certificate(material.certPem)
-    expect(first.selfSigned).toBe(true)
+    expect(first.list().map(({ cert }) => cert)).toEqual([join(dataDir, 'tls', 'self-signed.crt')])
     expect(material.names).toEqual(['bix.org', 'xn--bcher-kva.example', 'localhost'])
     expect(certificate.checkIP('127.0.0.1')).toBeDefined()
     expect(certificate.checkIP('::1')).toBeDefined()
@@ -117,7 +120,6 @@ describe('choosing', () => {
     const serial = (files: Pair): string =>
       new X509Certificate(readFileSync(files.cert)).serialNumber.toLowerCase()
     const chosen = (name: string): string => store.forName(name).serial
-    expect(store.selfSigned).toBe(false)
     expect(chosen('bix.org')).toBe(serial(fallback))
     expect(chosen('EXAMPLE.com.')).toBe(serial(wild))
     expect(chosen('chat.example.com')).toBe(serial(exact))
@@ -199,28 +201,34 @@ describe('what the operator must mend is said with file and remedy', () => {
 })
 
 describe('reload', () => {
-  test('takes new material and says what changed', async () => {
-    const files = await pair('live', ['bix.org'])
-    const host = await pair('live-host', ['chat.example'])
-    const store = await load({ ...files, hosts: [{ name: 'chat.example', ...host }] })
-    const before = store.forName('bix.org')
-    expect(store.reload()).toEqual({ changed: [] })
-    await pair('live', ['bix.org'])
-    const { changed } = store.reload()
-    expect(changed).toEqual([
-      { name: 'default', oldSerial: before.serial, newSerial: store.forName('bix.org').serial },
-    ])
-    expect(store.forName('bix.org').serial).not.toBe(before.serial)
+  const serve = async (name: string) => {
+    const live = await pair(`${name}-live`, ['bix.org'])
+    const host = await pair(`${name}-host`, ['chat.example'])
+    const config = { ...defaults(), data_dir: join(dir, 'unused'), hosts: ['bix.org'] }
+    const tls = { ...config.tls, ...live, hosts: [{ name: 'chat.example', ...host }] }
+    const given = { ...config, tls }
+    const certificates = await Certificates.load(given)
+    const serials = () => ['bix.org', 'chat.example'].map((host) => serialOf(certificates.identity(host)))
+    return { live, serials, reload: () => certificates.reload(given) }
+  }
+  const serialOf = ({ certPem }: Identity) => new X509Certificate(certPem).serialNumber
+
+  test('takes new material and says whether something changed', async () => {
+    const { serials, reload } = await serve('new')
+    const [live, host] = serials()
+    expect(await reload()).toBe(false)
+    await pair('new-live', ['bix.org'])
+    expect(await reload()).toBe(true)
+    expect(serials()[0]).not.toBe(live)
+    expect(serials()[1]).toBe(host)
   })
   test('keeps everything when one file is broken', async () => {
-    const files = await pair('kept', ['bix.org'])
-    const host = await pair('kept-host', ['chat.example'])
-    const store = await load({ ...files, hosts: [{ name: 'chat.example', ...host }] })
-    const before = [store.forName('bix.org'), store.forName('chat.example')]
+    const { live, serials, reload } = await serve('kept')
+    const before = serials()
     await pair('kept-host', ['chat.example'])
-    writeFileSync(files.key, '')
-    expect(() => store.reload()).toThrow(/kept\.key is empty/)
-    expect([store.forName('bix.org'), store.forName('chat.example')]).toEqual(before)
+    writeFileSync(live.key, '')
+    expect(await reload().catch(String)).toMatch(/kept-live\.key is empty/)
+    expect(serials()).toEqual(before)
   })
 })
 
