@@ -38,10 +38,6 @@ export class ClientStreams {
     this.#cancel = context.clock.after(SWEEP_MS, () => this.#sweep())
   }
 
-  get count(): number {
-    return this.#streams.size
-  }
-
   /** Whether nobody may log in from there. */
   isBanned(ip: string): boolean {
     return this.#context.auth.isBanned(ip)

@@ -407,7 +407,7 @@ describe('before the login', () => {
         p.clock.advance(1)
         if (said) await actor.isCutOff('connection-timeout')
         expect(actor.transport.closed).toBe(true)
-        expect(p.streams.count).toBe(0)
+        expect(await p.openStreams()).toBe(0)
       })
 
     test('a session stays', async () => {
@@ -439,7 +439,7 @@ describe('before the login', () => {
         actor.transport.destroy()
       }
       expect(p.clock.pending).toBe(before)
-      expect(p.streams.count).toBe(0)
+      expect(await p.openStreams()).toBe(0)
     })
   })
 

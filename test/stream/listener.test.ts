@@ -210,7 +210,7 @@ describe('RFC 6120 §4.9.3.19: the server stops', () => {
     for (const actor of [romeo, juliet]) await actor.cutOffAmong('system-shutdown')
     expect(fresh.header.from).toBe('bix.org')
     expect(p.connect().transport.closed).toBe(true)
-    expect([p.streams.count, p.world.sessions.count]).toEqual([0, 0])
+    expect([await p.openStreams(), p.world.sessions.count]).toEqual([0, 0])
   })
 
   test('what was said before is said first', async () => {

@@ -33,7 +33,7 @@ async function expectEndAfter(p: Play, actor: Actor, ms: number): Promise<void> 
   expect(actor.transport.closed).toBe(false)
   p.clock.advance(1)
   await actor.cutOffAmong('connection-timeout')
-  expect(p.streams.count).toBe(0)
+  expect(await p.openStreams()).toBe(0)
 }
 
 describe('limits.registration_form_timeout: the login has this long from', () => {
@@ -78,7 +78,7 @@ describe('limits.registration_form_timeout: the login has this long from', () =>
     const form = await actor.asks(p, `<iq xmlns='jabber:client' type='get' id='f'>${GET}</iq>`)
     expect(form.toString()).toContain('<username/>')
     for (let i = 0; i < 5; i++) {
-      expect(p.streams.count).toBe(1)
+      expect(await p.openStreams()).toBe(1)
       const { answer } = actor.sends()
       p.clock.advance(55 * SECOND)
       await answer
@@ -86,7 +86,7 @@ describe('limits.registration_form_timeout: the login has this long from', () =>
     const { answer } = actor.sends()
     p.clock.advance(55 * SECOND)
     expect((await answer).toString()).toContain('connection-timeout')
-    expect(p.streams.count).toBe(0)
+    expect(await p.openStreams()).toBe(0)
   })
 })
 

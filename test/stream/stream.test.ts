@@ -45,7 +45,7 @@ describe('RFC 6120 §4.9.1.2, §4.9.3: an error has its condition, and a header 
       expect(actor.header.id).toMatch(/^[\w-]{16}$/)
       expect(actor.header.from).toBe('bix.org')
       expect(actor.transport.closed).toBe(true)
-      expect(p.streams.count).toBe(0)
+      expect(await p.openStreams()).toBe(0)
     })
 })
 

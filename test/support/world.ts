@@ -4,6 +4,7 @@ import type { AuthBackend } from '../../src/auth/backend.ts'
 import { type Config, parseConfig } from '../../src/config/config.ts'
 import { features } from '../../src/features/index.ts'
 import { AuthLimiter, neverBanned } from '../../src/limits/auth-limiter.ts'
+import { sessions } from '../../src/metrics/metrics.ts'
 import type { Feature } from '../../src/routing/feature.ts'
 import type { Router } from '../../src/routing/router.ts'
 import type { World } from '../../src/routing/transit.ts'
@@ -190,6 +191,12 @@ export class Play {
     this.store.turn.end()
     for (const part of ['', '-wal']) copyFileSync(`${file}${part}`, `${file}.crashed${part}`)
     return `${file}.crashed`
+  }
+
+  /** Streams that are open, before their login too, as /metrics counts them. */
+  async openStreams(): Promise<number> {
+    const { values } = await sessions.get()
+    return values.filter(({ labels }) => labels.state === 'open').reduce((sum, { value }) => sum + value, 0)
   }
 
   /** An orderly stop, as the server's. */

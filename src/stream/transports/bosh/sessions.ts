@@ -39,10 +39,6 @@ export class BoshSessions {
     this.#options = { ...context, closed: ({ sid }) => this.#sessions.delete(sid) }
   }
 
-  get count(): number {
-    return this.#sessions.size
-  }
-
   /** One request; settles with its answer, which may take as long as the session's `wait`. */
   serve(bytes: Uint8Array, client: Client, gone: AbortSignal): Promise<BoshAnswer> {
     return new Promise((resolve) => {
