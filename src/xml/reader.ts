@@ -70,10 +70,6 @@ export class Reader {
     }
   }
 
-  get buffered(): number {
-    return this.scanner.buffered
-  }
-
   /** True between top-level elements: a WebSocket frame or a BOSH body must end here. */
   get idle(): boolean {
     return this.frames.length === 0 && this.used === 0 && this.scanner.buffered === 0

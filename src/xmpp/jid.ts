@@ -60,10 +60,6 @@ export class Jid {
     return this.text
   }
 
-  toJSON(): string {
-    return this.text
-  }
-
   toBare(): Jid {
     if (this.resource === '') return this
     return (this.bareJid ??= new Jid(this.local, this.domain, ''))
@@ -71,10 +67,6 @@ export class Jid {
 
   withResource(resource: string): Jid {
     return new Jid(this.local, this.domain, prepareResource(resource))
-  }
-
-  equals(other: Jid): boolean {
-    return this.text === other.text
   }
 
   get isBare(): boolean {

@@ -116,19 +116,13 @@ const ASCII = /^[\x21-\x7E]+$/
 /** RFC 8265 §3.3 */
 export function usernameCaseMapped(text: string): string {
   if (ASCII.test(text)) return text.toLowerCase()
-  return stable(text, (input) => username(input, (prepared) => prepared.toLowerCase()))
+  return stable(text, username)
 }
 
-/** RFC 8265 §3.4 */
-export function usernameCasePreserved(text: string): string {
-  if (ASCII.test(text)) return text
-  return stable(text, (input) => username(input, (prepared) => prepared))
-}
-
-function username(text: string, mapCase: (text: string) => string): string {
+function username(text: string): string {
   const prepared = mapWidth(text)
   checkClass(prepared, 'identifier')
-  const result = mapCase(prepared).normalize('NFC')
+  const result = prepared.toLowerCase().normalize('NFC')
   if (hasRightToLeft(result) && !obeysBidiRule(result)) {
     throw new PrecisError('mixes directions of writing in a way that is not allowed')
   }

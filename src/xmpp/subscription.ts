@@ -26,13 +26,6 @@ export interface Received {
   readonly reply?: 'subscribed'
 }
 
-export const NO_SUBSCRIPTION: SubscriptionState = {
-  subscription: 'none',
-  ask: false,
-  pendingIn: false,
-  approved: false,
-}
-
 export function isSubscriptionType(type: string): type is SubscriptionType {
   return type === 'subscribe' || type === 'subscribed' || type === 'unsubscribe' || type === 'unsubscribed'
 }

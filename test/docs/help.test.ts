@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { EVENTS } from '../../src/config/events.ts'
 import { TOPICS } from '../../src/cli/help.ts'
 import { buildProgram } from '../../src/cli/program.ts'
-import { deviceRules, markdown, messageRules } from '../../src/push/rules/tables.ts'
+import { deviceRules, messageRules, type RuleRow } from '../../src/push/rules/tables.ts'
 import { findings, type PushFacts } from '../../src/push/diagnose/findings.ts'
 
 const page = TOPICS['why-no-push']?.text ?? ''
@@ -35,9 +35,16 @@ test('the page shows the finding that the program prints', () => {
   }
 })
 
+const markdown = (rows: readonly RuleRow[]): string =>
+  [
+    '| Rule | Does | What |',
+    '|---|---|---|',
+    ...rows.map((row) => `| ${row.rule} | ${row.does} | ${row.what} |`),
+  ].join('\n')
+
 test('the page of what rings has the tables of the program', () => {
   const text = TOPICS['push-rules']?.text ?? ''
-  // To mend it: print markdown(...) between the two markers.
+  // To mend it: what is expected goes between the two markers.
   const between = (name: string) => text.split(`<!-- ${name} -->\n`)[1]?.split(`\n<!-- /${name} -->`)[0]
   expect(between('messages')).toBe(markdown(messageRules()))
   expect(between('devices')).toBe(markdown(deviceRules()))

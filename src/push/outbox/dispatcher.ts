@@ -249,7 +249,7 @@ export class Dispatcher {
     }
     this.#inFlight.set(provider, (this.#inFlight.get(provider) ?? 1) - 1)
     this.#underWay.delete(job.id)
-    lane.finished(job)
+    lane.finished()
     this.#answer({ job, lane, result })
     this.notify()
   }

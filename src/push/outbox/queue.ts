@@ -73,7 +73,7 @@ export class Lane {
     return job
   }
 
-  finished(_job: Job): void {
+  finished(): void {
     this.#open--
   }
 

@@ -24,7 +24,6 @@ export interface DeviceWish {
   readonly tokenField?: string | undefined
   /** PushKit's token: calls go there. */
   readonly voipToken?: string | undefined
-  readonly voipField?: string | undefined
   readonly topic?: string | undefined
   readonly environment?: string | undefined
   readonly node?: string | undefined
@@ -45,8 +44,7 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
   const { kind = DEFAULT_KIND, voipToken } = wish
   const { readAddress, environments, most } = kindOf(kind)
   const address = readAddress(wish.token, wish.tokenField ?? 'token')
-  const callAddress =
-    voipToken === undefined ? undefined : readAddress(voipToken, wish.voipField ?? 'voip_token')
+  const callAddress = voipToken === undefined ? undefined : readAddress(voipToken, 'voip_token')
   const apps = t.config.push.apps.filter((app) => app.topic === topic)
   const { environment } = wish
   // What the app pins must be there; what it leaves open starts as configured and is learned from Apple.

@@ -22,10 +22,3 @@ export const deviceRules = (): RuleRow[] => [
   ...DECISION_RULES.map(({ rule, verdict, what }) => ({ rule, does: verdict, what })),
   { rule: AWAY.rule, does: AWAY.verdict, what: 'Nothing of all that: it is rung' },
 ]
-
-export const markdown = (rows: readonly RuleRow[]): string =>
-  [
-    '| Rule | Does | What |',
-    '|---|---|---|',
-    ...rows.map((row) => `| ${row.rule} | ${row.does} | ${row.what} |`),
-  ].join('\n')

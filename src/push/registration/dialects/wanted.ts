@@ -8,7 +8,6 @@ export interface Wanted {
   /** What the app calls it, for the text of an error. */
   readonly tokenField: string
   readonly voipToken?: string | undefined
-  readonly voipField?: string | undefined
   readonly topic?: string | undefined
   readonly environment?: string | undefined
   /** Apps of this dialect have several accounts, and one token for all of them. */
