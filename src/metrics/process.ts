@@ -2,8 +2,9 @@
  * Figures of the process under the names that Prometheus gives them everywhere. prom-client's own set would count every
  * object on the heap at each scrape (7 ms for a small one, during which nobody is served) and watch the collector.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { softFileLimit } from '../net/sockets.ts'
 
 const NO_LIMIT = 0
 
@@ -33,14 +34,8 @@ export function addProcessMetrics(registry: Registry): void {
   })
   gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
   gauge('process_open_fds', 'Open file descriptors.', () => readdirSync('/proc/self/fd').length)
-  const most = mostFiles()
+  const most = softFileLimit() ?? NO_LIMIT
   gauge('process_max_fds', 'File descriptors that may be open; 0 where there is no limit.', () => most)
   const started = Date.now() / 1000 - process.uptime()
   gauge('process_start_time_seconds', 'When the process started.', () => started)
-}
-
-/** The soft limit, which is the one that is met first. */
-function mostFiles(): number {
-  const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
-  return limit === undefined ? NO_LIMIT : Number(limit)
 }

@@ -26,14 +26,18 @@ export interface OpenSockets {
   close(): void
 }
 
-/** How many files the process may have open. */
-export function fileLimit(): number {
+/** How many files the process may have open: the soft limit, which is met first. Undefined where none is known. */
+export function softFileLimit(): number | undefined {
   try {
-    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 1024)
+    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+    return limit === undefined ? undefined : Number(limit)
   } catch {
-    return 1024
+    return undefined
   }
 }
+
+/** How many files to count on. */
+export const fileLimit = (): number => softFileLimit() ?? 1024
 
 /** Undefined where the system is not Linux as we know it. */
 export async function openSockets(): Promise<OpenSockets | undefined> {
