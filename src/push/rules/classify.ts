@@ -2,9 +2,9 @@
  * What a stanza means to a phone that sleeps: one table, first match wins. `belfry push rules` and the documentation
  * print it, so `what` is written for people. Pure: an Element in, a proposal out; decide.ts has the last word.
  */
-import { correctedId, retractedId } from '../../xmpp/message.ts'
+import { correctedId, hasBody, retractedId } from '../../xmpp/message.ts'
 import { NS } from '../../xmpp/namespaces.ts'
-import { child, childText, type Element, elements } from '../../xmpp/xml.ts'
+import { child, type Element, elements } from '../../xmpp/xml.ts'
 
 export type PushKind =
   /** Alert, sound, badge. */
@@ -46,7 +46,6 @@ const isMessage = (el: Element): boolean => el.name === 'message'
 const has = (el: Element, name: string, xmlns: string): boolean => child(el, name, xmlns) !== undefined
 const inNamespace = (el: Element, xmlns: string): boolean =>
   elements(el).some((node) => node.attrs.xmlns === xmlns)
-const hasBody = (el: Element): boolean => (childText(el, 'body') ?? '') !== ''
 
 const omemo = (el: Element): Element | undefined =>
   child(el, 'encrypted', AXOLOTL) ?? child(el, 'encrypted', OMEMO)
