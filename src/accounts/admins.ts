@@ -1,7 +1,7 @@
 /** Administrators of the server: those of `admins`, or whoever has set it up. */
 import type { World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
 
 /** The setting that holds id and address of the account which was made by the link of the start. */
 export const FIRST_ADMIN = 'first-admin'
@@ -21,12 +21,5 @@ export function isAdmin(world: World, jid: string): boolean {
 
 /** Whom the configuration lists under `admins`; what is no address there is nobody. */
 export function adminsOf({ admins }: World['config']): Jid[] {
-  return admins.flatMap((admin) => {
-    try {
-      return [Jid.parse(admin)]
-    } catch (error) {
-      if (error instanceof JidError) return []
-      throw error
-    }
-  })
+  return admins.flatMap((admin) => Jid.tryParse(admin) ?? [])
 }

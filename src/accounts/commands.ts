@@ -4,7 +4,7 @@
  */
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Field, type FormValues, formValue, writeForm } from '../xmpp/forms.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid, jidOr } from '../xmpp/jid.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
 import type { Ask, Command, Done, SlowStep, Step, Transit } from '../routing/transit.ts'
 
@@ -53,13 +53,12 @@ export function localAccount(t: Transit, text: string): Jid {
 
 /** The same, with a resource or without. */
 export function localAddress(t: Transit, text: string): Jid {
-  let jid: Jid
-  try {
-    jid = Jid.parse(text)
-  } catch (error) {
-    if (error instanceof JidError) throw badPayload(`${text.slice(0, 100)}: ${error.message}`)
-    throw error
-  }
+  const jid = jidOr(
+    () => Jid.parse(text),
+    (error) => {
+      throw badPayload(`${text.slice(0, 100)}: ${error.message}`)
+    },
+  )
   if (jid.local === '') throw badPayload('An address of the form user@host is needed.')
   if (!t.isHost(jid.domain)) throw badPayload(`${jid.domain} is not one of this server’s hosts.`)
   return jid

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts'
 import type { Path } from '../config/positions.ts'
 import { loadApp } from '../push/apns/credentials.ts'
 import { loadCertificates } from '../stream/tls.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
 import { checkApp } from './app.ts'
 
 export interface Findings {
@@ -57,7 +57,7 @@ export async function checkContents(config: Config, now: Date): Promise<Findings
     warnings.push(...found.map((text) => `push app ${app.topic}: ${text}`))
   }
   for (const admin of config.admins) {
-    const host = domainOf(admin)
+    const host = Jid.tryParse(admin)?.domain
     if (host === undefined || !hosts.includes(host))
       warnings.push(`the admin ${admin} is of no host of this server (${hosts.join(', ')})`)
   }
@@ -92,13 +92,4 @@ function faultOf(
   })
   const first = places.sort((a, b) => a.at - b.at)[0]
   return { path: first ? [...path, first.key] : path, message }
-}
-
-function domainOf(address: string): string | undefined {
-  try {
-    return Jid.parse(address).domain
-  } catch (error) {
-    if (error instanceof JidError) return undefined
-    throw error
-  }
 }

@@ -5,7 +5,7 @@ import type { Row } from './output.ts'
 import { type PasswordOptions, readPassword } from './password.ts'
 import type { ContextOf } from './context.ts'
 import { CliError, EXIT } from './exit.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid, jidOr } from '../xmpp/jid.ts'
 
 const path = (jid: string, rest = ''): string => `/v1/users/${encodeURIComponent(jid)}${rest}`
 
@@ -29,13 +29,12 @@ const withPassword = (command: Command): Command =>
 
 /** Before anybody has to think of a password. @throws CliError */
 function checkAddress(jid: string, hosts: readonly string[]): void {
-  let parsed: Jid
-  try {
-    parsed = Jid.parse(jid)
-  } catch (error) {
-    if (!(error instanceof JidError)) throw error
-    throw new CliError(`"${jid}" is not an address such as you@${hosts[0]}: ${error.message}`, EXIT.usage)
-  }
+  const parsed = jidOr(
+    () => Jid.parse(jid),
+    (error) => {
+      throw new CliError(`"${jid}" is not an address such as you@${hosts[0]}: ${error.message}`, EXIT.usage)
+    },
+  )
   if (parsed.local === '' || !parsed.isBare) {
     throw new CliError(`"${jid}" is not an address such as you@${hosts[0]}`, EXIT.usage)
   }

@@ -110,11 +110,7 @@ export const host = z.string().transform(
 /** An address in its prepared form, so that it equals what a stanza names. */
 export const jid = z.string().transform(
   parsed('an address such as "push.example.org"', (text) => {
-    try {
-      return Jid.parse(text).toString()
-    } catch {
-      return undefined
-    }
+    return Jid.tryParse(text)?.toString()
   }),
 )
 

@@ -9,7 +9,7 @@ import type { Step, Transit } from '../routing/transit.ts'
 import { isAdmin } from '../accounts/admins.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type FormValues, formValue, writeForm } from '../xmpp/forms.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid, jidOr } from '../xmpp/jid.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { child, type Element, xml } from '../xmpp/xml.ts'
 
@@ -82,12 +82,12 @@ function created(t: Transit, values: FormValues): Step {
 }
 
 function named(name: string, host: string): string {
-  try {
-    return Jid.of(name, host).bare
-  } catch (error) {
-    if (error instanceof JidError) throw badPayload(`username: ${error.message}`)
-    throw error
-  }
+  return jidOr(
+    () => Jid.of(name, host).bare,
+    (error) => {
+      throw badPayload(`username: ${error.message}`)
+    },
+  )
 }
 
 function link({ uri, url, expiresAt }: Made): Step {

@@ -8,7 +8,7 @@ import { mute, read, readAll, resumeReading, takeBack } from '../push/schedule/r
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
 import { hasBody, retractedId } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { child } from '../xmpp/xml.ts'
@@ -49,7 +49,7 @@ export const readState: Feature = {
     if (node !== NS.displayed) return
     const mark = child(item.payload, 'stanza-id', NS.stanzaId)
     const upTo = Number(mark?.attrs.id)
-    const peer = chatOf(item.id)
+    const peer = Jid.tryParse(item.id)?.bare
     if (!peer || !Number.isSafeInteger(upTo) || upTo <= 0) return
     t.store.unread.hasMarked(owner.id)
     read(t, owner, peer, upTo)
@@ -65,15 +65,6 @@ function arrived(t: Trip, session: Session): void {
 
 /** XEP-0492: once a chat is muted, what came before does not count either. */
 function muted(t: Trip, owner: Account, id: string): void {
-  const peer = chatOf(id)
+  const peer = Jid.tryParse(id)?.bare
   if (peer && notifyRule(t.store, owner, peer) === 'never') mute(t, owner, peer)
-}
-
-function chatOf(id: string): string | undefined {
-  try {
-    return Jid.parse(id).bare
-  } catch (error) {
-    if (error instanceof JidError) return undefined
-    throw error
-  }
 }

@@ -3,7 +3,7 @@ import { admit } from '../accounts/login.ts'
 import type { Account } from '../store/accounts.ts'
 import { countLogin } from '../metrics/metrics.ts'
 import { BusyError } from '../xmpp/errors.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
 import type { Ctx, Principal } from './context.ts'
 import type { HttpDeps } from './deps.ts'
 import { HttpError } from './problem.ts'
@@ -126,11 +126,6 @@ function limited(ms: number): HttpError {
 }
 
 function bareOrNothing(name: string): Jid | undefined {
-  try {
-    const jid = Jid.parse(name)
-    return jid.isBare && jid.local !== '' ? jid : undefined
-  } catch (error) {
-    if (error instanceof JidError) return undefined
-    throw error
-  }
+  const jid = Jid.tryParse(name)
+  return jid?.isBare && jid.local !== '' ? jid : undefined
 }

@@ -1,7 +1,7 @@
 /** What a field of a request may hold. The API's description is made of the limits that are applied. */
 import { z } from '@hono/zod-openapi'
 import { isAddress } from '../net/address.ts'
-import { Jid, JidError, prepareDomain, prepareResource } from '../xmpp/jid.ts'
+import { Jid, JidError, prepareDomain, prepareResource, jidOr } from '../xmpp/jid.ts'
 
 // XML 1.0 §2.2: what it cannot carry would spoil the stream of whoever receives it.
 const XML_TEXT = /^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]*$/
@@ -65,13 +65,11 @@ const prepared = (
 ) =>
   counted(1, most)
     .transform((text, ctx) => {
-      try {
-        return prepare(text)
-      } catch (error) {
-        if (!(error instanceof JidError)) throw error
-        ctx.addIssue({ code: 'custom', message: error.message })
+      const refuse = ({ message }: JidError) => {
+        ctx.addIssue({ code: 'custom', message })
         return z.NEVER
       }
+      return jidOr(() => prepare(text), refuse)
     })
     .openapi({ type: 'string', minLength: 1, maxLength: most, ...shown })
 

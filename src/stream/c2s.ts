@@ -214,14 +214,9 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
   }
 
   #chooseHost(to: string | undefined): void {
-    const { hosts } = this.#context.world
-    let host = ''
-    try {
-      host = to === undefined ? '' : Jid.parse(to).toString()
-    } catch (error) {
-      if (!(error instanceof JidError)) throw error
-    }
-    if (!hosts.has(host)) throw new StreamError('host-unknown')
+    const { hosts } = this.#context.world.domains
+    const host = Jid.tryParse(to ?? '')?.toString()
+    if (host === undefined || !hosts.has(host)) throw new StreamError('host-unknown')
     // A restart must not move a login to another host (CVE-2018-10847).
     if (this.#jid && this.#jid.domain !== host) throw new StreamError('not-authorized')
     this.#host = host
@@ -232,7 +227,8 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
    * its machine. The login has settled who it is, so what else is said here changes nothing.
    */
   #isPlausible(from: string | undefined): from is string {
-    return isJid(from) && (!this.#jid || Jid.parse(from).bare === this.#jid.bare)
+    const jid = from === undefined ? undefined : Jid.tryParse(from)
+    return jid !== undefined && (!this.#jid || jid.bare === this.#jid.bare)
   }
 
   #offer(): void {
@@ -356,15 +352,5 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
   #tooSlow(): void {
     if (this.transport.tls || this.#phase !== 'header') this.close(new StreamError('connection-timeout'))
     else this.transport.destroy()
-  }
-}
-
-function isJid(text: string | undefined): text is string {
-  if (text === undefined) return false
-  try {
-    Jid.parse(text)
-    return true
-  } catch {
-    return false
   }
 }

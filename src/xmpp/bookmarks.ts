@@ -1,5 +1,5 @@
 /** Bookmarks of rooms as items of their own (XEP-0402 §2) and as one list (XEP-0048 §2). */
-import { Jid, JidError } from './jid.ts'
+import { Jid } from './jid.ts'
 import { NS } from './namespaces.ts'
 import { child, childText, clone, type Element, elements, StoredElement, xml } from './xml.ts'
 
@@ -86,12 +86,7 @@ export function merge(written: Bookmark, before: Bookmark | undefined): Bookmark
 
 /** The prepared bare JID of a room; undefined for text that is none. */
 export function roomJid(text: string | undefined): string | undefined {
-  try {
-    return text === undefined ? undefined : Jid.parse(text).bare
-  } catch (error) {
-    if (error instanceof JidError) return undefined
-    throw error
-  }
+  return text === undefined ? undefined : Jid.tryParse(text)?.bare
 }
 
 function roomOf(el: Element): string | undefined {

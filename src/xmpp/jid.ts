@@ -47,6 +47,14 @@ export class Jid {
     return jid
   }
 
+  /** Undefined for text that is no address. */
+  static tryParse(text: string): Jid | undefined {
+    return jidOr(
+      () => Jid.parse(text),
+      () => undefined,
+    )
+  }
+
   /** Prepares each part; an empty local part or resource means there is none. */
   static of(local: string, domain: string, resource = ''): Jid {
     return new Jid(
@@ -75,6 +83,16 @@ export class Jid {
 
   get isFull(): boolean {
     return this.resource !== ''
+  }
+}
+
+/** The value of `make`; where that meets text that is no address, the value of `instead`, which may throw what is apt there. */
+export function jidOr<T, I>(make: () => T, instead: (error: JidError) => I): T | I {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof JidError) return instead(error)
+    throw error
   }
 }
 

@@ -1,6 +1,6 @@
 /** One stanza with its addresses parsed once (RFC 6120 §8). */
 import { StanzaError, StreamError } from './errors.ts'
-import { Jid, JidError } from './jid.ts'
+import { Jid, jidOr } from './jid.ts'
 import { tidyPresence } from './presence.ts'
 import { type Attrs, type Element, xml } from './xml.ts'
 
@@ -98,12 +98,8 @@ export function isKind(name: string): name is Kind {
 
 function isOwn(from: string, owner: Jid): boolean {
   if (from === owner.toString() || from === owner.bare) return true
-  try {
-    const jid = Jid.parse(from)
-    return jid.bare === owner.bare && (jid.isBare || jid.resource === owner.resource)
-  } catch {
-    return false
-  }
+  const jid = Jid.tryParse(from)
+  return jid?.bare === owner.bare && (jid.isBare || jid.resource === owner.resource)
 }
 
 /** An address that a stanza names; throws `jid-malformed` with `where` before the reason (RFC 6120 §8.3.3.8). */
@@ -113,11 +109,8 @@ export function readJid(text: string, where?: string): Jid {
 
 /** What `make` makes of addresses that a stanza names, on the same terms. */
 export function orMalformed<T>(make: () => T, where?: string): T {
-  try {
-    return make()
-  } catch (cause) {
-    if (!(cause instanceof JidError)) throw cause
+  return jidOr(make, (cause) => {
     const text = where === undefined ? cause.message : `${where}: ${cause.message}`
     throw new StanzaError('jid-malformed', text, { cause })
-  }
+  })
 }

@@ -2,7 +2,7 @@
 import type { Account } from '../../store/accounts.ts'
 import type { PepItem } from '../../store/pep.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
-import { Jid, JidError } from '../../xmpp/jid.ts'
+import { Jid } from '../../xmpp/jid.ts'
 import { isSet, itemElement, option, PUBSUB, refusal, unsupported } from '../../xmpp/pubsub.ts'
 import { readPage, writePage } from '../../xmpp/rsm.ts'
 import { child, children, type Element, xml } from '../../xmpp/xml.ts'
@@ -111,13 +111,8 @@ export function unsubscribe(t: Transit, owner: Account, action: Element): Elemen
 
 /** §6.1.3.1: the full or the bare JID of whoever asks, nobody else's. */
 function ownJid(t: Transit, text: string | undefined): Jid | undefined {
-  try {
-    const jid = Jid.parse(text ?? '')
-    return jid.bare === t.stanza.from.bare ? jid : undefined
-  } catch (error) {
-    if (error instanceof JidError) return undefined
-    throw error
-  }
+  const jid = Jid.tryParse(text ?? '')
+  return jid?.bare === t.stanza.from.bare ? jid : undefined
 }
 
 /** §5.6 */

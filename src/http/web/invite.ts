@@ -2,7 +2,7 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { findInvite, pageOf, uriOf } from '../../accounts/invites.ts'
 import type { Invite } from '../../store/invites.ts'
-import { Jid, JidError } from '../../xmpp/jid.ts'
+import { Jid, jidOr } from '../../xmpp/jid.ts'
 import type { Ctx } from '../context.ts'
 import { type App, declare, open } from '../policy.ts'
 import { failureOf, HttpError } from '../problem.ts'
@@ -80,11 +80,10 @@ function again(c: Ctx, invite: Invite, name: string, error: unknown): Promise<Re
 
 function addressOf(name: string, host: string): string {
   if (name === '') throw new HttpError(422, 'bad-name', 'A name is needed.')
-  try {
-    return Jid.of(name, host).bare
-  } catch (error) {
-    if (error instanceof JidError)
+  return jidOr(
+    () => Jid.of(name, host).bare,
+    (error) => {
       throw new HttpError(422, 'bad-name', `This cannot be a name: ${error.message}`)
-    throw error
-  }
+    },
+  )
 }

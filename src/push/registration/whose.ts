@@ -7,7 +7,7 @@
 import type { Account } from '../../store/accounts.ts'
 import type { Device, Tie } from '../../store/devices.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
-import { Jid, JidError } from '../../xmpp/jid.ts'
+import { Jid, jidOr } from '../../xmpp/jid.ts'
 import type { Session } from '../../routing/session.ts'
 import { sessionState } from '../../routing/session-state.ts'
 import type { Trip, World } from '../../routing/transit.ts'
@@ -100,12 +100,12 @@ export function tieOf(t: Trip, account: Who, hint: Hint, known: Device | undefin
 }
 
 function prepared({ jid }: Who, resource: string): string {
-  try {
-    return Jid.parse(jid).withResource(resource).resource
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('bad-request', `resource: ${error.message}`)
-    throw error
-  }
+  return jidOr(
+    () => Jid.parse(jid).withResource(resource).resource,
+    (error) => {
+      throw new StanzaError('bad-request', `resource: ${error.message}`)
+    },
+  )
 }
 
 const isThere = ({ hibernating, delivery }: Session): boolean => !hibernating && !delivery.unresponsive

@@ -7,7 +7,7 @@ import type { NonzaStream } from '../../routing/feature.ts'
 import type { Router } from '../../routing/router.ts'
 import type { Session } from '../../routing/session.ts'
 import type { Trip, World } from '../../routing/transit.ts'
-import { type Jid, JidError } from '../../xmpp/jid.ts'
+import { type Jid, jidOr } from '../../xmpp/jid.ts'
 import { StanzaError, StreamError } from '../../xmpp/errors.ts'
 import { child, childText, type Element, xml } from '../../xmpp/xml.ts'
 import { fastMechanisms, type LoggedIn } from './sasl.ts'
@@ -132,10 +132,8 @@ function resourceFor({ world, secret }: Establishing, jid: Jid, { agent }: Authe
   const own = unique.toString('base64url')
   const tag = childText(bind, 'tag')?.trim().slice(0, TAG_LENGTH)
   if (!tag) return jid.withResource(own)
-  try {
-    return jid.withResource(`${tag}/${own}`)
-  } catch (error) {
-    if (error instanceof JidError) return jid.withResource(own)
-    throw error
-  }
+  return jidOr(
+    () => jid.withResource(`${tag}/${own}`),
+    () => jid.withResource(own),
+  )
 }

@@ -7,7 +7,7 @@ import type { Config } from '../../config/config.ts'
 import type { Router } from '../../routing/router.ts'
 import type { World } from '../../routing/transit.ts'
 import { SaslError } from '../../xmpp/errors.ts'
-import { Jid, JidError } from '../../xmpp/jid.ts'
+import { Jid, jidOr } from '../../xmpp/jid.ts'
 import { htAnswer, htMechanisms, type HtMechanism, htProves, isHt, readHt } from './ht.ts'
 import type { Authenticate } from './profile.ts'
 import { type ChannelBindings, offerText, Scram } from './scram.ts'
@@ -156,24 +156,21 @@ export class SaslExchange {
   /** RFC 6120 §6.3.8: nobody may act as somebody else, so an authzid can only repeat the account. */
   #identify(username: string, authzid: string): Jid {
     if (username === '') throw new SaslError('malformed-request')
-    try {
-      this.#jid = Jid.of(username, this.#context.host)
-    } catch (error) {
-      if (error instanceof JidError) throw new SaslError('malformed-request')
-      throw error
-    }
+    const jid = jidOr(
+      () => Jid.of(username, this.#context.host),
+      () => {
+        throw new SaslError('malformed-request')
+      },
+    )
+    this.#jid = jid
     if (authzid !== '' && !this.#isOwn(authzid)) throw new SaslError('invalid-authzid')
-    this.#context.claims(this.#jid.bare)
-    return this.#jid
+    this.#context.claims(jid.bare)
+    return jid
   }
 
   #isOwn(authzid: string): boolean {
-    try {
-      const jid = Jid.parse(authzid)
-      return jid.isBare && jid.bare === this.#jid?.bare
-    } catch {
-      return false
-    }
+    const jid = Jid.tryParse(authzid)
+    return jid !== undefined && jid.isBare && jid.bare === this.#jid?.bare
   }
 
   #success(jid: Jid, data: string | undefined): SaslStep | Promise<SaslStep> {

@@ -5,7 +5,7 @@
 import type { DeviceOptions, RoomFilter } from '../../../store/devices.ts'
 import { StanzaError } from '../../../xmpp/errors.ts'
 import type { FormValues } from '../../../xmpp/forms.ts'
-import { Jid, JidError } from '../../../xmpp/jid.ts'
+import { Jid, jidOr } from '../../../xmpp/jid.ts'
 import { child, children, type Element, elements } from '../../../xmpp/xml.ts'
 import { readNode } from './node.ts'
 import { type EnableDialect, isTrue, text } from './wanted.ts'
@@ -89,12 +89,12 @@ function roomFilter(room: Element): RoomFilter {
 }
 
 function bareJid(el: Element, field: string): string {
-  try {
-    return Jid.parse(el.attrs.jid ?? '').bare
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('bad-request', `${field}: ${error.message}`)
-    throw error
-  }
+  return jidOr(
+    () => Jid.parse(el.attrs.jid ?? '').bare,
+    (error) => {
+      throw new StanzaError('bad-request', `${field}: ${error.message}`)
+    },
+  )
 }
 
 function encryptionOf(encrypt: Element): NonNullable<DeviceOptions['encryption']> {

@@ -1,5 +1,5 @@
 /** The `<body/>` of BOSH (XEP-0124 §6): what a request says in its attributes, and how an answer is written. */
-import { Jid, JidError } from '../../../xmpp/jid.ts'
+import { Jid } from '../../../xmpp/jid.ts'
 import { NS } from '../../../xmpp/namespaces.ts'
 import { type Element, elements } from '../../../xmpp/xml.ts'
 import { written } from '../../framing.ts'
@@ -114,12 +114,9 @@ export function versionFor({ attrs: { ver = '' } }: BoshRequest): string {
 /** The domain of the stream that is asked for, in its prepared form. */
 export function domainOf(request: BoshRequest): string {
   if (!request.attrs.to) throw new BoshError('improper-addressing')
-  try {
-    return Jid.parse(request.attrs.to).toString()
-  } catch (error) {
-    if (error instanceof JidError) throw new BoshError('host-unknown')
-    throw error
-  }
+  const jid = Jid.tryParse(request.attrs.to)
+  if (!jid) throw new BoshError('host-unknown')
+  return jid.toString()
 }
 
 /** An attribute of XEP-0206, whatever its prefix. */
