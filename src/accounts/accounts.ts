@@ -70,7 +70,7 @@ export function create(t: Trip, wanted: NewAccount): Change {
   const { jid, password, by, joins } = wanted
   const taken = () =>
     new AccountError('conflict', by.kind === 'operator' ? `${jid.bare} is taken.` : 'The name is taken.')
-  if (!t.world.hosts.has(jid.domain)) {
+  if (!t.world.domains.hosts.has(jid.domain)) {
     const text = `${jid.domain} is not one of this server's hosts; add it to hosts first.`
     throw new AccountError('unknown-host', text)
   }

@@ -14,7 +14,7 @@ export function admit(
   jid: Jid,
 ): Account | undefined | Promise<Account | undefined> {
   const account = world.store.accounts.find(jid.bare)
-  if (account || !world.hosts.has(jid.domain)) return account
+  if (account || !world.domains.hosts.has(jid.domain)) return account
   // Looked up again: two logins may come at once.
   return router.run((t) => t.store.accounts.find(jid.bare) ?? world.auth.provision(t, jid, t.now))
 }

@@ -1,5 +1,6 @@
 /** Backends that know passwords: logins ask them, by SASL and by HTTP alike. Ours asks the server's own keys. */
 import type { Account } from '../store/accounts.ts'
+import type { Random } from '../store/clock.ts'
 import { type HashName, keysOfNobody, type ScramKeys, verifyPassword } from '../store/credentials.ts'
 import type { ReadStore, WriteTx } from '../store/tx.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -24,10 +25,11 @@ export class InternalAuth implements AuthBackend {
   readonly #accounts: ReadStore['accounts']
   readonly #iterations: () => number
   /** Behind keys that are compared and never shown. */
-  readonly #secret = crypto.getRandomValues(Buffer.alloc(32))
+  readonly #secret: Buffer
 
-  constructor({ accounts }: Pick<ReadStore, 'accounts'>, iterations: () => number) {
+  constructor({ accounts }: Pick<ReadStore, 'accounts'>, random: Random, iterations: () => number) {
     this.#accounts = accounts
+    this.#secret = random.bytes(32)
     this.#iterations = iterations
   }
 

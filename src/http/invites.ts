@@ -67,7 +67,7 @@ export function addInvites(app: App): void {
       const inviter = asked.inviter === undefined ? undefined : accountOf(deps, asked.inviter)
       const { world } = deps
       const host = jid === undefined ? (asked.host ?? world.config.hosts[0] ?? '') : Jid.parse(jid).domain
-      if (!world.hosts.has(host) || (asked.host !== undefined && asked.host !== host))
+      if (!world.domains.hosts.has(host) || (asked.host !== undefined && asked.host !== host))
         throw new HttpError(
           422,
           'unknown-host',

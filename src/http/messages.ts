@@ -41,7 +41,7 @@ export function addMessages(app: App): void {
       const message = c.req.valid('json')
       const from = sender(deps, message.from)
       const to = Jid.parse(message.to)
-      if (!deps.world.hosts.has(to.domain)) {
+      if (!deps.world.domains.hosts.has(to.domain)) {
         throw new HttpError(422, 'remote-server-not-found', `${to.domain} is not served here.`)
       }
       accountOf(deps, to.bare)
@@ -84,7 +84,7 @@ function claim(t: Trip, from: string, to: string, id: string, message: NewMessag
 
 function sender(deps: HttpDeps, from: string | undefined): Jid {
   const jid = Jid.parse(from ?? deps.world.config.hosts[0] ?? 'localhost')
-  if (!deps.world.hosts.has(jid.domain)) {
+  if (!deps.world.domains.hosts.has(jid.domain)) {
     throw new HttpError(422, 'foreign-sender', `${jid.domain} is not one of this server's hosts.`)
   }
   return jid

@@ -87,8 +87,6 @@ export interface World extends ReadTx {
   readonly clock: Clock
   readonly registrations: RegistrationLimiter
   readonly domains: Domains
-  /** Hosts with accounts, as in the configuration. */
-  readonly hosts: ReadonlySet<string>
   /** Where accounts are at home. */
   homes: Homes
   /** Answers an IQ as the host does, for a service that is another name of it. Throws where nothing answers. */
@@ -254,7 +252,7 @@ export class Trip implements WriteTx {
 
   /** Whether accounts of this domain log in here. */
   isHost(domain: string): boolean {
-    return this.world.hosts.has(domain)
+    return this.world.domains.hosts.has(domain)
   }
 }
 

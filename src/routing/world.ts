@@ -41,13 +41,12 @@ export function createWorld(options: WorldOptions): { world: World; router: Rout
   const world: World = {
     config,
     store,
-    auth: options.auth ?? new InternalAuth(store, () => config.auth.scram_iterations),
+    auth: options.auth ?? new InternalAuth(store, random, () => config.auth.scram_iterations),
     sessions: new Sessions(),
     random,
     clock,
     registrations: new RegistrationLimiter(clock, new Networks(ip_access), timeout),
     domains,
-    hosts: domains.hosts,
     homes: {
       of: ({ domain }) => (domains.hosts.has(domain) ? 'here' : 'elsewhere'),
       // There is no federation yet.

@@ -176,7 +176,7 @@ function webStreams(core: Core, batch: Batch, streams: ClientStreams): WebStream
   const accept = streams.accept.bind(streams)
   const bosh = new BoshSessions({
     config,
-    hosts: world.hosts,
+    hosts: world.domains.hosts,
     clock,
     random,
     batch,

@@ -23,7 +23,7 @@ export function bosh(p: Play): BoshSessions {
   const { clock, random, batch } = p
   return new BoshSessions({
     config: p.config,
-    hosts: p.world.hosts,
+    hosts: p.world.domains.hosts,
     clock,
     random,
     batch,

@@ -128,7 +128,7 @@ export function ownService(t: Trip, text: string): { jid: string; topic: string 
   const jid = readJid(text).toString()
   const app = t.config.push.apps.find(({ aliases }) => aliases.includes(jid))
   if (app) return { jid, topic: app.topic }
-  for (const host of t.world.hosts)
+  for (const host of t.world.domains.hosts)
     if (jid === host || jid === `push.${host}`) return { jid, topic: undefined }
   throw new StanzaError('remote-server-not-found', `jid: ${jid} is not a push service of this server.`)
 }
