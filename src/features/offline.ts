@@ -85,7 +85,7 @@ export const offline: Feature = {
     const stored = StoredElement.extended(text, delay(t.now, to.domain))
     t.store.messages.hold(owner, id, stored.toString(), hasBody(el))
     t.storedId = id
-    offlineStored.inc({ result: 'stored' })
+    t.after(() => offlineStored.inc({ result: 'stored' }))
     return 'held'
   },
 }

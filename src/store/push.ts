@@ -234,7 +234,7 @@ export class Push {
     })
     this.#late.add({ accountId: entry.account, id })
     const { account, device, messageId: message, verdict, rule, reason } = entry
-    pushVerdicts.inc({ verdict, rule })
+    this.#db.turn.after(() => pushVerdicts.inc({ verdict, rule }))
     if (device !== undefined)
       this.#events.verdict(account, { message, device: String(device), verdict, rule, reason })
   }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { makeInvite } from '../../src/accounts/invites.ts'
 import { offline } from '../../src/features/offline.ts'
+import { offlineStored, pushVerdicts } from '../../src/metrics/metrics.ts'
 import type { Feature } from '../../src/routing/feature.ts'
 import { child, childText, type Element } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
@@ -278,6 +279,23 @@ describe('a COMMIT that fails takes back', () => {
     await settle(p)
     await juliet.settles()
     expect(bodies(juliet)).toEqual(['hist!'])
+  })
+
+  test('XEP-0160 §3: that a message was stored and a push decided, in the figures too', async () => {
+    using p = play({ toml: PUSH })
+    const { romeo } = await cast(p)
+    const figures = async () =>
+      [await offlineStored.get(), await pushVerdicts.get()].map(({ values }) =>
+        values.reduce((sum, { value }) => sum + value, 0),
+      )
+    await p.account('nurse@bix.org')
+    const before = await figures()
+    const mend = p.commitsFail()
+    for (const name of ['nurse', 'juliet'])
+      romeo.sends(`<message to='${name}@bix.org' type='chat'><body>hist!</body></message>`)
+    for (let i = 0; i < 2; i++) await romeo.hearsError('resource-constraint')
+    expect(await figures()).toEqual(before)
+    mend()
   })
 
   test('XEP-0353 §3.3: that a call is over: the phone is told once the disk can', async () => {
