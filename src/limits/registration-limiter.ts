@@ -1,11 +1,15 @@
 /** One limiter for every door through which an account can be made: in-band, HTTP and invites (ejabberd's
  * `ip_access` and `registration_timeout`). */
+import { BoundedMap } from '../bounded-map.ts'
 import { type Networks, networkOf } from '../net/address.ts'
 import type { Clock } from '../store/clock.ts'
 
+/** Networks in mind; the one that registered longest ago is forgotten, and may register again. */
+const REMEMBERED = 10_000
+
 /** One account per address and interval; IPv6 addresses count by their /64. */
 export class RegistrationLimiter {
-  readonly #last = new Map<string, number>()
+  readonly #last = new BoundedMap<string, number>(REMEMBERED)
   readonly #clock: Clock
   readonly #allowed: Networks
   readonly #interval: number
@@ -33,8 +37,6 @@ export class RegistrationLimiter {
     if (!this.#limits) return () => {}
     const key = networkOf(ip)
     const before = this.#last.get(key)
-    this.#forgetOld()
-    this.#last.delete(key)
     this.#last.set(key, this.#clock.monotonic())
     return () => {
       if (before === undefined) this.#last.delete(key)
@@ -44,14 +46,5 @@ export class RegistrationLimiter {
 
   get #limits(): boolean {
     return this.#interval > 0 && this.#interval !== Number.POSITIVE_INFINITY
-  }
-
-  // Entries are in order of time, so the old ones stand in front.
-  #forgetOld(): void {
-    const before = this.#clock.monotonic() - this.#interval
-    for (const [key, at] of this.#last) {
-      if (at > before) break
-      this.#last.delete(key)
-    }
   }
 }
