@@ -22,6 +22,7 @@ CREATE TABLE room_affiliations (
   nick TEXT,                         -- registered (§7.10)
   nick_key TEXT,                     -- the same as it is compared (RFC 8266 §2.4)
   joined INTEGER NOT NULL DEFAULT 0, -- 1: became a member by registering
+  nodes TEXT,                        -- what of it is sent to who has not joined (MucSub), JSON array
   reason TEXT,
   PRIMARY KEY (room_id, user)
 ) STRICT, WITHOUT ROWID;
@@ -38,3 +39,11 @@ CREATE TABLE room_archive (
   xml TEXT NOT NULL
 ) STRICT;
 CREATE INDEX room_archive_by_room ON room_archive (room_id, id);
+
+-- Messages whose members are still being told (rooms/audience.ts): those up to `after` have been.
+CREATE TABLE room_fanouts (
+  id INTEGER PRIMARY KEY,            -- of room_archive
+  room_id INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+  after TEXT NOT NULL
+) STRICT;
+CREATE INDEX room_fanouts_by_room ON room_fanouts (room_id, id);

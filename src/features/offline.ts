@@ -147,6 +147,7 @@ function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {
       live: false,
       stored: true,
       archived: false,
+      ofRoom: false,
       holders: 0,
       arrived: false,
     })

@@ -9,6 +9,7 @@ import { notifyRule } from '../push/rules/notify-rule.ts'
 import { isQuiet } from '../push/rules/quiet.ts'
 import { showCount, takeBack } from '../push/schedule/read-state.ts'
 import { type CallEnd, endOf } from '../push/schedule/ringing.ts'
+import { awaits } from '../routing/delivery.ts'
 import type { Session } from '../routing/session.ts'
 import { isOwn, mayBeOwn, sessionOf } from '../push/registration/whose.ts'
 import { type AccountState, decide, type DeviceState } from '../push/rules/decide.ts'
@@ -16,6 +17,7 @@ import { filtered, mentions, type StanzaFacts } from '../push/rules/filters.ts'
 import { keeps } from '../push/rules/policy.ts'
 import type { NewPush } from '../store/push.ts'
 import type { Feature, Given, Incoming, Outcome } from '../routing/feature.ts'
+import type { RoomFacts } from '../routing/outcome.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { chatId } from '../store/chat-id.ts'
@@ -58,9 +60,13 @@ function settled(t: Incoming): void {
   const { el, from, kind } = t.stanza
   const id = t.storedId ?? t.given?.id ?? t.store.messages.nextId()
   if (isUpdate(proposal.rule)) noteChange(t, account, el, from)
+  if (t.given && t.room) told.set(t.given, t.room)
   const takers = kind === 'presence' && outcome === 'took' ? [...t.sessions.of(account.jid)] : t.takers
-  consider(t, { account, el, from, id, proposal, outcome, takers, given: t.given })
+  consider(t, { account, el, from, id, proposal, outcome, takers, given: t.given, room: t.room })
 }
+
+/** What rooms said of messages that nobody has acknowledged. */
+const told = new WeakMap<Given, RoomFacts>()
 
 /** Whether anybody could be told at all: most servers' messages end here. */
 function matters({ config: { push }, store }: Trip): boolean {
@@ -81,8 +87,10 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
     const { id, account, el, live, arrived } = given
     const { from } = el.attrs
     const proposal = classify(el, t.config.push)
-    const shown = doubted ? !doubted.closed && !doubted.delivery.inFlight.has(el) : arrived
+    const shown = doubted ? !doubted.closed && !awaits(doubted, given) : arrived
     if (!live || shown || from === undefined || isNothing(proposal)) continue
+    // Its room has not told of it yet, and will look again who has it.
+    if (given.ofRoom && !told.has(given)) continue
     // It may ring each device and change the number on it; beside that the webhook is told, and its events.
     const most = 2 * t.store.push.devices.of(account.id).length + 4
     if (rows > 0 && rows + most > OUTBOX_ROWS)
@@ -104,7 +112,8 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
       continue
     }
     const takers = holdersOf(t, given)
-    consider(t, { account, el, from: Jid.parse(from), id, proposal, outcome: 'held', takers, given, again })
+    const ring = { account, el, from: Jid.parse(from), id, proposal, outcome: 'held', takers, given } as const
+    consider(t, { ...ring, room: told.get(given), again })
     if (change) correct(t, account, change, Jid.parse(from))
   }
 }
@@ -119,10 +128,10 @@ function devicesOf(t: Trip, account: Account, session: Session | undefined): rea
 }
 
 /** Who else has it, as far as anybody knows. */
-function holdersOf(t: Trip, { account, el, arrived }: Given): Session[] {
-  return [...t.sessions.of(account.jid)].filter(
-    ({ hibernating, delivery }) =>
-      !hibernating && !delivery.unresponsive && (arrived || delivery.inFlight.has(el)),
+function holdersOf(t: Trip, given: Given): Session[] {
+  return [...t.sessions.of(given.account.jid)].filter(
+    (session) =>
+      !session.hibernating && !session.delivery.unresponsive && (given.arrived || awaits(session, given)),
   )
 }
 
@@ -195,6 +204,8 @@ interface Ring {
   /** Sessions that it was written to. */
   readonly takers: readonly Session[]
   readonly given: Given | undefined
+  /** Of a room here. */
+  readonly room?: RoomFacts | undefined
   /** It was decided before: for whom it is decided now. */
   readonly again?: { readonly devices: readonly Device[]; readonly webhook: boolean }
 }
@@ -224,8 +235,9 @@ function consider(t: Trip, ring: Ring): void {
     t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))
 }
 
-function count(t: Trip, { account, from, el, id, given }: Ring): void {
-  t.store.unread.add(account.id, { id, peer: from.bare, ref: el.attrs.id }, t.config.limits.unread_per_user)
+function count(t: Trip, { account, from, el, id, given, room }: Ring): void {
+  const ref = room ? room.stanzaId : el.attrs.id
+  t.store.unread.add(account.id, { id, peer: from.bare, ref }, t.config.limits.unread_per_user)
   if (!given || counted.has(given)) return
   counted.add(given)
   t.undo(() => counted.delete(given))
@@ -278,13 +290,13 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts }: Known)
   t.store.push.queue(push)
 }
 
-function stateOf(t: Trip, { account, from, proposal }: Ring, facts: StanzaFacts): AccountState {
+function stateOf(t: Trip, { account, from, proposal, room }: Ring, facts: StanzaFacts): AccountState {
   const { quiet, unknownSenders } = t.store.unread.settings(account.id)
   return {
     proposal,
     disabled: account.disabled,
     elsewhere: 'none',
-    notify: notifyRule(t.store, account, from.bare),
+    notify: notifyRule(t.store, account, from.bare) ?? (room && (room.private ? 'always' : 'on-mention')),
     mention: facts.mentioned === true,
     // Who asks to become a contact is none yet.
     stranger: !facts.known && proposal.rule !== 'subscription-request',
@@ -293,15 +305,16 @@ function stateOf(t: Trip, { account, from, proposal }: Ring, facts: StanzaFacts)
   }
 }
 
-function factsOf(t: Trip, { account, from, el }: Ring): StanzaFacts {
+function factsOf(t: Trip, { account, from, el, room }: Ring): StanzaFacts {
   const text = childText(el, 'body')
   return {
     from: from.bare,
     groupchat: el.attrs.type === 'groupchat',
-    known: t.store.contacts.find(account, from.bare)?.listed === true,
+    known: room !== undefined || t.store.contacts.find(account, from.bare)?.listed === true,
     text,
     mentioned:
-      mentions(text ?? '', account.jid.slice(0, account.jid.indexOf('@'))) || isReferred(el, account.jid),
+      room?.mentioned ??
+      (mentions(text ?? '', account.jid.slice(0, account.jid.indexOf('@'))) || isReferred(el, account.jid)),
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Feature, Verdict } from '../routing/feature.ts'
 import { notifyRule } from '../push/rules/notify-rule.ts'
-import { mute, read, readAll, resumeReading, takeBack } from '../push/schedule/read-state.ts'
+import { mute, read, readAll, readUpTo, resumeReading, takeBack } from '../push/schedule/read-state.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
@@ -29,8 +29,7 @@ export const readState: Feature = {
     const marker = child(el, 'displayed', MARKERS)
     if (marker?.attrs.id !== undefined) {
       t.store.unread.hasMarked(origin.account.id)
-      const upTo = t.store.unread.idOf(origin.account.id, to.bare, marker.attrs.id)
-      if (upTo !== undefined) read(t, origin.account, to.bare, upTo)
+      marked(t, origin.account, to, marker.attrs.id)
     }
     // Who answers has read.
     if (hasBody(el)) read(t, origin.account, to.bare, Number.MAX_SAFE_INTEGER)
@@ -52,8 +51,18 @@ export const readState: Feature = {
     const peer = Jid.tryParse(item.id)?.bare
     if (!peer || !Number.isSafeInteger(upTo) || upTo <= 0) return
     t.store.unread.hasMarked(owner.id)
-    read(t, owner, peer, upTo)
+    readUpTo(t, owner, peer, upTo)
   },
+}
+
+/** XEP-0333 §5: in a room a marker names the room's id. */
+function marked(t: Trip, account: Account, to: Jid, id: string): void {
+  if (t.world.domains.serviceAt(to.domain)) {
+    if (/^\d{1,16}$/.test(id)) readUpTo(t, account, to.bare, Number(id))
+    return
+  }
+  const upTo = t.store.unread.idOf(account.id, to.bare, id)
+  if (upTo !== undefined) read(t, account, to.bare, upTo)
 }
 
 /** An app that never tells what was read has shown everything once it was open. */

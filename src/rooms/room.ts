@@ -42,6 +42,8 @@ export class Room {
   readonly #byNick = new Map<string, Occupant>()
   /** By full JID. */
   readonly #bySeat = new Map<string, Occupant>()
+  /** By bare JID: of whom an account may be several. */
+  readonly #byUser = new Map<string, Set<Occupant>>()
   #seats = 0
   /** Stops the clock of a room that waits to be configured. */
   cancelUnlock: (() => void) | undefined
@@ -80,8 +82,8 @@ export class Room {
   }
 
   /** An account may be in it under several nicks. */
-  *occupantsOf(user: string): Iterable<Occupant> {
-    for (const occupant of this.#byNick.values()) if (occupant.user === user) yield occupant
+  occupantsOf(user: string): Iterable<Occupant> {
+    return this.#byUser.get(user) ?? NOBODY
   }
 
   addressOf(nick: string): Jid {
@@ -92,6 +94,7 @@ export class Room {
   seat(t: Trip, occupant: Occupant, jid: Jid, presence: readonly Element[]): Seat {
     const seat: Seat = { jid, presence, number: ++this.#seats }
     put(t, this.#byNick, nicknameKey(occupant.nick), occupant)
+    this.#join(t, occupant)
     put(t, this.#bySeat, jid.toString(), occupant)
     put(t, occupant.seats, jid.toString(), seat)
     change(t, occupant, { shown: seat })
@@ -102,8 +105,23 @@ export class Room {
   unseat(t: Trip, occupant: Occupant, seat: Seat): void {
     drop(t, this.#bySeat, seat.jid.toString())
     drop(t, occupant.seats, seat.jid.toString())
-    if (occupant.seats.size === 0) drop(t, this.#byNick, nicknameKey(occupant.nick))
-    else if (occupant.shown === seat) change(t, occupant, { shown: [...occupant.seats.values()].at(-1) })
+    if (occupant.seats.size === 0) {
+      drop(t, this.#byNick, nicknameKey(occupant.nick))
+      this.#part(t, occupant)
+    } else if (occupant.shown === seat) change(t, occupant, { shown: [...occupant.seats.values()].at(-1) })
+  }
+
+  #join(t: Trip, occupant: Occupant): void {
+    const others = this.#byUser.get(occupant.user)
+    if (others?.has(occupant)) return
+    put(t, this.#byUser, occupant.user, new Set([...(others ?? []), occupant]))
+  }
+
+  #part(t: Trip, occupant: Occupant): void {
+    const left = new Set(this.#byUser.get(occupant.user))
+    left.delete(occupant)
+    if (left.size > 0) put(t, this.#byUser, occupant.user, left)
+    else drop(t, this.#byUser, occupant.user)
   }
 
   rename(t: Trip, occupant: Occupant, nick: string): void {
@@ -117,6 +135,8 @@ export class Room {
     change(t, this.row, news)
   }
 }
+
+const NOBODY: ReadonlySet<Occupant> = new Set()
 
 /** Changes memory within a trip. */
 export function change<T extends object>(t: Trip, target: T, news: Partial<T>): void {

@@ -1,7 +1,9 @@
 /** What is said in a room: kept once, and sent to everybody who is in it (XEP-0045 §7.4, §8.1; XEP-0359; XEP-0421). */
+import { RoomCopy, type RoomMessage } from '../routing/outcome.ts'
 import type { Trip } from '../routing/transit.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { type Element, elements, StoredElement, xml } from '../xmpp/xml.ts'
+import { type Element, StoredElement, xml } from '../xmpp/xml.ts'
+import { tellMembers } from './audience.ts'
 import { isForRoomArchive } from './payload.ts'
 import type { Occupant, Room } from './room.ts'
 import { broadcast } from './tell.ts'
@@ -38,7 +40,17 @@ export function say(
       nick: speaker?.nick ?? '',
       xml: stored.toString(),
     })
-  broadcast(t, room, stored, from)
+  if (archiveId === undefined) broadcast(t, room, stored, from)
+  else {
+    const message: RoomMessage = { id: archiveId, given: new Map() }
+    for (const occupant of room.occupants)
+      for (const { jid } of occupant.seats.values())
+        t.emit(new RoomCopy(StoredElement.addressed(stored, jid.toString()), from, jid, message))
+    tellMembers(t, room, stored, message, {
+      user: speaker?.user ?? '',
+      byModerator: speaker === undefined || room.byNick(speaker.nick)?.role === 'moderator',
+    })
+  }
   return archiveId
 }
 
@@ -55,5 +67,3 @@ export function subjectOf(t: Trip, room: Room): Element {
       : xml('delay', { xmlns: NS.delay, from: room.jid.toString(), stamp: new Date(at).toISOString() }),
   )
 }
-
-export const isEmptyPayload = (el: Element): boolean => elements(el).length === 0

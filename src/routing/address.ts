@@ -1,11 +1,12 @@
 /** The recipient's half of the road: by its address a stanza goes to a service, an account here, or away (RFC 6120 §10). */
 import { StanzaError } from '../xmpp/errors.ts'
-import type { Jid } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
 import { mayBounce } from '../xmpp/stanza.ts'
 import type { Feature, Outcome } from './feature.ts'
 import type { Requests } from './iq.ts'
 import type { Session } from './session.ts'
-import { Incoming, Outgoing, type Transit, type World } from './transit.ts'
+import { RoomCopy, type RoomNews } from './outcome.ts'
+import { Incoming, Outgoing, Transit, type Trip, type World } from './transit.ts'
 
 export class Addressing {
   readonly #world: World
@@ -52,9 +53,21 @@ export class Addressing {
     if (kind === 'iq') this.#iqToAccount(t)
     else t.outcome = kind === 'message' ? this.#message(t) : deliverPresence(t)
     // A subscription request is for a person to read, so it can ring like a message.
-    if (kind === 'message' || t.stanza.type === 'subscribe')
+    if ((kind === 'message' && !(t.stanza instanceof RoomCopy)) || t.stanza.type === 'subscribe')
       for (const feature of this.#settled) feature.settled?.(t)
     return t
+  }
+
+  /** The room tells each member once, however many clients were given its message. */
+  tell(t: Trip, { stanza, owner, id, given, room }: RoomNews, takers: readonly Session[]): void {
+    const transit = new Transit(this.#world, stanza, {}, t)
+    const incoming = new Incoming(transit, owner, Jid.parse(owner.jid))
+    incoming.takers.push(...takers)
+    incoming.outcome = takers.length > 0 ? 'took' : 'held'
+    incoming.storedId = id
+    incoming.given = given
+    incoming.room = room
+    for (const feature of this.#settled) feature.settled?.(incoming)
   }
 
   #message(t: Incoming): Outcome {

@@ -11,12 +11,12 @@ import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
 
 /** `given.el` is about to be written to a session. */
-export function give(t: Trip, { delivery, hibernating }: Session, given: Given): void {
+export function give(t: Trip, { delivery, hibernating }: Session, given: Given, el = given.el): void {
   const { inFlight, unresponsive } = delivery
-  inFlight.set(given.el, { given, at: undefined, overdue: false, missed: hibernating || unresponsive })
+  inFlight.set(el, { given, el, at: undefined, overdue: false, missed: hibernating || unresponsive })
   given.holders++
   t.undo(() => {
-    inFlight.delete(given.el)
+    inFlight.delete(el)
     given.holders--
   })
 }
@@ -33,6 +33,13 @@ export function isBoxFull(t: Trip, account: Account): boolean {
 /** XEP-0160 §3: a full box is told to the sender, so that nothing is lost unseen. */
 export function boxFull(): StanzaError {
   return new StanzaError('service-unavailable', 'The recipient’s offline storage is full.')
+}
+
+/** Whether a session was given a message and has not shown that it has it. */
+export function awaits({ delivery: { inFlight } }: Session, given: Given): boolean {
+  if (!given.ofRoom) return inFlight.has(given.el)
+  for (const entry of inFlight.values()) if (entry.given === given) return true
+  return false
 }
 
 /** What is known of an element in a session's queue, if it is a message that must not be lost. */
@@ -59,7 +66,7 @@ export function confirm(t: Trip, session: Session, els?: readonly Element[]): vo
     if (entry && (els || entry.at !== undefined)) gone.push(entry)
   }
   const news = gone.filter(({ given }) => !given.arrived)
-  for (const { given } of gone) inFlight.delete(given.el)
+  for (const { el } of gone) inFlight.delete(el)
   for (const { given } of news) given.arrived = true
   delivery.unresponsive = false
   t.undo(() => {
@@ -82,9 +89,9 @@ export function abandon(
   most: number,
 ): { lost: Given[]; elsewhere: Given[] } {
   const gone = [...inFlight.values()].slice(0, most)
-  for (const { given } of gone) {
+  for (const { given, el } of gone) {
     given.holders--
-    inFlight.delete(given.el)
+    inFlight.delete(el)
   }
   t.undo(() => {
     for (const { given } of gone) given.holders++
@@ -101,7 +108,7 @@ export function abandon(
 function putBack(inFlight: Map<Element, InFlight>, gone: readonly InFlight[]): void {
   const later = [...inFlight.values()]
   inFlight.clear()
-  for (const entry of [...gone, ...later]) inFlight.set(entry.given.el, entry)
+  for (const entry of [...gone, ...later]) inFlight.set(entry.el, entry)
 }
 
 /** When the oldest written message was written that is not overdue yet (monotonic ms). */

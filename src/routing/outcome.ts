@@ -1,7 +1,9 @@
 /** Words that the road and its features share, below both. */
 import type { Account } from '../store/accounts.ts'
 import type { PepNode } from '../store/pep.ts'
+import type { Jid } from '../xmpp/jid.ts'
 import type { Photo } from '../xmpp/picture.ts'
+import { Stanza } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
 
 /** Where a message ended for one account. */
@@ -38,6 +40,8 @@ export interface Given {
   readonly el: Element
   /** It stands in the account's archive under that id as well, so that a full box costs nobody the message. */
   readonly archived: boolean
+  /** A room here keeps it, so that offline storage does not. */
+  readonly ofRoom: boolean
   /** It came while they were there, and waits for nobody else; otherwise it was in offline storage before. */
   readonly live: boolean
   /** It has its row. Without one it is in memory alone: clients that do not acknowledge are trusted for a while. */
@@ -51,11 +55,57 @@ export interface Given {
 /** One of them, as one session has it. */
 export interface InFlight {
   readonly given: Given
+  /** What was written to this session: of a room's message each client has its own. */
+  readonly el: Element
   /** Monotonic ms at which it was written; undefined while it waits for that. */
   at: number | undefined
   overdue: boolean
   /** The session was not seen to get it in time, or was in doubt already: phones were rung as if nobody had it. */
   missed: boolean
+}
+
+/** A message of a room here, on its way to everybody who is in it: it is kept once, by the room. */
+export interface RoomMessage {
+  /** Microseconds since the epoch: its id in the room's archive. */
+  readonly id: number
+  /** Of each account, how far its clients are known to have it. */
+  readonly given: Map<number, Given>
+}
+
+/** One client's copy of it. */
+export class RoomCopy extends Stanza {
+  constructor(
+    el: Element,
+    from: Jid,
+    to: Jid,
+    readonly message: RoomMessage,
+  ) {
+    super('message', el, from, to)
+  }
+
+  override with(el: Element): RoomCopy {
+    return new RoomCopy(el, this.from, this.to ?? this.from, this.message)
+  }
+}
+
+/** What an account should know although nothing is written to it: a message of a room that it belongs to. */
+export interface RoomNews {
+  readonly stanza: Stanza
+  readonly owner: Account
+  /** Microseconds since the epoch; of this account alone. */
+  readonly id: number
+  readonly given: Given | undefined
+  readonly room: RoomFacts
+}
+
+/** What a room knows of one of its members when a message came, for whether a phone rings. */
+export interface RoomFacts {
+  /** It names the member, answers it, or calls everybody. */
+  readonly mentioned: boolean
+  /** A group whose members know each other: it rings for every message unless the member says otherwise (XEP-0492 §3). */
+  readonly private: boolean
+  /** Its id in the room's archive, which markers name (XEP-0333, XEP-0490). */
+  readonly stanzaId: string
 }
 
 /** A change of what an account publishes (XEP-0060 §7, §8) that its own client asked for. */

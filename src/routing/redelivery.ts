@@ -5,6 +5,7 @@
  */
 import type { Feature, Given, Incoming, Verdict } from './feature.ts'
 import { serverPing } from './ping.ts'
+import { RoomCopy, type RoomMessage } from './outcome.ts'
 import type { Session } from './session.ts'
 import type { Trip, World } from './transit.ts'
 import {
@@ -77,9 +78,11 @@ export const redelivery: Feature = {
 
 /** The message itself is about to be written to a session: within the message's trip. Throws for a box that is full. */
 export function queued(t: Incoming, session: Session, el: Element): void {
-  if (!isForOffline(el)) return
+  const message = t.stanza instanceof RoomCopy ? t.stanza.message : undefined
+  if (!message && !isForOffline(el)) return
   // Bytes that were read mean that older ones were: a client that never says anything keeps no more than this.
   if (!session.delivery.acknowledges) trim(t, session, t.config.limits.sm_queue - 1)
+  if (message) return give(t, session, ofRoom(t, session, el, message), el)
   const given = t.given?.el === el ? t.given : taken(t, session, el)
   t.given = given
   if (isDurable(session)) {
@@ -130,12 +133,25 @@ function taken(t: Incoming, session: Session, el: Element): Given {
   const id = t.storedId ?? t.store.messages.nextId()
   // Only what is stored is remembered as taken.
   if (isDurable(session)) t.storedId = id
-  return { id, account: session.account, el, live: true, stored: false, archived, holders: 0, arrived: false }
+  return { ...FRESH, id, account: session.account, el, archived }
+}
+
+const FRESH = { ofRoom: false, live: true, stored: false, holders: 0, arrived: false }
+
+/** One message for all clients of an account. */
+function ofRoom(t: Incoming, { account }: Session, el: Element, { given }: RoomMessage): Given {
+  const known = given.get(account.id)
+  if (known) return known
+  const id = t.store.messages.nextId()
+  const made = { ...FRESH, id, account, el, archived: true, ofRoom: true }
+  given.set(account.id, made)
+  t.undo(() => given.delete(account.id))
+  return made
 }
 
 /** Writes the message down, with the time at which it came. A full box leaves it to the archive, where that has it. */
 function hold(t: Trip, given: Given, inFlight: boolean): void {
-  if (given.stored) return
+  if (given.stored || given.ofRoom) return
   const { id, account, el, archived } = given
   if (archived && isBoxFull(t, account)) return
   const text = el instanceof StoredElement ? el : StoredElement.of(el)
@@ -222,7 +238,7 @@ function recover(t: Trip, after: number): void {
       // Deleted with its account.
       if (!account) return []
       const el = readStored('message', text)
-      return [{ id, account, el, live: true, stored: true, archived: false, holders: 0, arrived: false }]
+      return [{ ...FRESH, id, account, el, stored: true, archived: false }]
     })
   land(t, lost)
   const last = rows.at(-1)

@@ -11,6 +11,7 @@ import { bounce, guarded } from './guard.ts'
 import { Requests } from './iq.ts'
 import { Nonzas, type StreamPhase } from './nonza.ts'
 import { runTrip } from './run.ts'
+import type { RoomNews } from './outcome.ts'
 import type { Outlet, Session } from './session.ts'
 import { Lifetime } from './lifetime.ts'
 import { Outgoing, Transit, Trip, type World } from './transit.ts'
@@ -87,6 +88,11 @@ export class Router {
   /** What a service that is another name of its host answers. */
   answerAsHost(t: Transit): void {
     this.#requests.answer(t, ['server'])
+  }
+
+  /** A member of a room should know of its message. */
+  tell(t: Trip, news: RoomNews, takers: readonly Session[]): void {
+    this.#addressing.tell(t, news, takers)
   }
 
   /** A resource was bound: the session is reachable from here on. */

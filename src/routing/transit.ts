@@ -10,7 +10,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { isForOffline } from '../xmpp/message.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
-import type { Given, Guest, Outcome, Publication, VcardChange } from './outcome.ts'
+import type { Given, Guest, Outcome, Publication, RoomFacts, RoomNews, VcardChange } from './outcome.ts'
 import type { RegistrationLimiter } from '../limits/registration-limiter.ts'
 import type { Session, Sessions } from './session.ts'
 
@@ -96,6 +96,8 @@ export interface World extends ReadTx {
   /** These run the features' hooks of the same name. */
   published(t: Trip, owner: Account, change: Publication): void
   vcardChanged(t: Trip, owner: Account, change: VcardChange): void
+  /** Runs `settled` for a member of a room, whose `takers` were given its message, if any. */
+  tell(t: Trip, news: RoomNews, takers: readonly Session[]): void
   /** The way of an element to its session (routing/outbound.ts). */
   readonly outbound: {
     /** Queues it behind the commit of the open turn. */
@@ -264,8 +266,7 @@ export function flushAfterOffline(t: Trip, session: Session): void {
   for (const el of afterOffline) t.write(session, el)
 }
 
-function setAfterOffline(t: Trip, session: Session, els: readonly Element[]): void {
-  const { delivery } = session
+function setAfterOffline(t: Trip, { delivery }: Session, els: readonly Element[]): void {
   const { afterOffline } = delivery
   t.undo(() => (delivery.afterOffline = afterOffline))
   delivery.afterOffline = els
@@ -292,8 +293,7 @@ export class Transit extends Trip {
     parent?: Trip,
   ) {
     super(world, parent)
-    this.origin = asker.session
-    this.guest = asker.guest
+    ;({ session: this.origin, guest: this.guest } = asker)
   }
 
   /** Writes what belongs to a message: behind the offline messages, where the message can wait so long. */
@@ -376,6 +376,8 @@ export class Incoming extends Transit {
   storedId: number | undefined
   /** The message as it is kept until one of its takers has shown that it has it. */
   given: Given | undefined
+  /** Where it is told of a room's message. */
+  room: RoomFacts | undefined
 
   constructor(
     t: Transit,

@@ -55,6 +55,7 @@ export function createWorld(options: WorldOptions): { world: World; router: Rout
       },
     },
     answerAsHost: (t) => router.answerAsHost(t),
+    tell: (t, news, takers) => router.tell(t, news, takers),
     uptime: () => clock.monotonic() - started,
     now: () => clock.now(),
     outbound: new Outbound(store.turn, features, () => world),

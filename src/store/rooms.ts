@@ -112,6 +112,10 @@ export class RoomRows {
     return this.#find.get({ jid })
   }
 
+  byId(id: number): RoomRow | undefined {
+    return this.#db.orm.select().from(rooms).where(eq(rooms.id, id)).get()
+  }
+
   create(jid: string, domain: string, settings: RoomSettings, locked: boolean, now: number): RoomRow {
     this.#db.turn.writes()
     const row = this.#db.orm

@@ -24,6 +24,7 @@ import { PushReports } from './push-reports.ts'
 import { Receipts } from './receipts.ts'
 import { RoomAffiliations } from './room-affiliations.ts'
 import { RoomArchive } from './room-archive.ts'
+import { RoomFanouts } from './room-fanouts.ts'
 import { RoomRows } from './rooms.ts'
 import { Settings } from './settings.ts'
 import { Skeletons } from './skeletons.ts'
@@ -70,6 +71,7 @@ export class Store {
   readonly rooms: RoomRows
   readonly roomAffiliations: RoomAffiliations
   readonly roomArchive: RoomArchive
+  readonly roomFanouts: RoomFanouts
   readonly audit: Audit
   readonly late: LateIndexes
 
@@ -110,6 +112,7 @@ export class Store {
     this.invites = new Invites(db, random, this.audit)
     this.rooms = new RoomRows(db, this.audit)
     this.roomAffiliations = new RoomAffiliations(db, this.audit)
+    this.roomFanouts = new RoomFanouts(db)
     this.roomArchive = new RoomArchive(db, this.receipts)
   }
 

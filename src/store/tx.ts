@@ -41,7 +41,10 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
   readonly skeletons: Pick<Store['skeletons'], 'like'>
   readonly sm: Pick<Store['sm'], 'sessions' | 'stanzas'>
   readonly tokens: Pick<Store['tokens'], 'find' | 'needsUseNoted' | 'list' | 'countOf'>
-  readonly unread: Pick<Store['unread'], 'count' | 'idOf' | 'has' | 'unfinished' | 'settings' | 'told'>
+  readonly unread: Pick<
+    Store['unread'],
+    'count' | 'idOf' | 'upToOf' | 'has' | 'unfinished' | 'settings' | 'told'
+  >
 }
 
 /** The outbox outside of a trip; whoever drains it says here how to reach it. */

@@ -52,6 +52,7 @@ export class Unread {
   readonly #settings
   readonly #told
   readonly #idOf
+  readonly #upTo
   readonly #owner
   readonly #add: Write<{ id: number; accountId: number; peer: string; ref: string | null }>
   readonly #marks: Write<{ accountId: number }>
@@ -83,6 +84,10 @@ export class Unread {
     this.#idOf = raw.prepare<{ id: number }, [number, string, string]>(
       `SELECT unread.id FROM unread_index i CROSS JOIN unread USING (id)
        WHERE i.account_id = ? AND i.peer = ? AND ref = ? ORDER BY i.id DESC LIMIT 1`,
+    )
+    this.#upTo = raw.prepare<{ id: number | null }, [number, string, number]>(
+      `SELECT max(unread.id) AS id FROM unread_index i CROSS JOIN unread USING (id)
+       WHERE i.account_id = ? AND i.peer = ? AND CAST(ref AS INTEGER) <= ?`,
     )
     this.#owner = raw.prepare<{ accountId: number; peer: string }, [number]>(
       'SELECT account_id AS accountId, peer FROM unread WHERE id = ?',
@@ -138,6 +143,14 @@ export class Unread {
     this.#late.settle(accountId)
     const id = this.#idOf.get(accountId, peer, ref)?.id
     return id === undefined || this.#readRows.isRead(accountId, peer, id) ? undefined : id
+  }
+
+  /**
+   * Of a room, whose ids are its archive's: the last unread message that is not newer than that one; 0 where none is.
+   */
+  upToOf(accountId: number, room: string, stanzaId: number): number {
+    this.#late.settle(accountId)
+    return this.#upTo.get(accountId, room, stanzaId)?.id ?? 0
   }
 
   /** Whether a message is still unread. */

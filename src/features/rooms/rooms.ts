@@ -1,5 +1,6 @@
 /** Multi-User Chat (XEP-0045): a service beside each host, whose stanzas go to the files of this folder. */
 import { standingOf } from '../../rooms/affiliations.ts'
+import { resumeTelling } from '../../rooms/audience.ts'
 import { erase, leave } from '../../rooms/leave.ts'
 import { payloadOf } from '../../rooms/payload.ts'
 import { roomsOf } from '../../rooms/registry.ts'
@@ -35,7 +36,10 @@ export const rooms = ({ muc }: Config): Feature => ({
     { number: 421, version: '1.0.1' },
   ],
   ...(muc.enabled && { service }),
-  started: eraseAbandoned,
+  started(t) {
+    eraseAbandoned(t)
+    resumeTelling(t)
+  },
 
   /** §16.2: everybody hears that the server stops; who resumes its session afterwards, too. */
   stopping(t) {

@@ -122,10 +122,12 @@ function givenAgain(
   // Its row went when somebody had shown to have it.
   const arrived = !t.store.messages.isStored(id)
   const el = readStored('message', xml)
-  const given: Given = { id, account, el, live, stored: true, archived: false, holders: 0, arrived }
+  const given: Given = { ...OLD, id, account, el, live, arrived }
   if (live) shared.set(id, given)
   return given
 }
+
+const OLD = { stored: true, archived: false, ofRoom: false, holders: 0 }
 
 /** Until the session hibernates, a line further on. */
 const NOWHERE = { send() {}, close() {}, ip: '', kind: 'hibernating' }

@@ -1,7 +1,7 @@
 /** What an account has read: nothing of it rings any more, and the numbers on its phones go down. */
 import type { Account } from '../../store/accounts.ts'
 import type { Device } from '../../store/devices.ts'
-import type { Jid } from '../../xmpp/jid.ts'
+import { Jid } from '../../xmpp/jid.ts'
 import { retractedId } from '../../xmpp/message.ts'
 import type { Element } from '../../xmpp/xml.ts'
 import { holdPush, withdraw, withdrawFrom } from './schedule.ts'
@@ -15,6 +15,12 @@ const BADGE_WAIT_MS = 2_000
 /** A chat was read up to a message. */
 export function read(t: Trip, account: Account, peer: string, upTo: number): void {
   settle(t, account, peer, upTo, 'read-elsewhere')
+}
+
+/** The same, up to a message that is named by its id in the archive of the account or of the room. */
+export function readUpTo(t: Trip, account: Account, peer: string, id: number): void {
+  const isRoom = t.world.domains.serviceAt(Jid.parse(peer).domain) !== undefined
+  read(t, account, peer, isRoom ? t.store.unread.upToOf(account.id, peer, id) : id)
 }
 
 /** What is unread in a chat does not count any longer. */
