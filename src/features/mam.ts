@@ -6,28 +6,19 @@ import type { ArchiveFilter, ArchiveMode } from '../store/history.ts'
 import type { Stored } from '../store/messages.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { forwardedText } from '../xmpp/forward.ts'
-import { type FormValues, formValue, readForm, writeForm } from '../xmpp/forms.ts'
+import { type FormValues, formValue, readForm } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { readJid } from '../xmpp/stanza.ts'
+import { finOf, MAM, readTime, SEARCH_FIELDS, searchForm } from '../xmpp/mam.ts'
 import { isArchiveResult } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { type PageRequest, readPage, writePage } from '../xmpp/rsm.ts'
+import { type PageRequest, readPage } from '../xmpp/rsm.ts'
 import { child, children, type Element, elements, escapeXML, xml } from '../xmpp/xml.ts'
 
-const MAM = 'urn:xmpp:mam:2'
-const VALIDATE = 'http://jabber.org/protocol/xdata-validate'
 /** Messages of a page when the client does not say. */
 const PAGE = 50
 
-const FIELDS = [
-  { name: 'with', type: 'jid-single' },
-  { name: 'start', type: 'text-single' },
-  { name: 'end', type: 'text-single' },
-  { name: 'before-id', type: 'text-single' },
-  { name: 'after-id', type: 'text-single' },
-  { name: 'ids', type: 'list-multi' },
-] as const
-const KNOWN = new Set<string>(['FORM_TYPE', ...FIELDS.map(({ name }) => name)])
+const KNOWN = new Set<string>(['FORM_TYPE', ...SEARCH_FIELDS.map(({ name }) => name)])
 
 export const mam: Feature = {
   name: 'mam',
@@ -55,14 +46,6 @@ export const mam: Feature = {
   bound: (t, session) => metadata(t, session.account),
 }
 
-/** §4.1.5: the ids are any, and not those of a list. */
-function searchForm(): Element {
-  const form = writeForm('form', MAM, FIELDS)
-  const ids = children(form, 'field').find(({ attrs }) => attrs.var === 'ids')
-  ids?.append(xml('validate', { xmlns: VALIDATE, datatype: 'xs:string' }, xml('open')))
-  return form
-}
-
 function query(t: Transit, el: Element): Element {
   const { account, origin } = t
   const { history } = t.store
@@ -75,7 +58,7 @@ function query(t: Transit, el: Element): Element {
     if (!history.isScannable(account, filter, archive_scan)) throw tooMany()
     const total = history.count(account, filter, { most: archive_count, scan: archive_scan })
     // §4.3: what there is was not on this page.
-    return fin([], total === 0, total)
+    return finOf([], total === 0, total)
   }
   const fromEnd = page.before !== undefined
   const rows = history.page(account, filter, { limit: limit + 1, fromEnd, scan: archive_scan })
@@ -89,7 +72,7 @@ function query(t: Transit, el: Element): Element {
     const result = xml('result', attrs, forwardedText(text, t.store.receipts.timeOf(id)))
     if (origin) t.write(origin, xml('message', { from: account.jid, to: origin.jid.toString() }, result))
   }
-  return fin(
+  return finOf(
     shown.map(({ id }) => String(id)),
     complete,
   )
@@ -105,10 +88,6 @@ function fitting(rows: readonly Stored[], limit: number, most: number): number {
   let bytes = 0
   const end = rows.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > most)
   return Math.min(end < 0 ? rows.length : Math.max(end, 1), limit)
-}
-
-function fin(ids: string[], complete: boolean, total?: number): Element {
-  return xml('fin', { xmlns: MAM, complete: complete ? 'true' : undefined }, writePage(ids, total))
 }
 
 /** §4.1: a field that is not known is an error, so that no client believes in a filter that is not applied. */
@@ -148,17 +127,6 @@ function withPage(t: Transit, filter: ArchiveFilter, page: PageRequest): Archive
 function readWith(form: FormValues): Jid | undefined {
   const text = formValue(form, 'with')
   return text === undefined ? undefined : readJid(text, 'with')
-}
-
-/** XEP-0082 §3.2 */
-function readTime(form: FormValues, name: string): number | undefined {
-  const text = formValue(form, name)
-  if (text === undefined) return undefined
-  const match = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/.test(text)
-  const ms = match ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(ms))
-    throw new StanzaError('bad-request', `${name}: not a time such as 2026-01-31T12:00:00Z.`)
-  return ms
 }
 
 /** §4.1.4: an id that is not in this archive, also because it is in another one, is not found. */

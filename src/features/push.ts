@@ -1,6 +1,6 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
 import { callNews } from '../push/rules/calls.ts'
-import { classify, isEncrypted, isUpdate, type Proposal } from '../push/rules/classify.ts'
+import { classify, isEncrypted, isNothing, isUpdate, type Proposal } from '../push/rules/classify.ts'
 import { awaitAck, stopAwaiting } from '../push/schedule/background.ts'
 import { holdBurst, holdPush, resumeHolds, reword, stopWaiting } from '../push/schedule/schedule.ts'
 import { connectionOf, useOf } from '../push/schedule/in-use.ts'
@@ -72,9 +72,6 @@ const told = new WeakMap<Given, RoomFacts>()
 function matters({ config: { push }, store }: Trip): boolean {
   return push.apps.length > 0 || push.simulator || store.events.wants('message.offline')
 }
-
-/** What is nothing only by the operator's choice has a verdict that says so. */
-const isNothing = ({ kind, rule }: Proposal): boolean => kind === 'nothing' && !isUpdate(rule)
 
 /**
  * What was thought to be seen and was not rings after all, where it did not before: with `doubted` the device of that

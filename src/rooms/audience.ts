@@ -3,7 +3,7 @@
  * phones, nothing else. A row keeps how far the telling has come, some members a trip, so that a room of thousands neither
  * holds the loop nor loses anybody in a crash.
  */
-import { classify } from '../push/rules/classify.ts'
+import { classify, isNothing } from '../push/rules/classify.ts'
 import type { RoomFacts, RoomMessage } from '../routing/outcome.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip, World } from '../routing/transit.ts'
@@ -67,7 +67,7 @@ export function tellMembers(
   message: RoomMessage,
   speaker: { readonly user: string; readonly byModerator: boolean },
 ): void {
-  if (!matters(t) || classify(el, t.config.push).kind === 'nothing') return
+  if (!matters(t) || isNothing(classify(el, t.config.push))) return
   const { id } = message
   t.store.roomFanouts.put({ id, roomId: room.id, after: '' })
   const telling = { id, after: '', message, speaker: speaker.user, byModerator: speaker.byModerator }
@@ -100,7 +100,7 @@ function tellSome(t: Trip, room: Room, telling: Telling): boolean {
   const said = t.store.roomArchive.get(room.id, id)
   const el = said && readStored('message', said.xml)
   // Taken back meanwhile, or gone with its room.
-  if (!el || classify(el, t.config.push).kind === 'nothing') return finish(t, id)
+  if (!el || isNothing(classify(el, t.config.push))) return finish(t, id)
   const stanza = new Stanza('message', el, Jid.parse(el.attrs.from ?? room.row.jid), undefined)
   const listeners = t.store.roomFanouts.listeners(room.id, telling.after, LOOKED_AT)
   const wantsAll = t.store.events.wants('message.offline')

@@ -5,9 +5,12 @@ import type { Transit } from '../../routing/transit.ts'
 import { discoContent } from '../../xmpp/disco.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { type Field, writeForm } from '../../xmpp/forms.ts'
+import { MAM } from '../../xmpp/mam.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { readPage, writePage } from '../../xmpp/rsm.ts'
 import { child, type Element, xml } from '../../xmpp/xml.ts'
+import { hashesOf } from './avatar.ts'
+import { MODERATE, OLD_MODERATE, RETRACT } from './moderation.ts'
 
 const ROOM_INFO = 'http://jabber.org/protocol/muc#roominfo'
 const RSM = 'http://jabber.org/protocol/rsm'
@@ -18,6 +21,7 @@ const SERVICE_FEATURES = [
   NS.discoItems,
   NS.muc,
   'http://jabber.org/protocol/muc#unique',
+  NS.vcard,
   RSM,
   'urn:xmpp:ping',
 ]
@@ -33,6 +37,11 @@ const ROOM_FEATURES = [
   NS.register,
   NS.occupantId,
   NS.stanzaId,
+  NS.vcard,
+  MODERATE,
+  OLD_MODERATE,
+  RETRACT,
+  `${RETRACT}#tombstone`,
   'urn:xmpp:ping',
 ]
 
@@ -91,6 +100,7 @@ function featuresOf({ settings }: Room): string[] {
     password === '' ? 'muc_unsecured' : 'muc_passwordprotected',
     persistent ? 'muc_persistent' : 'muc_temporary',
     settings.public ? 'muc_public' : 'muc_hidden',
+    ...(settings.archived ? [MAM, `${MAM}#extended`] : []),
   ]
 }
 
@@ -110,6 +120,11 @@ function infoFields(room: Room, subject: string): Field[] {
     { name: 'muc#roomconfig_allowinvites', type: 'boolean', values: flag(settings.allowInvites) },
     { name: 'muc#roomconfig_allowpm', type: 'list-single', values: [settings.allowPm] },
     { name: 'muc#roominfo_changesubject', type: 'boolean', values: flag(settings.changeSubject) },
+    ...hashesOf(room).map((hash) => ({
+      name: 'muc#roominfo_avatarhash',
+      type: 'text-multi',
+      values: [hash],
+    })),
     ...(settings.pubsub === ''
       ? []
       : [{ name: 'muc#roominfo_pubsub', type: 'text-single', values: [settings.pubsub] }]),

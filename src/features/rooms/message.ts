@@ -5,9 +5,11 @@ import { say } from '../../rooms/say.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import { retractedId } from '../../xmpp/message.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { Stanza } from '../../xmpp/stanza.ts'
 import { child, childText, xml } from '../../xmpp/xml.ts'
+import { retract } from './moderation.ts'
 
 /** Characters of a subject. */
 const LONGEST_SUBJECT = 4096
@@ -18,6 +20,7 @@ export function toAll(t: Transit, room: Room): void {
   const occupant = inside(room, from)
   if (isSubject(t)) return setSubject(t, room, occupant)
   if (occupant.role === 'visitor') throw new StanzaError('forbidden', 'You have no voice in this room.')
+  if (retractedId(el) !== undefined) return retract(t, room, occupant)
   say(t, room, occupant, id ?? t.freshId(), payloadOf(el, room.jid))
 }
 

@@ -11,18 +11,23 @@ import type { Feature, Service } from '../../routing/feature.ts'
 import type { Transit, Trip } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import { MAM } from '../../xmpp/mam.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { Stanza } from '../../xmpp/stanza.ts'
 import { child, type Element, elements, firstElement, xml } from '../../xmpp/xml.ts'
 import * as admin from './admin.ts'
+import * as archive from './archive.ts'
+import * as avatar from './avatar.ts'
 import { roomInfo, roomItems, serviceInfo, serviceItems } from './disco.ts'
 import { enter } from './enter.ts'
 import { decline, declineIn, invitePeople, invitesIn } from './invitations.ts'
 import { toAll, toOne } from './message.ts'
+import { FASTEN, moderate, MODERATE } from './moderation.ts'
 import { changeNick, changeStatus } from './nick.ts'
 import * as owner from './owner.ts'
 import { pass } from './queries.ts'
 import * as registration from './register.ts'
+import { requestIn, voice } from './voice.ts'
 
 const UNIQUE = 'http://jabber.org/protocol/muc#unique'
 /** Rooms that one trip of the start or of the sweep deletes. */
@@ -34,6 +39,8 @@ export const rooms = ({ muc }: Config): Feature => ({
     { number: 45, version: '1.35.5' },
     { number: 410, version: '1.1.0' },
     { number: 421, version: '1.0.1' },
+    { number: 425, version: '0.3.0', note: 'both versions of the request' },
+    { number: 486, version: '0.1.0' },
   ],
   ...(muc.enabled && { service }),
   started(t) {
@@ -126,6 +133,8 @@ function message(t: Transit, to: Jid): void {
   if (invites.length > 0) return invitePeople(t, room, invites)
   const declined = declineIn(el)
   if (declined) return decline(t, room, declined)
+  const request = requestIn(el)
+  if (request) return voice(t, room, request)
   throw new StanzaError('bad-request', 'Say it to all of the room, or to somebody in it.')
 }
 
@@ -177,6 +186,8 @@ function askService(t: Transit, payload: Element): Element | undefined {
       return xml('unique', { xmlns: UNIQUE }, t.freshId().toLowerCase())
     case 'get urn:xmpp:ping':
       return undefined
+    case `get ${NS.vcard}`:
+      return xml('vCard', { xmlns: NS.vcard }, xml('FN', {}, 'Rooms'))
     default:
       throw new StanzaError('service-unavailable', `${to?.domain ?? ''} does not answer this.`)
   }
@@ -198,6 +209,17 @@ function askRoom(t: Transit, to: Jid, payload: Element): Element | undefined {
       return admin.get(t, room, payload)
     case `set ${NS.mucAdmin}`:
       return admin.set(t, room, payload)
+    case `get ${MAM}`:
+      return payload.name === 'metadata' ? archive.metadata(t, room) : archive.form(t, room)
+    case `set ${MAM}`:
+      return archive.query(t, room, payload)
+    case `get ${NS.vcard}`:
+      return avatar.get(t, room)
+    case `set ${NS.vcard}`:
+      return avatar.set(t, room, payload)
+    case `set ${MODERATE}`:
+    case `set ${FASTEN}`:
+      return moderate(t, room, payload)
     case `get ${NS.register}`:
       return registration.get(t, room)
     case `set ${NS.register}`:

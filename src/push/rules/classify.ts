@@ -135,6 +135,9 @@ export function classify(el: Element, settings?: QuietSettings): Proposal {
 export const isUpdate = (rule: string): boolean =>
   rule === 'reaction' || rule === 'correction' || rule === 'retraction'
 
+/** What is nothing only by the operator's choice has a verdict that says so. */
+export const isNothing = ({ kind, rule }: Proposal): boolean => kind === 'nothing' && !isUpdate(rule)
+
 /** Whether the text is not for our eyes: its `body` is a hint for old clients at best. */
 export function isEncrypted(el: Element): boolean {
   return (

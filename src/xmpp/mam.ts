@@ -1,0 +1,41 @@
+/** Message Archive Management (XEP-0313): what the archives of accounts and of rooms have in common on the wire. */
+import { StanzaError } from './errors.ts'
+import { type FormValues, formValue, writeForm } from './forms.ts'
+import { writePage } from './rsm.ts'
+import { children, type Element, xml } from './xml.ts'
+
+export const MAM = 'urn:xmpp:mam:2'
+const VALIDATE = 'http://jabber.org/protocol/xdata-validate'
+
+export const SEARCH_FIELDS = [
+  { name: 'with', type: 'jid-single' },
+  { name: 'start', type: 'text-single' },
+  { name: 'end', type: 'text-single' },
+  { name: 'before-id', type: 'text-single' },
+  { name: 'after-id', type: 'text-single' },
+  { name: 'ids', type: 'list-multi' },
+] as const
+
+/** §4.1.5: the ids are any, and not those of a list. */
+export function searchForm(): Element {
+  const form = writeForm('form', MAM, SEARCH_FIELDS)
+  const ids = children(form, 'field').find(({ attrs }) => attrs.var === 'ids')
+  ids?.append(xml('validate', { xmlns: VALIDATE, datatype: 'xs:string' }, xml('open')))
+  return form
+}
+
+/** The end of a page (§4.2). */
+export function finOf(ids: string[], complete: boolean, total?: number): Element {
+  return xml('fin', { xmlns: MAM, complete: complete ? 'true' : undefined }, writePage(ids, total))
+}
+
+/** XEP-0082 §3.2; ms since the epoch. @throws StanzaError bad-request */
+export function readTime(form: FormValues, name: string): number | undefined {
+  const text = formValue(form, name)
+  if (text === undefined) return undefined
+  const match = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/.test(text)
+  const ms = match ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(ms))
+    throw new StanzaError('bad-request', `${name}: not a time such as 2026-01-31T12:00:00Z.`)
+  return ms
+}
