@@ -49,14 +49,14 @@ async function serve(load: () => Config): Promise<void> {
   setTimeout(() => void trimMemory(), TRIM_AFTER).unref()
 
   const reload = async (): Promise<void> => {
-    log.info('reload asked for', { by: 'SIGHUP' })
+    log.info('reload asked for', { by: 'operator', door: 'SIGHUP' })
     notifier.reloading()
     try {
       const next = load()
       startLogging(next.log)
       next.source.warnings.forEach((warning) => log.warn(warning))
-      await server.reload(next)
-      log.info('configuration reloaded')
+      const changed = await server.reload(next)
+      log.info('configuration reloaded', { changed })
     } catch (error) {
       // Case 97: a bad file must not take down what runs.
       log.error('the new configuration is not used', { error })

@@ -21,8 +21,10 @@ export function needsRestart(running: Config, next: Config): string[] {
   return [...new Set(keys)].sort()
 }
 
-/** Puts the live keys in force: they are read where they are used. */
-export function takeOver(running: Config, next: Config): void {
+/** Puts the live keys in force: they are read where they are used. Returns those that changed, as they are spelt in the file. */
+export function takeOver(running: Config, next: Config): string[] {
+  const waiting = new Set(needsRestart(running, next))
+  const taken = changes('', running, next).filter((key) => !waiting.has(key))
   const { cert, key, hosts } = next.tls
   Object.assign(running.tls, { cert, key, hosts })
   if (pushes(running) === pushes(next)) running.push.apps = next.push.apps
@@ -30,6 +32,7 @@ export function takeOver(running: Config, next: Config): void {
   running.archive.max_bytes = next.archive.max_bytes
   running.admins = next.admins
   running.log = next.log
+  return taken.sort()
 }
 
 const pushes = ({ push }: Config): boolean => push.apps.length > 0

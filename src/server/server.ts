@@ -46,7 +46,7 @@ export interface Server {
   /** Path of the link by which the first administrator is made; a secret. Undefined where there is one. */
   readonly setupPath: string | undefined
   /** Takes over what can change while running and names what cannot. Throws, and changes nothing, where a file is bad. */
-  reload(next: Config): Promise<void>
+  reload(next: Config): Promise<string[]>
   stop(): Promise<void>
 }
 
@@ -225,16 +225,17 @@ async function reload(
   next: Config,
   push: LivePush,
   renewCertificates: () => Promise<void>,
-): Promise<void> {
+): Promise<string[]> {
   reloadSuccess.set(0)
   const waiting = needsRestart(config, next)
   if (waiting.length > 0) log.warn(`needs a restart: ${waiting.join(', ')}`)
   // Each of these throws before it changes anything.
   await Certificates.check(next)
   await push.use({ ...config, push: { ...config.push, apps: next.push.apps }, webhook: next.webhook })
-  takeOver(config, next)
+  const taken = takeOver(config, next)
   await renewCertificates()
   reloadSuccess.set(1)
+  return taken
 }
 
 /** Files of the server's own (database, listeners, Apple): once the last is taken, accepting takes all of the CPU. */

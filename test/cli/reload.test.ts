@@ -1,0 +1,80 @@
+/** What the log says of a reload: who asked, by which door, and what changed. */
+import { expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+const MAIN = resolve('src/main.ts')
+const BASE = `hosts = ["bix.org"]\n[c2s]\nlisten = ["127.0.0.1:0"]\ndirect_tls_listen = []\n[http]\nlisten = []\n[log]\nformat = "json"\n`
+
+interface Line {
+  readonly event: string
+  readonly level: string
+  readonly [field: string]: unknown
+}
+
+test('by belfry reload and by a signal; a file that is bad changes nothing', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'belfry-reload-'))
+  const env = { PATH: '/bin' }
+  const belfry = (...args: string[]) =>
+    Bun.spawn([process.execPath, MAIN, ...args], { cwd: home, stdout: 'pipe', stderr: 'pipe', env })
+  const writes = (text: string) => writeFileSync(join(home, 'belfry.toml'), text)
+  writes(BASE)
+  const server = belfry('serve')
+  try {
+    const lines = logOf(server.stdout)
+    await lines.until('server started')
+    writes(`admins = ["nurse@bix.org"]\n${BASE}level = "debug"\n[limits]\nstanza_bytes = 10000\n`)
+    expect(await belfry('reload').exited).toBe(0)
+    const asked = { event: 'reload asked for', by: 'operator', door: 'SIGHUP' }
+    expect(await lines.until('configuration reloaded')).toMatchObject([
+      asked,
+      { event: 'needs a restart: limits.stanza_bytes', level: 'warn' },
+      { event: 'configuration reloaded', changed: ['admins', 'log.level'] },
+    ])
+    // What is in force is the same again: nothing changes.
+    server.kill('SIGHUP')
+    expect(await lines.until('configuration reloaded')).toMatchObject([
+      asked,
+      { event: 'needs a restart: limits.stanza_bytes' },
+      { event: 'configuration reloaded', changed: [] },
+    ])
+    writes('hosts = 7\n')
+    expect(await belfry('reload').exited).toBe(2)
+    server.kill('SIGHUP')
+    expect(await lines.until('the new configuration is not used')).toMatchObject([
+      asked,
+      { level: 'error', error: expect.stringContaining('hosts') as string },
+    ])
+  } finally {
+    server.kill('SIGTERM')
+    await server.exited
+    rmSync(home, { recursive: true })
+  }
+})
+
+/** Lines of a log as they come. */
+function logOf(stream: ReadableStream<Uint8Array>) {
+  const reader = stream.getReader()
+  let text = ''
+  let seen: Line[] = []
+  return {
+    /** Those since the last time, up to the one of that event; of the areas main and server alone. */
+    async until(event: string): Promise<Line[]> {
+      for (;;) {
+        const { done, value } = await reader.read()
+        text += Buffer.from(value ?? []).toString()
+        const whole = text.split('\n')
+        text = whole.pop() ?? ''
+        seen.push(...whole.map((line) => JSON.parse(line) as Line))
+        if (!seen.some((line) => line.event === event)) {
+          if (done) throw new Error(`the server ended before it said "${event}"`)
+          continue
+        }
+        const found = seen.filter(({ area }) => area === 'main' || area === 'server')
+        seen = []
+        return found
+      }
+    },
+  }
+}
