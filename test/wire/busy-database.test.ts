@@ -1,8 +1,11 @@
 /** A tool in another process holds the write lock of the database: a backup, a shell of SQLite. */
-import { expect } from 'bun:test'
+import { afterEach, expect } from 'bun:test'
 import { join } from 'node:path'
+import { startLogging, stopLogging } from '../../src/log.ts'
 import { testWith } from '../support/programs.ts'
 import { type Wire, wire, WireClient } from './support.ts'
+
+afterEach(stopLogging)
 
 const PYTHON = '/usr/bin/python3'
 const HOLD = `
@@ -63,6 +66,44 @@ for (const seconds of [0.2, 2]) {
     expect((await at.ask('GET', '/readyz')).status).toBe(200)
   })
 }
+
+testWith([PYTHON])('the log keeps who asked for what was put off, and by which door', async () => {
+  const lines: string[] = []
+  startLogging({ level: 'info', format: 'json', write: (line) => void lines.push(line) })
+  await using at = await wire({ toml: '[registration]\nmin_password = 0\n' })
+  for (const name of ['romeo', 'juliet', 'mercutio']) await at.account(`${name}@bix.org`)
+  const juliet = await online(at, 'juliet@bix.org')
+  const { token } = (await (
+    await at.ask('POST', '/v1/tokens', { name: 'ci', scopes: ['users:write'] })
+  ).json()) as { token: string }
+  lines.length = 0
+  const holder = await hold(at, 1)
+  const call = (method: string, path: string, authorization: string, body?: unknown) =>
+    fetch(`http://127.0.0.1:${at.port('http')}${path}`, {
+      method,
+      headers: { authorization, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+  const asked = [
+    call('PUT', '/v1/me/password', at.basic('romeo@bix.org'), { password: 'another one' }),
+    call('POST', '/v1/users/mercutio@bix.org/disable', `Bearer ${token}`),
+    at.ask('POST', '/v1/users', { jid: 'tybalt@bix.org', password: 'king of cats' }),
+  ]
+  const keys = '<username>juliet</username><password>parting is such</password>'
+  juliet.send(`<iq type='set' id='p'><query xmlns='jabber:iq:register'>${keys}</query></iq>`)
+  expect(await holder.ended).toBe(0)
+  for (const answer of asked) expect((await answer).status).toBeLessThan(300)
+  const told = lines
+    .map((line) => JSON.parse(line) as Record<string, string>)
+    .filter(({ area }) => area === 'audit')
+  const shown = told.map(({ event, account, by, door }) => [event, account, by, door].join(' | ')).sort()
+  expect(shown).toEqual([
+    'account created | tybalt@bix.org | operator | Unix socket',
+    'account disabled | mercutio@bix.org | token 1 ci | HTTP',
+    'password set | juliet@bix.org | juliet@bix.org/wire | in-band',
+    'password set | romeo@bix.org | romeo@bix.org | HTTP',
+  ])
+})
 
 testWith([PYTHON])('a start and a stop wait for it', async () => {
   await using at = await wire()
