@@ -3,7 +3,7 @@ import type { Ban } from '../limits/auth-limiter.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { networkSchema, senderSchema } from './fields.ts'
+import { networkSchema, addressSchema } from './fields.ts'
 import { iso, json, z } from './schemas.ts'
 
 const admin = scope('admin')
@@ -45,7 +45,7 @@ export function addBans(app: App): void {
       summary: 'End the bans of an address, or that of one account there',
       request: {
         params: z.strictObject({ address: networkSchema }),
-        query: z.strictObject({ account: senderSchema.optional() }),
+        query: z.strictObject({ account: addressSchema.optional() }),
       },
       responses: { 204: { description: 'Done' } },
     }),

@@ -80,11 +80,11 @@ export const jidSchema = prepared((text) => bare(text, true), LONGEST_JID, {
   description: 'user@host',
 })
 
-/** The address of an account or of a host. */
-export const senderSchema = prepared((text) => bare(text, false), LONGEST_JID, {
+/** The address of an account, of a host or of a service. */
+export const addressSchema = prepared((text) => bare(text, false), LONGEST_JID, {
   format: 'jid',
   example: 'bix.org',
-  description: 'user@host, or a host',
+  description: 'user@host, or a domain',
 })
 
 export const hostSchema = prepared(prepareDomain, LONGEST_PART, {

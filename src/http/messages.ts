@@ -9,12 +9,12 @@ import { accountOf } from './accounts.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { jidSchema, senderSchema, text } from './fields.ts'
+import { addressSchema, text } from './fields.ts'
 import { body, json, z } from './schemas.ts'
 
 const newMessage = z.strictObject({
-  from: senderSchema.optional().openapi({ description: 'An account or a host; else the first host.' }),
-  to: jidSchema,
+  from: addressSchema.optional().openapi({ description: 'An account or a host; else the first host.' }),
+  to: addressSchema.openapi({ description: 'An account, or an address of a service of this server.' }),
   body: text(100_000),
   subject: text(1000).optional(),
   type: z.enum(['chat', 'normal', 'headline']).default('chat'),
@@ -41,10 +41,9 @@ export function addMessages(app: App): void {
       const message = c.req.valid('json')
       const from = sender(deps, message.from)
       const to = Jid.parse(message.to)
-      if (!deps.world.domains.hosts.has(to.domain)) {
-        throw new HttpError(422, 'remote-server-not-found', `${to.domain} is not served here.`)
-      }
-      accountOf(deps, to.bare)
+      // Whom there must be here; services and what is elsewhere answer for themselves.
+      const { domains, homes } = deps.world
+      if (!domains.serviceAt(to.domain) && homes.of(to) === 'here') accountOf(deps, to.bare)
       const onBehalf = from.local === '' ? 'server' : accountOf(deps, from.bare)
       const id = message.id ?? deps.world.random.uuid()
       if (message.id !== undefined) await deps.router.run((t) => claim(t, from.bare, to.bare, id, message))

@@ -1,8 +1,11 @@
 /** /v1/messages with the whole road behind it: a message that a program sends is like one from a client. */
 import type { Config } from '../../src/config/config.ts'
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { features } from '../../src/features/index.ts'
-import { type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
+import type { Feature } from '../../src/routing/feature.ts'
+import { StanzaError } from '../../src/xmpp/errors.ts'
+import { childText } from '../../src/xmpp/xml.ts'
+import { codeOf, type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
 
 const road = () => startHttp(() => {}, features)
 const send = (w: HttpWorld, body: Record<string, unknown>): Promise<Response> =>
@@ -79,4 +82,52 @@ test('what cannot be kept is told to the program that sent it', async () => {
     expect.stringContaining('storage is full') as string,
   ])
   expect(stored(w, 'archive')).toHaveLength(0)
+})
+
+describe('to a domain of a service', () => {
+  const heard: string[] = []
+  const rooms: Feature = {
+    name: 'rooms',
+    xeps: [],
+    service: {
+      name: 'Rooms',
+      domainOf: (host) => (host === 'bix.org' ? `rooms.${host}` : undefined),
+      receive({ stanza: { from, el } }, to) {
+        if (to.local === 'closed') throw new StanzaError('forbidden', 'Nobody speaks here.')
+        heard.push(`${from.toString()} → ${to.toString()}: ${childText(el, 'body')}`)
+      },
+    },
+  }
+  const world = () => startHttp(withPush, (config) => [...features(config), rooms])
+  const withPush = (config: Config) => void (config.push.simulator = true)
+
+  test('it goes where a client’s goes, by an account and by the server, under its id once', async () => {
+    using w = await world()
+    heard.length = 0
+    expect((await send(w, { from: ROMEO, to: 'verona@rooms.bix.org', body: 'hark' })).status).toBe(202)
+    expect((await send(w, { to: 'rooms.bix.org', body: 'closing soon', id: 'a' })).status).toBe(202)
+    expect(heard).toEqual([`${ROMEO} → verona@rooms.bix.org: hark`, 'bix.org → rooms.bix.org: closing soon'])
+    expect(stored(w, 'archive')).toEqual([`${ROMEO} hark`])
+  })
+
+  test('what it refuses is told, and leaves no trace', async () => {
+    using w = await world()
+    const refused = await send(w, { from: ROMEO, to: 'closed@rooms.bix.org', body: 'hark' })
+    expect([refused.status, await codeOf(refused)]).toEqual([403, 'forbidden'])
+    // The push service takes registrations, and reads no messages.
+    const push = await send(w, { from: ROMEO, to: 'push.bix.org', body: 'hark' })
+    expect([push.status, await codeOf(push)]).toEqual([503, 'service-unavailable'])
+    expect(stored(w, 'archive')).toEqual([])
+  })
+
+  test('a domain of nobody, the server itself and nobody here are what they were', async () => {
+    using w = await world()
+    const codes = async (to: string) => {
+      const answer = await send(w, { from: ROMEO, to, body: 'hark' })
+      return [answer.status, await codeOf(answer)]
+    }
+    expect(await codes('a@pull.bix.org')).toEqual([422, 'remote-server-not-found'])
+    expect(await codes('bix.org')).toEqual([404, 'no-such-user'])
+    expect(await codes('nobody@bix.org')).toEqual([404, 'no-such-user'])
+  })
 })
