@@ -2,6 +2,7 @@
  * User Avatars (XEP-0084) and the pictures of vCards are one (XEP-0398 §3): whichever a client sets, the other
  * follows, so that new and old clients see the same face.
  */
+import { getLogger } from '../log.ts'
 import type { Feature } from '../routing/feature.ts'
 import { publishFor } from '../accounts/pep/publish.ts'
 import type { Trip } from '../routing/transit.ts'
@@ -15,12 +16,16 @@ import {
   isDisabled,
   metadataElement,
   ownPictures,
+  readPhoto,
   withPhoto,
 } from '../xmpp/avatar.ts'
+import { StanzaError } from '../xmpp/errors.ts'
 import { noPicture, type Photo, readPicture } from '../xmpp/picture.ts'
 import { option } from '../xmpp/pubsub.ts'
 import { payloadOf } from '../xmpp/stored.ts'
 import type { Element } from '../xmpp/xml.ts'
+
+const log = getLogger('avatars')
 
 /** A vCard is there for everyone (XEP-0054 §3.3), so what is made of it may be as well. */
 const OPEN = { access_model: ['open'] }
@@ -32,6 +37,11 @@ export const avatars: Feature = {
     { number: 398, version: '1.0.0' },
   ],
   disco: { account: ['urn:xmpp:pep-vcard-conversion:0'] },
+
+  /** A vCard of a version that published no pictures: once, since from then on there are metadata. */
+  opened(t, { account }) {
+    if (isUnseen(t, account)) t.soon((later) => showOld(later, account))
+  },
 
   /** XEP-0398 §3.1; data that come behind their metadata complete the avatar as well. */
   published(t, owner, { node, config, item }) {
@@ -62,6 +72,29 @@ export const avatars: Feature = {
       publishFor(t, owner, AVATAR_METADATA, OPEN, { id, payload: metadataElement() })
     }
   },
+}
+
+/** The vCard has something for a picture, and nothing was ever made of it. */
+function isUnseen({ store }: Trip, owner: Account): boolean {
+  if (store.accounts.photo(owner) !== '' || store.pep.node(owner, AVATAR_METADATA)) return false
+  return store.accounts.vcard(owner)?.includes('PHOTO') === true
+}
+
+/** One that is no picture is told to be none, so that nobody looks again; one for which there is no room waits for it. */
+function showOld(t: Trip, owner: Account): void {
+  const card = isUnseen(t, owner) ? readVcard(t, owner) : undefined
+  if (!card) return
+  const emitted = t.emitted.length
+  try {
+    t.store.turn.part(() => {
+      if (readPhoto(card)) putVcard(t, owner, card)
+      else publishFor(t, owner, AVATAR_METADATA, OPEN, { id: t.freshId(), payload: metadataElement() })
+    })
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error
+    t.emitted.length = emitted
+    log.debug('an old picture is not published', { account: owner.jid, error })
+  }
 }
 
 function show(t: Trip, owner: Account, photo: Photo): void {

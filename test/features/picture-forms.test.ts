@@ -1,5 +1,5 @@
 /** However a client writes its picture, it is the same in the vCard, the avatar and the vCard4, or refused. */
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { child, type Element } from '../../src/xmpp/xml.ts'
 import type { Actor } from '../support/actor.ts'
@@ -17,7 +17,8 @@ import {
   shows,
 } from '../support/avatars.ts'
 import { publication, publishes, PUBSUB, pubsub } from '../support/pubsub.ts'
-import { play } from '../support/world.ts'
+import { play, type Play } from '../support/world.ts'
+import { parse } from '../support/xml.ts'
 
 const JULIET = 'juliet@bix.org'
 const VCARD4 = 'urn:xmpp:vcard4'
@@ -225,4 +226,76 @@ test('a photo for which the account has no room left is refused, and the vCard s
   await juliet.asks('set', card(photo(moon)))
   await juliet.isRefused('resource-constraint', 'set', card(photo(large)))
   await expectEverywhere(juliet, moon)
+})
+
+describe('a vCard that a version without personal eventing has stored', () => {
+  const stored = async (p: Play, inner: string): Promise<void> => {
+    await p.account(JULIET)
+    await p.router.run(({ store }) => {
+      const account = store.accounts.find(JULIET)
+      if (account) store.accounts.setVcard(account, parse(card(inner)).toString(), '')
+    })
+  }
+  const enters = async (p: Play, resource: string): Promise<Actor> => {
+    const juliet = await p.online(`${JULIET}/${resource}`)
+    await juliet.settles()
+    return juliet
+  }
+
+  test.each([
+    ['as it should be', photo(rose)],
+    ['behind an empty one', `<PHOTO><BINVAL/></PHOTO>${photo(rose)}`],
+    ['as a data: URI', `<PHOTO>${bin(uri(rose))}</PHOTO>`],
+  ])('its picture, %s, is in all forms from the next login on', async (_how, inner) => {
+    using p = play()
+    await stored(p, `<FN>Juliet</FN>${inner}`)
+    const juliet = await enters(p, 'balcony')
+    await expectEverywhere(juliet, rose)
+    expect((await cardOf(juliet, JULIET))?.toString()).toContain('<FN>Juliet</FN>')
+  })
+
+  test('once: what was taken away since does not come back, and what came since stays', async () => {
+    using p = play()
+    await stored(p, photo(rose))
+    const juliet = await enters(p, 'balcony')
+    await publishes(juliet, METADATA, `<item id='off'><metadata xmlns='${METADATA}'/></item>`, OPEN)
+    const phone = await enters(p, 'phone')
+    expect(await photoOf(phone, JULIET)).toBeUndefined()
+    await shows(phone, moon)
+    const desk = await enters(p, 'desk')
+    expect([await photoOf(desk, JULIET), (await last(desk, METADATA))?.attrs.id]).toEqual([
+      moon.base64,
+      moon.hash,
+    ])
+  })
+
+  test('one whose avatar was set without it keeps that one', async () => {
+    using p = play()
+    await stored(p, photo(rose))
+    const juliet = await enters(p, 'balcony')
+    await shows(juliet, moon)
+    await p.router.run(({ store }) => {
+      const account = store.accounts.find(JULIET)
+      if (account) store.accounts.setVcard(account, parse(card(photo(rose))).toString(), '')
+    })
+    expect((await last(await enters(p, 'phone'), METADATA))?.attrs.id).toBe(moon.hash)
+  })
+
+  test('what is no picture stays where it is, and is looked at once', async () => {
+    using p = play()
+    await stored(p, `<PHOTO><EXTVAL>https://bix.org/juliet.png</EXTVAL></PHOTO>`)
+    const juliet = await enters(p, 'balcony')
+    expect((await cardOf(juliet, JULIET))?.toString()).toContain('juliet.png')
+    const first = (await last(juliet, METADATA))?.attrs.id
+    expect(first).toBeDefined()
+    expect((await last(await enters(p, 'phone'), METADATA))?.attrs.id).toBe(first)
+  })
+
+  test('one for which the account has no room is left alone, and nobody’s login fails', async () => {
+    using p = play({ toml: '[limits]\npep_bytes = 20\n' })
+    await stored(p, photo(rose))
+    const juliet = await enters(p, 'balcony')
+    expect(await photoOf(juliet, JULIET)).toBe(rose.base64)
+    expect(await last(juliet, DATA)).toBeUndefined()
+  })
 })
