@@ -55,9 +55,11 @@ export class Listeners {
     await each(tls_listen, (address) => void this.#https.push(this.#listenHttps(address)))
     this.#opened.defer(async () => void (await Promise.all(this.#https.map((listener) => listener.stop()))))
     this.addresses.push(...this.#https.map(({ name, host, port }) => ({ name, host, port })))
-    await this.#watchHttp()
+    const ports = this.addresses.map(({ port }) => port)
     await each(config.c2s.listen, (address) => this.#listenClients(address))
     await each(config.c2s.direct_tls_listen, (address) => this.#listenDirect(address))
+    // Nobody has to wait for the libraries that this needs.
+    await this.#watchHttp(ports.filter((port) => port > 0))
   }
 
   /** New connections get the certificates in force from here on; those that are open keep theirs. */
@@ -112,8 +114,7 @@ export class Listeners {
   }
 
   /** Those of HTTP count nowhere else. */
-  async #watchHttp(): Promise<void> {
-    const ports = this.addresses.filter(({ port }) => port > 0).map(({ port }) => port)
+  async #watchHttp(ports: readonly number[]): Promise<void> {
     const sockets = ports.length > 0 ? await openSockets() : undefined
     if (!sockets) return
     const { config, clock } = this.#parts
