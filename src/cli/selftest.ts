@@ -13,6 +13,8 @@ import { startServer } from '../server/server.ts'
 import { CliError } from './exit.ts'
 import type { Output, Row } from './output.ts'
 import { SmallClient } from './small-client.ts'
+import { NS } from '../xmpp/namespaces.ts'
+import { xml } from '../xmpp/xml.ts'
 
 const HOST = 'localhost'
 const TOPIC = 'org.example.selftest'
@@ -73,16 +75,15 @@ async function run(dir: string, opened: AsyncDisposableStack, step: Stepper): Pr
     await call(data, 'POST', '/v1/users', { jid: `${name}@${HOST}`, password: PASSWORD })
   await step('juliet’s phone registers (XEP-0357)', async () => {
     const juliet = await SmallClient.login(port, HOST, 'juliet', PASSWORD, WITHIN_MS)
-    const enable = `<enable xmlns='urn:xmpp:push:0' jid='push.${HOST}' node='${TOKEN}'/>`
-    await juliet.ask(`<iq type='set' id='enable'>${enable}</iq>`, /id=["']enable["']/)
+    await juliet.ask('set', xml('enable', { xmlns: NS.push, jid: `push.${HOST}`, node: TOKEN }))
     await juliet.close()
     return { detail: 'and goes away', value: undefined }
   })
   await step('romeo writes to her', async () => {
     const romeo = await SmallClient.login(port, HOST, 'romeo', PASSWORD, WITHIN_MS)
-    const ping = `<iq type='get' id='ping' to='${HOST}'><ping xmlns='urn:xmpp:ping'/></iq>`
-    const message = `<message to='juliet@${HOST}' type='chat' id='m1'><body>Art thou there?</body></message>`
-    await romeo.ask(`${message}${ping}`, /id=["']ping["']/)
+    const to = `juliet@${HOST}`
+    romeo.send(xml('message', { to, type: 'chat', id: 'm1' }, xml('body', {}, 'Art thou there?')))
+    await romeo.ask('get', xml('ping', { xmlns: NS.ping }))
     await romeo.close()
     return { detail: 'stored and acknowledged', value: undefined }
   })
