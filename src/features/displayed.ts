@@ -6,7 +6,7 @@ import type { Feature, Verdict } from '../routing/feature.ts'
 import { publishFor } from '../accounts/pep/publish.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { checkName } from '../xmpp/pubsub.ts'
-import { child, withAttrs } from '../xmpp/xml.ts'
+import { child, without } from '../xmpp/xml.ts'
 
 export const displayed: Feature = {
   name: 'displayed',
@@ -19,9 +19,7 @@ export const displayed: Feature = {
     const mark = child(stanza.el, 'displayed', NS.displayed)
     if (!mark) return
     // §7: nobody else may learn the ids of the own archive.
-    const el = withAttrs(stanza.el, {})
-    el.children = el.children.filter((node) => typeof node === 'string' || node.attrs.xmlns !== NS.displayed)
-    t.stanza = stanza.with(el)
+    t.stanza = stanza.with(without(stanza.el, ({ attrs }) => attrs.xmlns === NS.displayed))
     const { to } = stanza.el.attrs
     if (!origin || to === undefined || stanza.type === 'error') return
     // §4.5.3: the id is the address as the client wrote it.

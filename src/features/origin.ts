@@ -11,7 +11,7 @@ import { contentOf } from '../xmpp/content.ts'
 import { isForgedDelay } from '../xmpp/delay.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { isIdOf } from '../xmpp/stanza-id.ts'
-import { child, type Element, elements, withAttrs } from '../xmpp/xml.ts'
+import { child, type Element, elements, without } from '../xmpp/xml.ts'
 
 /** Longest origin-id that is remembered; a longer one is no sensible id and is not deduplicated. */
 const ID_LENGTH = 256
@@ -51,9 +51,7 @@ function withoutForged(t: Transit): void {
   const isForged = (node: Element) =>
     isForgedDelay(node, jid, isOurs) || (stanza.kind === 'message' && isIdOf(node, jid))
   if (!elements(stanza.el).some(isForged)) return
-  const el = withAttrs(stanza.el, {})
-  el.children = el.children.filter((node) => typeof node === 'string' || !isForged(node))
-  t.stanza = stanza.with(el)
+  t.stanza = stanza.with(without(stanza.el, isForged))
   if (stanza.kind === 'iq') t.stanza.checkIq()
 }
 

@@ -8,7 +8,7 @@ import type { Session } from '../routing/session.ts'
 import { sessionState } from '../routing/session-state.ts'
 import type { Trip } from '../routing/transit.ts'
 import { readStored } from '../xmpp/stored.ts'
-import { child, type Element, withAttrs, xml } from '../xmpp/xml.ts'
+import { child, type Element, without, xml } from '../xmpp/xml.ts'
 
 const UPDATE = 'vcard-temp:x:update'
 
@@ -64,8 +64,7 @@ function sayAgain(t: Trip, session: Session): void {
  */
 function withHash(el: Element, hash: string | undefined): Element {
   if (hash === undefined || hashIn(el) === '' || hashIn(el) === hash) return el
-  const copy = withAttrs(el, {})
-  copy.children = el.children.filter((node) => typeof node === 'string' || node.attrs.xmlns !== UPDATE)
+  const copy = without(el, ({ attrs }) => attrs.xmlns === UPDATE)
   copy.children.push(xml('x', { xmlns: UPDATE }, xml('photo', {}, hash === '' ? undefined : hash)))
   return copy
 }

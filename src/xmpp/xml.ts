@@ -123,6 +123,13 @@ export function withAttrs(el: Element, attrs: Attrs): Element {
   return copy
 }
 
+/** A copy without those of its child elements; it shares the others with the original. */
+export function without(el: Element, isUnwanted: (node: Element) => boolean): Element {
+  const copy = withAttrs(el, {})
+  copy.children = el.children.filter((node) => typeof node === 'string' || !isUnwanted(node))
+  return copy
+}
+
 /** An element that goes out as the text in which it was stored, without being read again. */
 export class StoredElement extends Element {
   readonly #text: string
