@@ -165,6 +165,10 @@ describe('the road', () => {
   })
 })
 
+/** In a string of its own or between others' text. */
+const NAMESPACE =
+  /urn:(?:xmpp|ietf:params:xml:ns)[\w:.-]*|https?:\/\/(?:jabber\.org|etherx\.jabber\.org)\/[\w/#-]*|jabber:(?:client|iq:|x:)[\w:]*/g
+
 describe('words', () => {
   /** Lines where `pattern` stands in code; comments and strings are blanked, strings only if asked for. */
   function uses(pattern: RegExp, where: RegExp, text: (source: Source) => string): string[] {
@@ -220,6 +224,34 @@ describe('words', () => {
       (line) => !Object.keys(allowed).some((f) => line.startsWith(`${f}:`)),
     )
     expect(found).toEqual([])
+  })
+
+  test('a namespace is written in one place', () => {
+    const files = new Map<string, Set<string>>()
+    for (const { path, tree } of sources)
+      visit(tree, (node) => {
+        if (
+          !ts.isStringLiteralLike(node) &&
+          !ts.isTemplateHead(node) &&
+          !ts.isTemplateMiddleOrTemplateTail(node)
+        )
+          return
+        for (const [name] of node.text.matchAll(NAMESPACE))
+          files.set(name, (files.get(name) ?? new Set()).add(path))
+      })
+    const twice = [...files].filter(([, where]) => where.size > 1)
+    expect(twice.map(([name, where]) => `${name}: ${[...where].join(', ')}`)).toEqual([])
+  })
+
+  test('the data is opened in one way, by a running server and by a command with the server stopped', () => {
+    const found = uses(/\b(takeLock|openStore|createWorld)\(/, /./, code).filter(
+      (line) => !/: export function /.test(line),
+    )
+    expect(found.map((line) => line.split(':')[0])).toEqual([
+      'server/core.ts',
+      'server/core.ts',
+      'server/core.ts',
+    ])
   })
 
   test('randomness is injected and cryptographic', () => {

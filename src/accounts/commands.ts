@@ -7,6 +7,7 @@ import { type Field, type FormValues, formValue, writeForm } from '../xmpp/forms
 import { Jid, jidOr } from '../xmpp/jid.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
 import type { Ask, Command, Done, SlowStep, Step, Transit } from '../routing/transit.ts'
+import { NS } from '../xmpp/namespaces.ts'
 
 export type { Ask, Command, Done, SlowStep, Step }
 
@@ -40,9 +41,7 @@ export function needed(values: FormValues, name: string): string {
 
 /** §4.4: bad-payload is the one word for a form that cannot be used; the text says why. */
 export const badPayload = (text: string): StanzaError =>
-  new StanzaError('bad-request', text, { app: xml('bad-payload', { xmlns: COMMANDS }) })
-
-export const COMMANDS = 'http://jabber.org/protocol/commands'
+  new StanzaError('bad-request', text, { app: xml('bad-payload', { xmlns: NS.commands }) })
 
 /** A bare JID of one of our hosts. @throws StanzaError */
 export function localAccount(t: Transit, text: string): Jid {

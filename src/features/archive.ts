@@ -11,15 +11,13 @@ import { isForArchive } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { isIdOf, speaksFor } from '../xmpp/stanza-id.ts'
-import { clone, type Element, elements, StoredElement, xml } from '../xmpp/xml.ts'
-
-const RETRACT = 'urn:xmpp:message-retract:1'
+import { type Element, elements, StoredElement, without, xml } from '../xmpp/xml.ts'
 
 export const archive: Feature = {
   name: 'archive',
   xeps: [{ number: 424, version: '0.4.2', note: 'retractions are archived as they are' }],
   // XEP-0424 §2
-  disco: { server: [RETRACT], account: [RETRACT] },
+  disco: { server: [NS.retract], account: [NS.retract] },
 
   sent(t): Verdict {
     const { stanza, sender } = t
@@ -37,7 +35,7 @@ export const archive: Feature = {
   received(t): Verdict {
     const { stanza, owner, to } = t
     if (stanza.kind !== 'message') return
-    if (claimsOurs(stanza, to)) t.stanza = withoutOurs(stanza, to)
+    if (claimsOurs(stanza, to)) t.stanza = stanza.with(without(stanza.el, (el) => isOurs(el, to)))
     // An error that says that a message of this archive did not arrive is in it too.
     if (!isForArchive(stanza.answers ?? stanza.el)) return
     if (!wants(t, owner, stanza.from.bare)) return
@@ -72,10 +70,4 @@ function isOurs(el: Element, to: Jid): boolean {
   const { from } = el.attrs
   if (isDelay(el)) return from !== undefined && speaksFor(from, to)
   return isIdOf(el, to)
-}
-
-function withoutOurs(stanza: Stanza, to: Jid): Stanza {
-  const el = clone(stanza.el)
-  el.children = el.children.filter((node) => typeof node === 'string' || !isOurs(node, to))
-  return stanza.with(el)
 }

@@ -9,17 +9,15 @@ import type { Jid } from '../xmpp/jid.ts'
 import { hasBody } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
-import { child, type Element, elements, withAttrs, xml } from '../xmpp/xml.ts'
+import { child, type Element, elements, without, xml } from '../xmpp/xml.ts'
 
-const CARBONS = 'urn:xmpp:carbons:2'
-const MUC_USER = 'http://jabber.org/protocol/muc#user'
 /** §6.1: payloads of instant messaging beside a body: receipts, chat states, markers, invitations, calls. */
-const PAYLOADS = new Set([
-  'urn:xmpp:receipts',
-  'http://jabber.org/protocol/chatstates',
-  'urn:xmpp:chat-markers:0',
-  'jabber:x:conference',
-  'urn:xmpp:jingle-message:0',
+const PAYLOADS: ReadonlySet<string> = new Set([
+  NS.receipts,
+  NS.chatStates,
+  NS.chatMarkers,
+  NS.conference,
+  NS.jingleMessage,
 ])
 
 const enabled = sessionState<boolean>('carbons', { saved: true })
@@ -30,15 +28,15 @@ export const carbons: Feature = {
     { number: 280, version: '1.0.1' },
     { number: 297, version: '1.0' },
   ],
-  disco: { server: [CARBONS], account: [CARBONS] },
+  disco: { server: [NS.carbons], account: [NS.carbons] },
   iq: {
-    [`account set {${CARBONS}}enable`]: (t) => set(t, true),
-    [`account set {${CARBONS}}disable`]: (t) => set(t, false),
+    [`account set {${NS.carbons}}enable`]: (t) => set(t, true),
+    [`account set {${NS.carbons}}disable`]: (t) => set(t, false),
   },
 
   inline: {
     bind: {
-      [`{${CARBONS}}enable`]: (t, session) => put(t, session, true),
+      [`{${NS.carbons}}enable`]: (t, session) => put(t, session, true),
     },
   },
 
@@ -55,11 +53,9 @@ export const carbons: Feature = {
   received(t): Verdict {
     // §6.1: the mark has done its work and means nothing to the recipient.
     const { stanza } = t
-    if (stanza.kind !== 'message' || !child(stanza.el, 'private', CARBONS)) return
+    if (stanza.kind !== 'message' || !child(stanza.el, 'private', NS.carbons)) return
     privates.add(t)
-    const el = withAttrs(stanza.el, {})
-    el.children = el.children.filter((node) => typeof node === 'string' || node.attrs.xmlns !== CARBONS)
-    t.stanza = stanza.with(el)
+    t.stanza = stanza.with(without(stanza.el, ({ attrs }) => attrs.xmlns === NS.carbons))
   },
 
   settled(t) {
@@ -92,11 +88,11 @@ function* others(t: Transit, account: Jid, without: readonly Session[]): Iterabl
 function copy(t: Transit, session: Session, direction: 'sent' | 'received'): void {
   const { el, type } = t.stanza
   const attrs = { from: session.jid.bare, to: session.jid.toString(), type: type === '' ? undefined : type }
-  t.writeInTurn(session, xml('message', attrs, xml(direction, { xmlns: CARBONS }, forwarded(el))), el)
+  t.writeInTurn(session, xml('message', attrs, xml(direction, { xmlns: NS.carbons }, forwarded(el))), el)
 }
 
 function isCopy(el: Element): boolean {
-  return el.attrs.xmlns === CARBONS && (el.name === 'sent' || el.name === 'received')
+  return el.attrs.xmlns === NS.carbons && (el.name === 'sent' || el.name === 'received')
 }
 
 /** §6.1. An error is what the message that it answers is, where that is known. */
@@ -104,12 +100,12 @@ function isEligible(stanza: Stanza): boolean {
   const el = stanza.answers ?? stanza.el
   const type = el.attrs.type ?? ''
   if (type === 'groupchat' || type === 'headline') return false
-  if (child(el, 'private', CARBONS) || child(el, 'no-copy', NS.hints)) return false
+  if (child(el, 'private', NS.carbons) || child(el, 'no-copy', NS.hints)) return false
   // A private message of a room reaches each client that is in it by the room itself.
-  if (child(el, 'x', MUC_USER) && type === 'chat') return false
+  if (child(el, 'x', NS.mucUser) && type === 'chat') return false
   if (type === 'chat' || type === 'error') return true
   return (
     hasBody(el) ||
-    elements(el).some((node) => PAYLOADS.has(node.attrs.xmlns ?? '') || node.attrs.xmlns === MUC_USER)
+    elements(el).some((node) => PAYLOADS.has(node.attrs.xmlns ?? '') || node.attrs.xmlns === NS.mucUser)
   )
 }

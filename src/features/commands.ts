@@ -1,5 +1,5 @@
 /** Ad-Hoc Commands (XEP-0050): sessions of forms with the server; the commands themselves are other features'. */
-import { badPayload, COMMANDS } from '../accounts/commands.ts'
+import { badPayload } from '../accounts/commands.ts'
 import type { Feature, Later } from '../routing/feature.ts'
 import { later } from '../routing/feature.ts'
 import { sessionState } from '../routing/session-state.ts'
@@ -31,13 +31,13 @@ export const commands: Feature = {
   name: 'commands',
   xeps: [{ number: 50, version: '1.3.0' }],
   disco: {
-    server: [COMMANDS],
+    server: [NS.commands],
     serverNodes: {
-      items: (t, node) => (node === COMMANDS ? list(t) : undefined),
+      items: (t, node) => (node === NS.commands ? list(t) : undefined),
       info: describe,
     },
   },
-  iq: { [`server set {${COMMANDS}}command`]: execute },
+  iq: { [`server set {${NS.commands}}command`]: execute },
 }
 
 /** §2.2: the commands that this requester may run. */
@@ -50,13 +50,13 @@ function list(t: Transit): Element[] {
 
 function describe(t: Transit, node: string): Element[] | undefined {
   const feature = (name: string) => xml('feature', { var: name })
-  if (node === COMMANDS)
-    return [xml('identity', { category: 'automation', type: 'command-list' }), feature(COMMANDS)]
+  if (node === NS.commands)
+    return [xml('identity', { category: 'automation', type: 'command-list' }), feature(NS.commands)]
   const command = t.world.commands.get(node)
   if (!command) return undefined
   if (!command.may(t)) throw new StanzaError('forbidden')
   const identity = xml('identity', { category: 'automation', type: 'command-node', name: command.name })
-  return [identity, feature(COMMANDS), feature(NS.forms)]
+  return [identity, feature(NS.commands), feature(NS.forms)]
 }
 
 function execute(t: Transit, el: Element): Element | Later {
@@ -140,7 +140,7 @@ function formOf(run: Running): Element {
 }
 
 const result = ({ id, command }: Running, status: string, ...payload: Element[]): Element =>
-  xml('command', { xmlns: COMMANDS, node: command.node, sessionid: id, status }, ...payload)
+  xml('command', { xmlns: NS.commands, node: command.node, sessionid: id, status }, ...payload)
 
 /** @throws StanzaError when this session has no such command under way. */
 function find(t: Transit, command: Command, id: string): Running {
@@ -182,5 +182,5 @@ function change(t: Transit, runs: readonly Running[]): void {
 
 /** §4.4: the application's own condition beside the stanza's. */
 function refusal(condition: StanzaCondition, app: string, text?: string): StanzaError {
-  return new StanzaError(condition, text, { app: xml(app, { xmlns: COMMANDS }) })
+  return new StanzaError(condition, text, { app: xml(app, { xmlns: NS.commands }) })
 }

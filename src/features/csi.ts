@@ -11,10 +11,9 @@ import type { Trip, World } from '../routing/transit.ts'
 import { isArchiveResult, isForOffline, isOnlyState } from '../xmpp/message.ts'
 import { isSubscriptionType } from '../xmpp/subscription.ts'
 import { child, type Element, elements, firstElement, StoredElement, xml } from '../xmpp/xml.ts'
+import { NS } from '../xmpp/namespaces.ts'
 
 const CSI = 'urn:xmpp:csi:0'
-const EVENT = 'http://jabber.org/protocol/pubsub#event'
-const CARBONS = 'urn:xmpp:carbons:2'
 
 interface Held {
   /** By what a newer one replaces; in the order of the newest. */
@@ -118,16 +117,17 @@ function keyOf(el: Element): string | undefined {
   const { from = '', type = '' } = el.attrs
   if (el.name === 'presence') return isSubscriptionType(type) ? undefined : `presence ${from}`
   if (el.name !== 'message' || type === 'error') return undefined
-  const event = child(el, 'event', EVENT)
+  const event = child(el, 'event', NS.pubsubEvent)
   if (event) return eventKey(from, event)
-  const carbon = elements(el).find(({ attrs }) => attrs.xmlns === CARBONS)
+  const carbon = elements(el).find(({ attrs }) => attrs.xmlns === NS.carbons)
   if (carbon) return carbon.name === 'received' && rings(forwardedIn(carbon)) ? undefined : ''
   if (rings(el)) return undefined
   // What its sender wants to be stored (XEP-0334 §4.4) is no passing state.
   return isOnlyState(el) && !isForOffline(el) ? `state ${from}` : ''
 }
 
-const isTalk = (el: Element): boolean => el.name === 'message' && child(el, 'event', EVENT) === undefined
+const isTalk = (el: Element): boolean =>
+  el.name === 'message' && child(el, 'event', NS.pubsubEvent) === undefined
 
 /** XEP-0163 §3: an item replaces the one of its id. */
 function eventKey(from: string, event: Element): string {
@@ -145,7 +145,7 @@ function rings(el: Element | undefined): boolean {
 }
 
 function forwardedIn(carbon: Element): Element | undefined {
-  const forwarded = child(carbon, 'forwarded', 'urn:xmpp:forward:0')
+  const forwarded = child(carbon, 'forwarded', NS.forward)
   return forwarded && elements(forwarded).find(({ name }) => name === 'message')
 }
 

@@ -9,7 +9,7 @@ import { forwardedText } from '../xmpp/forward.ts'
 import { type FormValues, formValue, readForm } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { readJid } from '../xmpp/stanza.ts'
-import { finOf, MAM, readTime, SEARCH_FIELDS, searchForm } from '../xmpp/mam.ts'
+import { finOf, readTime, SEARCH_FIELDS, searchForm } from '../xmpp/mam.ts'
 import { isArchiveResult } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { type PageRequest, readPage } from '../xmpp/rsm.ts'
@@ -27,13 +27,13 @@ export const mam: Feature = {
     { number: 59, version: '1.0' },
   ],
   // COMPAT(profanity, 0.13.1): it asks the domain alone whether accounts have an archive.
-  disco: { server: [MAM], account: [MAM, `${MAM}#extended`] },
+  disco: { server: [NS.mam], account: [NS.mam, `${NS.mam}#extended`] },
   iq: {
-    [`account get {${MAM}}query`]: () => xml('query', { xmlns: MAM }, searchForm()),
-    [`account set {${MAM}}query`]: query,
-    [`account get {${MAM}}metadata`]: (t) => metadata(t, t.account),
-    [`account get {${MAM}}prefs`]: (t) => prefs(t),
-    [`account set {${MAM}}prefs`]: setPrefs,
+    [`account get {${NS.mam}}query`]: () => xml('query', { xmlns: NS.mam }, searchForm()),
+    [`account set {${NS.mam}}query`]: query,
+    [`account get {${NS.mam}}metadata`]: (t) => metadata(t, t.account),
+    [`account get {${NS.mam}}prefs`]: (t) => prefs(t),
+    [`account set {${NS.mam}}prefs`]: setPrefs,
   },
 
   /** §8.2: results that a client makes up must never reach another one. */
@@ -68,7 +68,7 @@ function query(t: Transit, el: Element): Element {
   const shown = fromEnd ? rows.slice(rows.length - n) : rows.slice(0, n)
   const order = child(el, 'flip-page') ? shown.toReversed() : shown
   for (const { id, xml: text } of order) {
-    const attrs = { xmlns: MAM, queryid: el.attrs.queryid, id: String(id) }
+    const attrs = { xmlns: NS.mam, queryid: el.attrs.queryid, id: String(id) }
     const result = xml('result', attrs, forwardedText(text, t.store.receipts.timeOf(id)))
     if (origin) t.write(origin, xml('message', { from: account.jid, to: origin.jid.toString() }, result))
   }
@@ -94,7 +94,7 @@ function fitting(rows: readonly Stored[], limit: number, most: number): number {
 function readFilter(t: Transit, el: Element): ArchiveFilter {
   const x = child(el, 'x', NS.forms)
   if (!x) return {}
-  const form = readForm(x, MAM)
+  const form = readForm(x, NS.mam)
   if (!form) throw new StanzaError('bad-request', 'The form has another type.')
   const unknown = [...form.keys()].find((name) => !KNOWN.has(name))
   if (unknown !== undefined)
@@ -144,7 +144,7 @@ function metadata(t: Trip, account: Account): Element {
     xml(name, { id: String(id), timestamp: new Date(t.store.receipts.timeOf(id)).toISOString() })
   return xml(
     'metadata',
-    { xmlns: MAM },
+    { xmlns: NS.mam },
     bounds && mark('start', bounds.first),
     bounds && mark('end', bounds.last),
   )
@@ -156,7 +156,7 @@ function prefs(t: Transit): Element {
     xml(name, {}, ...jids.map((jid) => xml('jid', {}, jid)))
   return xml(
     'prefs',
-    { xmlns: MAM, default: known?.mode ?? t.config.archive.default },
+    { xmlns: NS.mam, default: known?.mode ?? t.config.archive.default },
     list('always', known?.always ?? []),
     list('never', known?.never ?? []),
   )

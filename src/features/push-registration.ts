@@ -17,7 +17,7 @@ import {
   TIGASE_PAYLOAD,
   TIGASE_SERVICE_FEATURES,
 } from '../push/registration/dialects/tigase.ts'
-import { ask, COMMANDS, done, note } from '../accounts/commands.ts'
+import { ask, done, note } from '../accounts/commands.ts'
 import { ownService, pushIsOn, readToken, registerDevice, unregister } from '../push/registration/register.ts'
 import type { Feature, Service } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
@@ -70,7 +70,7 @@ export function pushRegistration(config: Config): Feature {
 }
 
 /** What apps ask a push service for; what is the host's own business, such as registration, is not answered there. */
-const ASKED = new Set([NS.discoInfo, NS.discoItems, COMMANDS, 'urn:xmpp:ping'])
+const ASKED: ReadonlySet<string> = new Set([NS.discoInfo, NS.discoItems, NS.commands, NS.ping])
 
 /** push.<host>, where apps register: another name of the host for what they ask. */
 const service: Service = {
@@ -101,7 +101,7 @@ const serviceItem = (t: Transit): Element =>
 
 const serviceInfo = (providers: readonly string[]): Element[] => [
   xml('identity', { category: 'pubsub', type: 'push', name: 'Push' }),
-  ...[NS.push, COMMANDS, ...providers].map((name) => xml('feature', { var: name })),
+  ...[NS.push, NS.commands, ...providers].map((name) => xml('feature', { var: name })),
 ]
 
 function enable(t: Transit, el: Element): undefined {

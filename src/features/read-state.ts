@@ -13,8 +13,6 @@ import { hasBody, retractedId } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { child } from '../xmpp/xml.ts'
 
-const MARKERS = 'urn:xmpp:chat-markers:0'
-
 export const readState: Feature = {
   name: 'read-state',
   xeps: [],
@@ -26,7 +24,7 @@ export const readState: Feature = {
     const { el, to, kind, type } = stanza
     if (kind === 'presence' && !to && type === '') return arrived(t, origin)
     if (kind !== 'message' || !to || type === 'error') return
-    const marker = child(el, 'displayed', MARKERS)
+    const marker = child(el, 'displayed', NS.chatMarkers)
     if (marker?.attrs.id !== undefined) {
       t.store.unread.hasMarked(origin.account.id)
       marked(t, origin.account, to, marker.attrs.id)

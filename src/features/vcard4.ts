@@ -10,8 +10,7 @@ import { option } from '../xmpp/pubsub.ts'
 import { payloadOf } from '../xmpp/stored.ts'
 import { hasPicture, pictureIn, toVcard4, toVcardTemp, VCARD4 } from '../xmpp/vcard4.ts'
 import { elements } from '../xmpp/xml.ts'
-
-const NODE = 'urn:xmpp:vcard4'
+import { NS } from '../xmpp/namespaces.ts'
 
 export const vcard4: Feature = {
   name: 'vcard4',
@@ -19,7 +18,7 @@ export const vcard4: Feature = {
   disco: { server: [VCARD4], account: [VCARD4] },
 
   published(t, owner, { node, config, item }) {
-    if (node !== NODE || !item) return
+    if (node !== NS.vcard4 || !item) return
     // Everyone may read a vcard-temp: what is for some must not enter it.
     if (option(config, 'access_model') !== 'open') return
     if (item.payload.name !== 'vcard' || item.payload.attrs.xmlns !== VCARD4) return
@@ -31,13 +30,13 @@ export const vcard4: Feature = {
 
   vcardChanged(t, owner, { card, by }) {
     if (by === 'vcard4') return
-    const last = t.store.pep.last(owner, NODE)
+    const last = t.store.pep.last(owner, NS.vcard4)
     const old = payloadOf(last)
     // A new picture alone concerns only a card that holds one.
     if (by === 'avatars' && !(old && hasPicture(old))) return
     const payload = toVcard4(card, old)
     if (payload.toString() === last?.xml || (!old && elements(payload).length === 0)) return
     const id = last?.id ?? 'current'
-    publishFor(t, owner, NODE, { access_model: ['open'] }, { id, payload })
+    publishFor(t, owner, NS.vcard4, { access_model: ['open'] }, { id, payload })
   },
 }

@@ -3,8 +3,7 @@ import { type Element, elements, xml } from '../xmpp/xml.ts'
 import type { BindHandler, Feature, NonzaStream, Resumption, ResumeHandler } from './feature.ts'
 import type { Session } from './session.ts'
 import type { Trip } from './transit.ts'
-
-const BIND = 'urn:xmpp:bind:0'
+import { NS } from '../xmpp/namespaces.ts'
 
 export class Inlines {
   readonly #features: readonly Feature[]
@@ -25,7 +24,7 @@ export class Inlines {
     const bind = [...names].map((name) => xml('feature', { var: name }))
     return [
       ...this.#features.flatMap(({ inline }) => inline?.offers ?? []),
-      xml('bind', { xmlns: BIND }, xml('inline', {}, ...bind)),
+      xml('bind', { xmlns: NS.bind2 }, xml('inline', {}, ...bind)),
     ]
   }
 
@@ -43,7 +42,7 @@ export class Inlines {
     const answers: (Element | undefined)[] = []
     for (const el of elements(bind)) answers.push(this.#bind.get(keyOf(el))?.(t, session, el))
     for (const feature of this.#features) answers.push(feature.bound?.(t, session))
-    return xml('bound', { xmlns: BIND }, ...answers)
+    return xml('bound', { xmlns: NS.bind2 }, ...answers)
   }
 }
 

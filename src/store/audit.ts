@@ -46,7 +46,7 @@ function actorNow(): Actor {
 
 const DOORS: Readonly<Record<string, string>> = {
   [NS.register]: 'in-band',
-  'http://jabber.org/protocol/commands': 'ad-hoc command',
+  [NS.commands]: 'ad-hoc command',
 }
 
 export class Audit {

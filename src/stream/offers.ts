@@ -51,7 +51,7 @@ function sasl2(world: World, state: StreamState, tls: TlsFacts | undefined, inli
   const { auth } = world.config
   const names = mechanisms(tls, world).map((name) => xml('mechanism', {}, name))
   const fast = fastMechanisms(tls, auth).map((name) => xml('mechanism', {}, name))
-  const tokens = fast.length > 0 ? xml('fast', { xmlns: 'urn:xmpp:fast:0' }, ...fast) : undefined
+  const tokens = fast.length > 0 ? xml('fast', { xmlns: NS.fast }, ...fast) : undefined
   return [
     xml('authentication', { xmlns: NS.sasl2 }, ...names, xml('inline', {}, ...inlines.offers(), tokens)),
   ]

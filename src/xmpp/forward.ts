@@ -2,8 +2,6 @@
 import { NS } from './namespaces.ts'
 import { type Element, StoredElement, withAttrs, xml } from './xml.ts'
 
-const XMLNS = 'urn:xmpp:forward:0'
-
 export function delay(ms: number, from?: string): Element {
   return xml('delay', { xmlns: NS.delay, from, stamp: new Date(ms).toISOString() })
 }
@@ -11,11 +9,11 @@ export function delay(ms: number, from?: string): Element {
 /** A stanza of jabber:client inside <forwarded/>; `at` (ms) adds when it was sent. */
 export function forwarded(stanza: Element, at?: number): Element {
   const inner = withAttrs(stanza, { xmlns: NS.client })
-  return xml('forwarded', { xmlns: XMLNS }, at === undefined ? undefined : delay(at), inner)
+  return xml('forwarded', { xmlns: NS.forward }, at === undefined ? undefined : delay(at), inner)
 }
 
 /** The same for a message that was stored as text, which begins with "<message" and has no namespace of its own. */
 export function forwardedText(text: string, at: number): Element {
   const inner = new StoredElement('message', text.replace('<message', `<message xmlns="${NS.client}"`))
-  return xml('forwarded', { xmlns: XMLNS }, delay(at), inner)
+  return xml('forwarded', { xmlns: NS.forward }, delay(at), inner)
 }

@@ -1,10 +1,10 @@
 /** Message Archive Management (XEP-0313): what the archives of accounts and of rooms have in common on the wire. */
 import { StanzaError } from './errors.ts'
 import { type FormValues, formValue, writeForm } from './forms.ts'
+import { NS } from './namespaces.ts'
 import { writePage } from './rsm.ts'
 import { children, type Element, xml } from './xml.ts'
 
-export const MAM = 'urn:xmpp:mam:2'
 const VALIDATE = 'http://jabber.org/protocol/xdata-validate'
 
 export const SEARCH_FIELDS = [
@@ -18,7 +18,7 @@ export const SEARCH_FIELDS = [
 
 /** §4.1.5: the ids are any, and not those of a list. */
 export function searchForm(): Element {
-  const form = writeForm('form', MAM, SEARCH_FIELDS)
+  const form = writeForm('form', NS.mam, SEARCH_FIELDS)
   const ids = children(form, 'field').find(({ attrs }) => attrs.var === 'ids')
   ids?.append(xml('validate', { xmlns: VALIDATE, datatype: 'xs:string' }, xml('open')))
   return form
@@ -26,7 +26,7 @@ export function searchForm(): Element {
 
 /** The end of a page (§4.2). */
 export function finOf(ids: string[], complete: boolean, total?: number): Element {
-  return xml('fin', { xmlns: MAM, complete: complete ? 'true' : undefined }, writePage(ids, total))
+  return xml('fin', { xmlns: NS.mam, complete: complete ? 'true' : undefined }, writePage(ids, total))
 }
 
 /** XEP-0082 §3.2; ms since the epoch. @throws StanzaError bad-request */

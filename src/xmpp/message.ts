@@ -2,10 +2,8 @@
 import { NS } from './namespaces.ts'
 import { child, childText, type Element, elements } from './xml.ts'
 
-const CHAT_STATES = 'http://jabber.org/protocol/chatstates'
-
 /** Payloads that only describe the message they stand in. */
-const COMPANIONS = new Set([CHAT_STATES, NS.stanzaId, NS.hints, NS.delay])
+const COMPANIONS: ReadonlySet<string> = new Set([NS.chatStates, NS.stanzaId, NS.hints, NS.delay])
 
 export function hasBody(el: Element): boolean {
   return (childText(el, 'body') ?? '') !== ''
@@ -42,7 +40,7 @@ const FASTEN = 'urn:xmpp:fasten:0'
  * none. COMPAT(converse.js, XEP-0424 0.3.0): it was fastened to the message (XEP-0422).
  */
 export function retractedId(el: Element): string | undefined {
-  const retract = child(el, 'retract', 'urn:xmpp:message-retract:1')
+  const retract = child(el, 'retract', NS.retract)
   if (retract) return retract.attrs.id ?? ''
   const fastened = child(el, 'apply-to', FASTEN)
   return fastened && child(fastened, 'retract', 'urn:xmpp:message-retract:0') && (fastened.attrs.id ?? '')

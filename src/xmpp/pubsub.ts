@@ -112,7 +112,7 @@ const KNOWN: Readonly<Record<string, Partial<NodeConfig>>> = {
   [NS.displayed]: PRIVATE_LIST, // XEP-0490 §4.2, §5.2
   [NS.oldBookmarks]: PRIVATE, // XEP-0223 §2
   'urn:xmpp:contacts': { ...PRIVATE, max_items: ['max'] }, // XEP-0292 §5.2
-  'urn:xmpp:vcard4': { deliver_payloads: ['0'] }, // XEP-0292 §4.2.2: the news, not the card with its picture
+  [NS.vcard4]: { deliver_payloads: ['0'] }, // XEP-0292 §4.2.2: the news, not the card with its picture
 }
 
 /** How a new node is configured before anyone says otherwise. */

@@ -6,7 +6,7 @@ import type { RoomFilter, RoomMessage } from '../../store/room-archive.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { forwardedText } from '../../xmpp/forward.ts'
 import { formValue, readForm } from '../../xmpp/forms.ts'
-import { finOf, MAM, readTime, searchForm } from '../../xmpp/mam.ts'
+import { finOf, readTime, searchForm } from '../../xmpp/mam.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { type PageRequest, readPage } from '../../xmpp/rsm.ts'
 import { readJid, Stanza } from '../../xmpp/stanza.ts'
@@ -18,7 +18,7 @@ const KNOWN = new Set(['FORM_TYPE', 'with', 'start', 'end', 'before-id', 'after-
 
 export const form = (t: Transit, room: Room): Element => {
   checkMayRead(t, room)
-  return xml('query', { xmlns: MAM }, searchForm())
+  return xml('query', { xmlns: NS.mam }, searchForm())
 }
 
 export function query(t: Transit, room: Room, el: Element): Element {
@@ -37,7 +37,7 @@ export function query(t: Transit, room: Room, el: Element): Element {
   const shown = fromEnd ? rows.slice(rows.length - n) : rows.slice(0, n)
   const { from } = t.stanza
   for (const { id, xml: text } of child(el, 'flip-page') ? shown.toReversed() : shown) {
-    const attrs = { xmlns: MAM, queryid: el.attrs.queryid, id: String(id) }
+    const attrs = { xmlns: NS.mam, queryid: el.attrs.queryid, id: String(id) }
     const result = xml('result', attrs, forwardedText(text, t.store.receipts.timeOf(id)))
     const message = Stanza.make('message', room.jid, from, {}, result)
     // Before the answer, which ends the page.
@@ -57,7 +57,7 @@ export function metadata(t: Transit, room: Room): Element {
     xml(name, { id: String(id), timestamp: new Date(t.store.receipts.timeOf(id)).toISOString() })
   return xml(
     'metadata',
-    { xmlns: MAM },
+    { xmlns: NS.mam },
     bounds && mark('start', bounds.first),
     bounds && mark('end', bounds.last),
   )
@@ -83,7 +83,7 @@ function fitting(rows: readonly RoomMessage[], limit: number, most: number): num
 
 function readFilter(t: Transit, room: Room, el: Element, page: PageRequest): RoomFilter {
   const x = child(el, 'x', NS.forms)
-  const values = x ? readForm(x, MAM) : new Map<string, string[]>()
+  const values = x ? readForm(x, NS.mam) : new Map<string, string[]>()
   if (!values) throw new StanzaError('bad-request', 'The form has another type.')
   const unknown = [...values.keys()].find((name) => !KNOWN.has(name))
   if (unknown !== undefined)

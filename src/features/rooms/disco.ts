@@ -5,7 +5,6 @@ import type { Transit } from '../../routing/transit.ts'
 import { discoContent } from '../../xmpp/disco.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { type Field, writeForm } from '../../xmpp/forms.ts'
-import { MAM } from '../../xmpp/mam.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { readPage, writePage } from '../../xmpp/rsm.ts'
 import { child, type Element, xml } from '../../xmpp/xml.ts'
@@ -100,7 +99,7 @@ function featuresOf({ settings }: Room): string[] {
     password === '' ? 'muc_unsecured' : 'muc_passwordprotected',
     persistent ? 'muc_persistent' : 'muc_temporary',
     settings.public ? 'muc_public' : 'muc_hidden',
-    ...(settings.archived ? [MAM, `${MAM}#extended`] : []),
+    ...(settings.archived ? [NS.mam, `${NS.mam}#extended`] : []),
   ]
 }
 

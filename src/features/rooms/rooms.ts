@@ -11,7 +11,6 @@ import type { Feature, Service } from '../../routing/feature.ts'
 import type { Transit, Trip } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
-import { MAM } from '../../xmpp/mam.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { Stanza } from '../../xmpp/stanza.ts'
 import { child, type Element, elements, firstElement, xml } from '../../xmpp/xml.ts'
@@ -209,9 +208,9 @@ function askRoom(t: Transit, to: Jid, payload: Element): Element | undefined {
       return admin.get(t, room, payload)
     case `set ${NS.mucAdmin}`:
       return admin.set(t, room, payload)
-    case `get ${MAM}`:
+    case `get ${NS.mam}`:
       return payload.name === 'metadata' ? archive.metadata(t, room) : archive.form(t, room)
-    case `set ${MAM}`:
+    case `set ${NS.mam}`:
       return archive.query(t, room, payload)
     case `get ${NS.vcard}`:
       return avatar.get(t, room)

@@ -4,8 +4,8 @@
  */
 import type { CallFacts } from '../../store/push.ts'
 import { type Element, elements } from '../../xmpp/xml.ts'
+import { NS } from '../../xmpp/namespaces.ts'
 
-const JINGLE_MESSAGE = 'urn:xmpp:jingle-message:0'
 const MEDIA = new Set(['audio', 'video'])
 /** §3: what the caller says when nobody is to be rung any longer, and what one's own devices say. */
 const OVER = new Set(['retract', 'reject', 'accept', 'proceed', 'finish'])
@@ -19,7 +19,7 @@ export type CallNews =
 
 /** Undefined where the message says nothing of a call, or only that it rings elsewhere. */
 export function callNews(el: Element, from: string): CallNews | undefined {
-  const part = elements(el).find(({ attrs }) => attrs.xmlns === JINGLE_MESSAGE)
+  const part = elements(el).find(({ attrs }) => attrs.xmlns === NS.jingleMessage)
   const sid = part?.attrs.id
   if (!part || !sid || sid.length > LONGEST_SID) return undefined
   if (part.name === 'propose') return { is: 'proposed', call: { sid, from, media: mediaOf(part) } }

@@ -35,12 +35,8 @@ export interface PushRule extends Proposal {
   readonly applies: (el: Element) => boolean
 }
 
-const JINGLE_MESSAGE = 'urn:xmpp:jingle-message:0'
-const MARKERS = 'urn:xmpp:chat-markers:0'
-const CARBONS = 'urn:xmpp:carbons:2'
 const AXOLOTL = 'eu.siacs.conversations.axolotl'
 const OMEMO = 'urn:xmpp:omemo:2'
-const MUC_USER = 'http://jabber.org/protocol/muc#user'
 
 const isMessage = (el: Element): boolean => el.name === 'message'
 const has = (el: Element, name: string, xmlns: string): boolean => child(el, name, xmlns) !== undefined
@@ -73,14 +69,12 @@ export const PUSH_RULES: readonly PushRule[] = [
     'nothing',
     'own-copy',
     'Copies of one’s own chats (XEP-0280)',
-    (el) => inNamespace(el, CARBONS) && !has(el, 'private', CARBONS),
+    (el) => inNamespace(el, NS.carbons) && !has(el, 'private', NS.carbons),
   ),
   rule('nothing', 'archive-result', 'Results of an archive query (XEP-0313)', (el) =>
-    has(el, 'result', 'urn:xmpp:mam:2'),
+    has(el, 'result', NS.mam),
   ),
-  rule('nothing', 'event', 'PEP and PubSub events', (el) =>
-    has(el, 'event', 'http://jabber.org/protocol/pubsub#event'),
-  ),
+  rule('nothing', 'event', 'PEP and PubSub events', (el) => has(el, 'event', NS.pubsubEvent)),
   rule('nothing', 'headline', 'Headlines (RFC 6121 §5.2.2)', (el) => el.attrs.type === 'headline'),
   rule(
     'nothing',
@@ -88,9 +82,9 @@ export const PUSH_RULES: readonly PushRule[] = [
     'A room’s history at joining',
     (el) => el.attrs.type === 'groupchat' && has(el, 'delay', NS.delay),
   ),
-  rule('ring', 'call', 'A call proposal (XEP-0353)', (el) => has(el, 'propose', JINGLE_MESSAGE)),
+  rule('ring', 'call', 'A call proposal (XEP-0353)', (el) => has(el, 'propose', NS.jingleMessage)),
   rule('silent', 'call-ended', 'A call was answered elsewhere or withdrawn', (el) =>
-    inNamespace(el, JINGLE_MESSAGE),
+    inNamespace(el, NS.jingleMessage),
   ),
   rule('ring', 'invitation', 'An invitation to a room (XEP-0045 §7.8, XEP-0249)', isInvitation),
   chosen(
@@ -116,11 +110,9 @@ export const PUSH_RULES: readonly PushRule[] = [
   rule('ring', 'attention', 'Attention please (XEP-0224)', (el) =>
     has(el, 'attention', 'urn:xmpp:attention:0'),
   ),
-  rule('nothing', 'receipt', 'Delivery receipts (XEP-0184)', (el) => inNamespace(el, 'urn:xmpp:receipts')),
-  rule('nothing', 'marker', 'Read markers (XEP-0333)', (el) => inNamespace(el, MARKERS)),
-  rule('nothing', 'chat-state', 'Typing notices (XEP-0085)', (el) =>
-    inNamespace(el, 'http://jabber.org/protocol/chatstates'),
-  ),
+  rule('nothing', 'receipt', 'Delivery receipts (XEP-0184)', (el) => inNamespace(el, NS.receipts)),
+  rule('nothing', 'marker', 'Read markers (XEP-0333)', (el) => inNamespace(el, NS.chatMarkers)),
+  rule('nothing', 'chat-state', 'Typing notices (XEP-0085)', (el) => inNamespace(el, NS.chatStates)),
   rule('nothing', 'no-content', 'Everything else', () => true),
 ]
 
@@ -150,10 +142,10 @@ export function isEncrypted(el: Element): boolean {
 
 /** What a room's moderator takes back (XEP-0425) looks alike; an archive's tombstone is in the namespace only. */
 function isRetraction(el: Element): boolean {
-  return retractedId(el) !== undefined || inNamespace(el, 'urn:xmpp:message-retract:1')
+  return retractedId(el) !== undefined || inNamespace(el, NS.retract)
 }
 
 function isInvitation(el: Element): boolean {
-  const user = child(el, 'x', MUC_USER)
-  return (user !== undefined && child(user, 'invite') !== undefined) || has(el, 'x', 'jabber:x:conference')
+  const user = child(el, 'x', NS.mucUser)
+  return (user !== undefined && child(user, 'invite') !== undefined) || has(el, 'x', NS.conference)
 }

@@ -13,9 +13,9 @@ import { child, childText, type Element, xml } from '../../xmpp/xml.ts'
 import { fastMechanisms, type LoggedIn } from './sasl.ts'
 import { type Authenticate, success2 } from './profile.ts'
 import type { TlsFacts } from '../transports/transport.ts'
+import { NS } from '../../xmpp/namespaces.ts'
 
 const log = getLogger('c2s')
-const BIND = 'urn:xmpp:bind:0'
 const TAG_LENGTH = 64
 
 export interface Establishing {
@@ -61,7 +61,7 @@ export function establish(at: Establishing, step: LoggedIn, request: Authenticat
       )
       .catch((error: unknown) => log.debug('a login was not noted', { error }))
   }
-  const bind = child(request.el, 'bind', BIND)
+  const bind = child(request.el, 'bind', NS.bind2)
   const session = bind && opened(at, resourceFor(at, step.jid, request, bind))
   enter(at, step.jid, (t) => {
     const all = session && bind ? [inlines.bound(t, session, bind), ...results] : results
@@ -121,7 +121,7 @@ function tokenFor(
   if (mechanism === undefined || !fastMechanisms(tls, t.config.auth).includes(mechanism)) return undefined
   const expiresAt = t.now + lifetime
   const token = clients.offer(client, mechanism, expiresAt)
-  return xml('token', { xmlns: 'urn:xmpp:fast:0', token, expiry: new Date(expiresAt).toISOString() })
+  return xml('token', { xmlns: NS.fast, token, expiry: new Date(expiresAt).toISOString() })
 }
 
 /** XEP-0386 §4.3: the client's tag, then the same for the same app each time, which its id cannot be read from. */

@@ -28,7 +28,6 @@ export type SaslCommand =
   | { readonly kind: 'next'; readonly data: string }
   | { readonly kind: 'abort' }
 
-const FAST = 'urn:xmpp:fast:0'
 /** XEP-0388 §2.2: a UUID of version 4; others are taken as well, as long as they look like an id. */
 const AGENT_ID = /^[A-Za-z0-9._:-]{1,64}$/
 const TEXT_LENGTH = 128
@@ -55,12 +54,12 @@ export function readCommand(el: Element, profile: Profile): SaslCommand {
 }
 
 function readRequest(el: Element): Authenticate {
-  const fast = child(el, 'fast', FAST)
+  const fast = child(el, 'fast', NS.fast)
   return {
     agent: readAgent(child(el, 'user-agent')),
     el,
     fast: fast && { invalidate: fast.attrs.invalidate === 'true' || fast.attrs.invalidate === '1' },
-    wantsToken: child(el, 'request-token', FAST)?.attrs.mechanism,
+    wantsToken: child(el, 'request-token', NS.fast)?.attrs.mechanism,
   }
 }
 
