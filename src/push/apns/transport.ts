@@ -6,6 +6,8 @@
 import type { LookupFunction, Socket } from 'node:net'
 import { OutsideError } from '../../log.ts'
 import type { Clock, Random } from '../../store/clock.ts'
+import { Fifo } from '../outbox/fifo.ts'
+import { backoff } from '../outbox/provider.ts'
 import {
   type Answer,
   type Headers,
@@ -64,8 +66,7 @@ export class ApnsTransport {
   readonly #times: TransportTimes
   readonly #links = new Set<Link>()
   readonly #cameOver = new WeakMap<Answer, Link>()
-  readonly #queue: Job[] = []
-  #head = 0
+  readonly #queue = new Fifo<Job>()
   #current: Link | undefined
   #failures = 0
   #tunnelling = false
@@ -98,7 +99,7 @@ export class ApnsTransport {
       if (impatient) this.#cancelBackoff = undefined
       this.#pump()
       // Most leave at once.
-      if (this.#queue.at(-1) === job) this.#limit(job)
+      if (this.#queue.last === job) this.#limit(job)
     })
   }
 
@@ -114,11 +115,10 @@ export class ApnsTransport {
   async stop(ms: number): Promise<void> {
     this.#stopped = true
     this.#cancelBackoff?.()
-    for (const job of this.#queue.splice(0).slice(this.#head)) {
+    for (const job of this.#queue.drain()) {
       job.tooLate()
       job.reject(new TransportError('no', 'stopping'))
     }
-    this.#head = 0
     for (const link of [...this.#links]) link.leave('stopping')
     if (this.#links.size === 0) return
     await new Promise<void>((resolve) => {
@@ -138,18 +138,14 @@ export class ApnsTransport {
   #limit(job: Job): void {
     job.tooLate()
     job.tooLate = this.#options.clock.after(this.#times.queueMs, () => {
-      const at = this.#queue.indexOf(job, this.#head)
-      if (at < 0) return
-      this.#queue.splice(at, 1)
+      if (!this.#queue.remove(job)) return
       job.reject(new TransportError('no', 'no connection within the deadline', this.#lastFailure))
     })
   }
 
   /** Who is impatient has the answer. */
   #disappoint(): void {
-    const waiting = this.#queue.splice(0).slice(this.#head)
-    this.#head = 0
-    for (const job of waiting) {
+    for (const job of this.#queue.drain()) {
       if (!job.impatient) {
         this.#queue.push(job)
         continue
@@ -160,23 +156,17 @@ export class ApnsTransport {
   }
 
   #pump(): void {
-    if (this.#head >= this.#queue.length) return
+    if (this.#queue.length === 0) return
     if (!this.#current) {
       this.#connect()
       return
     }
     let room = this.#current.room()
     while (room > 0 && this.#current) {
-      const job = this.#queue[this.#head]
+      const job = this.#queue.shift()
       if (!job) break
-      this.#head++
       job.tooLate()
       if (this.#start(this.#current, job)) room--
-    }
-    // The queue is an array with a moving head: shift() on a long array costs its length.
-    if (this.#head > 1024 || this.#head >= this.#queue.length) {
-      this.#queue.splice(0, this.#head)
-      this.#head = 0
     }
   }
 
@@ -269,12 +259,8 @@ export class ApnsTransport {
     this.#trouble = causeOf(cause)
     this.#disappoint()
     const { clock, random, log, origin } = this.#options
-    const whole = Math.min(
-      this.#times.backoffCapMs,
-      this.#times.backoffMs * 2 ** Math.min(this.#failures, 10),
-    )
-    this.#failures++
-    const wait = whole / 2 + (whole / 2) * (random.bytes(2).readUInt16BE() / 65_536)
+    const { backoffMs, backoffCapMs } = this.#times
+    const wait = backoff(++this.#failures, backoffMs, backoffCapMs, random)
     log?.('cannot connect', { endpoint: origin, cause, retry_ms: Math.round(wait) })
     if (this.#stopped) return
     this.#cancelBackoff = clock.after(wait, () => {

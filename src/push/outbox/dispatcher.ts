@@ -294,7 +294,7 @@ export class Dispatcher {
     const { clock, random, retry } = this.#options
     if (!result.untouched) job.attempts++
     const { firstMs, capMs } = retry ?? { firstMs: 1_000, capMs: 5 * 60_000 }
-    const own = backoff(Math.max(1, job.attempts), firstMs, capMs, random.bytes(2).readUInt16BE() / 65_536)
+    const own = backoff(Math.max(1, job.attempts), firstMs, capMs, random)
     const wait = result.afterMs === undefined ? own : Math.max(result.afterMs, job.attempts > 1 ? own : 0)
     job.nextAt = clock.now() + Math.ceil(wait)
     if (result.whole && job.device && !result.untouched) this.#pacing.wait(job.device, job.nextAt)
@@ -302,7 +302,7 @@ export class Dispatcher {
     if (lane.provider?.ordered) return lane.block(job, job.nextAt)
     // The provider is ill: a few requests find out when it is well again, not each new message.
     if (!result.whole && lane.failed() >= ILL) {
-      const rest = backoff(lane.pauses + 1, firstMs, 60_000, random.bytes(2).readUInt16BE() / 65_536)
+      const rest = backoff(lane.pauses + 1, firstMs, 60_000, random)
       if (this.#rest(lane, result.reason, clock.now() + rest, true))
         log.warn('push rests: the provider fails', { lane: lane.name, reason: result.reason })
     }

@@ -1,4 +1,5 @@
 /** What the dispatcher asks of a service that takes pushes: Apple, the webhook, and whoever joins later. */
+import type { Random } from '../../store/clock.ts'
 import type { Job } from '../../store/push.ts'
 
 /** What became of one try. The dispatcher acts on this and knows no provider's own words. */
@@ -79,7 +80,7 @@ export function providerOf({ device }: Job, { providers = {}, webhook }: Provide
 }
 
 /** The wait before try `attempt` (1 is the first repetition): doubling, of which a random half. */
-export function backoff(attempt: number, firstMs: number, capMs: number, random: number): number {
+export function backoff(attempt: number, firstMs: number, capMs: number, random: Random): number {
   const whole = Math.min(capMs, firstMs * 2 ** Math.min(attempt - 1, 30))
-  return whole / 2 + (whole / 2) * random
+  return whole / 2 + (whole / 2) * (random.bytes(2).readUInt16BE() / 65_536)
 }

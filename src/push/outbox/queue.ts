@@ -1,6 +1,7 @@
 /** The rows of one provider that share their fate: a queue, a bound on what is under way, and pauses. */
 import type { Clock } from '../../store/clock.ts'
 import type { Job } from '../../store/push.ts'
+import { Fifo } from './fifo.ts'
 import type { Provider } from './provider.ts'
 
 /** For people; times in ms. */
@@ -16,8 +17,7 @@ export interface LaneState {
 }
 
 export class Lane {
-  readonly #queue: Job[] = []
-  #head = 0
+  readonly #queue = new Fifo<Job>()
   #open = 0
   #probing = false
   #failures = 0
@@ -39,7 +39,7 @@ export class Lane {
   ) {}
 
   get length(): number {
-    return this.#queue.length - this.#head
+    return this.#queue.length
   }
 
   /** Nothing waits, nothing is under way, nothing needs remembering. */
@@ -53,23 +53,15 @@ export class Lane {
   }
 
   unshift(job: Job): void {
-    if (this.#head > 0) this.#queue[--this.#head] = job
-    else this.#queue.unshift(job)
+    this.#queue.unshift(job)
   }
 
   /** The next row to send, if one may go now. After a pause one goes alone until something succeeds. */
   next(): Job | undefined {
     const bound = this.#probing ? 1 : (this.provider?.laneConcurrency ?? 0)
     if (this.pausedUntil > 0 || this.#open >= bound) return undefined
-    const job = this.#queue[this.#head]
-    if (!job) return undefined
-    this.#head++
-    // A moving head: shift() on a long array costs its length.
-    if (this.#head > 1024 || this.#head >= this.#queue.length) {
-      this.#queue.splice(0, this.#head)
-      this.#head = 0
-    }
-    this.#open++
+    const job = this.#queue.shift()
+    if (job) this.#open++
     return job
   }
 
