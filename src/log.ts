@@ -169,7 +169,10 @@ function quote(value: string): string {
   )
 }
 
-/** Fields as plain data: secrets masked, errors as their message and cause, nothing deep and nothing endless. */
+/**
+ * Fields as plain data: secrets masked, errors as their message and cause, nothing deep and nothing endless. LogTape's
+ * redaction masks by name and by pattern too, but does none of the rest, which would have to go through the fields again.
+ */
 export function mask(value: unknown, depth = 0): unknown {
   if (value instanceof Error) return errorFields(value, depth)
   if (typeof value === 'string') return maskAddresses(value)

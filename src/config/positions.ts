@@ -1,4 +1,7 @@
-/** Where each key and value of a TOML file stands, by path; smol-toml gives values without positions. */
+/**
+ * Where each key and value of a TOML file stands, by path; smol-toml gives values without positions. The values of this
+ * parser would do but for two things: it loses a key `__proto__` and rounds integers beyond 2^53 without a word.
+ */
 import { type AST, parseTOML } from 'toml-eslint-parser'
 
 export interface Position {

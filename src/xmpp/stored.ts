@@ -1,7 +1,8 @@
 /**
  * Reads back what `Element.toString()` wrote into the store. Nothing else may come here: there are no comments, no
  * CDATA, no declarations and no references beside those below, and what arrives from outside is the strict reader's
- * affair. White space that stands as it is stays so: older versions wrote it without references.
+ * affair. White space that stands as it is stays so: older versions wrote it without references. The strict reader would
+ * make spaces of it in attributes, refuse more, and be no faster.
  */
 import { Element, StoredElement } from './xml.ts'
 
