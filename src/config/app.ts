@@ -2,6 +2,9 @@
 import { z } from 'zod'
 import { file, httpUrl, jid } from './values.ts'
 
+/** Topic of every registration while the simulator stands in for Apple and no app is configured. */
+export const SIMULATOR_TOPIC = 'org.example.chat'
+
 export const app = z
   .strictObject({
     topic: z

@@ -1,6 +1,7 @@
 /** Puts the push parts together: what server.ts starts, tells and stops. */
 import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { SIMULATOR_TOPIC } from '../config/app.ts'
 import { getLogger } from '../log.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { ReadPush, RunTrip } from '../store/tx.ts'
@@ -48,7 +49,6 @@ export interface PushServiceOptions {
 const HOUR = 3_600_000
 const KEEP = 14 * 24 * HOUR
 const PURGE = 500
-const TOPIC_IN_SIMULATOR = 'org.example.chat'
 
 export class PushService {
   readonly dispatcher: Dispatcher
@@ -154,7 +154,7 @@ function simulatorApp({ url, ca }: { url: string; ca: string }): ApnsApp {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const signing = { teamId: 'SIMULATOR0', keyId: 'SIMULATOR0', key: privateKey }
   return {
-    topic: TOPIC_IN_SIMULATOR,
+    topic: SIMULATOR_TOPIC,
     environment: 'production',
     endpoint: url,
     ca,

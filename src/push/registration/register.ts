@@ -1,4 +1,5 @@
 /** One way for every dialect into the device table: XEP-0357, the HTTP API and what comes later. */
+import { SIMULATOR_TOPIC } from '../../config/app.ts'
 import type { Config } from '../../config/config.ts'
 import type { Account } from '../../store/accounts.ts'
 import type { Device, DeviceKind, DeviceOptions, Registration } from '../../store/devices.ts'
@@ -9,9 +10,6 @@ import type { Session } from '../../routing/session.ts'
 import type { Trip } from '../../routing/transit.ts'
 import { kindOf } from './kinds.ts'
 import { claim, claimsOf, type Hint, keyOf, type Tied, tieOf } from './whose.ts'
-
-/** Topic of every registration while the simulator stands in for Apple and no app is configured. */
-export const SIMULATOR_TOPIC = 'org.example.chat'
 
 /** Of what registers without naming a kind. */
 export const DEFAULT_KIND: DeviceKind = 'apns'
