@@ -234,18 +234,23 @@ describe('what a dead session has not shown to have', () => {
   })
 })
 
+/** What is due in `ms` comes in a turn that fails; a second later the disk can. */
+async function comesInVain(p: Play, ms: number): Promise<void> {
+  const mend = p.commitsFail()
+  p.clock.advance(ms)
+  await passes(p)
+  mend()
+  expect(p.pushed).toEqual([])
+  p.clock.advance(1_000)
+  await settle(p)
+}
+
 describe('a doubt that could not be written down', () => {
   test('rings once the disk can', async () => {
     using p = play({ toml: PUSH })
     const { romeo } = await silentPhone(p)
     await says(romeo, chat('hist!'))
-    const mend = p.commitsFail()
-    p.clock.advance(10_000)
-    await passes(p)
-    mend()
-    expect(p.pushed).toEqual([])
-    p.clock.advance(1_000)
-    await settle(p)
+    await comesInVain(p, 10_000)
     expect(kinds(p)).toEqual(['body'])
   })
 
@@ -291,12 +296,6 @@ test('a push that was held goes later where its moment comes in a turn that fail
   using p = play({ toml: PUSH })
   const { romeo, desk } = await deskInUse(p)
   await says(romeo, chat('hist!', 'm'), desk)
-  const mend = p.commitsFail()
-  p.clock.advance(30_000)
-  await passes(p)
-  mend()
-  expect(p.pushed).toEqual([])
-  p.clock.advance(1_000)
-  await settle(p)
+  await comesInVain(p, 30_000)
   expect(kinds(p)).toEqual(['body'])
 })
