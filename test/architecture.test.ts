@@ -78,7 +78,16 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   'push/registration': [...GROUND, ...BLIND, 'routing', 'accounts', 'push/schedule'],
   /** What puts the sending side together. */
   push: [...GROUND, ...BLIND],
-  features: [...GROUND, 'limits', 'routing', 'accounts', 'rooms', 'push/rules', 'push/schedule', 'push/registration'],
+  features: [
+    ...GROUND,
+    'limits',
+    'routing',
+    'accounts',
+    'rooms',
+    'push/rules',
+    'push/schedule',
+    'push/registration',
+  ],
   stream: [...GROUND, 'limits', 'routing', 'accounts', 'xml', 'self-signed'],
   ops: [...GROUND, 'push', 'self-signed'],
   http: [...SHARED, 'ops'],

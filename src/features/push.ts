@@ -1,4 +1,5 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
+import { NS } from '../xmpp/namespaces.ts'
 import { callNews } from '../push/rules/calls.ts'
 import { classify, isEncrypted, isNothing, isUpdate, type Proposal } from '../push/rules/classify.ts'
 import { awaitAck, stopAwaiting } from '../push/schedule/background.ts'
@@ -320,7 +321,7 @@ function isReferred(el: Element, jid: string): boolean {
   return el.children.some(
     (node) =>
       typeof node !== 'string' &&
-      node.attrs.xmlns === 'urn:xmpp:reference:0' &&
+      node.attrs.xmlns === NS.references &&
       node.attrs.type === 'mention' &&
       node.attrs.uri?.startsWith(`xmpp:${jid}`),
   )

@@ -2,6 +2,7 @@
  * Whether a message is meant for one member of its room. First what says so in so many words: mentions (XEP-0513), then
  * references (XEP-0372), answers (XEP-0461), then the nick as a word of the text. Pure.
  */
+import { NS } from '../xmpp/namespaces.ts'
 import { mentions as saysNick } from '../push/rules/filters.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { child, childText, type Element, elements } from '../xmpp/xml.ts'
@@ -37,7 +38,7 @@ function isMeant({ attrs }: Element, { user, occupantId }: Member, byModerator: 
 /** The address itself, or the one that it has in the room; what else the URI says does not matter. */
 function isReferred(el: Element, room: Jid, { user, nicks }: Member): boolean {
   return elements(el).some(({ attrs }) => {
-    if (attrs.xmlns !== 'urn:xmpp:reference:0' || attrs.type !== 'mention') return false
+    if (attrs.xmlns !== NS.references || attrs.type !== 'mention') return false
     const address = /^xmpp:([^?#]+)/.exec(attrs.uri ?? '')?.[1]
     const jid = address === undefined ? undefined : Jid.tryParse(decoded(address))
     if (!jid) return false

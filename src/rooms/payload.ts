@@ -7,7 +7,7 @@ import { isIdOf, speaksFor } from '../xmpp/stanza-id.ts'
 import { child, type Element, elements, xml } from '../xmpp/xml.ts'
 
 const HATS = 'urn:xmpp:hats:0'
-const MODERATION = new Set(['urn:xmpp:message-moderate:0', 'urn:xmpp:message-moderate:1'])
+const MODERATION = new Set<string>([NS.oldModerate, NS.moderate])
 
 /** XEP-0045 §17.3: the room puts these in itself. */
 function isRooms(el: Element, room: Jid): boolean {

@@ -1,4 +1,5 @@
 /** The rooms of a server: those with somebody in them are in memory, of the others some; all others are rows. */
+import { NS } from '../xmpp/namespaces.ts'
 import { createHmac } from 'node:crypto'
 import { BoundedMap } from '../bounded-map.ts'
 import type { Trip, World } from '../routing/transit.ts'
@@ -86,7 +87,7 @@ export class Rooms {
 
 function goneError({ jid, row }: Room): StanzaError {
   const { alternate, reason } = row.gone ?? {}
-  const app = xml('destroy', { xmlns: 'http://jabber.org/protocol/muc#user', jid: alternate })
+  const app = xml('destroy', { xmlns: NS.mucUser, jid: alternate })
   return new StanzaError('gone', reason ?? `The room ${jid.local} was destroyed.`, {
     app,
     ...(alternate !== undefined && { uri: `xmpp:${alternate}?join` }),

@@ -33,8 +33,6 @@ export function isForOffline(el: Element): boolean {
   return child(el, 'store', NS.hints) !== undefined || !isOnlyState(el)
 }
 
-const FASTEN = 'urn:xmpp:fasten:0'
-
 /**
  * The id of the message that this one takes back (XEP-0424 §3.1); undefined for any other message, '' where it names
  * none. COMPAT(converse.js, XEP-0424 0.3.0): it was fastened to the message (XEP-0422).
@@ -42,8 +40,8 @@ const FASTEN = 'urn:xmpp:fasten:0'
 export function retractedId(el: Element): string | undefined {
   const retract = child(el, 'retract', NS.retract)
   if (retract) return retract.attrs.id ?? ''
-  const fastened = child(el, 'apply-to', FASTEN)
-  return fastened && child(fastened, 'retract', 'urn:xmpp:message-retract:0') && (fastened.attrs.id ?? '')
+  const fastened = child(el, 'apply-to', NS.fasten)
+  return fastened && child(fastened, 'retract', NS.oldRetract) && (fastened.attrs.id ?? '')
 }
 
 /** The id of the message that this one corrects (XEP-0308 §3); undefined for any other message. */

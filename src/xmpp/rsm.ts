@@ -1,8 +1,7 @@
 /** Result Set Management (XEP-0059), as a server reads and writes it. */
+import { NS } from './namespaces.ts'
 import { StanzaError } from './errors.ts'
 import { child, childText, type Element, xml } from './xml.ts'
-
-const XMLNS = 'http://jabber.org/protocol/rsm'
 
 export interface PageRequest {
   /** Items that are wanted; undefined leaves it to the server. */
@@ -14,7 +13,7 @@ export interface PageRequest {
 
 /** Throws `bad-request` for what no client can have meant; a result by index is not offered. */
 export function readPage(parent: Element): PageRequest {
-  const set = child(parent, 'set', XMLNS)
+  const set = child(parent, 'set', NS.rsm)
   if (!set) return { max: undefined, before: undefined, after: undefined }
   if (child(set, 'index')) throw new StanzaError('feature-not-implemented', 'Pages by index are not offered.')
   const max = childText(set, 'max')?.trim()
@@ -28,7 +27,7 @@ export function writePage(ids: readonly string[], total?: number): Element {
   const last = ids.at(-1)
   return xml(
     'set',
-    { xmlns: XMLNS },
+    { xmlns: NS.rsm },
     ids[0] === undefined ? undefined : xml('first', {}, ids[0]),
     last === undefined ? undefined : xml('last', {}, last),
     total === undefined ? undefined : xml('count', {}, String(total)),

@@ -9,21 +9,11 @@ import { NS } from '../../xmpp/namespaces.ts'
 import { readPage, writePage } from '../../xmpp/rsm.ts'
 import { child, type Element, xml } from '../../xmpp/xml.ts'
 import { hashesOf } from './avatar.ts'
-import { MODERATE, OLD_MODERATE, RETRACT } from './moderation.ts'
 
 const ROOM_INFO = 'http://jabber.org/protocol/muc#roominfo'
-const RSM = 'http://jabber.org/protocol/rsm'
 const REGISTERED_NICK = 'x-roomuser-item'
 
-const SERVICE_FEATURES = [
-  NS.discoInfo,
-  NS.discoItems,
-  NS.muc,
-  'http://jabber.org/protocol/muc#unique',
-  NS.vcard,
-  RSM,
-  'urn:xmpp:ping',
-]
+const SERVICE_FEATURES = [NS.discoInfo, NS.discoItems, NS.muc, NS.mucUnique, NS.vcard, NS.rsm, NS.ping]
 
 /** Of each room, whatever its settings. */
 const ROOM_FEATURES = [
@@ -32,16 +22,16 @@ const ROOM_FEATURES = [
   NS.muc,
   'http://jabber.org/protocol/muc#stable_id',
   'http://jabber.org/protocol/muc#self-ping-optimization',
-  'http://jabber.org/protocol/muc#request',
+  NS.mucRequest,
   NS.register,
   NS.occupantId,
   NS.stanzaId,
   NS.vcard,
-  MODERATE,
-  OLD_MODERATE,
-  RETRACT,
-  `${RETRACT}#tombstone`,
-  'urn:xmpp:ping',
+  NS.moderate,
+  NS.oldModerate,
+  NS.retract,
+  `${NS.retract}#tombstone`,
+  NS.ping,
 ]
 
 export function serviceInfo(query: Element): Element {
@@ -70,7 +60,7 @@ export function serviceItems(t: Transit, query: Element): Element {
   const whole = rows.length <= limit && page.after === undefined
   const ids = rows.slice(0, limit).map(({ jid }) => nameOf(jid))
   // §6.3: a set says that there is more.
-  const asked = child(query, 'set', RSM) !== undefined
+  const asked = child(query, 'set', NS.rsm) !== undefined
   return xml('query', { xmlns: NS.discoItems }, ...items, whole && !asked ? undefined : writePage(ids))
 }
 

@@ -10,12 +10,6 @@ import { NS } from '../../xmpp/namespaces.ts'
 import { readStored } from '../../xmpp/stored.ts'
 import { child, childText, type Element, elements, xml } from '../../xmpp/xml.ts'
 
-export const RETRACT = 'urn:xmpp:message-retract:1'
-export const MODERATE = 'urn:xmpp:message-moderate:1'
-export const OLD_MODERATE = 'urn:xmpp:message-moderate:0'
-const OLD_RETRACT = 'urn:xmpp:message-retract:0'
-export const FASTEN = 'urn:xmpp:fasten:0'
-
 /** §3: a moderator's request, which is answered once the room has said it to all. */
 export function moderate(t: Transit, room: Room, payload: Element): undefined {
   const { id, reason } = readRequest(payload)
@@ -26,22 +20,22 @@ export function moderate(t: Transit, room: Room, payload: Element): undefined {
   const who = xml('occupant-id', { xmlns: NS.occupantId, id: moderator.occupantId })
   const why = () => (reason === undefined ? undefined : xml('reason', {}, reason))
   const payloads = [
-    xml('retract', { xmlns: RETRACT, id }, xml('moderated', { xmlns: MODERATE, by }, who), why()),
+    xml('retract', { xmlns: NS.retract, id }, xml('moderated', { xmlns: NS.moderate, by }, who), why()),
     // Clients that know only the version before look for this.
     xml(
       'apply-to',
-      { xmlns: FASTEN, id },
-      xml('moderated', { xmlns: OLD_MODERATE, by }, xml('retract', { xmlns: OLD_RETRACT }), why()),
+      { xmlns: NS.fasten, id },
+      xml('moderated', { xmlns: NS.oldModerate, by }, xml('retract', { xmlns: NS.oldRetract }), why()),
     ),
   ]
   const retraction = say(t, room, undefined, t.freshId(), payloads)
   bury(t, room, message, {
     retraction,
-    inside: [xml('moderated', { xmlns: MODERATE, by }, who), why()],
+    inside: [xml('moderated', { xmlns: NS.moderate, by }, who), why()],
     old: xml(
       'moderated',
-      { xmlns: OLD_MODERATE, by },
-      xml('retracted', { xmlns: OLD_RETRACT, stamp: new Date(t.now).toISOString() }),
+      { xmlns: NS.oldModerate, by },
+      xml('retracted', { xmlns: NS.oldRetract, stamp: new Date(t.now).toISOString() }),
       why(),
     ),
   })
@@ -49,7 +43,7 @@ export function moderate(t: Transit, room: Room, payload: Element): undefined {
 
 function readRequest(payload: Element): { id: string; reason: string | undefined } {
   // Version 0 wraps it in <apply-to/> of XEP-0422, which names the message.
-  const request = payload.name === 'apply-to' ? child(payload, 'moderate', OLD_MODERATE) : payload
+  const request = payload.name === 'apply-to' ? child(payload, 'moderate', NS.oldModerate) : payload
   const { id } = payload.attrs
   const retract = request && elements(request).find(({ name }) => name === 'retract')
   if (!request || !retract || id === undefined || id === '')
@@ -87,7 +81,7 @@ function bury(t: Transit, room: Room, message: RoomMessage, { retraction, inside
   const kept = elements(before).filter(({ name }) => name === 'occupant-id' || name === 'stanza-id')
   const retracted = xml(
     'retracted',
-    { xmlns: RETRACT, id: String(retraction ?? ''), stamp: new Date(t.now).toISOString() },
+    { xmlns: NS.retract, id: String(retraction ?? ''), stamp: new Date(t.now).toISOString() },
     ...inside,
   )
   const tombstone = xml('message', { from, type, id }, retracted, old, ...kept)

@@ -7,8 +7,6 @@ import { NS } from '../../xmpp/namespaces.ts'
 import { Stanza } from '../../xmpp/stanza.ts'
 import { type Element, firstElement, withAttrs } from '../../xmpp/xml.ts'
 
-const PING = 'urn:xmpp:ping'
-
 /** A query to an occupant, or an answer from one to the occupant who asked. */
 export function pass(t: Transit, room: Room, to: Jid): void {
   const { el, from, isRequest } = t.stanza
@@ -25,7 +23,7 @@ export function pass(t: Transit, room: Room, to: Jid): void {
   const recipient = room.byNick(to.resource)
   if (!isRequest) return answer(t, room, sender, recipient)
   if (!recipient) throw new StanzaError('item-not-found', 'Nobody has this nick.')
-  if (namespace === PING && recipient === sender) return t.reply()
+  if (namespace === NS.ping && recipient === sender) return t.reply()
   if (!room.settings.allowQueries) throw new StanzaError('not-allowed', 'No queries between occupants here.')
   const seat = sender.seats.get(from.toString())
   const target = recipient.shown

@@ -21,14 +21,13 @@ import { roomInfo, roomItems, serviceInfo, serviceItems } from './disco.ts'
 import { enter } from './enter.ts'
 import { decline, declineIn, invitePeople, invitesIn } from './invitations.ts'
 import { toAll, toOne } from './message.ts'
-import { FASTEN, moderate, MODERATE } from './moderation.ts'
+import { moderate } from './moderation.ts'
 import { changeNick, changeStatus } from './nick.ts'
 import * as owner from './owner.ts'
 import { pass } from './queries.ts'
 import * as registration from './register.ts'
 import { requestIn, voice } from './voice.ts'
 
-const UNIQUE = 'http://jabber.org/protocol/muc#unique'
 /** Rooms that one trip of the start or of the sweep deletes. */
 const BATCH = 50
 
@@ -181,9 +180,9 @@ function askService(t: Transit, payload: Element): Element | undefined {
       return serviceInfo(payload)
     case `get ${NS.discoItems}`:
       return serviceItems(t, payload)
-    case `get ${UNIQUE}`:
-      return xml('unique', { xmlns: UNIQUE }, t.freshId().toLowerCase())
-    case 'get urn:xmpp:ping':
+    case `get ${NS.mucUnique}`:
+      return xml('unique', { xmlns: NS.mucUnique }, t.freshId().toLowerCase())
+    case `get ${NS.ping}`:
       return undefined
     case `get ${NS.vcard}`:
       return xml('vCard', { xmlns: NS.vcard }, xml('FN', {}, 'Rooms'))
@@ -216,14 +215,14 @@ function askRoom(t: Transit, to: Jid, payload: Element): Element | undefined {
       return avatar.get(t, room)
     case `set ${NS.vcard}`:
       return avatar.set(t, room, payload)
-    case `set ${MODERATE}`:
-    case `set ${FASTEN}`:
+    case `set ${NS.moderate}`:
+    case `set ${NS.fasten}`:
       return moderate(t, room, payload)
     case `get ${NS.register}`:
       return registration.get(t, room)
     case `set ${NS.register}`:
       return registration.set(t, room, payload)
-    case 'get urn:xmpp:ping':
+    case `get ${NS.ping}`:
       if (standingOf(t, room, t.stanza.from) === 'outcast') throw new StanzaError('forbidden')
       return undefined
     default:

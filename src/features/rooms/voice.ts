@@ -1,4 +1,5 @@
 /** Requests for voice, and their approval (XEP-0045 §7.13, §8.6). */
+import { NS } from '../../xmpp/namespaces.ts'
 import { setStanding } from '../../rooms/affiliations.ts'
 import type { Occupant, Room } from '../../rooms/room.ts'
 import { broadcast } from '../../rooms/tell.ts'
@@ -8,15 +9,13 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import { type FormValues, formValue, readForm, writeForm } from '../../xmpp/forms.ts'
 import { children, type Element, StoredElement, xml } from '../../xmpp/xml.ts'
 
-const MUC_REQUEST = 'http://jabber.org/protocol/muc#request'
-
 /** When an occupant asked last (ms), by room and account. */
 const asked = new BoundedMap<string, number>(10_000)
 
 /** The form of a request or of an answer to one; undefined for any other message. */
 export function requestIn(el: Element): FormValues | undefined {
-  for (const x of children(el, 'x', 'jabber:x:data')) {
-    const form = readForm(x, MUC_REQUEST)
+  for (const x of children(el, 'x', NS.forms)) {
+    const form = readForm(x, NS.mucRequest)
     if (form) return form
   }
   return undefined
@@ -42,7 +41,7 @@ function ask(t: Transit, room: Room, occupant: Occupant, role: string | undefine
   asked.setIn(t, key, t.now)
   const form = writeForm(
     'form',
-    MUC_REQUEST,
+    NS.mucRequest,
     [
       {
         name: 'muc#role',
