@@ -4,11 +4,13 @@ import type { LookupFunction } from 'node:net'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
 import { ApnsProvider } from '../../src/push/apns/provider.ts'
 import { Dispatcher } from '../../src/push/outbox/dispatcher.ts'
+import { ruleInWords } from '../../src/push/rules/reasons-text.ts'
 import { outdated } from '../../src/push/schedule/outdated.ts'
 import { systemRandom } from '../../src/store/clock.ts'
 import type { Actor } from '../support/actor.ts'
 import { keyApp, senderTo, startApple } from '../support/apns.ts'
-import { cast, chat, says, settle, verdicts } from '../support/phones.ts'
+import { explain } from '../support/phone.ts'
+import { cast, chat, says, settle } from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
 const TOML =
@@ -165,7 +167,7 @@ describe('a message whose push waits for the connection', () => {
         answers()
         await isOver(p)
         expect(got().filter((text) => text !== 'number')).toEqual([])
-        expect(verdicts(p)).toContain(`withdrawn ${rule}`)
+        expect(await explain(p)).toContain(`taken back before it was sent: ${ruleInWords(rule)}`)
       }))
 
   test('nothing has come about: it rings, with the number of now', () =>
@@ -226,7 +228,9 @@ describe('a call whose push waits for the connection', () => {
       answers()
       await isOver(p)
       expect(got()).toEqual(['Missed call'])
-      expect(verdicts(p)).toContain('withdrawn call-ended')
+      expect(await explain(p)).toContain(
+        'taken back before it was sent: A call was answered elsewhere or withdrawn',
+      )
     }))
 
   test('still rings: it does', () =>

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Actor } from '../support/actor.ts'
 import { doorOf } from '../support/door.ts'
+import { phoneOf } from '../support/phone.ts'
 import { areSent, chat, leaves, passes, PUSH, RATES, says } from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
@@ -27,7 +28,6 @@ const PHONE = { kind: 'apns', topic: 'org.bix.chat', address: TOKEN }
 
 const owners = (p: Play) =>
   p.store.push.devices.at(PHONE).map(({ accountId }) => p.store.accounts.byId(accountId)?.jid)
-const got = (p: Play) => p.pushed.map(({ account, kind, badge }) => [account, kind, badge])
 
 async function registers(p: Play, jid: string, xml: string): Promise<Actor> {
   const app = await p.online(`${jid}/phone`)
@@ -52,38 +52,38 @@ describe('a token of two accounts', () => {
     test(`${app}: rings for each, under one number`, async () => {
       const { p, romeo } = await both(xml)
       using _ = p
+      await using phone = await phoneOf(p, { token: TOKEN })
       expect(owners(p)).toEqual([...ACCOUNTS])
       await says(romeo, to('juliet@bix.org', 'one'))
       await says(romeo, to('nurse@bix.org', 'two'))
-      expect(got(p)).toEqual([
-        ['juliet@bix.org', 'body', 1],
-        ['nurse@bix.org', 'body', 2],
-      ])
+      await phone.rings({ account: 'juliet@bix.org', badge: 1 }, { account: 'nurse@bix.org', badge: 2 })
     })
 
   test('what one of them has read lowers the number to that of the others', async () => {
     const { p, romeo } = await both()
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     for (const jid of ACCOUNTS) await says(romeo, to(jid, jid))
-    await areSent(p)
+    await phone.rings({}, {})
     const desk = await p.online('nurse@bix.org/desk')
     await says(desk, `<message to='romeo@bix.org' type='chat' id='a'><body>anon</body></message>`)
     await passes(p, 5_000)
-    expect(got(p).slice(2)).toEqual([['nurse@bix.org', 'badge', 1]])
+    expect(await phone.shows()).toMatchObject([{ account: 'nurse@bix.org', as: 'number', badge: 1 }])
   })
 
   test('it leaves the account that logs out, whose messages count no more', async () => {
     const { p, romeo } = await both()
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     for (const jid of ACCOUNTS) await says(romeo, to(jid, jid))
-    await areSent(p)
+    await phone.rings({}, {})
     const nurse = await p.bound('nurse@bix.org/phone')
     await nurse.asks('set', DISABLE)
     expect(owners(p)).toEqual(['juliet@bix.org'])
     await passes(p, 5_000)
-    expect(got(p).slice(2)).toEqual([['juliet@bix.org', 'badge', 1]])
+    expect(await phone.shows()).toMatchObject([{ account: 'juliet@bix.org', as: 'number', badge: 1 }])
     await says(romeo, to('nurse@bix.org', 'again'))
-    expect(p.pushed).toHaveLength(3)
+    await phone.isSilent()
   })
 
   test('it leaves all others when one registers it for itself, by whichever door', async () => {
@@ -117,8 +117,9 @@ describe('a token of two accounts', () => {
   test('bursts are counted by phone, not by account', async () => {
     const { p, romeo } = await both(SISKIN, RATES)
     using _ = p
+    await using phone = await phoneOf(p, { token: TOKEN })
     for (const text of ['1', '2', '3']) for (const jid of ACCOUNTS) await says(romeo, to(jid, text + jid))
-    expect(p.pushed).toHaveLength(3)
+    await phone.rings({}, {}, {})
   })
 })
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Actor } from '../support/actor.ts'
 import { type Asks, doorOf } from '../support/door.ts'
+import { type Phone, phoneOf } from '../support/phone.ts'
 import { acks, chat, enableOf, leaves, manages, passes, PUSH, says, settle } from '../support/phones.ts'
 import { restarted, resumes } from '../support/sm.ts'
 import { type Play, play } from '../support/world.ts'
@@ -13,9 +14,13 @@ const DEVICES = '/v1/me/devices'
 const tokenOf = (n: number) => String(n).repeat(64)
 const posts = (asks: Asks, n: number, more: object = {}) =>
   asks('POST', DEVICES, { token: tokenOf(n), ...more }, JULIET)
-/** Tokens that were rung, by their first digit. */
-const rung = (p: Play) =>
-  p.pushed.filter(({ kind }) => kind !== 'badge').map(({ device }) => device?.address[0])
+/** Which of juliet's phones have rung, and how often. */
+async function rung(phone: Phone): Promise<number[]> {
+  const all: number[] = []
+  for (const n of [1, 2, 3])
+    for (const { as } of await phone.other(n).shows()) if (as !== 'number') all.push(n)
+  return all
+}
 
 /** Juliet's account, and romeo. */
 async function begins(toml = PUSH) {
@@ -52,60 +57,65 @@ describe('case C16: a device registered by HTTP is the session of its app', () =
       test(`${what}${inactive ? ', in the background' : ''}: what it has shown does not ring`, async () => {
         const { p, asks, romeo } = await begins()
         using _ = p
+        await using phone = await phoneOf(p)
         if (before) expect((await posts(asks, 1, more)).status).toBe(200)
         const app = await opens(p, 'balcony')
         if (!before) expect((await posts(asks, 1, more)).status).toBe(200)
         await settle(p)
         await isShown(p, app, romeo, inactive)
-        expect(rung(p)).toEqual([])
+        expect(await rung(phone)).toEqual([])
         // Away it rings.
         await says(romeo, chat('again'))
-        expect(rung(p)).toEqual(['1'])
+        expect(await rung(phone)).toEqual([1])
       })
 
   test('named by its user-agent id, whatever its resource', async () => {
     const { p, asks, romeo } = await begins()
     using _ = p
+    await using phone = await phoneOf(p)
     await posts(asks, 1, { user_agent_id: AGENT })
     const app = await opens(p, 'any')
     const [session] = p.world.sessions.of(JULIET)
     if (session) session.agent = { id: AGENT, software: undefined, device: undefined }
     await isShown(p, app, romeo)
-    expect(rung(p)).toEqual([])
+    expect(await rung(phone)).toEqual([])
   })
 
   test('a session that is another device’s is not its: it rings once nobody has read', async () => {
     const { p, asks, romeo } = await begins()
     using _ = p
+    await using phone = await phoneOf(p)
     const tablet = await opens(p, 'tablet', 2)
     await posts(asks, 1)
     await isShown(p, tablet, romeo)
-    expect(rung(p)).toEqual(['1'])
+    expect(await rung(phone)).toEqual([1])
   })
 
   test('of two sessions nobody knows which, and of two devices neither: both ring once nobody has read', async () => {
     const { p, asks, romeo } = await begins()
     using _ = p
+    await using phone = await phoneOf(p)
     const app = await opens(p, 'one')
     const other = await opens(p, 'two')
     await posts(asks, 1)
     await says(romeo, chat('hist!'))
     for (const actor of [app, other]) await actor.settles()
     await passes(p, 120_000)
-    expect(rung(p)).toEqual(['1'])
+    expect(await rung(phone)).toEqual([1])
   })
 
   test('registered again without a word, the app keeps what was said by whichever door', async () => {
     const { p, asks, romeo } = await begins()
     using _ = p
+    await using phone = await phoneOf(p)
     await leaves(p, await opens(p, 'phone', 1))
     await p.online(`${JULIET}/desk`)
     await posts(asks, 1)
     await posts(asks, 2, { resource: 'pad' })
     await posts(asks, 2)
-    const phone = await opens(p, 'phone')
-    await isShown(p, phone, romeo)
-    expect(rung(p)).toEqual(['2'])
+    const app = await opens(p, 'phone')
+    await isShown(p, app, romeo)
+    expect(await rung(phone)).toEqual([2])
   })
 
   test('a resource that cannot be is refused, and the field is named', async () => {
@@ -142,55 +152,60 @@ describe('case C15: two phones that bear one name', () => {
     test(`the second is open as ${name}, the first is closed: it rings once nobody has read`, async () => {
       const { p, romeo } = await begins()
       using _ = p
+      await using phone = await phoneOf(p)
       await opens(p, name, 1)
       const second = await opens(p, name, 2)
       await settle(p)
       await says(romeo, chat('hist!'))
       await second.settles()
-      expect(rung(p)).toEqual([])
+      expect(await rung(phone)).toEqual([])
       await passes(p, 120_000)
-      expect(rung(p)).toEqual(['1'])
+      expect(await rung(phone)).toEqual([1])
     })
 
   test('what the second has read does not ring the first', async () => {
     const { p, romeo } = await begins()
     using _ = p
+    await using phone = await phoneOf(p)
     await leaves(p, await opens(p, 'iPhone', 1))
     const second = await opens(p, 'iPhone', 2)
     await says(romeo, chat('hist!'))
     await says(second, `<message to='romeo@bix.org' type='chat' id='a'><body>who is there?</body></message>`)
     await passes(p, 120_000)
-    expect(rung(p)).toEqual([])
+    expect(await rung(phone)).toEqual([])
   })
 
   test('the first is back and says that it is: now the second rings', async () => {
     const { p, romeo } = await begins()
     using _ = p
+    await using phone = await phoneOf(p)
     await leaves(p, await opens(p, 'iPhone', 1))
     await leaves(p, await opens(p, 'iPhone', 2))
     const first = await opens(p, 'iPhone', 1)
     await says(romeo, chat('hist!'))
     await first.settles()
     await passes(p, 120_000)
-    expect(rung(p)).toEqual(['2'])
+    expect(await rung(phone)).toEqual([2])
   })
 
   test('one of them is back and does not say which: both ring once nobody has read, and none is forgotten', async () => {
     const { p, romeo } = await begins()
     using _ = p
+    await using phone = await phoneOf(p)
     for (const n of [1, 2, 3]) await leaves(p, await opens(p, 'iPhone', n))
     const one = await opens(p, 'iPhone')
     await says(romeo, chat('hist!'))
     await one.settles()
     await passes(p, 29_000)
-    expect(rung(p)).toEqual([])
+    expect(await rung(phone)).toEqual([])
     await passes(p, 120_000)
-    expect(rung(p).sort()).toEqual(['1', '2', '3'])
+    expect(await rung(phone)).toEqual([1, 2, 3])
   })
 
   test('a node that both call the same is not one registration', async () => {
     const { p, romeo } = await begins()
     using _ = p
+    await using phone = await phoneOf(p)
     const enable = (n: number) =>
       `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='org.bix.chat'><x xmlns='jabber:x:data' type='submit'>` +
       `<field var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#publish-options</value></field>` +
@@ -201,12 +216,13 @@ describe('case C15: two phones that bear one name', () => {
       await leaves(p, phone)
     }
     await says(romeo, chat('hist!'))
-    expect(rung(p)).toEqual(['1', '2'])
+    expect(await rung(phone)).toEqual([1, 2])
   })
 
   test('by HTTP as well: each is the session that follows', async () => {
     const { p, asks, romeo } = await begins()
     using _ = p
+    await using phone = await phoneOf(p)
     await posts(asks, 1, { resource: 'iPhone' })
     await leaves(p, await opens(p, 'iPhone'))
     await posts(asks, 2, { resource: 'iPhone' })
@@ -215,7 +231,7 @@ describe('case C15: two phones that bear one name', () => {
     await says(romeo, chat('hist!'))
     await second.settles()
     await passes(p, 120_000)
-    expect(rung(p)).toEqual(['1'])
+    expect(await rung(phone)).toEqual([1])
   })
 
   test('after an orderly restart a session is still the one that it was', async () => {
@@ -228,12 +244,13 @@ describe('case C15: two phones that bear one name', () => {
         id = await manages(second)
       },
       async (p) => {
+        await using phone = await phoneOf(p)
         const back = await resumes(p, JULIET, id, '1')
         const romeo = await p.bound('romeo@bix.org/orchard')
         await says(romeo, chat('hist!'))
         await acks(back, 2)
         await passes(p, 120_000)
-        expect(rung(p)).toEqual(['1'])
+        expect(await rung(phone)).toEqual([1])
       },
       PUSH,
     )
@@ -251,6 +268,8 @@ test('random stories of phones that bear one name: who is not surely open rings 
     fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 14 }), async (steps) => {
       const { p, romeo } = await begins()
       using _ = p
+      await using first = await phoneOf(p)
+      const phones = [1, 2, 3].map((n) => [n, first.other(n)] as const)
       const registered = new Set<number>()
       let open: { readonly app: Actor; readonly phone: number; readonly said: boolean } | undefined
       for (const [i, { act, phone, enables }] of steps.entries()) {
@@ -266,14 +285,11 @@ test('random stories of phones that bear one name: who is not surely open rings 
           await leaves(p, open.app)
           open = undefined
         } else if (act === 'writes') {
-          const before = p.pushed.length
           await says(romeo, chat(`m${i}`))
           await open?.app.settles()
           await passes(p, 120_000)
           const isOwn = (n: number) => open && (open.said ? n === open.phone : registered.size === 1)
-          const due = [...registered].filter((n) => !isOwn(n)).map(String)
-          const rang = p.pushed.slice(before).filter(({ kind }) => kind !== 'badge')
-          expect(rang.map(({ device }) => device?.address[0] ?? '').sort()).toEqual(due.sort())
+          for (const [n, phone] of phones) await phone.rings(...(registered.has(n) && !isOwn(n) ? [{}] : []))
         }
       }
     }),

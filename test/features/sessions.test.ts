@@ -1,5 +1,6 @@
 /** What a session keeps when its client or its connection goes: limits and doubts. */
 import { describe, expect, test } from 'bun:test'
+import { phoneOf } from '../support/phone.ts'
 import { settle } from '../support/phones.ts'
 import { bodies, chat, granted, restarted, resumes, sessionOf, SM } from '../support/sm.ts'
 import { play } from '../support/world.ts'
@@ -130,21 +131,22 @@ describe('stream management', () => {
     const romeo = await p.online('romeo@bix.org/orchard')
     const juliet = await p.online('juliet@bix.org/phone')
     await juliet.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${TOKEN}'/>`)
+    await using phone = await phoneOf(p, { token: TOKEN })
     const { id } = await granted(juliet)
     romeo.sends(chat('one'))
     await romeo.settles()
     p.clock.advance(10_000)
     await settle(p)
-    expect(p.pushed).toHaveLength(1)
+    await phone.rings({})
     expect(sessionOf(p)?.delivery.unresponsive).toBe(true)
     juliet.transport.destroy()
     await resumes(p, 'juliet@bix.org', id)
     romeo.sends(chat('two'))
     await romeo.settles()
-    expect(p.pushed).toHaveLength(1)
+    await phone.isSilent()
     p.clock.advance(10_000)
     await settle(p)
-    expect(p.pushed).toHaveLength(2)
+    await phone.rings({})
   })
 
   test('case 53, limits.sessions_per_user: a session without a connection gives way to one that has one', async () => {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { holdPush } from '../../src/push/schedule/schedule.ts'
 import { read, readAll } from '../../src/push/schedule/read-state.ts'
-import { cast, chat, count, kinds, PUSH, says, settle as passes, verdicts } from '../support/phones.ts'
+import { explain } from '../support/phone.ts'
+import { cast, chat, count, kinds, PUSH, says, settle as passes } from '../support/phones.ts'
 import { changesOfTrips } from '../support/trips.ts'
 import { type Play, play } from '../support/world.ts'
 
@@ -298,7 +299,7 @@ describe('more pushes of a chat than one trip takes back', () => {
         expect(rows(p, 'outbox', `kind = 'body'`)).toBe(172)
         await settle(p)
         expect([rows(p, 'outbox', `kind = 'body'`), withdrawn(p), notes(p)]).toEqual([0, 300, 0])
-        expect(verdicts(p)).toContain('withdrawn read-elsewhere')
+        expect(await explain(p)).toContain('taken back before it was sent: it was read on another device')
       },
     )
   })

@@ -45,14 +45,7 @@ export async function cast(p: Play, devices = ['phone']): Promise<Cast> {
   return { romeo, app }
 }
 
-/** Verdicts of juliet's devices, oldest first: "verdict rule". */
-export function verdicts(p: Play): string[] {
-  const account = p.store.accounts.find('juliet@bix.org')
-  const all = account ? p.store.push.explain(account.id, 100) : []
-  return all.map(({ verdict, rule }) => `${verdict} ${rule}`).reverse()
-}
-
-export const rung = (p: Play) => p.pushed.map(({ kind, badge, messageId }) => ({ kind, badge, messageId }))
+/** Kinds of pushes that the outbox has handed over, for plays of a server that fails. */
 export const kinds = (p: Play) => p.pushed.map(({ kind }) => kind)
 
 /** Juliet's desk is open, answers by itself and can mark. */
