@@ -92,11 +92,14 @@ function check(store: Store, accounts: readonly Account[]): void {
       const rows = numbers(store, `SELECT id FROM ${table} WHERE account_id = ? ${waits} ORDER BY id`, owner)
       const index = numbers(store, `SELECT id FROM ${table}_index WHERE account_id = ?`, owner)
       const places = [...index, ...store.late[table].pending(owner)].sort((a, b) => a - b)
+      // the index says what the rows say
       expect([table, owner, places]).toEqual([table, owner, rows])
     }
+    // no row is nobody's
     const nobodys = `SELECT id FROM ${table} WHERE account_id NOT IN (SELECT id FROM accounts)`
     expect([table, numbers(store, nobodys)]).toEqual([table, []])
   }
+  // readers see the rows
   for (const account of accounts) {
     const { id } = account
     const mine = (sql: string) => numbers(store, sql, id)

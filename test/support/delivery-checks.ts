@@ -25,13 +25,17 @@ export function checkHeard(messages: Messages, life: Life): void {
     const { how, key } = item
     const sent = messages.get(key)
     if (!sent) fail('an unknown message', life, key)
+    // nothing twice
     if (seen.has(`${how} ${key}`)) fail(`${how} twice`, life, key)
     seen.add(`${how} ${key}`)
+    // an error only for what is refused
     if (how === 'error') {
       if (sent.from !== life || sent.refusal === undefined) fail('an error for nothing', life, key)
+      // nothing that was refused arrives
     } else if (how === 'itself' ? sent.refusal !== undefined : !isSent(sent))
       fail(`${how} although it was refused`, life, key)
     else if (how === 'itself') checkItself(sent, life, item)
+    // copies go to whom they are for
     else if (isCopy(how) && !sent.copies[how].includes(life)) fail(`a copy (${how}) for nobody`, life, key)
   }
   checkOrder(messages, life, items)
@@ -39,6 +43,7 @@ export function checkHeard(messages: Messages, life: Life): void {
 
 const isCopy = (how: How): how is Copied => how === 'sent' || how === 'received' || how === 'error copy'
 
+/** the message goes to whom it is for; what is shown does not come again */
 function checkItself(sent: Sent, life: Life, { key, id, delayed, el }: Item): void {
   if (sent.to !== life.person) fail('what was for another', life, key)
   if ((id !== undefined) !== sent.archivedBy.includes(life.person))
@@ -50,7 +55,7 @@ function checkItself(sent: Sent, life: Life, { key, id, delayed, el }: Item): vo
   if (late && !doubtful && life.until === undefined && !life.spared) fail('what another had shown', life, key)
 }
 
-/** Of each sender, to one session. */
+/** in order: of each sender, to one session */
 function checkOrder(messages: Messages, life: Life, items: readonly Item[]): void {
   const last = new Map<string, { item: Item; sent: Sent }>()
   for (const item of items) {
@@ -83,7 +88,7 @@ function mayBeLater(life: Life, sent: Sent, { delayed }: Item, before: { item: I
 
 const isItself = (sent: Sent, life: Life): boolean => sent.itself.includes(life)
 
-/** What a session must have heard by now, while its client answers. */
+/** nothing is missing: what a session must have heard by now, while its client answers */
 export function checkComplete(messages: Messages, { life, inactive }: Client): void {
   if (!life) return
   const heard = new Set(itemsOf(life).map(({ how, key }) => `${how} ${key}`))
@@ -107,7 +112,7 @@ export function checkComplete(messages: Messages, { life, inactive }: Client): v
   if (!inactive) for (const sent of states.values()) needs('itself', sent)
 }
 
-/** RFC 6121 §4: what a client believes of others is so. */
+/** presence is true: what a client believes of others is so (RFC 6121 §4) */
 export function checkPresence(
   client: Client,
   people: readonly { person: Person; lives: readonly Life[] }[],

@@ -260,7 +260,9 @@ export class Deliveries {
     checkHeard(this.messages, fresh.life)
     const found = itemsOf(fresh.life).filter(({ how }) => how === 'itself')
     const keys = found.map(({ key }) => key)
+    // nothing is left over
     if (taken && keys.length > 0) throw new Broken(`left in the box of ${person.bare}: ${keys.join()}`)
+    // nothing is lost
     for (const sent of this.messages.values()) {
       if (sent.to !== person || sent.refusal !== undefined || !sent.kind.waits) continue
       if (sent.shownIn === undefined) throw new Broken(`lost: ${sent.key} for ${person.bare}`)
@@ -270,6 +272,7 @@ export class Deliveries {
     await quietly(this.p)
   }
 
+  /** the archive has each message once */
   async #readsArchive(
     client: Client,
     after: { key: string; id: string | undefined } | undefined,

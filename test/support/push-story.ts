@@ -194,24 +194,30 @@ export class Story extends PhoneStory {
   #ranAsPromised(): void {
     const known = new Set(this.written.map(({ body }) => this.idOf(body)))
     for (const { kind, messageId, collapseId } of this.pushed.filter((job) => job.kind !== 'badge')) {
+      // nothing else rings
       expect([kind, known.has(messageId)]).toEqual(['body', true])
       if (this.begins.burst === 0) expect(collapseId).toBe(messageId)
     }
+    // nothing waits for ever
     expect(this.p.store.push.counts()).toEqual({ queued: 0, held: 0, dead: 0 })
     for (const { resource } of this.phones) {
       const all = this.decided(resource)
       for (const { body } of this.written) {
         const id = this.idOf(body) ?? ''
         const times = all.filter((one) => isRing(one) && one.messageId === id).length
+        // each decision is explained
         const what = (rings: number) => ({ resource, body, explained: true, rings })
         const was = { resource, body, explained: all.some(({ messageId }) => messageId === id), rings: times }
+        // who has it does not ring
         if (this.spared.get(resource)?.has(body)) expect(was).toEqual(what(0))
         else if (this.excused.get(resource)?.has(body)) expect(was).toEqual(what(Math.min(times, 1)))
+        // a sleeping phone rings once
         else expect({ ...was, rings: times + ringsMerged(all, id) }).toEqual(what(1))
       }
     }
   }
 
+  /** nothing is lost */
   #nothingIsLost(): void {
     const rows = this.p.store.db.raw.query<{ id: number }, []>('SELECT id FROM offline').all()
     const stored = new Set(rows.map(({ id }) => String(id)))
@@ -223,6 +229,7 @@ export class Story extends PhoneStory {
     }
   }
 
+  /** what is read does not count */
   async #allIsRead(): Promise<void> {
     const reader = await this.p.bound(`${JULIET}/reader`)
     for (const peer of PEERS) reader.sends(answerTo(peer))
