@@ -2,7 +2,7 @@
  * The archive's writing side (XEP-0313 §5): each party's copy is stored in the message's own trip, and the recipient's
  * copy carries its id (XEP-0359 §3.1). Reading it is the MAM feature's business.
  */
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import { isDelay } from '../xmpp/delay.ts'
@@ -19,7 +19,7 @@ export const archive: Feature = {
   // XEP-0424 §2
   disco: { server: [NS.retract], account: [NS.retract] },
 
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { stanza, sender } = t
     if (stanza.kind !== 'message' || !sender || !isForArchive(stanza.el)) return
     const peer = stanza.to ?? stanza.from
@@ -32,7 +32,7 @@ export const archive: Feature = {
     t.store.messages.archive(sender, id, peer.bare, el.toString())
   },
 
-  received(t): Verdict {
+  received(t): HookResult {
     const { stanza, owner, to } = t
     if (stanza.kind !== 'message') return
     if (claimsOurs(stanza, to)) t.stanza = stanza.with(without(stanza.el, (el) => isOurs(el, to)))

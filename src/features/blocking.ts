@@ -1,6 +1,6 @@
 /** Blocking Command (XEP-0191) with reports (XEP-0377): who is blocked reaches nobody and sees nothing. */
 import { getLogger } from '../log.ts'
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import { covers } from '../accounts/blocklist.ts'
 import { findsNothing } from '../accounts/nobody.ts'
 import { subscriptionOf } from '../accounts/roster.ts'
@@ -38,7 +38,7 @@ export const blocking: Feature = {
   },
 
   /** §3.4: to write to somebody whom one has blocked is a mistake worth telling; §5: to oneself it never is. */
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { to, type } = t.stanza
     // §3.3, §3.4: changes are told by the server; what a client makes up must never reach another one.
     if (to?.isFull && t.origin && isPush(t.stanza)) throw new StanzaError('service-unavailable')
@@ -50,7 +50,7 @@ export const blocking: Feature = {
   },
 
   /** §3.4: as if the account did not exist. */
-  received(t): Verdict {
+  received(t): HookResult {
     const { owner, stanza } = t
     const { from, kind } = stanza
     if (!covers(t.store.blocked.of(owner), owner, from)) return

@@ -3,7 +3,7 @@
  * a call that nobody took leaves a word.
  */
 import { callNews } from '../push/rules/calls.ts'
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import { endWaiting } from '../push/schedule/schedule.ts'
 import { lower } from '../push/schedule/read-state.ts'
 import { endRinging, ring } from '../push/schedule/ringing.ts'
@@ -18,7 +18,7 @@ export const calls: Feature = {
   xeps: [],
 
   /** The account's own device has answered or refused: the others need not ring on. */
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { stanza, origin } = t
     if (stanza.kind !== 'message' || !origin) return
     const news = callNews(stanza.el, stanza.from.toString())

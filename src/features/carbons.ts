@@ -1,5 +1,5 @@
 /** Message Carbons (XEP-0280): each device of an account sees what the others send and receive. */
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { sessionState } from '../routing/session-state.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
@@ -40,7 +40,7 @@ export const carbons: Feature = {
     },
   },
 
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { stanza, origin } = t
     if (stanza.kind !== 'message' || !origin) return
     // §11: a copy that a client makes up must never reach another client.
@@ -50,7 +50,7 @@ export const carbons: Feature = {
     for (const session of others(t, origin.jid, [origin])) copy(t, session, 'sent')
   },
 
-  received(t): Verdict {
+  received(t): HookResult {
     // §6.1: the mark has done its work and means nothing to the recipient.
     const { stanza } = t
     if (stanza.kind !== 'message' || !child(stanza.el, 'private', NS.carbons)) return

@@ -4,7 +4,7 @@
  * stream (XEP-0198 §5) is spared the same.
  */
 import { classify } from '../push/rules/classify.ts'
-import type { Feature, NonzaStream, Verdict } from '../routing/feature.ts'
+import type { Feature, NonzaStream, HookResult } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { sessionState } from '../routing/session-state.ts'
 import type { Trip, World } from '../routing/transit.ts'
@@ -42,13 +42,13 @@ export const csi: Feature = {
   },
 
   /** RFC 6121 §4.5: who goes hears no more of others, so what waits of theirs is old when it comes back. */
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { origin, stanza } = t
     if (!origin || stanza.kind !== 'presence' || stanza.to || stanza.type !== 'unavailable') return
     t.after(() => forgetPresence(origin))
   },
 
-  writing(session, el, world): Verdict {
+  writing(session, el, world): HookResult {
     if ((!session.inactive && !session.hibernating) || flushing.get(session)) return
     const key = keyOf(el)
     if (key !== undefined) return hold(world, session, key, el)
@@ -82,7 +82,7 @@ function put(t: Trip, session: Session, inactive: boolean): undefined {
   if (!inactive) t.after(() => flush(t.world, session))
 }
 
-function hold(world: World, session: Session, key: string, el: Element): Verdict {
+function hold(world: World, session: Session, key: string, el: Element): HookResult {
   let held = waiting.get(session)
   if (!held) waiting.put(session, (held = { els: new Map(), count: 0 }))
   const { els } = held

@@ -1,5 +1,5 @@
 /** Service Discovery (XEP-0030) of the server and of accounts, from what the features advertise. */
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import { findsNothing } from '../accounts/nobody.ts'
 import { maySee } from '../accounts/roster.ts'
 import type { DiscoIndex, Transit } from '../routing/transit.ts'
@@ -40,7 +40,7 @@ export const disco: Feature = {
   },
 
   /** §8: nobody looks like an account that shows nothing. */
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { to } = t.stanza
     if (!to || to.local === '' || t.world.homes.of(to) !== 'here' || t.store.accounts.find(to.bare)) return
     return findsNothing(t) ? 'stop' : undefined

@@ -2,7 +2,7 @@
  * Message Displayed Synchronization (XEP-0490): how far each chat was read lies in a node of the account. The server
  * helps (§4.5): a client may put its mark into the message that it sends anyway.
  */
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import { publishFor } from '../accounts/pep/publish.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { checkName } from '../xmpp/pubsub.ts'
@@ -13,7 +13,7 @@ export const displayed: Feature = {
   xeps: [{ number: 490, version: '1.0.1' }],
   disco: { account: ['urn:xmpp:mds:server-assist:0'] },
 
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { stanza, origin } = t
     if (stanza.kind !== 'message') return
     const mark = child(stanza.el, 'displayed', NS.displayed)

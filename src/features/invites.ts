@@ -3,7 +3,7 @@
  * made by ad-hoc command, by the API or by the command line.
  */
 import { ask, badPayload, done, formOf } from '../accounts/commands.ts'
-import type { Feature, Incoming, Verdict } from '../routing/feature.ts'
+import type { Feature, Incoming, HookResult } from '../routing/feature.ts'
 import { findInvite, type Made, makeInvite, preapprove, showInvite } from '../accounts/invites.ts'
 import type { Step, Transit } from '../routing/transit.ts'
 import { isAdmin } from '../accounts/admins.ts'
@@ -101,7 +101,7 @@ function link({ uri, url, expiresAt }: Made): Step {
 }
 
 /** XEP-0379 §3.5, §4.1: a token that is not one of ours is the client's affair, and the request one like any other. */
-function welcome(t: Incoming): Verdict {
+function welcome(t: Incoming): HookResult {
   const { owner, to } = t
   const { kind, type, from } = t.stanza
   if (kind !== 'presence' || type !== 'subscribe') return

@@ -1,5 +1,5 @@
 /** Message Archive Management (XEP-0313): an account reads its own archive and says what it takes. */
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { ArchiveFilter, ArchiveMode } from '../store/history.ts'
@@ -37,7 +37,7 @@ export const mam: Feature = {
   },
 
   /** §8.2: results that a client makes up must never reach another one. */
-  sent(t): Verdict {
+  sent(t): HookResult {
     if (t.stanza.kind === 'message' && elements(t.stanza.el).some(isArchiveResult))
       throw new StanzaError('not-allowed', 'Only an archive sends results.')
   },

@@ -3,7 +3,7 @@
  * it got it (routing/redelivery.ts); until then the next page waits.
  */
 import { z } from 'zod'
-import type { Feature, Given, Outcome, Verdict } from '../routing/feature.ts'
+import type { Feature, Given, Outcome, HookResult } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { sessionState } from '../routing/session-state.ts'
 import { serverPing } from '../routing/ping.ts'
@@ -47,7 +47,7 @@ export const offline: Feature = {
   ],
   disco: { server: ['msgoffline'], account: ['msgoffline'] },
 
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { origin, stanza } = t
     if (!origin) return
     goOn(t, origin)

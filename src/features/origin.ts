@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto'
 import { BoundedMap } from '../bounded-map.ts'
-import type { Feature, Outgoing, Verdict } from '../routing/feature.ts'
+import type { Feature, Outgoing, HookResult } from '../routing/feature.ts'
 import type { Transit, World } from '../routing/transit.ts'
 import { contentOf } from '../xmpp/content.ts'
 import { isForgedDelay } from '../xmpp/delay.ts'
@@ -23,7 +23,7 @@ export const origin: Feature = {
   xeps: [{ number: 359, version: '0.7.0' }],
   disco: { account: [NS.stanzaId] },
 
-  sent(t): Verdict {
+  sent(t): HookResult {
     withoutForged(t)
     // Taken before other features change what is in it.
     const key = originKey(t)

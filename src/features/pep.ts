@@ -2,7 +2,7 @@
  * Personal Eventing (XEP-0163): every account is a small publish-subscribe service (XEP-0060) with one publisher, its
  * owner. What others may read follows the roster; what they hear of follows what their clients ask for.
  */
-import type { Feature, Incoming, IqHandler, Verdict } from '../routing/feature.ts'
+import type { Feature, Incoming, IqHandler, HookResult } from '../routing/feature.ts'
 import { forgetCaps, readAnswer, readCaps, wants } from '../accounts/pep/caps.ts'
 import { changeNode, showNode } from '../accounts/pep/owner.ts'
 import { hideFromStrangers, mayRead, sendLastItems, welcome } from '../accounts/pep/notify.ts'
@@ -90,7 +90,7 @@ export const pep: Feature = {
 
   received: fansOut,
 
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { stanza, origin } = t
     if (!origin) return
     // Accounts publish through their server; what a client calls an event is none, and must not pass for one.
@@ -112,7 +112,7 @@ export const pep: Feature = {
 }
 
 /** An event of an account on another node, for whichever clients want it (XEP-0163 §4.3.2). */
-function fansOut(t: Incoming): Verdict {
+function fansOut(t: Incoming): HookResult {
   const { stanza, owner, to } = t
   if (stanza.kind !== 'message' || !to.isBare || t.world.homes.of(stanza.from) !== 'node') return
   const event = child(stanza.el, 'event', PUBSUB_EVENT)

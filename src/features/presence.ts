@@ -1,6 +1,6 @@
 /** Presence (RFC 6121 §4): broadcast, probes, directed presence and leaving. */
 import { z } from 'zod'
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import { announce, broadcast, emitCopy } from '../accounts/presence.ts'
 import { maySee, subscriptionOf } from '../accounts/roster.ts'
 import type { Session } from '../routing/session.ts'
@@ -27,7 +27,7 @@ export const presence: Feature = {
   name: 'presence',
   xeps: [],
 
-  sent(t): Verdict {
+  sent(t): HookResult {
     if (t.stanza.kind !== 'presence' || !t.origin) return
     const { type, to } = t.stanza
     if (to) return sentTo(t, t.origin, to)
@@ -36,7 +36,7 @@ export const presence: Feature = {
     else throw new StanzaError('bad-request', 'This type of presence needs a recipient.')
   },
 
-  received(t): Verdict {
+  received(t): HookResult {
     const { owner, to } = t
     const { kind, type, from } = t.stanza
     if (kind !== 'presence' || type !== 'probe') return
@@ -64,7 +64,7 @@ export const presence: Feature = {
   },
 }
 
-function sentTo(t: Transit, session: Session, to: Jid): Verdict {
+function sentTo(t: Transit, session: Session, to: Jid): HookResult {
   const { type } = t.stanza
   if (type === 'probe') return mayProbe(t, session, to) ? undefined : 'stop'
   if (type !== '' && type !== 'unavailable') {

@@ -2,7 +2,7 @@
  * What an account has read, for the badges of its phones: by markers (XEP-0333), by displayed marks (XEP-0490), by an
  * own answer. What was read on one device is not rung for on another, and lowers the number on all of them.
  */
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import { notifyRule } from '../push/rules/notify-rule.ts'
 import { mute, read, readAll, readUpTo, resumeReading, takeBack } from '../push/schedule/read-state.ts'
 import type { Session } from '../routing/session.ts'
@@ -18,7 +18,7 @@ export const readState: Feature = {
   xeps: [],
   started: resumeReading,
 
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { origin, stanza } = t
     if (!origin) return
     const { el, to, kind, type } = stanza
@@ -34,7 +34,7 @@ export const readState: Feature = {
   },
 
   /** XEP-0424: what was taken back before it was read is not worth a look. */
-  received(t): Verdict {
+  received(t): HookResult {
     const { el, from, kind } = t.stanza
     if (kind === 'message' && retractedId(el)) takeBack(t, t.owner, el, from)
   },

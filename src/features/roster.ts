@@ -1,5 +1,5 @@
 /** The roster (RFC 6121 §2) with versioning (§2.6). */
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import { contactChanged } from '../accounts/pep/notify.ts'
 import { interested, pushRoster, rosterItem, subscriptionOf } from '../accounts/roster.ts'
 import type { Transit } from '../routing/transit.ts'
@@ -23,7 +23,7 @@ export const roster: Feature = {
     [`account get {${NS.roster}}query`]: get,
     [`account set {${NS.roster}}query`]: set,
   },
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { kind, to, type, el } = t.stanza
     if (kind !== 'iq' || type !== 'set' || !to || !child(el, 'query', NS.roster)) return
     // §2.1.6: a push comes from the server; one that a client makes up must never reach another one (§8.5.3.2.3).

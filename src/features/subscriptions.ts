@@ -1,5 +1,5 @@
 /** Presence subscriptions (RFC 6121 §3) with pre-approval (§3.4). */
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import { contactChanged } from '../accounts/pep/notify.ts'
 import { isRosterFull, pushRoster, subscriptionOf } from '../accounts/roster.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
@@ -19,7 +19,7 @@ export const subscriptions: Feature = {
   xeps: [],
   streamFeatures: (s) => (s.authenticated ? [xml('sub', { xmlns: 'urn:xmpp:features:pre-approval' })] : []),
 
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { kind, type, to } = t.stanza
     if (kind !== 'presence' || !isSubscriptionType(type)) return
     if (!to || to.local === '') throw new StanzaError('bad-request', 'A subscription needs a contact.')
@@ -39,7 +39,7 @@ export const subscriptions: Feature = {
     if (type === 'subscribed') sendPresence(t, account, to)
   },
 
-  received(t): Verdict {
+  received(t): HookResult {
     const { owner: account, to } = t
     const { kind, type, from } = t.stanza
     if (kind !== 'presence' || !isSubscriptionType(type)) return

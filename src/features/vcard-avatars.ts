@@ -2,7 +2,7 @@
  * vCard-Based Avatars (XEP-0153): the hash of an account's picture stands in its clients' presence, put there by the
  * server (XEP-0398 §4), so that no client has to fetch its own vCard to learn it.
  */
-import type { Feature, Verdict } from '../routing/feature.ts'
+import type { Feature, HookResult } from '../routing/feature.ts'
 import { announce } from '../accounts/presence.ts'
 import type { Session } from '../routing/session.ts'
 import { sessionState } from '../routing/session-state.ts'
@@ -24,7 +24,7 @@ export const vcardAvatars: Feature = {
   name: 'vcard-avatars',
   xeps: [{ number: 153, version: '1.1.1' }],
 
-  sent(t): Verdict {
+  sent(t): HookResult {
     const { stanza, origin } = t
     if (stanza.kind !== 'presence' || stanza.type !== '' || !origin) return
     // Directed presence as well, such as the one that enters a room (XEP-0398 §4).

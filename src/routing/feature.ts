@@ -28,7 +28,7 @@ export interface Xep {
 }
 
 /** Whether the road goes on: 'stop' means that this feature has dealt with the stanza. */
-export type Verdict = 'stop' | void
+export type HookResult = 'stop' | void
 
 /** What is advertised (XEP-0030) by the server, an account and their streams. */
 export interface Disco {
@@ -138,22 +138,22 @@ export interface Feature {
   /** A domain of the feature's own beside each host. */
   readonly service?: Service
   /** An account here sent it, wherever it goes. May stop it or throw StanzaError. */
-  sent?(t: Outgoing): Verdict
+  sent?(t: Outgoing): HookResult
   /** It reached an account here. May stop it or throw StanzaError. */
-  received?(t: Incoming): Verdict
+  received?(t: Incoming): HookResult
   /** No available resource took it. The first that says what became of it has the last word. */
   missed?(t: Incoming): Outcome | void
   /** Once per account when delivery is known. */
   settled?(t: Incoming): void
   /** After the commit, before the bytes: memory only. 'stop': dealt with, for now or for ever. */
-  writing?(session: Session, el: Element, world: World): Verdict
+  writing?(session: Session, el: Element, world: World): HookResult
   /** What becomes of messages that were given to sessions. */
   readonly delivery?: DeliveryListener
   opened?(t: Trip, session: Session): void
   /** A resource was bound by XEP-0386: what its answer holds besides. */
   bound?(t: Trip, session: Session): Element | undefined
   /** The stream of a session is gone without a goodbye; 'stop' keeps the session. */
-  detached?(t: Trip, session: Session): Verdict
+  detached?(t: Trip, session: Session): HookResult
   /** The session has a stream again (XEP-0198 §5), and what was not acknowledged is written to it. */
   resumed?(session: Session, world: World): void
   closed?(t: Trip, session: Session): void

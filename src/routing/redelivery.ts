@@ -3,7 +3,7 @@
  * (XEP-0198) acknowledge, and a row keeps what they did not; of others any stanza after the message is the sign, a ping
  * asks for one, and memory keeps the message. A session that shows nothing is unresponsive, and the phone is rung meanwhile.
  */
-import type { Feature, Given, Incoming, Verdict } from './feature.ts'
+import type { Feature, Given, Incoming, HookResult } from './feature.ts'
 import { serverPing } from './ping.ts'
 import { RoomCopy, type RoomMessage } from './outcome.ts'
 import type { Session } from './session.ts'
@@ -43,11 +43,11 @@ export const redelivery: Feature = {
   xeps: [],
 
   /** A stanza after the bytes were written: they have been read. */
-  sent(t): Verdict {
+  sent(t): HookResult {
     if (t.origin && !t.origin.delivery.acknowledges) confirm(t, t.origin)
   },
 
-  writing(session, el, world): Verdict {
+  writing(session, el, world): HookResult {
     if (written(session, el, world.clock.monotonic())) awaitSign(world, session)
   },
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import net, { type Socket } from 'node:net'
 import type { ApnsSim } from '../../src/ops/apns-sim.ts'
 import { createSelfSigned } from '../../src/self-signed.ts'
-import { ApnsSender, type Verdict } from '../../src/push/apns/apns.ts'
+import { ApnsSender, type ApnsResult } from '../../src/push/apns/apns.ts'
 import { APNS_REASONS } from '../../src/push/apns/reasons.ts'
 import { systemClock } from '../../src/store/clock.ts'
 import { deviceToken, MemoryTokens, QUICK, request, senderTo, startApple, TOPIC } from '../support/apns.ts'
@@ -24,10 +24,10 @@ function sender(sim: { url: string; ca: string }, options: Parameters<typeof sen
   return made
 }
 
-const burst = (from: ApnsSender, first: number, count: number): Promise<Verdict[]> =>
+const burst = (from: ApnsSender, first: number, count: number): Promise<ApnsResult[]> =>
   Promise.all(Array.from({ length: count }, (_, i) => from.send(request(first + i))))
 
-const outcomes = (verdicts: Verdict[]): string[] => [
+const outcomes = (verdicts: ApnsResult[]): string[] => [
   ...new Set(verdicts.map((v) => `${v.outcome} ${v.reason ?? ''}`)),
 ]
 

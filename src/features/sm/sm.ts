@@ -4,7 +4,7 @@
  */
 import { BoundedMap } from '../../bounded-map.ts'
 import { limitsHit, sessions } from '../../metrics/metrics.ts'
-import type { Feature, NonzaStream, Resumption, Verdict } from '../../routing/feature.ts'
+import type { Feature, NonzaStream, Resumption, HookResult } from '../../routing/feature.ts'
 import type { Session } from '../../routing/session.ts'
 import { sessionState } from '../../routing/session-state.ts'
 import { readCount, SmQueue } from './queue.ts'
@@ -63,7 +63,7 @@ export const sm: Feature = {
   },
 
   /** Last of those that look at what is written: from here on it is sent, and counted. */
-  writing(session, el, world): Verdict {
+  writing(session, el, world): HookResult {
     const queue = queues.get(session)
     if (!queue?.counting) return
     queue.waiting.push(el)
@@ -75,7 +75,7 @@ export const sm: Feature = {
     return 'stop'
   },
 
-  detached(t, session): Verdict {
+  detached(t, session): HookResult {
     const queue = queues.get(session)
     if (queue?.id === undefined || !queue.counting) return
     queue.requested = false
@@ -260,7 +260,7 @@ function withQueue(stream: NonzaStream, f: (queue: SmQueue, session: Session) =>
 }
 
 /** Too much is un-acked: the session ends, and what must not be lost goes back to offline storage. */
-function overflow(session: Session): Verdict {
+function overflow(session: Session): HookResult {
   limitsHit.inc({ limit: 'sm_queue' })
   session.outlet.close(new StreamError('policy-violation', 'Too many stanzas without an ack.'))
   return 'stop'

@@ -15,7 +15,7 @@ import { ApnsTransport, type TransportTimes } from './transport.ts'
 
 export type { ApnsRequest } from './composer.ts'
 
-export interface Verdict {
+export interface ApnsResult {
   readonly outcome: Outcome
   /** 0 where no answer came. */
   readonly status: number
@@ -127,12 +127,12 @@ export class ApnsSender {
   }
 
   /** `impatient`: a person waits, and the first failure to connect is the answer. */
-  send(request: ApnsRequest, impatient = false): Promise<Verdict> {
+  send(request: ApnsRequest, impatient = false): Promise<ApnsResult> {
     return this.sendLate({ ...request, make: () => request }, impatient)
   }
 
   /** What is sent is made when it leaves: a connection may have to be waited for. */
-  async sendLate(parcel: Parcel, impatient = false): Promise<Verdict> {
+  async sendLate(parcel: Parcel, impatient = false): Promise<ApnsResult> {
     const { apnsId } = parcel
     const route = this.#route(parcel.topic, parcel.environment)
     if (!route) return { outcome: 'config', status: 0, reason: 'AppNotConfigured', apnsId }
@@ -140,7 +140,7 @@ export class ApnsSender {
     const signing = app.credential.kind === 'key' ? app.credential.signing : undefined
     // The token that went with it: while it waited for a connection there may have come another.
     let jwt: string | undefined
-    const exchange = async (): Promise<Verdict> => {
+    const exchange = async (): Promise<ApnsResult> => {
       const answer = await transport.request(() => {
         const request = parcel.make()
         if (!request) return undefined
@@ -209,7 +209,7 @@ export class ApnsSender {
     return this.#routes[environment].get(topic) ?? (any && this.#routes[any.environment].get(any.topic))
   }
 
-  #judge(transport: ApnsTransport, sentId: string, answer: Answer): Verdict {
+  #judge(transport: ApnsTransport, sentId: string, answer: Answer): ApnsResult {
     const apnsId = answer.apnsId ?? sentId
     if (answer.date !== undefined) this.#clockOffset = answer.date - this.#options.clock.now()
     if (answer.status === 200) {

@@ -1,10 +1,10 @@
-/** Apple as a provider: an outbox row becomes a request, and Apple's verdict a result. */
+/** Apple as a provider: an outbox row becomes a request, and Apple's answer a result. */
 import { BoundedMap } from '../../bounded-map.ts'
 import { getLogger } from '../../log.ts'
 import type { Clock } from '../../store/clock.ts'
 import type { Device } from '../../store/devices.ts'
 import type { Job } from '../../store/push.ts'
-import type { ApnsRequest, ApnsSender, Verdict } from './apns.ts'
+import type { ApnsRequest, ApnsSender, ApnsResult } from './apns.ts'
 import { type Environment, environmentOf } from './credentials.ts'
 import { goesToPushKit, hasRungOut, type RequestOptions, requestFor } from './request.ts'
 import type { AppStyle } from './payload.ts'
@@ -124,9 +124,9 @@ export class ApnsProvider implements Provider {
         },
       })
     const own = environmentOf(device)
-    let verdict = await attempt(own)
-    if (verdict.outcome === 'shorten') verdict = await attempt(own, true)
-    if (verdict.outcome === 'environment' && !device.environmentPinned) {
+    let answer = await attempt(own)
+    if (answer.outcome === 'shorten') answer = await attempt(own, true)
+    if (answer.outcome === 'environment' && !device.environmentPinned) {
       const other: Environment = own === 'production' ? 'sandbox' : 'production'
       if (this.#options.sender.reaches(device.topic, other)) {
         const second = await attempt(other)
@@ -136,7 +136,7 @@ export class ApnsProvider implements Provider {
           return stays ?? this.#result(topic, second, sentAt)
       }
     }
-    return stays ?? this.#result(topic, verdict, sentAt)
+    return stays ?? this.#result(topic, answer, sentAt)
   }
 
   #request(
@@ -148,16 +148,16 @@ export class ApnsProvider implements Provider {
     return requestFor(job, { ...how, style: style(topic, how.environment), ringMs, bytes })
   }
 
-  #result(topic: string, verdict: Verdict, sentAt: number): Result {
-    const reason = verdict.reason ?? `status ${verdict.status}`
-    const afterMs = verdict.retryAfterMs
-    const ids = verdict.uniqueId === undefined ? {} : { uniqueId: verdict.uniqueId }
+  #result(topic: string, answer: ApnsResult, sentAt: number): Result {
+    const reason = answer.reason ?? `status ${answer.status}`
+    const afterMs = answer.retryAfterMs
+    const ids = answer.uniqueId === undefined ? {} : { uniqueId: answer.uniqueId }
     this.#count(topic, reason)
-    switch (verdict.outcome) {
+    switch (answer.outcome) {
       case 'accepted':
-        return sent(verdict)
+        return sent(answer)
       case 'retry':
-        return { is: 'retry', reason, afterMs, untouched: verdict.untouched ?? false }
+        return { is: 'retry', reason, afterMs, untouched: answer.untouched ?? false }
       case 'later':
         return { is: 'retry', reason, afterMs, whole: true }
       case 'pause':
@@ -171,7 +171,7 @@ export class ApnsProvider implements Provider {
           : { is: 'drop', reason, ...ids }
       case 'delete':
         // Without Apple's own word since when, only a registration older than this very try is meant.
-        return { is: 'forget', reason, since: verdict.timestamp ?? sentAt, ...ids }
+        return { is: 'forget', reason, since: answer.timestamp ?? sentAt, ...ids }
       case 'environment':
         return { is: 'forget', reason, since: sentAt, ...ids }
       case 'shorten':
@@ -208,5 +208,5 @@ const wayOf = ({ device }: Job): Way =>
     ? { topic: device.topic, environment: environmentOf(device) }
     : { topic: '', environment: 'production' }
 
-const sent = ({ uniqueId }: Verdict): Result & { is: 'sent' } =>
+const sent = ({ uniqueId }: ApnsResult): Result & { is: 'sent' } =>
   uniqueId === undefined ? { is: 'sent' } : { is: 'sent', uniqueId }
