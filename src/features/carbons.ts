@@ -61,7 +61,7 @@ export const carbons: Feature = {
   settled(t) {
     const { stanza, to } = t
     // What nobody took waits for all of them.
-    if (t.outcome !== 'took') return
+    if (t.outcome !== 'delivered') return
     if (stanza.kind !== 'message' || privates.has(t) || !isEligible(stanza)) return
     const had = t.origin ? [...t.takers, t.origin] : t.takers
     for (const session of others(t, to, had)) copy(t, session, 'received')

@@ -15,14 +15,14 @@ import { NS } from '../xmpp/namespaces.ts'
 
 const CSI = 'urn:xmpp:csi:0'
 
-interface Held {
+interface Queue {
   /** By what a newer one replaces; in the order of the newest. */
   readonly els: Map<string, Element>
   count: number
 }
 
-const waiting = sessionState<Held>('csi')
-/** Sessions whose held elements are being written at the moment. */
+const queues = sessionState<Queue>('csi')
+/** Sessions whose queued elements are being written at the moment. */
 const flushing = sessionState<boolean>('csi flushing')
 
 export const csi: Feature = {
@@ -51,7 +51,7 @@ export const csi: Feature = {
   writing(session, el, world): HookResult {
     if ((!session.inactive && !session.hibernating) || flushing.get(session)) return
     const key = keyOf(el)
-    if (key !== undefined) return hold(world, session, key, el)
+    if (key !== undefined) return enqueue(world, session, key, el)
     // What has waited comes first, so that the order is kept (RFC 6120 §10.1).
     if (isAnswer(el)) return
     if (!session.hibernating) flush(world, session)
@@ -82,11 +82,11 @@ function put(t: Trip, session: Session, inactive: boolean): undefined {
   if (!inactive) t.after(() => flush(t.world, session))
 }
 
-function hold(world: World, session: Session, key: string, el: Element): HookResult {
-  let held = waiting.get(session)
-  if (!held) waiting.put(session, (held = { els: new Map(), count: 0 }))
-  const { els } = held
-  const full = key === '' ? String(held.count++) : key
+function enqueue(world: World, session: Session, key: string, el: Element): HookResult {
+  let queue = queues.get(session)
+  if (!queue) queues.put(session, (queue = { els: new Map(), count: 0 }))
+  const { els } = queue
+  const full = key === '' ? String(queue.count++) : key
   els.delete(full)
   els.set(full, el)
   if (els.size > world.config.limits.csi_queue) flush(world, session)
@@ -95,19 +95,19 @@ function hold(world: World, session: Session, key: string, el: Element): HookRes
 
 /** Writes what waits, or those of it that are meant. */
 function flush(world: World, session: Session, isMeant: (el: Element) => boolean = () => true): void {
-  const held = waiting.get(session)
-  if (!held) return
-  const due = [...held.els].filter(([, el]) => isMeant(el))
-  for (const [key] of due) held.els.delete(key)
-  if (held.els.size === 0) waiting.put(session, undefined)
+  const queue = queues.get(session)
+  if (!queue) return
+  const due = [...queue.els].filter(([, el]) => isMeant(el))
+  for (const [key] of due) queue.els.delete(key)
+  if (queue.els.size === 0) queues.put(session, undefined)
   flushing.put(session, true)
   for (const [, el] of due) world.outbound.deliver(session, el)
   flushing.put(session, undefined)
 }
 
 function forgetPresence(session: Session): void {
-  const held = waiting.get(session)
-  for (const [key, { name }] of held?.els ?? []) if (name === 'presence') held?.els.delete(key)
+  const queue = queues.get(session)
+  for (const [key, { name }] of queue?.els ?? []) if (name === 'presence') queue?.els.delete(key)
 }
 
 /** What makes an older one pointless; '' for what waits beside all others; undefined for what cannot wait. */

@@ -77,16 +77,16 @@ export const offline: Feature = {
     if (isBoxFull(t, owner)) {
       offlineStored.inc({ result: 'full' })
       // What the archive has taken is not lost, and an error would have it sent again.
-      if (t.storedId !== undefined) return 'held'
+      if (t.storedId !== undefined) return 'stored'
       throw boxFull()
     }
     const id = t.storedId ?? t.store.messages.nextId()
     const text = el instanceof StoredElement ? el : StoredElement.of(el)
     const stored = StoredElement.extended(text, delay(t.now, to.domain))
-    t.store.messages.hold(owner, id, stored.toString(), hasBody(el))
+    t.store.messages.storeOffline(owner, id, stored.toString(), hasBody(el))
     t.storedId = id
     t.after(() => offlineStored.inc({ result: 'stored' }))
-    return 'held'
+    return 'stored'
   },
 }
 
@@ -148,7 +148,7 @@ function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {
       stored: true,
       archived: false,
       ofRoom: false,
-      holders: 0,
+      awaited: 0,
       arrived: false,
     })
     t.write(session, el)

@@ -33,7 +33,7 @@ export const origin: Feature = {
     // What bounces may be tried again. Only what is stored needs to be known after a restart.
     t.onAccepted((to) => {
       recent.setIn(t, key, true)
-      const isStored = t.archivedId !== undefined || to?.storedId !== undefined || to?.outcome === 'held'
+      const isStored = t.archivedId !== undefined || to?.storedId !== undefined || to?.outcome === 'stored'
       if (isStored) t.store.messages.rememberOrigin(t.store.messages.nextId(), key)
     })
   },

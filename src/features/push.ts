@@ -62,7 +62,7 @@ function settled(t: Incoming): void {
   const id = t.storedId ?? t.given?.id ?? t.store.messages.nextId()
   if (isUpdate(proposal.rule)) noteChange(t, account, el, from)
   if (t.given && t.room) told.set(t.given, t.room)
-  const takers = kind === 'presence' && outcome === 'took' ? [...t.sessions.of(account.jid)] : t.takers
+  const takers = kind === 'presence' && outcome === 'delivered' ? [...t.sessions.of(account.jid)] : t.takers
   consider(t, { account, el, from, id, proposal, outcome, takers, given: t.given, room: t.room })
 }
 
@@ -110,7 +110,16 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
       continue
     }
     const takers = holdersOf(t, given)
-    const ring = { account, el, from: Jid.parse(from), id, proposal, outcome: 'held', takers, given } as const
+    const ring = {
+      account,
+      el,
+      from: Jid.parse(from),
+      id,
+      proposal,
+      outcome: 'stored',
+      takers,
+      given,
+    } as const
     consider(t, { ...ring, room: told.get(given), again })
     if (change) correct(t, account, change, Jid.parse(from))
   }

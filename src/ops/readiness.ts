@@ -48,10 +48,10 @@ export class StoreCheck {
     const { failure } = turn
     if (!failure) return { name: 'store', ok: true, detail: 'writes' }
     const since = new Date(failure.at).toISOString()
-    const { heldMs } = turn.lock
-    const seconds = (heldMs / 1000).toFixed(1)
+    const { busyMs } = turn.lock
+    const seconds = (busyMs / 1000).toFixed(1)
     const why =
-      heldMs > 0
+      busyMs > 0
         ? `another process holds the write lock of the database, for ${seconds} s by now`
         : 'is the disk full?'
     return { name: 'store', ok: false, detail: `cannot write since ${since}; ${why}` }

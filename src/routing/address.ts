@@ -63,7 +63,7 @@ export class Addressing {
     const transit = new Transit(this.#world, stanza, {}, t)
     const incoming = new Incoming(transit, owner, Jid.parse(owner.jid))
     incoming.takers.push(...takers)
-    incoming.outcome = takers.length > 0 ? 'took' : 'held'
+    incoming.outcome = takers.length > 0 ? 'delivered' : 'stored'
     incoming.storedId = id
     incoming.given = given
     incoming.room = room
@@ -74,8 +74,8 @@ export class Addressing {
     const outcome = deliverMessage(t)
     if (outcome !== 'none') return outcome
     for (const feature of this.#missed) {
-      const held = feature.missed?.(t)
-      if (held) return held
+      const kept = feature.missed?.(t)
+      if (kept) return kept
     }
     return 'none'
   }
@@ -130,7 +130,7 @@ function deliverMessage(t: Incoming): Outcome {
 
 function give(t: Incoming, session: Session): Outcome {
   t.deliver(session, t.stanza.el)
-  return 'took'
+  return 'delivered'
 }
 
 /** Writes presence to every available session, or to the one that is named (§8.5.2.1.2, §8.5.3.1). */
@@ -140,7 +140,7 @@ function deliverPresence(t: Incoming): Outcome {
   for (const session of to.isFull ? [t.sessions.find(to)] : t.sessions.of(to.bare)) {
     if (!session || (to.isBare && !session.available)) continue
     t.write(session, t.stanza.el)
-    outcome = 'took'
+    outcome = 'delivered'
   }
   return outcome
 }

@@ -14,10 +14,10 @@ import type { Trip } from './transit.ts'
 export function give(t: Trip, { delivery, hibernating }: Session, given: Given, el = given.el): void {
   const { inFlight, unresponsive } = delivery
   inFlight.set(el, { given, el, at: undefined, overdue: false, missed: hibernating || unresponsive })
-  given.holders++
+  given.awaited++
   t.undo(() => {
     inFlight.delete(el)
-    given.holders--
+    given.awaited--
   })
 }
 
@@ -90,14 +90,14 @@ export function abandon(
 ): { lost: Given[]; elsewhere: Given[] } {
   const gone = [...inFlight.values()].slice(0, most)
   for (const { given, el } of gone) {
-    given.holders--
+    given.awaited--
     inFlight.delete(el)
   }
   t.undo(() => {
-    for (const { given } of gone) given.holders++
+    for (const { given } of gone) given.awaited++
     putBack(inFlight, gone)
   })
-  const isLost = ({ given: { arrived, holders } }: InFlight) => !arrived && holders === 0
+  const isLost = ({ given: { arrived, awaited } }: InFlight) => !arrived && awaited === 0
   return {
     lost: gone.filter(isLost).map(({ given }) => given),
     elsewhere: gone.filter((entry) => !isLost(entry) && !entry.missed).map(({ given }) => given),

@@ -95,7 +95,7 @@ export interface NonzaStream {
    */
   adopt(t: Trip, session: Session, then: () => void): void
   /** Reads on, after it has waited. */
-  go(): void
+  resumeReading(): void
 }
 
 export type NonzaHandler = (t: Trip, stream: NonzaStream, el: Element) => void

@@ -2,7 +2,7 @@
 import { failureEvent, getLogger } from '../log.ts'
 import { speaking } from '../store/audit.ts'
 import { TurnFailed } from '../store/turn-failed.ts'
-import { LockHeld } from '../store/write-lock.ts'
+import { DatabaseBusy } from '../store/write-lock.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { errorReply, mayBounce, type Stanza } from '../xmpp/stanza.ts'
@@ -11,7 +11,7 @@ import type { Transit, World } from './transit.ts'
 
 const log = getLogger('router')
 
-/** Runs `f` as a trip of `who`; `answer` queues an error reply behind the commit. Throws only StreamError and LockHeld. */
+/** Runs `f` as a trip of `who`; `answer` queues an error reply behind the commit. Throws only StreamError and DatabaseBusy. */
 export function guarded(
   world: World,
   el: Element,
@@ -28,7 +28,7 @@ export function guarded(
     world.store.turn.trip(() => speaking(who, el, f), refuse)
   } catch (error) {
     if (error instanceof TurnFailed) return
-    if (error instanceof StreamError || error instanceof LockHeld) throw error
+    if (error instanceof StreamError || error instanceof DatabaseBusy) throw error
     if (!(error instanceof StanzaError))
       log.error(failureEvent('a stanza', error), { error, stanza: el.name })
     refuse(

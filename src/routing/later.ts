@@ -2,7 +2,7 @@
 import { BusyError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Later } from './feature.ts'
-import { LockHeld } from '../store/write-lock.ts'
+import { DatabaseBusy } from '../store/write-lock.ts'
 import { guarded, toError } from './guard.ts'
 import { Transit, type Trip, type World } from './transit.ts'
 
@@ -45,7 +45,7 @@ export class Laters {
         this.#drain(next)
       })
     } catch (error) {
-      if (!(error instanceof LockHeld)) throw error
+      if (!(error instanceof DatabaseBusy)) throw error
       return this.#world.store.turn.lock.whenFree(() => this.#again(t, finished, f))
     }
     finished()

@@ -2,7 +2,7 @@
 import { getLogger } from '../log.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { LockHeld } from '../store/write-lock.ts'
+import { DatabaseBusy } from '../store/write-lock.ts'
 import type { Feature } from './feature.ts'
 import { requeueRest } from './redelivery.ts'
 import { Hibernation, type Outlet, type Session } from './session.ts'
@@ -52,7 +52,7 @@ export class Lifetime {
       if (!kept) return this.close(session)
       new Hibernation(session, outlet.ip, (ended) => this.close(ended))
     } catch (error) {
-      if (error instanceof LockHeld)
+      if (error instanceof DatabaseBusy)
         return this.#world.store.turn.lock.whenFree(() => this.detach(session, outlet))
       log.error('a lost connection could not be kept for its return', { error })
       this.close(session)
@@ -111,7 +111,7 @@ export class Lifetime {
         this.#drain(t)
       }, again)
     } catch (error) {
-      if (error instanceof LockHeld) return turn.lock.whenFree(() => this.#leave(session, tries))
+      if (error instanceof DatabaseBusy) return turn.lock.whenFree(() => this.#leave(session, tries))
       log.error('a session could not be closed properly', { error })
     }
   }

@@ -1,7 +1,7 @@
 /** Elements of a stream that are no stanzas (XEP-0360): tables of handlers by what the stream has reached. */
 import { failureEvent, getLogger } from '../log.ts'
 import { TurnFailed } from '../store/turn-failed.ts'
-import { LockHeld } from '../store/write-lock.ts'
+import { DatabaseBusy } from '../store/write-lock.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import type { Feature, NonzaHandler, NonzaStream } from './feature.ts'
@@ -29,7 +29,7 @@ export class Nonzas {
     }
   }
 
-  /** Runs the handler as a trip; false where there is none. Throws only StreamError and LockHeld. */
+  /** Runs the handler as a trip; false where there is none. Throws only StreamError and DatabaseBusy. */
   handle(phase: StreamPhase, stream: NonzaStream, el: Element): boolean {
     const handler = this.#table.get(`${phase} {${el.attrs.xmlns ?? ''}}${el.name}`)
     if (!handler) return false
@@ -43,10 +43,10 @@ export class Nonzas {
       this.#run(handler, stream, el, () => giveUp(stream))
       // It waited for a session that is not to be had any more.
       this.#world.store.turn.after(() => {
-        if (!stream.session) stream.go()
+        if (!stream.session) stream.resumeReading()
       })
     } catch (error) {
-      if (error instanceof LockHeld)
+      if (error instanceof DatabaseBusy)
         return this.#world.store.turn.lock.whenFree(() => this.#again(handler, stream, el))
       if (!(error instanceof StreamError)) throw error
       stream.close(error)
@@ -65,7 +65,7 @@ export class Nonzas {
         () => turn.after(refused),
       )
     } catch (error) {
-      if (error instanceof StreamError || error instanceof LockHeld) throw error
+      if (error instanceof StreamError || error instanceof DatabaseBusy) throw error
       if (error instanceof TurnFailed) return
       log.error(failureEvent('a stream', error), { error, nonza: el.name })
       throw new StreamError('internal-server-error')

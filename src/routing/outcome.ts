@@ -7,7 +7,7 @@ import { Stanza } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
 
 /** Where a message ended for one account. */
-export type Outcome = 'took' | 'held' | 'none'
+export type Outcome = 'delivered' | 'stored' | 'none'
 
 /** How far what is written to one session is known to arrive. */
 export class Delivery {
@@ -47,7 +47,7 @@ export interface Given {
   /** It has its row. Without one it is in memory alone: clients that do not acknowledge are trusted for a while. */
   stored: boolean
   /** Sessions that were given it and have neither shown that they have it nor ended. */
-  holders: number
+  awaited: number
   /** One of them has shown that it has it. */
   arrived: boolean
 }

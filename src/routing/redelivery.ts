@@ -71,7 +71,8 @@ export const redelivery: Feature = {
   stopping(t) {
     for (const session of owingOf(t.world)) {
       goodbye(t, session)
-      for (const given of abandon(t, session, session.delivery.inFlight.size).lost) hold(t, given, true)
+      for (const given of abandon(t, session, session.delivery.inFlight.size).lost)
+        storeOffline(t, given, true)
     }
   },
 }
@@ -87,7 +88,7 @@ export function queued(t: Incoming, session: Session, el: Element): void {
   t.given = given
   if (isDurable(session)) {
     if (!given.stored && !given.archived && isBoxFull(t, session.account)) throw boxFull()
-    hold(t, given, true)
+    storeOffline(t, given, true)
   }
   give(t, session, given)
 }
@@ -136,7 +137,7 @@ function taken(t: Incoming, session: Session, el: Element): Given {
   return { ...FRESH, id, account: session.account, el, archived }
 }
 
-const FRESH = { ofRoom: false, live: true, stored: false, holders: 0, arrived: false }
+const FRESH = { ofRoom: false, live: true, stored: false, awaited: 0, arrived: false }
 
 /** One message for all clients of an account. */
 function ofRoom(t: Incoming, { account }: Session, el: Element, { given }: RoomMessage): Given {
@@ -150,13 +151,13 @@ function ofRoom(t: Incoming, { account }: Session, el: Element, { given }: RoomM
 }
 
 /** Writes the message down, with the time at which it came. A full box leaves it to the archive, where that has it. */
-function hold(t: Trip, given: Given, inFlight: boolean): void {
+function storeOffline(t: Trip, given: Given, inFlight: boolean): void {
   if (given.stored || given.ofRoom) return
   const { id, account, el, archived } = given
   if (archived && isBoxFull(t, account)) return
   const text = el instanceof StoredElement ? el : StoredElement.of(el)
   const copy = StoredElement.extended(text, delay(t.store.receipts.timeOf(id), account.host))
-  t.store.messages.hold(account, id, copy.toString(), hasBody(el), inFlight)
+  t.store.messages.storeOffline(account, id, copy.toString(), hasBody(el), inFlight)
   given.stored = true
   t.undo(() => (given.stored = false))
 }
@@ -197,7 +198,7 @@ function doubt(world: World, session: Session, until: number): void {
   world.insist((t) => {
     // Where this is not the first try they may have been put back meanwhile, or their account is gone.
     const missed = late.filter(
-      ({ arrived, holders, account }) => (arrived || holders > 0) && !t.store.accounts.isGone(account.id),
+      ({ arrived, awaited, account }) => (arrived || awaited > 0) && !t.store.accounts.isGone(account.id),
     )
     writeDown(t, missed)
     world.delivery.timedOut(t, session, missed)
@@ -206,8 +207,8 @@ function doubt(world: World, session: Session, until: number): void {
 
 /** From now on they have rows, in case of a crash: some at a time. */
 function writeDown(t: Trip, all: readonly Given[]): void {
-  const missed = all.filter(({ arrived, stored, holders }) => !arrived && !stored && holders > 0)
-  for (const given of missed.slice(0, BATCH)) hold(t, given, true)
+  const missed = all.filter(({ arrived, stored, awaited }) => !arrived && !stored && awaited > 0)
+  for (const given of missed.slice(0, BATCH)) storeOffline(t, given, true)
   if (missed.length > BATCH) t.insist((next) => writeDown(next, missed))
 }
 
@@ -216,7 +217,7 @@ function land(t: Trip, all: readonly Given[]): void {
   const lost = all.filter(({ account }) => !t.store.accounts.isGone(account.id))
   for (const given of lost.filter(({ live }) => live)) {
     if (given.stored) t.store.messages.land(given.account, given.id)
-    else hold(t, given, false)
+    else storeOffline(t, given, false)
   }
   for (const account of new Set(lost.map((message) => message.account)))
     t.world.delivery.requeued(

@@ -1,6 +1,6 @@
 /** The road: sent → address → received → (iq | deliver) → settled → what it set off, one trip in one call. */
 import type { Account } from '../store/accounts.ts'
-import { LockHeld } from '../store/write-lock.ts'
+import { DatabaseBusy } from '../store/write-lock.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { Stanza } from '../xmpp/stanza.ts'
@@ -33,7 +33,7 @@ export class Router {
     this.#lifetime = new Lifetime(world, features, (t) => this.#drain(t))
   }
 
-  /** A stanza from a bound session. Throws StreamError, for what ends the stream, and LockHeld: it is to come again. */
+  /** A stanza from a bound session. Throws StreamError, for what ends the stream, and DatabaseBusy: it is to come again. */
   submit(session: Session, el: Element): void {
     session.handled++
     const reply = (answer: Element) => this.#world.outbound.write(session, answer)
@@ -43,7 +43,7 @@ export class Router {
         this.#send(new Outgoing(this.#world, stanza, { session, reply }, session.account))
       })
     } catch (error) {
-      if (error instanceof LockHeld) session.handled--
+      if (error instanceof DatabaseBusy) session.handled--
       throw error
     }
   }

@@ -7,7 +7,7 @@ import { getLogger } from '../log.ts'
 import { keepActor } from '../store/audit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { TurnFailed } from '../store/turn-failed.ts'
-import { LockHeld } from '../store/write-lock.ts'
+import { DatabaseBusy } from '../store/write-lock.ts'
 import { toError } from './guard.ts'
 import { Trip, type World } from './transit.ts'
 
@@ -26,7 +26,7 @@ export function runTrip<T>(world: World, drain: (t: Trip) => void, f: (t: Trip) 
           turn.after(() => resolve(result))
         }, reject)
       } catch (error) {
-        if (error instanceof LockHeld) return turn.lock.whenFree(keepActor(go))
+        if (error instanceof DatabaseBusy) return turn.lock.whenFree(keepActor(go))
         reject(error instanceof TurnFailed ? error.refusal : toError(error))
       }
     }

@@ -13,8 +13,8 @@ export interface Outlet {
   /** Ends the stream, with a stream error if there is one to tell. */
   close(error?: StreamError): void
   /** Takes nothing more from the client until `go`; a session that hibernates has nothing to take from. */
-  hold?(): void
-  go?(): void
+  pauseReading?(): void
+  resumeReading?(): void
   /** Address of the client, as limits and logs know it. */
   readonly ip: string
   /** How it is connected: 'starttls', 'tls', … */

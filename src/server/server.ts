@@ -26,7 +26,7 @@ import { outdated } from '../push/schedule/outdated.ts'
 import { Checkpointer } from '../store/checkpoint.ts'
 import { type Clock, systemClock } from '../store/clock.ts'
 import type { TurnHost } from '../store/turn-host.ts'
-import { LockHeld } from '../store/write-lock.ts'
+import { DatabaseBusy } from '../store/write-lock.ts'
 import { ClientStreams } from '../stream/listener.ts'
 import { preauthLimits } from '../stream/stream-limits.ts'
 import { BoshSessions } from '../stream/transports/bosh/sessions.ts'
@@ -147,7 +147,7 @@ function turnHost(config: Config, clock: Clock, batch: Batch, abort: () => void)
 
 /** A word of a closed set: each value of a label is memory for ever. */
 function causeOf(cause: unknown): string {
-  if (cause instanceof LockHeld) return 'held-lock'
+  if (cause instanceof DatabaseBusy) return 'held-lock'
   return cause instanceof SQLiteError ? (cause.code ?? 'other') : 'other'
 }
 

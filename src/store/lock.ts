@@ -22,7 +22,7 @@ export interface DataLock {
 }
 
 /** Kept here, since a connection that nobody refers to is collected, and its lock with it. */
-const held = new Set<Database>()
+const taken = new Set<Database>()
 
 /** Takes the lock or throws Locked. */
 export function takeLock(dataDir: string): DataLock {
@@ -50,10 +50,10 @@ export function takeLock(dataDir: string): DataLock {
     db.close()
     throw error
   }
-  held.add(db)
+  taken.add(db)
   return {
     release() {
-      if (!held.delete(db)) return
+      if (!taken.delete(db)) return
       rmSync(pidFile, { force: true })
       db.close()
     },

@@ -55,7 +55,7 @@ export class Messages {
   readonly #receipts: Receipts
   readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #archived: LateIndex
-  readonly #held: LateIndex
+  readonly #offlineIndex: LateIndex
   readonly #known
   readonly #stored
   readonly #waiting
@@ -66,7 +66,7 @@ export class Messages {
   readonly #flying: Remembered<number, BoxSize>
   readonly #flyingNow
   readonly #archive: Write<{ id: number; accountId: number; peer: string; xml: string }>
-  readonly #hold: Write<{
+  readonly #insertOffline: Write<{
     id: number
     accountId: number
     bytes: number
@@ -88,7 +88,7 @@ export class Messages {
     this.#receipts = receipts
     this.#accounts = accounts
     this.#archived = late.archive
-    this.#held = late.offline
+    this.#offlineIndex = late.offline
     const { orm } = db
     const p = sql.placeholder
     this.#sizes = new Remembered(db.turn)
@@ -117,7 +117,7 @@ export class Messages {
       db,
       'INSERT INTO archive (id, account_id, peer, xml) VALUES ($id, $accountId, $peer, $xml)',
     )
-    this.#hold = rawWriter(
+    this.#insertOffline = rawWriter(
       db,
       'INSERT INTO offline (id, account_id, bytes, unread, xml, in_flight)' +
         ' VALUES ($id, $accountId, $bytes, $unread, $xml, $inFlight)',
@@ -161,19 +161,19 @@ export class Messages {
    * Stores a message until it is delivered. `inFlight`: it was written to a session, and waits for nobody else unless
    * that session is lost.
    */
-  hold(account: Account, id: number, xml: string, unread: boolean, inFlight = false): void {
+  storeOffline(account: Account, id: number, xml: string, unread: boolean, inFlight = false): void {
     if (this.#accounts.isGone(account.id)) return
     const bytes = Buffer.byteLength(xml)
-    this.#hold({ id, accountId: account.id, bytes, unread, xml, inFlight })
+    this.#insertOffline({ id, accountId: account.id, bytes, unread, xml, inFlight })
     if (inFlight) return this.#fly(account.id, 1, bytes)
-    this.#held.add({ accountId: account.id, id })
+    this.#offlineIndex.add({ accountId: account.id, id })
     this.#grow(account.id, 1, { bytes, unread: unread ? 1 : 0 })
   }
 
   /** A message in flight did not arrive: from now on it waits for whoever comes next. */
   land(account: Account, id: number): void {
     if (this.#land({ id, accountId: account.id }) === 0) return
-    this.#held.add({ accountId: account.id, id })
+    this.#offlineIndex.add({ accountId: account.id, id })
     const size = this.#sizeOf.get(id, account.id)
     this.#fly(account.id, -1, size?.bytes ?? 0)
     this.#grow(account.id, 1, size)
@@ -195,14 +195,15 @@ export class Messages {
 
   /** Up to `limit` offline messages in order of arrival, after the one with id `after`. */
   waiting(account: Account, after: number, limit: number): Stored[] {
-    return this.#waiting.all({ ids: JSON.stringify(this.#held.after(account.id, after, limit)) })
+    return this.#waiting.all({ ids: JSON.stringify(this.#offlineIndex.after(account.id, after, limit)) })
   }
 
   offlineSize(account: Account): OfflineSize {
     return this.#sizes.get(
       account.id,
       (accountId) =>
-        this.#size.get({ accountId, pending: JSON.stringify(this.#held.pending(accountId)) }) ?? NOTHING,
+        this.#size.get({ accountId, pending: JSON.stringify(this.#offlineIndex.pending(accountId)) }) ??
+        NOTHING,
     )
   }
 
@@ -229,7 +230,7 @@ export class Messages {
 
   /** Removes what waits, came before that id and stands in the account's archive too; true where there may be more. */
   dropArchived(account: Account, before: number): boolean {
-    const pending = JSON.stringify(this.#held.pending(account.id))
+    const pending = JSON.stringify(this.#offlineIndex.pending(account.id))
     const some = this.#waitingArchived.all(account.id, pending, BATCH, before)
     for (const { id } of some) this.#remove(account.id, id)
     return some.length === BATCH
@@ -269,7 +270,7 @@ export class Messages {
       .orderBy(asc(id))
       .limit(Math.min(limit, BATCH))
       .all()
-    this.#held.eraseRows(oldest)
+    this.#offlineIndex.eraseRows(oldest)
     for (const row of oldest) {
       this.#sizes.forget(row.accountId)
       this.#flying.forget(row.accountId)
@@ -279,7 +280,7 @@ export class Messages {
 
   /** Messages waiting for anybody: for metrics, not for the hot path. */
   totalOffline(): number {
-    return this.#held.total()
+    return this.#offlineIndex.total()
   }
 
   /** Most were in flight, and nobody looks for those by account. */
@@ -290,7 +291,7 @@ export class Messages {
     const size = this.#sizeOf.get(id, accountId)
     if (!size) return
     this.#drop.get(id, accountId, false)
-    this.#held.remove(accountId, id)
+    this.#offlineIndex.remove(accountId, id)
     this.#grow(accountId, -1, size)
   }
 

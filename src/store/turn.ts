@@ -19,7 +19,7 @@ import { caught, guard, runReversed } from './guarded.ts'
 import { isOutOfRoom, isUnknownOutcome, refusal, TurnFailed } from './turn-failed.ts'
 import type { Syncing, TurnHost, TurnLimits, TurnTrip } from './turn-host.ts'
 import type { DiskSync } from './wal-sync.ts'
-import { LockHeld, WriteLock } from './write-lock.ts'
+import { DatabaseBusy, WriteLock } from './write-lock.ts'
 
 const log = getLogger('turn')
 
@@ -82,13 +82,13 @@ export class Turn {
   /**
    * Runs `f` as one trip. Its writes are atomic and its output waits for the turn's commit.
    * `refuse` answers the trip's sender if the whole turn is lost later; it may only call `after`. Throws, after rolling
-   * back, what `f` throws, LockHeld where it is to be run again by `lock.whenFree`, `resource-constraint` where there was
+   * back, what `f` throws, DatabaseBusy where it is to be run again by `lock.whenFree`, `resource-constraint` where there was
    * no room for it, or TurnFailed where the turn itself went down.
    */
   trip<T>(f: () => T, refuse?: (cause: StanzaError) => void): T {
     if (this.#current) throw new Error('a trip runs inside a trip')
     if (this.#dead) throw new TurnFailed(refusal(this.failure?.cause))
-    if (this.lock.isAwaited) throw this.lock.isCrowded ? refusal(new LockHeld()) : new LockHeld()
+    if (this.lock.isAwaited) throw this.lock.isCrowded ? refusal(new DatabaseBusy()) : new DatabaseBusy()
     this.#open()
     const first = this.#output.length
     const trip: TurnTrip = { undo: [], refuse, first, end: first, level: 1, open: 0 }
@@ -141,7 +141,7 @@ export class Turn {
 
   /**
    * A statement that writes is about to run: opens the transaction and the trip's savepoint on first use.
-   * Throws LockHeld while another process holds the write lock, `resource-constraint` when that takes too long.
+   * Throws DatabaseBusy while another process holds the write lock, `resource-constraint` when that takes too long.
    */
   writes(): void {
     const trip = this.#current
@@ -156,7 +156,7 @@ export class Turn {
       for (; trip.open < trip.level; trip.open++) this.#sql.savepoint.run()
     } catch (cause) {
       this.#failed(cause)
-      throw cause instanceof LockHeld ? cause : refusal(cause)
+      throw cause instanceof DatabaseBusy ? cause : refusal(cause)
     }
     if (first) this.#writing++
   }
@@ -179,7 +179,7 @@ export class Turn {
     try {
       if (!this.#begun) this.lock.take()
     } catch (error) {
-      return !(error instanceof LockHeld)
+      return !(error instanceof DatabaseBusy)
     }
     this.#begins()
     return true
@@ -344,7 +344,7 @@ export class Turn {
 
   #failed(cause: unknown): void {
     this.failure = { at: this.#clock.now(), cause }
-    if (!(cause instanceof LockHeld)) this.#host.fails?.(cause)
+    if (!(cause instanceof DatabaseBusy)) this.#host.fails?.(cause)
   }
 
   #die(cause: unknown): void {

@@ -1,6 +1,6 @@
 /**
  * The write lock of the database, which another process may hold for a while (a backup, a shell of SQLite). Nobody is
- * refused for that: a trip that finds it held is put off and the loop goes on, up to a limit.
+ * refused for that: a trip that finds it taken is put off and the loop goes on, up to a limit.
  */
 import type { Database } from 'bun:sqlite'
 import { getLogger } from '../log.ts'
@@ -15,7 +15,7 @@ const LOOK_MS = 5
 const MOST_WAITING = 10_000
 
 /** Thrown out of a trip that has changed nothing: it is to be run again by `WriteLock.whenFree`. */
-export class LockHeld extends Error {
+export class DatabaseBusy extends Error {
   constructor() {
     super('another process holds the write lock of the database')
   }
@@ -30,7 +30,7 @@ export class WriteLock {
   /** Milliseconds for which work is put off; 0: it is refused at once. */
   #patience = 0
   #waiting: (() => void)[] = []
-  /** Monotonic ms at which the lock was found held; undefined while it is not known to be. */
+  /** Monotonic ms at which the lock was found taken; undefined while it is not known to be. */
   #since: number | undefined
   #cancel: (() => void) | undefined
 
@@ -41,21 +41,21 @@ export class WriteLock {
     this.#begin = db.prepare('BEGIN IMMEDIATE')
   }
 
-  /** Whoever finds it held waits inside SQLite for up to `ms`, and the loop with it: at start, at the stop, in a command. */
+  /** Whoever finds it taken waits inside SQLite for up to `ms`, and the loop with it: at start, at the stop, in a command. */
   block(ms: number): void {
     this.#patience = 0
     this.#db.run(`PRAGMA busy_timeout = ${ms}`)
     this.#release()
   }
 
-  /** Whoever finds it held is put off for up to `ms`, while the loop goes on. */
+  /** Whoever finds it taken is put off for up to `ms`, while the loop goes on. */
   putOff(ms: number): void {
     this.#db.run('PRAGMA busy_timeout = 0')
     this.#patience = ms
   }
 
   /** For how long another process has been seen to hold it (ms); 0 where none is. */
-  get heldMs(): number {
+  get busyMs(): number {
     return this.#since === undefined ? 0 : this.#clock.monotonic() - this.#since
   }
 
@@ -69,25 +69,25 @@ export class WriteLock {
     return this.#waiting.length >= MOST_WAITING
   }
 
-  /** Takes it. Throws LockHeld where the work is to be put off, else what SQLite says. */
+  /** Takes it. Throws DatabaseBusy where the work is to be put off, else what SQLite says. */
   take(): void {
-    if (this.isAwaited) throw new LockHeld()
+    if (this.isAwaited) throw new DatabaseBusy()
     try {
       this.#begin.run()
     } catch (cause) {
       if (!isBusy(cause) || this.#patience === 0) throw cause
       this.#since ??= this.#clock.monotonic()
-      if (this.heldMs >= this.#patience) throw cause
+      if (this.busyMs >= this.#patience) throw cause
       log.warn('another process holds the write lock of the database; messages wait', {
         file: this.#db.filename,
       })
       this.#look()
-      throw new LockHeld()
+      throw new DatabaseBusy()
     }
     this.#since = undefined
   }
 
-  /** Runs `f` once the lock is ours, or has been held for too long; in the order of asking. */
+  /** Runs `f` once the lock is ours, or has been another's for too long; in the order of asking. */
   whenFree(f: () => void): void {
     this.#waiting.push(f)
     if (!this.isAwaited) this.#release()
@@ -98,15 +98,15 @@ export class WriteLock {
       try {
         this.#begin.run()
       } catch (cause) {
-        if (isBusy(cause) && this.heldMs < this.#patience) return this.#look()
+        if (isBusy(cause) && this.busyMs < this.#patience) return this.#look()
         log.error('the write lock of the database is not to be had; messages are refused', {
           file: this.#db.filename,
-          seconds: Math.round(this.heldMs / 1000),
+          seconds: Math.round(this.busyMs / 1000),
           error: cause,
         })
         return this.#release()
       }
-      log.warn('the write lock of the database is free again', { ms: Math.round(this.heldMs) })
+      log.warn('the write lock of the database is free again', { ms: Math.round(this.busyMs) })
       this.#since = undefined
       this.#began()
       this.#release()

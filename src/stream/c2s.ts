@@ -95,7 +95,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
   /** The TLS handshake that `<proceed/>` started is over. */
   secured(): void {
     this.#cancelHandshake()
-    this.go()
+    this.resumeReading()
   }
   #cancelHandshake: () => void = () => {}
 
@@ -181,10 +181,10 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     this.wait()
     // What the client still says there would not be counted in the answer that leaves with this turn.
     const last = session.outlet
-    last.hold?.()
-    t.undo(() => last.go?.())
+    last.pauseReading?.()
+    t.undo(() => last.resumeReading?.())
     t.after(() => {
-      if (this.isClosed) return last.go?.()
+      if (this.isClosed) return last.resumeReading?.()
       if (session.closed) return this.close(new StreamError('reset', 'The session has ended meanwhile.'))
       const { outlet } = session
       session.outlet = this
@@ -194,7 +194,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
       outlet.close(new StreamError('conflict', 'Resumed on another stream.'))
       then()
       this.#context.world.resumed(session)
-      this.go()
+      this.resumeReading()
     })
   }
 

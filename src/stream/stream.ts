@@ -6,7 +6,7 @@ import { failureEvent, getLogger } from '../log.ts'
 import { limitsHit, streamErrors } from '../metrics/metrics.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Turn } from '../store/turn.ts'
-import { LockHeld } from '../store/write-lock.ts'
+import { DatabaseBusy } from '../store/write-lock.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { type ElementSource, type Framing, oneDocument } from './framing.ts'
@@ -153,12 +153,12 @@ export abstract class Stream {
   }
 
   /** The same, and the socket is not read either: something slow must be answered first. */
-  hold(): void {
+  pauseReading(): void {
     this.wait()
     this.#pause()
   }
 
-  go(): void {
+  resumeReading(): void {
     this.#waiting = false
     if (!this.#scheduled) this.pump()
   }
@@ -194,10 +194,10 @@ export abstract class Stream {
     try {
       return this.#handle(event)
     } catch (error) {
-      if (!(error instanceof LockHeld)) throw error
+      if (!(error instanceof DatabaseBusy)) throw error
       this.#again = event
-      this.hold()
-      this.turn.lock.whenFree(() => this.go())
+      this.pauseReading()
+      this.turn.lock.whenFree(() => this.resumeReading())
       return undefined
     }
   }

@@ -81,7 +81,7 @@ describe('a deleted account', () => {
     trip(store, () => {
       accounts.setVcard(romeo, '<vCard/>', '')
       for (let i = 0; i < 1_100; i++) messages.archive(romeo, messages.nextId(), juliet.jid, '<message/>')
-      for (let i = 0; i < 100; i++) messages.hold(romeo, messages.nextId(), '<message/>', true)
+      for (let i = 0; i < 100; i++) messages.storeOffline(romeo, messages.nextId(), '<message/>', true)
       messages.archive(juliet, messages.nextId(), romeo.jid, '<message/>')
     })
     trip(store, () => accounts.delete(romeo))
@@ -121,8 +121,8 @@ test('nothing is stored for an account that is gone, whoever still knows it; a d
   const write = (id: number) =>
     trip(store, () => {
       messages.archive(romeo, id, 'juliet@bix.org', '<message/>')
-      messages.hold(romeo, id, '<message/>', true)
-      messages.hold(romeo, id + 1, '<message/>', true, true)
+      messages.storeOffline(romeo, id, '<message/>', true)
+      messages.storeOffline(romeo, id + 1, '<message/>', true, true)
       store.unread.add(romeo.id, { id, peer: 'juliet@bix.org', ref: undefined }, 9)
       const verdict = { messageId: 'm', verdict: 'suppressed', rule: 'body', at: id } as const
       store.push.record({ account: romeo.id, device: undefined, ...verdict })

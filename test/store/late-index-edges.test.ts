@@ -152,11 +152,11 @@ test('old rows go, whether they have a place, wait for one or were in flight', (
   const { store } = w
   const [romeo, juliet] = trip(store, () => [make(store, 'romeo'), make(store, 'juliet')])
   trip(store, () => {
-    for (let i = 1; i <= 300; i++) store.messages.hold(romeo, i * 2, '<m/>', true, i % 3 === 0)
-    for (let i = 1; i <= 20; i++) store.messages.hold(juliet, i * 2 + 1, '<m/>', true)
+    for (let i = 1; i <= 300; i++) store.messages.storeOffline(romeo, i * 2, '<m/>', true, i % 3 === 0)
+    for (let i = 1; i <= 20; i++) store.messages.storeOffline(juliet, i * 2 + 1, '<m/>', true)
   })
   trip(store, () => store.late.offline.settle(romeo.id))
-  trip(store, () => store.messages.hold(romeo, 700, '<m/>', true))
+  trip(store, () => store.messages.storeOffline(romeo, 700, '<m/>', true))
   const sizes = () => [romeo, juliet].map((account) => store.messages.offlineSize(account).messages)
   expect(sizes()).toEqual([201, 20])
   expect(store.late.offline.pending(juliet.id)).toHaveLength(20)

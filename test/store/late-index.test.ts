@@ -229,7 +229,8 @@ test('offline storage is the same after a crash, and what is in flight is in no 
   const { store } = w
   const romeo = trip(store, () => make(store, 'romeo'))
   trip(store, () => {
-    for (let id = 1; id <= 6; id++) store.messages.hold(romeo, id, `<m id="${id}"/>`, id > 2, id % 2 === 0)
+    for (let id = 1; id <= 6; id++)
+      store.messages.storeOffline(romeo, id, `<m id="${id}"/>`, id > 2, id % 2 === 0)
     store.messages.land(romeo, 4)
     store.messages.delivered(romeo, [5, 6])
   })
@@ -258,7 +259,7 @@ test('an account takes its rows along, those that no index knows too', () => {
   trip(store, () => {
     for (let i = 1; i <= 20; i++) {
       store.messages.archive(romeo, i, 'a@b', '')
-      store.messages.hold(romeo, i, '', true, i % 2 === 0)
+      store.messages.storeOffline(romeo, i, '', true, i % 2 === 0)
       store.unread.add(romeo.id, { id: i, peer: 'a@b', ref: undefined }, 100)
       store.push.record({ account: romeo.id, device, messageId: 'm', verdict: 'sent', rule: 'body', at: i })
     }

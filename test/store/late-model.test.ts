@@ -28,13 +28,13 @@ const DOES: readonly Does[] = [
   (store, account, n) => {
     const id = freshId(store, n)
     if (isFree(store, 'offline', id))
-      store.messages.hold(account, id, `<m>${'x'.repeat(n)}</m>`, n > 3, n % 2 > 0)
+      store.messages.storeOffline(account, id, `<m>${'x'.repeat(n)}</m>`, n > 3, n % 2 > 0)
   },
   (store, account, n) => {
     // A message stands in both.
     const id = store.messages.nextId()
     store.messages.archive(account, id, PEERS[n % 2] ?? '', '<m/>')
-    store.messages.hold(account, id, '<m/>', true)
+    store.messages.storeOffline(account, id, '<m/>', true)
   },
   (store, account, n) => store.messages.land(account, idAt(store, 'offline', n)),
   (store, account, n) =>

@@ -25,7 +25,7 @@ describe('ids', () => {
     clock.jump(-86_400_000)
     expect(next(w.store)).toBe(before + 1)
     const held = next(w.store)
-    trip(w.store, () => w.store.messages.hold(romeo, held, '<message/>', true))
+    trip(w.store, () => w.store.messages.storeOffline(romeo, held, '<message/>', true))
     w.store.close()
     using again = open(dir.file, clock)
     expect(next(again.store)).toBe(held + 1)
@@ -36,7 +36,7 @@ function fillOffline(store: Store, name: string, count: number) {
   return trip(store, () => {
     const account = make(store, name)
     for (let i = 0; i < count; i++) {
-      store.messages.hold(account, store.messages.nextId(), `<message id="é${i}"/>`, i % 2 === 0)
+      store.messages.storeOffline(account, store.messages.nextId(), `<message id="é${i}"/>`, i % 2 === 0)
     }
     return account
   })
@@ -102,7 +102,7 @@ describe('a purge', () => {
         for (let i = 0; i < count; i++) {
           const id = messages.nextId()
           messages.rememberOrigin(id, `o${id}`)
-          messages.hold(romeo, id, '<message/>', false)
+          messages.storeOffline(romeo, id, '<message/>', false)
         }
       })
     fill(700)

@@ -31,7 +31,7 @@ const peer = fc.constantFrom('nurse@bix.org', 'tybalt@bix.org')
 const what: fc.Arbitrary<Act['what']> = fc.oneof(
   fc.tuple(n, fc.boolean(), fc.boolean()).map(([id, unread, flies]): Act['what'] => (store, account) => {
     const known = store.db.raw.query('SELECT 1 FROM offline WHERE id = ?').get(id)
-    if (!known) store.messages.hold(account, id, `<message>${id}</message>`, unread, flies)
+    if (!known) store.messages.storeOffline(account, id, `<message>${id}</message>`, unread, flies)
   }),
   n.map(
     (id): Act['what'] =>

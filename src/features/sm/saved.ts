@@ -127,7 +127,7 @@ function givenAgain(
   return given
 }
 
-const OLD = { stored: true, archived: false, ofRoom: false, holders: 0 }
+const OLD = { stored: true, archived: false, ofRoom: false, awaited: 0 }
 
 /** Until the session hibernates, a line further on. */
 const NOWHERE = { send() {}, close() {}, ip: '', kind: 'hibernating' }

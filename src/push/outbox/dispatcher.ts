@@ -46,7 +46,7 @@ export class Dispatcher {
   readonly #lanes = new Map<string, Lane>()
   readonly #inFlight = new Map<Provider, number>()
   /** Rows in memory by id: waiting, delayed or under way. */
-  readonly #held = new Map<number, { readonly job: Job; readonly due: number; cancel: () => void }>()
+  readonly #rows = new Map<number, { readonly job: Job; readonly due: number; cancel: () => void }>()
   #refilling = false
   #missed = false
   readonly #underWay = new Set<number>()
@@ -72,7 +72,7 @@ export class Dispatcher {
     this.#options.push.queued = (job) => this.#take(job)
     this.#options.push.recall = (id) => this.#recall(id)
     this.#options.push.reworded = (id, words) =>
-      this.#afterthoughts.reword(id, words, this.#held.get(id)?.job, this.#refilling)
+      this.#afterthoughts.reword(id, words, this.#rows.get(id)?.job, this.#refilling)
     this.notify()
   }
 
@@ -85,14 +85,14 @@ export class Dispatcher {
       if (!this.#running) return
       this.#refill()
       for (const lane of this.#lanes.values()) this.#serve(lane)
-      pushQueue.set(this.#held.size)
+      pushQueue.set(this.#rows.size)
       pushUnderWay.set(this.#underWay.size)
     })
   }
 
   /** Rows here without a recorded answer. */
   get size(): number {
-    return this.#held.size
+    return this.#rows.size
   }
 
   /** Paused lanes, for people: name, reason and until when. */
@@ -112,7 +112,7 @@ export class Dispatcher {
   /** Since when the push is due that waits longest (ms); undefined while nothing waits. */
   oldest(): number | undefined {
     // Rows come in order and keep their place until they are answered.
-    for (const { due } of this.#held.values()) return due
+    for (const { due } of this.#rows.values()) return due
     return undefined
   }
 
@@ -127,7 +127,7 @@ export class Dispatcher {
     this.#running = false
     const { push, providers = {}, webhook } = this.#options
     push.queued = push.recall = push.reworded = undefined
-    for (const held of this.#held.values()) held.cancel()
+    for (const row of this.#rows.values()) row.cancel()
     for (const lane of this.#lanes.values()) lane.stop()
     await Promise.all([...Object.values(providers), webhook].map(async (provider) => provider?.stop(drainMs)))
     if ([...this.#inFlight.values()].every((n) => n === 0) && this.#answers.length === 0 && !this.#recording)
@@ -149,17 +149,17 @@ export class Dispatcher {
 
   /** Whether a row is here or will be handed over; others are only in the table. */
   #comes(id: number): boolean {
-    return this.#held.has(id) || (id > this.#lastId && !this.#behind)
+    return this.#rows.has(id) || (id > this.#lastId && !this.#behind)
   }
 
   #take(job: Job): void {
-    if (this.#behind || this.#held.size >= this.#capacity) {
+    if (this.#behind || this.#rows.size >= this.#capacity) {
       // It is in the table, behind the last one we know: it comes with a later page, in order.
       this.#behind = true
       this.#missed = true
     } else if (job.id > this.#lastId) {
       this.#lastId = job.id
-      this.#hold(job)
+      this.#keep(job)
     }
     this.notify()
   }
@@ -169,10 +169,10 @@ export class Dispatcher {
    * its own, so that the rows are on disk when they arrive here: a plain read would see what an open turn may undo.
    */
   #refill(): void {
-    if (!this.#behind || this.#refilling || this.#held.size > this.#capacity / 2) return
+    if (!this.#behind || this.#refilling || this.#rows.size > this.#capacity / 2) return
     this.#refilling = true
     this.#missed = false
-    const limit = Math.min(PAGE, this.#capacity - this.#held.size)
+    const limit = Math.min(PAGE, this.#capacity - this.#rows.size)
     this.#options
       .run(({ store }) => store.push.waiting(this.#lastId, limit))
       .then(
@@ -181,7 +181,7 @@ export class Dispatcher {
           if (!this.#running) return
           for (const job of jobs) {
             this.#lastId = job.id
-            this.#hold(this.#afterthoughts.apply(job))
+            this.#keep(this.#afterthoughts.apply(job))
           }
           this.#behind = jobs.length === limit || this.#missed
           this.#afterthoughts.paged((id) => this.#comes(id))
@@ -197,8 +197,8 @@ export class Dispatcher {
       )
   }
 
-  #hold(job: Job): void {
-    this.#held.set(job.id, { job, due: dueOf(job), cancel: () => undefined })
+  #keep(job: Job): void {
+    this.#rows.set(job.id, { job, due: dueOf(job), cancel: () => undefined })
     this.#lane(job)?.push(job)
   }
 
@@ -287,7 +287,7 @@ export class Dispatcher {
   }
 
   #due(job: Job): number {
-    return this.#held.get(job.id)?.due ?? job.createdAt
+    return this.#rows.get(job.id)?.due ?? job.createdAt
   }
 
   #delay(job: Job, lane: Lane, result: Result & { is: 'retry' }): void {
@@ -308,13 +308,13 @@ export class Dispatcher {
     }
     // Never sleep past the end: an expired row is dropped on time.
     const cancel = clock.after(Math.min(wait, Math.max(0, job.expiresAt - clock.now())), () => {
-      if (!this.#held.has(job.id)) return
+      if (!this.#rows.has(job.id)) return
       this.#crowd.leave(job)
       this.#lane(job)?.push(job)
       this.notify()
     })
-    const held = this.#held.get(job.id)
-    if (held) held.cancel = cancel
+    const row = this.#rows.get(job.id)
+    if (row) row.cancel = cancel
   }
 
   /** Of what waits for a busy phone the newest of each chat is enough; true where `job` is not it. */
@@ -322,7 +322,7 @@ export class Dispatcher {
     const merged = this.#crowd.add(job, (id) => this.#afterthoughts.isRecalled(id))
     if (!merged) return false
     const { older, newer } = merged
-    this.#held.get(older.id)?.cancel()
+    this.#rows.get(older.id)?.cancel()
     this.#answer({ job: older, lane, result: { is: 'merged', into: newer } })
     return older === job
   }
@@ -366,7 +366,7 @@ export class Dispatcher {
         })
         .then(
           () => {
-            for (const { job, result } of batch) if (result.is !== 'retry') this.#held.delete(job.id)
+            for (const { job, result } of batch) if (result.is !== 'retry') this.#rows.delete(job.id)
             this.#recording = false
             this.#record()
             this.#settleIdle()
@@ -391,5 +391,5 @@ export class Dispatcher {
   }
 }
 
-/** A row that was held back or is sent again is due from then on, not since its message came. */
+/** A row that was put off or is sent again is due from then on, not since its message came. */
 const dueOf = (job: Job): number => (job.attempts === 0 ? Math.max(job.createdAt, job.nextAt) : job.createdAt)

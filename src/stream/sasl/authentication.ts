@@ -21,8 +21,8 @@ export interface LoginStream {
   say(el: Element): void
   close(error: StreamError): void
   /** Reads nothing until `go`. */
-  hold(): void
-  go(): void
+  pauseReading(): void
+  resumeReading(): void
   /** `request` where the client said it by XEP-0388. */
   loggedIn(step: LoggedIn, request: Authenticate | undefined): void
 }
@@ -67,7 +67,7 @@ export class Authentication {
     this.#login.forget()
   }
 
-  /** Answers with what went wrong; true where that, and with it all that follows, is held back for a while. */
+  /** Answers with what went wrong; true where that, and with it all that follows, is delayed. */
   failed(error: unknown): boolean {
     const stream = this.#stream
     const { error: reason, delay, last } = this.#login.failed(error)
@@ -80,10 +80,10 @@ export class Authentication {
       finish()
       return false
     }
-    stream.hold()
+    stream.pauseReading()
     stream.clock.after(delay, () => {
       finish()
-      stream.go()
+      stream.resumeReading()
     })
     return true
   }
@@ -91,13 +91,13 @@ export class Authentication {
   #attend(step: SaslStep | Promise<SaslStep>): void {
     if (!(step instanceof Promise)) return void this.#answer(step)
     const stream = this.#stream
-    stream.hold()
+    stream.pauseReading()
     step.then(
       (done) => {
-        if (stream.isClosed || !this.#answer(done)) stream.go()
+        if (stream.isClosed || !this.#answer(done)) stream.resumeReading()
       },
       (error: unknown) => {
-        if (stream.isClosed || !this.failed(error)) stream.go()
+        if (stream.isClosed || !this.failed(error)) stream.resumeReading()
       },
     )
   }
@@ -111,9 +111,9 @@ export class Authentication {
     }
     // A login by XEP-0388 is several trips, none of which may be put off by itself.
     if (this.#request && !this.#turn.isWritable()) {
-      stream.hold()
+      stream.pauseReading()
       this.#turn.lock.whenFree(() => {
-        if (stream.isClosed || !this.#answer(step)) stream.go()
+        if (stream.isClosed || !this.#answer(step)) stream.resumeReading()
       })
       return true
     }

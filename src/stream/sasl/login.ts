@@ -21,7 +21,7 @@ export interface LoginContext {
 
 export interface Failure {
   readonly error: SaslError
-  /** Milliseconds for which the answer is held back. */
+  /** Milliseconds for which the answer is delayed. */
   readonly delay: number
   /** The stream has had its tries (RFC 6120 §6.4.5). */
   readonly last: boolean
