@@ -59,16 +59,16 @@ export function buildProgram(): { program: Command; context: ContextOf } {
     .helpCommand(false)
   const context: ContextOf = () => new Context(program.opts<GlobalOptions>())
   for (const add of NOUNS) add(program, context)
-  settle(program)
+  configure(program)
   return { program, context }
 }
 
 /** Commander's settings are per command, so they are given to each. */
-function settle(command: Command): void {
+function configure(command: Command): void {
   command.exitOverride().showSuggestionAfterError(true)
   // Our `main` prints the one line; Commander's own writing is only for help.
   command.configureOutput({ writeErr: () => {} })
-  for (const inner of command.commands) settle(inner)
+  for (const inner of command.commands) configure(inner)
 }
 
 /** Runs one command line; returns the exit code and never throws. */

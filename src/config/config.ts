@@ -70,7 +70,7 @@ function examine(toml: string, file: string): Outcome {
   // A file under /etc must not make /etc hold the data; any other keeps it beside itself.
   const dataDir = checked.data.data_dir ?? (directory.startsWith('/etc') ? '/var/lib/belfry' : 'data')
   const config: Config = {
-    ...settle(checked.data),
+    ...inPlainValues(checked.data),
     data_dir: resolve(directory, dataDir),
     source: { file: resolve(file), warnings },
   }
@@ -104,7 +104,7 @@ function takeLater(raw: Record<string, unknown>): string[] {
 }
 
 /** `limits.rates = false` as plain values, so that no other file needs to know the switch. */
-function settle(config: Parsed): Parsed {
+function inPlainValues(config: Parsed): Parsed {
   if (config.registration.timeout === Infinity) config.registration.timeout = 0
   if (config.push.burst === 0) config.push.burst = Infinity
   if (config.limits.rates) return config
@@ -134,7 +134,7 @@ export function defaults(): Config {
     http: { listen: ['127.0.0.1:5280', '[::1]:5280'] },
     push: { simulator: true },
   })
-  return { ...settle(parsed), data_dir: resolve('data'), source: { file: undefined, warnings: [] } }
+  return { ...inPlainValues(parsed), data_dir: resolve('data'), source: { file: undefined, warnings: [] } }
 }
 
 export interface LoadOptions {

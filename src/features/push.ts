@@ -95,9 +95,9 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
       return t.insist((later) => unseen(later, messages.slice(i), doubted))
     rows += most
     if (!isUsed(t, account.jid)) stopWaiting(t, account, String(id))
-    const settledFor = t.store.push.settledFor(account.id, String(id))
-    const devices = devicesOf(t, account, doubted).filter((device) => !settledFor.has(device.id))
-    const again = { devices, webhook: !settledFor.has(null) }
+    const decided = t.store.push.decidedFor(account.id, String(id))
+    const devices = devicesOf(t, account, doubted).filter((device) => !decided.has(device.id))
+    const again = { devices, webhook: !decided.has(null) }
     const change = changed.get(given)
     const over =
       change && retractedId(change) !== undefined

@@ -4,7 +4,7 @@
  */
 import type { Feature, HookResult } from '../routing/feature.ts'
 import { notifyRule } from '../push/rules/notify-rule.ts'
-import { mute, read, readAll, readUpTo, resumeReading, takeBack } from '../push/schedule/read-state.ts'
+import { mute, read, readAll, readUpToId, resumeReading, takeBack } from '../push/schedule/read-state.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
@@ -49,14 +49,14 @@ export const readState: Feature = {
     const peer = Jid.tryParse(item.id)?.bare
     if (!peer || !Number.isSafeInteger(upTo) || upTo <= 0) return
     t.store.unread.hasMarked(owner.id)
-    readUpTo(t, owner, peer, upTo)
+    readUpToId(t, owner, peer, upTo)
   },
 }
 
 /** XEP-0333 §5: in a room a marker names the room's id. */
 function marked(t: Trip, account: Account, to: Jid, id: string): void {
   if (t.world.domains.serviceAt(to.domain)) {
-    if (/^\d{1,16}$/.test(id)) readUpTo(t, account, to.bare, Number(id))
+    if (/^\d{1,16}$/.test(id)) readUpToId(t, account, to.bare, Number(id))
     return
   }
   const upTo = t.store.unread.idOf(account.id, to.bare, id)

@@ -122,14 +122,14 @@ export function oldest({ delivery: { inFlight } }: Session): number | undefined 
  * among it: this one does not.
  */
 export function becomeOverdue({ delivery: { inFlight } }: Session, until: number): Given[] {
-  const late: Given[] = []
+  const overdue: Given[] = []
   for (const entry of inFlight.values()) {
     if (entry.overdue || entry.at === undefined || entry.at > until) continue
     entry.overdue = true
     entry.missed = true
-    late.push(entry.given)
+    overdue.push(entry.given)
   }
-  return late
+  return overdue
 }
 
 /** Takes the oldest for arrived until there are no more than `most`. */

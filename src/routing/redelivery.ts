@@ -192,12 +192,12 @@ function ask(world: World, session: Session, watch: Watch, now: number): void {
 }
 
 function doubt(world: World, session: Session, until: number): void {
-  const late = becomeOverdue(session, until)
-  if (late.length === 0) return
+  const overdue = becomeOverdue(session, until)
+  if (overdue.length === 0) return
   session.delivery.unresponsive = true
   world.insist((t) => {
     // Where this is not the first try they may have been put back meanwhile, or their account is gone.
-    const missed = late.filter(
+    const missed = overdue.filter(
       ({ arrived, awaited, account }) => (arrived || awaited > 0) && !t.store.accounts.isGone(account.id),
     )
     writeDown(t, missed)

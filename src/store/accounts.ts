@@ -5,7 +5,7 @@ import { skeletonOf } from '../xmpp/skeleton.ts'
 import type { Audit } from './audit.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import type { Events } from './events.ts'
-import type { LateIndex } from './late-index.ts'
+import type { DeferredIndex } from './deferred-index.ts'
 import { Remembered } from './remembered.ts'
 import type { Credentials, HashName, ScramKeys } from './credentials.ts'
 
@@ -56,7 +56,7 @@ export class Accounts {
   readonly #rows: Remembered<string, Account | null>
   readonly #events: Events
   readonly #audit: Audit
-  readonly #late: readonly LateIndex[]
+  readonly #indexes: readonly DeferredIndex[]
   /** Ids of accounts that were deleted since the start. */
   readonly #gone = new Set<number>()
   readonly #byJid
@@ -76,9 +76,9 @@ export class Accounts {
   readonly #bump: Write<{ id: number }>
   readonly #putVcard: Write<{ accountId: number; xml: string; photo: string }>
 
-  constructor(db: Db, events: Events, audit: Audit, late: readonly LateIndex[]) {
+  constructor(db: Db, events: Events, audit: Audit, indexes: readonly DeferredIndex[]) {
     this.#audit = audit
-    this.#late = late
+    this.#indexes = indexes
     this.#db = db
     this.#rows = new Remembered(db.turn)
     this.#events = events
@@ -225,7 +225,7 @@ export class Accounts {
 
   /**
    * Whether it was deleted while somebody still knows it, as its sessions do until their streams have ended: no foreign
-   * key keeps rows for it out of a table that has a late index.
+   * key keeps rows for it out of a table that has a deferred index.
    */
   isGone(id: number): boolean {
     return this.#gone.has(id)
@@ -339,7 +339,7 @@ export class Accounts {
   /** The account's own row goes with the last of its rows. */
   #eraseBatch(id: number, limit: number): number {
     let deleted = 0
-    for (const index of this.#late) {
+    for (const index of this.#indexes) {
       deleted += index.erase(id, Number.MAX_SAFE_INTEGER, limit - deleted)
       if (deleted >= limit) return deleted
     }
@@ -356,7 +356,7 @@ export class Accounts {
 }
 
 /**
- * The tables whose rows belong to an account, but for those with a late index; deleting it must not cascade through a
+ * The tables whose rows belong to an account, but for those with a deferred index; deleting it must not cascade through a
  * million rows at once. A table without rowids has one row per setting or contact: it is as bounded as those above.
  */
 function tablesOfAccounts(db: Db): { atOnce: string[]; batched: string[] } {

@@ -18,7 +18,7 @@ import { integer, primaryKey, sqliteTable, text, unionAll } from 'drizzle-orm/sq
 import { type Account, accounts } from './accounts.ts'
 import type { ArchiveSizes } from './archive-sizes.ts'
 import { type Db, type Write, writer } from './db.ts'
-import type { LateIndex } from './late-index.ts'
+import type { DeferredIndex } from './deferred-index.ts'
 import { archive, type Stored } from './messages.ts'
 import type { IdRange, Receipts } from './receipts.ts'
 import { Remembered } from './remembered.ts'
@@ -32,7 +32,7 @@ export const archivePrefs = sqliteTable('archive_prefs', {
   never: text('never', { mode: 'json' }).$type<string[]>().notNull(),
 })
 
-/** See late-index.ts. */
+/** See deferred-index.ts. */
 export const archiveIndex = sqliteTable(
   'archive_index',
   {
@@ -70,7 +70,7 @@ const ACCOUNTS = 200
 
 export class History {
   readonly #db: Db
-  readonly #index: LateIndex
+  readonly #index: DeferredIndex
   readonly #receipts: Receipts
   readonly #sizes: ArchiveSizes
   /** null: there are none. */
@@ -80,7 +80,7 @@ export class History {
   readonly #putPrefs: Write<ArchivePrefs & { accountId: number }>
   readonly #accountsAfter
 
-  constructor(db: Db, index: LateIndex, receipts: Receipts, sizes: ArchiveSizes) {
+  constructor(db: Db, index: DeferredIndex, receipts: Receipts, sizes: ArchiveSizes) {
     this.#db = db
     this.#sizes = sizes
     this.#receipts = receipts

@@ -3,7 +3,7 @@ import { asc, count, lt, lte, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account, Accounts } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
-import type { LateIndex } from './late-index.ts'
+import type { DeferredIndex } from './deferred-index.ts'
 import type { Receipts } from './receipts.ts'
 import { Remembered } from './remembered.ts'
 
@@ -54,8 +54,8 @@ export class Messages {
   readonly #db: Db
   readonly #receipts: Receipts
   readonly #accounts: Pick<Accounts, 'isGone'>
-  readonly #archived: LateIndex
-  readonly #offlineIndex: LateIndex
+  readonly #archived: DeferredIndex
+  readonly #offlineIndex: DeferredIndex
   readonly #known
   readonly #stored
   readonly #waiting
@@ -82,13 +82,13 @@ export class Messages {
     db: Db,
     receipts: Receipts,
     accounts: Pick<Accounts, 'isGone'>,
-    late: { archive: LateIndex; offline: LateIndex },
+    indexes: { archive: DeferredIndex; offline: DeferredIndex },
   ) {
     this.#db = db
     this.#receipts = receipts
     this.#accounts = accounts
-    this.#archived = late.archive
-    this.#offlineIndex = late.offline
+    this.#archived = indexes.archive
+    this.#offlineIndex = indexes.offline
     const { orm } = db
     const p = sql.placeholder
     this.#sizes = new Remembered(db.turn)

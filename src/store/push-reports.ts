@@ -1,6 +1,6 @@
 /** What people ask about pushes: the outbox and the verdicts, read by account, by message and by age. Reads only. */
 import type { Db } from './db.ts'
-import type { LateIndex } from './late-index.ts'
+import type { DeferredIndex } from './deferred-index.ts'
 
 /** A decision about one device, or an answer for it. Times in ms. */
 export interface VerdictRow {
@@ -57,16 +57,16 @@ export interface DeviceAges {
 
 export class PushReports {
   readonly #db: Db
-  readonly #late: LateIndex
+  readonly #index: DeferredIndex
 
-  constructor(db: Db, late: LateIndex) {
+  constructor(db: Db, index: DeferredIndex) {
     this.#db = db
-    this.#late = late
+    this.#index = index
   }
 
   /** Newest first. */
   verdictsOf(accountId: number, limit: number): VerdictRow[] {
-    const ids = this.#late.newest(accountId, limit)
+    const ids = this.#index.newest(accountId, limit)
     const some = 'WHERE v.id IN (SELECT value FROM json_each(?1))'
     return this.#verdicts(`${VERDICT} ${some} ORDER BY v.id DESC`, JSON.stringify(ids))
   }

@@ -9,7 +9,7 @@ import { devices } from './device-table.ts'
 import { type Device, Devices } from './devices.ts'
 import type { Audit } from './audit.ts'
 import type { Events } from './events.ts'
-import type { LateIndex } from './late-index.ts'
+import type { DeferredIndex } from './deferred-index.ts'
 import { type Job, type NewPush, outbox, type OutboxRow, type Words } from './outbox-table.ts'
 import { KeptTokens } from './provider-tokens.ts'
 import { type AppleIds, type PushVerdict, type VerdictName, verdicts } from './verdict-table.ts'
@@ -38,7 +38,7 @@ export class Push {
   readonly #events: Events
   readonly #page
   readonly #accounts: Pick<Accounts, 'isGone'>
-  readonly #late: LateIndex
+  readonly #index: DeferredIndex
   readonly #insert: Write<Omit<OutboxRow, 'attempts' | 'call'> & { call: string | null }>
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
@@ -51,10 +51,10 @@ export class Push {
     events: Events,
     audit: Audit,
     existing: Pick<Accounts, 'isGone'>,
-    late: LateIndex,
+    index: DeferredIndex,
   ) {
     this.#accounts = existing
-    this.#late = late
+    this.#index = index
     this.tokens = new KeptTokens(db)
     this.devices = new Devices(db, events, audit)
     this.devices.leaving = (device) => this.#leave(device)
@@ -64,7 +64,7 @@ export class Push {
     this.#random = random
     const { orm } = db
     this.#lastRow = lastRow(db)
-    this.#lastVerdict = late.highest
+    this.#lastVerdict = index.highest
     const p = sql.placeholder
     this.#page = orm
       .select({
@@ -232,7 +232,7 @@ export class Push {
       apnsId: entry.apple?.apnsId ?? null,
       apnsUniqueId: entry.apple?.uniqueId ?? null,
     })
-    this.#late.add({ accountId: entry.account, id })
+    this.#index.add({ accountId: entry.account, id })
     const { account, device, messageId: message, verdict, rule, reason } = entry
     this.#db.turn.after(() => pushVerdicts.inc({ verdict, rule }))
     if (device !== undefined)
@@ -240,7 +240,7 @@ export class Push {
   }
 
   /** Devices that a message has rung or may yet ring, null for the webhook: nothing is decided for them again. */
-  settledFor(accountId: number, messageId: string): Set<number | null> {
+  decidedFor(accountId: number, messageId: string): Set<number | null> {
     const mine = this.#db.raw.query<{ id: number | null }, [number, string]>(
       `SELECT device_id AS id FROM outbox WHERE account_id = ?1 AND message_id = ?2 UNION
        SELECT device_id FROM verdicts WHERE account_id = ?1 AND message_id = ?2 AND verdict <> 'suppressed'`,
@@ -270,7 +270,7 @@ export class Push {
 
   /** The account's last verdicts, newest first. */
   explain(accountId: number, limit: number): PushVerdict[] {
-    const ids = this.#late.newest(accountId, limit)
+    const ids = this.#index.newest(accountId, limit)
     const { orm } = this.#db
     return orm.select().from(verdicts).where(inArray(verdicts.id, ids)).orderBy(desc(verdicts.id)).all()
   }
@@ -285,7 +285,7 @@ export class Push {
       .limit(limit)
       .all()
       .filter((row) => row.at < before)
-    this.#late.eraseRows(oldest)
+    this.#index.eraseRows(oldest)
     return oldest.length
   }
 

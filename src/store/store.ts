@@ -15,7 +15,7 @@ import { Held } from './held.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { History } from './history.ts'
 import { Invites } from './invites.ts'
-import { LateIndex } from './late-index.ts'
+import { DeferredIndex } from './deferred-index.ts'
 import { Messages } from './messages.ts'
 import { Pep } from './pep.ts'
 import { PrivateXml } from './private.ts'
@@ -40,10 +40,10 @@ const log = getLogger('store')
 /** How long the end waits for whoever else has the database open. */
 const CLOSING_MS = 2_000
 
-/** Rows that one trip writes into a late index. */
-const SETTLED = 500
+/** Rows that one trip writes into a deferred index. */
+const FLUSHED = 500
 
-type LateIndexes = Readonly<Record<'archive' | 'offline' | 'unread' | 'verdicts', LateIndex>>
+type DeferredIndexes = Readonly<Record<'archive' | 'offline' | 'unread' | 'verdicts', DeferredIndex>>
 
 export class Store {
   readonly events: Events
@@ -73,7 +73,7 @@ export class Store {
   readonly roomArchive: RoomArchive
   readonly roomFanouts: RoomFanouts
   readonly audit: Audit
-  readonly late: LateIndexes
+  readonly indexes: DeferredIndexes
 
   constructor(
     readonly db: Db,
@@ -82,28 +82,28 @@ export class Store {
   ) {
     this.events = new Events(db, clock)
     this.audit = new Audit(db.turn)
-    this.late = {
-      archive: new LateIndex(db, 'archive', 'peer, id'),
-      offline: new LateIndex(db, 'offline', 'id', { unless: 'in_flight' }),
-      unread: new LateIndex(db, 'unread', 'peer, id'),
-      verdicts: new LateIndex(db, 'verdicts', 'id'),
+    this.indexes = {
+      archive: new DeferredIndex(db, 'archive', 'peer, id'),
+      offline: new DeferredIndex(db, 'offline', 'id', { unless: 'in_flight' }),
+      unread: new DeferredIndex(db, 'unread', 'peer, id'),
+      verdicts: new DeferredIndex(db, 'verdicts', 'id'),
     }
     this.skeletons = new Skeletons(db)
-    this.accounts = new Accounts(db, this.events, this.audit, Object.values(this.late))
+    this.accounts = new Accounts(db, this.events, this.audit, Object.values(this.indexes))
     this.contacts = new Contacts(db, this.accounts)
     this.receipts = new Receipts(db, clock)
-    this.messages = new Messages(db, this.receipts, this.accounts, this.late)
+    this.messages = new Messages(db, this.receipts, this.accounts, this.indexes)
     this.archiveSizes = new ArchiveSizes(db)
-    this.history = new History(db, this.late.archive, this.receipts, this.archiveSizes)
+    this.history = new History(db, this.indexes.archive, this.receipts, this.archiveSizes)
     this.blocked = new Blocked(db)
     this.privateXml = new PrivateXml(db)
     this.pep = new Pep(db)
-    this.push = new Push(db, { clock, random }, this.events, this.audit, this.accounts, this.late.verdicts)
+    this.push = new Push(db, { clock, random }, this.events, this.audit, this.accounts, this.indexes.verdicts)
     this.events.queue = (push) => this.push.queue(push)
     this.held = new Held(db, this.push)
-    this.unread = new Unread(db, this.accounts, this.late.unread)
+    this.unread = new Unread(db, this.accounts, this.indexes.unread)
     this.badges = new Badges(this.push.devices, this.unread)
-    this.pushReports = new PushReports(db, this.late.verdicts)
+    this.pushReports = new PushReports(db, this.indexes.verdicts)
     this.deadLetters = new DeadLetters(db, this.push)
     this.settings = new Settings(db, random)
     this.sm = new Sm(db)
@@ -125,16 +125,16 @@ export class Store {
     this.turn.end()
     // The checkpoint's Worker may still be giving its connection up, and nobody is kept waiting any more.
     if (!this.turn.dead) this.db.raw.run(`PRAGMA busy_timeout = ${CLOSING_MS}`)
-    this.#settle()
+    this.#flushIndexes()
     closeDb(this.db)
   }
 
   /** Spares the next start the work; where it fails that start does it. */
-  #settle(): void {
+  #flushIndexes(): void {
     try {
-      for (const index of Object.values(this.late))
+      for (const index of Object.values(this.indexes))
         // What a failed commit takes back would be written again and again.
-        while (!this.turn.dead && !this.turn.failure && this.turn.trip(() => index.settleSome(SETTLED)));
+        while (!this.turn.dead && !this.turn.failure && this.turn.trip(() => index.flushSome(FLUSHED)));
     } catch (error) {
       log.warn('an index was not completed; the next start does it', { error })
     }

@@ -50,7 +50,7 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
 /** The outbox outside of a trip; whoever drains it says here how to reach it. */
 export interface ReadPush extends Pick<
   Store['push'],
-  'waiting' | 'settledFor' | 'wasCounted' | 'rung' | 'explain' | 'counts' | 'queued' | 'recall' | 'reworded'
+  'waiting' | 'decidedFor' | 'wasCounted' | 'rung' | 'explain' | 'counts' | 'queued' | 'recall' | 'reworded'
 > {
   readonly devices: ReadDevices
   readonly tokens: Pick<Store['push']['tokens'], 'get'>

@@ -3,7 +3,7 @@ import { eq, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Accounts } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
-import type { LateIndex } from './late-index.ts'
+import type { DeferredIndex } from './deferred-index.ts'
 import { ReadRows } from './read-rows.ts'
 import { Remembered } from './remembered.ts'
 
@@ -43,7 +43,7 @@ const DEFAULTS: PushSettings = { marks: false, quiet: null, unknownSenders: true
 
 export class Unread {
   readonly #accounts: Pick<Accounts, 'isGone'>
-  readonly #late: LateIndex
+  readonly #index: DeferredIndex
   readonly #readRows: ReadRows
   readonly #counts: Remembered<number, number>
   readonly #wishes: Remembered<number, PushSettings>
@@ -59,9 +59,9 @@ export class Unread {
   readonly #put: Write<{ accountId: number; quiet: string | null; unknownSenders: boolean }>
   readonly #tell: Write<{ deviceId: number; badge: number }>
 
-  constructor(db: Db, accounts: Pick<Accounts, 'isGone'>, late: LateIndex) {
+  constructor(db: Db, accounts: Pick<Accounts, 'isGone'>, index: DeferredIndex) {
     this.#accounts = accounts
-    this.#late = late
+    this.#index = index
     this.#readRows = new ReadRows(db)
     const { orm, raw } = db
     const p = sql.placeholder
@@ -119,28 +119,28 @@ export class Unread {
     // It came before what was read, and is known only now.
     if (this.#readRows.isRead(accountId, peer, id)) this.#readRows.finish(accountId)
     if (this.#accounts.isGone(accountId) || this.#add({ accountId, id, peer, ref }) === 0) return
-    this.#late.add({ accountId, id, peer })
+    this.#index.add({ accountId, id, peer })
     this.#grow(accountId, 1)
     const over = this.count(accountId) - most
     if (over <= 0) return
     // The oldest of those that count.
     this.#readRows.finish(accountId)
     const some = over + Math.floor(most / TRIMMED)
-    this.#grow(accountId, -this.#late.erase(accountId, Number.MAX_SAFE_INTEGER, some))
+    this.#grow(accountId, -this.#index.erase(accountId, Number.MAX_SAFE_INTEGER, some))
   }
 
   /** Unread messages of all chats. */
   count(accountId: number): number {
     const read = () =>
       (this.#count.get(accountId)?.n ?? 0) +
-      this.#late.pending(accountId).length -
+      this.#index.pending(accountId).length -
       this.#readRows.left(accountId)
     return this.#counts.get(accountId, read)
   }
 
   /** The message that a marker names; undefined where it is not among the unread. */
   idOf(accountId: number, peer: string, ref: string): number | undefined {
-    this.#late.settle(accountId)
+    this.#index.flush(accountId)
     const id = this.#idOf.get(accountId, peer, ref)?.id
     return id === undefined || this.#readRows.isRead(accountId, peer, id) ? undefined : id
   }
@@ -149,7 +149,7 @@ export class Unread {
    * Of a room, whose ids are its archive's: the last unread message that is not newer than that one; 0 where none is.
    */
   upToOf(accountId: number, room: string, stanzaId: number): number {
-    this.#late.settle(accountId)
+    this.#index.flush(accountId)
     return this.#upTo.get(accountId, room, stanzaId)?.id ?? 0
   }
 
@@ -164,7 +164,7 @@ export class Unread {
    */
   read(accountId: number, peer: string | null, upTo: number): number {
     if (this.count(accountId) === 0) return 0
-    this.#late.settle(accountId)
+    this.#index.flush(accountId)
     const read = this.#readRows.begin(accountId, { peer, upTo })
     this.#grow(accountId, -read)
     return read
@@ -183,7 +183,7 @@ export class Unread {
   /** One message does not count any more; false where it did not before. */
   forget(accountId: number, id: number): boolean {
     if (this.#ownerOf(id) !== accountId) return false
-    this.#late.eraseRows([{ accountId, id }])
+    this.#index.eraseRows([{ accountId, id }])
     this.#grow(accountId, -1)
     return true
   }

@@ -224,7 +224,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
 
   /**
    * Who the client says it is: before login whoever it may be, then its account. COMPAT(XML::Stream of Perl): it names
-   * its machine. The login has settled who it is, so what else is said here changes nothing.
+   * its machine. The login has proved who it is, so what else is said here changes nothing.
    */
   #isPlausible(from: string | undefined): from is string {
     const jid = from === undefined ? undefined : Jid.tryParse(from)

@@ -10,7 +10,8 @@ test('each invariant of stories.md stands in the code under the same words', () 
     name.replace(/\s+/g, ' '),
   )
   const files = readdirSync(join(TEST, 'support')).filter((name) => /^(delivery|push|call|phone)-/.test(name))
-  const code = files.map((name) => read('support', name)).join('\n') + read('store', 'late-model.test.ts')
+  const code =
+    files.map((name) => read('support', name)).join('\n') + read('store', 'deferred-index-model.test.ts')
   expect(names.length).toBeGreaterThan(25)
   expect(names.filter((name) => !code.includes(name))).toEqual([])
 })

@@ -196,7 +196,7 @@ test('the cache says what a fresh load says, whatever was rolled back', () => {
       for (const each of steps) {
         walk(w.store, each)
         if (each.commit) w.store.turn.end()
-        const fresh = new Accounts(w.store.db, w.store.events, w.store.audit, Object.values(w.store.late))
+        const fresh = new Accounts(w.store.db, w.store.events, w.store.audit, Object.values(w.store.indexes))
         for (const name of NAMES) expect(w.store.accounts.find(jid(name))).toEqual(fresh.find(jid(name)))
       }
     }),

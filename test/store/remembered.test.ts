@@ -118,9 +118,9 @@ test('sizes, counts, settings and devices are what a fresh load says', () => {
       for (const each of steps) {
         walk(store, accounts, each)
         if (each.commit) store.turn.end()
-        const unread = new Unread(store.db, store.accounts, store.late.unread)
+        const unread = new Unread(store.db, store.accounts, store.indexes.unread)
         const devices = new Devices(store.db, new Events(store.db, clock), store.audit)
-        const messages = new Messages(store.db, store.receipts, store.accounts, store.late)
+        const messages = new Messages(store.db, store.receipts, store.accounts, store.indexes)
         const state = (of: { unread: Unread; devices: Devices; messages: Messages }) =>
           accounts.map((account) => ({
             offline: of.messages.offlineSize(account),

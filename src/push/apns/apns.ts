@@ -128,11 +128,11 @@ export class ApnsSender {
 
   /** `impatient`: a person waits, and the first failure to connect is the answer. */
   send(request: ApnsRequest, impatient = false): Promise<ApnsResult> {
-    return this.sendLate({ ...request, make: () => request }, impatient)
+    return this.sendComposed({ ...request, make: () => request }, impatient)
   }
 
   /** What is sent is made when it leaves: a connection may have to be waited for. */
-  async sendLate(parcel: Parcel, impatient = false): Promise<ApnsResult> {
+  async sendComposed(parcel: Parcel, impatient = false): Promise<ApnsResult> {
     const { apnsId } = parcel
     const route = this.#route(parcel.topic, parcel.environment)
     if (!route) return { outcome: 'config', status: 0, reason: 'AppNotConfigured', apnsId }

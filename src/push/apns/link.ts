@@ -339,7 +339,7 @@ export class Link {
     const { clock, times } = this.options
     const dead = clock.after(times.pingMs, () => this.destroy(new OutsideError('no answer to PING')))
     this.#timers.add(dead)
-    const settle = (error: Error | null): void => {
+    const finish = (error: Error | null): void => {
       this.#pinging = false
       this.#timers.delete(dead)
       dead()
@@ -347,7 +347,7 @@ export class Link {
       else this.#alive()
     }
     try {
-      this.#session.ping(settle)
+      this.#session.ping(finish)
     } catch (error) {
       this.destroy(error)
     }

@@ -13,7 +13,7 @@ import type { Leaves, Provider, Result } from '../outbox/provider.ts'
 const log = getLogger('push')
 
 export interface ApnsProviderOptions {
-  readonly sender: Pick<ApnsSender, 'sendLate' | 'reaches' | 'lane' | 'stop' | 'trouble'>
+  readonly sender: Pick<ApnsSender, 'sendComposed' | 'reaches' | 'lane' | 'stop' | 'trouble'>
   /** How an app's payloads look. */
   readonly style: (topic: string, environment: Environment) => AppStyle
   readonly bytes: (n: number) => Buffer
@@ -111,7 +111,7 @@ export class ApnsProvider implements Provider {
     // PushKit's topic is another: what is wrong with it says nothing of the app's own.
     const topic = voip ? `${device.topic}.voip` : device.topic
     const attempt = (environment: Environment, short = false) =>
-      this.#options.sender.sendLate({
+      this.#options.sender.sendComposed({
         topic: device.topic,
         environment,
         apnsId: job.pushId,
@@ -131,7 +131,7 @@ export class ApnsProvider implements Provider {
       if (this.#options.sender.reaches(device.topic, other)) {
         const second = await attempt(other)
         if (second.outcome === 'accepted') return { ...sent(second), environment: other }
-        // Unless the other side says clearly that it does not know the token either, nothing is settled.
+        // Unless the other side says clearly that it does not know the token either, nothing is known.
         if (!['environment', 'delete', 'config'].includes(second.outcome))
           return stays ?? this.#result(topic, second, sentAt)
       }

@@ -281,7 +281,7 @@ export class Dispatcher {
     const provider = lane.provider?.name ?? 'none'
     tally(provider, result, this.#options.clock.now() - this.#due(job))
     // An untouched row is as it was: there is nothing to record.
-    if (result.is === 'pause' || (result.is === 'retry' && result.untouched)) return this.#settleIdle()
+    if (result.is === 'pause' || (result.is === 'retry' && result.untouched)) return this.#checkIdle()
     this.#answers.push(answer)
     this.#record()
   }
@@ -369,7 +369,7 @@ export class Dispatcher {
             for (const { job, result } of batch) if (result.is !== 'retry') this.#rows.delete(job.id)
             this.#recording = false
             this.#record()
-            this.#settleIdle()
+            this.#checkIdle()
             this.notify()
           },
           (error: unknown) => {
@@ -384,7 +384,7 @@ export class Dispatcher {
     })
   }
 
-  #settleIdle(): void {
+  #checkIdle(): void {
     if (!this.#idle || this.#recording || this.#answers.length > 0) return
     if ([...this.#inFlight.values()].some((n) => n > 0)) return
     this.#idle()

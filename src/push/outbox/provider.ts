@@ -47,7 +47,7 @@ export interface Provider {
   /** Requests that may be under way at a time, in all and in one lane. */
   readonly concurrency: number
   readonly laneConcurrency: number
-  /** A failed request blocks its lane until it is settled. */
+  /** A failed request blocks its lane until it is sent or given up. */
   readonly ordered: boolean
   /** What was dropped is kept for the operator to send again. */
   readonly replayable: boolean

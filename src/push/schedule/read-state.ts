@@ -14,21 +14,21 @@ const BADGE_WAIT_MS = 2_000
 
 /** A chat was read up to a message. */
 export function read(t: Trip, account: Account, peer: string, upTo: number): void {
-  settle(t, account, peer, upTo, 'read-elsewhere')
+  readUpTo(t, account, peer, upTo, 'read-elsewhere')
 }
 
 /** The same, up to a message that is named by its id in the archive of the account or of the room. */
-export function readUpTo(t: Trip, account: Account, peer: string, id: number): void {
+export function readUpToId(t: Trip, account: Account, peer: string, id: number): void {
   const isRoom = t.world.domains.serviceAt(Jid.parse(peer).domain) !== undefined
   read(t, account, peer, isRoom ? t.store.unread.upToOf(account.id, peer, id) : id)
 }
 
 /** What is unread in a chat does not count any longer. */
 export function mute(t: Trip, account: Account, peer: string): void {
-  settle(t, account, peer, Number.MAX_SAFE_INTEGER, 'muted')
+  readUpTo(t, account, peer, Number.MAX_SAFE_INTEGER, 'muted')
 }
 
-function settle(t: Trip, account: Account, peer: string, upTo: number, rule: string): void {
+function readUpTo(t: Trip, account: Account, peer: string, upTo: number, rule: string): void {
   if (t.store.unread.read(account.id, peer, upTo) === 0) return
   tidySoon(t, account.id)
   withdraw(t, account, peer, upTo, rule)

@@ -13,7 +13,7 @@ export interface Held {
   /** Undefined while the connection that brought it is gone; the client may come back for it. */
   answer: ((text: string) => void) | undefined
   /** The stream has taken all of it and that is on disk. Its answer says so, therefore it has none before. */
-  settled: boolean
+  answered: boolean
   /** It has waited as long as was agreed: it is answered whether there is something to say or not. */
   overdue: boolean
   cancel: () => void

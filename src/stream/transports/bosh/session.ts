@@ -94,7 +94,7 @@ export class BoshSession implements Transport {
   #ending = false
   #closed = false
   /** The newest request of which everything is on disk. */
-  #settled = 0
+  #answered = 0
   #restTimer: (() => void) | undefined
   /** Seconds without a request that end the session; a pause changes it until the next one. */
   #patience: number
@@ -134,7 +134,7 @@ export class BoshSession implements Transport {
   /** A request with all its bytes; `answer` is called once. Nobody is there any more when `gone` fires. */
   take(request: BoshRequest, bytes: Uint8Array, answer: (text: string) => void, gone: AbortSignal): void {
     const { rid } = request
-    const held: Held = { rid, request, at: this.#now, answer, settled: false, overdue: false, cancel() {} }
+    const held: Held = { rid, request, at: this.#now, answer, answered: false, overdue: false, cancel() {} }
     gone.addEventListener('abort', () => this.#abandoned(held, answer))
     try {
       const ready = this.#requests.take(held)
@@ -170,7 +170,7 @@ export class BoshSession implements Transport {
       if (!oldest) break
       if (this.#ending && this.#requests.attended) return this.#goodbye()
       // Its answer would tell that it was taken.
-      if (!oldest.settled) break
+      if (!oldest.answered) break
       const overdue = waiting.some((held) => held.overdue)
       const due = waiting.length > this.#terms.hold && !this.#paused
       const creates = oldest.request.sid === undefined
@@ -239,8 +239,8 @@ export class BoshSession implements Transport {
   /** The stream has taken everything of a request; it is answered once that is on disk. */
   #served(held: Held): void {
     this.#options.after(() => {
-      held.settled = true
-      this.#settled = held.rid
+      held.answered = true
+      this.#answered = held.rid
       if (held.request.pause !== undefined) this.#takeBreak(held, held.request.pause)
       // At the end of the turn, so that one answer tells of all requests in it.
       this.#options.batch.mark(this)
@@ -297,7 +297,7 @@ export class BoshSession implements Transport {
     if (!oldest) return
     if (payload !== '') this.#last.empty = false
     // §9.1: not where it would only repeat the request.
-    const ack = this.#settled === oldest.rid ? undefined : this.#settled
+    const ack = this.#answered === oldest.rid ? undefined : this.#answered
     const attrs = oldest.request.sid === undefined ? this.#creation(oldest) : { ack }
     this.#requests.answer(writeBody(attrs, payload), keep)
   }

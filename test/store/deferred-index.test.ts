@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Account } from '../../src/store/accounts.ts'
-import { LateIndex } from '../../src/store/late-index.ts'
+import { DeferredIndex } from '../../src/store/deferred-index.ts'
 import type { Store } from '../../src/store/store.ts'
 import { crashed, make, numbers, open, tempDir, trip, tripThatEnds } from './support.ts'
 
@@ -56,15 +56,15 @@ describe('an index that is written late', () => {
         using w = open()
         const { store } = w
         const accounts = trip(store, () => NAMES.map((name) => make(store, name)))
-        const index = new LateIndex(store.db, 'archive', 'peer, id', { limits: LIMITS })
+        const index = new DeferredIndex(store.db, 'archive', 'peer, id', { limits: LIMITS })
         let next = 1_000
         let low = 1_000
         const does = ({ kind, who, n }: Act) => {
           const account = accounts[who]
           if (!account) return
           const { id: accountId } = account
-          if (kind === 'settle') index.settle(accountId)
-          else if (kind === 'settleSome') index.settleSome(n)
+          if (kind === 'settle') index.flush(accountId)
+          else if (kind === 'settleSome') index.flushSome(n)
           else if (kind === 'erase') index.erase(accountId, next - n, n)
           else if (kind === 'remove') {
             // Any of its rows, in the index or not.
@@ -107,7 +107,7 @@ describe('an index that is written late', () => {
         }
         store.turn.end()
         // What a fresh start makes of it.
-        const after = new LateIndex(store.db, 'archive', 'peer, id', { limits: LIMITS })
+        const after = new DeferredIndex(store.db, 'archive', 'peer, id', { limits: LIMITS })
         for (const account of accounts) {
           expect(indexed(store, account)).toEqual(rows(store, account))
           expect(after.pending(account.id)).toEqual([])
@@ -121,7 +121,7 @@ describe('an index that is written late', () => {
     using w = open()
     const { store } = w
     const [romeo, juliet] = trip(store, () => [make(store, 'romeo'), make(store, 'juliet')])
-    const index = new LateIndex(store.db, 'archive', 'peer, id', { limits: LIMITS })
+    const index = new DeferredIndex(store.db, 'archive', 'peer, id', { limits: LIMITS })
     let id = 0
     const add = (account: Account, n: number) =>
       trip(store, () => {
@@ -187,7 +187,7 @@ describe('the archive', () => {
       store.messages.archive(juliet, 5_000_701, 'a@b', '<message/>')
     })
     // More than one portion, so that both halves are there.
-    const pending = store.late.archive.pending(romeo.id).length
+    const pending = store.indexes.archive.pending(romeo.id).length
     expect([pending > 0, pending < 700]).toEqual([true, true])
     const before = bodies(store, romeo)
     expect([before.all.length, before.count, before.bounds]).toEqual([
@@ -199,11 +199,11 @@ describe('the archive', () => {
     expect(before.named).toHaveLength(2)
     store.turn.end()
     crashed(dir.file, `${dir.file}.crashed`)
-    trip(store, () => store.late.archive.settle(romeo.id))
-    expect(store.late.archive.pending(romeo.id)).toEqual([])
+    trip(store, () => store.indexes.archive.flush(romeo.id))
+    expect(store.indexes.archive.pending(romeo.id)).toEqual([])
     expect(bodies(store, romeo)).toEqual(before)
     using again = open(`${dir.file}.crashed`)
-    expect(again.store.late.archive.pending(romeo.id)).toEqual([])
+    expect(again.store.indexes.archive.pending(romeo.id)).toEqual([])
     expect(bodies(again.store, romeo)).toEqual(before)
   })
 
@@ -236,11 +236,11 @@ test('offline storage is the same after a crash, and what is in flight is in no 
   })
   crashed(dir.file, `${dir.file}.crashed`)
   using again = open(`${dir.file}.crashed`)
-  for (const { messages, late } of [store, again.store]) {
+  for (const { messages, indexes } of [store, again.store]) {
     expect(messages.waiting(romeo, 0, 10).map(({ id }) => id)).toEqual([1, 3, 4])
     expect(messages.waiting(romeo, 1, 1).map(({ id }) => id)).toEqual([3])
     expect(messages.offlineSize(romeo)).toEqual({ messages: 3, bytes: 3 * 11, unread: 2 })
-    expect([messages.totalOffline(), late.offline.total()]).toEqual([3, 3])
+    expect([messages.totalOffline(), indexes.offline.total()]).toEqual([3, 3])
     expect(messages.inFlight(0, 10).map(({ id }) => id)).toEqual([2])
   }
   trip(again.store, () => {
@@ -271,5 +271,5 @@ test('an account takes its rows along, those that no index knows too', () => {
   expect(left()).toEqual([20, 0, 20, 0, 20, 0, 20, 0])
   trip(store, () => store.accounts.delete(romeo))
   expect(left()).toEqual([0, 0, 0, 0, 0, 0, 0, 0])
-  for (const index of Object.values(store.late)) expect(index.pending(romeo.id)).toEqual([])
+  for (const index of Object.values(store.indexes)) expect(index.pending(romeo.id)).toEqual([])
 })

@@ -1,8 +1,8 @@
-/** Late indexes at their edges: after a crash, on a full disk, and how much they do at once. */
+/** Deferred indexes at their edges: after a crash, on a full disk, and how much they do at once. */
 import { describe, expect, test } from 'bun:test'
 import type { Account } from '../../src/store/accounts.ts'
 import { type Clock, systemClock } from '../../src/store/clock.ts'
-import { LateIndex } from '../../src/store/late-index.ts'
+import { DeferredIndex } from '../../src/store/deferred-index.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { crashed, make, numbers, open, tempDir, trip } from './support.ts'
 
@@ -18,7 +18,7 @@ const told = (store: Store) => Number(store.settings.get('indexed-archive')?.toS
 /** `n` rows of as many accounts, or of one. */
 function fill(
   { db }: Store,
-  index: LateIndex,
+  index: DeferredIndex,
   from: number,
   n: number,
   accountOf = (id: number) => id,
@@ -90,7 +90,7 @@ describe('after a crash', () => {
         store.db.raw.run(`INSERT INTO archive VALUES (?, ?, 'a@b', '')`, [id, (id % 2 ? romeo : juliet).id])
     })
     store.db.raw.query('PRAGMA max_page_count = 1').get()
-    const index = new LateIndex(store.db, 'archive', 'peer, id', { limits: { ...LIMITS, span: 1_500 } })
+    const index = new DeferredIndex(store.db, 'archive', 'peer, id', { limits: { ...LIMITS, span: 1_500 } })
     expect([index.highest, index.total(), indexed(store, romeo)]).toEqual([2_000, 2_000, []])
     expect(index.newest(romeo.id, 2)).toEqual([1_999, 1_997])
     expect(index.pending(juliet.id)).toHaveLength(1_000)
@@ -105,7 +105,7 @@ test('a trip writes some of what has waited long, not all of it', () => {
   using w = open()
   const { store } = w
   const limits = { together: 100, span: 1_000, look: 10, mark: 1_000_000 }
-  const index = new LateIndex(store.db, 'archive', 'peer, id', { limits })
+  const index = new DeferredIndex(store.db, 'archive', 'peer, id', { limits })
   const places = () => numbers(store, 'SELECT count(*) AS id FROM archive_index')[0] ?? 0
   let most = 0
   for (let id = 1; id <= 6_000; id++) {
@@ -133,7 +133,7 @@ test('a stop on a full disk comes to its end', () => {
   const store = openStore(dir.file, { flushed() {}, fatal() {} }, clock)
   trip(store, () => {
     store.turn.writes()
-    fill(store, store.late.archive, 1, 3_000)
+    fill(store, store.indexes.archive, 1, 3_000)
   })
   // No COMMIT that has written to the index goes through.
   store.db.raw.run('CREATE TABLE broken (id INTEGER REFERENCES accounts (id) DEFERRABLE INITIALLY DEFERRED)')
@@ -155,20 +155,20 @@ test('old rows go, whether they have a place, wait for one or were in flight', (
     for (let i = 1; i <= 300; i++) store.messages.storeOffline(romeo, i * 2, '<m/>', true, i % 3 === 0)
     for (let i = 1; i <= 20; i++) store.messages.storeOffline(juliet, i * 2 + 1, '<m/>', true)
   })
-  trip(store, () => store.late.offline.settle(romeo.id))
+  trip(store, () => store.indexes.offline.flush(romeo.id))
   trip(store, () => store.messages.storeOffline(romeo, 700, '<m/>', true))
   const sizes = () => [romeo, juliet].map((account) => store.messages.offlineSize(account).messages)
   expect(sizes()).toEqual([201, 20])
-  expect(store.late.offline.pending(juliet.id)).toHaveLength(20)
+  expect(store.indexes.offline.pending(juliet.id)).toHaveLength(20)
   // Ids 2 to 30 and 3 to 29.
   expect(trip(store, () => store.messages.purgeOffline(0.03, 29))).toBe(28)
   expect(sizes()).toEqual([191, 6])
   expect(trip(store, () => store.messages.purgeOffline(0.7, 500))).toBe(292)
-  expect([sizes(), store.late.offline.pending(romeo.id), store.late.offline.pending(juliet.id)]).toEqual([
-    [1, 0],
-    [700],
-    [],
-  ])
+  expect([
+    sizes(),
+    store.indexes.offline.pending(romeo.id),
+    store.indexes.offline.pending(juliet.id),
+  ]).toEqual([[1, 0], [700], []])
   expect(numbers(store, 'SELECT id FROM offline_index')).toEqual([])
   expect(numbers(store, 'SELECT id FROM offline')).toEqual([700])
 })

@@ -62,8 +62,8 @@ const DOES: readonly Does[] = [
     }),
   (store, _account, n) => store.push.purgeVerdicts(n, 4),
   (store, _account, n) => store.history.purge('bix.org', idAt(store, 'archive', n) / 1000, '', 4),
-  (store, account, n) => store.late[TABLES[n % 4] ?? 'archive'].settle(account.id),
-  (store, _account, n) => store.late[TABLES[n % 4] ?? 'archive'].settleSome(3),
+  (store, account, n) => store.indexes[TABLES[n % 4] ?? 'archive'].flush(account.id),
+  (store, _account, n) => store.indexes[TABLES[n % 4] ?? 'archive'].flushSome(3),
   (store, account, n) => n === 0 && store.accounts.delete(account),
   (store) => store.accounts.purgeDeparted(3),
 ]
@@ -91,7 +91,7 @@ function check(store: Store, accounts: readonly Account[]): void {
     for (const owner of owners) {
       const rows = numbers(store, `SELECT id FROM ${table} WHERE account_id = ? ${waits} ORDER BY id`, owner)
       const index = numbers(store, `SELECT id FROM ${table}_index WHERE account_id = ?`, owner)
-      const places = [...index, ...store.late[table].pending(owner)].sort((a, b) => a - b)
+      const places = [...index, ...store.indexes[table].pending(owner)].sort((a, b) => a - b)
       // the index says what the rows say
       expect([table, owner, places]).toEqual([table, owner, rows])
     }

@@ -29,7 +29,7 @@ interface Pending {
 }
 
 /** Rows; see the class. */
-export interface LateLimits {
+export interface DeferredIndexLimits {
   /** Of one account, that are written together: a message may be the last one for each of its indexes. */
   readonly together: number
   /** Of all accounts, after which a row is written at the latest: the memory they take, and what a crash leaves to do. */
@@ -42,18 +42,18 @@ export interface LateLimits {
 
 const MARK = 'INSERT INTO settings VALUES ($name, $value) ON CONFLICT DO UPDATE SET value = excluded.value'
 
-const LIMITS: LateLimits = { together: 256, span: 40_000, look: 64, mark: 5_000 }
+const LIMITS: DeferredIndexLimits = { together: 256, span: 40_000, look: 64, mark: 5_000 }
 
 /**
  * `table` has the columns id and account_id, `table_index` the same and no other but `peer`. Rows in which the
  * column `unless` is 1 have no place there.
  */
-export class LateIndex {
+export class DeferredIndex {
   /** At the start: of the rows that are there and of those that are gone. */
   readonly highest: number
 
   readonly #db: Db
-  readonly #limits: LateLimits
+  readonly #limits: DeferredIndexLimits
   /** In `settings`. */
   readonly #name: string
   /** By account; who waits longest stands first. */
@@ -77,7 +77,7 @@ export class LateIndex {
     db: Db,
     table: string,
     columns: 'id' | 'peer, id',
-    { limits = LIMITS, unless }: { limits?: LateLimits; unless?: string } = {},
+    { limits = LIMITS, unless }: { limits?: DeferredIndexLimits; unless?: string } = {},
   ) {
     this.#db = db
     this.#limits = limits
@@ -113,8 +113,8 @@ export class LateIndex {
     this.#count++
     // The index is said to have it already: after a crash nobody would look.
     if (id <= this.#indexed) this.#insert(place)
-    else if (this.#push(place) >= this.#limits.together) this.settle(accountId)
-    if (this.#count % this.#limits.look === 0) this.#settleLongest()
+    else if (this.#push(place) >= this.#limits.together) this.flush(accountId)
+    if (this.#count % this.#limits.look === 0) this.#flushLongest()
     if (this.#count % this.#limits.mark === 0) this.#tell(Math.max(id, this.#indexed))
   }
 
@@ -156,7 +156,7 @@ export class LateIndex {
   }
 
   /** Writes the account's rows into the index. */
-  settle(accountId: number): void {
+  flush(accountId: number): void {
     const pending = this.#pending.get(accountId)
     if (!pending) return
     this.#pending.delete(accountId)
@@ -165,14 +165,14 @@ export class LateIndex {
   }
 
   /** The same for some accounts, before an orderly end; true where there are more. */
-  settleSome(limit: number): boolean {
+  flushSome(limit: number): boolean {
     let left = limit
     let last = this.#indexed
     for (const [accountId, { ids }] of this.#pending) {
       if (left <= 0) return true
       left -= ids.length
       for (const id of ids) last = Math.max(last, id)
-      this.settle(accountId)
+      this.flush(accountId)
     }
     if (last > this.#told) this.#tell(last)
     return false
@@ -202,13 +202,13 @@ export class LateIndex {
   }
 
   /** At most so many rows at once that a trip stays short, and more than come meanwhile. */
-  #settleLongest(): void {
+  #flushLongest(): void {
     const before = this.#count - this.#limits.span
     let left = 2 * this.#limits.look
     for (const [accountId, { since, ids }] of this.#pending) {
       if (since > before || left <= 0) return
       left -= ids.length
-      this.settle(accountId)
+      this.flush(accountId)
     }
   }
 
