@@ -143,7 +143,7 @@ function disableUser(t: Transit, account: Account): void {
 
 const enableUser = (t: Transit, account: Account): void => setDisabled(t, account, false)
 
-/** Who locks himself out cannot let himself in again; another administrator can do it. */
+/** An administrator cannot disable or delete the account that asks: nobody could undo it. */
 function notOneself(t: Transit, account: Account): void {
   if (account.jid === t.account.jid) throw new StanzaError('not-allowed', 'This is your own account.')
 }

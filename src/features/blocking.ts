@@ -112,7 +112,7 @@ function push(t: Transit, account: Account, payload: Element): void {
   }
 }
 
-/** Whoever is covered by `jids` and may see the account sees its resources leave or come back, and is seen again. */
+/** Contacts that `jids` cover see the account's resources leave or come back, and theirs are seen again. */
 function tellContacts(t: Transit, account: Account, jids: readonly string[], back: boolean): void {
   const changed = new Set(jids)
   // Before a block holds, after an unblocking: who stays blocked by another entry hears nothing.

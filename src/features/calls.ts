@@ -39,7 +39,7 @@ function end(t: Transit, account: Account, sid: string, missed: boolean, by?: Se
   const call = endRinging(t, account, sid, missed ? 'missed' : 'taken')
   if (!call) return
   const { push, unread } = t.store
-  // Who took it, or would not, has seen it.
+  // The account that took or refused the call has seen it.
   const seen = !missed && unread.forget(account.id, Number(call.messageId))
   const spared = endWaiting(t, account, call.messageId, missed)
   const rung = new Set(push.rung(account.id, call.messageId))

@@ -127,7 +127,7 @@ function writePage(t: Trip, session: Session, state: Catch): void {
   const { delivery } = session
   const { sendingOffline } = delivery
   t.undo(() => (delivery.sendingOffline = sendingOffline))
-  // Who has become unavailable gets the rest when it comes back.
+  // A session that has become unavailable gets the rest after its next presence.
   const page = session.takesMessages ? nextPage(t, session, state.last) : []
   const last = page.at(-1)?.id ?? state.last
   const more = page.length > 0 && t.store.messages.waiting(session.account, last, 1).length > 0
@@ -153,7 +153,7 @@ function writeRows(t: Trip, session: Session, page: readonly Stored[]): void {
     })
     t.write(session, el)
   }
-  // Who acknowledges is asked for that instead, by the feature that counts.
+  // A client with stream management is asked for an acknowledgement instead, by `sm`.
   if (!session.delivery.acknowledges) t.write(session, serverPing(t.world, session))
 }
 

@@ -15,7 +15,7 @@ import { type Element, StoredElement, xml } from '../xmpp/xml.ts'
 
 const SAVED = z.array(z.string())
 
-/** Who got directed presence from a session and must hear of its end (§4.6.3). */
+/** Addresses that got directed presence from a session, and must hear of its end (§4.6.3). */
 const directed = sessionState<Map<string, Jid>>('presence', {
   saved: {
     write: (table) => [...table.keys()],

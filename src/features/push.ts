@@ -109,7 +109,7 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
       suppress(t, account, id, over, devices)
       continue
     }
-    const takers = holdersOf(t, given)
+    const takers = takersOf(t, given)
     const ring = {
       account,
       el,
@@ -134,8 +134,8 @@ function devicesOf(t: Trip, account: Account, session: Session | undefined): rea
   )
 }
 
-/** Who else has it, as far as anybody knows. */
-function holdersOf(t: Trip, given: Given): Session[] {
+/** The sessions that were given the message and are still there. */
+function takersOf(t: Trip, given: Given): Session[] {
   return [...t.sessions.of(given.account.jid)].filter(
     (session) =>
       !session.hibernating && !session.delivery.unresponsive && (given.arrived || awaits(session, given)),
@@ -162,7 +162,7 @@ const isUsed = (t: Trip, account: string): boolean =>
 /** Messages that nobody has acknowledged, and what their sender has said of them since. */
 const changed = new WeakMap<Given, Element>()
 
-/** Who is thought to have a message may turn out not to: then its phones are told what has become of it. */
+/** A session may turn out not to have a message: its phones are then told what has become of the message since. */
 function noteChange(t: Trip, account: Account, el: Element, from: Jid): void {
   const ref = correctedId(el) ?? retractedId(el)
   if (!ref || el.attrs.type === 'groupchat') return
@@ -305,7 +305,7 @@ function stateOf(t: Trip, { account, from, proposal, room }: Ring, facts: Stanza
     elsewhere: 'none',
     notify: notifyRule(t.store, account, from.bare) ?? (room && (room.private ? 'always' : 'on-mention')),
     mention: facts.mentioned === true,
-    // Who asks to become a contact is none yet.
+    // A person who asks to become a contact is none yet, and may ring all the same.
     stranger: !facts.known && proposal.rule !== 'subscription-request',
     unknownSenders,
     quiet: isQuiet(quiet, t.now),
@@ -352,7 +352,7 @@ function keptText(t: Trip, el: Element, device: Device | undefined): string | un
   return device ? text?.slice(0, KEPT_TEXT) : text
 }
 
-/** Who turns out not to have been called is not called late: the call may be over by now. */
+/** A phone that was spared, and turns out not to have the proposal, does not ring late: the call may be over. */
 function callEnd(t: Trip, { again, proposal, account, el, from, id }: Ring): CallEnd | undefined {
   if (!again || proposal.rule !== 'call') return undefined
   const sid = callNews(el, from.toString())?.call.sid

@@ -29,7 +29,7 @@ export const readState: Feature = {
       t.store.unread.hasMarked(origin.account.id)
       marked(t, origin.account, to, marker.attrs.id)
     }
-    // Who answers has read.
+    // An answer shows that the chat was read.
     if (hasBody(el)) read(t, origin.account, to.bare, Number.MAX_SAFE_INTEGER)
   },
 

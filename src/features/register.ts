@@ -39,7 +39,7 @@ export const register: Feature = {
   },
 }
 
-/** Who has shown an invitation may register from anywhere (XEP-0445), else it is as the operator says. */
+/** Registration is open with an invitation (XEP-0445), else from where the configuration allows it. */
 function allowed(t: Transit): { guest: Guest; invite: Invite | undefined } {
   const { guest } = t
   const invite = guest && shownInvite(t, guest)

@@ -17,7 +17,7 @@ const said = sessionState<Element>('vcard-avatars', {
   saved: { write: String, read: (text) => readStored('presence', String(text)) },
 })
 
-/** Who is about to say it again: however often the picture changes meanwhile, once is enough. */
+/** Sessions whose presence is about to be sent again: once, however often the picture changes meanwhile. */
 const waiting = sessionState<boolean>('vcard-avatars waiting')
 
 export const vcardAvatars: Feature = {

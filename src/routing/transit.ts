@@ -145,7 +145,7 @@ export interface Command {
   readonly name: string
   /** Left out of the list, although it answers: for what is always refused. */
   readonly hidden?: boolean
-  /** Who sees and runs it; everybody else is told `forbidden`. */
+  /** Whether the sender sees and runs it; others are told `forbidden`. */
   may(t: Transit): boolean
   /**
    * The first step. Throws StanzaError to refuse. `values`: what programs send that know the form beforehand and do

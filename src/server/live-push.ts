@@ -146,7 +146,7 @@ export class LivePush {
     this.#alarms.update(alarms)
   }
 
-  /** Whoever looks at the metrics or the log sees what has come about, not what was. */
+  /** Metrics and alarms are measured anew every MEASURE_MS, so that they never show an old state. */
   #measureLater(): void {
     this.#stopMeasuring = this.#parts.clock.after(MEASURE_MS, () => {
       this.measure()

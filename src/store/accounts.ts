@@ -244,7 +244,7 @@ export class Accounts {
     return account
   }
 
-  /** Whoever logged in with the old one must do so anew: the tokens of its apps go with it (XEP-0484). */
+  /** Tokens of the account's apps end with the old password (XEP-0484). */
   setPassword(account: Account, keys: Credentials): void {
     this.#writeKeys(account.id, keys)
     this.#revokeTokens({ accountId: account.id })

@@ -71,7 +71,7 @@ export class ArchiveSizes {
     return sizes.reduce((sum, { rows }) => sum + rows, 0)
   }
 
-  /** Of what was counted. */
+  /** Bytes of the account's archive, as far as it was counted. */
   of(accountId: number): number {
     return this.#of.get(accountId)?.bytes ?? 0
   }
@@ -81,7 +81,7 @@ export class ArchiveSizes {
     return this.#largest.get(bytes)?.accountId
   }
 
-  /** Of these messages, the oldest first, as many as must go so that no more than `bytes` are left. */
+  /** Those of these messages (ids, the oldest first) that must go so that no more than `bytes` are left. */
   surplus(accountId: number, ids: readonly number[], bytes: number): number[] {
     // Counted is what is not there: nothing would ever be deleted of it.
     if (ids.length === 0) this.#forget({ accountId })

@@ -3,8 +3,8 @@
  * index of its own, here and there, which costs more than the row itself. So the latest rows of an account are
  * remembered, and written into the index together: their places lie side by side.
  *
- * The rows say all that the index says. After a crash what was not written is read from them again: it is newer than
- * the id that `settings` keep.
+ * Nothing is lost by a crash: entries that were not written are made again from the rows, those above the id that
+ * `settings` keep.
  */
 import { SQLiteError } from 'bun:sqlite'
 import { type Db, rawWriter, type Write } from './db.ts'

@@ -31,7 +31,7 @@ export class Notes<T> {
     )
   }
 
-  /** Where there is none of that key. */
+  /** Throws where the key has a note already. */
   put(key: string | number, note: T): void {
     this.#put({ name: `${this.#prefix}${key}`, value: Buffer.from(JSON.stringify(note)) })
   }

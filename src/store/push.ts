@@ -178,7 +178,7 @@ export class Push {
   ): boolean {
     // The account or device may be gone, and the row with it: then there is nobody left to explain anything to.
     if (this.#delete({ id: job.id }) === 0) return false
-    // Nobody asks why an event was told.
+    // Events get no verdict: they are always told.
     if (job.accountId === null || isEvent(job.kind)) return true
     this.record({
       account: job.accountId,

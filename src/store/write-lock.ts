@@ -41,14 +41,14 @@ export class WriteLock {
     this.#begin = db.prepare('BEGIN IMMEDIATE')
   }
 
-  /** Whoever finds it taken waits inside SQLite for up to `ms`, and the loop with it: at start, at the stop, in a command. */
+  /** A statement that finds it taken waits inside SQLite for up to `ms`, and the loop with it: at start, at the stop, in a command. */
   block(ms: number): void {
     this.#patience = 0
     this.#db.run(`PRAGMA busy_timeout = ${ms}`)
     this.#release()
   }
 
-  /** Whoever finds it taken is put off for up to `ms`, while the loop goes on. */
+  /** A trip that finds it taken is put off for up to `ms`, while the loop goes on. */
   putOff(ms: number): void {
     this.#db.run('PRAGMA busy_timeout = 0')
     this.#patience = ms

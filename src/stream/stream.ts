@@ -105,7 +105,7 @@ export abstract class Stream {
     transport.write(text)
     // What only waits for the end of the turn is not the client's fault.
     if (transport.buffered > most) transport.flush()
-    // Nor is one answer that is larger, such as a roster: it would cost the connection at each login.
+    // A single large answer, such as a roster, is no reason either: it would end the connection at each login.
     if (transport.buffered > most + this.#largest) {
       limitsHit.inc({ limit: 'send_buffer_bytes' })
       log.warn('a client does not read and is dropped', { ip: transport.ip, limit: 'send_buffer_bytes' })

@@ -139,7 +139,7 @@ export class CertificateStore {
   }
 }
 
-/** Who renews by a program does so with a third of the time left; a sixth says that it does not work. */
+/** ACME clients renew with a third of the lifetime left; a sixth left says that this does not work. */
 function isOld({ notBefore, notAfter }: Material, now: number): boolean {
   const end = notAfter.getTime()
   return end - now <= Math.min((end - notBefore.getTime()) / 6, MOST_NOTICE)

@@ -101,7 +101,7 @@ export const sm: Feature = {
     for (const { session, queue, id, until } of load(t)) {
       queues.put(session, queue)
       queue.counting = true
-      // Its time went by while nobody was here: its contacts hear of the end now.
+      // The time to resume was over before this start: contacts hear of the session's end now.
       if (until <= t.now) {
         t.after(() => t.world.end(session))
         continue

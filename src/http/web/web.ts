@@ -161,7 +161,7 @@ function addUserForms(post: Post, deps: HttpDeps): void {
   const forOne = (path: string, done: string, act: (jid: string, c: Ctx) => Promise<unknown>) =>
     post(path, async (c, admin) => {
       const { jid } = accountOf(deps, jidSchema.safeParse(await field(c, 'jid')).data ?? '')
-      // Whoever locks himself out cannot let himself in again; another administrator can do it.
+      // An administrator cannot disable or delete the account that asks: nobody could undo it.
       if (jid === admin && done !== 'password')
         return userPage(c, deps, admin, jid, 'This is your own account.')
       try {

@@ -74,7 +74,7 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   })
   const whole = build(text)
   if (encodedSize(whole) <= ALERT_BYTES) return whole
-  // Text that stands twice takes its room twice, so that what was cut may still be too long.
+  // Some dialects repeat the text beside the alert, so that a text cut to fit once may still be too long.
   const payload = text ? (fitted(text, ALERT_BYTES, build) ?? build(undefined)) : whole
   if (encodedSize(payload) <= ALERT_BYTES) return payload
   const bare = apsOf({ ...notice, title: undefined, body: undefined, thread: undefined })

@@ -53,7 +53,7 @@ export type Compose = () => { readonly headers: Headers; readonly body: string }
 
 interface Job {
   readonly compose: Compose
-  /** Whoever waits is a person: the first failure to connect is the answer. */
+  /** A person waits for the result: the first failure to connect is the answer. */
   readonly impatient: boolean
   readonly resolve: (answer: Answer | undefined) => void
   readonly reject: (error: unknown) => void
@@ -143,7 +143,7 @@ export class ApnsTransport {
     })
   }
 
-  /** Who is impatient has the answer. */
+  /** A connection has failed: impatient requests do not wait for the next one. */
   #disappoint(): void {
     for (const job of this.#queue.drain()) {
       if (!job.impatient) {

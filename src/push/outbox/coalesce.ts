@@ -21,7 +21,7 @@ export class Crowd {
     return { older, newer }
   }
 
-  /** Its time has come: what follows stands for itself. */
+  /** The job is about to be sent: later ones of its chat are not merged into it. */
   leave(job: Job): void {
     const key = alike(job)
     if (key !== undefined && this.#newest.get(key) === job) this.#newest.delete(key)

@@ -5,7 +5,7 @@ import { isUpdate } from '../rules/classify.ts'
 
 /** Alike in this, the newer of two says all that is to be said. Undefined: nothing else takes its place. */
 export function alike({ device, kind, sender, call }: Job): string | undefined {
-  // Who calls is told of each call, and of its end.
+  // Each call, and its end, is shown by itself.
   if (!device || call !== null) return undefined
   const what = kind === 'badge' ? 'badge' : isUpdate(kind) ? 'update' : 'chat'
   return `${device.id} ${what} ${sender}`

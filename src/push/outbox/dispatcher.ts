@@ -240,7 +240,7 @@ export class Dispatcher {
   async #send(lane: Lane, provider: Provider, job: Job): Promise<void> {
     let result: Result
     try {
-      // Whoever lingers asks again when it goes: until then it can be taken back.
+      // A provider that lingers asks again when the request leaves: until then the push can be taken back.
       const hindered = provider.lingers ? this.#hinder(job, false) : this.#leaves(job)
       result = hindered ?? (await provider.send(job, () => this.#leaves(job)))
     } catch (error) {
@@ -317,7 +317,7 @@ export class Dispatcher {
     if (row) row.cancel = cancel
   }
 
-  /** Of what waits for a busy phone the newest of each chat is enough; true where `job` is not it. */
+  /** Merges pushes of one chat that wait for a busy phone into the newest; true where `job` was merged. */
   #merge(job: Job, lane: Lane): boolean {
     const merged = this.#crowd.add(job, (id) => this.#afterthoughts.isRecalled(id))
     if (!merged) return false

@@ -48,7 +48,7 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
   }
 }
 
-/** Of what Apple has not seen there are none. */
+/** Apple's ids of the request; undefined where it was never sent. */
 const idsOf = ({ device, pushId }: Job, result: Result): AppleIds | undefined =>
   device && isAnswer(result)
     ? { apnsId: pushId, uniqueId: 'uniqueId' in result ? result.uniqueId : undefined }

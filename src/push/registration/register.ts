@@ -11,7 +11,7 @@ import type { Trip } from '../../routing/transit.ts'
 import { kindOf } from './kinds.ts'
 import { claim, claimsOf, type Hint, keyOf, type Tied, tieOf } from './whose.ts'
 
-/** Of what registers without naming a kind. */
+/** The kind of a device that names none. */
 export const DEFAULT_KIND: DeviceKind = 'apns'
 
 export interface DeviceWish {
@@ -105,7 +105,7 @@ export function unregister(
   return gone.length
 }
 
-/** Who else has the addresses of these has another number now. */
+/** Other accounts on the phones of these devices: the number on their icon has changed. */
 function countAnew(t: Trip, changed: readonly Device[]): void {
   for (const device of changed) {
     if (!device.shared) continue

@@ -48,7 +48,7 @@ export function isOwn(t: Known, { id }: Who, session: Session, device: Device): 
   const mine = claims.get(session)
   if (mine && mine.size > 0) return mine.has(device.id)
   if (!bears(session, device.sessionKey)) return false
-  // Whoever else has that key, or a better one, may be who is there.
+  // Another device with that key, or with a better tie to the session, may be the one that is there.
   for (const other of t.store.push.devices.of(id)) {
     if (other.id === device.id) continue
     if (other.sessionKey === device.sessionKey) return false

@@ -72,7 +72,7 @@ export interface DecisionRule {
 /** The app is woken, and nobody sees it. */
 const isUnseen = ({ proposal }: AccountState): boolean => proposal.kind === 'silent'
 
-/** Who is called is called now, and what nobody sees disturbs nobody. */
+/** Calls and unseen updates never wait: a call is over soon, and an update makes no sound. */
 const canWait = (state: AccountState): boolean => state.proposal.rule !== 'call' && !isUnseen(state)
 
 /** The app is open; where the device asked for it, only if its person is there as well. */

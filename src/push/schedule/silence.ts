@@ -20,7 +20,7 @@ export function silence(
   if (device?.options.muted?.includes(sender) || notifyRule(store, account, sender) === 'never')
     return 'muted'
   const { quiet, unknownSenders } = store.unread.settings(account.id)
-  // Who asks to become a contact is none yet.
+  // A person who asks to become a contact is none yet, and may ring all the same.
   if (!unknownSenders && kind !== 'subscription-request' && !store.contacts.find(account, sender)?.listed)
     return 'unknown-sender'
   return isQuiet(quiet, now) ? 'quiet-hours' : undefined

@@ -31,7 +31,7 @@ export function writeNode({ token, voipToken, topic, device }: PushNode): string
   ].join('')
 }
 
-/** Whoever writes a node by hand may break the code; then it names no device. */
+/** A node that was written by hand may be no base64; then it names no device. */
 function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text)

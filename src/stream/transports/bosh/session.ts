@@ -175,7 +175,7 @@ export class BoshSession implements Transport {
       const due = waiting.length > this.#terms.hold && !this.#paused
       const creates = oldest.request.sid === undefined
       if (this.#output.length === 0 && !overdue && (!due || creates)) break
-      // Whoever has gone comes back for it; meanwhile the words go to who is there.
+      // The client repeats the request that broke; meanwhile what is to be said goes out with another one.
       if (oldest.answer === undefined && (this.#requests.attended || overdue)) this.#answer('')
       else if (oldest.answer === undefined && !due) break
       else this.#answer(this.#taken())
