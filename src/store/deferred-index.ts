@@ -10,7 +10,7 @@ import { SQLiteError } from 'bun:sqlite'
 import { type Db, rawWriter, type Write } from './db.ts'
 
 /** A row of the table. */
-export interface Place {
+export interface IndexEntry {
   readonly accountId: number
   readonly id: number
   /** Bare JID of the other side, where the table has one. */
@@ -108,7 +108,7 @@ export class DeferredIndex {
   }
 
   /** The row has been written. */
-  add(place: Place): void {
+  add(place: IndexEntry): void {
     const { accountId, id } = place
     this.#count++
     // The index is said to have it already: after a crash nobody would look.
@@ -191,7 +191,7 @@ export class DeferredIndex {
   }
 
   /** Deletes these rows and their places, whether they have one or not. */
-  eraseRows(rows: readonly Place[]): void {
+  eraseRows(rows: readonly IndexEntry[]): void {
     if (rows.length === 0) return
     const ids = new Set(rows.map(({ id }) => id))
     for (const accountId of new Set(rows.map((row) => row.accountId)))
@@ -227,7 +227,7 @@ export class DeferredIndex {
   }
 
   /** Returns how many of the account are remembered now. */
-  #push(place: Place): number {
+  #push(place: IndexEntry): number {
     const isFirst = !this.#pending.has(place.accountId)
     const pending = this.#remember(place, this.#count)
     this.#db.turn.undo(() => {
@@ -238,7 +238,7 @@ export class DeferredIndex {
     return pending.ids.length
   }
 
-  #remember({ accountId, id, peer }: Place, since: number): Pending {
+  #remember({ accountId, id, peer }: IndexEntry, since: number): Pending {
     const known = this.#pending.get(accountId)
     const pending = known ?? { since, lowest: id, ids: [], peers: [] }
     pending.ids.push(id)
@@ -281,7 +281,7 @@ export class DeferredIndex {
       if (!(error instanceof SQLiteError) || error.code !== 'SQLITE_FULL') throw error
       if (this.#indexed === last) return last
       const places = raw
-        .query<Place, [number]>(
+        .query<IndexEntry, [number]>(
           `SELECT account_id AS accountId, ${columns} FROM ${table} WHERE id > ? AND NOT ${unless} ORDER BY id`,
         )
         .all(this.#told)
@@ -293,7 +293,7 @@ export class DeferredIndex {
 }
 
 /** Side by side in the index too. */
-function inOrder(accountId: number, { ids, peers }: Pending): Place[] {
+function inOrder(accountId: number, { ids, peers }: Pending): IndexEntry[] {
   const places = ids.map((id, i) => {
     const peer = peers[i]
     return peer === undefined ? { accountId, id } : { accountId, id, peer }
@@ -301,7 +301,7 @@ function inOrder(accountId: number, { ids, peers }: Pending): Place[] {
   return places.sort(byPlace)
 }
 
-function byPlace(a: Place, b: Place): number {
+function byPlace(a: IndexEntry, b: IndexEntry): number {
   if (a.peer === b.peer || a.peer === undefined || b.peer === undefined) return a.id - b.id
   return a.peer < b.peer ? -1 : 1
 }

@@ -18,7 +18,7 @@ export class Afterthoughts {
     return this.#recalled.has(id)
   }
 
-  /** The row's turn has come: true where it must not be sent. */
+  /** The row is about to be sent: true where it must not be sent. */
   meet(id: number): boolean {
     return this.#recalled.delete(id)
   }

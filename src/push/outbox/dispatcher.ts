@@ -261,7 +261,7 @@ export class Dispatcher {
     return hindered
   }
 
-  /** Why it is not sent now although its turn has come; `looks`: at what it rests on, which costs queries. */
+  /** Why it is not sent now although its time has come; `looks`: at what it rests on, which costs queries. */
   #hinder(job: Job, looks: boolean): Result | undefined {
     const now = this.#options.clock.now()
     if (this.#afterthoughts.meet(job.id)) return { is: 'drop', reason: 'Withdrawn', unsent: true }

@@ -152,10 +152,10 @@ export function endWaiting(t: Trip, account: Account, messageId: string, missed:
 /** Where its device has had too many: it waits, or a newer one of its chat rings for it. Else false. */
 export function holdBurst(t: Trip, push: PhonePush): boolean {
   const { account, device, messageId, sender } = push
-  const turn = turnOf(t, account.id, device, push)
-  if (turn === 'now') return false
-  if (turn.into) record(t, account.id, device.id, messageId, 'coalesced', 'burst', `into ${turn.into}`)
-  else holdPush(t, { ...push, collapseId: chatId('chat', sender) }, 'burst', turn.until)
+  const burst = burstOf(t, account.id, device, push)
+  if (burst === 'now') return false
+  if (burst.into) record(t, account.id, device.id, messageId, 'coalesced', 'burst', `into ${burst.into}`)
+  else holdPush(t, { ...push, collapseId: chatId('chat', sender) }, 'burst', burst.until)
   return true
 }
 
@@ -165,18 +165,18 @@ function waitsInBurst(t: Trip, held: HeldPush): boolean {
   const { account_id, message_id: messageId, sender } = held
   const device = deviceOf(t, { id: account_id }, held)
   if (!device) return false
-  const turn = turnOf(t, account_id, device, { messageId, sender })
-  if (turn === 'now') return false
-  if (turn.into) drop(t, held, 'coalesced', 'burst', `into ${turn.into}`)
+  const burst = burstOf(t, account_id, device, { messageId, sender })
+  if (burst === 'now') return false
+  if (burst.into) drop(t, held, 'coalesced', 'burst', `into ${burst.into}`)
   else {
     t.store.held.joinBurst(held.id, chatId('chat', sender))
-    waitOn(t, held, 'burst', turn.until)
+    waitOn(t, held, 'burst', burst.until)
   }
   return true
 }
 
 /** Of one chat the newest waits, and the older ones are merged into it. */
-function turnOf(
+function burstOf(
   t: Trip,
   account: number,
   device: Device,
