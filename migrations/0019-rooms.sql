@@ -22,7 +22,6 @@ CREATE TABLE room_affiliations (
   nick TEXT,                         -- registered (§7.10)
   nick_key TEXT,                     -- the same as it is compared (RFC 8266 §2.4)
   joined INTEGER NOT NULL DEFAULT 0, -- 1: became a member by registering
-  nodes TEXT,                        -- what of it is sent to who has not joined (MucSub), JSON array
   reason TEXT,
   PRIMARY KEY (room_id, user)
 ) STRICT, WITHOUT ROWID;

@@ -1,5 +1,5 @@
 /** Registered devices. An address belongs to one account, or to all accounts of its app; registrations outlive sessions. */
-import { and, asc, count, eq, sql } from 'drizzle-orm'
+import { and, asc, eq, sql } from 'drizzle-orm'
 import type { EventName } from '../config/events.ts'
 import type { Audit } from './audit.ts'
 import type { Db } from './db.ts'
@@ -36,15 +36,6 @@ export interface Registration {
   readonly options?: DeviceOptions | undefined
 }
 
-/** What disables a registration: all fields that are given must match. */
-export interface DeviceMatch {
-  readonly topic?: string | undefined
-  readonly address?: string | undefined
-  readonly node?: string | undefined
-  readonly service?: string | undefined
-  readonly sessionKey?: string | undefined
-}
-
 /** A success is noted at most this often: it is for people who look, not for the sender. */
 const NOTE_SUCCESS_EVERY = 60_000
 /** Written with or without hyphens. */
@@ -54,7 +45,6 @@ export class Devices {
   /** Set by the outbox: hears of each device before it goes, and what waits for it with it. */
   leaving: ((device: Device) => void) | undefined
 
-  readonly #db: Db
   readonly #accounts: Remembered<number, readonly Device[]>
   readonly #events: Events
   readonly #audit: Audit
@@ -64,7 +54,6 @@ export class Devices {
   readonly #write: ReturnType<typeof deviceWrites>
 
   constructor(db: Db, events: Events, audit: Audit) {
-    this.#db = db
     this.#accounts = new Remembered(db.turn)
     this.#events = events
     this.#audit = audit
@@ -167,20 +156,6 @@ export class Devices {
     this.#write.tie({ id, sessionKey, tie })
   }
 
-  /** Removes the account's registrations that match; returns how many. */
-  disable(accountId: number, match: DeviceMatch): number {
-    let removed = 0
-    for (const device of this.of(accountId)) {
-      if (match.topic !== undefined && device.topic !== match.topic) continue
-      if (match.address !== undefined && device.address !== match.address) continue
-      if (match.node !== undefined && device.node !== match.node) continue
-      if (match.service !== undefined && device.service !== match.service) continue
-      if (match.sessionKey !== undefined && device.sessionKey !== match.sessionKey) continue
-      if (this.#remove(device, 'disabled')) removed++
-    }
-    return removed
-  }
-
   delete(id: number, reason: 'deleted' | 'disabled' = 'deleted'): boolean {
     const device = this.get(id)
     return device !== undefined && this.#remove(device, reason)
@@ -203,10 +178,6 @@ export class Devices {
 
   get(id: number): Device | undefined {
     return this.#byId.get({ id })
-  }
-
-  count(): number {
-    return this.#db.orm.select({ n: count() }).from(devices).get()?.n ?? 0
   }
 
   /** When an app has registered the address of this device last, by whichever account (ms). */

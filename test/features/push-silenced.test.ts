@@ -77,7 +77,9 @@ test('what waits for a phone that is removed has a verdict that says so', async 
   await using phone = await phoneOf(p, { reached: false })
   const { romeo } = await cast(p)
   for (const body of ['1', '2', '3', '4']) await says(romeo, chat(body))
-  await changes(p, (t, { id }) => t.store.push.devices.disable(id, {}))
+  await changes(p, (t, { id }) => {
+    for (const device of t.store.push.devices.of(id)) t.store.push.devices.delete(device.id, 'disabled')
+  })
   phone.isReached()
   await phone.isSilent()
   expect(await explain(p)).toEqual([

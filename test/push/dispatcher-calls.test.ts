@@ -2,7 +2,20 @@
 import { describe, expect, test } from 'bun:test'
 import type { Device } from '../../src/store/devices.ts'
 import { deviceToken, TOPIC } from '../support/apns.ts'
-import { apns, device, dispatcher, juliet, queue, run, sim, store, verdicts, outbox } from './outbox.ts'
+import {
+  apns,
+  device,
+  dispatcher,
+  juliet,
+  queue,
+  run,
+  sim,
+  store,
+  verdicts,
+  outbox,
+  resting,
+  deviceCount,
+} from './outbox.ts'
 
 outbox()
 
@@ -67,7 +80,7 @@ describe('a call', () => {
     await rings(phone)
     expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
     expect(sim.received.map(({ token }) => token)).toEqual([VOIP, phone.address])
-    expect(made.paused()).toEqual([])
+    expect(resting(made)).toEqual([])
     expect(store.push.devices.get(phone.id)).toMatchObject({ callAddress: VOIP })
   })
 
@@ -81,13 +94,13 @@ describe('a call', () => {
       await rings(phone)
       await verdicts(i + 1)
     }
-    expect(made.paused()).toEqual([])
+    expect(resting(made)).toEqual([])
     sim.script({ token: deviceToken(1), status: 400, reason: 'DeviceTokenNotForTopic' })
     const [first] = phones
     if (!first) throw new Error('no phone')
     await queue(first, 'm9')
     expect((await verdicts(9)).at(-1)).toMatchObject({ verdict: 'dropped', reason: 'DeviceTokenNotForTopic' })
-    expect(store.push.devices.count()).toBe(8)
+    expect(deviceCount()).toBe(8)
   })
 
   test('that has rung out is not told any more', async () => {

@@ -17,6 +17,7 @@ import {
   until,
   verdicts,
   outbox,
+  resting,
 } from './outbox.ts'
 
 outbox()
@@ -28,7 +29,7 @@ test('case 72: a device that is removed while its push waits is not rung', async
   sim.script({ status: 403, reason: 'Forbidden', times: 1 })
   const phone = await device(1)
   await queue(phone, 'm1')
-  await until(() => sending.paused().length > 0)
+  await until(() => resting(sending).length > 0)
   await run(() => store.push.devices.delete(phone.id))
   later = 60_000
   sending.resume()
@@ -88,7 +89,10 @@ describe('a row that is taken back', () => {
       throw new Error('thought better of it')
     })
     expect(await failed.catch(String)).toContain('better')
-    await run(() => store.push.devices.disable(juliet.id, { address: token }))
+    await run(() => {
+      const phone = store.push.devices.of(juliet.id).find(({ address }) => address === token)
+      if (phone) store.push.devices.delete(phone.id, 'disabled')
+    })
     sending.resume()
     await verdicts(2)
     await until(() => sending.size === 0)

@@ -1,7 +1,20 @@
 /** What Apple says of tokens, topics and keys, and what the dispatcher does about it. */
 import { describe, expect, test } from 'bun:test'
 import { deviceToken, keyApp, startApple, TOPIC } from '../support/apns.ts'
-import { apns, device, dispatcher, open, queue, sim, store, until, verdicts, outbox } from './outbox.ts'
+import {
+  apns,
+  device,
+  dispatcher,
+  open,
+  queue,
+  sim,
+  store,
+  until,
+  verdicts,
+  outbox,
+  resting,
+  deviceCount,
+} from './outbox.ts'
 
 outbox()
 
@@ -50,7 +63,7 @@ describe('a dead token', () => {
     await verdicts(1)
     await queue(await device(2, { environment: 'production' }), 'm2')
     expect(await verdicts(2)).toMatchObject([{ verdict: 'forgotten' }, { verdict: 'forgotten' }])
-    expect(store.push.devices.count()).toBe(0)
+    expect(deviceCount()).toBe(0)
     expect(sandbox.received).toHaveLength(1)
   })
 
@@ -63,7 +76,7 @@ describe('a dead token', () => {
     sandbox.script({ reason: 'DeviceTokenNotForTopic', times: 1 })
     await queue(await device(1), 'm1')
     expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'DeviceTokenNotForTopic' }])
-    expect(store.push.devices.count()).toBe(1)
+    expect(deviceCount()).toBe(1)
   })
 
   test('for another topic is never deleted; en masse the lane rests, and what waits is kept', async () => {
@@ -71,11 +84,11 @@ describe('a dead token', () => {
     sim.script({ reason: 'DeviceTokenNotForTopic', times: 1_000 })
     for (let i = 0; i < 20; i++) await queue(await device(i), `m${i}`)
     await verdicts(4)
-    await until(() => sending.paused().length > 0)
-    expect(store.push.devices.count()).toBe(20)
+    await until(() => resting(sending).length > 0)
+    expect(deviceCount()).toBe(20)
     expect(store.push.counts().queued).toBeGreaterThan(10)
     expect(store.pushReports.misfits()).toEqual([{ topic: TOPIC, n: 4 }])
-    expect(sending.paused()[0]?.reason).toBe('DeviceTokenNotForTopic')
+    expect(resting(sending)[0]?.paused).toBe('DeviceTokenNotForTopic')
   })
 })
 
@@ -85,9 +98,9 @@ describe('a fault of the configuration', () => {
     sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
     const phone = await device(1)
     for (let i = 0; i < 5; i++) await queue(phone, `m${i}`)
-    await until(() => sending.paused().length > 0)
+    await until(() => resting(sending).length > 0)
     expect(store.push.counts().queued).toBe(5)
-    expect(store.push.devices.count()).toBe(1)
+    expect(deviceCount()).toBe(1)
     expect(sim.received).toHaveLength(1)
     sending.resume()
     await verdicts(5)
@@ -103,10 +116,10 @@ describe('the breaker is of one team and environment', () => {
     const sending = dispatcher({ apns: apns({ apps: both() }) })
     sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
     await queue(await device(1), 'm1')
-    await until(() => sending.paused().length > 0)
+    await until(() => resting(sending).length > 0)
     await queue(await device(2, { topic: OTHER }), 'm2')
-    await until(() => sending.paused().length === 2)
-    expect(sending.paused().map(({ reason }) => reason)).toEqual([
+    await until(() => resting(sending).length === 2)
+    expect(resting(sending).map(({ paused }) => paused)).toEqual([
       'InvalidProviderToken',
       'InvalidProviderToken',
     ])
@@ -120,10 +133,10 @@ describe('the breaker is of one team and environment', () => {
     const sending = dispatcher({ apns: apns({ apps: both() }) })
     sim.script({ token: deviceToken(1), status: 400, reason: 'TopicDisallowed', times: 1 })
     await queue(await device(1), 'm1')
-    await until(() => sending.paused().length > 0)
+    await until(() => resting(sending).length > 0)
     await queue(await device(2, { topic: OTHER }), 'm2')
     expect(await verdicts(1)).toMatchObject([{ messageId: 'm2', verdict: 'sent' }])
-    expect(sending.paused()).toHaveLength(1)
+    expect(resting(sending)).toHaveLength(1)
     expect(sending.lanes().find(({ paused }) => paused !== null)?.paused).toBe('TopicDisallowed')
   })
 
@@ -134,7 +147,7 @@ describe('the breaker is of one team and environment', () => {
     const sending = dispatcher({ apns: apns({ apps }) })
     sim.script({ status: 403, reason: 'Forbidden', times: 1 })
     await queue(await device(1), 'm1')
-    await until(() => sending.paused().length > 0)
+    await until(() => resting(sending).length > 0)
     await queue(await device(2, { environment: 'sandbox' }), 'm2')
     expect(await verdicts(1)).toMatchObject([{ messageId: 'm2', verdict: 'sent' }])
   })

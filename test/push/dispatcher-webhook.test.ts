@@ -3,7 +3,19 @@ import { describe, expect, test } from 'bun:test'
 import type { Provider } from '../../src/push/outbox/provider.ts'
 import { Webhook } from '../../src/push/webhook/webhook.ts'
 import { systemClock } from '../../src/store/clock.ts'
-import { account, outbox, dispatcher, juliet, open, queue, run, store, until, verdicts } from './outbox.ts'
+import {
+  account,
+  outbox,
+  dispatcher,
+  juliet,
+  open,
+  queue,
+  run,
+  store,
+  until,
+  verdicts,
+  resting,
+} from './outbox.ts'
 
 outbox()
 
@@ -121,8 +133,8 @@ test('a webhook at a private address is tried for one account, and rests for all
   })
   const sending = dispatcher({ webhook })
   await queue(undefined, 'm1')
-  await until(() => sending.paused().length === 1)
+  await until(() => resting(sending).length === 1)
   await queue(undefined, 'm2', { account: await account('romeo@bix.org') })
-  await until(() => sending.paused().length === 2)
+  await until(() => resting(sending).length === 2)
   expect(asked).toBe(1)
 })

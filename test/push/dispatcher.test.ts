@@ -17,6 +17,7 @@ import {
   store,
   until,
   verdicts,
+  resting,
 } from './outbox.ts'
 
 outbox()
@@ -213,16 +214,17 @@ describe('each of Apple’s answers leaves behind', () => {
       await queue(phone, 'm1')
       if (left.is === 'waits') {
         await sim.until(1)
-        await until(() => sending.paused().length > 0 || store.push.waiting(0, 1)[0]?.attempts === 1)
+        await until(() => resting(sending).length > 0 || store.push.waiting(0, 1)[0]?.attempts === 1)
       } else expect(await verdicts(1)).toMatchObject([{ verdict: left.is, messageId: 'm1' }])
       expect(sim.received).toHaveLength(left.requests)
       expect(sim.connections).toBe(left.connections)
       expect(new Set(sim.received.map((r) => `${r.apnsId} ${r.collapseId}`)).size).toBe(1)
       expect(store.push.counts().queued).toBe(left.is === 'waits' ? 1 : 0)
       expect(store.push.devices.get(phone.id) === undefined).toBe(left.is === 'forgotten')
-      const [rest] = sending.paused()
-      expect(rest?.reason).toBe(left.rests === undefined ? undefined : reason)
-      if (rest && left.rests) expect(rest.until - Date.now()).toBeGreaterThan(left.rests * 60_000 - 5_000)
+      const [rest] = resting(sending)
+      expect(rest?.paused ?? undefined).toBe(left.rests === undefined ? undefined : reason)
+      if (rest && left.rests)
+        expect((rest.until ?? 0) - Date.now()).toBeGreaterThan(left.rests * 60_000 - 5_000)
     })
 
   test.each([
@@ -301,7 +303,7 @@ describe('a provider that fails', () => {
     const sending = dispatcher({ apns: provider, retry: { firstMs: 200, capMs: 200 } })
     const phone = await device(1)
     for (let i = 0; i < 10; i++) await queue(phone, `m${i}`)
-    await until(() => sending.paused().length > 0)
+    await until(() => resting(sending).length > 0)
     expect(requests).toBe(10)
     for (let i = 10; i < 60; i++) await queue(phone, `m${i}`)
     expect(requests).toBe(10)

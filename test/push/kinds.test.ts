@@ -18,6 +18,7 @@ import {
   store,
   until,
   verdicts,
+  resting,
 } from './outbox.ts'
 
 /** Not hexadecimal, longer than any token, and of no environment. */
@@ -129,7 +130,7 @@ describe('its results count as Apple’s do', () => {
     const { provider, asked } = paging({ is: 'pause', reason: 'NoPaper', operator: true })
     const sending = dispatcher({ providers: { apns: apns(), pager: provider } })
     await queue(await pager(), 'm1')
-    await until(() => sending.paused().length === 1)
+    await until(() => resting(sending).length === 1)
     await queue(await device(1), 'm2')
     expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm2' }])
     sending.resume()

@@ -131,6 +131,13 @@ export async function verdicts(
   return all.map(({ verdict, reason, messageId }) => ({ verdict, reason, messageId })).reverse()
 }
 
+/** Lanes that rest. */
+export const resting = (sending: Dispatcher) => sending.lanes().filter(({ until: at }) => at !== null)
+
+/** Devices of all accounts. */
+export const deviceCount = (of: Store = store): number =>
+  of.db.raw.query<{ n: number }, []>('SELECT count(*) AS n FROM devices').get()?.n ?? 0
+
 /** Looks once per turn of the loop. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition())
@@ -145,7 +152,7 @@ export async function rests() {
   sim.script({ status: 403, reason: 'InvalidProviderToken', times: 1 })
   const phone = await device(1)
   await queue(phone, 'm1')
-  await until(() => sending.paused().length > 0)
+  await until(() => resting(sending).length > 0)
   return { sending, phone }
 }
 

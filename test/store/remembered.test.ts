@@ -77,7 +77,8 @@ const what: fc.Arbitrary<Act['what']> = fc.oneof(
     )
   }),
   token.map((t): Act['what'] => (store, account) => {
-    store.push.devices.disable(account.id, { address: t })
+    const mine = store.push.devices.of(account.id).find(({ address }) => address === t)
+    if (mine) store.push.devices.delete(mine.id, 'disabled')
   }),
   fc
     .tuple(token, fc.nat({ max: 5 }), n)

@@ -95,11 +95,6 @@ export class Dispatcher {
     return this.#rows.size
   }
 
-  /** Paused lanes, for people: name, reason and until when. */
-  paused(): { lane: string; reason: string; until: number }[] {
-    return [...this.#lanes.values()].filter((lane) => lane.pausedUntil > 0).map((lane) => lane.describe())
-  }
-
   /** Every lane that has something to do or to wait for, for people. */
   lanes(): LaneState[] {
     return [...this.#lanes.values()].map((lane) => {

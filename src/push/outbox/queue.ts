@@ -130,10 +130,6 @@ export class Lane {
     }
   }
 
-  describe(): { lane: string; reason: string; until: number } {
-    return { lane: this.name, reason: this.#reason, until: this.pausedUntil }
-  }
-
   #rest(reason: string, until: number): void {
     this.#reason = reason
     this.pausedUntil = until
