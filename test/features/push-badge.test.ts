@@ -24,12 +24,12 @@ describe('the badge', () => {
     await says(romeo, chat('one', 'm1'))
     await says(romeo, chat('two', 'm2'))
     await says(nurse, chat('three', 'm3'))
+    await phone.rings({}, {}, {})
     const desk = await p.bound('juliet@bix.org/desk')
     const marker = (to: string, id: string) =>
       `<message to='${to}@bix.org' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/></message>`
     desk.sends(marker('romeo', 'm1') + marker('romeo', 'm2'))
     await desk.settles()
-    await phone.rings({}, {}, {})
     await passes(p, 2_000)
     await phone.counts(1)
   })
