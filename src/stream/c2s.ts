@@ -98,6 +98,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     this.resumeReading()
   }
   #cancelHandshake: () => void = () => {}
+  #cancelProceed: () => void = () => {}
 
   protected override opened({ element, xmlns, contentNamespace }: StreamEvent): void {
     const { attrs } = element
@@ -154,6 +155,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
 
   protected override gone(): void {
     this.#loginClock.stop()
+    this.#cancelProceed()
     this.#cancelHandshake()
     if (this.session) this.#context.router.detach(this.session, this)
     this.#context.closed(this)
@@ -248,7 +250,8 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     this.turn.after(() => {
       if (this.isClosed) return
       const { auth, handshakes } = this.#context
-      this.#cancelHandshake = handshakes.add(this.ip, auth.isSlowed(this.ip), () => this.#proceed())
+      // It may proceed before this is known.
+      this.#cancelProceed = handshakes.add(this.ip, auth.isSlowed(this.ip), () => this.#proceed())
     })
   }
 

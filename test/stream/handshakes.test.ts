@@ -114,3 +114,15 @@ test('limits.rates = false: they still come last, but by no clock', async () => 
   await passes()
   expect(proceeds(actors)).toBe('a b c')
 })
+
+test('limits.tls_handshake_timeout is for the handshake: a connection lives on behind it', async () => {
+  using p = play({ toml: `[auth]\nplain = true\n[limits]\ntls_handshake_timeout = "5s"\nrates = false\n` })
+  const actor = await asks(p, '192.0.2.1')
+  await passes()
+  await actor.isSecured()
+  actor.forget()
+  await p.account('romeo@bix.org')
+  await actor.logsIn('romeo@bix.org', PASSWORD, 'orchard')
+  p.clock.advance(60_000)
+  await actor.hearsNothing()
+})
