@@ -9,6 +9,7 @@ import { millionBench } from './million.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
 import { relayBench } from './relay.ts'
+import { roomBench, roomJoinBench } from './room.ts'
 import { COMMAND } from './server.ts'
 import { resumeBench, sessionsBench } from './sessions.ts'
 import { slowDiskBench } from './slow-disk.ts'
@@ -29,6 +30,8 @@ const BENCHES: readonly Bench[] = [
   slowDiskBench,
   walBench,
   guessingBench,
+  roomBench,
+  roomJoinBench,
 ]
 
 const wanted = process.argv.slice(2)

@@ -1,0 +1,109 @@
+/** What a room costs: a message to all who are in it, and coming in where many are. */
+import { BenchClient, counter } from './client.ts'
+import type { Bench } from './bench.ts'
+import { startServerUnderTest, type ServerUnderTest } from './server.ts'
+
+const ROOM = 'hall@conference.localhost'
+const MUC = 'http://jabber.org/protocol/muc'
+const OWNER = `${MUC}#owner`
+
+/** Clients in one room, the first of whom has made it. */
+async function fill(server: ServerUnderTest, n: number): Promise<BenchClient[]> {
+  const clients: BenchClient[] = []
+  for (let i = 0; i < n; i++) {
+    const client = await BenchClient.login(server.c2s, `u${i}`)
+    await client.ask(join(i), '<subject')
+    if (i === 0)
+      await client.ask(
+        `<iq type='set' id='open' to='${ROOM}'><query xmlns='${OWNER}'><x xmlns='jabber:x:data' type='submit'/></query></iq>`,
+        `id="open"`,
+      )
+    clients.push(client)
+  }
+  return clients
+}
+
+const join = (i: number): string =>
+  `<presence to='${ROOM}/nick${i}'><x xmlns='${MUC}'><history maxstanzas='0'/></x></presence>`
+
+/** One says `messages`, some on the way at a time; resolves when all have heard all of them. */
+async function talk(clients: readonly BenchClient[], messages: number, inFlight: number): Promise<void> {
+  const [speaker] = clients
+  const body = 'It is the east, and Juliet is the sun. Arise, fair sun, and kill the envious moon.'
+  let sent = 0
+  const say = (n: number): void => {
+    let text = ''
+    for (let k = 0; k < n && sent < messages; k++)
+      text += `<message to='${ROOM}' type='groupchat' id='m${sent++}'><body>${body}</body></message>`
+    if (text) speaker?.send(text)
+  }
+  await Promise.all(
+    clients.map(
+      (client, i) =>
+        new Promise<void>((resolve) => {
+          let heard = 0
+          client.onText = counter('</message>', (n) => {
+            heard += n
+            if (i === 0) say(n)
+            if (heard >= messages) resolve()
+          })
+          if (i === 0) say(inFlight)
+        }),
+    ),
+  )
+}
+
+export const roomBench: Bench = {
+  name: 'room',
+  what: 'server CPU per delivery of a message in a room of 100 TLS clients, archived once',
+  async run() {
+    const [occupants, messages] = [100, 400]
+    const server = await startServerUnderTest({ accounts: occupants })
+    try {
+      const clients = await fill(server, occupants)
+      await talk(clients, messages, 4)
+      const samples: number[] = []
+      const rates: number[] = []
+      for (let round = 0; round < 5; round++) {
+        const before = server.cpuMs()
+        const from = performance.now()
+        await talk(clients, messages, 4)
+        samples.push(((server.cpuMs() - before) * 1000) / (occupants * messages))
+        rates.push((occupants * messages * 1000) / (performance.now() - from))
+      }
+      return [
+        { figure: 'room CPU per delivery', unit: 'µs', samples, limit: 12 },
+        { figure: 'room rate', unit: 'deliveries/s', samples: rates },
+      ]
+    } finally {
+      await server.stop()
+    }
+  },
+}
+
+export const roomJoinBench: Bench = {
+  name: 'room-join',
+  what: 'coming into a room of 1,000, until the subject',
+  async run() {
+    const occupants = 1_000
+    const server = await startServerUnderTest({
+      accounts: occupants + 1,
+      limits: 'room_occupants = 2000\nconnections_per_ip = 0\nrates = false',
+    })
+    try {
+      const clients = await fill(server, occupants)
+      const late = await BenchClient.login(server.c2s, `u${occupants}`)
+      const samples: number[] = []
+      for (let round = 0; round < 5; round++) {
+        const from = performance.now()
+        await late.ask(join(occupants), '<subject')
+        samples.push(performance.now() - from)
+        await late.ask(`<presence type='unavailable' to='${ROOM}/nick${occupants}'/>`, '110')
+      }
+      for (const client of clients) client.close()
+      return [{ figure: 'join of 1,000', unit: 'ms', samples, limit: 60 }]
+    } finally {
+      await server.stop()
+    }
+  },
+}
