@@ -130,10 +130,12 @@ function finish(t: Trip, id: number): false {
 
 /** Who is in the room without belonging to it may have a phone that sleeps, too. */
 function tellVisitors(t: Trip, room: Room, telling: Telling, stanza: Stanza): void {
+  const wantsAll = t.store.events.wants('message.offline')
   for (const { user, affiliation } of room.occupants) {
     if (affiliation !== 'none' || user === telling.speaker) continue
     const account = t.store.accounts.find(user)
-    if (account) tellOne(t, room, telling, stanza, { accountId: account.id, user, nick: null })
+    if (account && (wantsAll || t.store.push.devices.of(account.id).length > 0))
+      tellOne(t, room, telling, stanza, { accountId: account.id, user, nick: null })
   }
 }
 

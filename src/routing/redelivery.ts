@@ -7,6 +7,7 @@ import type { Feature, Given, Incoming, HookResult } from './feature.ts'
 import { serverPing } from './ping.ts'
 import { RoomCopy, type RoomMessage } from './outcome.ts'
 import type { Session } from './session.ts'
+import type { Account } from '../store/accounts.ts'
 import type { Trip, World } from './transit.ts'
 import {
   abandon,
@@ -80,7 +81,8 @@ export const redelivery: Feature = {
 /** The message itself is about to be written to a session: within the message's trip. Throws for a box that is full. */
 export function queued(t: Incoming, session: Session, el: Element): void {
   const message = t.stanza instanceof RoomCopy ? t.stanza.message : undefined
-  if (!message && !isForOffline(el)) return
+  // The room keeps it: whether it arrived matters only where a phone may ring for it.
+  if (message ? !mayRing(t, session.account) : !isForOffline(el)) return
   // Bytes that were read mean that older ones were: a client that never says anything keeps no more than this.
   if (!session.delivery.acknowledges) trim(t, session, t.config.limits.sm_queue - 1)
   if (message) return give(t, session, ofRoom(t, session, el, message), el)
@@ -92,6 +94,9 @@ export function queued(t: Incoming, session: Session, el: Element): void {
   }
   give(t, session, given)
 }
+
+const mayRing = ({ store }: Trip, { id }: Account): boolean =>
+  store.push.devices.of(id).length > 0 || store.events.wants('message.offline')
 
 /** Sessions that are over, of which not everything has been put back yet. */
 const owing = new WeakMap<World, Set<Session>>()

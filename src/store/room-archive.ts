@@ -21,12 +21,19 @@ export type RoomFilter = Omit<ArchiveFilter, 'peer' | 'resource'> & { readonly n
 export class RoomArchive {
   readonly #db: Db
   readonly #receipts: Receipts
+  readonly #get
   readonly #add: Write<RoomMessage>
   readonly #replace: Write<{ id: number; roomId: number; xml: string }>
 
   constructor(db: Db, receipts: Receipts) {
     this.#db = db
     this.#receipts = receipts
+    const { id, roomId } = roomArchive
+    this.#get = db.orm
+      .select()
+      .from(roomArchive)
+      .where(and(eq(id, sql.placeholder('id')), eq(roomId, sql.placeholder('roomId'))))
+      .prepare()
     // Once a message: Drizzle's binding would cost more than the insert.
     this.#add = rawWriter(
       db,
@@ -45,8 +52,7 @@ export class RoomArchive {
   }
 
   get(roomId: number, id: number): RoomMessage | undefined {
-    const where = and(eq(roomArchive.id, id), eq(roomArchive.roomId, roomId))
-    return this.#db.orm.select().from(roomArchive).where(where).get()
+    return this.#get.get({ roomId, id })
   }
 
   /** Up to `limit` rows in the order of their ids; with `fromEnd` the last ones, still in that order. */
