@@ -123,7 +123,7 @@ export const ANSWERS: Answers = {
         'a counter, so that id, order and time need one index. Who guesses one gains nothing: every look-up by id is ' +
         'within the account of the one who asks (§4.1.2).',
     ],
-    ['3.3.2, 6.1.2, 8.4', 'absent', 'There are no rooms yet.'],
+    ['3.3.2, 6.1.2, 8.4', 'again', 'The archives of rooms have plays of their own: features/rooms/archive.'],
     ['4.1.4', 'client', 'The field is not offered, and refused as unknown: §4.1.3.'],
     ['8.2', 'client', 'Which results are believed. One that a client makes up is refused by the server.'],
   ],

@@ -25,12 +25,11 @@ export const DEMANDS: readonly Demand[] = [
   { suite: 'IM', what: 'vcard-temp', xeps: [54] },
   { suite: 'IM', what: 'Outbound message synchronization', xeps: [280] },
   { suite: 'IM', what: 'User blocking', xeps: [191] },
-  { suite: 'IM', what: 'Group chat', xeps: [45], missing: 'no rooms' },
+  { suite: 'IM', what: 'Group chat', xeps: [45] },
   {
     suite: 'IM',
     what: 'Advanced group chat',
     xeps: [48, 313, 402],
-    missing: 'no rooms; bookmarks are there',
   },
   { suite: 'IM', what: 'Persistent private data', xeps: [223] },
   { suite: 'IM', what: 'Private XML storage', xeps: [49] },
