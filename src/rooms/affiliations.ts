@@ -11,7 +11,7 @@ import { invite } from './invite.ts'
 import { remove } from './leave.ts'
 import { roleAfter } from './privileges.ts'
 import { change, type Occupant, type Room, type Standing } from './room.ts'
-import { broadcast, show, tell } from './tell.ts'
+import { AS_IT_IS, broadcast, show, tell } from './tell.ts'
 
 /** Who it is, and what the room shows of who did it. */
 export interface Doer {
@@ -122,7 +122,7 @@ export function setStanding(
   tell(t, room, occupant, { reason: by.reason, actor: by.nick }, toOthers)
   // A moderator sees addresses: of everybody who is there already, too.
   if (wanted.role !== 'moderator' || role === 'moderator' || room.settings.nonAnonymous) return
-  for (const other of room.occupants) if (other !== occupant) show(t, room, other, occupant, {})
+  for (const other of room.occupants) if (other !== occupant) show(t, room, other, occupant, AS_IT_IS)
 }
 
 /** §9.3, §10.3: of who is not there hear those who may see addresses. */

@@ -2,7 +2,7 @@
 import type { Trip } from '../routing/transit.ts'
 import type { Occupant, Room, Seat } from './room.ts'
 import { roomsOf } from './registry.ts'
-import { isShown, type News, show, showSeat, tell } from './tell.ts'
+import { AS_IT_IS, isShown, type News, show, showSeat, tell } from './tell.ts'
 
 /** Removes an occupant with all clients; everybody hears why. */
 export function remove(t: Trip, room: Room, occupant: Occupant, news: Omit<News, 'type'>): void {
@@ -23,7 +23,7 @@ export function leave(t: Trip, room: Room, occupant: Occupant, seat: Seat, news:
   const { shown } = occupant
   room.unseat(t, occupant, seat)
   // §7.2.8: what the others see is the presence of those that are left.
-  if (shown === seat) tell(t, room, occupant, {})
+  if (shown === seat) tell(t, room, occupant, AS_IT_IS)
 }
 
 /** A room that nobody is in ends, if it was never configured or is not to stay (§10.1.1, §7.14). */

@@ -9,7 +9,7 @@ import { erase, eraseArchive, remove } from './leave.ts'
 import { roomsOf } from './registry.ts'
 import { change, Room } from './room.ts'
 import { newSettings } from './settings.ts'
-import { announce, show, tell } from './tell.ts'
+import { AS_IT_IS, announce, show, tell } from './tell.ts'
 
 /** @throws StanzaError not-allowed, resource-constraint */
 export function checkMayCreate(t: Trip, user: Jid): void {
@@ -81,7 +81,7 @@ export function configure(t: Trip, room: Room, settings: RoomSettings): void {
   if (settings.moderated !== before.moderated) giveVoice(t, room, settings)
   // §7.2.3: whose addresses are seen now is told at once.
   if (settings.nonAnonymous && !before.nonAnonymous)
-    for (const occupant of room.occupants) tell(t, room, occupant, {})
+    for (const occupant of room.occupants) tell(t, room, occupant, AS_IT_IS)
   announce(t, room, codesOf(before, settings))
 }
 
@@ -92,7 +92,7 @@ function giveVoice(t: Trip, room: Room, { moderated, newcomersSpeak }: RoomSetti
     const role = moderated && !newcomersSpeak ? 'visitor' : 'participant'
     if (occupant.role === role) continue
     change(t, occupant, { role })
-    tell(t, room, occupant, {})
+    tell(t, room, occupant, AS_IT_IS)
   }
 }
 

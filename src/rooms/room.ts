@@ -4,7 +4,7 @@ import type { Affiliation } from '../store/room-affiliations.ts'
 import type { Role, RoomChange, RoomRow, RoomSettings } from '../store/rooms.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { nicknameKey } from '../xmpp/precis.ts'
-import type { Element } from '../xmpp/xml.ts'
+import type { Element, StoredElement } from '../xmpp/xml.ts'
 
 /** With what everybody has who is not in the lists. */
 export type Standing = Affiliation | 'none'
@@ -24,6 +24,8 @@ export class Occupant {
   readonly seats = new Map<string, Seat>()
   /** The client whose presence is shown: the one that spoke last. */
   shown: Seat | undefined
+  /** Presence as newcomers hear it, by what they see of it; forgotten whenever anything of it changes (tell.ts). */
+  rendered: Map<string, StoredElement> | undefined
 
   constructor(
     public nick: string,
@@ -142,8 +144,12 @@ const NOBODY: ReadonlySet<Occupant> = new Set()
 export function change<T extends object>(t: Trip, target: T, news: Partial<T>): void {
   const before: Partial<T> = {}
   for (const key in news) before[key] = target[key]
-  Object.assign(target, news)
-  t.undo(() => Object.assign(target, before))
+  const put = (values: Partial<T>) => {
+    Object.assign(target, values)
+    if (target instanceof Occupant) target.rendered = undefined
+  }
+  put(news)
+  t.undo(() => put(before))
 }
 
 function put<K, V>(t: Trip, map: Map<K, V>, key: K, value: V): void {

@@ -31,6 +31,9 @@ export interface News {
   readonly except?: (seat: Seat) => boolean
 }
 
+/** Nothing is new: the occupant as it is, for who has not seen it yet. */
+export const AS_IT_IS: News = {}
+
 /** Whether everybody hears of the presence of such an occupant (muc#roomconfig_presencebroadcast). */
 export const isShown = (room: Room, { role }: Pick<Occupant, 'role'>): boolean =>
   room.settings.presenceOf.includes(role)
@@ -86,8 +89,12 @@ function presence(room: Room, of: Occupant, listener: Occupant, news: News, from
   const own = of === listener
   const seesAddress = own || room.settings.nonAnonymous || listener.role === 'moderator'
   const kind = `${from} ${own ? 'own' : seesAddress ? 'address' : ''}`
-  let known = made.get(news)
-  if (!known) made.set(news, (known = new Map<string, StoredElement>()))
+  let known = news === AS_IT_IS ? of.rendered : made.get(news)
+  if (!known) {
+    known = new Map<string, StoredElement>()
+    if (news === AS_IT_IS) of.rendered = known
+    else made.set(news, known)
+  }
   let el = known.get(kind)
   if (!el) known.set(kind, (el = StoredElement.of(build(of, news, from, own, seesAddress))))
   return el

@@ -7,7 +7,7 @@ import { initialRole, isAdmin } from '../../rooms/privileges.ts'
 import { roomsOf } from '../../rooms/registry.ts'
 import { Occupant, type Room, type Standing } from '../../rooms/room.ts'
 import { subjectOf } from '../../rooms/say.ts'
-import { isShown, showSeat, tell } from '../../rooms/tell.ts'
+import { AS_IT_IS, isShown, showSeat, tell } from '../../rooms/tell.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -69,7 +69,7 @@ function listOthers(t: Transit, room: Room, occupant: Occupant, jid: Jid): void 
   const seat = occupant.seats.get(jid.toString())
   if (!seat) return
   for (const other of room.occupants)
-    if (other !== occupant && isShown(room, other)) showSeat(t, room, other, occupant, seat, {})
+    if (other !== occupant && isShown(room, other)) showSeat(t, room, other, occupant, seat, AS_IT_IS)
 }
 
 /** §7.1: after all presence the history, then the subject; what is live comes behind them. */

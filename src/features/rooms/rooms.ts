@@ -5,7 +5,7 @@ import { erase, leave } from '../../rooms/leave.ts'
 import { payloadOf } from '../../rooms/payload.ts'
 import { roomsOf } from '../../rooms/registry.ts'
 import { Room } from '../../rooms/room.ts'
-import { showSeat } from '../../rooms/tell.ts'
+import { AS_IT_IS, showSeat } from '../../rooms/tell.ts'
 import type { Config } from '../../config/config.ts'
 import type { Feature, Service } from '../../routing/feature.ts'
 import type { Transit, Trip } from '../../routing/transit.ts'
@@ -86,7 +86,7 @@ function presence(t: Transit, to: Jid): void {
   if (type === 'unavailable')
     leave(t, room, occupant, seat, { payload: payloadOf(el, room.jid), id: { seat, value: el.attrs.id } })
   const asked = type === 'probe' && to.isFull ? room.byNick(to.resource) : undefined
-  if (asked) showSeat(t, room, asked, occupant, seat, {})
+  if (asked) showSeat(t, room, asked, occupant, seat, AS_IT_IS)
 }
 
 function arrive(t: Transit, to: Jid): void {
