@@ -100,20 +100,20 @@ export async function checkSecret(
   return false
 }
 
-/** Answers that are being held back; more of them would let a guesser fill the memory with waiting requests. */
-const HELD = 256
+/** Answers that are being delayed; more of them would let a guesser fill the memory with waiting requests. */
+const DELAYED = 256
 const DAY = 86_400_000
-let held = 0
+let delayed = 0
 
 async function holdBack({ logins, clock }: HttpDeps, account: string, ip: string): Promise<void> {
   const ban = logins.banLeft(ip, account)
   if (ban > 0) throw limited(ban)
   const delay = logins.delay(ip, account)
   if (delay === 0) return
-  if (held >= HELD) throw limited(delay)
-  held++
+  if (delayed >= DELAYED) throw limited(delay)
+  delayed++
   await new Promise<void>((resolve) => clock.after(delay, resolve))
-  held--
+  delayed--
 }
 
 function limited(ms: number): HttpError {

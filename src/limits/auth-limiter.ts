@@ -71,7 +71,7 @@ export class AuthLimiter {
     return Math.max(0, Math.max(...found) - this.#clock.monotonic())
   }
 
-  /** Milliseconds by which the answer to this address about this account is held back. */
+  /** Milliseconds by which the answer to this address about this account is delayed. */
   delay(ip: string, account: string): number {
     const failures = this.#current(this.#pairs, pair(ip, account))?.failures ?? 0
     const over = failures - this.#limits.auth_failures

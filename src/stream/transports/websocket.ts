@@ -188,7 +188,7 @@ export class WebSocketTransport implements Transport {
   end(): void {
     if (this.#closed) return
     this.#ending = true
-    // A stream that ends while it is held back must still hear the other's goodbye.
+    // A stream that ends while it has paused reading must still hear the other's goodbye.
     this.#socket?.resume()
     this.flush()
   }

@@ -84,7 +84,7 @@ export class BoshSession implements Transport {
   readonly #terms: BoshTerms
   readonly #requests: BoshRequests
   #bodies: Bodies | undefined
-  /** Bytes of bodies that the stream has not got to, because it is held back. */
+  /** Bytes of bodies that the stream has not got to, because it has paused reading. */
   #backlog = 0
   #output: string[] = []
   /** UTF-16 units of the output. */
@@ -259,7 +259,7 @@ export class BoshSession implements Transport {
     if (!excused && (unanswered > requests || tooOften)) throw new BoshError('policy-violation')
   }
 
-  /** A stream that is held back takes no more than two bodies' worth. */
+  /** A stream that has paused reading takes no more than two bodies' worth. */
   #guard(bytes: number): void {
     if (!this.#paused) return
     this.#backlog += bytes
