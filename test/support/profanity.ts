@@ -9,7 +9,8 @@ const TMUX = '/usr/bin/tmux'
 /** Real time after which a wait has failed. */
 const PATIENCE_MS = 15_000
 
-export const profanityTest = testWith([PROFANITY, TMUX])
+export const PROFANITY_PROGRAMS = [PROFANITY, TMUX]
+export const profanityTest = testWith(PROFANITY_PROGRAMS)
 
 export interface ProfanityAccount {
   readonly jid: string
@@ -57,6 +58,11 @@ export class Profanity implements AsyncDisposable {
   /** Settles once exactly these stand in the open chat: what others said as it is, what one said oneself as "me: …". */
   async chat(...lines: string[]): Promise<void> {
     await this.#shows(lines.join(' | '), (screen) => same(said(screen), lines))
+  }
+
+  /** Settles once this stands on the screen. */
+  async sees(pattern: RegExp): Promise<void> {
+    await this.#shows(String(pattern), (screen) => pattern.test(screen))
   }
 
   /** The same for a chat that was just opened and is filled from the archive. */

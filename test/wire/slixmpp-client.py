@@ -1,7 +1,7 @@
 """A stock client that lives as long as it is told to: commands on standard input, events as JSON on standard output.
 
 usage: slixmpp-client.py PORT JID PASSWORD
-commands: say JID TEXT | history | quit
+commands: say JID TEXT | history | join ROOM NICK | member ROOM JID | room ROOM TEXT | said ROOM | quit
 It comes back by itself when its connection is lost, and says whether it resumed its session or began anew.
 """
 import asyncio, json, ssl, sys
@@ -17,7 +17,7 @@ def tell(event, **more):
 class Client(slixmpp.ClientXMPP):
     def __init__(self):
         super().__init__(jid, password)
-        for plugin in ('xep_0198', 'xep_0199', 'xep_0203', 'xep_0280', 'xep_0313'):
+        for plugin in ('xep_0045', 'xep_0198', 'xep_0199', 'xep_0203', 'xep_0280', 'xep_0313'):
             self.register_plugin(plugin)
         # The server signs its own certificate.
         self.ssl_context.check_hostname = False
@@ -28,6 +28,8 @@ class Client(slixmpp.ClientXMPP):
         self.add_event_handler('session_start', self.begin)
         self.add_event_handler('session_resumed', lambda _: tell('resumed'))
         self.add_event_handler('message', self.on_message)
+        self.add_event_handler('groupchat_message', self.on_groupchat)
+        self.add_event_handler('groupchat_invite', lambda m: tell('invite', body=str(m['from'].bare)))
         self.add_event_handler('carbon_sent', self.on_carbon)
         self.add_event_handler('disconnected', self.again)
 
@@ -38,8 +40,12 @@ class Client(slixmpp.ClientXMPP):
         if not self.leaving:
             self.loop.call_later(0.05, self.dial)
 
-    def on_message(self, message):
+    def on_groupchat(self, message):
         if message['body']:
+            tell('groupchat', body=f"{message['mucnick']}: {message['body']}")
+
+    def on_message(self, message):
+        if message['body'] and message['type'] in ('chat', 'normal'):
             tell('message', body=message['body'])
 
     def on_carbon(self, message):
@@ -65,6 +71,27 @@ class Client(slixmpp.ClientXMPP):
                 async for found in self['xep_0313'].iterate():
                     bodies.append(found['mam_result']['forwarded']['stanza']['body'])
                 tell('history', bodies=bodies)
+            elif verb == 'join':
+                room, _, nick = rest.partition(' ')
+                await self['xep_0045'].join_muc_wait(room, nick)
+                if nick == 'Romeo':
+                    form = await self['xep_0045'].get_room_config(room)
+                    form['type'] = 'submit'
+                    form.set_values({'muc#roomconfig_persistentroom': True, 'muc#roomconfig_membersonly': True})
+                    await self['xep_0045'].set_room_config(room, form)
+                tell('joined', body=nick)
+            elif verb == 'member':
+                room, _, member = rest.partition(' ')
+                await self['xep_0045'].set_affiliation(room, 'member', jid=member)
+                tell('member', body=member)
+            elif verb == 'room':
+                room, _, text = rest.partition(' ')
+                self.send_message(mto=room, mbody=text, mtype='groupchat')
+            elif verb == 'said':
+                bodies = []
+                async for found in self['xep_0313'].iterate(rest):
+                    bodies.append(found['mam_result']['forwarded']['stanza']['body'])
+                tell('said', bodies=bodies)
             elif verb == 'quit':
                 break
         self.leaving = True
