@@ -97,8 +97,10 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     this.#cancelHandshake()
     this.resumeReading()
   }
+  /** Ends the clock of the handshake. */
   #cancelHandshake: () => void = () => {}
-  #cancelProceed: () => void = () => {}
+  /** Takes it out of the queue. The queue may begin it before it returns this, so the two are kept apart. */
+  #leaveHandshakes: () => void = () => {}
 
   protected override opened({ element, xmlns, contentNamespace }: StreamEvent): void {
     const { attrs } = element
@@ -155,7 +157,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
 
   protected override gone(): void {
     this.#loginClock.stop()
-    this.#cancelProceed()
+    this.#leaveHandshakes()
     this.#cancelHandshake()
     if (this.session) this.#context.router.detach(this.session, this)
     this.#context.closed(this)
@@ -250,8 +252,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
     this.turn.after(() => {
       if (this.isClosed) return
       const { auth, handshakes } = this.#context
-      // It may proceed before this is known.
-      this.#cancelProceed = handshakes.add(this.ip, auth.isSlowed(this.ip), () => this.#proceed())
+      this.#leaveHandshakes = handshakes.add(this.ip, auth.isSlowed(this.ip), () => this.#proceed())
     })
   }
 

@@ -430,6 +430,19 @@ describe('before the login', () => {
       expect(actor.transport.closed).toBe(true)
     })
 
+    test('limits.tls_handshake_timeout: a handshake that is over has no clock', async () => {
+      using p = play()
+      await p.account('romeo@bix.org')
+      const actor = p.connect({ secure: false })
+      await actor.opens()
+      actor.sends(STARTTLS)
+      await actor.receives(`<proceed xmlns='${TLS}'/>`)
+      await actor.logsIn('romeo@bix.org', PASSWORD, 'orchard')
+      p.clock.advance(10_000)
+      await actor.settles()
+      expect(actor.transport.closed).toBe(false)
+    })
+
     test('nothing is left of a connection that is gone', async () => {
       using p = play()
       const before = p.clock.pending
