@@ -53,7 +53,7 @@ export const muc = z.strictObject({
       'this long; "0s" = for ever closed.',
   ),
   tombstone: duration('31d').describe(
-    'For how long nobody can make a destroyed room anew; "0s" = not at all.',
+    'For how long nobody but the owner who destroyed a room can make it anew; "0s" = not at all.',
   ),
   history: between(0, 250, 20).describe('Messages of before that a room shows at a join, at most 250.'),
   defaults: defaults.prefault({}).describe('Of new rooms, until their owners say otherwise.'),

@@ -109,10 +109,12 @@ export interface Farewell {
   readonly alternate?: string | undefined
   readonly reason?: string | undefined
   readonly password?: string | undefined
+  /** Bare JID of who ends it. */
+  readonly by?: string | undefined
 }
 
-/** §10.9: one presence to each occupant. Nobody makes the room anew for `muc.tombstone`. */
-export function destroy(t: Trip, room: Room, { alternate, reason, password }: Farewell): void {
+/** §10.9: one presence to each occupant. Nobody but who ended the room makes it anew for `muc.tombstone`. */
+export function destroy(t: Trip, room: Room, { alternate, reason, password, by }: Farewell): void {
   const el = xml(
     'destroy',
     { jid: alternate },
@@ -127,10 +129,16 @@ export function destroy(t: Trip, room: Room, { alternate, reason, password }: Fa
   const { tombstone } = t.config.muc
   if (tombstone === 0 || room.row.locked) return erase(t, room)
   room.cancelUnlock?.()
-  room.update(t, { gone: { at: t.now, alternate, reason, password }, avatar: null, subject: null })
+  room.update(t, { gone: { at: t.now, alternate, reason, password, by }, avatar: null, subject: null })
   for (const kind of ['owner', 'admin', 'member', 'outcast'] as const)
     for (const { user } of t.store.roomAffiliations.list(room.id, kind, 20_000))
       t.store.roomAffiliations.delete(room.jid.bare, room.id, user)
   eraseArchive(t, room.id)
   roomsOf(t.world).release(t, room)
+}
+
+/** Clears the way for who has ended a room himself and comes to it again: it is a new one. */
+export function forgetDestroyed(t: Trip, jid: Jid, user: Jid): void {
+  const room = roomsOf(t.world).lookUp(t, jid)
+  if (room?.row.gone?.by === user.bare) erase(t, room)
 }

@@ -30,26 +30,20 @@ export interface Actor {
 
 /** §8.2–§8.5, §9.6–§9.8. 'none' is a kick. @throws StanzaError forbidden, not-allowed */
 export function checkRoleChange(actor: Actor, target: Actor & { role: Role }, wanted: Role | 'none'): void {
-  const makesModerator = wanted === 'moderator' || (target.role === 'moderator' && wanted !== 'none')
-  const entitled = makesModerator ? isAdmin(actor.affiliation) : actor.role === 'moderator'
   // An admin may act without being in the room: effects do not depend on it.
-  if (!entitled && !(wanted !== 'moderator' && isAdmin(actor.affiliation))) throw new StanzaError('forbidden')
-  if (target.role === wanted) return
+  if (actor.role !== 'moderator' && !isAdmin(actor.affiliation)) throw new StanzaError('forbidden')
   if (wanted === 'none') {
     if (RANK[target.affiliation] > RANK[actor.affiliation]) throw outranked()
     return
   }
-  if (wanted === 'moderator') return
   // §8.4, §9.7: nobody takes voice or moderation from an admin or an owner.
-  if (isAdmin(target.affiliation)) throw outranked()
-  if (
-    wanted === 'visitor' &&
-    RANK[target.affiliation] >= RANK[actor.affiliation] &&
-    !isAdmin(actor.affiliation)
-  ) {
-    // §8.4: not from an equal either, but among those without affiliation that would leave a moderator nobody.
-    if (target.affiliation !== 'none') throw outranked()
-  }
+  if (wanted !== 'moderator' && isAdmin(target.affiliation)) throw outranked()
+  // §9.6, §9.7: who is a moderator is for admins to say.
+  if ((wanted === 'moderator' || target.role === 'moderator') && !isAdmin(actor.affiliation))
+    throw new StanzaError('forbidden')
+  if (wanted !== 'visitor' || isAdmin(actor.affiliation)) return
+  // §8.4: not from an equal either, but among those without affiliation that would leave a moderator nobody.
+  if (target.affiliation !== 'none' && RANK[target.affiliation] >= RANK[actor.affiliation]) throw outranked()
 }
 
 /** §9.1–§9.5, §10.3–§10.8. @throws StanzaError forbidden, not-allowed */

@@ -67,6 +67,8 @@ export interface RoomGone {
   readonly alternate?: string | undefined
   readonly reason?: string | undefined
   readonly password?: string | undefined
+  /** Bare JID of the owner who did it: nobody else may make the room anew. */
+  readonly by?: string | undefined
 }
 
 export const rooms = sqliteTable('rooms', {

@@ -2,6 +2,7 @@
 import { standingOf } from '../../rooms/affiliations.ts'
 import { resumeTelling } from '../../rooms/audience.ts'
 import { erase, leave } from '../../rooms/leave.ts'
+import { forgetDestroyed } from '../../rooms/lifecycle.ts'
 import { payloadOf } from '../../rooms/payload.ts'
 import { roomsOf } from '../../rooms/registry.ts'
 import { Room } from '../../rooms/room.ts'
@@ -92,9 +93,11 @@ function presence(t: Transit, to: Jid): void {
 function arrive(t: Transit, to: Jid): void {
   const { from, el } = t.stanza
   if (to.isBare) throw new StanzaError('jid-malformed', 'A nick is missing.')
+  const wantsIn = child(el, 'x', NS.muc) !== undefined
+  if (wantsIn) forgetDestroyed(t, to, from)
   const room = roomsOf(t.world).find(t, to)
   const occupant = room?.occupantOf(from)
-  if (child(el, 'x', NS.muc) || (!occupant && t.config.muc.legacy_join)) return enter(t, to)
+  if (wantsIn || (!occupant && t.config.muc.legacy_join)) return enter(t, to)
   if (!room || !occupant) return notInside(t, to)
   if (room.byNick(to.resource) === occupant) changeStatus(t, room, occupant)
   else changeNick(t, room, occupant, to)
@@ -170,7 +173,11 @@ function query(t: Transit, to: Jid): void {
   if (to.isFull) throw new StanzaError('service-unavailable')
   const payload = firstElement(t.stanza.el)
   if (!payload) throw new StanzaError('bad-request')
-  t.reply(to.local === '' ? askService(t, payload) : askRoom(t, to, payload))
+  const answer = to.local === '' ? askService(t, payload) : askRoom(t, to, payload)
+  const { type, from, id } = t.stanza
+  // §10.9: behind what the change has set off, so that who asked knows by it that all is done.
+  if (type === 'set') t.emit(Stanza.make('iq', to, from, { type: 'result', id }, answer))
+  else t.reply(answer)
 }
 
 function askService(t: Transit, payload: Element): Element | undefined {

@@ -160,3 +160,25 @@ test('§10.9 a destroyed room says where to go, once to each, and is not made an
   await juliet.isRefused('gone', 'get', `<query xmlns='http://jabber.org/protocol/disco#info'/>`, ROOM)
   p.clock.advance(32 * 86_400_000)
 })
+
+test('§10.9 who has destroyed a room hears of its end before the answer, and may make it anew', async () => {
+  using p = play()
+  const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
+  const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
+  await hears(romeo)
+  await destroys(romeo, '')
+  expect(romeo.heard.map(({ name, attrs }) => `${name} ${attrs.type}`)).toEqual(['presence unavailable'])
+  await hears(romeo)
+  juliet.forget()
+  await enters(juliet, 'Juliet')
+  expect(await hears(juliet)).toEqual(['! gone'])
+  await enters(romeo, 'Romeo')
+  expect(await hears(romeo)).toEqual(['Romeo owner/moderator 110 100 201', '# '])
+  await juliet.isRefused(
+    'item-not-found',
+    'get',
+    `<query xmlns='http://jabber.org/protocol/disco#info'/>`,
+    `x${ROOM}`,
+  )
+  expect(p.store.roomAffiliations.roomsOf('romeo@bix.org', 9)).toHaveLength(1)
+})
