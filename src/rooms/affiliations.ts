@@ -11,6 +11,7 @@ import { invite } from './invite.ts'
 import { remove } from './leave.ts'
 import { roleAfter } from './privileges.ts'
 import { change, type Occupant, type Room, type Standing } from './room.ts'
+import { forgetSubscribers, sendEvent } from './subscriptions.ts'
 import { AS_IT_IS, broadcast, show, tell } from './tell.ts'
 
 /** Who it is, and what the room shows of who did it. */
@@ -28,6 +29,8 @@ export interface AffiliationChange {
   readonly reason?: string | undefined
   /** By registering (§7.10), not by an admin. */
   readonly joined?: boolean
+  /** What is sent to who has not joined (MucSub); null ends it, undefined leaves it. */
+  readonly nodes?: readonly string[] | null
   /** An invitation goes out beside it. */
   readonly invited?: boolean
 }
@@ -54,6 +57,7 @@ export function setAffiliation(t: Trip, room: Room, wanted: AffiliationChange, b
   for (const occupant of affected(room, wanted, present)) applyTo(t, room, occupant, wanted.affiliation, doer)
   if ((before?.affiliation ?? 'none') === wanted.affiliation) return
   if (present.length === 0) tellAbsent(t, room, wanted)
+  tellSubscribers(t, room, wanted)
   // §9.5: in a members-only room who was added should know.
   const { affiliation } = wanted
   const isNew = before === undefined && affiliation !== 'none' && affiliation !== 'outcast'
@@ -64,6 +68,7 @@ export function setAffiliation(t: Trip, room: Room, wanted: AffiliationChange, b
 function write(t: Trip, room: Room, before: AffiliationRow | undefined, wanted: AffiliationChange): void {
   const { user, affiliation } = wanted
   const { roomAffiliations } = t.store
+  if (wanted.nodes !== undefined || (before && before.nodes !== null)) forgetSubscribers(t, room)
   if (affiliation === 'none') return void roomAffiliations.delete(room.jid.bare, room.id, user.bare)
   const { room_affiliations } = t.config.limits
   if (!before && roomAffiliations.countAll(room.id) >= room_affiliations)
@@ -83,7 +88,12 @@ function write(t: Trip, room: Room, before: AffiliationRow | undefined, wanted: 
     nickKey,
     joined: wanted.joined ?? before?.joined ?? false,
     reason: wanted.reason ?? null,
+    nodes: affiliation === 'outcast' ? null : nodesAfter(before, wanted),
   })
+}
+
+function nodesAfter(before: AffiliationRow | undefined, { nodes }: AffiliationChange): string | null {
+  return nodes === undefined ? (before?.nodes ?? null) : (nodes?.join(' ') ?? null)
 }
 
 /** A banned domain concerns all of its users who have no affiliation of their own. */
@@ -126,11 +136,19 @@ export function setStanding(
 }
 
 /** §9.3, §10.3: of who is not there hear those who may see addresses. */
-function tellAbsent(t: Trip, room: Room, { user, affiliation, reason }: AffiliationChange): void {
+function tellAbsent(t: Trip, room: Room, wanted: AffiliationChange): void {
   const listeners = [...room.occupants].filter(
     ({ role }) => room.settings.nonAnonymous || role === 'moderator',
   )
-  if (listeners.length === 0) return
+  if (listeners.length > 0) broadcast(t, room, newsOf(room, wanted), room.jid, listeners)
+}
+
+/** The same for who is subscribed: where addresses are hidden nobody is shown them. */
+function tellSubscribers(t: Trip, room: Room, wanted: AffiliationChange): void {
+  if (room.settings.nonAnonymous) sendEvent(t, room, 'affiliations', newsOf(room, wanted))
+}
+
+function newsOf(room: Room, { user, affiliation, reason }: AffiliationChange): StoredElement {
   const item = xml(
     'item',
     { affiliation, jid: user.bare, role: 'none' },
@@ -138,6 +156,6 @@ function tellAbsent(t: Trip, room: Room, { user, affiliation, reason }: Affiliat
   )
   // It is for who is there now; nobody's archive or offline storage keeps it.
   const hint = xml('no-store', { xmlns: NS.hints })
-  const el = xml('message', { from: room.jid.toString() }, xml('x', { xmlns: NS.mucUser }, item), hint)
-  broadcast(t, room, StoredElement.of(el), room.jid, listeners)
+  const x = xml('x', { xmlns: NS.mucUser }, item)
+  return StoredElement.of(xml('message', { from: room.jid.toString() }, x, hint))
 }

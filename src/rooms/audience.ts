@@ -14,6 +14,7 @@ import type { Element } from '../xmpp/xml.ts'
 import { mentioned } from './mentions.ts'
 import { roomsOf } from './registry.ts'
 import { Room } from './room.ts'
+import { nodeOf, subscribersOf } from './subscriptions.ts'
 
 /** Members that one trip looks at, and those that it decides about: either is a few milliseconds. */
 const LOOKED_AT = 300
@@ -25,6 +26,8 @@ interface Telling {
   readonly message: RoomMessage
   readonly speaker: string
   readonly byModerator: boolean
+  /** Clients that were given it without being in the room. */
+  readonly wrapped: readonly Session[]
 }
 
 /** By room: one message after the other, so that what is unread keeps its order. */
@@ -65,12 +68,13 @@ export function tellMembers(
   room: Room,
   el: Element,
   message: RoomMessage,
-  speaker: { readonly user: string; readonly byModerator: boolean },
+  speaker: Pick<Telling, 'byModerator' | 'wrapped'> & { readonly user: string },
 ): void {
   if (!matters(t) || isNothing(classify(el, t.config.push))) return
   const { id } = message
   t.store.roomFanouts.put({ id, roomId: room.id, after: '' })
-  const telling = { id, after: '', message, speaker: speaker.user, byModerator: speaker.byModerator }
+  const { user, byModerator, wrapped } = speaker
+  const telling = { id, after: '', message, speaker: user, byModerator, wrapped }
   t.after(() => tellingsOf(t.world).add(t.world, room, telling))
 }
 
@@ -89,7 +93,14 @@ export function resumeTelling(t: Trip): void {
       continue
     }
     const room = roomsOf(t.world).lookUp(t, Jid.parse(row.jid)) ?? new Room(row)
-    const telling = { id, after, message: { id, given: new Map() }, speaker: said.user, byModerator: false }
+    const telling = {
+      id,
+      after,
+      message: { id, given: new Map() },
+      speaker: said.user,
+      byModerator: false,
+      wrapped: [],
+    }
     t.after(() => tellingsOf(t.world).add(t.world, room, telling))
   }
 }
@@ -163,12 +174,16 @@ function tellOne(
       const session = t.sessions.find(jid)
       if (session) takers.push(session)
     }
+  takers.push(...telling.wrapped.filter((session) => session.account.id === accountId && !session.closed))
   const occupantId = roomsOf(t.world).occupantId(t, room.jid, user)
   const member = { user, nicks, occupantId }
   const { membersOnly, nonAnonymous } = room.settings
   const facts: RoomFacts = {
     mentioned: mentioned(stanza.el, room.jid, member, telling.byModerator),
-    private: membersOnly && nonAnonymous,
+    // Who has subscribed to messages has asked for all of them.
+    private:
+      (membersOnly && nonAnonymous) ||
+      subscribersOf(t, room).get(user)?.nodes.has(nodeOf('messages')) === true,
     stanzaId: String(telling.id),
   }
   t.world.tell(t, { stanza, owner, id: given?.id ?? t.store.messages.nextId(), given, room: facts }, takers)

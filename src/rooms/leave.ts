@@ -2,7 +2,8 @@
 import type { Trip } from '../routing/transit.ts'
 import type { Occupant, Room, Seat } from './room.ts'
 import { roomsOf } from './registry.ts'
-import { AS_IT_IS, isShown, type News, show, showSeat, tell } from './tell.ts'
+import { subscribersOf } from './subscriptions.ts'
+import { AS_IT_IS, isShown, type News, show, showSeat, showSubscribers, tell } from './tell.ts'
 
 /** Removes an occupant with all clients; everybody hears why. */
 export function remove(t: Trip, room: Room, occupant: Occupant, news: Omit<News, 'type'>): void {
@@ -12,7 +13,10 @@ export function remove(t: Trip, room: Room, occupant: Occupant, news: Omit<News,
   show(t, room, occupant, occupant, told)
   const seats = [...occupant.seats.values()]
   for (const seat of seats) room.unseat(t, occupant, seat)
-  if (shown) for (const listener of room.occupants) show(t, room, occupant, listener, told)
+  if (shown) {
+    for (const listener of room.occupants) show(t, room, occupant, listener, told)
+    showSubscribers(t, room, occupant, told)
+  }
   closeIfEmpty(t, room)
 }
 
@@ -29,7 +33,8 @@ export function leave(t: Trip, room: Room, occupant: Occupant, seat: Seat, news:
 /** A room that nobody is in ends, if it was never configured or is not to stay (§10.1.1, §7.14). */
 export function closeIfEmpty(t: Trip, room: Room): void {
   if (!room.isEmpty) return
-  if (room.row.locked || !room.settings.persistent) erase(t, room)
+  const stays = room.settings.persistent || subscribersOf(t, room).size > 0
+  if (room.row.locked || !stays) erase(t, room)
   else roomsOf(t.world).release(t, room)
 }
 

@@ -4,11 +4,13 @@ import type { Trip } from '../routing/transit.ts'
 import type { RoomSettings } from '../store/rooms.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import { NS } from '../xmpp/namespaces.ts'
 import { xml } from '../xmpp/xml.ts'
 import { erase, eraseArchive, remove } from './leave.ts'
 import { roomsOf } from './registry.ts'
 import { change, Room } from './room.ts'
 import { newSettings } from './settings.ts'
+import { sendEvent } from './subscriptions.ts'
 import { AS_IT_IS, announce, show, tell } from './tell.ts'
 
 /** @throws StanzaError not-allowed, resource-constraint */
@@ -39,7 +41,7 @@ export function createRoom(t: Trip, { jid, owner, settings, locked = false }: Ne
   roomsOf(t.world).hold(t, room)
   if (owner !== undefined) {
     const entry = { roomId: row.id, user: owner, affiliation: 'owner', joined: false, reason: null } as const
-    t.store.roomAffiliations.set(jid.bare, { ...entry, nick: null, nickKey: null })
+    t.store.roomAffiliations.set(jid.bare, { ...entry, nick: null, nickKey: null, nodes: null })
   }
   if (locked) unlockLater(t, room)
   return room
@@ -126,6 +128,8 @@ export function destroy(t: Trip, room: Room, { alternate, reason, password, by }
     show(t, room, occupant, occupant, { type: 'unavailable', affiliation: 'none', destroy: el })
   for (const occupant of occupants)
     for (const seat of [...occupant.seats.values()]) room.unseat(t, occupant, seat)
+  const x = xml('x', { xmlns: NS.mucUser }, xml('item', { affiliation: 'none', role: 'none' }), el)
+  sendEvent(t, room, 'config', xml('presence', { from: room.jid.toString(), type: 'unavailable' }, x))
   const { tombstone } = t.config.muc
   if (tombstone === 0 || room.row.locked) return erase(t, room)
   room.cancelUnlock?.()

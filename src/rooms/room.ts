@@ -9,6 +9,13 @@ import type { Element, StoredElement } from '../xmpp/xml.ts'
 /** With what everybody has who is not in the lists. */
 export type Standing = Affiliation | 'none'
 
+/** Who is sent what happens in a room without joining it (MucSub). */
+export interface Subscriber {
+  readonly user: string
+  readonly nick: string
+  readonly nodes: ReadonlySet<string>
+}
+
 /** One client of an occupant. */
 export interface Seat {
   /** Its real address. */
@@ -47,6 +54,8 @@ export class Room {
   /** By bare JID: of whom an account may be several. */
   readonly #byUser = new Map<string, Set<Occupant>>()
   #seats = 0
+  /** By bare JID, once somebody asked; undefined: to be read (rooms/subscriptions.ts). */
+  subscribers: ReadonlyMap<string, Subscriber> | undefined
   /** Stops the clock of a room that waits to be configured. */
   cancelUnlock: (() => void) | undefined
 

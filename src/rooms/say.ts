@@ -2,10 +2,11 @@
 import { RoomCopy, type RoomMessage } from '../routing/outcome.ts'
 import type { Trip } from '../routing/transit.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { type Element, StoredElement, xml } from '../xmpp/xml.ts'
+import { child, type Element, StoredElement, xml } from '../xmpp/xml.ts'
 import { tellMembers } from './audience.ts'
 import { isForRoomArchive } from './payload.ts'
 import type { Occupant, Room } from './room.ts'
+import { sendEvent } from './subscriptions.ts'
 import { broadcast } from './tell.ts'
 
 /** Who speaks; the room itself where it is undefined. */
@@ -40,13 +41,18 @@ export function say(
       nick: speaker?.nick ?? '',
       xml: stored.toString(),
     })
-  if (archiveId === undefined) broadcast(t, room, stored, from)
-  else {
+  const isSubject = child(stored, 'subject') !== undefined && !child(stored, 'body')
+  const kind = isSubject ? 'subject' : 'messages'
+  if (archiveId === undefined) {
+    broadcast(t, room, stored, from)
+    sendEvent(t, room, kind, stored)
+  } else {
     const message: RoomMessage = { id: archiveId, given: new Map() }
     for (const occupant of room.occupants)
       for (const { jid } of occupant.seats.values())
         t.emit(new RoomCopy(StoredElement.addressed(stored, jid.toString()), from, jid, message))
     tellMembers(t, room, stored, message, {
+      wrapped: sendEvent(t, room, kind, stored, message),
       user: speaker?.user ?? '',
       byModerator: speaker === undefined || room.byNick(speaker.nick)?.role === 'moderator',
     })

@@ -7,6 +7,7 @@ import { NS } from '../xmpp/namespaces.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { type Element, type Node, StoredElement, xml } from '../xmpp/xml.ts'
 import type { Occupant, Room, Seat, Standing } from './room.ts'
+import { sendEvent, subscribersOf } from './subscriptions.ts'
 
 /** What is new about an occupant. */
 export interface News {
@@ -27,6 +28,8 @@ export interface News {
   readonly affiliation?: Standing
   /** Of the client that asked: only its copy carries it. */
   readonly id?: { readonly seat: Seat; readonly value: string | undefined }
+  /** Comes in by this. */
+  readonly entering?: boolean
   /** Clients that hear nothing of it. */
   readonly except?: (seat: Seat) => boolean
 }
@@ -49,9 +52,19 @@ export function tell(
   news: News,
   toOthers = isShown(room, occupant),
 ): void {
-  if (toOthers)
+  if (toOthers) {
     for (const listener of room.occupants) if (listener !== occupant) show(t, room, occupant, listener, news)
+    showSubscribers(t, room, occupant, news)
+  }
   show(t, room, occupant, occupant, news)
+}
+
+/** Tells who is subscribed: of who comes and goes, or of what is new about who is there. */
+export function showSubscribers(t: Trip, room: Room, of: Occupant, news: News): void {
+  if (subscribersOf(t, room).size === 0) return
+  const comesOrGoes = news.entering === true || (news.type === 'unavailable' && news.newNick === undefined)
+  const el = build(of, news, room.addressOf(of.nick).toString(), false, room.settings.nonAnonymous)
+  sendEvent(t, room, comesOrGoes ? 'participants' : 'presence', el)
 }
 
 /** Tells one occupant of another, or of itself, at all of its clients. */
@@ -141,7 +154,9 @@ function item(of: Occupant, news: News, seesAddress: boolean): Element {
 export function announce(t: Trip, room: Room, codes: readonly number[]): void {
   if (codes.length === 0) return
   const x = xml('x', { xmlns: NS.mucUser }, ...codes.map((code) => xml('status', { code: String(code) })))
-  broadcast(t, room, StoredElement.of(xml('message', { from: room.jid.toString(), type: 'groupchat' }, x)))
+  const el = xml('message', { from: room.jid.toString(), type: 'groupchat' }, x)
+  broadcast(t, room, StoredElement.of(el))
+  sendEvent(t, room, 'config', el)
 }
 
 /** A message to every client in the room, or to those of some occupants. */

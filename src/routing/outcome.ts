@@ -79,12 +79,14 @@ export class RoomCopy extends Stanza {
     from: Jid,
     to: Jid,
     readonly message: RoomMessage,
+    /** What was said, where the copy wraps it. */
+    readonly inner?: Element,
   ) {
     super('message', el, from, to)
   }
 
   override with(el: Element): RoomCopy {
-    return new RoomCopy(el, this.from, this.to ?? this.from, this.message)
+    return new RoomCopy(el, this.from, this.to ?? this.from, this.message, this.inner)
   }
 }
 

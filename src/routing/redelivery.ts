@@ -80,12 +80,13 @@ export const redelivery: Feature = {
 
 /** The message itself is about to be written to a session: within the message's trip. Throws for a box that is full. */
 export function queued(t: Incoming, session: Session, el: Element): void {
-  const message = t.stanza instanceof RoomCopy ? t.stanza.message : undefined
+  const copy = t.stanza instanceof RoomCopy ? t.stanza : undefined
+  const message = copy?.message
   // The room keeps it: whether it arrived matters only where a phone may ring for it.
   if (message ? !mayRing(t, session.account) : !isForOffline(el)) return
   // Bytes that were read mean that older ones were: a client that never says anything keeps no more than this.
   if (!session.delivery.acknowledges) trim(t, session, t.config.limits.sm_queue - 1)
-  if (message) return give(t, session, ofRoom(t, session, el, message), el)
+  if (message) return give(t, session, ofRoom(t, session, copy.inner ?? el, message), el)
   const given = t.given?.el === el ? t.given : taken(t, session, el)
   t.given = given
   if (isDurable(session)) {

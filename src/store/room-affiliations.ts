@@ -1,5 +1,5 @@
 /** Who stands how to a room (XEP-0045 §5.2), and the nicks that are kept for them (§7.10). */
-import { and, asc, count, eq, gt, sql } from 'drizzle-orm'
+import { and, asc, count, eq, getTableColumns, gt, isNotNull, isNull, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Audit } from './audit.ts'
 import { type Db, type Write, writer } from './db.ts'
@@ -18,6 +18,8 @@ export const roomAffiliations = sqliteTable(
     nickKey: text('nick_key'),
     joined: integer('joined', { mode: 'boolean' }).notNull(),
     reason: text('reason'),
+    /** Nodes of which events are sent to who has not joined (MucSub), a blank between two; null: not subscribed. */
+    nodes: text('nodes'),
   },
   (t) => [primaryKey({ columns: [t.roomId, t.user] })],
 )
@@ -52,6 +54,7 @@ export class RoomAffiliations {
       nickKey: sql`excluded.nick_key`,
       joined: sql`excluded.joined`,
       reason: sql`excluded.reason`,
+      nodes: sql`excluded.nodes`,
     }
     this.#put = writer(
       db,
@@ -65,6 +68,7 @@ export class RoomAffiliations {
           nickKey: p('nickKey'),
           joined: p('joined'),
           reason: p('reason'),
+          nodes: p('nodes'),
         })
         .onConflictDoUpdate({ target: [roomId, user], set: columns })
         .prepare(),
@@ -128,6 +132,24 @@ export class RoomAffiliations {
       .from(roomAffiliations)
       .innerJoin(rooms, eq(rooms.id, roomAffiliations.roomId))
       .where(eq(roomAffiliations.user, user))
+      .limit(limit)
+      .all()
+  }
+
+  /** Who is subscribed to a room. */
+  subscribers(roomId: number): AffiliationRow[] {
+    const where = and(eq(roomAffiliations.roomId, roomId), isNotNull(roomAffiliations.nodes))
+    return this.#db.orm.select().from(roomAffiliations).where(where).all()
+  }
+
+  /** The rooms of a service that an account is subscribed to. */
+  subscriptions(user: string, domain: string, limit: number): (AffiliationRow & { jid: string })[] {
+    const { user: owner, nodes } = roomAffiliations
+    return this.#db.orm
+      .select({ ...getTableColumns(roomAffiliations), jid: rooms.jid })
+      .from(roomAffiliations)
+      .innerJoin(rooms, eq(rooms.id, roomAffiliations.roomId))
+      .where(and(eq(owner, user), isNotNull(nodes), eq(rooms.domain, domain), isNull(rooms.gone)))
       .limit(limit)
       .all()
   }

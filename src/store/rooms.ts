@@ -186,7 +186,9 @@ export class RoomRows {
       .where(
         and(
           isNull(rooms.gone),
-          sql`(${rooms.locked} = 1 OR json_extract(${rooms.settings}, '$.persistent') = 0)`,
+          // A subscriber keeps it, as an occupant does.
+          sql`(${rooms.locked} = 1 OR json_extract(${rooms.settings}, '$.persistent') = 0 AND NOT EXISTS
+               (SELECT 1 FROM room_affiliations WHERE room_id = ${rooms.id} AND nodes IS NOT NULL))`,
         ),
       )
       .limit(limit)

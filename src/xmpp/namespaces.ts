@@ -33,6 +33,8 @@ export const NS = {
   jingleMessage: 'urn:xmpp:jingle-message:0',
   mucUser: 'http://jabber.org/protocol/muc#user',
   mucRequest: 'http://jabber.org/protocol/muc#request',
+  /** Of ejabberd: a room’s messages without joining it. */
+  mucSub: 'urn:xmpp:mucsub:0',
   mucUnique: 'http://jabber.org/protocol/muc#unique',
   moderate: 'urn:xmpp:message-moderate:1',
   fasten: 'urn:xmpp:fasten:0',

@@ -13,7 +13,16 @@ import { hashesOf } from './avatar.ts'
 const ROOM_INFO = 'http://jabber.org/protocol/muc#roominfo'
 const REGISTERED_NICK = 'x-roomuser-item'
 
-const SERVICE_FEATURES = [NS.discoInfo, NS.discoItems, NS.muc, NS.mucUnique, NS.vcard, NS.rsm, NS.ping]
+const SERVICE_FEATURES = [
+  NS.discoInfo,
+  NS.discoItems,
+  NS.muc,
+  NS.mucUnique,
+  NS.mucSub,
+  NS.vcard,
+  NS.rsm,
+  NS.ping,
+]
 
 /** Of each room, whatever its settings. */
 const ROOM_FEATURES = [
@@ -89,6 +98,7 @@ function featuresOf({ settings }: Room): string[] {
     password === '' ? 'muc_unsecured' : 'muc_passwordprotected',
     persistent ? 'muc_persistent' : 'muc_temporary',
     settings.public ? 'muc_public' : 'muc_hidden',
+    ...(settings.subscriptions ? [NS.mucSub] : []),
     ...(settings.archived ? [NS.mam, `${NS.mam}#extended`] : []),
   ]
 }

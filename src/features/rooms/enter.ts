@@ -47,7 +47,7 @@ export function enter(t: Transit, to: Jid): void {
   const ownCodes = [...privacyCodes(room), ...(known ? [] : [201])]
   listOthers(t, room, occupant, from)
   // Who is there already with another client is no newcomer; the others see what this one says.
-  tell(t, room, occupant, { ownCodes, id: { seat, value: t.stanza.id } })
+  tell(t, room, occupant, { ownCodes, id: { seat, value: t.stanza.id }, entering: mine === undefined })
   greet(t, room, from, x)
 }
 

@@ -1,6 +1,10 @@
 /** Messages to a room and to its occupants (XEP-0045 §7.4, §7.5, §8.1). */
 import { payloadOf } from '../../rooms/payload.ts'
-import type { Occupant, Room } from '../../rooms/room.ts'
+import { standingOf } from '../../rooms/affiliations.ts'
+import { initialRole } from '../../rooms/privileges.ts'
+import { roomsOf } from '../../rooms/registry.ts'
+import { Occupant, type Room } from '../../rooms/room.ts'
+import { subscribersOf } from '../../rooms/subscriptions.ts'
 import { say } from '../../rooms/say.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -16,19 +20,24 @@ const LONGEST_SUBJECT = 4096
 
 /** §7.4 */
 export function toAll(t: Transit, room: Room): void {
-  const { el, from, id } = t.stanza
-  const occupant = inside(room, from)
+  const { el, id } = t.stanza
+  const occupant = inside(t, room)
   if (isSubject(t)) return setSubject(t, room, occupant)
   if (occupant.role === 'visitor') throw new StanzaError('forbidden', 'You have no voice in this room.')
   if (retractedId(el) !== undefined) return retract(t, room, occupant)
   say(t, room, occupant, id ?? t.freshId(), payloadOf(el, room.jid))
 }
 
-/** C9: who is not in the room is told so in a way that makes clients come in again. */
-function inside(room: Room, jid: Jid): Occupant {
-  const occupant = room.occupantOf(jid)
-  if (!occupant) throw new StanzaError('not-acceptable', 'You are not in this room.')
-  return occupant
+/** Who is not in the room is told so in a way that makes clients come in again; a subscriber need not be (MucSub). */
+function inside(t: Transit, room: Room): Occupant {
+  const { from } = t.stanza
+  const occupant = room.occupantOf(from)
+  if (occupant) return occupant
+  const nick = subscribersOf(t, room).get(from.bare)?.nick
+  if (nick === undefined) throw new StanzaError('not-acceptable', 'You are not in this room.')
+  const affiliation = standingOf(t, room, from)
+  const id = roomsOf(t.world).occupantId(t, room.jid, from.bare)
+  return new Occupant(nick, from.bare, affiliation, initialRole(affiliation, room.settings), id)
 }
 
 /** §8.1: a subject and neither a body nor a thread. */
@@ -49,9 +58,9 @@ function setSubject(t: Transit, room: Room, occupant: Occupant): void {
 
 /** §7.5: to one occupant, at all of its clients. */
 export function toOne(t: Transit, room: Room, to: Jid): void {
-  const { el, from, id, type } = t.stanza
+  const { el, id, type } = t.stanza
   if (type === 'groupchat') throw new StanzaError('bad-request', 'A message to all has no nick.')
-  const sender = inside(room, from)
+  const sender = inside(t, room)
   const recipient = room.byNick(to.resource)
   if (!recipient) throw new StanzaError('item-not-found', 'Nobody has this nick.')
   if (!maySpeakPrivately(room, sender, recipient))

@@ -2,7 +2,7 @@
 import { checkNick } from '../../rooms/nicks.ts'
 import { payloadOf } from '../../rooms/payload.ts'
 import { change, Occupant, type Room } from '../../rooms/room.ts'
-import { isShown, show, showSeat, tell } from '../../rooms/tell.ts'
+import { isShown, show, showSeat, showSubscribers, tell } from '../../rooms/tell.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -21,8 +21,10 @@ export function changeNick(t: Transit, room: Room, occupant: Occupant, to: Jid):
   const alone = occupant.seats.size === 1
   // §7.6: whoever changes its nick hears of it, whatever the others do.
   showSeat(t, room, occupant, occupant, seat, gone)
-  if (alone && isShown(room, occupant))
+  if (alone && isShown(room, occupant)) {
     for (const other of room.occupants) if (other !== occupant) show(t, room, occupant, other, gone)
+    showSubscribers(t, room, occupant, gone)
+  }
   const payload = payloadOf(el, room.jid)
   if (alone && (joined === undefined || joined === occupant)) {
     room.rename(t, occupant, nick)

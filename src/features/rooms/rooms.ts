@@ -23,6 +23,7 @@ import { enter } from './enter.ts'
 import { decline, declineIn, invitePeople, invitesIn } from './invitations.ts'
 import { toAll, toOne } from './message.ts'
 import { moderate } from './moderation.ts'
+import * as mucsub from './mucsub.ts'
 import { changeNick, changeStatus } from './nick.ts'
 import * as owner from './owner.ts'
 import { pass } from './queries.ts'
@@ -187,6 +188,8 @@ function askService(t: Transit, payload: Element): Element | undefined {
       return serviceInfo(payload)
     case `get ${NS.discoItems}`:
       return serviceItems(t, payload)
+    case `get ${NS.mucSub}`:
+      return mucsub.ownRooms(t)
     case `get ${NS.mucUnique}`:
       return xml('unique', { xmlns: NS.mucUnique }, t.freshId().toLowerCase())
     case `get ${NS.ping}`:
@@ -229,6 +232,10 @@ function askRoom(t: Transit, to: Jid, payload: Element): Element | undefined {
       return registration.get(t, room)
     case `set ${NS.register}`:
       return registration.set(t, room, payload)
+    case `get ${NS.mucSub}`:
+      return mucsub.subscribers(t, room)
+    case `set ${NS.mucSub}`:
+      return mucsub.set(t, room, payload)
     case `get ${NS.ping}`:
       if (standingOf(t, room, t.stanza.from) === 'outcast') throw new StanzaError('forbidden')
       return undefined
