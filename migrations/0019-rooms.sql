@@ -21,12 +21,14 @@ CREATE TABLE room_affiliations (
   affiliation TEXT NOT NULL,         -- owner | admin | member | outcast
   nick TEXT,                         -- registered (§7.10)
   nick_key TEXT,                     -- the same as it is compared (RFC 8266 §2.4)
+  nick_look TEXT,                    -- what it looks like (UTS #39)
   joined INTEGER NOT NULL DEFAULT 0, -- 1: became a member by registering
   nodes TEXT,                        -- what of it is sent to who has not joined (MucSub): nodes, a blank between two
   reason TEXT,
   PRIMARY KEY (room_id, user)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX room_nicks ON room_affiliations (room_id, nick_key) WHERE nick_key IS NOT NULL;
+CREATE INDEX room_nick_looks ON room_affiliations (room_id, nick_look) WHERE nick_look IS NOT NULL;
 CREATE INDEX room_affiliations_by_kind ON room_affiliations (room_id, affiliation, user);
 CREATE INDEX room_affiliations_by_user ON room_affiliations (user);
 CREATE INDEX room_subscribers ON room_affiliations (room_id) WHERE nodes IS NOT NULL;

@@ -48,6 +48,12 @@ export const muc = z.strictObject({
     .describe(
       'Presence without <x/> from who is not in a room joins it, as on ejabberd; else it is told to join anew.',
     ),
+  refuse_lookalike_nicks: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Nobody comes in under a nick that people would take for another’s in the room, or kept there (UTS #39).',
+    ),
   configure_within: duration('10s').describe(
     'A new room is open to its maker alone until he has configured it, and as it is to all once he has not asked to for ' +
       'this long; "0s" = for ever closed.',

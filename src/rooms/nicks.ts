@@ -2,6 +2,7 @@
 import type { Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { nicknameKey, PrecisError } from '../xmpp/precis.ts'
+import { nickSkeleton } from '../xmpp/skeleton.ts'
 import { keeperOf } from './affiliations.ts'
 import type { Room } from './room.ts'
 
@@ -22,4 +23,8 @@ export function checkNick(t: Trip, room: Room, nick: string, user: string): void
   if (other && other.user !== user) throw new StanzaError('conflict', 'Somebody has this nick.')
   const keeper = keeperOf(t, room, nick)
   if (keeper !== undefined && keeper !== user) throw new StanzaError('conflict', 'This nick is another’s.')
+  if (!t.config.muc.refuse_lookalike_nicks) return
+  const look = nickSkeleton(nick)
+  if (room.isLikeOther(look, user) || t.store.roomAffiliations.isLikeOther(room.id, look, user))
+    throw new StanzaError('conflict', 'This nick looks like another’s.')
 }

@@ -4,6 +4,7 @@ import type { Affiliation } from '../store/room-affiliations.ts'
 import type { Role, RoomChange, RoomRow, RoomSettings } from '../store/rooms.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { nicknameKey } from '../xmpp/precis.ts'
+import { nickSkeleton } from '../xmpp/skeleton.ts'
 import type { Element, StoredElement } from '../xmpp/xml.ts'
 
 /** With what everybody has who is not in the lists. */
@@ -49,10 +50,12 @@ export class Room {
   readonly jid: Jid
   /** By nick, as nicks are compared. */
   readonly #byNick = new Map<string, Occupant>()
+  /** By what nicks look like (UTS #39): several may look alike. */
+  readonly #byLook = new Map<string, ReadonlySet<Occupant>>()
   /** By full JID. */
   readonly #bySeat = new Map<string, Occupant>()
   /** By bare JID: of whom an account may be several. */
-  readonly #byUser = new Map<string, Set<Occupant>>()
+  readonly #byUser = new Map<string, ReadonlySet<Occupant>>()
   #seats = 0
   /** By bare JID, once somebody asked; undefined: to be read (rooms/subscriptions.ts). */
   subscribers: ReadonlyMap<string, Subscriber> | undefined
@@ -92,6 +95,12 @@ export class Room {
     return this.#byNick.get(nicknameKey(nick))
   }
 
+  /** Whether a nick that looks like this is that of another account. */
+  isLikeOther(look: string, user: string): boolean {
+    for (const occupant of this.#byLook.get(look) ?? NOBODY) if (occupant.user !== user) return true
+    return false
+  }
+
   /** An account may be in it under several nicks. */
   occupantsOf(user: string): Iterable<Occupant> {
     return this.#byUser.get(user) ?? NOBODY
@@ -104,8 +113,8 @@ export class Room {
   /** Seats a client with an occupant who is in the room, or comes in by this. */
   seat(t: Trip, occupant: Occupant, jid: Jid, presence: readonly Element[]): Seat {
     const seat: Seat = { jid, presence, number: ++this.#seats }
-    put(t, this.#byNick, nicknameKey(occupant.nick), occupant)
-    this.#join(t, occupant)
+    this.#name(t, occupant)
+    include(t, this.#byUser, occupant.user, occupant)
     put(t, this.#bySeat, jid.toString(), occupant)
     put(t, occupant.seats, jid.toString(), seat)
     change(t, occupant, { shown: seat })
@@ -117,28 +126,25 @@ export class Room {
     drop(t, this.#bySeat, seat.jid.toString())
     drop(t, occupant.seats, seat.jid.toString())
     if (occupant.seats.size === 0) {
-      drop(t, this.#byNick, nicknameKey(occupant.nick))
-      this.#part(t, occupant)
+      this.#unname(t, occupant)
+      exclude(t, this.#byUser, occupant.user, occupant)
     } else if (occupant.shown === seat) change(t, occupant, { shown: [...occupant.seats.values()].at(-1) })
   }
 
-  #join(t: Trip, occupant: Occupant): void {
-    const others = this.#byUser.get(occupant.user)
-    if (others?.has(occupant)) return
-    put(t, this.#byUser, occupant.user, new Set([...(others ?? []), occupant]))
+  #name(t: Trip, occupant: Occupant): void {
+    put(t, this.#byNick, nicknameKey(occupant.nick), occupant)
+    include(t, this.#byLook, nickSkeleton(occupant.nick), occupant)
   }
 
-  #part(t: Trip, occupant: Occupant): void {
-    const left = new Set(this.#byUser.get(occupant.user))
-    left.delete(occupant)
-    if (left.size > 0) put(t, this.#byUser, occupant.user, left)
-    else drop(t, this.#byUser, occupant.user)
+  #unname(t: Trip, occupant: Occupant): void {
+    drop(t, this.#byNick, nicknameKey(occupant.nick))
+    exclude(t, this.#byLook, nickSkeleton(occupant.nick), occupant)
   }
 
   rename(t: Trip, occupant: Occupant, nick: string): void {
-    drop(t, this.#byNick, nicknameKey(occupant.nick))
+    this.#unname(t, occupant)
     change(t, occupant, { nick })
-    put(t, this.#byNick, nicknameKey(nick), occupant)
+    this.#name(t, occupant)
   }
 
   update(t: Trip, news: RoomChange): void {
@@ -172,4 +178,18 @@ function drop<K, V>(t: Trip, map: Map<K, V>, key: K): void {
   const before = map.get(key)
   if (before === undefined || !map.delete(key)) return
   t.undo(() => map.set(key, before))
+}
+
+type Groups = Map<string, ReadonlySet<Occupant>>
+
+function include(t: Trip, groups: Groups, key: string, occupant: Occupant): void {
+  const others = groups.get(key)
+  if (!others?.has(occupant)) put(t, groups, key, new Set([...(others ?? []), occupant]))
+}
+
+function exclude(t: Trip, groups: Groups, key: string, occupant: Occupant): void {
+  const left = new Set(groups.get(key))
+  left.delete(occupant)
+  if (left.size > 0) put(t, groups, key, left)
+  else drop(t, groups, key)
 }

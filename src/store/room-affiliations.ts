@@ -1,7 +1,8 @@
 /** Who stands how to a room (XEP-0045 §5.2), and the nicks that are kept for them (§7.10). */
-import { and, asc, count, eq, getTableColumns, gt, isNotNull, isNull, sql } from 'drizzle-orm'
+import { and, asc, count, eq, getTableColumns, gt, isNotNull, isNull, ne, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Audit } from './audit.ts'
+import { nickSkeleton } from '../xmpp/skeleton.ts'
 import { type Db, type Write, writer } from './db.ts'
 import { rooms } from './rooms.ts'
 
@@ -16,6 +17,7 @@ export const roomAffiliations = sqliteTable(
     affiliation: text('affiliation').$type<Affiliation>().notNull(),
     nick: text('nick'),
     nickKey: text('nick_key'),
+    nickLook: text('nick_look'),
     joined: integer('joined', { mode: 'boolean' }).notNull(),
     reason: text('reason'),
     /** Nodes of which events are sent to who has not joined (MucSub), a blank between two; null: not subscribed. */
@@ -24,14 +26,15 @@ export const roomAffiliations = sqliteTable(
   (t) => [primaryKey({ columns: [t.roomId, t.user] })],
 )
 
-export type AffiliationRow = typeof roomAffiliations.$inferSelect
+/** What its nick looks like is made of the nick. */
+export type AffiliationRow = Omit<typeof roomAffiliations.$inferSelect, 'nickLook'>
 
 export class RoomAffiliations {
   readonly #db: Db
   readonly #audit: Audit
   readonly #get
   readonly #byNick
-  readonly #put: Write<AffiliationRow>
+  readonly #put: Write<AffiliationRow & { nickLook: string | null }>
   readonly #delete: Write<{ roomId: number; user: string }>
 
   constructor(db: Db, audit: Audit) {
@@ -52,6 +55,7 @@ export class RoomAffiliations {
       affiliation: sql`excluded.affiliation`,
       nick: sql`excluded.nick`,
       nickKey: sql`excluded.nick_key`,
+      nickLook: sql`excluded.nick_look`,
       joined: sql`excluded.joined`,
       reason: sql`excluded.reason`,
       nodes: sql`excluded.nodes`,
@@ -66,6 +70,7 @@ export class RoomAffiliations {
           affiliation: p('affiliation'),
           nick: p('nick'),
           nickKey: p('nickKey'),
+          nickLook: p('nickLook'),
           joined: p('joined'),
           reason: p('reason'),
           nodes: p('nodes'),
@@ -84,8 +89,17 @@ export class RoomAffiliations {
     return this.#byNick.get({ roomId, nickKey })
   }
 
+  /** Whether a nick that looks like this is kept for somebody else. */
+  isLikeOther(roomId: number, look: string, user: string): boolean {
+    const { nickLook, user: keeper } = roomAffiliations
+    const where = and(eq(roomAffiliations.roomId, roomId), eq(nickLook, look), ne(keeper, user))
+    return (
+      this.#db.orm.select({ user: keeper }).from(roomAffiliations).where(where).limit(1).get() !== undefined
+    )
+  }
+
   set(room: string, row: AffiliationRow): void {
-    this.#put(row)
+    this.#put({ ...row, nickLook: row.nick === null ? null : nickSkeleton(row.nick) })
     const { user, affiliation } = row
     this.#audit.note('room affiliation changed', { room, user, affiliation })
   }

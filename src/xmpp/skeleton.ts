@@ -14,6 +14,10 @@ export function skeleton(name: string): string {
   return out.normalize('NFD')
 }
 
+/** Of a nick, which is written in any case: a digit may stand for a capital, so the case goes after the likeness. */
+export const nickSkeleton = (nick: string): string =>
+  skeleton(nick).trim().replace(/\s+/gu, ' ').toLowerCase()
+
 /** Of the name in a bare JID. */
 export const skeletonOf = (jid: string): string => skeleton(jid.slice(0, jid.indexOf('@')))
 

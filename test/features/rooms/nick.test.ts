@@ -1,7 +1,7 @@
 /** Nicks, status and leaving: XEP-0045 §7.2.8, §7.6, §7.7, §7.14, §17.3. */
 import { expect, test } from 'bun:test'
 import { childText } from '../../../src/xmpp/xml.ts'
-import { enters, hears, inside, itemOf, ROOM, says } from '../../support/rooms.ts'
+import { changes, enters, hears, inside, itemOf, ROOM, says } from '../../support/rooms.ts'
 import { play } from '../../support/world.ts'
 
 test('§7.6 a change of nick: everybody hears 303 and the new name, the changer with 110', async () => {
@@ -110,4 +110,37 @@ test('a session that ends leaves its rooms; a temporary room ends with its last 
   juliet.sends(`<presence type='unavailable'/>`)
   await juliet.settles()
   expect(p.store.rooms.find(ROOM)).toBeUndefined()
+})
+
+test('muc.refuse_lookalike_nicks: no nick that looks like another’s, in the room or kept for somebody; one’s own may', async () => {
+  using p = play()
+  const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
+  await changes(romeo, `<item affiliation='member' jid='nurse@bix.org' nick='Angelica'/>`)
+  const paul = await p.online('paul@bix.org/home')
+  // Cyrillic, a digit for a letter, a script letter, one that nobody sees.
+  for (const nick of ['R\u043emeo', 'R0meo', 'Rorneo', '\u0391ngelica', 'Ange\u2113ica', 'Ange1ica']) {
+    await enters(paul, nick)
+    expect([nick, await hears(paul)]).toEqual([nick, ['! conflict']])
+  }
+  await enters(paul, 'Paul')
+  await hears(paul)
+  paul.sends(`<presence to='${ROOM}/Rom\u0435o'/>`)
+  expect(await hears(paul)).toEqual(['! conflict'])
+  romeo.sends(`<presence to='${ROOM}/R0meo'/>`)
+  expect((await hears(romeo)).at(-1)).toBe('R0meo owner/moderator 110')
+  paul.sends(`<presence to='${ROOM}/Rorneo'/>`)
+  expect(await hears(paul)).toContain('! conflict')
+  // With its owner the look is free.
+  romeo.sends(`<presence type='unavailable' to='${ROOM}/R0meo'/>`)
+  await romeo.settles()
+  paul.sends(`<presence to='${ROOM}/Rorneo'/>`)
+  expect((await hears(paul)).at(-1)).toBe('Rorneo none/participant 110')
+})
+
+test('muc.refuse_lookalike_nicks = false lets them in', async () => {
+  using p = play({ toml: '[muc]\nrefuse_lookalike_nicks = false' })
+  await inside(p, 'romeo@bix.org/orchard', 'Romeo')
+  const paul = await p.online('paul@bix.org/home')
+  await enters(paul, 'R0meo')
+  expect((await hears(paul)).at(-2)).toBe('R0meo none/participant 110 100')
 })
