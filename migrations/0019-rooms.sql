@@ -1,6 +1,6 @@
 -- Rooms (XEP-0045). A room is its rows: who is in it at the moment is memory alone.
 CREATE TABLE rooms (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given again: what was said in a room is deleted behind it
   jid TEXT NOT NULL UNIQUE,          -- bare JID
   domain TEXT NOT NULL,
   public INTEGER NOT NULL,           -- 1: in the list of its service

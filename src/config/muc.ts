@@ -6,6 +6,9 @@ import { between, duration } from './values.ts'
 /** Stands for each host in turn. */
 export const HOST = '{host}'
 
+export const roomDomain = ({ host: template }: { readonly host: string }, host: string): string =>
+  template.replaceAll(HOST, host)
+
 const isTemplate = (text: string): boolean => {
   try {
     prepareDomain(text.replaceAll(HOST, 'example.org'))
@@ -61,6 +64,10 @@ export const muc = z.strictObject({
   tombstone: duration('31d').describe(
     'For how long nobody but the owner who destroyed a room can make it anew; "0s" = not at all.',
   ),
+  tell_removed: z
+    .boolean()
+    .default(true)
+    .describe('Who is removed from a room by the API or the command line is sent a message that rings.'),
   history: between(0, 250, 20).describe('Messages of before that a room shows at a join, at most 250.'),
   defaults: defaults.prefault({}).describe('Of new rooms, until their owners say otherwise.'),
 })

@@ -135,6 +135,16 @@ export function setStanding(
   for (const other of room.occupants) if (other !== occupant) show(t, room, other, occupant, AS_IT_IS)
 }
 
+/** The user's account is gone, and with it how it stood to the room, if it did. */
+export function departed(t: Trip, room: Room, user: Jid, stood: boolean): void {
+  const present = [...room.occupantsOf(user.bare)]
+  for (const occupant of present) {
+    change(t, occupant, { affiliation: 'none' })
+    remove(t, room, occupant, {})
+  }
+  if (present.length === 0 && stood) tellAbsent(t, room, { user, affiliation: 'none' })
+}
+
 /** §9.3, §10.3: of who is not there hear those who may see addresses. */
 function tellAbsent(t: Trip, room: Room, wanted: AffiliationChange): void {
   const listeners = [...room.occupants].filter(

@@ -6,7 +6,8 @@ import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { xml } from '../xmpp/xml.ts'
-import { erase, eraseArchive, remove } from './leave.ts'
+import { windUp } from './ends.ts'
+import { erase, remove } from './leave.ts'
 import { roomsOf } from './registry.ts'
 import { change, Room } from './room.ts'
 import { newSettings } from './settings.ts'
@@ -130,15 +131,11 @@ export function destroy(t: Trip, room: Room, { alternate, reason, password, by }
     for (const seat of [...occupant.seats.values()]) room.unseat(t, occupant, seat)
   const x = xml('x', { xmlns: NS.mucUser }, xml('item', { affiliation: 'none', role: 'none' }), el)
   sendEvent(t, room, 'config', xml('presence', { from: room.jid.toString(), type: 'unavailable' }, x))
-  const { tombstone } = t.config.muc
-  if (tombstone === 0 || room.row.locked) return erase(t, room)
+  if (room.row.locked) return erase(t, room)
   room.cancelUnlock?.()
   room.update(t, { gone: { at: t.now, alternate, reason, password, by }, avatar: null, subject: null })
-  for (const kind of ['owner', 'admin', 'member', 'outcast'] as const)
-    for (const { user } of t.store.roomAffiliations.list(room.id, kind, 20_000))
-      t.store.roomAffiliations.delete(room.jid.bare, room.id, user)
-  eraseArchive(t, room.id)
   roomsOf(t.world).release(t, room)
+  t.insist((next) => windUp(next, room.row))
 }
 
 /** Clears the way for who has ended a room himself and comes to it again: it is a new one. */

@@ -4,6 +4,7 @@ import { createHmac } from 'node:crypto'
 import { BoundedMap } from '../bounded-map.ts'
 import type { Trip, World } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import type { RoomRow } from '../store/rooms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { xml } from '../xmpp/xml.ts'
 import { Room } from './room.ts'
@@ -19,9 +20,10 @@ export class Rooms {
   /** The room, also one that was destroyed and is remembered as such. */
   lookUp(t: Trip, jid: Jid): Room | undefined {
     const known = this.#occupied.get(jid.bare) ?? this.#others.use(jid.bare)
-    if (known) return known
-    const row = t.store.rooms.find(jid.bare)
+    const row = known?.row ?? t.store.rooms.find(jid.bare)
     if (!row) return undefined
+    if (isForgotten(t, row)) return void this.#others.delete(jid.bare)
+    if (known) return known
     const room = new Room(row)
     this.#others.set(jid.bare, room)
     return room
@@ -83,6 +85,15 @@ export class Rooms {
     t.undo(() => (this.#secret = undefined))
     return t.store.settings.secret('occupant-id')
   }
+}
+
+/** That it was there has been remembered for long enough (ops/housekeeping.ts would delete the row later). */
+function isForgotten(t: Trip, row: RoomRow): boolean {
+  if (!row.gone || t.now - row.gone.at < t.config.muc.tombstone) return false
+  // Its members are still being told: until then nobody makes it anew, or it would lose them.
+  if (t.store.roomAffiliations.all(row.id, 1).length > 0) return false
+  t.store.rooms.forget(row.id)
+  return true
 }
 
 function goneError({ jid, row }: Room): StanzaError {

@@ -3,7 +3,7 @@ import { and, asc, count, eq, getTableColumns, gt, isNotNull, isNull, ne, sql } 
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Audit } from './audit.ts'
 import { nickSkeleton } from '../xmpp/skeleton.ts'
-import { type Db, type Write, writer } from './db.ts'
+import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { rooms } from './rooms.ts'
 
 /** Everybody else has the affiliation "none". */
@@ -36,6 +36,7 @@ export class RoomAffiliations {
   readonly #byNick
   readonly #put: Write<AffiliationRow & { nickLook: string | null }>
   readonly #delete: Write<{ roomId: number; user: string }>
+  readonly #purge: Write<{ user: string }>
 
   constructor(db: Db, audit: Audit) {
     this.#db = db
@@ -51,6 +52,7 @@ export class RoomAffiliations {
       .where(and(eq(roomId, p('roomId')), eq(nickKey, p('nickKey'))))
       .prepare()
     this.#delete = writer(db, orm.delete(roomAffiliations).where(one).prepare())
+    this.#purge = rawWriter(db, 'DELETE FROM room_affiliations WHERE user = $user')
     const columns = {
       affiliation: sql`excluded.affiliation`,
       nick: sql`excluded.nick`,
@@ -108,6 +110,39 @@ export class RoomAffiliations {
     if (this.#delete({ roomId, user }) === 0) return false
     this.#audit.note('room affiliation changed', { room, user, affiliation: 'none' })
     return true
+  }
+
+  /** The same for what goes with its room or with its account, of which nobody has to be told. */
+  drop(roomId: number, user: string): void {
+    this.#delete({ roomId, user })
+  }
+
+  /** Everything of an account that goes; returns how many rooms that were. */
+  purge(user: string): number {
+    return this.#purge({ user })
+  }
+
+  /** Of all kinds, in the order of their addresses, behind `after`. */
+  all(roomId: number, limit: number, after = ''): AffiliationRow[] {
+    const { user } = roomAffiliations
+    return this.#db.orm
+      .select()
+      .from(roomAffiliations)
+      .where(and(eq(roomAffiliations.roomId, roomId), gt(user, after)))
+      .orderBy(asc(user))
+      .limit(limit)
+      .all()
+  }
+
+  /** How many there are of each kind. */
+  counts(roomId: number): Partial<Record<Affiliation, number>> {
+    const rows = this.#db.orm
+      .select({ affiliation: roomAffiliations.affiliation, n: count() })
+      .from(roomAffiliations)
+      .where(eq(roomAffiliations.roomId, roomId))
+      .groupBy(roomAffiliations.affiliation)
+      .all()
+    return Object.fromEntries(rows.map(({ affiliation, n }) => [affiliation, n]))
   }
 
   /** Of one kind, in the order of their addresses, behind `after`. */

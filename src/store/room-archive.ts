@@ -23,6 +23,9 @@ export class RoomArchive {
   readonly #receipts: Receipts
   readonly #get
   readonly #add: Write<RoomMessage>
+  readonly #purge: Write<{ roomId: number; below: number; limit: number }>
+  readonly #roomBehind
+  readonly #weigh
   readonly #replace: Write<{ id: number; roomId: number; xml: string }>
 
   constructor(db: Db, receipts: Receipts) {
@@ -38,6 +41,18 @@ export class RoomArchive {
     this.#add = rawWriter(
       db,
       'INSERT INTO room_archive (id, room_id, user, nick, xml) VALUES ($id, $roomId, $user, $nick, $xml)',
+    )
+    this.#purge = rawWriter(
+      db,
+      `DELETE FROM room_archive WHERE id IN
+         (SELECT id FROM room_archive WHERE room_id = $roomId AND id < $below ORDER BY id LIMIT $limit)`,
+    )
+    this.#roomBehind = db.raw.prepare<{ id: number | null }, [number]>(
+      'SELECT min(room_id) AS id FROM room_archive WHERE room_id > ?',
+    )
+    this.#weigh = db.raw.prepare<{ messages: number; bytes: number }, [number, number]>(
+      `SELECT count(*) AS messages, coalesce(sum(octet_length(xml)), 0) AS bytes
+       FROM (SELECT xml FROM room_archive WHERE room_id = ? ORDER BY id DESC LIMIT ?)`,
     )
     this.#replace = rawWriter(db, 'UPDATE room_archive SET xml = $xml WHERE id = $id AND room_id = $roomId')
   }
@@ -76,6 +91,21 @@ export class RoomArchive {
       .limit(most)
       .as('some')
     return this.#db.orm.select({ n: count() }).from(some).get()?.n ?? 0
+  }
+
+  /** The first room behind this one of which something was said, also one that is no more. */
+  roomBehind(roomId: number): number | undefined {
+    return this.#roomBehind.get(roomId)?.id ?? undefined
+  }
+
+  /** Deletes up to `limit` messages of before `time` (ms), the oldest first; returns how many. */
+  purge(roomId: number, time: number, limit: number): number {
+    return this.#purge({ roomId, below: this.#receipts.below(time), limit })
+  }
+
+  /** Bytes of the newest `most` messages of a room, and how many those are. */
+  weigh(roomId: number, most: number): { messages: number; bytes: number } {
+    return this.#weigh.get(roomId, most) ?? { messages: 0, bytes: 0 }
   }
 
   /** Ids of the first and the last message; undefined for an empty archive. */

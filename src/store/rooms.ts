@@ -94,6 +94,8 @@ export class RoomRows {
   readonly #audit: Audit
   readonly #find
   readonly #erase: Write<{ id: number; limit: number }>
+  readonly #countAll
+  readonly #forget: Write<{ id: number }>
 
   constructor(db: Db, audit: Audit) {
     this.#db = db
@@ -103,6 +105,10 @@ export class RoomRows {
       .from(rooms)
       .where(eq(rooms.jid, sql.placeholder('jid')))
       .prepare()
+    this.#forget = rawWriter(db, 'DELETE FROM rooms WHERE id = $id AND gone IS NOT NULL')
+    this.#countAll = db.raw.prepare<{ n: number }, []>(
+      'SELECT (SELECT count(*) FROM rooms) - (SELECT count(*) FROM rooms WHERE gone IS NOT NULL) AS n',
+    )
     this.#erase = rawWriter(
       db,
       'DELETE FROM room_archive WHERE id IN (SELECT id FROM room_archive WHERE room_id = $id LIMIT $limit)',
@@ -146,6 +152,11 @@ export class RoomRows {
     this.#audit.note('room deleted', { room: jid })
   }
 
+  /** Nobody remembers any more that it was there. */
+  forget(id: number): void {
+    this.#forget({ id })
+  }
+
   /** Deletes up to `limit` messages; true where there may be more. */
   eraseArchive(id: number, limit: number): boolean {
     return this.#erase({ id, limit }) === limit
@@ -163,11 +174,17 @@ export class RoomRows {
   }
 
   /** All rooms that are there, hidden ones too, in the order of their addresses, behind `after`. */
-  list(after: string, limit: number): RoomRow[] {
+  list(after: string, limit: number, domain?: string): RoomRow[] {
     return this.#db.orm
       .select()
       .from(rooms)
-      .where(and(isNull(rooms.gone), gt(rooms.jid, after)))
+      .where(
+        and(
+          isNull(rooms.gone),
+          gt(rooms.jid, after),
+          domain === undefined ? undefined : eq(rooms.domain, domain),
+        ),
+      )
       .orderBy(asc(rooms.jid))
       .limit(limit)
       .all()
@@ -195,12 +212,39 @@ export class RoomRows {
       .all()
   }
 
-  /** Rooms that were destroyed before `time` (ms). */
+  /** Destroyed rooms of which more is left than that they were there. */
+  unfinished(limit: number): RoomRow[] {
+    return this.#db.orm
+      .select()
+      .from(rooms)
+      .where(
+        and(
+          isNotNull(rooms.gone),
+          sql`(EXISTS (SELECT 1 FROM room_affiliations WHERE room_id = rooms.id)
+            OR EXISTS (SELECT 1 FROM room_archive WHERE room_id = rooms.id))`,
+        ),
+      )
+      .limit(limit)
+      .all()
+  }
+
+  /** Rooms that are there, of all services; both counts come from an index alone. */
+  countAll(): number {
+    return this.#countAll.get()?.n ?? 0
+  }
+
+  /** Rooms that were destroyed before `time` (ms), and of which nothing else is left. */
   forgotten(time: number, limit: number): RoomRow[] {
     return this.#db.orm
       .select()
       .from(rooms)
-      .where(and(isNotNull(rooms.gone), lt(sql`json_extract(${rooms.gone}, '$.at')`, time)))
+      .where(
+        and(
+          isNotNull(rooms.gone),
+          lt(sql`json_extract(${rooms.gone}, '$.at')`, time),
+          sql`NOT EXISTS (SELECT 1 FROM room_affiliations WHERE room_id = rooms.id)`,
+        ),
+      )
       .limit(limit)
       .all()
   }

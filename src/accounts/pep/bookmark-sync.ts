@@ -95,7 +95,7 @@ export function joinList(t: Trip, owner: Account, added: boolean): void {
 }
 
 /** XEP-0411 §5: what comes from a private place must not enter a node that others may read. */
-function makePrivate(t: Trip, owner: Account, node: string): void {
+export function makePrivate(t: Trip, owner: Account, node: string): void {
   const found = t.store.pep.node(owner, node)
   if (found && option(found.config, 'access_model') !== 'whitelist')
     t.store.pep.putNode(owner, node, { ...found.config, access_model: ['whitelist'] })

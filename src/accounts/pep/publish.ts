@@ -72,6 +72,18 @@ export function publishFor(
   return put(t, owner, found, item.id, item.payload)
 }
 
+/** The same as if a client of the account had published it: other forms of it follow. */
+export function publishAs(
+  t: Trip,
+  owner: Account,
+  node: string,
+  item: { readonly id: string; readonly payload: Element },
+): void {
+  const found = t.store.pep.node(owner, node) ?? add(t, owner, node, defaultsOf(node))
+  put(t, owner, found, item.id, item.payload)
+  t.world.published(t, owner, { ...found, item })
+}
+
 /** Takes back, on the same terms; what is not there is left out. */
 export function retractFor(t: Trip, owner: Account, node: string, id: string): void {
   const found = t.store.pep.node(owner, node)

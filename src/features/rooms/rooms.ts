@@ -1,6 +1,7 @@
 /** Multi-User Chat (XEP-0045): a service beside each host, whose stanzas go to the files of this folder. */
 import { standingOf } from '../../rooms/affiliations.ts'
 import { resumeTelling } from '../../rooms/audience.ts'
+import { purgeAccount, resumeWindingUp } from '../../rooms/ends.ts'
 import { erase, leave } from '../../rooms/leave.ts'
 import { forgetDestroyed } from '../../rooms/lifecycle.ts'
 import { payloadOf } from '../../rooms/payload.ts'
@@ -8,6 +9,7 @@ import { roomsOf } from '../../rooms/registry.ts'
 import { Room } from '../../rooms/room.ts'
 import { AS_IT_IS, showSeat } from '../../rooms/tell.ts'
 import type { Config } from '../../config/config.ts'
+import { roomDomain } from '../../config/muc.ts'
 import type { Feature, Service } from '../../routing/feature.ts'
 import type { Transit, Trip } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -46,7 +48,10 @@ export const rooms = ({ muc }: Config): Feature => ({
   started(t) {
     eraseAbandoned(t)
     resumeTelling(t)
+    resumeWindingUp(t)
   },
+
+  deleted: purgeAccount,
 
   /** §16.2: everybody hears that the server stops; who resumes its session afterwards, too. */
   stopping(t) {
@@ -59,7 +64,7 @@ export const rooms = ({ muc }: Config): Feature => ({
 
 const service: Service = {
   name: 'Rooms',
-  domainOf: (host, { muc }) => muc.host.replaceAll('{host}', host),
+  domainOf: (host, { muc }) => roomDomain(muc, host),
   receive(t, to) {
     const { kind } = t.stanza
     if (kind === 'iq') return query(t, to)
