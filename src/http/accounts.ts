@@ -5,8 +5,8 @@ import type { Trip } from '../routing/transit.ts'
 import * as users from '../accounts/accounts.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { childText } from '../xmpp/xml.ts'
+import { cursorAt, readCursor } from './cursor.ts'
 import type { HttpDeps } from './deps.ts'
-import { HttpError } from './problem.ts'
 import { iso } from './schemas.ts'
 
 export const accountOf = ({ world }: HttpDeps, jid: string): Account => users.accountOf(world, jid)
@@ -88,7 +88,6 @@ export interface Page {
   readonly next: string | null
 }
 
-/** A cursor is only a place in the order; a changed one shows another page, never anything else. */
 export function listUsers(
   deps: HttpDeps,
   query: {
@@ -107,16 +106,6 @@ export function listUsers(
   })
   const items = found.slice(0, limit)
   const last = items.at(-1)
-  const next = found.length > limit && last ? Buffer.from(last.jid).toString('base64url') : null
+  const next = found.length > limit && last ? cursorAt(last.jid) : null
   return { items, next }
-}
-
-function readCursor(cursor: string): string {
-  const bytes = Buffer.from(cursor, 'base64url')
-  try {
-    if (bytes.toString('base64url') !== cursor) throw new TypeError('not canonical')
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw new HttpError(400, 'bad-cursor', 'This cursor did not come from here.')
-  }
 }

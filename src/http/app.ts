@@ -15,6 +15,9 @@ import { requestRate } from './request-rate.ts'
 import { addPreferences } from './preferences.ts'
 import { addPush } from './push.ts'
 import { addRegistration } from './registration.ts'
+import { addRoomMembers } from './rooms/members.ts'
+import { addRoomMessages } from './rooms/messages.ts'
+import { addRooms } from './rooms/rooms.ts'
 import { addSystem } from './system.ts'
 import { addTokens } from './tokens.ts'
 import { addUsers } from './users.ts'
@@ -53,6 +56,9 @@ export function createApp(deps: HttpDeps): App {
   addMe(app, deps)
   addPreferences(app)
   addMessages(app)
+  addRooms(app)
+  addRoomMembers(app)
+  addRoomMessages(app)
   addPush(app)
   addRegistration(app, deps)
   addTokens(app)

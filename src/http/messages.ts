@@ -1,11 +1,10 @@
 /** /v1/messages: a program sends as the server, or on behalf of an account. */
-import { createHash } from 'node:crypto'
-import type { Trip } from '../routing/transit.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { xml } from '../xmpp/xml.ts'
 import { accountOf } from './accounts.ts'
+import { claim } from './claim.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
@@ -46,7 +45,7 @@ export function addMessages(app: App): void {
       if (!domains.serviceAt(to.domain) && homes.of(to) === 'here') accountOf(deps, to.bare)
       const onBehalf = from.local === '' ? 'server' : accountOf(deps, from.bare)
       const id = message.id ?? deps.world.random.uuid()
-      if (message.id !== undefined) await deps.router.run((t) => claim(t, from.bare, to.bare, id, message))
+      if (message.id !== undefined) await claimFor(deps, from, to, { ...message, id: message.id })
       await deps.router.send(
         Stanza.make(
           'message',
@@ -64,21 +63,9 @@ export function addMessages(app: App): void {
   )
 }
 
-/**
- * What is sent again under its id goes no further than here (features/origin.ts), so the id must not stand before
- * another message: that one would be lost without a word. Both marks are gone with the road's own, after a day.
- */
-function claim(t: Trip, from: string, to: string, id: string, message: NewMessage): void {
-  const { type, subject = '', body: text } = message
-  const mark = `http ${from} ${to} ${id}`
-  const hash = createHash('sha256')
-    .update(JSON.stringify([type, subject, text]))
-    .digest('base64')
-  const { messages } = t.store
-  if (messages.wasStored(`${mark} ${hash}`)) return
-  if (messages.wasStored(mark))
-    throw new HttpError(409, 'id-reused', 'Another message was sent under that id.')
-  for (const origin of [mark, `${mark} ${hash}`]) messages.rememberOrigin(messages.nextId(), origin)
+async function claimFor({ router }: HttpDeps, from: Jid, to: Jid, message: NewMessage & { id: string }) {
+  const { id, type, subject = '', body: content } = message
+  await router.run((t) => claim(t, { from: from.bare, to: to.bare, id }, [type, subject, content]))
 }
 
 function sender(deps: HttpDeps, from: string | undefined): Jid {

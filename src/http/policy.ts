@@ -19,6 +19,10 @@ export const SCOPES = [
   'devices:read',
   'devices:write',
   'messages:send',
+  'rooms:read',
+  'rooms:write',
+  /** What was said in them. */
+  'rooms:history',
   'push:test',
   'push:read',
   'push:write',

@@ -6,6 +6,7 @@ export const TAGS = [
   { name: 'registration', description: 'Accounts that people make themselves', at: /^\/v1\/register$/ },
   { name: 'invites', description: 'Invitations', at: /^\/v1\/invites\b/ },
   { name: 'messages', description: 'Messages of programs', at: /^\/v1\/messages$/ },
+  { name: 'rooms', description: 'Groups that programs make and keep', at: /^\/v1\/rooms\b/ },
   { name: 'push', description: 'Apps, pushes and the webhook', at: /^\/v1\/(push|apps|webhook)\b/ },
   {
     name: 'access',

@@ -1,4 +1,5 @@
 /** Who belongs to a room by the word of its operator: added, changed and removed, with what reaches their phones. */
+import { AccountError, accountOf } from '../accounts/accounts.ts'
 import { bookmarkRoom, stopAutojoin } from '../accounts/pep/room-bookmark.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { Affiliation } from '../store/room-affiliations.ts'
@@ -61,10 +62,9 @@ export function checkMember(t: Trip, { user, affiliation, nick }: Omit<Wanted, '
   if (affiliation === 'outcast') return
   if (user.local === '') throw new StanzaError('not-acceptable', 'Of a whole domain there are only bans.')
   const home = t.world.homes.of(user)
-  if (home === 'elsewhere')
-    throw new StanzaError('not-acceptable', `${user.domain} is not one of this server’s hosts.`)
-  if (home === 'here' && !t.store.accounts.find(user.bare))
-    throw new StanzaError('item-not-found', `There is no account ${user.bare}.`)
+  if (home === 'elsewhere' || (home === 'here' && !t.isHost(user.domain)))
+    throw new AccountError('unknown-host', `${user.domain} is not one of this server's hosts.`)
+  if (home === 'here') accountOf(t, user.bare)
 }
 
 export interface Dismissal {

@@ -67,6 +67,11 @@ export class Rooms {
     return this.#occupied.values()
   }
 
+  /** How many are in a room. */
+  sizeOf(jid: string): number {
+    return this.#occupied.get(jid)?.size ?? 0
+  }
+
   get countOccupied(): number {
     return this.#occupied.size
   }

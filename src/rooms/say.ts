@@ -60,6 +60,12 @@ export function say(
   return archiveId
 }
 
+/** The room itself sets its subject (§8.1). */
+export function announceSubject(t: Trip, room: Room, text: string): void {
+  room.update(t, { subject: { text, nick: '', at: t.now } })
+  say(t, room, undefined, t.freshId(), [xml('subject', {}, text)])
+}
+
 /** The subject is the last thing that is said at a join, also where there is none (§7.2.15). */
 export function subjectOf(t: Trip, room: Room): Element {
   const { text = '', nick = '', at } = room.row.subject ?? {}

@@ -21,6 +21,8 @@ interface Row {
 }
 
 const user = `/v1/users/${encodeURIComponent(JULIET)}`
+const ROOM = 'verona@conference.bix.org'
+const room = `/v1/rooms/${encodeURIComponent(ROOM)}`
 const PRIVATE = 'juliet'
 
 const ROWS: readonly Row[] = [
@@ -123,6 +125,58 @@ const ROWS: readonly Row[] = [
     status: [401, 403, 403, 202, 202],
     hasNot: 'wherefore',
   },
+  { route: 'GET /v1/rooms', status: [401, 403, 403, 200, 200], has: 'items' },
+  {
+    route: 'POST /v1/rooms',
+    body: { jid: ROOM, members: [{ jid: JULIET }] },
+    status: [401, 403, 403, 201, 409],
+  },
+  { route: 'GET /v1/rooms/:jid', path: room, status: [401, 403, 403, 200, 200], has: '"settings":' },
+  { route: 'PATCH /v1/rooms/:jid', path: room, body: { name: 'Ours' }, status: [401, 403, 403, 200, 200] },
+  {
+    route: 'PUT /v1/rooms/:jid/avatar',
+    path: `${room}/avatar`,
+    body: { image: null },
+    status: [401, 403, 403, 200, 200],
+  },
+  {
+    route: 'GET /v1/rooms/:jid/members',
+    path: `${room}/members`,
+    status: [401, 403, 403, 200, 200],
+    has: JULIET,
+  },
+  { route: 'GET /v1/rooms/:jid/occupants', path: `${room}/occupants`, status: [401, 403, 403, 200, 200] },
+  {
+    route: 'POST /v1/rooms/:jid/members',
+    path: `${room}/members`,
+    body: { members: [{ jid: ROMEO }] },
+    status: [401, 403, 403, 200, 200],
+  },
+  {
+    route: 'PUT /v1/rooms/:jid/members/:user',
+    path: `${room}/members/${encodeURIComponent(ROMEO)}`,
+    body: {},
+    status: [401, 403, 403, 200, 200],
+  },
+  {
+    route: 'DELETE /v1/rooms/:jid/members/:user',
+    path: `${room}/members/${encodeURIComponent(ROMEO)}`,
+    status: [401, 403, 403, 204, 404],
+  },
+  {
+    route: 'POST /v1/rooms/:jid/messages',
+    path: `${room}/messages`,
+    body: { body: 'wherefore' },
+    status: [401, 403, 403, 202, 202],
+    hasNot: 'wherefore',
+  },
+  {
+    route: 'GET /v1/rooms/:jid/messages',
+    path: `${room}/messages`,
+    status: [401, 403, 403, 200, 200],
+    has: 'wherefore',
+  },
+  { route: 'DELETE /v1/rooms/:jid', path: room, status: [401, 403, 403, 204, 404] },
   { route: 'POST /v1/push/test', body: { jid: JULIET }, status: [401, 403, 403, 200, 200], has: 'sent' },
   {
     route: 'GET /v1/push/explain',

@@ -8,7 +8,7 @@ import { type Field, writeForm } from '../../xmpp/forms.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { readPage, writePage } from '../../xmpp/rsm.ts'
 import { child, type Element, xml } from '../../xmpp/xml.ts'
-import { hashesOf } from './avatar.ts'
+import { hashesOf } from '../../rooms/avatar.ts'
 
 const ROOM_INFO = 'http://jabber.org/protocol/muc#roominfo'
 const REGISTERED_NICK = 'x-roomuser-item'
