@@ -18,6 +18,7 @@ import { addHelp } from './help.ts'
 import { addInvite } from './invite.ts'
 import { addPush } from './push.ts'
 import { addReload } from './reload.ts'
+import { addRoom } from './room.ts'
 import { addServe } from './serve.ts'
 import { addStatus } from './status.ts'
 import { addSystemd } from './systemd.ts'
@@ -31,6 +32,7 @@ const NOUNS = [
   addReload,
   addUser,
   addInvite,
+  addRoom,
   addStatus,
   addHealth,
   addVersion,
