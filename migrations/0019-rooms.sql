@@ -50,3 +50,15 @@ CREATE TABLE room_fanouts (
   after TEXT NOT NULL
 ) STRICT;
 CREATE INDEX room_fanouts_by_room ON room_fanouts (room_id, id);
+
+-- Verdicts about messages of rooms: which room it was, and which rule of the account held there. Verdicts know such a
+-- message by an id of the account alone.
+CREATE TABLE room_verdicts (
+  message_id INTEGER PRIMARY KEY,
+  room TEXT NOT NULL,
+  said_id INTEGER NOT NULL,          -- of room_archive
+  rule TEXT NOT NULL,                -- always | on-mention | never (XEP-0492)
+  chosen INTEGER NOT NULL,           -- 1: by the account; 0: what is so in rooms of that kind
+  mentioned INTEGER NOT NULL
+) STRICT;
+CREATE INDEX room_verdicts_by_said ON room_verdicts (said_id);

@@ -85,11 +85,20 @@ async function explain(ctx: Context, what: string): Promise<void> {
     for (const finding of found.findings) out.line(`  ${finding}`)
     section(ctx, 'Devices', found.devices, DEVICE_COLUMNS)
     section(ctx, 'Waiting', found.waiting, ['created', 'message', 'device', 'state', 'attempts', 'next'])
-    section(ctx, 'Decided', found.verdicts, ['at', 'message', 'device', 'verdict', 'rule', 'reason'])
+    section(ctx, 'Decided', found.verdicts, [...of(found), 'device', 'verdict', 'rule', 'reason'])
+    const ofRooms = found.verdicts.filter(({ room }) => room !== null)
+    section(ctx, 'Messages of rooms', once(ofRooms), [...of(found), 'room', 'room_rule'])
     const atApple = found.verdicts.filter((row) => row.apns_id !== null)
     section(ctx, 'At Apple', atApple, ['at', 'message', 'apns_id', 'apns_unique_id'])
   })
 }
+
+/** What was asked for by its id is one message; where that is a room's, it is of several accounts. */
+const of = ({ jid: asked, verdicts }: Explanation): string[] =>
+  verdicts.some(({ jid }) => jid !== asked) ? ['at', 'jid', 'message'] : ['at', 'message']
+
+/** One row a message, however many phones it is about. */
+const once = (rows: readonly Row[]): Row[] => [...new Map(rows.map((row) => [row.message, row])).values()]
 
 async function queue(ctx: Context): Promise<void> {
   await ctx.withDoor(async (door) => {

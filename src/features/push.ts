@@ -1,12 +1,11 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
-import { NS } from '../xmpp/namespaces.ts'
 import { callNews } from '../push/rules/calls.ts'
 import { classify, isEncrypted, isNothing, isUpdate, type Proposal } from '../push/rules/classify.ts'
 import { awaitAck, stopAwaiting } from '../push/schedule/background.ts'
 import { holdBurst, holdPush, resumeHolds, reword, stopWaiting } from '../push/schedule/schedule.ts'
 import { connectionOf, useOf } from '../push/schedule/in-use.ts'
 import { undoRinging } from '../push/schedule/late-ack.ts'
-import { notifyRule } from '../push/rules/notify-rule.ts'
+import { type NotifyRule, notifyRule } from '../push/rules/notify-rule.ts'
 import { isQuiet } from '../push/rules/quiet.ts'
 import { showCount, takeBack } from '../push/schedule/read-state.ts'
 import { type CallEnd, endOf } from '../push/schedule/ringing.ts'
@@ -14,7 +13,7 @@ import { awaits } from '../routing/delivery.ts'
 import type { Session } from '../routing/session.ts'
 import { isOwn, mayBeOwn, sessionOf } from '../push/registration/whose.ts'
 import { type AccountState, decide, type DeviceState } from '../push/rules/decide.ts'
-import { filtered, mentions, type StanzaFacts } from '../push/rules/filters.ts'
+import { filtered, isReferred, mentions, type StanzaFacts } from '../push/rules/filters.ts'
 import { keeps } from '../push/rules/policy.ts'
 import type { NewPush } from '../store/push.ts'
 import type { Feature, Given, Incoming, Outcome } from '../routing/feature.ts'
@@ -229,7 +228,10 @@ function consider(t: Trip, ring: Ring): void {
   const { devices, webhook } = ring.again ?? { devices: all, webhook: true }
   if (devices.length > 0) {
     const facts = factsOf(t, ring)
-    const state = stateOf(t, ring, facts)
+    const chosen = notifyRule(t.store, account, from.bare)
+    const state = stateOf(t, ring, facts, chosen)
+    if (ring.room)
+      noteRoom(t, ring, ring.room, { rule: state.notify ?? 'always', chosen: chosen !== undefined })
     if (counts(state) && !shows(t, ring, all)) {
       count(t, ring)
       if (proposal.kind === 'badge') showCount(t, account)
@@ -240,6 +242,17 @@ function consider(t: Trip, ring: Ring): void {
   }
   if (webhook && t.store.events.wants('message.offline') && !seen && outcome !== 'none' && hasBody(el))
     t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))
+}
+
+/** So that it can be told which room it was, and whose rule. */
+function noteRoom(
+  t: Trip,
+  { from, id }: Ring,
+  { mentioned, stanzaId }: RoomFacts,
+  rule: { readonly rule: NotifyRule; readonly chosen: boolean },
+): void {
+  const about = { messageId: id, room: from.bare, saidId: Number(stanzaId) }
+  t.store.roomVerdicts.note({ ...about, ...rule, mentioned })
 }
 
 function count(t: Trip, { account, from, el, id, given, room }: Ring): void {
@@ -297,13 +310,18 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts }: Known)
   t.store.push.queue(push)
 }
 
-function stateOf(t: Trip, { account, from, proposal, room }: Ring, facts: StanzaFacts): AccountState {
+function stateOf(
+  t: Trip,
+  { account, proposal, room }: Ring,
+  facts: StanzaFacts,
+  chosen: NotifyRule | undefined,
+): AccountState {
   const { quiet, unknownSenders } = t.store.unread.settings(account.id)
   return {
     proposal,
     disabled: account.disabled,
     elsewhere: 'none',
-    notify: notifyRule(t.store, account, from.bare) ?? (room && (room.private ? 'always' : 'on-mention')),
+    notify: chosen ?? (room && (room.private ? 'always' : 'on-mention')),
     mention: facts.mentioned === true,
     // A person who asks to become a contact is none yet, and may ring all the same.
     stranger: !facts.known && proposal.rule !== 'subscription-request',
@@ -323,17 +341,6 @@ function factsOf(t: Trip, { account, from, el, room }: Ring): StanzaFacts {
       room?.mentioned ??
       (mentions(text ?? '', account.jid.slice(0, account.jid.indexOf('@'))) || isReferred(el, account.jid)),
   }
-}
-
-/** XEP-0372 */
-function isReferred(el: Element, jid: string): boolean {
-  return el.children.some(
-    (node) =>
-      typeof node !== 'string' &&
-      node.attrs.xmlns === NS.references &&
-      node.attrs.type === 'mention' &&
-      node.attrs.uri?.startsWith(`xmpp:${jid}`),
-  )
 }
 
 /** What the app's policy hides is not even written down. */

@@ -26,12 +26,34 @@ export function explainMessage(deps: HttpDeps, message: string) {
   const verdicts = pushReports.verdictsAbout(message, ROWS)
   const waiting = pushReports.waitingAbout(message, ROWS)
   const jid = verdicts[0]?.jid ?? waiting[0]?.jid
+  if (jid === undefined) {
+    const ofRoom = explainSaid(deps, message)
+    if (ofRoom) return ofRoom
+  }
   const account = jid === undefined ? undefined : accounts.find(jid)
   if (!account) {
     const why = 'nothing was decided about it, or it is over 14 days ago. Try the address of the account.'
     throw new HttpError(404, 'no-such-push', `No push for message ${message}: ${why}`)
   }
   return explanation(deps, account, message, verdicts, waiting)
+}
+
+/** `message` may be the id under which a room keeps it: then of each of its members. */
+function explainSaid({ world }: HttpDeps, message: string) {
+  const id = /^\d{1,16}$/.test(message) ? Number(message) : 0
+  const verdicts = world.store.pushReports.verdictsAboutSaid(id, ROWS)
+  const room = verdicts[0]?.room
+  if (room === undefined || room === null) return undefined
+  const accounts = new Set(verdicts.map(({ jid }) => jid)).size
+  const finding = `A message of the room ${room}: decided for ${accounts} of its members with a phone.`
+  return {
+    jid: room,
+    message,
+    findings: [finding],
+    devices: [],
+    waiting: [],
+    verdicts: verdicts.map(verdictView),
+  }
 }
 
 function explanation(
@@ -88,8 +110,10 @@ export const verdictView = ({
   reason,
   apnsId,
   apnsUniqueId,
+  ...rest
 }: VerdictRow) => ({
   at: iso(at),
+  jid: rest.jid,
   message,
   device:
     device === null ? 'webhook' : token === null ? `${device} (removed)` : `${device} …${token.slice(-6)}`,
@@ -99,7 +123,15 @@ export const verdictView = ({
   meaning: inWords({ verdict, rule, reason }),
   apns_id: apnsId,
   apns_unique_id: apnsUniqueId,
+  room: rest.room,
+  room_rule: roomRule(rest),
 })
+
+/** The account's rule for that room, whose it is, and whether the message was meant for it. */
+function roomRule({ roomRule: rule, chosen, mentioned }: Partial<VerdictRow>): string | null {
+  if (!rule) return null
+  return `${rule}, ${chosen ? 'by the account' : 'by default'}${mentioned ? ', mentioned' : ''}`
+}
 
 export const waitingView = (row: WaitingRow) => ({
   jid: row.jid,

@@ -69,6 +69,7 @@ function addTest(app: App): void {
 function addExplain(app: App): void {
   const verdict = z.object({
     at: time,
+    jid: z.string(),
     message: z.string(),
     device: z.string(),
     verdict: z.string(),
@@ -80,6 +81,11 @@ function addExplain(app: App): void {
       .string()
       .nullable()
       .openapi({ description: 'For Apple’s console: of the sandbox alone.' }),
+    room: z.string().nullable().openapi({ description: 'Whose message it was, of a room.' }),
+    room_rule: z.string().nullable().openapi({
+      description:
+        'The account’s rule for that room (always, on-mention, never), whose it is, and whether it was mentioned.',
+    }),
   })
   const explanation = z.object({
     jid: z.string(),

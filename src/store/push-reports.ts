@@ -17,6 +17,11 @@ export interface VerdictRow {
   readonly at: number
   readonly apnsId: string | null
   readonly apnsUniqueId: string | null
+  /** Of a message of a room: bare JID, and the account's rule there (store/room-verdicts.ts). */
+  readonly room: string | null
+  readonly roomRule: string | null
+  readonly chosen: number | null
+  readonly mentioned: number | null
 }
 
 /** A push without its answer. Times in ms. */
@@ -39,7 +44,9 @@ export interface WaitingRow {
 }
 
 const VERDICT = `SELECT v.id, a.jid, v.device_id AS device, d.address AS token, v.message_id AS message, v.verdict, v.rule,
-  v.reason, v.at, v.apns_id AS apnsId, v.apns_unique_id AS apnsUniqueId FROM verdicts v JOIN accounts a ON a.id = v.account_id LEFT JOIN devices d ON d.id = v.device_id`
+  v.reason, v.at, v.apns_id AS apnsId, v.apns_unique_id AS apnsUniqueId, r.room, r.rule AS roomRule, r.chosen, r.mentioned
+  FROM verdicts v JOIN accounts a ON a.id = v.account_id LEFT JOIN devices d ON d.id = v.device_id
+  LEFT JOIN room_verdicts r ON r.message_id = CAST(v.message_id AS INTEGER)`
 const WAITING = `SELECT o.id, coalesce(a.jid, o.sender) AS jid, o.device_id AS device, d.topic, d.environment, o.message_id AS message,
   o.push_id AS apnsId, o.state, o.kind, o.sender, o.attempts, o.created_at AS created, o.next_at AS next,
   o.expires_at AS expires
@@ -74,6 +81,16 @@ export class PushReports {
   /** In the order in which they were made. */
   verdictsAbout(message: string, limit: number): VerdictRow[] {
     return this.#verdicts(`${VERDICT} WHERE v.message_id = ?1 ORDER BY v.id LIMIT ?2`, message, limit)
+  }
+
+  /** Of all accounts about a message of a room, by its id in the room's archive. */
+  verdictsAboutSaid(saidId: number, limit: number): VerdictRow[] {
+    const theirs = 'SELECT CAST(message_id AS TEXT) FROM room_verdicts WHERE said_id = ?1'
+    return this.#verdicts(
+      `${VERDICT} WHERE v.message_id IN (${theirs}) ORDER BY v.id LIMIT ?2`,
+      saidId,
+      limit,
+    )
   }
 
   /** The newest of all, newest first. */

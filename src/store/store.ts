@@ -25,6 +25,7 @@ import { Receipts } from './receipts.ts'
 import { RoomAffiliations } from './room-affiliations.ts'
 import { RoomArchive } from './room-archive.ts'
 import { RoomFanouts } from './room-fanouts.ts'
+import { RoomVerdicts } from './room-verdicts.ts'
 import { RoomRows } from './rooms.ts'
 import { Settings } from './settings.ts'
 import { Skeletons } from './skeletons.ts'
@@ -72,6 +73,7 @@ export class Store {
   readonly roomAffiliations: RoomAffiliations
   readonly roomArchive: RoomArchive
   readonly roomFanouts: RoomFanouts
+  readonly roomVerdicts: RoomVerdicts
   readonly audit: Audit
   readonly indexes: DeferredIndexes
 
@@ -112,6 +114,7 @@ export class Store {
     this.invites = new Invites(db, random, this.audit)
     this.rooms = new RoomRows(db, this.audit)
     this.roomAffiliations = new RoomAffiliations(db, this.audit)
+    this.roomVerdicts = new RoomVerdicts(db)
     this.roomFanouts = new RoomFanouts(db)
     this.roomArchive = new RoomArchive(db, this.receipts)
   }

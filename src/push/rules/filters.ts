@@ -3,6 +3,8 @@
  * the rule comes out; it is the one that the verdict records. First match wins.
  */
 import type { DeviceOptions } from '../../store/devices.ts'
+import { NS } from '../../xmpp/namespaces.ts'
+import type { Element } from '../../xmpp/xml.ts'
 
 export interface StanzaFacts {
   /** Bare JID: of the sender, or of the room. */
@@ -42,4 +44,15 @@ export function mentions(text: string, nick: string): boolean {
     if (!before && !after) return true
   }
   return false
+}
+
+/** XEP-0372 */
+export function isReferred(el: Element, jid: string): boolean {
+  return el.children.some(
+    (node) =>
+      typeof node !== 'string' &&
+      node.attrs.xmlns === NS.references &&
+      node.attrs.type === 'mention' &&
+      node.attrs.uri?.startsWith(`xmpp:${jid}`),
+  )
 }
