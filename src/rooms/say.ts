@@ -2,7 +2,8 @@
 import { RoomCopy, type RoomMessage } from '../routing/outcome.ts'
 import type { Trip } from '../routing/transit.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { child, type Element, StoredElement, xml } from '../xmpp/xml.ts'
+import { hasBody } from '../xmpp/message.ts'
+import { child, childText, type Element, StoredElement, xml } from '../xmpp/xml.ts'
 import { tellMembers } from './audience.ts'
 import { isForRoomArchive } from './payload.ts'
 import type { Occupant, Room } from './room.ts'
@@ -33,6 +34,7 @@ export function say(
       : xml('stanza-id', { xmlns: NS.stanzaId, id: String(archiveId), by: room.jid.toString() }),
   )
   const stored = StoredElement.of(el)
+  tellWebhook(t, room, speaker, el, archiveId)
   if (archiveId !== undefined)
     t.store.roomArchive.add({
       id: archiveId,
@@ -58,6 +60,24 @@ export function say(
     })
   }
   return archiveId
+}
+
+function tellWebhook(
+  t: Trip,
+  room: Room,
+  speaker: Speaker | undefined,
+  el: Element,
+  archiveId: number | undefined,
+): void {
+  if (!t.store.events.wants('room.message') || !hasBody(el)) return
+  const said = {
+    from: speaker?.user ?? null,
+    nick: speaker?.nick ?? null,
+    message: el.attrs.id,
+    stanza_id: archiveId === undefined ? null : String(archiveId),
+    body: childText(el, 'body'),
+  }
+  t.store.events.tell('room.message', { id: null, jid: room.jid.bare }, said)
 }
 
 /** The room itself sets its subject (§8.1). */

@@ -3,6 +3,7 @@ import { and, asc, count, eq, getTableColumns, gt, isNotNull, isNull, ne, sql } 
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Audit } from './audit.ts'
 import { nickSkeleton } from '../xmpp/skeleton.ts'
+import type { Events } from './events.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { rooms } from './rooms.ts'
 
@@ -29,18 +30,23 @@ export const roomAffiliations = sqliteTable(
 /** What its nick looks like is made of the nick. */
 export type AffiliationRow = Omit<typeof roomAffiliations.$inferSelect, 'nickLook'>
 
+const belongs = (affiliation: string | undefined): boolean =>
+  affiliation === 'owner' || affiliation === 'admin' || affiliation === 'member'
+
 export class RoomAffiliations {
   readonly #db: Db
   readonly #audit: Audit
+  readonly #events: Events
   readonly #get
   readonly #byNick
   readonly #put: Write<AffiliationRow & { nickLook: string | null }>
   readonly #delete: Write<{ roomId: number; user: string }>
   readonly #purge: Write<{ user: string }>
 
-  constructor(db: Db, audit: Audit) {
+  constructor(db: Db, audit: Audit, events: Events) {
     this.#db = db
     this.#audit = audit
+    this.#events = events
     const { orm } = db
     const p = sql.placeholder
     const { roomId, user, nickKey } = roomAffiliations
@@ -101,15 +107,37 @@ export class RoomAffiliations {
   }
 
   set(room: string, row: AffiliationRow): void {
-    this.#put({ ...row, nickLook: row.nick === null ? null : nickSkeleton(row.nick) })
-    const { user, affiliation } = row
+    const { roomId, user, affiliation, nick } = row
+    const before = this.#before(roomId, user)
+    this.#put({ ...row, nickLook: nick === null ? null : nickSkeleton(nick) })
+    this.#tell(room, before, { user, affiliation, nick })
     this.#audit.note('room affiliation changed', { room, user, affiliation })
   }
 
   delete(room: string, roomId: number, user: string): boolean {
+    const before = this.#before(roomId, user)
     if (this.#delete({ roomId, user }) === 0) return false
+    this.#tell(room, before, { user, affiliation: 'none' })
     this.#audit.note('room affiliation changed', { room, user, affiliation: 'none' })
     return true
+  }
+
+  /** Read only where somebody is to be told. */
+  #before(roomId: number, user: string): Affiliation | undefined {
+    const wanted = this.#events.wants('room.member_added') || this.#events.wants('room.member_removed')
+    return wanted ? this.get(roomId, user)?.affiliation : undefined
+  }
+
+  #tell(
+    jid: string,
+    before: Affiliation | undefined,
+    now: { readonly user: string; readonly affiliation: Affiliation | 'none'; readonly nick?: string | null },
+  ): void {
+    const belonged = belongs(before)
+    if (belongs(now.affiliation) && before !== now.affiliation)
+      this.#events.tell('room.member_added', { id: null, jid }, now)
+    if (belonged && !belongs(now.affiliation))
+      this.#events.tell('room.member_removed', { id: null, jid }, now)
   }
 
   /** The same for what goes with its room or with its account, of which nobody has to be told. */

@@ -2,6 +2,7 @@
 import { and, asc, count, eq, gt, isNotNull, isNull, lt, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Audit } from './audit.ts'
+import type { Events } from './events.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 
 /** What an occupant may do at the moment (XEP-0045 §5.1); who is not in the room has none. */
@@ -92,14 +93,16 @@ export type RoomChange = Partial<Pick<RoomRow, 'settings' | 'subject' | 'avatar'
 export class RoomRows {
   readonly #db: Db
   readonly #audit: Audit
+  readonly #events: Events
   readonly #find
   readonly #erase: Write<{ id: number; limit: number }>
   readonly #countAll
   readonly #forget: Write<{ id: number }>
 
-  constructor(db: Db, audit: Audit) {
+  constructor(db: Db, audit: Audit, events: Events) {
     this.#db = db
     this.#audit = audit
+    this.#events = events
     this.#find = db.orm
       .select()
       .from(rooms)
@@ -132,6 +135,7 @@ export class RoomRows {
       .returning()
       .get()
     this.#audit.note('room made', { room: jid })
+    this.#events.tell('room.created', { id: null, jid }, { name: settings.name })
     return row
   }
 
@@ -143,13 +147,21 @@ export class RoomRows {
       .set({ ...change, ...listed })
       .where(eq(rooms.id, id))
       .run()
+    if (change.gone) this.#tellGone(id, change.gone)
+  }
+
+  #tellGone(id: number, { reason, alternate }: RoomGone): void {
+    const jid = this.byId(id)?.jid ?? ''
+    this.#audit.note('room destroyed', { room: jid })
+    this.#events.tell('room.destroyed', { id: null, jid }, { reason, alternate })
   }
 
   /** Deletes the room and who stands how to it; `eraseArchive` deletes what was said. */
-  delete({ id, jid }: RoomRow): void {
+  delete({ id, jid, gone }: RoomRow): void {
     this.#db.turn.writes()
     this.#db.orm.delete(rooms).where(eq(rooms.id, id)).run()
     this.#audit.note('room deleted', { room: jid })
+    if (!gone) this.#events.tell('room.destroyed', { id: null, jid })
   }
 
   /** Nobody remembers any more that it was there. */

@@ -9,6 +9,7 @@ import { PUSH_RULES } from '../../src/push/rules/classify.ts'
 import { setDisabled } from '../../src/accounts/accounts.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import type { Actor } from '../support/actor.ts'
+import { changes, inside, OWNER, says } from '../support/rooms.ts'
 import { changesOfTrips } from '../support/trips.ts'
 import { type Play, play } from '../support/world.ts'
 
@@ -267,4 +268,58 @@ test('the names are a strict list, and the form knows one of them', () => {
 test('no rule of a push is taken for an event', () => {
   expect(PUSH_RULES.filter(({ rule }) => isEvent(rule) || rule.includes('.'))).toEqual([])
   expect(EVENTS.filter((name) => !name.includes('.') || !isEvent(name))).toEqual([])
+})
+
+describe('rooms', () => {
+  const room = 'verona@conference.bix.org'
+
+  test('made, who belongs to it, what is said, destroyed: with the room in place of an account', async () => {
+    using p = play({
+      toml: wanted(
+        'room.created',
+        'room.destroyed',
+        'room.member_added',
+        'room.member_removed',
+        'room.message',
+      ),
+    })
+    const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo', room)
+    const set = (item: string) => changes(romeo, item, room)
+    await set(`<item affiliation='member' jid='juliet@bix.org' nick='Capulet'/>`)
+    await set(`<item affiliation='member' jid='juliet@bix.org' nick='J'/>`)
+    await set(`<item affiliation='admin' jid='juliet@bix.org'/>`)
+    await set(`<item affiliation='outcast' jid='juliet@bix.org'/>`)
+    await set(`<item affiliation='none' jid='juliet@bix.org'/>`)
+    says(romeo, 'hark', room)
+    romeo.sends(`<message to='${room}' type='groupchat'><subject>Exile</subject></message>`)
+    await romeo.asks('set', `<query xmlns='${OWNER}'><destroy><reason>fire</reason></destroy></query>`, room)
+    await romeo.settles()
+    expect(told(p)).toEqual([
+      ['room.created', room, { name: '' }],
+      ['room.member_added', room, { user: 'romeo@bix.org', affiliation: 'owner', nick: null }],
+      ['room.member_added', room, { user: 'juliet@bix.org', affiliation: 'member', nick: 'Capulet' }],
+      ['room.member_added', room, { user: 'juliet@bix.org', affiliation: 'admin', nick: 'J' }],
+      ['room.member_removed', room, { user: 'juliet@bix.org', affiliation: 'outcast', nick: null }],
+      [
+        'room.message',
+        room,
+        {
+          from: 'romeo@bix.org',
+          nick: 'Romeo',
+          message: 'hark',
+          stanza_id: expect.stringMatching(/^\d+$/) as string,
+          body: 'hark',
+        },
+      ],
+      ['room.destroyed', room, { reason: 'fire' }],
+    ])
+  })
+
+  test('what was not asked for is not told', async () => {
+    using p = play({ toml: wanted('account.created') })
+    const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo', room)
+    says(romeo, 'hark', room)
+    await romeo.settles()
+    expect(told(p).map(([kind]) => kind)).toEqual(['account.created'])
+  })
 })

@@ -111,6 +111,20 @@ test('an event carries its name, its account and its data, signed like a message
   expect(got?.headers.get('belfry-signature')).toBe(`sha256=${expected}`)
 })
 
+test('an event of a room names the room, not an account', async () => {
+  const server = hook()
+  const room = 'verona@conference.bix.org'
+  const body = JSON.stringify({ name: 'Verona' })
+  await webhook(server.url).send({ ...job, accountId: null, account: room, kind: 'room.created', body })
+  const told = JSON.parse(server.heard[0]?.body ?? '') as Record<string, unknown>
+  expect([told.event, told.room, told.name, 'account' in told]).toEqual([
+    'room.created',
+    room,
+    'Verona',
+    false,
+  ])
+})
+
 describe('form', () => {
   test('is what home-made offline modules send, properly encoded', async () => {
     const server = hook()

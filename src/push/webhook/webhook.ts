@@ -13,7 +13,7 @@
  * application/x-www-form-urlencoded, so that an existing web server keeps working.
  */
 import { createHmac } from 'node:crypto'
-import { type EventName, isEvent } from '../../config/events.ts'
+import { type EventName, isEvent, isOfRoom } from '../../config/events.ts'
 import type { Clock } from '../../store/clock.ts'
 import type { Job } from '../../store/push.ts'
 import type { Provider, Result } from '../outbox/provider.ts'
@@ -128,7 +128,10 @@ export class Webhook implements Provider {
       return new URLSearchParams(fields).toString()
     }
     const head = { event: eventOf(job), id: job.pushId, time: new Date(job.createdAt).toISOString() }
-    if (isEvent(job.kind)) return JSON.stringify({ ...head, account: job.account, ...dataOf(job) })
+    if (isEvent(job.kind)) {
+      const whose = isOfRoom(job.kind) ? { room: job.account } : { account: job.account }
+      return JSON.stringify({ ...head, ...whose, ...dataOf(job) })
+    }
     return JSON.stringify({
       ...head,
       from: job.sender,
