@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 import type { ReadStore, RunTrip } from '../store/tx.ts'
+import { purgeRooms, type RoomHousehold } from './room-housekeeping.ts'
 import { ArchiveQuota } from './archive-quota.ts'
 
 const log = getLogger('housekeeping')
@@ -16,26 +17,25 @@ const BATCH = 500
 /** Invitations stay in the list for a while after their end; also for who was let in just before it. */
 const INVITES_KEPT = 24 * 3_600_000
 
-export interface Household {
+export interface Household extends RoomHousehold {
   readonly store: ReadStore
   readonly limits: Config['limits']
-  readonly hosts: Config['hosts']
-  readonly archive: Config['archive']
   readonly clock: Clock
   readonly run: RunTrip
   /** Further figures to take at each round. */
   readonly figures: () => void
 }
 
-/** Where the next trip goes on with the archives: which host, and behind which account. */
+/** Where the next trip goes on with the archives: which host, behind which account, and behind which room. */
 interface Place {
   host: number
   after: string
+  room: number
 }
 
 export function startHousekeeping(household: Household): () => void {
   const { store, clock, figures } = household
-  const place: Place = { host: 0, after: '' }
+  const place: Place = { host: 0, after: '', room: 0 }
   let stopped = false
   let cancelFigures: () => void = () => {}
   let cancelPurge: () => void = () => {}
@@ -69,18 +69,21 @@ export function startHousekeeping(household: Household): () => void {
 
 /** Deletes one batch of each kind, and fills in one of what an upgrade left open; true when there may be more. */
 export function purgeOnce(
-  { limits, hosts, archive, clock, run }: Omit<Household, 'store' | 'figures'>,
-  place: Place = { host: 0, after: '' },
+  household: Omit<Household, 'store' | 'figures'>,
+  place: Place = { host: 0, after: '', room: 0 },
 ): Promise<boolean> {
+  const { limits, hosts, archive, clock } = household
   const { origin_id_keep, offline_keep } = limits
-  return run(({ store: { accounts, history, invites, messages, skeletons } }) => {
+  return household.run(({ store }) => {
+    const { accounts, history, invites, messages, skeletons } = store
     const now = clock.now()
     const origins = keeps(origin_id_keep) ? messages.purgeOrigins(now - origin_id_keep, BATCH) : 0
     const offline = keeps(offline_keep) ? messages.purgeOffline(now - offline_keep, BATCH) : 0
     const invited = invites.purge(now - INVITES_KEPT, BATCH)
     const departed = accounts.purgeDeparted(BATCH)
     const most = Math.max(origins, offline, invited, departed, skeletons.fill(BATCH))
-    return purgeArchives(history, hosts, archive, now, place) || most === BATCH
+    const rooms = purgeRooms(store, household, now, place)
+    return purgeArchives(history, hosts, archive, now, place) || rooms || most === BATCH
   })
 }
 

@@ -216,8 +216,7 @@ function watchCertificates(config: Config, clock: Clock, renew: () => Promise<vo
 }
 
 function keepHouse({ config, store, clock, router }: Core, figures: () => void): () => void {
-  const { limits, hosts, archive } = config
-  return startHousekeeping({ store, limits, hosts, archive, clock, run: (f) => router.run(f), figures })
+  return startHousekeeping({ ...config, store, clock, run: (f) => router.run(f), figures })
 }
 
 async function reload(

@@ -11,6 +11,8 @@ const householdOf = (p: Play) => ({
   store: p.store,
   limits: p.config.limits,
   hosts: p.config.hosts,
+  muc: p.config.muc,
+  push: p.config.push,
   archive: { ...p.config.archive, keep: 30 * DAY },
   clock: p.clock,
   run: <T>(f: (t: WriteTx) => T) => p.router.run(f),
@@ -114,7 +116,7 @@ test('old messages of many accounts go in several trips, each of it bounded', as
   })
   p.clock.advance(31 * DAY)
   const household = householdOf(p)
-  const place = { host: 0, after: '' }
+  const place = { host: 0, after: '', room: 0 }
   const left = () =>
     p.store.db.raw.query<{ n: number }, []>('SELECT count(*) AS n FROM archive').get()?.n ?? 0
   const steps: number[] = []
@@ -126,7 +128,7 @@ test('old messages of many accounts go in several trips, each of it bounded', as
   expect(left()).toBe(0)
   expect(Math.max(...steps)).toBeLessThanOrEqual(500)
   expect(steps.length).toBeLessThan(10)
-  expect(place).toEqual({ host: 0, after: '' })
+  expect(place).toEqual({ host: 0, after: '', room: 0 })
 })
 
 test('an invitation stays in the list for a day after its end', async () => {
