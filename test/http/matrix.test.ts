@@ -231,6 +231,8 @@ const ROWS: readonly Row[] = [
   { route: 'GET /admin/bell.svg', status: [200, 200, 200, 200, 200] },
   { route: 'GET /admin/users', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/users/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/rooms', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/rooms/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/push', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'POST /admin/login', form: 'jid=a&password=b', status: [403, 403, 403, 403, 403] },
   ...[
@@ -239,6 +241,7 @@ const ROWS: readonly Row[] = [
     'users/enable',
     'users/password',
     'users/delete',
+    'rooms/delete',
     'push/check',
     'push/replay',
     'logout',

@@ -9,7 +9,7 @@ export interface Frame {
   readonly admin?: string | undefined
   /** Where style and bell are. */
   readonly assets?: '/admin' | '/invite'
-  readonly here?: 'dashboard' | 'users' | 'push'
+  readonly here?: 'dashboard' | 'users' | 'rooms' | 'push'
   readonly notice?: string | undefined
   readonly error?: string | undefined
   readonly children?: Child
@@ -78,6 +78,9 @@ const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
       </a>
       <a href="/admin/users" aria-current={frame.here === 'users' ? 'page' : undefined}>
         Users
+      </a>
+      <a href="/admin/rooms" aria-current={frame.here === 'rooms' ? 'page' : undefined}>
+        Rooms
       </a>
       <a href="/admin/push" aria-current={frame.here === 'push' ? 'page' : undefined}>
         Push

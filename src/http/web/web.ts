@@ -14,6 +14,7 @@ import { DashboardPage } from './dashboard.tsx'
 import { ErrorPage } from './error.tsx'
 import { LoginPage } from './login.tsx'
 import { addPushPages } from './push.ts'
+import { addRoomPages } from './rooms.ts'
 import { fromOwnPage, WebSessions } from './session.ts'
 import { addSetup } from './setup.ts'
 import { UserPage, UsersPage } from './users.tsx'
@@ -28,6 +29,7 @@ const DONE: Readonly<Record<string, string>> = {
   disabled: 'The account is disabled; its sessions were closed.',
   enabled: 'The account may log in again.',
   removed: 'The account was removed.',
+  destroyed: 'The room was destroyed.',
   replayed: 'What the webhook refused is sent again.',
   setup: 'Welcome. You are the administrator of this server.',
 }
@@ -77,6 +79,7 @@ export function addWeb(app: App, deps: HttpDeps): void {
   get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
   addUserForms(post, deps)
   addPushPages(deps, { get, post, notice })
+  addRoomPages(deps, { get, post, notice })
 }
 
 function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
