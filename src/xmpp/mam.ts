@@ -2,6 +2,7 @@
 import { StanzaError } from './errors.ts'
 import { type FormValues, formValue, writeForm } from './forms.ts'
 import { NS } from './namespaces.ts'
+import { parseTime } from './time.ts'
 import { writePage } from './rsm.ts'
 import { children, type Element, xml } from './xml.ts'
 
@@ -29,13 +30,12 @@ export function finOf(ids: string[], complete: boolean, total?: number): Element
   return xml('fin', { xmlns: NS.mam, complete: complete ? 'true' : undefined }, writePage(ids, total))
 }
 
-/** XEP-0082 §3.2; ms since the epoch. @throws StanzaError bad-request */
+/** ms since the epoch. @throws StanzaError bad-request */
 export function readTime(form: FormValues, name: string): number | undefined {
   const text = formValue(form, name)
   if (text === undefined) return undefined
-  const match = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/.test(text)
-  const ms = match ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(ms))
+  const ms = parseTime(text)
+  if (ms === undefined)
     throw new StanzaError('bad-request', `${name}: not a time such as 2026-01-31T12:00:00Z.`)
   return ms
 }
