@@ -9,7 +9,8 @@ export const HOST = '{host}'
 export const roomDomain = ({ host: template }: { readonly host: string }, host: string): string =>
   template.replaceAll(HOST, host)
 
-const isTemplate = (text: string): boolean => {
+/** Whether it is a domain once the host stands in it. */
+export const isTemplate = (text: string): boolean => {
   try {
     prepareDomain(text.replaceAll(HOST, 'example.org'))
     return true

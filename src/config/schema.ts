@@ -8,6 +8,7 @@ import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
 import { c2s, http, tls } from './listening.ts'
 import { HOST, muc } from './muc.ts'
+import { upload } from './upload.ts'
 import { count, duration, file, host, httpUrl, neededDuration, network, sizeLimit } from './values.ts'
 
 // A configuration is read once: code made for its schema at run time would cost more than it saves.
@@ -319,6 +320,7 @@ export const configSchema = z
       .default([])
       .describe('STUN and TURN servers for calls, and other services.'),
     muc: muc.prefault({}),
+    upload: upload.prefault({}),
     contact: contact.prefault({}),
     log: log.prefault({}),
   })
@@ -326,6 +328,10 @@ export const configSchema = z
     const issue = (path: PropertyKey[], message: string) => ctx.addIssue({ code: 'custom', path, message })
     if (value.hosts.length > 1 && !value.muc.host.includes(HOST))
       issue(['muc', 'host'], `each host needs rooms of its own: write ${HOST} for the host`)
+    if (value.hosts.length > 1 && !value.upload.host.includes(HOST))
+      issue(['upload', 'host'], `each host needs a service of its own: write ${HOST} for the host`)
+    if (value.muc.host === value.upload.host)
+      issue(['upload', 'host'], 'rooms have this domain already: [muc] host')
     if ((value.tls.cert === undefined) !== (value.tls.key === undefined)) {
       issue(['tls'], 'cert and key go together: name both or neither')
     }
@@ -348,7 +354,7 @@ function duplicates(list: readonly string[]): number[] {
 }
 
 /** Sections of the design whose feature is not in this version: accepted with a warning, so that no file breaks. */
-export const LATER: readonly (readonly string[])[] = [['acme'], ['upload'], ['backup']]
+export const LATER: readonly (readonly string[])[] = [['acme'], ['backup']]
 
 /** Keys whose value is a path, for the check that each file is there and not open to everyone. */
 export const FILE_KEYS: readonly { readonly key: string; readonly secret: boolean }[] = [

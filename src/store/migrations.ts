@@ -19,6 +19,7 @@ import skeletons from '../../migrations/0016-skeletons.sql' with { type: 'text' 
 import archiveSizes from '../../migrations/0017-archive-sizes.sql' with { type: 'text' }
 import deviceKinds from '../../migrations/0018-device-kinds.sql' with { type: 'text' }
 import rooms from '../../migrations/0019-rooms.sql' with { type: 'text' }
+import uploads from '../../migrations/0020-uploads.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -40,6 +41,7 @@ const MIGRATIONS: readonly string[] = [
   archiveSizes,
   deviceKinds,
   rooms,
+  uploads,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

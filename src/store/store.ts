@@ -34,6 +34,7 @@ import { Tokens } from './tokens.ts'
 import type { Turn } from './turn.ts'
 import type { TurnHost } from './turn-host.ts'
 import { Unread } from './unread.ts'
+import { Uploads } from './uploads.ts'
 import type { DiskSync } from './wal-sync.ts'
 
 const log = getLogger('store')
@@ -74,6 +75,7 @@ export class Store {
   readonly roomArchive: RoomArchive
   readonly roomFanouts: RoomFanouts
   readonly roomVerdicts: RoomVerdicts
+  readonly uploads: Uploads
   readonly audit: Audit
   readonly indexes: DeferredIndexes
 
@@ -117,6 +119,7 @@ export class Store {
     this.roomVerdicts = new RoomVerdicts(db)
     this.roomFanouts = new RoomFanouts(db)
     this.roomArchive = new RoomArchive(db, this.receipts)
+    this.uploads = new Uploads(db)
   }
 
   get turn(): Turn {

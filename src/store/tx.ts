@@ -41,6 +41,10 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
   readonly skeletons: Pick<Store['skeletons'], 'like'>
   readonly sm: Pick<Store['sm'], 'sessions' | 'stanzas'>
   readonly tokens: Pick<Store['tokens'], 'find' | 'needsUseNoted' | 'list' | 'countOf'>
+  readonly uploads: Pick<
+    Store['uploads'],
+    'byFile' | 'byKey' | 'bytesOf' | 'total' | 'page' | 'isStored' | 'ofOwner'
+  >
   readonly unread: Pick<
     Store['unread'],
     'count' | 'idOf' | 'upToOf' | 'has' | 'unfinished' | 'settings' | 'told'

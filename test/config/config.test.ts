@@ -245,9 +245,9 @@ describe('meaning', () => {
   })
 
   test('what a later version will read is named, not refused', () => {
-    const config = accepted('[upload]\nmax_size = "10MB"\n[backup]\nkeep = 7')
+    const config = accepted('[acme]\nemail = "a@b.org"\n[backup]\nkeep = 7')
     expect(config.source.warnings).toEqual([
-      '[upload] is not in this version of Belfry and has no effect',
+      '[acme] is not in this version of Belfry and has no effect',
       '[backup] is not in this version of Belfry and has no effect',
     ])
   })
