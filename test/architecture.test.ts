@@ -52,7 +52,7 @@ const GROUND = ['store', 'xmpp']
 /** The parts of push that never see a session: pure tables, the queue, and the ways out. */
 const BLIND = ['push/rules', 'push/outbox', 'push/apns', 'push/webhook', 'push/diagnose']
 /** What the doors and what puts everything together may see. */
-const SHARED = [...GROUND, 'limits', 'routing', 'accounts', 'rooms', 'push']
+const SHARED = [...GROUND, 'limits', 'routing', 'accounts', 'rooms', 'uploads', 'push']
 /**
  * Which floors each floor may import beside itself and what is common to all, from the ground up. A name stands for the
  * folder with all that is in it; of several that fit, the longest counts.
@@ -73,6 +73,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   routing: [...GROUND, 'auth', 'limits'],
   accounts: [...GROUND, 'limits', 'routing'],
   rooms: [...GROUND, 'routing', 'accounts', 'push/rules'],
+  uploads: [...GROUND, 'routing'],
   ...Object.fromEntries(BLIND.map((floor) => [floor, [...GROUND, ...BLIND]])),
   'push/schedule': [...GROUND, ...BLIND, 'routing', 'accounts', 'push/registration'],
   'push/registration': [...GROUND, ...BLIND, 'routing', 'accounts', 'push/schedule'],
@@ -84,12 +85,13 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
     'routing',
     'accounts',
     'rooms',
+    'uploads',
     'push/rules',
     'push/schedule',
     'push/registration',
   ],
   stream: [...GROUND, 'limits', 'routing', 'accounts', 'xml', 'self-signed'],
-  ops: [...GROUND, 'push', 'self-signed'],
+  ops: [...GROUND, 'push', 'uploads', 'self-signed'],
   http: [...SHARED, 'ops'],
   docs: [],
   packaging: [],

@@ -36,6 +36,7 @@ import { sm } from './sm/sm.ts'
 import { streamLimits } from './stream-limits.ts'
 import { subscriptions } from './subscriptions.ts'
 import { time } from './time.ts'
+import { upload } from './upload.ts'
 import { redelivery } from '../routing/redelivery.ts'
 import { vcardAvatars } from './vcard-avatars.ts'
 import { vcard } from './vcard.ts'
@@ -62,6 +63,7 @@ export const features = (config: Config): Feature[] => [
   calls, // after push: what has rung is known
   pushRegistration(config),
   rooms(config),
+  upload(config),
   roster,
   mam,
   disco,

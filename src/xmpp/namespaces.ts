@@ -56,4 +56,5 @@ export const NS = {
   bookmarks: 'urn:xmpp:bookmarks:1',
   oldBookmarks: 'storage:bookmarks',
   displayed: 'urn:xmpp:mds:displayed:0',
+  upload: 'urn:xmpp:http:upload:0',
 } as const

@@ -50,6 +50,7 @@ const TITLES: Readonly<Record<number, string>> = {
   313: 'Message Archive Management',
   352: 'Client State Indication',
   357: 'Push Notifications',
+  363: 'HTTP File Upload',
   359: 'Unique and Stable Stanza IDs',
   379: 'Pre-Authenticated Roster Subscription',
   401: 'Ad-hoc Account Invitation Generation',

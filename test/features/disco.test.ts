@@ -108,6 +108,7 @@ test('XEP-0030 §4.1, §4.4: the server answers for itself and for its accounts,
   const pushOf = (host: string) => [
     `<item jid="push.${host}" name="Push"/>`,
     `<item jid="conference.${host}" name="Rooms"/>`,
+    `<item jid="upload.${host}" name="Files"/>`,
     `<item jid="${host}" node="push" name="Push"/>`,
   ]
   expect(await itemsOf('bix.org')).toEqual(pushOf('bix.org'))
