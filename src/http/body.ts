@@ -1,4 +1,4 @@
-/** The time that a request's body may take (test/cases.md, 90): a body that trickles must not hold a connection. */
+/** Reading of a request's body, within the time (test/cases.md, 90) and the bytes that it may have. */
 import type { Ctx } from './context.ts'
 import { HttpError } from './problem.ts'
 
@@ -15,4 +15,23 @@ export async function inTime<T>(c: Ctx, read: () => Promise<T>): Promise<T> {
   } finally {
     cancel()
   }
+}
+
+/** The whole body; undefined as soon as there is more than `most` bytes of it, announced or not. */
+export async function readAtMost(request: Request, most: number): Promise<Uint8Array | undefined> {
+  if (Number(request.headers.get('content-length') ?? 0) > most) return undefined
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of piecesOf(request)) {
+    bytes += chunk.byteLength
+    if (bytes > most) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** The body as it comes in; a piece that is not asked for waits with the client. */
+export async function* piecesOf(request: Request): AsyncGenerator<Uint8Array> {
+  const body: ReadableStream<Uint8Array> | null = request.body
+  if (body) yield* body
 }

@@ -1,5 +1,5 @@
 /** /http-bind: BOSH (XEP-0124, XEP-0206), for pages of the origins that [http] origins allows. */
-import { inTime } from './body.ts'
+import { inTime, readAtMost } from './body.ts'
 import type { Ctx } from './context.ts'
 import { type App, route, stream } from './policy.ts'
 import { HttpError } from './problem.ts'
@@ -24,10 +24,8 @@ export function addBosh(app: App): void {
     if (!web) throw new HttpError(503, 'no-streams', 'No server runs here.')
     const { stanza_bytes, bosh_wait } = world.config.limits
     allowOrigin(c)
-    const tooLarge = Number(c.req.header('content-length') ?? 0) > stanza_bytes
-    const body = tooLarge ? undefined : new Uint8Array(await inTime(c, () => c.req.arrayBuffer()))
-    if (!body || body.length > stanza_bytes)
-      throw new HttpError(413, 'too-large', `A body may have ${stanza_bytes} bytes.`)
+    const body = await inTime(c, () => readAtMost(c.req.raw, stanza_bytes))
+    if (!body) throw new HttpError(413, 'too-large', `A body may have ${stanza_bytes} bytes.`)
     c.env.door?.patience(Math.ceil(bosh_wait / 1000) + GRACE)
     const client = { ip: c.get('ip'), encrypted: c.get('encrypted') }
     const { type, text } = await web.bosh(body, client, c.req.raw.signal)

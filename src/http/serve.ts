@@ -48,6 +48,7 @@ export interface TlsPair {
 }
 
 export interface ServeOptions {
+  /** Infinity where files are taken, which have limits of their own: every route counts what it reads. */
   readonly maxBody: number
   /** Largest frame of a WebSocket, bytes; Infinity: as large as the runtime takes. */
   readonly maxFrame: number
@@ -142,9 +143,10 @@ export async function listenSocket(app: Handler, path: string, options: ServeOpt
 const seconds = (ms: number, least: number, most: number): number =>
   Number.isFinite(ms) ? Math.min(Math.max(Math.ceil(ms / 1000), least), most) : 0
 
-/** The runtime's own cap stands a little above ours, so that ours answers with a problem document. */
-const bodyCap = ({ maxBody }: ServeOptions) =>
-  Number.isFinite(maxBody) ? { maxRequestBodySize: maxBody + 65_536 } : {}
+/** The runtime's own cap stands a little above ours, so that ours answers with a problem document; without one: 128 MB. */
+const bodyCap = ({ maxBody }: ServeOptions) => ({
+  maxRequestBodySize: Number.isFinite(maxBody) ? maxBody + 65_536 : Number.MAX_SAFE_INTEGER,
+})
 
 const doorOf = (request: Request, server: Bun.Server<WebSocketPeer>): Door => ({
   upgrade: (peer, protocol) =>

@@ -78,10 +78,11 @@ export class Listeners {
   }
 
   get #httpOptions() {
-    const { http_body_bytes, http_idle_timeout, stanza_bytes, idle_ping } = this.#parts.config.limits
+    const { limits, upload } = this.#parts.config
+    const { http_body_bytes, http_idle_timeout, stanza_bytes, idle_ping } = limits
     // A stanza that is too large is answered by the stream; what is far larger never gets there.
     return {
-      maxBody: Math.max(http_body_bytes, stanza_bytes),
+      maxBody: upload.enabled ? Infinity : Math.max(http_body_bytes, stanza_bytes),
       maxFrame: 2 * stanza_bytes,
       idle: http_idle_timeout,
       webSocketIdle: idle_ping,
