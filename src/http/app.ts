@@ -20,6 +20,7 @@ import { addRoomMessages } from './rooms/messages.ts'
 import { addRooms } from './rooms/rooms.ts'
 import { addSystem } from './system.ts'
 import { addTokens } from './tokens.ts'
+import { addFiles } from './uploads/files.ts'
 import { addUsers } from './users.ts'
 import { addInvitePage } from './web/invite.ts'
 import { addWebSocket } from './websocket.ts'
@@ -67,6 +68,7 @@ export function createApp(deps: HttpDeps): App {
   addWebSocket(app)
   addBosh(app)
   addHostMeta(app)
+  addFiles(app)
   addWeb(app, deps)
   addInvitePage(app)
   return app

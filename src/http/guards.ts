@@ -9,9 +9,10 @@ import { clientOf, hostName } from './client.ts'
 import type { AppEnv, Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
 import { isOwn } from './origins.ts'
-import { isStream, needsBody } from './policy.ts'
+import { isFile, isStream, needsBody } from './policy.ts'
 import { actingAs } from '../store/audit.ts'
 import { HttpError } from './problem.ts'
+import { FILE_HEADERS, isUploadPath } from './uploads/headers.ts'
 
 type Guard = MiddlewareHandler<AppEnv>
 
@@ -72,6 +73,7 @@ export const headers: Guard = async (c, next) => {
   const set = (name: string, value: string) => c.header(name, value)
   set('x-request-id', c.get('requestId'))
   if (!c.res.headers.has('cache-control')) set('cache-control', 'no-store')
+  if (isUploadPath(c.req.path)) for (const [name, value] of Object.entries(FILE_HEADERS)) set(name, value)
   if (c.get('https')) set('strict-transport-security', 'max-age=31536000')
 }
 
@@ -95,7 +97,8 @@ const knownMethod = (method: string): string =>
  */
 export const hostCheck: Guard = async (c, next) => {
   const { peer } = c.env
-  if (peer.kind === 'tcp' && isLoopback(peer.address) && !knownHost(c)) {
+  // Who has the address of a file needs no other page for it.
+  if (!isFile(c) && peer.kind === 'tcp' && isLoopback(peer.address) && !knownHost(c)) {
     throw new HttpError(
       421,
       'unknown-host',
@@ -117,7 +120,7 @@ function knownHost(c: Ctx): boolean {
  * Programs send neither header and pass; the web's own forms must show one of them (web/session.ts).
  */
 export const sameSite: Guard = async (c, next) => {
-  if (!SAFE.has(c.req.method) && !isStream(c)) {
+  if (!SAFE.has(c.req.method) && !isStream(c) && !isFile(c)) {
     const site = c.req.header('sec-fetch-site')
     const origin = c.req.header('origin')
     if (
@@ -133,11 +136,14 @@ export const sameSite: Guard = async (c, next) => {
 export function bodies(deps: HttpDeps): Guard {
   const max = deps.world.config.limits.http_body_bytes
   const tooLarge = (): never => {
-    throw new HttpError(413, 'too-large', `A body may have ${max} bytes.`)
+    throw new HttpError(413, 'too-large', `A body may have ${max} bytes.`, {
+      // The rest is not worth reading.
+      headers: { connection: 'close' },
+    })
   }
   const cap = Number.isFinite(max) ? bodyLimit({ maxSize: max, onError: tooLarge }) : undefined
   return async (c, next) => {
-    if (SAFE.has(c.req.method) || isStream(c)) return next()
+    if (SAFE.has(c.req.method) || isStream(c) || isFile(c)) return next()
     // Nothing is unpacked: a small packed body could become an endless one.
     const encoding = c.req.header('content-encoding')
     if (encoding !== undefined && encoding !== 'identity') {

@@ -40,12 +40,15 @@ export type Policy =
   | { readonly kind: 'self' }
   /** Anybody, but no page that [http] origins does not name; what is sent is for a stream to judge. */
   | { readonly kind: 'stream' }
+  /** Whoever has the address, from pages of any origin; it is no part of the API, whose limits do not hold for it. */
+  | { readonly kind: 'file' }
   /** A page of the web admin; its own middleware asks for the session. */
   | { readonly kind: 'page' }
 
 export const open: Policy = { kind: 'public' }
 export const self: Policy = { kind: 'self' }
 export const stream: Policy = { kind: 'stream' }
+export const file: Policy = { kind: 'file' }
 export const page: Policy = { kind: 'page' }
 export const scope = (name: Scope): Policy => ({ kind: 'scope', scope: name })
 
@@ -84,6 +87,7 @@ export function policyOf(method: string, path: string): Policy | undefined {
 const SECURITY = {
   public: [],
   stream: [],
+  file: [],
   page: [],
   scope: [{ bearer: [] }],
   self: [{ basic: [] }, { bearer: [] }],
@@ -133,6 +137,9 @@ export const needsBody = (c: Ctx): boolean => withBody.has(keyOf(c.req.method, r
 
 /** Whether the request goes to a route for XMPP streams. */
 export const isStream = (c: Ctx): boolean => declared(c)?.policy.kind === 'stream'
+
+/** Whether the request is about a file that somebody sends. */
+export const isFile = (c: Ctx): boolean => declared(c)?.policy.kind === 'file'
 
 /** The one gate before every route. */
 export const authorize: MiddlewareHandler<AppEnv> = async (c, next) => {

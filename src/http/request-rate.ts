@@ -4,7 +4,7 @@ import { BoundedMap } from '../bounded-map.ts'
 import * as metrics from '../metrics/metrics.ts'
 import { networkOf } from '../net/address.ts'
 import type { AppEnv } from './context.ts'
-import { isStream } from './policy.ts'
+import { isFile, isStream } from './policy.ts'
 import { HttpError } from './problem.ts'
 
 const MINUTE = 60_000
@@ -16,8 +16,8 @@ export function requestRate(perMinute: number, now: () => number): MiddlewareHan
   const seen = new BoundedMap<string, number>(ADDRESSES)
   return async (c, next) => {
     const ip = c.get('ip')
-    // A stream has rates of its own, and a client by BOSH asks often.
-    if (ip === 'socket' || perMinute === Infinity || isStream(c)) return next()
+    // A stream has rates of its own, and a client by BOSH asks often; a player asks for many pieces of a file.
+    if (ip === 'socket' || perMinute === Infinity || isStream(c) || isFile(c)) return next()
     const current = Math.floor(now() / MINUTE)
     if (current !== window) {
       window = current

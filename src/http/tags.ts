@@ -8,6 +8,7 @@ export const TAGS = [
   { name: 'messages', description: 'Messages of programs', at: /^\/v1\/messages$/ },
   { name: 'rooms', description: 'Groups that programs make and keep', at: /^\/v1\/rooms\b/ },
   { name: 'push', description: 'Apps, pushes and the webhook', at: /^\/v1\/(push|apps|webhook)\b/ },
+  { name: 'files', description: 'Files that people send', at: /^\/(upload|v1\/uploads)\b/ },
   {
     name: 'access',
     description: 'Tokens of programs, and addresses that are shut out',

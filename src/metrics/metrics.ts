@@ -154,6 +154,26 @@ export const httpAborted = counter(
   'http_aborted_total',
   'HTTP requests whose client went away before their end.',
 )
+/** How the upload of a file ends. */
+const UPLOAD_RESULTS = {
+  stored: 'stored',
+  unknown: 'no such slot',
+  again: 'stored before, or under way',
+  late: 'the slot was over',
+  mismatch: 'other size or type than the slot',
+  full: 'no room, by a quota or on the disk',
+  aborted: 'the client went away',
+  error: 'a fault of the server',
+} as const
+export type UploadResult = keyof typeof UPLOAD_RESULTS
+export const uploads = counter(
+  'uploads_total',
+  `Uploads of files (XEP-0363) by result: ${Object.entries(UPLOAD_RESULTS)
+    .map(([name, meaning]) => `${name} (${meaning})`)
+    .join(', ')}.`,
+  ['result'],
+)
+export const uploadBytes = gauge('upload_bytes', 'Bytes of all stored files.')
 export const httpSeconds = histogram('http_request_seconds', 'Duration of HTTP requests.', SLOW, ['route'])
 
 export const certificateExpiry = gauge('cert_expiry_timestamp_seconds', 'When a certificate ends.', ['host'])

@@ -1,6 +1,6 @@
 /** What must be done now and then: old rows deleted in small batches, figures for the metrics. */
 import { getLogger } from '../log.ts'
-import { offlineMessages } from '../metrics/metrics.ts'
+import { offlineMessages, uploadBytes } from '../metrics/metrics.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
@@ -42,6 +42,7 @@ export function startHousekeeping(household: Household): () => void {
 
   const measure = (): void => {
     offlineMessages.set(store.messages.totalOffline())
+    uploadBytes.set(store.uploads.total())
     figures()
     cancelFigures = clock.after(FIGURES_MS, measure)
   }

@@ -35,7 +35,7 @@ export const DEMANDS: readonly Demand[] = [
   { suite: 'IM', what: 'Private XML storage', xeps: [49] },
   { suite: 'IM', what: 'Stream management', xeps: [198] },
   { suite: 'IM', what: 'History storage and retrieval', xeps: [313] },
-  { suite: 'IM', what: 'File upload', xeps: [363], missing: 'no uploads' },
+  { suite: 'IM', what: 'File upload', xeps: [363] },
   { suite: 'Mobile', what: 'Stream management', xeps: [198] },
   { suite: 'Mobile', what: 'Client state indication', xeps: [352] },
   { suite: 'Mobile', what: 'Push notifications', xeps: [357] },

@@ -19,7 +19,7 @@ interface Operation {
   readonly tags: readonly string[]
   readonly security: readonly Record<string, unknown>[]
   readonly parameters?: readonly { name: string; in: 'path' | 'query'; schema: Schema }[]
-  readonly requestBody?: { content: { 'application/json': { schema: Schema } } }
+  readonly requestBody?: { content: { 'application/json'?: { schema: Schema } } }
 }
 interface Document {
   readonly paths: Record<string, Record<string, Operation>>
@@ -52,7 +52,7 @@ const resolved = (schema: Schema): Schema =>
     ? schema
     : (document.components.schemas[schema.$ref.split('/').at(-1) ?? ''] ?? {})
 const bodyOf = ({ requestBody }: Operation): Schema | undefined =>
-  requestBody && resolved(requestBody.content['application/json'].schema)
+  requestBody?.content['application/json'] && resolved(requestBody.content['application/json'].schema)
 const fieldsOf = (operation: Operation): Field[] => [
   ...(operation.parameters ?? []),
   ...Object.entries(bodyOf(operation)?.properties ?? {}).map(([name, schema]): Field => ({

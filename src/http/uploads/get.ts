@@ -1,0 +1,57 @@
+/** GET and HEAD of a file. */
+import { getLogger } from '../../log.ts'
+import type { Upload } from '../../store/uploads.ts'
+import { isThere, pathOf } from '../../uploads/files.ts'
+import { endOf } from '../../uploads/quota.ts'
+import { isInline, UNKNOWN_TYPE } from '../../uploads/types.ts'
+import type { Ctx } from '../context.ts'
+import { HttpError, notFound } from '../problem.ts'
+import { disposition } from './headers.ts'
+import { matchesTag, readRange } from './range.ts'
+
+const log = getLogger('uploads')
+const YEAR_S = 31_536_000
+
+export async function getFile(c: Ctx, id: string): Promise<Response> {
+  const { world } = c.get('deps')
+  const { config, store } = world
+  const upload = store.uploads.byFile(id)
+  if (!upload || upload.storedAt === null || endOf(config, upload) <= world.now()) throw notFound()
+  if (!(await isThere(config.data_dir, id))) {
+    log.error('a file is missing on disk', { file: id })
+    throw notFound()
+  }
+  return answer(c, upload, endOf(config, upload) - world.now())
+}
+
+function answer(c: Ctx, { file, name, size, type }: Upload, msLeft: number): Response {
+  // What is at an address never changes.
+  const etag = `"${file}"`
+  const shown = type ?? UNKNOWN_TYPE
+  const headers: Record<string, string> = {
+    'content-type': shown,
+    'content-disposition': disposition(isInline(shown) ? 'inline' : 'attachment', name),
+    'accept-ranges': 'bytes',
+    etag,
+    'cache-control': `private, max-age=${Math.min(YEAR_S, Math.floor(msLeft / 1000))}, immutable`,
+  }
+  if (matchesTag(c.req.header('if-none-match'), etag)) return new Response(null, { status: 304, headers })
+  const part = partOf(c, etag, size)
+  if (part === 'none')
+    throw new HttpError(416, 'no-such-part', `The file has ${size} bytes.`, {
+      headers: { 'content-range': `bytes */${size}`, 'accept-ranges': 'bytes' },
+    })
+  const { start, end } = part ?? { start: 0, end: size }
+  headers['content-length'] = String(end - start)
+  if (part) headers['content-range'] = `bytes ${start}-${end - 1}/${size}`
+  // The answer to HEAD has no use for an open file.
+  const all = c.req.method === 'HEAD' ? null : Bun.file(pathOf(c.get('deps').world.config.data_dir, file))
+  return new Response(part ? all?.slice(start, end, shown) : all, { status: part ? 206 : 200, headers })
+}
+
+/** RFC 9110 §14.2: of GET alone, and only of the file that If-Range names. */
+function partOf(c: Ctx, etag: string, size: number): ReturnType<typeof readRange> {
+  const condition = c.req.header('if-range')
+  if (c.req.method !== 'GET' || (condition !== undefined && condition.trim() !== etag)) return undefined
+  return readRange(c.req.header('range'), size)
+}
