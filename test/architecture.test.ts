@@ -91,7 +91,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
     'push/registration',
   ],
   stream: [...GROUND, 'limits', 'routing', 'accounts', 'xml', 'self-signed'],
-  ops: [...GROUND, 'push', 'uploads', 'self-signed'],
+  ops: [...GROUND, 'push', 'self-signed'],
   http: [...SHARED, 'ops'],
   docs: [],
   packaging: [],

@@ -29,7 +29,7 @@ export const upload = ({ upload: { enabled } }: Config): Feature => ({
   ...(enabled && { service }),
   deleted(t, jid) {
     const account = t.store.accounts.find(jid.bare)
-    if (account) removeFilesOf(t, account)
+    if (account) removeFilesOf(t, t.config.data_dir, account)
   },
 })
 

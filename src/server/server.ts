@@ -26,12 +26,14 @@ import { outdated } from '../push/schedule/outdated.ts'
 import { Checkpointer } from '../store/checkpoint.ts'
 import { type Clock, systemClock } from '../store/clock.ts'
 import type { TurnHost } from '../store/turn-host.ts'
+import type { RunTrip } from '../store/tx.ts'
 import { DatabaseBusy } from '../store/write-lock.ts'
 import { ClientStreams } from '../stream/listener.ts'
 import { preauthLimits } from '../stream/stream-limits.ts'
 import { BoshSessions } from '../stream/transports/bosh/sessions.ts'
 import { Batch } from '../stream/transports/transport.ts'
 import { WebSocketTransport } from '../stream/transports/websocket.ts'
+import { UploadSweep } from '../uploads/sweep.ts'
 import { VERSION } from '../version.ts'
 import { certificateFiles, Certificates } from './certificates.ts'
 import { type Core, openCore } from './core.ts'
@@ -215,8 +217,14 @@ function watchCertificates(config: Config, clock: Clock, renew: () => Promise<vo
   )
 }
 
-function keepHouse({ config, store, clock, router }: Core, figures: () => void): () => void {
-  return startHousekeeping({ ...config, store, clock, run: (f) => router.run(f), figures })
+function keepHouse({ config, store, clock, router, world }: Core, figures: () => void): () => void {
+  const run: RunTrip = (f) => router.run(f)
+  const endSweep = new UploadSweep(world, run).start()
+  const end = startHousekeeping({ ...config, store, clock, run, figures })
+  return () => {
+    endSweep()
+    end()
+  }
 }
 
 async function reload(

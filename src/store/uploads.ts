@@ -153,11 +153,10 @@ export class Uploads {
     return this.#db.orm.select().from(uploads).where(where).limit(limit).all()
   }
 
-  /** Deletes slots that nobody took; returns how many. */
-  purgeSlots(before: number, limit: number): number {
-    const where = and(isNull(uploads.storedAt), lte(uploads.madeAt, before))
-    const old = this.#db.orm.select().from(uploads).where(where).limit(limit).all()
-    return this.delete(old)
+  /** Slots that were given out at `time` (ms) or before and that nobody took. */
+  oldSlots(time: number, limit: number): Upload[] {
+    const where = and(isNull(uploads.storedAt), lte(uploads.madeAt, time))
+    return this.#db.orm.select().from(uploads).where(where).limit(limit).all()
   }
 
   /** Deletes the rows; their files are for whoever calls. */

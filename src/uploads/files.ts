@@ -66,10 +66,10 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** With what is left of a try to write it. */
-export async function removeFile(dataDir: string, file: string): Promise<void> {
+/** By itself with what is left of a try to write it; of `.part` that alone. */
+export async function removeFile(dataDir: string, file: string, which: '' | typeof PART = ''): Promise<void> {
   const path = pathOf(dataDir, file)
-  for (const left of [path, path + PART]) await rm(left, { force: true })
+  for (const left of which === PART ? [path + PART] : [path, path + PART]) await rm(left, { force: true })
 }
 
 export async function isThere(dataDir: string, file: string): Promise<boolean> {
