@@ -23,6 +23,7 @@ import { addServe } from './serve.ts'
 import { addStatus } from './status.ts'
 import { addSystemd } from './systemd.ts'
 import { addToken } from './token.ts'
+import { addUpload } from './upload.ts'
 import { addUser } from './user.ts'
 import { addVersion } from './version.ts'
 import { addWebhook } from './webhook.ts'
@@ -45,6 +46,7 @@ const NOUNS = [
   addWebhook,
   addToken,
   addBan,
+  addUpload,
   addHelp,
 ]
 

@@ -21,6 +21,7 @@ import { addRooms } from './rooms/rooms.ts'
 import { addSystem } from './system.ts'
 import { addTokens } from './tokens.ts'
 import { addFiles } from './uploads/files.ts'
+import { addUploads } from './uploads/manage.ts'
 import { addUsers } from './users.ts'
 import { addInvitePage } from './web/invite.ts'
 import { addWebSocket } from './websocket.ts'
@@ -69,6 +70,7 @@ export function createApp(deps: HttpDeps): App {
   addBosh(app)
   addHostMeta(app)
   addFiles(app)
+  addUploads(app)
   addWeb(app, deps)
   addInvitePage(app)
   return app

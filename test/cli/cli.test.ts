@@ -67,6 +67,9 @@ describe('usage', () => {
     ['user list --config /nowhere.toml', 2, '/nowhere.toml does not exist'],
     ['token create x --scope admin --expires soon', 2, 'not a duration'],
     ['invite create --expires infinity', 2, 'not a duration'],
+    ['upload purge', 2, '--older-than'],
+    ['upload purge --older-than long', 2, 'not a duration'],
+    ['upload purge --account romeo@bix.org', 2, '--yes'],
   ])('belfry %s → %i', async (args, code, message) => {
     const run = await belfry(args)
     expect(`${run.code} ${run.err}`).toStartWith(`${code} `)
@@ -296,6 +299,8 @@ test('accounts of a stopped server, then of the same server running; case 99: no
     expect((await belfry('status')).out).toContain('simulator')
     expect((await belfry('ban list')).out).toBe('ADDRESS  ACCOUNT  FAILURES  SINCE  UNTIL\n')
     expect((await belfry('ban delete 192.0.2.1')).code).toBe(4)
+    expect((await belfry('upload list')).out).toStartWith('ID  OWNER  NAME  TYPE  SIZE')
+    expect((await belfry('upload purge --older-than 1d -y')).out).toBe('0 files removed, 0 bytes\n')
     expect((await belfry('ban delete nonsense')).code).toBe(2)
     const second = await belfry('serve')
     expect([second.code, second.err]).toEqual([
