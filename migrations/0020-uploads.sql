@@ -17,3 +17,6 @@ CREATE INDEX uploads_old_slots ON uploads (made_at) WHERE stored_at IS NULL;
 CREATE INDEX uploads_stored ON uploads (account_id, purpose, size) WHERE stored_at IS NOT NULL;
 CREATE INDEX uploads_by_age ON uploads (purpose, stored_at) WHERE stored_at IS NOT NULL;
 CREATE INDEX uploads_by_end ON uploads (ends_at) WHERE ends_at IS NOT NULL;
+
+-- What a push says of a file: FileFacts of store/outbox-table.ts, JSON.
+ALTER TABLE outbox ADD COLUMN file TEXT;

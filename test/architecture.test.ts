@@ -75,7 +75,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   rooms: [...GROUND, 'routing', 'accounts', 'push/rules'],
   uploads: [...GROUND, 'routing'],
   ...Object.fromEntries(BLIND.map((floor) => [floor, [...GROUND, ...BLIND]])),
-  'push/schedule': [...GROUND, ...BLIND, 'routing', 'accounts', 'push/registration'],
+  'push/schedule': [...GROUND, ...BLIND, 'routing', 'accounts', 'uploads', 'push/registration'],
   'push/registration': [...GROUND, ...BLIND, 'routing', 'accounts', 'push/schedule'],
   /** What puts the sending side together. */
   push: [...GROUND, ...BLIND],

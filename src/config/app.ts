@@ -81,6 +81,13 @@ export const app = z
       .enum(['passive', 'active', 'time-sensitive'])
       .optional()
       .describe('How much an alert may disturb; calls are time-sensitive in any case.'),
+    attachments: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Payloads about a file that is not encrypted have its address and media type, for the app’s notification extension; ' +
+          'only where body is full.',
+      ),
     custom: z
       .record(
         z.string().regex(/^(?!aps$)/, { error: 'aps is Apple’s' }),

@@ -14,7 +14,7 @@ import type { Session } from '../routing/session.ts'
 import { isOwn, mayBeOwn, sessionOf } from '../push/registration/whose.ts'
 import { type AccountState, decide, type DeviceState } from '../push/rules/decide.ts'
 import { filtered, isReferred, mentions, type StanzaFacts } from '../push/rules/filters.ts'
-import { keeps } from '../push/rules/policy.ts'
+import { keptFor, wordsOf } from '../push/schedule/words.ts'
 import type { NewPush } from '../store/push.ts'
 import type { Feature, Given, Incoming, Outcome } from '../routing/feature.ts'
 import type { RoomFacts } from '../routing/outcome.ts'
@@ -26,8 +26,6 @@ import { Jid } from '../xmpp/jid.ts'
 import { correctedId, hasBody, retractedId } from '../xmpp/message.ts'
 import { childText, type Element } from '../xmpp/xml.ts'
 
-/** Characters of a body that are kept for a payload of 4096 bytes. */
-const KEPT_TEXT = 4096
 /** Rows of the outbox that one trip may write. */
 const OUTBOX_ROWS = 256
 
@@ -185,7 +183,7 @@ function correct(t: Trip, account: Account, el: Element, from: Jid): void {
   const id = t.store.unread.idOf(account.id, from.bare, ref)
   if (id === undefined) return
   const kind = isEncrypted(el) ? 'encrypted' : 'body'
-  reword(t, account, String(id), (device) => ({ kind, body: keptText(t, el, device) ?? null }))
+  reword(t, account, String(id), (device) => ({ kind, body: wordsOf(t, el, device).body ?? null }))
 }
 
 function suppress(t: Trip, account: Account, id: number, rule: string, devices: readonly Device[]): void {
@@ -343,22 +341,6 @@ function factsOf(t: Trip, { account, from, el, room }: Ring): StanzaFacts {
   }
 }
 
-/** What the app's policy hides is not even written down. */
-function kept(t: Trip, device: Device | undefined): ReturnType<typeof keeps> {
-  if (!device) return { names: true, body: true }
-  const apps = t.config.push.apps.filter(({ topic }) => topic === device.topic)
-  const app = apps.find(({ environment }) => environment === device.environment) ?? apps[0]
-  const policy = app?.body ?? 'sender'
-  return keeps(policy, device.options)
-}
-
-/** A web server gets the text whole. */
-function keptText(t: Trip, el: Element, device: Device | undefined): string | undefined {
-  if (!kept(t, device).body) return undefined
-  const text = childText(el, 'body')
-  return device ? text?.slice(0, KEPT_TEXT) : text
-}
-
 /** A phone that was spared, and turns out not to have the proposal, does not ring late: the call may be over. */
 function callEnd(t: Trip, { again, proposal, account, el, from, id }: Ring): CallEnd | undefined {
   if (!again || proposal.rule !== 'call') return undefined
@@ -384,9 +366,9 @@ function pushOf(
     collapseId: String(id),
     kind: over === 'missed' ? 'call-missed' : proposal.rule,
     sender: from.bare,
-    body: keptText(t, el, device),
+    ...wordsOf(t, el, device),
     // XEP-0045: who speaks in a room is its resource.
-    nick: el.attrs.type === 'groupchat' && kept(t, device).names ? from.resource : undefined,
+    nick: el.attrs.type === 'groupchat' && keptFor(t, device).names ? from.resource : undefined,
     badge,
     call: call && over ? { ...call, media: [] } : call,
     now: t.now,

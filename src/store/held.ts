@@ -5,7 +5,7 @@
 import type { Account } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 import { Notes } from './notes.ts'
-import type { CallFacts, NewPush, Push, Words } from './push.ts'
+import type { CallFacts, FileFacts, NewPush, Push, Words } from './push.ts'
 
 /** Of a device, and of an account that is there. */
 export type PhonePush = NewPush & {
@@ -28,6 +28,8 @@ export interface HeldPush {
   readonly nick: string | null
   /** JSON of CallFacts. */
   readonly call: string | null
+  /** JSON of FileFacts. */
+  readonly file: string | null
   /** ms since the epoch. */
   readonly created_at: number
   readonly expires_at: number
@@ -193,6 +195,7 @@ export class Held {
       nick: held.nick ?? undefined,
       // As `hold` has written it.
       call: held.call === null ? undefined : (JSON.parse(held.call) as CallFacts),
+      file: held.file === null ? undefined : (JSON.parse(held.file) as FileFacts),
       now,
       expiresAt: held.expires_at,
     })

@@ -12,6 +12,16 @@ export interface CallFacts {
   readonly media: readonly string[]
 }
 
+/** What a push says of a file: only where the app's policy lets Apple see it. */
+export interface FileFacts {
+  /** 'encrypted': nothing else is told of it. */
+  readonly kind: 'photo' | 'video' | 'voice' | 'file' | 'encrypted'
+  readonly name?: string
+  /** Media type. */
+  readonly type?: string
+  readonly url?: string
+}
+
 export const outbox = sqliteTable('outbox', {
   id: integer('id').primaryKey(),
   accountId: integer('account_id'),
@@ -33,12 +43,14 @@ export const outbox = sqliteTable('outbox', {
   attempts: integer('attempts').notNull().default(0),
   nextAt: integer('next_at').notNull(),
   hold: text('hold'),
+  file: text('file', { mode: 'json' }).$type<FileFacts>(),
 })
 
 export type OutboxRow = typeof outbox.$inferSelect
 
 /** A row of the outbox with what its sender needs to know; `device` is undefined for the webhook. */
-export type Job = Omit<OutboxRow, 'state' | 'deviceId' | 'hold'> & {
+export type Job = Omit<OutboxRow, 'state' | 'deviceId' | 'hold' | 'file'> & {
+  readonly file?: FileFacts | null
   readonly account: string
   device: Device | undefined
 }
@@ -62,6 +74,7 @@ export interface NewPush {
   /** Who speaks in the room; `sender` is the room. */
   readonly nick?: string | undefined
   readonly call?: CallFacts | undefined
+  readonly file?: FileFacts | undefined
   readonly now: number
   readonly expiresAt: number
 }

@@ -57,4 +57,5 @@ export const NS = {
   oldBookmarks: 'storage:bookmarks',
   displayed: 'urn:xmpp:mds:displayed:0',
   upload: 'urn:xmpp:http:upload:0',
+  sharing: 'urn:xmpp:sfs:0',
 } as const

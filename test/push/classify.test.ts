@@ -8,6 +8,7 @@ const body = xml('body', {}, 'Art thou not Romeo?')
 const delay = xml('delay', { xmlns: 'urn:xmpp:delay', stamp: '2026-01-01T00:00:00Z' })
 
 const rows: [string, Element, Proposal['kind'], string][] = [
+  ['a file without a text', message({}, xml('file-sharing', { xmlns: 'urn:xmpp:sfs:0' })), 'ring', 'file'],
   ['text', message({}, body), 'ring', 'body'],
   ['text in a room', message({ type: 'groupchat' }, body), 'ring', 'body'],
   [

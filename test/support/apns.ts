@@ -101,5 +101,6 @@ export const APP_DEFAULTS = {
   localized: false,
   sound: 'default',
   mutable_content: false,
+  attachments: false,
   custom: {},
 }

@@ -1,6 +1,6 @@
 /** Apple's words for a notice (push/rules/notice.ts): the JSON that a phone gets, never above Apple's limit. */
 import type { DeviceOptions } from '../../store/devices.ts'
-import type { CallFacts } from '../../store/push.ts'
+import type { CallFacts, FileFacts } from '../../store/push.ts'
 import { isUpdate } from '../rules/classify.ts'
 import { type BodyPolicy, policyFor } from '../rules/policy.ts'
 import { type Content, IV_BYTES, seal } from './encrypted.ts'
@@ -21,6 +21,7 @@ export interface PayloadInput {
   readonly badge?: number | null
   readonly messageId: string
   readonly call?: CallFacts | null
+  readonly file?: FileFacts | null
 }
 
 /** What an app's table in the configuration says of its payloads. */
@@ -31,6 +32,8 @@ export interface AppStyle {
   readonly category?: string | undefined
   readonly mutable_content?: boolean
   readonly interruption_level?: 'passive' | 'active' | 'time-sensitive' | undefined
+  /** Read where the row is written: what is not to be told is not in it. */
+  readonly attachments?: boolean
   readonly custom?: Readonly<Record<string, string | number | boolean>>
 }
 
@@ -62,7 +65,8 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   if (isUpdate(input.kind)) return updatePayload(input, how)
   const policy = options.encryption ? 'none' : policyFor(style.body, options)
   const notice = noticeOf(input, style, options)
-  const apsOf = (said: Notice) => alertOf(said, input.kind, policy, how)
+  const attachment = policy === 'full' ? attachmentOf(input) : {}
+  const apsOf = (said: Notice) => alertOf(said, input, policy, how)
   if (options.encryption) return sealedPayload(input, how, apsOf(notice), ALERT_BYTES)
   const text = how.short ? undefined : notice.body
   const build = (body: string | undefined): Payload => ({
@@ -70,6 +74,7 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
     aps: apsOf({ ...notice, body }),
     account: input.account,
     ...dataOf(input, how, policy, body),
+    ...attachment,
     ...stanzaOf(input),
   })
   const whole = build(text)
@@ -80,6 +85,12 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   const bare = apsOf({ ...notice, title: undefined, body: undefined, thread: undefined })
   return { aps: bare, account: input.account, ...stanzaOf(input) }
 }
+
+/** What the app's extension fetches to show it; the address is kept only where the app's table says so. */
+const attachmentOf = ({ file }: PayloadInput) =>
+  file?.url === undefined
+    ? {}
+    : { attachment: { url: file.url, ...(file.type === undefined ? {} : { type: file.type }) } }
 
 const stanzaOf = ({ messageId }: PayloadInput) => (messageId === '' ? {} : { 'stanza-id': messageId })
 
@@ -123,7 +134,7 @@ function fitting(payloads: readonly Payload[]): Payload {
 
 function alertOf(
   { title, body, phrase, thread, badge, sound, level }: Notice,
-  kind: string,
+  { kind, file }: PayloadInput,
   policy: BodyPolicy,
   { style, options }: PayloadOptions,
 ): Payload['aps'] {
@@ -132,7 +143,10 @@ function alertOf(
   const category = options.category ?? style.category
   const interruption = level ?? style.interruption_level
   const words =
-    body === undefined && style.localized ? { 'loc-key': phrase.key } : { body: body ?? phrase.english }
+    body === undefined && style.localized
+      ? { 'loc-key': phrase.key, ...(phrase.args ? { 'loc-args': phrase.args } : {}) }
+      : { body: body ?? phrase.english }
+  const fetches = policy === 'full' && file?.url !== undefined
   return {
     alert: { ...(title === undefined ? {} : { title }), ...words },
     ...(badge === undefined ? {} : { badge }),
@@ -140,7 +154,7 @@ function alertOf(
     ...(thread === undefined ? {} : { 'thread-id': thread }),
     ...(category === undefined ? {} : { category: cut(category, CATEGORY_BYTES) }),
     // The app's extension fetches or decrypts, then writes the text itself.
-    ...(isMutable(kind, policy, style, options) ? { 'mutable-content': 1 } : {}),
+    ...(fetches || isMutable(kind, policy, style, options) ? { 'mutable-content': 1 } : {}),
     ...(interruption === undefined ? {} : { 'interruption-level': interruption }),
   }
 }
@@ -195,7 +209,7 @@ function sealedPayload(
   return { ...rest, ...seal(contentOf(input, how.short === true), encryption, iv, room) }
 }
 
-function contentOf({ kind, sender, nick, body, badge, call }: PayloadInput, short: boolean): Content {
+function contentOf({ kind, sender, nick, body, badge, call, file }: PayloadInput, short: boolean): Content {
   const unread = badge ?? 0
   if (call) {
     // No media at all is how the app is told that the call is over.
@@ -208,6 +222,6 @@ function contentOf({ kind, sender, nick, body, badge, call }: PayloadInput, shor
     sender,
     type: nick ? 'groupchat' : 'chat',
     ...(nick ? { nickname: cutName(nick) } : {}),
-    message: text || phraseOf(kind).english,
+    message: text || phraseOf(kind, file).english,
   }
 }

@@ -107,6 +107,7 @@ export const PUSH_RULES: readonly PushRule[] = [
   }),
   rule('ring', 'encrypted', 'Encrypted messages (OMEMO, OX, OpenPGP, XEP-0380)', isEncrypted),
   rule('ring', 'body', 'Messages with text', hasBody),
+  rule('ring', 'file', 'Files without a text (XEP-0447)', (el) => has(el, 'file-sharing', NS.sharing)),
   rule('ring', 'attention', 'Attention please (XEP-0224)', (el) =>
     has(el, 'attention', 'urn:xmpp:attention:0'),
   ),

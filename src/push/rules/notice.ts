@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { DeviceOptions } from '../../store/devices.ts'
-import type { Job } from '../../store/push.ts'
+import type { FileFacts, Job } from '../../store/push.ts'
 import { isUpdate } from './classify.ts'
 import { type BodyPolicy, policyFor } from './policy.ts'
 import { cut } from './text.ts'
@@ -30,6 +30,8 @@ export interface Notice {
 export interface Phrase {
   readonly english: string
   readonly key: string
+  /** What stands in it, for the app's own language. */
+  readonly args?: readonly string[]
 }
 
 /** 'normal' may wait until the phone is awake anyway. */
@@ -37,7 +39,7 @@ export type Urgency = 'high' | 'normal'
 
 /** Of a row of the outbox. */
 export type NoticeFacts = Pick<Job, 'kind' | 'sender'> &
-  Partial<Pick<Job, 'title' | 'nick' | 'body' | 'badge'>>
+  Partial<Pick<Job, 'title' | 'nick' | 'body' | 'badge' | 'file'>>
 
 /** What the app's table in the configuration says of it. */
 export interface NoticeStyle {
@@ -57,6 +59,13 @@ const PHRASES: Readonly<Record<string, Phrase>> = {
   attention: { english: 'asks for your attention', key: 'BELFRY_ATTENTION' },
   encrypted: { english: 'Encrypted message', key: 'BELFRY_ENCRYPTED' },
 }
+const FILES: Readonly<Record<FileFacts['kind'], Phrase>> = {
+  photo: { english: 'Photo', key: 'BELFRY_PHOTO' },
+  video: { english: 'Video', key: 'BELFRY_VIDEO' },
+  voice: { english: 'Voice message', key: 'BELFRY_VOICE' },
+  file: { english: 'File', key: 'BELFRY_FILE' },
+  encrypted: { english: 'sent a file', key: 'BELFRY_ENCRYPTED_FILE' },
+}
 const GENERIC: Phrase = { english: 'New message', key: 'BELFRY_MESSAGE' }
 
 export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: DeviceOptions): Notice {
@@ -68,7 +77,7 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
   return {
     title: shown ? titleOf(facts) : undefined,
     body: policy === 'full' && kind !== 'encrypted' ? facts.body || undefined : undefined,
-    phrase: phraseOf(kind),
+    phrase: phraseOf(kind, policy === 'full' ? facts.file : undefined),
     thread: shown ? threadOf(sender) : undefined,
     urgency: urgencyOf(kind, options, wakesUnseen(kind, options)),
     level: kind === 'call' ? 'time-sensitive' : kind === 'call-ended' ? 'passive' : undefined,
@@ -86,7 +95,14 @@ export function urgencyOf(kind: string, { importance }: DeviceOptions, unseen: b
   return unseen || kind === 'badge' || (importance === 'normal' && kind !== 'call') ? 'normal' : 'high'
 }
 
-export const phraseOf = (kind: string): Phrase => PHRASES[kind] ?? GENERIC
+export const phraseOf = (kind: string, file?: FileFacts | null): Phrase =>
+  file ? phraseOfFile(file) : (PHRASES[kind] ?? GENERIC)
+
+function phraseOfFile({ kind, name }: FileFacts): Phrase {
+  const phrase = FILES[kind]
+  if (kind !== 'file' || name === undefined) return phrase
+  return { english: `${phrase.english} ${name}`, key: 'BELFRY_FILE_NAMED', args: [name] }
+}
 
 export const showsSender = (policy: BodyPolicy): boolean => policy === 'sender' || policy === 'full'
 

@@ -1,0 +1,48 @@
+/** What of a message waits in the outbox for one device: what the app's policy hides is not even written down. */
+import type { Trip } from '../../routing/transit.ts'
+import type { Device } from '../../store/devices.ts'
+import type { FileFacts } from '../../store/push.ts'
+import { idIn, uploadBase } from '../../uploads/address.ts'
+import { childText, type Element } from '../../xmpp/xml.ts'
+import { fileOf, type OwnFile } from '../rules/attachment.ts'
+import { keeps } from '../rules/policy.ts'
+
+/** Characters of a body that are kept for a payload of 4096 bytes. */
+const KEPT_TEXT = 4096
+
+/** A text, or what stands for a file. */
+export interface PushWords {
+  readonly body?: string | undefined
+  readonly file?: FileFacts | undefined
+}
+
+/** A web server, which is no device, gets the text whole. */
+export function wordsOf(t: Trip, el: Element, device: Device | undefined): PushWords {
+  const body = childText(el, 'body')
+  if (!device) return { body }
+  if (!keptFor(t, device).body) return {}
+  const file = fileOf(el, ownFile(t))
+  if (!file) return { body: body?.slice(0, KEPT_TEXT) }
+  const { url: _url, type: _type, ...rest } = file
+  return { file: appOf(t, device)?.attachments === true ? file : rest }
+}
+
+export const keptFor = (t: Trip, device: Device | undefined): ReturnType<typeof keeps> =>
+  device ? keeps(appOf(t, device)?.body ?? 'sender', device.options) : { names: true, body: true }
+
+function appOf(t: Trip, { topic, environment }: Device) {
+  const apps = t.config.push.apps.filter((app) => app.topic === topic)
+  return apps.find((app) => app.environment === environment) ?? apps[0]
+}
+
+const ownFile =
+  (t: Trip): OwnFile =>
+  (url) => {
+    for (const host of t.config.hosts) {
+      const base = uploadBase(t.config, host)
+      const id = base === undefined ? undefined : idIn(base, url)
+      const found = id === undefined ? undefined : t.store.uploads.byFile(id)
+      if (found && found.storedAt !== null) return found
+    }
+    return undefined
+  }
