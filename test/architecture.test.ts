@@ -72,7 +72,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   auth: [...GROUND],
   routing: [...GROUND, 'auth', 'limits'],
   accounts: [...GROUND, 'limits', 'routing'],
-  rooms: [...GROUND, 'routing', 'accounts', 'push/rules'],
+  rooms: [...GROUND, 'limits', 'routing', 'accounts', 'push/rules'],
   uploads: [...GROUND, 'routing'],
   ...Object.fromEntries(BLIND.map((floor) => [floor, [...GROUND, ...BLIND]])),
   'push/schedule': [...GROUND, ...BLIND, 'routing', 'accounts', 'uploads', 'push/registration'],

@@ -118,6 +118,9 @@ function inPlainValues(config: Parsed): Parsed {
     bytes_per_second: Infinity,
     bytes_burst: Infinity,
     http_requests_per_ip: Infinity,
+    room_messages_per_second: Infinity,
+    room_presences_per_second: Infinity,
+    room_joins_per_second: Infinity,
   } satisfies Partial<Parsed['limits']>)
   Object.assign(config.registration, { timeout: 0, min_password: 0 })
   config.push.burst = Infinity

@@ -57,6 +57,15 @@ export const limits = z
       'Most occupants that the owners of a room may allow; admins come in beyond it.',
     ),
     room_affiliations: countLimit(10_000).describe('Members, admins, owners and outcasts of one room.'),
+    room_messages_per_second: countLimit(50).describe(
+      'Messages per second and room, averaged; ten times so many at once. More are refused, and may be sent later.',
+    ),
+    room_presences_per_second: countLimit(50).describe(
+      'Changes of status and nick per second and room, likewise.',
+    ),
+    room_joins_per_second: countLimit(200).describe(
+      'People who come into one room per second, likewise: after a restart all come at once.',
+    ),
     room_page: between(1, 1000, 100).describe('Rooms of one page of a list, at most 1,000.'),
     offline_messages: countLimit(1000).describe('Stored messages waiting for one account.'),
     offline_bytes: sizeLimit('10MB').describe('Bytes of stored messages waiting for one account.'),

@@ -78,6 +78,22 @@ export const streamErrors = counter('stream_errors_total', 'Streams that Belfry 
 ])
 export const limitsHit = counter('limits_hit_total', 'Times that a limit of [limits] was reached.', ['limit'])
 
+/** state: stored, occupied */
+export const rooms = gauge(
+  'rooms',
+  'Rooms that there are (stored), and those with somebody in them (occupied).',
+  ['state'],
+)
+export const roomOccupants = gauge(
+  'room_occupants',
+  'Occupants of all rooms; one may be there with several clients.',
+)
+export const roomMessages = counter('room_messages_total', 'Messages that were said to all of a room.')
+export const roomDeliveries = counter(
+  'room_deliveries_total',
+  'Copies of them to clients that are in the room.',
+)
+
 export const offlineMessages = gauge('offline_messages', 'Messages waiting for accounts.')
 /** result: stored, full */
 export const offlineStored = hotCounter('offline_total', 'Messages to absent accounts.', ['result'])

@@ -82,6 +82,11 @@ export class Room {
     return this.#byNick.size
   }
 
+  /** Clients that are in it. */
+  get countSeats(): number {
+    return this.#bySeat.size
+  }
+
   get isEmpty(): boolean {
     return this.#byNick.size === 0
   }

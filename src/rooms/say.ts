@@ -1,4 +1,5 @@
 /** What is said in a room: kept once, and sent to everybody who is in it (XEP-0045 §7.4, §8.1; XEP-0359; XEP-0421). */
+import { roomDeliveries, roomMessages } from '../metrics/metrics.ts'
 import { RoomCopy, type RoomMessage } from '../routing/outcome.ts'
 import type { Trip } from '../routing/transit.ts'
 import { NS } from '../xmpp/namespaces.ts'
@@ -35,6 +36,7 @@ export function say(
   )
   const stored = StoredElement.of(el)
   tellWebhook(t, room, speaker, el, archiveId)
+  t.after(() => roomMessages.inc())
   if (archiveId !== undefined)
     t.store.roomArchive.add({
       id: archiveId,
@@ -59,6 +61,8 @@ export function say(
       byModerator: speaker === undefined || room.byNick(speaker.nick)?.role === 'moderator',
     })
   }
+  const copies = room.countSeats
+  t.after(() => roomDeliveries.inc(copies))
   return archiveId
 }
 

@@ -28,6 +28,7 @@ import { type Clock, systemClock } from '../store/clock.ts'
 import type { TurnHost } from '../store/turn-host.ts'
 import type { RunTrip } from '../store/tx.ts'
 import { DatabaseBusy } from '../store/write-lock.ts'
+import { measureRooms } from '../rooms/figures.ts'
 import { ClientStreams } from '../stream/listener.ts'
 import { preauthLimits } from '../stream/stream-limits.ts'
 import { BoshSessions } from '../stream/transports/bosh/sessions.ts'
@@ -111,6 +112,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     // A look that fails, as where the data directory is gone, must not end the process.
     readiness().catch((error: unknown) => log.error('readiness could not be told', { error }))
     push.measure()
+    measureRooms(world)
   }
   opened.defer(keepHouse(core, figures))
 

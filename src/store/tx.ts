@@ -37,6 +37,7 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
   readonly privateXml: Pick<Store['privateXml'], 'get' | 'bytes' | 'count'>
   readonly push: ReadPush
   readonly receipts: Pick<Store['receipts'], 'timeOf' | 'isFromBefore' | 'between' | 'below'>
+  readonly rooms: Pick<Store['rooms'], 'countAll'>
   readonly settings: Pick<Store['settings'], 'get'>
   readonly skeletons: Pick<Store['skeletons'], 'like'>
   readonly sm: Pick<Store['sm'], 'sessions' | 'stanzas'>

@@ -2,6 +2,7 @@
 import { standingOf } from '../../rooms/affiliations.ts'
 import { checkMayCreate, createRoom } from '../../rooms/lifecycle.ts'
 import { checkNick, nickKey } from '../../rooms/nicks.ts'
+import { keepPace } from '../../rooms/pace.ts'
 import { payloadOf } from '../../rooms/payload.ts'
 import { initialRole, isAdmin } from '../../rooms/privileges.ts'
 import { roomsOf } from '../../rooms/registry.ts'
@@ -26,6 +27,7 @@ export function enter(t: Transit, to: Jid): void {
   const rooms = roomsOf(t.world)
   const known = rooms.find(t, to)
   const seated = known?.occupantOf(from)
+  if (known) keepPace(t, known, 'joins')
   if (known && seated) {
     if (nickKey(seated.nick) !== nickKey(to.resource)) return changeNick(t, known, seated, to)
     return again(t, known, seated)

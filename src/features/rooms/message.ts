@@ -1,4 +1,5 @@
 /** Messages to a room and to its occupants (XEP-0045 §7.4, §7.5, §8.1). */
+import { keepPace } from '../../rooms/pace.ts'
 import { payloadOf } from '../../rooms/payload.ts'
 import { standingOf } from '../../rooms/affiliations.ts'
 import { initialRole } from '../../rooms/privileges.ts'
@@ -22,6 +23,7 @@ const LONGEST_SUBJECT = 4096
 export function toAll(t: Transit, room: Room): void {
   const { el, id } = t.stanza
   const occupant = inside(t, room)
+  keepPace(t, room, 'messages')
   if (isSubject(t)) return setSubject(t, room, occupant)
   if (occupant.role === 'visitor') throw new StanzaError('forbidden', 'You have no voice in this room.')
   if (retractedId(el) !== undefined) return retract(t, room, occupant)
@@ -61,6 +63,7 @@ export function toOne(t: Transit, room: Room, to: Jid): void {
   const { el, id, type } = t.stanza
   if (type === 'groupchat') throw new StanzaError('bad-request', 'A message to all has no nick.')
   const sender = inside(t, room)
+  keepPace(t, room, 'messages')
   const recipient = room.byNick(to.resource)
   if (!recipient) throw new StanzaError('item-not-found', 'Nobody has this nick.')
   if (!maySpeakPrivately(room, sender, recipient))

@@ -4,6 +4,7 @@ import { resumeTelling } from '../../rooms/audience.ts'
 import { purgeAccount, resumeWindingUp } from '../../rooms/ends.ts'
 import { erase, leave } from '../../rooms/leave.ts'
 import { forgetDestroyed } from '../../rooms/lifecycle.ts'
+import { keepPace } from '../../rooms/pace.ts'
 import { payloadOf } from '../../rooms/payload.ts'
 import { roomsOf } from '../../rooms/registry.ts'
 import { Room } from '../../rooms/room.ts'
@@ -105,6 +106,7 @@ function arrive(t: Transit, to: Jid): void {
   const occupant = room?.occupantOf(from)
   if (wantsIn || (!occupant && t.config.muc.legacy_join)) return enter(t, to)
   if (!room || !occupant) return notInside(t, to)
+  keepPace(t, room, 'presences')
   if (room.byNick(to.resource) === occupant) changeStatus(t, room, occupant)
   else changeNick(t, room, occupant, to)
 }

@@ -111,12 +111,12 @@ export const RoomPage = ({
     </p>
     <h1 class="break">{room.name || localOf(room.jid)}</h1>
     <Facts room={room} />
-    <section class="card flush">
+    <section class="card">
       <h2>In it now</h2>
       {occupants.length === 0 ? <p class="empty">Nobody.</p> : <Present occupants={occupants} />}
       {room.occupants > occupants.length && <p class="dim">and {room.occupants - occupants.length} more</p>}
     </section>
-    <section class="card flush">
+    <section class="card">
       <h2>Members</h2>
       {members.items.length === 0 ? <p class="empty">Nobody belongs to it.</p> : <List members={members} />}
     </section>
