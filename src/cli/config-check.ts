@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import type { Path } from '../config/positions.ts'
 import { loadApp } from '../push/apns/credentials.ts'
 import { loadCertificates } from '../stream/tls.ts'
+import { uploadBase } from '../uploads/address.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { checkApp } from './app.ts'
 
@@ -61,6 +62,10 @@ export async function checkContents(config: Config, now: Date): Promise<Findings
     if (host === undefined || !hosts.includes(host))
       warnings.push(`the admin ${admin} is of no host of this server (${hosts.join(', ')})`)
   }
+  if (config.upload.enabled && uploadBase(config, hosts[0] ?? '') === undefined)
+    warnings.push(
+      'nobody can send files: set [http] public_url or [upload] url to an https address, or [upload] enabled = false',
+    )
   return { problems, warnings }
 }
 

@@ -19,10 +19,12 @@ export function uploadBase(config: Config, host: string): string | undefined {
   return isSafe ? told.replace(/\/+$/, '') : undefined
 }
 
-/** By our own listeners: TLS under the host's name, else what only this machine reaches. */
-function ownBase({ http }: Config, host: string): string | undefined {
+/** By our own listeners: TLS under the host's name, else, for a trial, what only this machine reaches. */
+function ownBase({ http, c2s, push }: Config, host: string): string | undefined {
   const [tls] = http.tls_listen
   if (tls && tls.port > 0) return `https://${host}${tls.port === 443 ? '' : `:${tls.port}`}`
+  const clients = [...c2s.listen, ...c2s.direct_tls_listen]
+  if (!push.simulator && !clients.every((address) => isHere(address.host))) return undefined
   const near = http.listen.find((address) => isHere(address.host) && address.port > 0)
   if (!near) return undefined
   return `http://${near.host.includes(':') ? `[${near.host}]` : near.host}:${near.port}`

@@ -39,8 +39,11 @@ afterAll(() => rmSync(dir, { recursive: true }))
 /** Of this machine, whatever else listens there. */
 const LISTEN = '[c2s]\nlisten = []\ndirect_tls_listen = []\n[http]\nlisten = []\n'
 
+/** Without an https address there are none, which the check says. */
+const NO_FILES = '\n[upload]\nenabled = false\n'
+
 function check(toml: string) {
-  put('belfry.toml', toml.includes('[c2s]') ? toml : toml + LISTEN)
+  put('belfry.toml', (toml.includes('[c2s]') ? toml : toml + LISTEN) + NO_FILES)
   const run = Bun.spawnSync([process.execPath, MAIN, 'config', 'check', '--config', 'belfry.toml'], {
     cwd: dir,
   })
@@ -70,7 +73,7 @@ test('what is wrong with a file is told at the key that names it', () => {
 const DAY = 86_400_000
 /** Of pairs and apps whose certificates are made to last ninety days. */
 async function warnedOf(toml: string, days: number): Promise<string> {
-  put('belfry.toml', `hosts = ["a.org"]\n${toml}`)
+  put('belfry.toml', `hosts = ["a.org"]\n${toml}${NO_FILES}`)
   const config = loadConfig({ file: join(dir, 'belfry.toml'), checkFiles: true })
   const { problems, warnings } = await checkContents(config, new Date(Date.now() + days * DAY))
   expect(problems).toEqual([])
@@ -228,4 +231,17 @@ test.each<[string, (pem: string) => string]>([
   ['without BEGIN and END', (pem) => pem.replace(/-----.*-----\n/g, '')],
 ])('a .p8 key %s is read', (_what, form) => {
   expect(readSigningKey(form(P8)).equals(privateKey)).toBe(true)
+})
+
+test('that files cannot be sent without an https address is said, with what to set', () => {
+  const warns = (more: string): boolean => {
+    put('belfry.toml', `hosts = ["a.org"]\n${LISTEN}${more}`)
+    const args = [process.execPath, MAIN, 'config', 'check', '--config', 'belfry.toml']
+    return Bun.spawnSync(args, { cwd: dir, stderr: 'pipe', stdout: 'pipe' })
+      .stderr.toString()
+      .includes('nobody can send files: set [http] public_url or [upload] url')
+  }
+  expect(warns('[upload]\nurl = "http://files.a.org"\n')).toBe(true)
+  expect(warns('[upload]\nurl = "https://files.a.org"\n')).toBe(false)
+  expect(warns(NO_FILES)).toBe(false)
 })

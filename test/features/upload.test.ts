@@ -164,7 +164,10 @@ test('where files would go over the net in the clear there is no service at all'
   expect(services('[push]\n[http]\npublic_url = "http://chat.bix.org"\n')).toBe(false)
   expect(services('[push]\nsimulator = true\n[http]\npublic_url = "http://chat.bix.org"\n')).toBe(true)
   expect(services('[push]\n[http]\nlisten = ["0.0.0.0:5280"]\n')).toBe(false)
-  expect(services('[push]\n[http]\nlisten = ["127.0.0.1:5280"]\n')).toBe(true)
+  // Phones come from elsewhere, and this machine's own address means another one there.
+  expect(services('[push]\n[http]\nlisten = ["127.0.0.1:5280"]\n')).toBe(false)
+  const near = '[c2s]\nlisten = ["127.0.0.1:5222"]\ndirect_tls_listen = []\n'
+  expect(services(`[push]\n[http]\nlisten = ["127.0.0.1:5280"]\n${near}`)).toBe(true)
   expect(services('[push]\n[http]\npublic_url = "http://[::1]:5280"\n')).toBe(true)
   expect(services('[push]\n[http]\nlisten = []\ntls_listen = ["0.0.0.0:5443"]\n')).toBe(true)
   expect(services(`${TOML}[upload]\nurl = "http://files.bix.org"\n[push]\n`)).toBe(false)
