@@ -67,6 +67,15 @@ export class Lifetime {
     store.turn.lock.putOff(config.limits.write_lock_wait)
   }
 
+  /** While streams are there: what clients should hear before they end. */
+  farewell(): void {
+    try {
+      this.#once((feature, t) => feature.farewell?.(t))
+    } catch (error) {
+      log.error('clients could not be told of the stop', { error })
+    }
+  }
+
   /** After the last stream has ended: what the next run must know. */
   stop(): void {
     const { store, config } = this.#world

@@ -111,6 +111,10 @@ export class Router {
   }
 
   /** Once, after the last stream has ended. */
+  farewell(): void {
+    this.#lifetime.farewell()
+  }
+
   stop(): void {
     this.#lifetime.stop()
   }

@@ -83,6 +83,8 @@ export class ClientStreams {
     this.#stopping = true
     this.#refusing = true
     this.#cancel()
+    router.farewell()
+    world.store.turn.end()
     for (const stream of this.#streams.keys()) stream.close(new StreamError('system-shutdown'))
     world.store.turn.end()
     router.stop()

@@ -55,7 +55,7 @@ export const rooms = ({ muc }: Config): Feature => ({
   deleted: purgeAccount,
 
   /** §16.2: everybody hears that the server stops; who resumes its session afterwards, too. */
-  stopping(t) {
+  farewell(t) {
     for (const room of [...roomsOf(t.world).occupied])
       for (const occupant of room.occupants)
         for (const seat of occupant.seats.values())
