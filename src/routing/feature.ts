@@ -159,8 +159,6 @@ export interface Feature {
   closed?(t: Trip, session: Session): void
   /** Once, before anybody can connect. */
   started?(t: Trip): void
-  /** Once, before an orderly stop ends the streams: what clients should hear of it. */
-  farewell?(t: Trip): void
   /** Once, after the last stream has ended. */
   stopping?(t: Trip): void
   /** A client has changed what its account publishes. What a feature publishes in turn is not told. */

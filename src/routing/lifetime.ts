@@ -70,7 +70,7 @@ export class Lifetime {
   /** While streams are there: what clients should hear before they end. */
   farewell(): void {
     try {
-      this.#once((feature, t) => feature.farewell?.(t))
+      this.#once((feature, t) => feature.service?.farewell?.(t))
     } catch (error) {
       log.error('clients could not be told of the stop', { error })
     }

@@ -48,6 +48,8 @@ export interface Service {
   domainOf(host: string, config: Config): string | undefined
   /** Takes a stanza, within the trip that sent it; answers by `reply` and `emit`. A StanzaError goes back to the sender. */
   receive(t: Transit, to: Jid): void
+  /** Once, before an orderly stop ends the streams: what clients should hear of it. */
+  farewell?(t: Trip): void
 }
 
 /** A service as it stands beside a host. */

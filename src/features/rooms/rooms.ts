@@ -53,14 +53,6 @@ export const rooms = ({ muc }: Config): Feature => ({
   },
 
   deleted: purgeAccount,
-
-  /** §16.2: everybody hears that the server stops; who resumes its session afterwards, too. */
-  farewell(t) {
-    for (const room of [...roomsOf(t.world).occupied])
-      for (const occupant of room.occupants)
-        for (const seat of occupant.seats.values())
-          showSeat(t, room, occupant, occupant, seat, { type: 'unavailable', codes: [332] })
-  },
 })
 
 const service: Service = {
@@ -72,6 +64,14 @@ const service: Service = {
     if (to.local === '') return kind === 'message' ? refuse(t) : undefined
     if (kind === 'presence') presence(t, to)
     else message(t, to)
+  },
+
+  /** §16.2: everybody hears that the server stops; who resumes its session afterwards, too. */
+  farewell(t) {
+    for (const room of [...roomsOf(t.world).occupied])
+      for (const occupant of room.occupants)
+        for (const seat of occupant.seats.values())
+          showSeat(t, room, occupant, occupant, seat, { type: 'unavailable', codes: [332] })
   },
 }
 
