@@ -149,10 +149,7 @@ export interface Command {
   readonly hidden?: boolean
   /** Whether the sender sees and runs it; others are told `forbidden`. */
   may(t: Transit): boolean
-  /**
-   * The first step. Throws StanzaError to refuse. `values`: what programs send that know the form beforehand and do
-   * not ask for it.
-   */
+  /** The first step; throws StanzaError to refuse. `values`: of programs that know the form without asking for it. */
   start(t: Transit, values: FormValues | undefined): Step
 }
 
