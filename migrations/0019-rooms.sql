@@ -13,6 +13,9 @@ CREATE TABLE rooms (
 ) STRICT;
 CREATE INDEX rooms_public ON rooms (domain, jid) WHERE public = 1 AND gone IS NULL;
 CREATE INDEX rooms_gone ON rooms (id) WHERE gone IS NOT NULL;
+-- What a start looks for among all rooms: those that were to end with their last occupant.
+CREATE INDEX rooms_passing ON rooms (id)
+  WHERE gone IS NULL AND (locked = 1 OR json_extract(settings, '$.persistent') = 0);
 
 -- Who stands how to a room while being in it or not (XEP-0045 §5.2). Addresses are bare JIDs, of outcasts domains too.
 CREATE TABLE room_affiliations (

@@ -215,8 +215,10 @@ export class RoomRows {
       .where(
         and(
           isNull(rooms.gone),
+          // As the index rooms_passing has it.
+          sql`(${rooms.locked} = 1 OR json_extract(${rooms.settings}, '$.persistent') = 0)`,
           // A subscriber keeps it, as an occupant does.
-          sql`(${rooms.locked} = 1 OR json_extract(${rooms.settings}, '$.persistent') = 0 AND NOT EXISTS
+          sql`(${rooms.locked} = 1 OR NOT EXISTS
                (SELECT 1 FROM room_affiliations WHERE room_id = ${rooms.id} AND nodes IS NOT NULL))`,
         ),
       )

@@ -1,4 +1,7 @@
 /** What a room costs: a message to all who are in it, and coming in where many are. */
+import type { Database } from 'bun:sqlite'
+import { defaults } from '../../src/config/config.ts'
+import { newSettings } from '../../src/rooms/settings.ts'
 import { BenchClient, counter } from './client.ts'
 import type { Bench } from './bench.ts'
 import { startServerUnderTest, type ServerUnderTest } from './server.ts'
@@ -111,6 +114,54 @@ export const roomJoinBench: Bench = {
       }
       for (const client of clients) client.close()
       return [{ figure: 'join of 1,000', unit: 'ms', samples, limit: 60 }]
+    } finally {
+      await server.stop()
+    }
+  },
+}
+
+const ROOMS = 100_000
+
+/** Rooms that nobody is in, each with an owner. */
+function seedRooms(db: Database, settings: string): void {
+  db.run('BEGIN')
+  const room = db.prepare(
+    `INSERT INTO rooms (jid, domain, public, settings, locked, created_at) VALUES (?, 'conference.localhost', 1, ?, 0, 0)`,
+  )
+  const owner = db.prepare(
+    `INSERT INTO room_affiliations (room_id, user, affiliation) VALUES (?, 'u0@localhost', 'owner')`,
+  )
+  for (let i = 0; i < ROOMS; i++)
+    owner.run(room.run(`r${String(i).padStart(6, '0')}@conference.localhost`, settings).lastInsertRowid)
+  db.run('COMMIT')
+}
+
+export const roomsBench: Bench = {
+  name: 'rooms',
+  what: 'start with 100,000 rooms, and a page of their list',
+  async run() {
+    const settings = JSON.stringify({ ...newSettings(defaults()), persistent: true })
+    const server = await startServerUnderTest({ accounts: 1, seed: (db) => seedRooms(db, settings) })
+    try {
+      const client = await BenchClient.login(server.c2s, 'u0')
+      const pages: number[] = []
+      let after = ''
+      for (let page = 0; page < 200; page++) {
+        const from = performance.now()
+        const answer = await client.ask(
+          `<iq type='get' id='p${page}' to='conference.localhost'><query xmlns='http://jabber.org/protocol/disco#items'>` +
+            `<set xmlns='http://jabber.org/protocol/rsm'><max>100</max>${after}</set></query></iq>`,
+          '</iq>',
+        )
+        pages.push(performance.now() - from)
+        after = `<after>${/<last>([^<]*)</.exec(answer)?.[1] ?? ''}</after>`
+      }
+      client.close()
+      return [
+        { figure: 'start with 100,000 rooms', unit: 'ms', samples: [server.startMs], limit: 300 },
+        { figure: 'page of 100 rooms', unit: 'ms', samples: pages, limit: 5 },
+        { figure: 'memory with 100,000 rooms at rest', unit: 'MiB', samples: [server.rssMiB()] },
+      ]
     } finally {
       await server.stop()
     }

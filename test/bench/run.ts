@@ -9,7 +9,7 @@ import { millionBench } from './million.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
 import { relayBench } from './relay.ts'
-import { roomBench, roomJoinBench } from './room.ts'
+import { roomBench, roomJoinBench, roomsBench } from './room.ts'
 import { COMMAND } from './server.ts'
 import { resumeBench, sessionsBench } from './sessions.ts'
 import { slowDiskBench } from './slow-disk.ts'
@@ -32,6 +32,7 @@ const BENCHES: readonly Bench[] = [
   guessingBench,
   roomBench,
   roomJoinBench,
+  roomsBench,
 ]
 
 const wanted = process.argv.slice(2)
