@@ -26,6 +26,7 @@ CREATE TABLE room_affiliations (
   nick_key TEXT,                     -- the same as it is compared (RFC 8266 §2.4)
   nick_look TEXT,                    -- what it looks like (UTS #39)
   joined INTEGER NOT NULL DEFAULT 0, -- 1: became a member by registering
+  silent INTEGER NOT NULL DEFAULT 0, -- 1: has told the room not to ring a closed app (Tigase's registration field)
   nodes TEXT,                        -- what of it is sent to who has not joined (MucSub): nodes, a blank between two
   reason TEXT,
   PRIMARY KEY (room_id, user)

@@ -319,13 +319,19 @@ function stateOf(
     proposal,
     disabled: account.disabled,
     elsewhere: 'none',
-    notify: chosen ?? (room && (room.private ? 'always' : 'on-mention')),
+    notify: chosen ?? (room && ruleOf(room)),
     mention: facts.mentioned === true,
     // A person who asks to become a contact is none yet, and may ring all the same.
     stranger: !facts.known && proposal.rule !== 'subscription-request',
     unknownSenders,
     quiet: isQuiet(quiet, t.now),
   }
+}
+
+/** Of a room for whose members nothing else is set (XEP-0492 §3). */
+function ruleOf({ silent, private: isPrivate }: RoomFacts): 'never' | 'always' | 'on-mention' {
+  if (silent) return 'never'
+  return isPrivate ? 'always' : 'on-mention'
 }
 
 function factsOf(t: Trip, { account, from, el, room }: Ring): StanzaFacts {

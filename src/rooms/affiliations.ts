@@ -31,6 +31,8 @@ export interface AffiliationChange {
   readonly joined?: boolean
   /** What is sent to who has not joined (MucSub); null ends it, undefined leaves it. */
   readonly nodes?: readonly string[] | null
+  /** Whether the room keeps from ringing the user's closed app, unless the account has a rule of its own. */
+  readonly silent?: boolean
   /** An invitation goes out beside it. */
   readonly invited?: boolean
 }
@@ -89,6 +91,7 @@ function write(t: Trip, room: Room, before: AffiliationRow | undefined, wanted: 
     joined: wanted.joined ?? before?.joined ?? false,
     reason: wanted.reason ?? null,
     nodes: affiliation === 'outcast' ? null : nodesAfter(before, wanted),
+    silent: wanted.silent ?? before?.silent ?? false,
   })
 }
 

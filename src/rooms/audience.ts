@@ -117,11 +117,11 @@ function tellSome(t: Trip, room: Room, telling: Telling): boolean {
   const wantsAll = t.store.events.wants('message.offline')
   let decided = 0
   let { after } = telling
-  for (const { user, nick, affiliation, accountId, rings } of listeners) {
+  for (const { user, nick, affiliation, accountId, rings, silent } of listeners) {
     after = user
     if (affiliation === 'outcast' || accountId === null || user === telling.speaker) continue
     if (rings === 0 && !wantsAll) continue
-    tellOne(t, room, telling, stanza, { accountId, user, nick })
+    tellOne(t, room, telling, stanza, { accountId, user, nick, silent: silent === 1 })
     if (++decided === DECIDED) break
   }
   const isLast = listeners.length < LOOKED_AT && (listeners.length === 0 || after === listeners.at(-1)?.user)
@@ -146,7 +146,7 @@ function tellVisitors(t: Trip, room: Room, telling: Telling, stanza: Stanza): vo
     if (affiliation !== 'none' || user === telling.speaker) continue
     const account = t.store.accounts.find(user)
     if (account && (wantsAll || t.store.push.devices.of(account.id).length > 0))
-      tellOne(t, room, telling, stanza, { accountId: account.id, user, nick: null })
+      tellOne(t, room, telling, stanza, { accountId: account.id, user, nick: null, silent: false })
   }
 }
 
@@ -154,6 +154,7 @@ interface Told {
   readonly accountId: number
   readonly user: string
   readonly nick: string | null
+  readonly silent: boolean
 }
 
 function tellOne(
@@ -161,7 +162,7 @@ function tellOne(
   room: Room,
   telling: Telling,
   stanza: Stanza,
-  { accountId, user, nick }: Told,
+  { accountId, user, nick, silent }: Told,
 ): void {
   const owner = t.store.accounts.byId(accountId)
   if (!owner) return
@@ -184,6 +185,7 @@ function tellOne(
     private:
       (membersOnly && nonAnonymous) ||
       subscribersOf(t, room).get(user)?.nodes.has(nodeOf('messages')) === true,
+    silent,
     stanzaId: String(telling.id),
   }
   t.world.tell(t, { stanza, owner, id: given?.id ?? t.store.messages.nextId(), given, room: facts }, takers)

@@ -42,7 +42,13 @@ export function createRoom(t: Trip, { jid, owner, settings, locked = false }: Ne
   roomsOf(t.world).hold(t, room)
   if (owner !== undefined) {
     const entry = { roomId: row.id, user: owner, affiliation: 'owner', joined: false, reason: null } as const
-    t.store.roomAffiliations.set(jid.bare, { ...entry, nick: null, nickKey: null, nodes: null })
+    t.store.roomAffiliations.set(jid.bare, {
+      ...entry,
+      nick: null,
+      nickKey: null,
+      nodes: null,
+      silent: false,
+    })
   }
   if (locked) unlockLater(t, room)
   return room

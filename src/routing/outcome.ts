@@ -106,6 +106,8 @@ export interface RoomFacts {
   readonly mentioned: boolean
   /** A group whose members know each other: it rings for every message unless the member says otherwise (XEP-0492 §3). */
   readonly private: boolean
+  /** The member has asked the room not to ring. */
+  readonly silent: boolean
   /** Its id in the room's archive, which markers name (XEP-0333, XEP-0490). */
   readonly stanzaId: string
 }

@@ -22,6 +22,7 @@ export const roomAffiliations = sqliteTable(
     joined: integer('joined', { mode: 'boolean' }).notNull(),
     reason: text('reason'),
     /** Nodes of which events are sent to who has not joined (MucSub), a blank between two; null: not subscribed. */
+    silent: integer('silent', { mode: 'boolean' }).notNull(),
     nodes: text('nodes'),
   },
   (t) => [primaryKey({ columns: [t.roomId, t.user] })],
@@ -67,6 +68,7 @@ export class RoomAffiliations {
       joined: sql`excluded.joined`,
       reason: sql`excluded.reason`,
       nodes: sql`excluded.nodes`,
+      silent: sql`excluded.silent`,
     }
     this.#put = writer(
       db,
@@ -82,6 +84,7 @@ export class RoomAffiliations {
           joined: p('joined'),
           reason: p('reason'),
           nodes: p('nodes'),
+          silent: p('silent'),
         })
         .onConflictDoUpdate({ target: [roomId, user], set: columns })
         .prepare(),

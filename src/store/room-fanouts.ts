@@ -14,6 +14,8 @@ export interface Listener {
   readonly user: string
   readonly nick: string | null
   readonly affiliation: string
+  /** 1: has asked the room not to ring. */
+  readonly silent: number
   /** null: the account is elsewhere. */
   readonly accountId: number | null
   readonly rings: number
@@ -37,9 +39,9 @@ export class RoomFanouts {
     )
     // The limit is on those who are looked at, or a room in which few have devices would hold the loop.
     this.#listeners = db.raw.prepare<Listener, [number, string, number]>(
-      `SELECT m.user, m.nick, m.affiliation, a.id AS accountId,
+      `SELECT m.user, m.nick, m.affiliation, m.silent, a.id AS accountId,
               EXISTS (SELECT 1 FROM devices d WHERE d.account_id = a.id) AS rings
-       FROM (SELECT user, nick, affiliation FROM room_affiliations
+       FROM (SELECT user, nick, affiliation, silent FROM room_affiliations
              WHERE room_id = ? AND user > ? ORDER BY user LIMIT ?) m
        LEFT JOIN accounts a ON a.jid = m.user ORDER BY m.user`,
     )

@@ -9,6 +9,7 @@ import { NS } from '../../xmpp/namespaces.ts'
 import { readPage, writePage } from '../../xmpp/rsm.ts'
 import { child, type Element, xml } from '../../xmpp/xml.ts'
 import { hashesOf } from '../../rooms/avatar.ts'
+import { OFFLINE_FEATURE } from './register.ts'
 
 const ROOM_INFO = 'http://jabber.org/protocol/muc#roominfo'
 const REGISTERED_NICK = 'x-roomuser-item'
@@ -33,6 +34,7 @@ const ROOM_FEATURES = [
   'http://jabber.org/protocol/muc#self-ping-optimization',
   NS.mucRequest,
   NS.register,
+  OFFLINE_FEATURE,
   NS.occupantId,
   NS.stanzaId,
   NS.vcard,

@@ -10,11 +10,15 @@ import { child, childText, type Element, xml } from '../../xmpp/xml.ts'
 
 const MUC_REGISTER = 'http://jabber.org/protocol/muc#register'
 const NICK = 'muc#register_roomnick'
+/** COMPAT(Siskin, Snikket): whether a member whose app is closed is rung; the feature says that the field is understood. */
+const OFFLINE = '{http://tigase.org/protocol/muc}offline'
+export const OFFLINE_FEATURE = 'http://tigase.org/protocol/muc#offline'
 
 /** COMPAT(Siskin, 7): without the form in the answer to who is registered it gives up. */
 export function get(t: Transit, room: Room): Element {
   checkMay(t, room)
-  const nick = t.store.roomAffiliations.get(room.id, t.stanza.from.bare)?.nick ?? undefined
+  const row = t.store.roomAffiliations.get(room.id, t.stanza.from.bare)
+  const nick = row?.nick ?? undefined
   const form = writeForm('form', MUC_REGISTER, [
     {
       name: NICK,
@@ -22,6 +26,12 @@ export function get(t: Transit, room: Room): Element {
       label: 'Nick',
       required: true,
       values: nick === undefined ? [] : [nick],
+    },
+    {
+      name: OFFLINE,
+      type: 'boolean',
+      label: 'Ring when the app is closed',
+      values: [row?.silent ? '0' : '1'],
     },
   ])
   const registered = nick === undefined ? [] : [xml('registered'), xml('username', {}, nick)]
@@ -33,6 +43,7 @@ export function set(t: Transit, room: Room, query: Element): undefined {
   if (child(query, 'remove')) return unregister(t, room)
   const affiliation = checkMay(t, room)
   const nick = nickOf(query).trim()
+  const rings = fieldOf(query, OFFLINE)
   checkNick(t, room, nick, user.bare)
   const joined = affiliation === 'none'
   setAffiliation(t, room, {
@@ -40,6 +51,7 @@ export function set(t: Transit, room: Room, query: Element): undefined {
     affiliation: affiliation === 'none' ? 'member' : affiliation,
     nick,
     ...(joined && { joined }),
+    ...(rings !== undefined && { silent: rings === '0' || rings === 'false' }),
   })
 }
 
@@ -49,7 +61,7 @@ function unregister(t: Transit, room: Room): undefined {
   const row = t.store.roomAffiliations.get(room.id, user.bare)
   if (!row) return
   const keeps = !row.joined || room.settings.membersOnly || row.affiliation !== 'member'
-  setAffiliation(t, room, { user, affiliation: keeps ? row.affiliation : 'none', nick: '' })
+  setAffiliation(t, room, { user, affiliation: keeps ? row.affiliation : 'none', nick: '', silent: false })
 }
 
 /** A members-only room takes nobody in who asks; a ban is for good. */
@@ -59,6 +71,12 @@ function checkMay(t: Transit, room: Room): Exclude<ReturnType<typeof standingOf>
   if (affiliation === 'none' && (room.settings.membersOnly || room.row.locked))
     throw new StanzaError('not-allowed', 'Members are added by the admins of this room.')
   return affiliation
+}
+
+function fieldOf(query: Element, name: string): string | undefined {
+  const x = child(query, 'x', NS.forms)
+  const form = x && readForm(x)
+  return form && formValue(form, name)
 }
 
 /** The form, or the bare elements of XEP-0077. */

@@ -129,3 +129,38 @@ test('what was read elsewhere is not rung for: a marker names the room’s id', 
   await settle(p)
   expect(p.store.unread.count(account.id)).toBe(1)
 })
+
+test('COMPAT(Siskin): the room is told by the registration whether it rings; giving that back keeps the membership', async () => {
+  using p = play({ toml: FULL })
+  const romeo = await group(p)
+  const juliet = await p.online('juliet@bix.org/desk')
+  const REGISTER = 'jabber:iq:register'
+  const registering = (offline: string) =>
+    juliet.asks(
+      'set',
+      `<query xmlns='${REGISTER}'><x xmlns='jabber:x:data' type='submit'>` +
+        `<field var='muc#register_roomnick'><value>Capulet</value></field>` +
+        `<field var='{http://tigase.org/protocol/muc}offline'><value>${offline}</value></field></x></query>`,
+      ROOM,
+    )
+  const heard = async (text: string) => {
+    p.pushed.length = 0
+    await speaks(p, romeo, text)
+    return rings(p).length
+  }
+  const leaves = async () => {
+    juliet.sends(`<presence type='unavailable'/>`)
+    await juliet.settles()
+  }
+  expect((await registering('0')).attrs.type).toBe('result')
+  await leaves()
+  expect(await heard('one')).toBe(0)
+  await registering('1')
+  expect(await heard('two')).toBe(1)
+  await registering('0')
+  await juliet.asks('set', `<query xmlns='${REGISTER}'><remove/></query>`, ROOM)
+  expect(await heard('three')).toBe(1)
+  expect(p.store.roomAffiliations.get(p.store.rooms.find(ROOM)!.id, 'juliet@bix.org')?.affiliation).toBe(
+    'member',
+  )
+})
