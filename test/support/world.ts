@@ -72,6 +72,8 @@ export class Play {
   ) {
     const random = seededRandom(seed)
     this.random = random
+    // Of the process: what a play before this one has left would count as this one's.
+    sessions.reset()
     this.store = openStore(
       file,
       { flushed: () => this.batch.flush(), fatal: (cause) => void this.fatal.push(cause) },
