@@ -14,7 +14,7 @@ import { change, type Occupant, type Room, type Standing } from './room.ts'
 import { forgetSubscribers, sendEvent } from './subscriptions.ts'
 import { AS_IT_IS, broadcast, show, tell } from './tell.ts'
 
-/** Who it is, and what the room shows of who did it. */
+/** The one who makes a change, as far as the room shows it. */
 export interface Doer {
   readonly nick?: string | undefined
   readonly reason?: string | undefined
@@ -27,9 +27,9 @@ export interface AffiliationChange {
   /** The nick that is kept for the user; '' for none; undefined leaves it. */
   readonly nick?: string | undefined
   readonly reason?: string | undefined
-  /** By registering (§7.10), not by an admin. */
+  /** The user has registered (§7.10); no admin has done it. */
   readonly joined?: boolean
-  /** What is sent to who has not joined (MucSub); null ends it, undefined leaves it. */
+  /** MucSub nodes of the subscription; null ends it, undefined leaves it. */
   readonly nodes?: readonly string[] | null
   /** Whether the room keeps from ringing the user's closed app, unless the account has a rule of its own. */
   readonly silent?: boolean
@@ -45,7 +45,7 @@ export function standingOf(t: Trip, room: Room, user: Jid): Standing {
   return domain?.affiliation === 'outcast' ? 'outcast' : 'none'
 }
 
-/** Whose a nick is that is kept for somebody. */
+/** The user for whom a nick is kept. */
 export function keeperOf(t: Trip, room: Room, nick: string): string | undefined {
   return t.store.roomAffiliations.byNick(room.id, nicknameKey(nick))?.user
 }
@@ -130,7 +130,7 @@ export function setStanding(
   const { role } = occupant
   change(t, occupant, wanted)
   const { presenceOf } = room.settings
-  // Who was shown until now is shown a last time, or the others would never know.
+  // An occupant that was shown until now is shown a last time, or the others would never know.
   const toOthers = presenceOf.includes(role) || presenceOf.includes(wanted.role)
   tell(t, room, occupant, { reason: by.reason, actor: by.nick }, toOthers)
   // A moderator sees addresses: of everybody who is there already, too.

@@ -1,6 +1,6 @@
 /**
- * Who hears of a room's message beside those who are in it: its members. What is written for them is what rings their
- * phones, nothing else. A row keeps how far the telling has come, some members a trip, so that a room of thousands neither
+ * The audience of a room's message beside those who are in it: its members. Only rows that ring their phones are written,
+ * nothing else. A row keeps how far the telling has come, some members a trip, so that a room of thousands neither
  * holds the loop nor loses anybody in a crash.
  */
 import { classify, isNothing } from '../push/rules/classify.ts'
@@ -30,7 +30,7 @@ interface Telling {
   readonly wrapped: readonly Session[]
 }
 
-/** By room: one message after the other, so that what is unread keeps its order. */
+/** Queues of messages by room: one message after the other, so that unread messages keep their order. */
 class Tellings {
   readonly #waiting = new Map<number, Telling[]>()
 
@@ -139,7 +139,7 @@ function finish(t: Trip, id: number): false {
   return false
 }
 
-/** Who is in the room without belonging to it may have a phone that sleeps, too. */
+/** Occupants who are no members may have a phone that sleeps, too. */
 function tellVisitors(t: Trip, room: Room, telling: Telling, stanza: Stanza): void {
   const wantsAll = t.store.events.wants('message.offline')
   for (const { user, affiliation } of room.occupants) {
@@ -181,7 +181,7 @@ function tellOne(
   const { membersOnly, nonAnonymous } = room.settings
   const facts: RoomFacts = {
     mentioned: mentioned(stanza.el, room.jid, member, telling.byModerator),
-    // Who has subscribed to messages has asked for all of them.
+    // A subscription to messages asks for all of them.
     private:
       (membersOnly && nonAnonymous) ||
       subscribersOf(t, room).get(user)?.nodes.has(nodeOf('messages')) === true,

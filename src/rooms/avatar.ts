@@ -19,7 +19,7 @@ export function setVcard(t: Trip, room: Room, card: Element): void {
   announce(t, room, [104])
 }
 
-/** Of each picture the hash by which clients know it again (§4.2); none where there is none. */
+/** Hashes by which clients know the pictures again (§4.2). */
 export function hashesOf({ row: { avatar } }: Room): string[] {
   if (avatar === null) return []
   const photo = readPhoto(parseStored(avatar))

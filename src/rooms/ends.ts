@@ -1,4 +1,4 @@
-/** What ends with a room that was destroyed, and with an account that is deleted. */
+/** The end of a destroyed room, and of a deleted account in its rooms. */
 import { stopAutojoin } from '../accounts/pep/room-bookmark.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { RoomRow } from '../store/rooms.ts'
@@ -29,7 +29,7 @@ export function windUp(t: Trip, row: RoomRow): void {
   eraseArchive(t, row.id)
 }
 
-/** At a start: what the stop before has interrupted. */
+/** Goes on at a start with the ends that the stop before has interrupted. */
 export function resumeWindingUp(t: Trip): void {
   for (const row of t.store.rooms.unfinished(BATCH)) t.insist((next) => windUp(next, row))
 }

@@ -7,12 +7,12 @@ import { type Element, xml } from '../xmpp/xml.ts'
 import type { Room } from './room.ts'
 
 export interface Invitation {
-  /** Who invites, as the invited may know it; the room itself where nobody does. */
+  /** Address of the inviter as the invited may know it; the room itself where nobody invites. */
   readonly from?: string | undefined
   readonly reason?: string | undefined
-  /** Of the message that asked for it. */
+  /** Id of the message that asked for it. */
   readonly id?: string | undefined
-  /** What else the inviter's client put into it: a thread to go on with (§7.9). */
+  /** Further elements of the inviter's client: a thread to go on with (§7.9). */
   readonly rest?: readonly Element[]
 }
 

@@ -1,4 +1,4 @@
-/** How somebody leaves a room: of his own accord, thrown out, or because the room ends (XEP-0045 §7.14, §8.2, §9.1, §10.9). */
+/** Leaving a room: of one's own accord, thrown out, or because the room ends (XEP-0045 §7.14, §8.2, §9.1, §10.9). */
 import type { Trip } from '../routing/transit.ts'
 import type { Occupant, Room, Seat } from './room.ts'
 import { roomsOf } from './registry.ts'

@@ -1,4 +1,4 @@
-/** How rooms are made, opened to all, configured and destroyed (XEP-0045 §10.1, §10.2, §10.9). */
+/** The life of a room: it is made, opened to all, configured and destroyed (XEP-0045 §10.1, §10.2, §10.9). */
 import { isAdmin as isServerAdmin } from '../accounts/admins.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { RoomSettings } from '../store/rooms.ts'

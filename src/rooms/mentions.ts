@@ -1,5 +1,5 @@
 /**
- * Whether a message is meant for one member of its room. First what says so in so many words: mentions (XEP-0513), then
+ * Mentions of one member in a message of the room. First what says so in so many words: mentions (XEP-0513), then
  * references (XEP-0372), answers (XEP-0461), then the nick as a word of the text. Pure.
  */
 import { NS } from '../xmpp/namespaces.ts'
@@ -20,7 +20,7 @@ export interface Member {
 export function mentioned(el: Element, room: Jid, member: Member, byModerator: boolean): boolean {
   const explicit = elements(el).filter(({ name, attrs }) => name === 'mention' && attrs.xmlns === MENTIONS)
   const mine = explicit.filter((mention) => isMeant(mention, member, byModerator))
-  // Who is named and is not to be rung is not rung for the name in the text either.
+  // A mention that is not to ring silences the name in the text, too.
   if (mine.length > 0) return mine.some((mention) => !child(mention, 'noping'))
   if (isReferred(el, room, member)) return true
   const reply = child(el, 'reply', 'urn:xmpp:reply:0')?.attrs.to

@@ -1,4 +1,4 @@
-/** Whose a nick is (XEP-0045 §7.2.8): nicks are compared as RFC 8266 §2.4 says. */
+/** Owners of nicks (XEP-0045 §7.2.8): nicks are compared as RFC 8266 §2.4 says. */
 import type { Trip } from '../routing/transit.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { nicknameKey, PrecisError } from '../xmpp/precis.ts'

@@ -1,4 +1,4 @@
-/** How much may happen in one room a second ([limits] room_…_per_second): whoever is too fast is told to wait. */
+/** Limits of what may happen in one room a second ([limits] room_…_per_second): whoever is too fast is told to wait. */
 import { Rate } from '../limits/rate.ts'
 import { limitsHit } from '../metrics/metrics.ts'
 import type { Trip } from '../routing/transit.ts'
@@ -24,7 +24,7 @@ export function keepPace(t: Trip, room: Room, kind: Kind): void {
   const most = t.config.limits[limit]
   if (most === Number.POSITIVE_INFINITY) return
   if (rateOf(t, room, kind, most).take(1) === 0) return
-  // What was refused is no debt, or a room would stay shut for as long as somebody tries.
+  // A refusal is no debt, or a room would stay shut for as long as somebody tries.
   rateOf(t, room, kind, most).take(-1)
   limitsHit.inc({ limit })
   throw new StanzaError('resource-constraint', 'Too much happens in this room at once: try again later.')

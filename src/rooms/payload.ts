@@ -1,4 +1,4 @@
-/** What of a client's stanza goes on through a room: all but what only the room may say. */
+/** The part of a client's stanza that goes on through a room: all but what only the room may say. */
 import { isDelay } from '../xmpp/delay.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { isOnlyState } from '../xmpp/message.ts'

@@ -1,4 +1,4 @@
-/** Who may do what to whom (XEP-0045 §5, §8–§10): pure rules. "Not entitled" is `forbidden`, "outranked" is `not-allowed`. */
+/** Privileges (XEP-0045 §5, §8–§10) as pure rules. "Not entitled" is `forbidden`, "outranked" is `not-allowed`. */
 import type { Role, RoomSettings } from '../store/rooms.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Standing } from './room.ts'
@@ -21,7 +21,7 @@ export function roleAfter(role: Role, before: Standing, after: Standing, setting
   return role === 'moderator' && !isAdmin(before) ? role : initial
 }
 
-/** Who asks, and whom it is about. */
+/** Standing of the asker, or of the target. */
 export interface Actor {
   readonly affiliation: Standing
   /** undefined: not in the room. */

@@ -67,7 +67,7 @@ export class Rooms {
     return this.#occupied.values()
   }
 
-  /** How many are in a room. */
+  /** Number of occupants of all rooms. */
   sizeOf(jid: string): number {
     return this.#occupied.get(jid)?.size ?? 0
   }
@@ -86,7 +86,7 @@ export class Rooms {
   }
 
   #readSecret(t: Trip): Buffer {
-    // What this trip makes and does not keep is made again.
+    // A secret that this trip makes and does not keep is made again.
     t.undo(() => (this.#secret = undefined))
     return t.store.settings.secret('occupant-id')
   }

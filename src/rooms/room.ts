@@ -10,7 +10,7 @@ import type { Element, StoredElement } from '../xmpp/xml.ts'
 /** With what everybody has who is not in the lists. */
 export type Standing = Affiliation | 'none'
 
-/** Who is sent what happens in a room without joining it (MucSub). */
+/** A subscriber is sent what happens in a room without joining it (MucSub). */
 export interface Subscriber {
   readonly user: string
   readonly nick: string
@@ -21,7 +21,7 @@ export interface Subscriber {
 export interface Seat {
   /** Its real address. */
   readonly jid: Jid
-  /** What its last presence says, but for what is the room's to say. */
+  /** Children of its last presence, but for what is the room's to say. */
   presence: readonly Element[]
   /** Names it within its occupant, in the ids of queries that are passed on. */
   readonly number: number
@@ -48,16 +48,16 @@ export class Occupant {
 
 export class Room {
   readonly jid: Jid
-  /** By nick, as nicks are compared. */
+  /** Occupants by nick, as nicks are compared. */
   readonly #byNick = new Map<string, Occupant>()
-  /** By what nicks look like (UTS #39): several may look alike. */
+  /** Occupants by what their nicks look like (UTS #39): several may look alike. */
   readonly #byLook = new Map<string, ReadonlySet<Occupant>>()
-  /** By full JID. */
+  /** Occupants by the full JIDs of their clients. */
   readonly #bySeat = new Map<string, Occupant>()
-  /** By bare JID: of whom an account may be several. */
+  /** Occupants by bare JID: one account may be several. */
   readonly #byUser = new Map<string, ReadonlySet<Occupant>>()
   #seats = 0
-  /** By bare JID, once somebody asked; undefined: to be read (rooms/subscriptions.ts). */
+  /** Subscribers by bare JID, once somebody asked; undefined: to be read (rooms/subscriptions.ts). */
   subscribers: ReadonlyMap<string, Subscriber> | undefined
   /** Stops the clock of a room that waits to be configured. */
   cancelUnlock: (() => void) | undefined
@@ -91,7 +91,7 @@ export class Room {
     return this.#byNick.size === 0
   }
 
-  /** Who is in it with this client. */
+  /** The occupant that has this client. */
   occupantOf(jid: Jid): Occupant | undefined {
     return this.#bySeat.get(jid.toString())
   }

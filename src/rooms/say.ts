@@ -1,4 +1,4 @@
-/** What is said in a room: kept once, and sent to everybody who is in it (XEP-0045 §7.4, §8.1; XEP-0359; XEP-0421). */
+/** Messages of a room: kept once, and sent to everybody who is in it (XEP-0045 §7.4, §8.1; XEP-0359; XEP-0421). */
 import { roomDeliveries, roomMessages } from '../metrics/metrics.ts'
 import { RoomCopy, type RoomMessage } from '../routing/outcome.ts'
 import type { Trip } from '../routing/transit.ts'
@@ -11,7 +11,7 @@ import type { Occupant, Room } from './room.ts'
 import { sendEvent } from './subscriptions.ts'
 import { broadcast } from './tell.ts'
 
-/** Who speaks; the room itself where it is undefined. */
+/** The speaker; the room itself where it is undefined. */
 export type Speaker = Pick<Occupant, 'nick' | 'user' | 'occupantId'>
 
 /** Sends a message to all in the room. Returns its id in the room's archive, where it is kept. */

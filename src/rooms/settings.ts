@@ -230,7 +230,7 @@ export function newSettings({ muc }: Config): RoomSettings {
 }
 
 /**
- * What a submitted form makes of the settings: fields that are not known, or not there, change nothing. One bad value
+ * Settings as a submitted form makes them: fields that are not known, or not there, change nothing. One bad value
  * refuses all of it. @throws StanzaError not-acceptable
  */
 export function readSettings(values: FormValues, before: RoomSettings, mostOccupants: number): RoomSettings {

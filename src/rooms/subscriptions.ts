@@ -40,7 +40,7 @@ export function subscribersOf(t: Trip, room: Room): ReadonlyMap<string, Subscrib
 
 export function forgetSubscribers(t: Trip, room: Room): void {
   change(t, room, { subscribers: undefined })
-  // What is read meanwhile holds rows that a failed trip takes back.
+  // A list that is read meanwhile holds rows that a failed trip takes back.
   t.undo(() => (room.subscribers = undefined))
 }
 

@@ -9,12 +9,12 @@ import { type Element, type Node, StoredElement, xml } from '../xmpp/xml.ts'
 import type { Occupant, Room, Seat, Standing } from './room.ts'
 import { sendEvent, subscribersOf } from './subscriptions.ts'
 
-/** What is new about an occupant. */
+/** News of an occupant. */
 export interface News {
   readonly type?: 'unavailable'
-  /** For everybody. */
+  /** Status codes for everybody. */
   readonly codes?: readonly number[]
-  /** For the occupant alone, beside 110. */
+  /** Status codes for the occupant alone, beside 110. */
   readonly ownCodes?: readonly number[]
   /** The nick that follows (§7.6). */
   readonly newNick?: string
@@ -24,9 +24,9 @@ export interface News {
   /** In place of what the occupant's client says. */
   readonly payload?: readonly Element[]
   readonly destroy?: Element
-  /** Where it differs from the occupant's own by now. */
+  /** The affiliation to show, where it differs from the occupant's own by now. */
   readonly affiliation?: Standing
-  /** Of the client that asked: only its copy carries it. */
+  /** Id of the request, and the client that asked: only its copy carries it. */
   readonly id?: { readonly seat: Seat; readonly value: string | undefined }
   /** Comes in by this. */
   readonly entering?: boolean
@@ -34,7 +34,7 @@ export interface News {
   readonly except?: (seat: Seat) => boolean
 }
 
-/** Nothing is new: the occupant as it is, for who has not seen it yet. */
+/** The occupant as it is, for listeners that have not seen it yet. */
 export const AS_IT_IS: News = {}
 
 /** Whether everybody hears of the presence of such an occupant (muc#roomconfig_presencebroadcast). */

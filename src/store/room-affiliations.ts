@@ -1,4 +1,4 @@
-/** Who stands how to a room (XEP-0045 §5.2), and the nicks that are kept for them (§7.10). */
+/** Affiliations of rooms (XEP-0045 §5.2), and the nicks that are kept for them (§7.10). */
 import { and, asc, count, eq, getTableColumns, gt, isNotNull, isNull, ne, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Audit } from './audit.ts'
@@ -95,7 +95,7 @@ export class RoomAffiliations {
     return this.#get.get({ roomId, user })
   }
 
-  /** Whose a nick is. */
+  /** The row whose nick it is. */
   byNick(roomId: number, nickKey: string): AffiliationRow | undefined {
     return this.#byNick.get({ roomId, nickKey })
   }

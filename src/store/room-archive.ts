@@ -1,4 +1,4 @@
-/** What was said in rooms (XEP-0313 §5 of XEP-0045): one row a message, whoever was there to hear it. */
+/** Archives of rooms (XEP-0313 §5.1.2): one row a message, whoever was there to hear it. */
 import { and, asc, count, desc, eq, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { type Db, rawWriter, type Write } from './db.ts'

@@ -1,4 +1,4 @@
-/** How far the members of rooms have been told of messages, so that a crash in the midst costs nobody a ring. */
+/** Progress of telling the members of rooms of their messages, so that a crash in the midst costs nobody a ring. */
 import { type Db, rawWriter, type Write } from './db.ts'
 
 export interface Fanout {

@@ -5,7 +5,7 @@ import type { Audit } from './audit.ts'
 import type { Events } from './events.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 
-/** What an occupant may do at the moment (XEP-0045 §5.1); who is not in the room has none. */
+/** Role of an occupant at the moment (XEP-0045 §5.1); nobody else has one. */
 export type Role = 'moderator' | 'participant' | 'visitor'
 
 /** A room as its owners want it (XEP-0045 §10.2). */
@@ -32,9 +32,9 @@ export interface RoomSettings {
   readonly logging: boolean
   /** The archive keeps messages. */
   readonly archived: boolean
-  /** Of whom everybody hears presence. */
+  /** Roles whose presence everybody hears. */
   readonly presenceOf: readonly Role[]
-  /** Who may ask for the list of members. */
+  /** Roles that may ask for the list of members. */
   readonly memberListFor: readonly Role[]
   /** In a moderated room, who is no member may speak. */
   readonly newcomersSpeak: boolean
@@ -87,7 +87,7 @@ export const rooms = sqliteTable('rooms', {
 
 export type RoomRow = typeof rooms.$inferSelect
 
-/** What of a room may change. */
+/** The columns of a room that may change. */
 export type RoomChange = Partial<Pick<RoomRow, 'settings' | 'subject' | 'avatar' | 'locked' | 'gone'>>
 
 export class RoomRows {
@@ -207,7 +207,7 @@ export class RoomRows {
     return this.#db.orm.select({ n: count() }).from(rooms).where(where).get()?.n ?? 0
   }
 
-  /** What nobody has configured before the server stopped, and rooms that live only as long as somebody is in them. */
+  /** Rooms that nobody has configured before the server stopped, and those that live only while somebody is in them. */
   abandoned(limit: number): RoomRow[] {
     return this.#db.orm
       .select()

@@ -34,7 +34,7 @@ type Change =
       readonly reason?: string
     }
 
-/** Who asks: in the room or not. */
+/** The asker, in the room or not. */
 interface Asker {
   readonly user: Jid
   readonly affiliation: Standing

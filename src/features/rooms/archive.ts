@@ -74,7 +74,7 @@ function checkMayRead(t: Transit, room: Room): void {
     throw new StanzaError('forbidden', 'What was said here is for those who may come in.')
 }
 
-/** How many of these are a page: at least one, where there is one. */
+/** Number of rows that are a page: at least one, where there is one. */
 function fitting(rows: readonly RoomMessage[], limit: number, most: number): number {
   let bytes = 0
   const end = rows.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > most)
@@ -104,7 +104,7 @@ function readFilter(t: Transit, room: Room, el: Element, page: PageRequest): Roo
   }
 }
 
-/** By the address in the room alone: a real one would betray who has which nick. */
+/** The nick in an address of the room; a real address would betray who has which nick. */
 function nickOf(room: Room, text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const jid = readJid(text, 'with')

@@ -1,4 +1,4 @@
-/** What the service and its rooms say of themselves (XEP-0045 §6). */
+/** Discovery of the service and its rooms (XEP-0045 §6). */
 import { standingOf } from '../../rooms/affiliations.ts'
 import type { Room } from '../../rooms/room.ts'
 import type { Transit } from '../../routing/transit.ts'
@@ -25,7 +25,7 @@ const SERVICE_FEATURES = [
   NS.ping,
 ]
 
-/** Of each room, whatever its settings. */
+/** Features of each room, whatever its settings. */
 const ROOM_FEATURES = [
   NS.discoInfo,
   NS.discoItems,

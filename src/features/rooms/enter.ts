@@ -48,7 +48,7 @@ export function enter(t: Transit, to: Jid): void {
   const seat = room.seat(t, occupant, from, payload)
   const ownCodes = [...privacyCodes(room), ...(known ? [] : [201])]
   listOthers(t, room, occupant, from)
-  // Who is there already with another client is no newcomer; the others see what this one says.
+  // A second client of an occupant is no newcomer; the others see what this one says.
   tell(t, room, occupant, { ownCodes, id: { seat, value: t.stanza.id }, entering: mine === undefined })
   greet(t, room, from, x)
 }

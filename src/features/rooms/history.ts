@@ -1,4 +1,4 @@
-/** What was said before somebody came in (XEP-0045 §7.2.13, §7.2.14). */
+/** History at a join (XEP-0045 §7.2.13, §7.2.14). */
 import { NS } from '../../xmpp/namespaces.ts'
 import type { Room } from '../../rooms/room.ts'
 import type { Trip } from '../../routing/transit.ts'

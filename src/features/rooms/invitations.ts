@@ -67,7 +67,7 @@ export function decline(t: Transit, room: Room, el: Element): void {
   for (const jid of inviter) t.emit(Stanza.make('message', room.jid, jid, { id: id ?? t.freshId() }, x))
 }
 
-/** Who invited as an occupant hears of it in the room. */
+/** Clients of the occupant who invited. */
 function seatsOf(room: Room, { resource }: Jid): Jid[] {
   const occupant = resource === '' ? undefined : room.byNick(resource)
   return occupant ? [...occupant.seats.values()].map(({ jid }) => jid) : []

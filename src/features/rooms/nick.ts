@@ -38,7 +38,7 @@ export function changeNick(t: Transit, room: Room, occupant: Occupant, to: Jid):
   tell(t, room, next, { id: { seat: moved, value: id } })
 }
 
-/** What an occupant's client says of itself; everybody sees what the last one said. */
+/** Status of an occupant's client; everybody sees what the last one said. */
 export function changeStatus(t: Transit, room: Room, occupant: Occupant): void {
   const { from, id, el } = t.stanza
   const seat = occupant.seats.get(from.toString())

@@ -1,4 +1,4 @@
-/** What owners do with a room: configure and destroy it (XEP-0045 §10.1, §10.2, §10.9). */
+/** Owners' verbs: configure and destroy a room (XEP-0045 §10.1, §10.2, §10.9). */
 import { setAffiliation, standingOf } from '../../rooms/affiliations.ts'
 import { checkMayCreate, configure, createRoom, destroy, unlock, waitForForm } from '../../rooms/lifecycle.ts'
 import { roomsOf } from '../../rooms/registry.ts'
@@ -67,7 +67,7 @@ function submit(t: Transit, room: Room, values: FormValues): void {
   setLists(t, room, values)
   const { locked } = room.row
   unlock(t, room)
-  // What a room is made with is no change.
+  // Settings that a room is made with are no change.
   if (locked) room.update(t, { settings })
   else configure(t, room, settings)
 }

@@ -251,7 +251,7 @@ function askRoom(t: Transit, to: Jid, payload: Element): Element | undefined {
   }
 }
 
-/** What a crash has left: nobody is in these rooms, and they were to end with the last one. */
+/** Erases rooms that were to end with their last occupant: a crash has left them, and nobody is in them. */
 function eraseAbandoned(t: Trip): void {
   const left = t.store.rooms.abandoned(BATCH)
   for (const row of left) erase(t, new Room(row))

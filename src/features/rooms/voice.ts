@@ -9,7 +9,7 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import { type FormValues, formValue, readForm, writeForm } from '../../xmpp/forms.ts'
 import { children, type Element, StoredElement, xml } from '../../xmpp/xml.ts'
 
-/** When an occupant asked last (ms), by room and account. */
+/** Times at which occupants asked last (ms), by room and account. */
 const asked = new BoundedMap<string, number>(10_000)
 
 /** The form of a request or of an answer to one; undefined for any other message. */
@@ -61,7 +61,7 @@ function ask(t: Transit, room: Room, occupant: Occupant, role: string | undefine
   broadcast(t, room, StoredElement.of(el), room.jid, moderators)
 }
 
-/** Of several moderators the first answer counts. */
+/** A moderator's answer; of several the first counts. */
 function answer(t: Transit, room: Room, moderator: Occupant, form: FormValues): void {
   if (moderator.role !== 'moderator') throw new StanzaError('forbidden')
   const nick = formValue(form, 'muc#roomnick')
