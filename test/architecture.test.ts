@@ -196,6 +196,11 @@ describe('words', () => {
   const code = ({ tree, text }: Source): string => blank(tree, text, true)
   const strings = ({ tree, text }: Source): string => blank(tree, text, false)
 
+  test('a docstring begins with the noun that it is about', () => {
+    const riddle = /^\s*(?:\/\*\*|\*) (?:What|Where|Who|Whose|Whom|Whoever|When|How) /
+    expect(uses(riddle, /./, ({ text }) => text)).toEqual([])
+  })
+
   test('nothing waits between a stanza’s arrival and its commit: no async, no await', () => {
     const wrong = sources
       .filter(({ path }) => /^(xmpp|store|routing|features)\//.test(path))

@@ -19,7 +19,7 @@ export function isAdmin(world: World, jid: string): boolean {
   return adminsOf(world.config).some(({ bare }) => bare === jid)
 }
 
-/** Whom the configuration lists under `admins`; what is no address there is nobody. */
+/** Addresses that the configuration lists under `admins`; what is no address there is nobody. */
 export function adminsOf({ admins }: World['config']): Jid[] {
   return admins.flatMap((admin) => Jid.tryParse(admin) ?? [])
 }

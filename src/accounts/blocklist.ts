@@ -1,4 +1,4 @@
-/** How a block list is read (XEP-0191), for whoever must not tell the blocked anything. */
+/** Reading of a block list (XEP-0191), for whoever must not tell the blocked anything. */
 import type { Account } from '../store/accounts.ts'
 import type { Jid } from '../xmpp/jid.ts'
 

@@ -1,6 +1,6 @@
 /**
  * Ad-hoc commands (XEP-0050) as features write them: a command begins with a step, a step asks with a form or is done.
- * What speaks the protocol, keeps the sessions and their limits is features/commands.ts.
+ * The protocol, the sessions and their limits are features/commands.ts.
  */
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Field, type FormValues, formValue, writeForm } from '../xmpp/forms.ts'

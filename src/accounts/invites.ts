@@ -1,5 +1,5 @@
 /**
- * What an invitation lets its holder do (XEP-0401, 0445, 0379), within a trip: written once for the stream, HTTP,
+ * Rights of an invitation's holder (XEP-0401, 0445, 0379), within a trip: written once for the stream, HTTP,
  * ad-hoc commands and presence.
  */
 import type { Account } from '../store/accounts.ts'

@@ -1,4 +1,4 @@
-/** Who hears of a session's presence (RFC 6121 §4.2.2, §4.4.2). */
+/** Audience of a session's presence (RFC 6121 §4.2.2, §4.4.2). */
 import { Jid } from '../xmpp/jid.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { type Element, withAttrs } from '../xmpp/xml.ts'

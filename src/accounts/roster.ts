@@ -1,4 +1,4 @@
-/** What the roster and the subscription features share: one contact's change, stored and pushed (RFC 6121 §2.1.6). */
+/** Changes of one contact, shared by the roster and the subscription features: stored and pushed (RFC 6121 §2.1.6). */
 import type { Account } from '../store/accounts.ts'
 import type { Contact } from '../store/contacts.ts'
 import { NS } from '../xmpp/namespaces.ts'

@@ -37,7 +37,7 @@ export function banner(config: Config, listening: readonly Listening[], setupPat
   return [`Belfry ${VERSION}`, ...lines, ''].join('\n')
 }
 
-/** Where a browser goes; nowhere if nothing listens for it. */
+/** Address for a browser; none if nothing listens for it. */
 function webFacts(config: Config, open: readonly Listening[], setupPath?: string): [string, string][] {
   const base = config.http.public_url?.replace(/\/+$/, '') ?? ownUrl(config, open)
   if (base === undefined) return []

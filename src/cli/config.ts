@@ -102,7 +102,7 @@ function prepareDirectory(directory: string, group: string): void {
   }
 }
 
-/** What root writes could not be read by the service; false if there is no such group. Others keep what they make. */
+/** Files that root writes could not be read by the service; false if there is no such group. Others keep what they make. */
 function giveTo(path: string, group: string, mode: number): boolean {
   if (process.getuid?.() !== 0) return true
   const gid = groupId(group)

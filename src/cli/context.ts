@@ -1,4 +1,4 @@
-/** What every command needs: the global options, the output, the configuration, and a door to the server. */
+/** Context of every command: the global options, the output, the configuration, and a door to the server. */
 import { type Config, loadConfig } from '../config/config.ts'
 import { type Door, openDoor } from './door.ts'
 import { CliError, EXIT } from './exit.ts'

@@ -1,9 +1,9 @@
-/** How a command ends. The numbers are an interface: scripts rely on them. */
+/** Exit codes of commands. The numbers are an interface: scripts rely on them. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, notFound: 4, partial: 5 } as const
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-/** What a shell calls the end by SIGPIPE, which the runtime ignores. */
+/** A shell's code of the end by SIGPIPE, which the runtime ignores. */
 const NO_READER = 128 + 13
 
 /** `belfry … | head`: whoever read has enough, so there is nothing left to do or to say. */

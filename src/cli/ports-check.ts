@@ -97,7 +97,7 @@ class RunningServer {
     }
   }
 
-  /** Where its sockets may not be seen by this user, what is taken is believed to be its own. */
+  /** Sockets that this user may not see are believed to be its own. */
   listensOn(port: number): boolean {
     if (this.#pid === undefined) return false
     const proc = `/proc/${this.#pid}`

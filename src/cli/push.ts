@@ -93,7 +93,7 @@ async function explain(ctx: Context, what: string): Promise<void> {
   })
 }
 
-/** What was asked for by its id is one message; where that is a room's, it is of several accounts. */
+/** A message that was asked for by its id is one; where that is a room's, it is of several accounts. */
 const of = ({ jid: asked, verdicts }: Explanation): string[] =>
   verdicts.some(({ jid }) => jid !== asked) ? ['at', 'jid', 'message'] : ['at', 'message']
 

@@ -4,7 +4,7 @@ import { Reader } from '../xml/reader.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { type Element, xml } from '../xmpp/xml.ts'
 
-/** What the server says in the self-test is small. */
+/** Stanzas of the server in the self-test are small. */
 const LIMITS = { bytes: 65_536, depth: 32, elements: 1_000, attributes: 64, namespaces: 64 }
 
 const open = (host: string): string =>

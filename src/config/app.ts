@@ -114,7 +114,7 @@ export const app = z
 
 type App = z.output<typeof app>
 
-/** What cannot be true of two apps together. */
+/** Conflicts that cannot be true of two apps together. */
 export function conflicts(apps: readonly App[]): { path: (string | number)[]; message: string }[] {
   return apps.flatMap((one, index) =>
     apps.slice(0, index).flatMap((other) => {

@@ -127,7 +127,7 @@ function inPlainValues(config: Parsed): Parsed {
   return config
 }
 
-/** What runs without any file: this machine only, the simulator as the phone. */
+/** The configuration without any file: this machine only, the simulator as the phone. */
 export function defaults(): Config {
   const parsed = configSchema.parse({
     c2s: {
@@ -168,7 +168,7 @@ export function placed(
   return found.map(({ path, message }) => problem(toml, file, places.value(path), message))
 }
 
-/** What the operator allows although it is weaker, so that it is not forgotten. */
+/** Choices of the operator that are weaker, so that they are not forgotten. */
 function weakened({ tls }: Config): string[] {
   if (tls.compat === 'none') return []
   return [

@@ -1,4 +1,4 @@
-/** What the webhook may be told of, by the names that stand in [webhook] events and in the header Belfry-Event. */
+/** Events that the webhook may be told of, by the names that stand in [webhook] events and in the header Belfry-Event. */
 export const EVENTS = [
   'message.offline',
   'push.verdict',

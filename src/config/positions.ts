@@ -1,5 +1,5 @@
 /**
- * Where each key and value of a TOML file stands, by path; smol-toml gives values without positions. The values of this
+ * Positions of the keys and values of a TOML file, by path; smol-toml gives values without positions. The values of this
  * parser would do but for two things: it loses a key `__proto__` and rounds integers beyond 2^53 without a word.
  */
 import { type AST, parseTOML } from 'toml-eslint-parser'

@@ -1,4 +1,4 @@
-/** What is wrong with a configuration, said so that the reader can mend it without another page. */
+/** Problems of a configuration, said so that the reader can mend them without another page. */
 import { z } from 'zod'
 import { maskAddresses } from '../net/mask-address.ts'
 import type { Path, Places, Position } from './positions.ts'

@@ -1,5 +1,5 @@
 /**
- * What becomes of a call that has rung (XEP-0353): phones stop when it was answered on another device or is over, and
+ * The end of a call that has rung (XEP-0353): phones stop when it was answered on another device or is over, and
  * a call that nobody took leaves a word.
  */
 import { callNews } from '../push/rules/calls.ts'

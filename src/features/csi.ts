@@ -65,7 +65,7 @@ export const csi: Feature = {
     flush(world, session)
   },
 
-  /** What waits goes where the rest is kept. */
+  /** Elements that wait go where the rest is kept. */
   stopping(t) {
     for (const session of t.sessions.all()) if (session.hibernating) flush(t.world, session)
   },
@@ -110,7 +110,7 @@ function forgetPresence(session: Session): void {
   for (const [key, { name }] of queue?.els ?? []) if (name === 'presence') queue?.els.delete(key)
 }
 
-/** What makes an older one pointless; '' for what waits beside all others; undefined for what cannot wait. */
+/** Key by which a newer one makes an older one pointless; '' for what waits beside all others; undefined for what cannot wait. */
 function keyOf(el: Element): string | undefined {
   // What lay in the store has waited enough, and is not read again.
   if (isOpaque(el) || isAnswer(el)) return undefined
@@ -149,7 +149,7 @@ function forwardedIn(carbon: Element): Element | undefined {
   return forwarded && elements(forwarded).find(({ name }) => name === 'message')
 }
 
-/** What was asked for: answers, and the history that comes before one (XEP-0313 §4.2). */
+/** Elements that were asked for: answers, and the history that comes before one (XEP-0313 §4.2). */
 function isAnswer(el: Element): boolean {
   return el.name === 'iq' || elements(el).some(isArchiveResult)
 }

@@ -57,7 +57,7 @@ function info(t: Transit, query: Element, of: 'server' | 'account'): Element {
   return xml('query', { xmlns: NS.discoInfo, node }, ...discoContent(infoOf(index, of)))
 }
 
-/** What the index has of the server or of an account. */
+/** Entries of the index for the server or for an account. */
 const infoOf = (index: DiscoIndex, of: 'server' | 'account'): DiscoInfo => ({
   identities: index.identities.filter((identity) => identity.of === of),
   features: index[of],

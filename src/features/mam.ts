@@ -83,7 +83,7 @@ function tooMany(): StanzaError {
   return new StanzaError('resource-constraint', 'Too many messages to look through: say from when to when.')
 }
 
-/** How many of these are a page: at least one, where there is one. What is more comes with the next one. */
+/** Number of these that are a page: at least one, where there is one. The rest comes with the next one. */
 function fitting(rows: readonly Stored[], limit: number, most: number): number {
   let bytes = 0
   const end = rows.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > most)

@@ -69,7 +69,7 @@ export function pushRegistration(config: Config): Feature {
   }
 }
 
-/** What apps ask a push service for; what is the host's own business, such as registration, is not answered there. */
+/** Requests of apps to a push service; what is the host's own business, such as registration, is not answered there. */
 const ASKED: ReadonlySet<string> = new Set([NS.discoInfo, NS.discoItems, NS.commands, NS.ping])
 
 /** push.<host>, where apps register: another name of the host for what they ask. */
@@ -90,7 +90,7 @@ const service: Service = {
   },
 }
 
-/** What the apps of the configuration, or those that try the simulator, call their provider. */
+/** Names of providers in the apps of the configuration, or in those that try the simulator. */
 function providersOf({ push }: Config): string[] {
   const named = push.apps.flatMap(({ providers }) => providers)
   return [...new Set(push.apps.length > 0 ? named : ['tigase:messenger:apns:1', 'snikket:apns:1'])]

@@ -63,7 +63,7 @@ function settled(t: Incoming): void {
   consider(t, { account, el, from, id, proposal, outcome, takers, given: t.given, room: t.room })
 }
 
-/** What rooms said of messages that nobody has acknowledged. */
+/** Facts that rooms told of messages that nobody has acknowledged. */
 const told = new WeakMap<Given, RoomFacts>()
 
 /** Whether anybody could be told at all: most servers' messages end here. */
@@ -72,7 +72,7 @@ function matters({ config: { push }, store }: Trip): boolean {
 }
 
 /**
- * What was thought to be seen and was not rings after all, where it did not before: with `doubted` the device of that
+ * Messages that were thought to be seen and were not ring after all, where it did not before: with `doubted` the device of that
  * session, which has not shown that it has it, whoever else has; without it all devices, since nobody has it.
  */
 function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
@@ -272,7 +272,7 @@ function shows(t: Trip, { account, takers }: Ring, devices: readonly Device[]): 
   return devices.every((device) => open.some((session) => isOwn(t, account, session, device)))
 }
 
-/** What is known of one message and its account, for all of its devices. */
+/** Facts of one message and its account, for all of its devices. */
 interface Known {
   readonly state: AccountState
   readonly facts: StanzaFacts

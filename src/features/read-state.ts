@@ -1,5 +1,5 @@
 /**
- * What an account has read, for the badges of its phones: by markers (XEP-0333), by displayed marks (XEP-0490), by an
+ * Read state of accounts, for the badges of their phones: by markers (XEP-0333), by displayed marks (XEP-0490), by an
  * own answer. What was read on one device is not rung for on another, and lowers the number on all of them.
  */
 import type { Feature, HookResult } from '../routing/feature.ts'

@@ -80,7 +80,7 @@ function info(t: Transit, query: Element): Element {
   return xml('query', { xmlns: NS.discoInfo }, ...content)
 }
 
-/** What is asked for (§4), in attributes or in elements. */
+/** The wish (§4), in attributes or in elements. */
 function read(request: Element): { name: string; size: number; type: string | undefined } {
   const said = (key: string): string | undefined => request.attrs[key] ?? childText(request, key)
   const [name, size] = [said('filename'), said('size')?.trim()]

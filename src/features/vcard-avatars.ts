@@ -69,7 +69,7 @@ function withHash(el: Element, hash: string | undefined): Element {
   return copy
 }
 
-/** What presence says of the picture; undefined where it says nothing. */
+/** The picture as presence names it; undefined where it says nothing. */
 function hashIn(presence: Element): string | undefined {
   const x = child(presence, 'x', UPDATE)
   return x && child(x, 'photo')?.getText().trim()

@@ -1,4 +1,4 @@
-/** What the API and the web admin do with accounts, written once for both. */
+/** Verbs of accounts, written once for the API and the web admin. */
 import type { Account } from '../store/accounts.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'

@@ -1,4 +1,4 @@
-/** Who asks: the Unix socket, a bearer token, or an account by HTTP Basic or a token of its own. */
+/** The one who asks: the Unix socket, a bearer token, or an account by HTTP Basic or a token of its own. */
 import { admit } from '../accounts/login.ts'
 import type { Account } from '../store/accounts.ts'
 import { countLogin } from '../metrics/metrics.ts'

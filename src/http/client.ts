@@ -1,4 +1,4 @@
-/** Who is at the other end: the address behind trusted proxies, and whether the way is safe for a password. */
+/** The client at the other end: the address behind trusted proxies, and whether the way is safe for a password. */
 import type { Config } from '../config/config.ts'
 import { isLoopback, type Networks, parseAddress, plainAddress } from '../net/address.ts'
 import type { Peer } from './context.ts'

@@ -1,4 +1,4 @@
-/** What each request carries through the application. */
+/** Variables that each request carries through the application. */
 import type { Context } from 'hono'
 import type { Actor } from '../store/audit.ts'
 import type { HttpDeps } from './deps.ts'
@@ -8,7 +8,7 @@ import type { Door } from './door.ts'
 export type Peer =
   { readonly kind: 'socket' } | { readonly kind: 'tcp'; readonly address: string; readonly tls: boolean }
 
-/** Who asks. Only the authenticating middleware makes one. */
+/** The one who asks. Only the authenticating middleware makes one. */
 export type Principal =
   | { readonly kind: 'guest' }
   | { readonly kind: 'operator' }

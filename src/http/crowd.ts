@@ -23,7 +23,7 @@ const LEFT = 1 / 16
 
 export interface CrowdLimits {
   readonly perAddress: number
-  /** What the process may have open. */
+  /** Number of files that the process may have open. */
   readonly files: number
   /** Proxies: their connections are those of many. */
   readonly exempt: Networks
@@ -34,7 +34,7 @@ export class HttpCrowd {
   readonly #clock: Clock
   readonly #limits: CrowdLimits
   readonly #ports: ReadonlySet<number>
-  /** Who was there at the last look: the oldest connections of an address stay. */
+  /** Connections that were there at the last look: the oldest connections of an address stay. */
   #before = new Set<string>()
   #cancel: () => void
 

@@ -1,4 +1,4 @@
-/** What the HTTP layer is given: by the server when it runs, by a command that opened the data of a stopped one. */
+/** Dependencies of the HTTP layer: given by the server when it runs, by a command that opened the data of a stopped one. */
 import type { Check } from '../ops/readiness.ts'
 import type { Alarm } from '../push/diagnose/alarms.ts'
 import type { AppState } from '../push/apns/apns.ts'
@@ -28,14 +28,14 @@ export interface HttpDeps {
   /** Failed logins, for SASL, Basic and the web alike. */
   readonly logins: AuthLimiter
   readonly clock: Clock
-  /** Where pushes go, in one line for people. */
+  /** Target of pushes, in one line for people. */
   readonly pushTarget: () => string
   /** False: a stopped server's data, held by a command. */
   readonly online: boolean
   readonly readiness: () => Promise<readonly Check[]>
   /** Absent where no server runs. */
   readonly web?: WebStreams
-  /** Where the start printed one. */
+  /** The link, where the start printed one. */
   readonly setup?: SetupLink | undefined
   /** Absent where no server runs. */
   readonly push?: PushDoor

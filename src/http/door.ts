@@ -11,7 +11,7 @@ export interface WebSocketPeer {
   gone(): void
 }
 
-/** What a request may do to the connection on which it came. */
+/** Rights of a request over the connection on which it came. */
 export interface Door {
   /** Turns it into a WebSocket with that subprotocol; false where it asks for none. */
   upgrade(peer: WebSocketPeer, protocol: string): boolean
@@ -19,14 +19,14 @@ export interface Door {
   patience(seconds: number): void
 }
 
-/** Who opens a stream over HTTP. */
+/** The client that opens a stream over HTTP. */
 export interface WebClient {
   readonly ip: string
   /** TLS, loopback, or a trusted proxy that says https. */
   readonly encrypted: boolean
 }
 
-/** Where such streams come from. */
+/** Origin of such streams. */
 export interface WebStreams {
   /** One request to /http-bind; `gone` fires when nobody waits for its answer any more. */
   bosh(

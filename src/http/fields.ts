@@ -1,4 +1,4 @@
-/** What a field of a request may hold. The API's description is made of the limits that are applied. */
+/** Fields of requests, with what they may hold. The API's description is made of the limits that are applied. */
 import { z } from '@hono/zod-openapi'
 import { isAddress } from '../net/address.ts'
 import { Jid, JidError, prepareDomain, prepareResource, jidOr } from '../xmpp/jid.ts'

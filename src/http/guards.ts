@@ -1,4 +1,4 @@
-/** What every request must pass before a route sees it. */
+/** Guards that every request must pass before a route sees it. */
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'

@@ -1,4 +1,4 @@
-/** Where web clients find the two doors above: host-meta (RFC 6415) with the links of XEP-0156. */
+/** Discovery of the two doors above by web clients: host-meta (RFC 6415) with the links of XEP-0156. */
 import { escapeXML } from '../xmpp/xml.ts'
 import { hostName } from './client.ts'
 import { BOSH_PATH } from './bosh.ts'

@@ -102,7 +102,7 @@ async function provePassword(c: Ctx, given: string | undefined): Promise<void> {
   await checkPassword(c.get('deps'), ownJid(c), given, c.get('ip'))
 }
 
-/** What a person chooses. A short one is refused where accounts are made, under a code of its own. */
+/** A password that a person chooses. A short one is refused where accounts are made, under a code of its own. */
 export const chosenPassword = ({ registration }: Config) =>
   passwordSchema.openapi({ minLength: Math.max(1, registration.min_password) })
 

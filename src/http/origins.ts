@@ -1,4 +1,4 @@
-/** Whose pages may act here. Only browsers send an Origin; programs that are no browser pass. */
+/** Origins whose pages may act here. Only browsers send an Origin; programs that are no browser pass. */
 import { plainOrigin } from '../config/values.ts'
 import { isLoopback } from '../net/address.ts'
 import type { Ctx } from './context.ts'

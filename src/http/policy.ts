@@ -1,5 +1,5 @@
 /**
- * Who may use a route. Nothing is reachable by being there: a route is declared together with its policy, and a
+ * Policies say who may use a route. Nothing is reachable by being there: a route is declared together with its policy, and a
  * request whose route has none is answered as if there were no such route.
  */
 import { createRoute, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
@@ -21,7 +21,7 @@ export const SCOPES = [
   'messages:send',
   'rooms:read',
   'rooms:write',
-  /** What was said in them. */
+  /** Messages that were said in them. */
   'rooms:history',
   'push:test',
   'push:read',
@@ -40,7 +40,7 @@ export type Policy =
   | { readonly kind: 'self' }
   /** Anybody, but no page that [http] origins does not name; what is sent is for a stream to judge. */
   | { readonly kind: 'stream' }
-  /** Whoever has the address, from pages of any origin; it is no part of the API, whose limits do not hold for it. */
+  /** Anybody who has the address, from pages of any origin; it is no part of the API, whose limits do not hold for it. */
   | { readonly kind: 'file' }
   /** A page of the web admin; its own middleware asks for the session. */
   | { readonly kind: 'page' }

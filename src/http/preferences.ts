@@ -1,4 +1,4 @@
-/** What a person sets for the own account over HTTP: when phones ring, and which apps may log in without the password. */
+/** Preferences that a person sets for the own account over HTTP: when phones ring, and which apps may log in without the password. */
 import { unregister } from '../push/registration/register.ts'
 import type { Account } from '../store/accounts.ts'
 import { zoneName } from '../push/rules/quiet.ts'

@@ -93,7 +93,7 @@ function known(error: unknown): HttpError | undefined {
   return undefined
 }
 
-/** Who goes away in the middle of an upload makes no error of ours; nobody reads the answer. */
+/** Clients that go away in the middle of an upload make no error of ours; nobody reads the answer. */
 function leftBy(c: Context<AppEnv>, error: unknown): HttpError | undefined {
   if (!c.req.raw.signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') return undefined
   httpAborted.inc()
@@ -101,7 +101,7 @@ function leftBy(c: Context<AppEnv>, error: unknown): HttpError | undefined {
   return new HttpError(400, 'aborted', 'The connection was closed.')
 }
 
-/** What the client is told of anything thrown; a bug is logged with its cause and told without. */
+/** Answer of the client to anything thrown; a bug is logged with its cause and told without. */
 export function failureOf(c: Context<AppEnv>, error: unknown): HttpError {
   const requestId = c.get('requestId')
   const failure =

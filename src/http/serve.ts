@@ -19,7 +19,7 @@ export interface HttpListener {
   finish(): Promise<void>
 }
 
-/** What answers a request: the application. */
+/** The application, which answers requests. */
 export interface Handler {
   fetch(request: Request, env: { peer: Peer; door?: Door }): Response | Promise<Response>
 }
@@ -40,7 +40,7 @@ export function lazily(build: () => Promise<Handler>): Handler {
 export interface TlsPair {
   readonly cert: string
   readonly key: string
-  /** What is agreed on: the types do not know the version. */
+  /** Terms that are agreed on: the types do not know the version. */
   readonly minVersion: number
   readonly ciphers: string
   /** Further names get their pair by SNI. */
@@ -139,7 +139,7 @@ export async function listenSocket(app: Handler, path: string, options: ServeOpt
   }
 }
 
-/** What the runtime takes for it; 0 switches it off. */
+/** The runtime's value for it; 0 switches it off. */
 const seconds = (ms: number, least: number, most: number): number =>
   Number.isFinite(ms) ? Math.min(Math.max(Math.ceil(ms / 1000), least), most) : 0
 
@@ -155,7 +155,7 @@ const doorOf = (request: Request, server: Bun.Server<WebSocketPeer>): Door => ({
   patience: (seconds) => server.timeout(request, seconds > 255 ? 0 : seconds),
 })
 
-/** Who is on the far side of a socket knows what its frames mean. The runtime pings shortly before it gives up. */
+/** A socket whose frames only its far side understands. The runtime pings shortly before it gives up. */
 function webSockets({ maxFrame, webSocketIdle }: ServeOptions): Bun.WebSocketHandler<WebSocketPeer> {
   return {
     ...(Number.isFinite(maxFrame) ? { maxPayloadLength: maxFrame } : {}),

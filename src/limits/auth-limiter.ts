@@ -179,7 +179,7 @@ const pair = (ip: string, account: string): string => pairOf(networkOf(ip), acco
 const keyOf = (address: string, account: string | undefined): string =>
   account === undefined ? address : pairOf(address, account)
 
-/** What is never banned: a ban of a proxy would lock out everybody behind it. */
+/** Addresses that are never banned: a ban of a proxy would lock out everybody behind it. */
 export const neverBanned = (config: {
   readonly auth: { readonly never_ban: readonly string[] }
   readonly c2s: { readonly trusted_proxies: readonly string[] }

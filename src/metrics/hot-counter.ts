@@ -4,7 +4,7 @@
  */
 import { Counter, type CounterConfiguration, type LabelValues } from 'prom-client'
 
-/** What was counted with these values of the first labels; with a value of each it has a number. */
+/** The counter of these values of the first labels; with a value of each it has a number. */
 class Sum<L extends string> {
   readonly next = new Map<string, Sum<L>>()
   labels: LabelValues<L> | undefined

@@ -1,7 +1,7 @@
 /**
  * Metrics in Prometheus' text format. Labels come from small closed sets, never from a JID, an address or anything
  * else that a stranger can choose: each label value is memory for ever.
- * What is counted with each message is a `hotCounter`.
+ * Figures that are counted with each message are `hotCounter`s.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { HotCounter } from './hot-counter.ts'
@@ -41,7 +41,7 @@ export const connections = counter(
 )
 /** Addresses, or accounts at an address, that are not heard after too many failed logins. */
 export const authBans = gauge('auth_bans', 'Bans from logins in force.')
-/** How a login ends, whichever door it came by. */
+/** Results of a login, whichever door it came by. */
 const LOGIN_RESULTS = {
   ok: 'logged in',
   failed: 'wrong name, password or token',
@@ -170,7 +170,7 @@ export const httpAborted = counter(
   'http_aborted_total',
   'HTTP requests whose client went away before their end.',
 )
-/** How the upload of a file ends. */
+/** Results of the upload of a file. */
 const UPLOAD_RESULTS = {
   stored: 'stored',
   unknown: 'no such slot',

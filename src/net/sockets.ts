@@ -26,7 +26,7 @@ export interface OpenSockets {
   close(): void
 }
 
-/** How many files the process may have open: the soft limit, which is met first. Undefined where none is known. */
+/** Limit on the files that the process may have open: the soft limit, which is met first. Undefined where none is known. */
 export function softFileLimit(): number | undefined {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
@@ -36,7 +36,7 @@ export function softFileLimit(): number | undefined {
   }
 }
 
-/** How many files to count on. */
+/** Number of files to count on. */
 export const fileLimit = (): number => softFileLimit() ?? 1024
 
 /** Undefined where the system is not Linux as we know it. */

@@ -1,4 +1,4 @@
-/** What Apple checks on a push request, in an order close to Apple's, with Apple's statuses and reasons. */
+/** Checks of Apple on a push request, in an order close to Apple's, with Apple's statuses and reasons. */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 
 export interface Refusal {
@@ -105,7 +105,7 @@ export class Checks {
       : undefined
   }
 
-  /** How many different tokens this team used within 20 minutes. */
+  /** Number of different tokens that this team used within 20 minutes. */
   #fresh(team: string, jwt: string, now: number): number {
     const seen = (this.#seen.get(team) ?? []).filter((entry) => now - entry.at < 20 * 60_000)
     if (!seen.some((entry) => entry.jwt === jwt)) seen.push({ jwt, at: now })

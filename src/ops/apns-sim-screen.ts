@@ -1,4 +1,4 @@
-/** What a phone would show for a push, as one block of text for a terminal. */
+/** Picture of a push as a phone would show it, as one block of text for a terminal. */
 import { isRecord } from './apns-sim-checks.ts'
 
 export interface Shown {

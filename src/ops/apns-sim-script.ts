@@ -1,10 +1,10 @@
-/** How the simulator is told to misbehave, from a test or over its control path. */
+/** Orders to the simulator to misbehave, from a test or over its control path. */
 import { isRecord } from './apns-sim-checks.ts'
 
-/** What to do with the next push (or, with `token`, the next one for that token) that passes the checks. */
+/** Answer to the next push (or, with `token`, the next one for that token) that passes the checks. */
 export interface SimStep {
   readonly token?: string
-  /** How often; 1 if left out. */
+  /** Number of times; 1 if left out. */
   readonly times?: number
   readonly status?: number
   readonly reason?: string

@@ -22,7 +22,7 @@ export interface SimReceived {
   readonly collapseId: string | undefined
   readonly payload: Record<string, unknown>
   readonly bytes: number
-  /** What was answered; 0 where no answer was given. */
+  /** Status that was answered; 0 where no answer was given. */
   readonly status: number
   readonly reason: string | undefined
 }
@@ -42,7 +42,7 @@ export interface ApnsSimOptions {
   readonly tokenUpdates?: number
   /** Streams after the first valid push; before it the limit is 1, as at Apple. */
   readonly streams?: number
-  /** How many received pushes are kept; older ones are forgotten. */
+  /** Number of received pushes that are kept; older ones are forgotten. */
   readonly keep?: number
   /** Answers under `/sim`: GET /sim/received, POST /sim/script with a list of steps. */
   readonly control?: boolean

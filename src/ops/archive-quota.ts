@@ -1,4 +1,4 @@
-/** What keeps each account's archive within `archive.max_bytes`: the oldest messages go, some at a time. */
+/** Quota of archives, `archive.max_bytes`: the oldest messages go, some at a time. */
 import type { Config } from '../config/config.ts'
 import { getLogger } from '../log.ts'
 import type { Clock } from '../store/clock.ts'
@@ -14,7 +14,7 @@ const PAUSE_MS = 20
 const COUNTED = 500
 /** Messages that one trip deletes: some milliseconds. */
 const DELETED = 200
-/** What is left of an archive that was too large, so that not every message has to delete one. */
+/** Share that is left of an archive that was too large, so that not every message has to delete one. */
 const LEFT = 0.95
 
 export interface QuotaDeps {

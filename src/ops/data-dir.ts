@@ -1,4 +1,4 @@
-/** Where things are inside a data directory, and who may look. */
+/** Places inside a data directory, and who may look. */
 import { createHash } from 'node:crypto'
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'

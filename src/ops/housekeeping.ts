@@ -1,4 +1,4 @@
-/** What must be done now and then: old rows deleted in small batches, figures for the metrics. */
+/** Housekeeping: old rows deleted in small batches, figures for the metrics. */
 import { getLogger } from '../log.ts'
 import { offlineMessages, uploadBytes } from '../metrics/metrics.ts'
 import type { Config } from '../config/config.ts'
@@ -26,7 +26,7 @@ export interface Household extends RoomHousehold {
   readonly figures: () => void
 }
 
-/** Where the next trip goes on with the archives: which host, behind which account, and behind which room. */
+/** Place where the next trip goes on with the archives: which host, behind which account, and behind which room. */
 interface Place {
   host: number
   after: string

@@ -15,7 +15,7 @@ export interface Check {
 
 /** With less than this SQLite cannot grow its log for long: say so while there is still time. */
 const LEAST_FREE = 32 * 1024 * 1024
-/** Where the last commit failed, asking for readiness writes; not more often than this. */
+/** Interval at which asking for readiness writes where the last commit failed. */
 const PROBE_MS = 1_000
 
 /** A disk that has not answered for so long answers nobody else either. */

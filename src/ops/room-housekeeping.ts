@@ -1,4 +1,4 @@
-/** What must be done now and then about rooms: old messages go, and what only says that a room was there. */
+/** Housekeeping of rooms: old messages go, and what only says that a room was there. */
 import type { Config } from '../config/config.ts'
 import { roomDomain } from '../config/muc.ts'
 import type { Store } from '../store/store.ts'

@@ -4,7 +4,7 @@ import type { Clock } from '../store/clock.ts'
 
 const LOOK_MS = 60_000
 
-/** What these files are now. Two states are equal only if nothing was written or replaced in between. */
+/** State of these files now. Two states are equal only if nothing was written or replaced in between. */
 export function fingerprint(files: readonly string[]): string {
   return files.map(stateOf).join('\n')
 }

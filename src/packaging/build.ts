@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dir, '../..')
 const DIST = join(ROOT, 'dist')
 
 interface Target {
-  /** Where nothing is named, this machine. */
+  /** This machine, where nothing is named. */
   readonly bun?: string
   readonly file: string
 }

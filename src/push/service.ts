@@ -27,7 +27,7 @@ export interface PushServiceOptions {
   readonly apps: readonly (AppFiles & AppStyle)[]
   /** push.ring_time (ms) */
   readonly ringMs?: number | undefined
-  /** Where the simulator listens, if it is the target instead of Apple. */
+  /** Address of the simulator, if it is the target instead of Apple. */
   readonly simulator?: { readonly url: string; readonly ca: string } | undefined
   readonly webhook: {
     readonly url?: string | undefined

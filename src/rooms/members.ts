@@ -1,4 +1,4 @@
-/** Who belongs to a room by the word of its operator: added, changed and removed, with what reaches their phones. */
+/** Members of a room by the word of its operator: added, changed and removed, with what reaches their phones. */
 import { AccountError, accountOf } from '../accounts/accounts.ts'
 import { bookmarkRoom, stopAutojoin } from '../accounts/pep/room-bookmark.ts'
 import type { Trip } from '../routing/transit.ts'

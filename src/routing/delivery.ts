@@ -1,6 +1,6 @@
 /**
  * Messages that were written to a session and are not known to have arrived, so that a dead connection loses none.
- * What was written to a client that acknowledges (XEP-0198) has a row in offline storage as well, for a crash.
+ * Messages written to a client that acknowledges (XEP-0198) have a row in offline storage as well, for a crash.
  */
 import { limitsHit } from '../metrics/metrics.ts'
 import type { Account } from '../store/accounts.ts'
@@ -42,7 +42,7 @@ export function awaits({ delivery: { inFlight } }: Session, given: Given): boole
   return false
 }
 
-/** What is known of an element in a session's queue, if it is a message that must not be lost. */
+/** The message that an element in a session's queue is, if it must not be lost. */
 export function givenOf({ delivery }: Session, el: Element): Given | undefined {
   return delivery.inFlight.get(el)?.given
 }
@@ -111,7 +111,7 @@ function putBack(inFlight: Map<Element, InFlight>, gone: readonly InFlight[]): v
   for (const entry of [...gone, ...later]) inFlight.set(entry.el, entry)
 }
 
-/** When the oldest written message was written that is not overdue yet (monotonic ms). */
+/** Time at which the oldest message was written that is not overdue yet (monotonic ms). */
 export function oldest({ delivery: { inFlight } }: Session): number | undefined {
   for (const { at, overdue } of inFlight.values()) if (at !== undefined && !overdue) return at
   return undefined

@@ -1,4 +1,4 @@
-/** What a feature is: what it may bring, and where it stands beside the road. */
+/** Features: all that one may bring, and where it stands beside the road. */
 import type { Account } from '../store/accounts.ts'
 import type { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -30,7 +30,7 @@ export interface Xep {
 /** Whether the road goes on: 'stop' means that this feature has dealt with the stanza. */
 export type HookResult = 'stop' | void
 
-/** What is advertised (XEP-0030) by the server, an account and their streams. */
+/** Advertised features (XEP-0030) of the server, an account and their streams. */
 export interface Disco {
   readonly server?: readonly string[]
   readonly account?: readonly string[]
@@ -71,7 +71,7 @@ export type IqHandler = (t: Transit, payload: Element) => Element | undefined | 
  */
 export type IqTable = Readonly<Record<string, IqHandler>>
 
-/** What a stream has reached, for its features. */
+/** State that a stream has reached, for its features. */
 export interface StreamState {
   readonly host: string
   readonly secure: boolean
@@ -147,7 +147,7 @@ export interface Feature {
   settled?(t: Incoming): void
   /** After the commit, before the bytes: memory only. 'stop': dealt with, for now or for ever. */
   writing?(session: Session, el: Element, world: World): HookResult
-  /** What becomes of messages that were given to sessions. */
+  /** Fate of messages that were given to sessions. */
   readonly delivery?: DeliveryListener
   opened?(t: Trip, session: Session): void
   /** A resource was bound by XEP-0386: what its answer holds besides. */

@@ -1,4 +1,4 @@
-/** What a client may ask for along with its login (XEP-0388 §2.2) and with its resource (XEP-0386 §4.2). */
+/** Requests that a client may make along with its login (XEP-0388 §2.2) and with its resource (XEP-0386 §4.2). */
 import { type Element, elements, xml } from '../xmpp/xml.ts'
 import type { BindHandler, Feature, NonzaStream, Resumption, ResumeHandler } from './feature.ts'
 import type { Session } from './session.ts'

@@ -9,7 +9,7 @@ import { Hibernation, type Outlet, type Session } from './session.ts'
 import { Trip, type World } from './transit.ts'
 
 const log = getLogger('router')
-/** How often the end of a session is told again when the turn fails in which it was told. */
+/** Times that the end of a session is told again when the turn fails in which it was told. */
 const GOODBYES = 5
 
 export class Lifetime {
@@ -84,7 +84,7 @@ export class Lifetime {
     this.#once((feature, t) => feature.stopping?.(t))
   }
 
-  /** What it was given goes where the rest is kept: into the queue of what it can resume. */
+  /** Messages that it was given go where the rest is kept: into the queue of what it can resume. */
   #catchUp(session: Session): void {
     for (const el of session.delivery.afterOffline) this.#world.outbound.deliver(session, el)
     session.delivery.afterOffline = []

@@ -6,10 +6,10 @@ import type { Photo } from '../xmpp/picture.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import type { Element } from '../xmpp/xml.ts'
 
-/** Where a message ended for one account. */
+/** Outcome of a message for one account. */
 export type Outcome = 'delivered' | 'stored' | 'none'
 
-/** How far what is written to one session is known to arrive. */
+/** Delivery to one session, as far as it is known. */
 export class Delivery {
   /** Messages that it was given and is not known to have, in the order of writing. */
   readonly inFlight = new Map<Element, InFlight>()
@@ -19,7 +19,7 @@ export class Delivery {
   unresponsive = false
   /** Offline messages are still being written to it. */
   sendingOffline = false
-  /** What it was given meanwhile, and is written behind them. */
+  /** Elements that it was given meanwhile, and that are written behind them. */
   afterOffline: readonly Element[] = []
 }
 
@@ -55,7 +55,7 @@ export interface Given {
 /** One of them, as one session has it. */
 export interface InFlight {
   readonly given: Given
-  /** What was written to this session: of a room's message each client has its own. */
+  /** The element that was written to this session: of a room's message each client has its own. */
   readonly el: Element
   /** Monotonic ms at which it was written; undefined while it waits for that. */
   at: number | undefined
@@ -79,7 +79,7 @@ export class RoomCopy extends Stanza {
     from: Jid,
     to: Jid,
     readonly message: RoomMessage,
-    /** What was said, where the copy wraps it. */
+    /** The message itself, where the copy wraps it. */
     readonly inner?: Element,
   ) {
     super('message', el, from, to)
@@ -90,7 +90,7 @@ export class RoomCopy extends Stanza {
   }
 }
 
-/** What an account should know although nothing is written to it: a message of a room that it belongs to. */
+/** News for an account to which nothing is written: a message of a room that it belongs to. */
 export interface RoomNews {
   readonly stanza: Stanza
   readonly owner: Account
@@ -100,7 +100,7 @@ export interface RoomNews {
   readonly room: RoomFacts
 }
 
-/** What a room knows of one of its members when a message came, for whether a phone rings. */
+/** Facts that a room knows of one of its members when a message came, for whether a phone rings. */
 export interface RoomFacts {
   /** It names the member, answers it, or calls everybody. */
   readonly mentioned: boolean
@@ -114,7 +114,7 @@ export interface RoomFacts {
 
 /** A change of what an account publishes (XEP-0060 §7, §8) that its own client asked for. */
 export interface Publication extends PepNode {
-  /** What was published; undefined where items went: retracted, purged, or deleted with their node. */
+  /** The published item; undefined where items went: retracted, purged, or deleted with their node. */
   readonly item?: { readonly id: string; readonly payload: Element }
 }
 

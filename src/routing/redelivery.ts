@@ -58,7 +58,7 @@ export const redelivery: Feature = {
   },
 
   /**
-   * What was in flight when the server crashed waits for its recipients like any other message. Sessions that an orderly
+   * Messages in flight when the server crashed wait for its recipients like any other message. Sessions that an orderly
    * stop has saved are there by the next trip, and as long as ever to show what they have.
    */
   started(t) {
@@ -68,7 +68,7 @@ export const redelivery: Feature = {
     })
   },
 
-  /** What could not be put back so far: the next start finds it in flight. */
+  /** Messages that could not be put back so far: the next start finds them in flight. */
   stopping(t) {
     for (const session of owingOf(t.world)) {
       goodbye(t, session)

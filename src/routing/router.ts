@@ -85,7 +85,7 @@ export class Router {
     return this.run((t) => t.emit(stanza))
   }
 
-  /** What a service that is another name of its host answers. */
+  /** Answers for a service that is another name of its host. */
   answerAsHost(t: Transit): void {
     this.#requests.answer(t, ['server'])
   }

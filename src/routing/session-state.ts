@@ -1,5 +1,5 @@
 /**
- * What is remembered of a session, declared once by whoever needs it: a change within a trip is undone with that trip,
+ * State of a session, declared once by whoever needs it: a change within a trip is undone with that trip,
  * and what is to outlive an orderly restart (XEP-0198 §5) says how it is written down.
  */
 import type { Session } from './session.ts'

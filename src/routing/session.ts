@@ -17,7 +17,7 @@ export interface Outlet {
   resumeReading?(): void
   /** Address of the client, as limits and logs know it. */
   readonly ip: string
-  /** How it is connected: 'starttls', 'tls', … */
+  /** Kind of its connection: 'starttls', 'tls', … */
   readonly kind: string
 }
 
@@ -36,9 +36,9 @@ export class Session {
   hibernating = false
   /** The app is in the background (XEP-0352). */
   inactive = false
-  /** What the app said of itself at its login (XEP-0388 §2.2). */
+  /** The app's words of itself at its login (XEP-0388 §2.2). */
   agent: UserAgent | undefined
-  /** How far what is written to it is known to arrive (routing/delivery.ts). */
+  /** Delivery of what is written to it, as far as it is known (routing/delivery.ts). */
   readonly delivery = new Delivery()
 
   constructor(
@@ -59,7 +59,7 @@ export class Session {
   }
 }
 
-/** Where a session without a stream writes to: what counts is in its queue. */
+/** The outlet of a session without a stream: what counts is in its queue. */
 export class Hibernation implements Outlet {
   readonly kind = 'hibernating'
 

@@ -20,7 +20,7 @@ const mostEmitted = (limits: Config['limits']): number =>
   EMITTED + limits.roster_items * (limits.sessions_per_user + 2)
 
 /**
- * What becomes of messages that were given to a session (routing/delivery.ts): written → acknowledged, or timed out and
+ * Fate of messages that were given to a session (routing/delivery.ts): written → acknowledged, or timed out and
  * then acknowledged late after all, or requeued.
  */
 export interface DeliveryListener {
@@ -59,7 +59,7 @@ export interface ServiceDomain {
   readonly service: Service
 }
 
-/** What a domain is: a host with accounts, a service that a feature owns, or, if neither, elsewhere. */
+/** A domain is a host with accounts, a service that a feature owns, or, if neither, elsewhere. */
 export interface Domains {
   /** Hosts with accounts, as in the configuration: who logs in does so at one of them. */
   readonly hosts: ReadonlySet<string>
@@ -69,7 +69,7 @@ export interface Domains {
   servicesOf(host: string): readonly ServiceDomain[]
 }
 
-/** Where an account, or a domain as a whole, is at home: in this process, in another one of this service, or elsewhere. */
+/** Home of an account, or of a domain as a whole: in this process, in another one of this service, or elsewhere. */
 export type Home = 'here' | 'node' | 'elsewhere'
 
 /** The one place that knows: several nodes and federation put another in its stead. */
@@ -79,7 +79,7 @@ export interface Homes {
   send(t: Transit, to: Jid): void
 }
 
-/** What every trip can reach. Built once per server. */
+/** The world that every trip can reach. Built once per server. */
 export interface World extends ReadTx {
   readonly config: Config
   /** The backend that knows passwords. */
@@ -89,7 +89,7 @@ export interface World extends ReadTx {
   readonly clock: Clock
   readonly registrations: RegistrationLimiter
   readonly domains: Domains
-  /** Where accounts are at home. */
+  /** Homes of accounts. */
   homes: Homes
   /** Answers an IQ as the host does, for a service that is another name of it. Throws where nothing answers. */
   answerAsHost(t: Transit): void
@@ -125,14 +125,14 @@ export interface World extends ReadTx {
   deleteAccount(t: Trip, account: Jid): void
 }
 
-/** What an account has below it (XEP-0030 §3.2, §4.1), as far as the sender of `t` may know. */
+/** Nodes that an account has below it (XEP-0030 §3.2, §4.1), as far as the sender of `t` may know. */
 export interface AccountNodes {
   items(t: Transit, account: Account): Element[]
   /** Identity, features and forms of one node; undefined where there is none. */
   info(t: Transit, account: Account, node: string): Element[] | undefined
 }
 
-/** What a server has below it, as far as the sender of `t` may know. */
+/** Nodes that a server has below it, as far as the sender of `t` may know. */
 export interface ServerNodes {
   /** Without a node: what stands below the server itself. */
   items(t: Transit, node: string | undefined): Element[] | undefined
@@ -143,7 +143,7 @@ export interface ServerNodes {
 export interface Command {
   /** Unique within the server. */
   readonly node: string
-  /** What a menu shows. */
+  /** Name that a menu shows. */
   readonly name: string
   /** Left out of the list, although it answers: for what is always refused. */
   readonly hidden?: boolean
@@ -194,7 +194,7 @@ export class Trip implements WriteTx {
   readonly emitted: Stanza[]
   readonly now: number
 
-  /** What a stanza sets off joins the queue of the trip that it is part of, `parent`. */
+  /** A stanza that is set off joins the queue of the trip that it is part of, `parent`. */
   constructor(
     readonly world: World,
     parent?: Trip,
@@ -226,7 +226,7 @@ export class Trip implements WriteTx {
     this.emitted.push(stanza)
   }
 
-  /** How to take back a change in memory should the trip or its turn fail. */
+  /** Takes back a change in memory should the trip or its turn fail. */
   undo(fn: () => void): void {
     this.store.turn.undo(fn)
   }
@@ -271,7 +271,7 @@ function setAfterOffline(t: Trip, { delivery }: Session, els: readonly Element[]
   delivery.afterOffline = els
 }
 
-/** Whom an answer is for, where this process holds the far end: a session, or a stream before its login. */
+/** Addressee of an answer, where this process holds the far end: a session, or a stream before its login. */
 export interface Asker {
   readonly session?: Session | undefined
   readonly guest?: Guest
@@ -339,7 +339,7 @@ export class Outgoing extends Transit {
     world: World,
     stanza: Stanza,
     asker: Asker,
-    /** Whose it is: a session's account, or that in whose name a program sends; undefined for the server itself. */
+    /** The account that sends: a session's, or that in whose name a program sends; undefined for the server itself. */
     readonly sender: Account | undefined,
     parent?: Trip,
   ) {
@@ -367,7 +367,7 @@ export class Outgoing extends Transit {
 
 /** The recipient's half of a trip, once for each local account that a stanza is for. */
 export class Incoming extends Transit {
-  /** Where the stanza ended. */
+  /** Outcome of the stanza. */
   outcome: Outcome = 'none'
   /** The sessions that the message itself was written to. */
   readonly takers: Session[] = []
@@ -375,7 +375,7 @@ export class Incoming extends Transit {
   storedId: number | undefined
   /** The message as it is kept until one of its takers has shown that it has it. */
   given: Given | undefined
-  /** Where it is told of a room's message. */
+  /** Facts of the room, where it is told of its message. */
   room: RoomFacts | undefined
 
   constructor(

@@ -83,7 +83,7 @@ export function createWorld(options: WorldOptions): { world: World; router: Rout
   return { world, router }
 }
 
-/** What all features advertise; two that advertise the same are a mistake worth a failed start. */
+/** The index of all advertised features; two that advertise the same are a mistake worth a failed start. */
 function indexDisco(features: readonly Feature[]): DiscoIndex {
   const server = features.flatMap(({ disco }) => disco?.server ?? [])
   const account = features.flatMap(({ disco }) => disco?.account ?? [])

@@ -161,7 +161,7 @@ export class Listeners {
   }
 }
 
-/** Where a listener is to be: of two wildcards on one port, that of IPv6 leaves IPv4 to the other. */
+/** Address of a listener: of two wildcards on one port, that of IPv6 leaves IPv4 to the other. */
 type Place = ListenAddress & { readonly ipv6Only?: boolean }
 
 /**

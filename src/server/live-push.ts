@@ -37,7 +37,7 @@ export class LivePush {
   readonly #parts: Parts
   #service: PushService | undefined
   #simulator: ApnsSim | undefined
-  /** What the service was made of. */
+  /** Parts of which the service was made. */
   #made = ''
   #config: Config['push'] | undefined
   readonly #alarms = new AlarmLog()
@@ -159,7 +159,7 @@ export class LivePush {
     return rests(this.lanes()).some(({ reason }) => reason !== 'retry')
   }
 
-  /** Where pushes go and how it goes there, in one line for people. */
+  /** Target of pushes and how it goes there, in one line for people. */
   describe({ push }: Config): string {
     const dispatcher = this.#service?.dispatcher
     const waiting = dispatcher && dispatcher.size > 0 ? [`${dispatcher.size} waiting`] : []

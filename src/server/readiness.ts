@@ -8,7 +8,7 @@ import type { LivePush } from './live-push.ts'
 
 export interface ReadinessParts extends Pick<Core, 'config' | 'clock' | 'store' | 'router'> {
   readonly push: LivePush
-  /** What listens by now. */
+  /** Listeners that are open by now. */
   readonly addresses: () => readonly Address[]
 }
 

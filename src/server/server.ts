@@ -64,7 +64,7 @@ export async function startServer(config: Config, clock: Clock = systemClock): P
   }
 }
 
-/** What is opened later is closed earlier. */
+/** Resources that were opened later are closed earlier. */
 async function assemble(config: Config, clock: Clock, opened: AsyncDisposableStack): Promise<Server> {
   opened.defer(startMetrics(VERSION))
   const batch = new Batch()
@@ -194,7 +194,7 @@ function webStreams(core: Core, batch: Batch, streams: ClientStreams): WebStream
   }
 }
 
-/** What the API, the admin pages and the CLI reach of the server behind them. */
+/** The part of the server that the API, the admin pages and the CLI reach. */
 function doorsOf(core: Core, push: LivePush): Omit<HttpDeps, 'readiness'> {
   const { config, world, router, logins, clock } = core
   return {

@@ -1,5 +1,5 @@
 /**
- * How many bytes each account's archive holds. Rows are counted after they were written, many in a trip, up to an id
+ * Sizes of accounts' archives. Rows are counted after they were written, many in a trip, up to an id
  * that the settings keep; what is deleted of the counted ones is taken off in the same trip. So the figures stay right
  * over restarts, and while nobody counts.
  */

@@ -1,4 +1,4 @@
-/** Who may not reach an account (XEP-0191). The list is asked for every stanza, so it is remembered. */
+/** Block lists (XEP-0191). The list is asked for every stanza, so it is remembered. */
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account } from './accounts.ts'

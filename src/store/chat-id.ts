@@ -1,4 +1,4 @@
-/** What pushes of one chat have in common on a phone, where the newer replaces the older. */
+/** Ids of chats on a phone, where a newer push replaces the older. */
 import { createHash } from 'node:crypto'
 
 /** All pushes of one kind and chat have it. 64 bytes is Apple's limit. */

@@ -24,7 +24,7 @@ export const clients = sqliteTable('clients', {
 
 export type Client = typeof clients.$inferSelect
 
-/** What an app says of itself (XEP-0388 §2.2). */
+/** An app's words of itself (XEP-0388 §2.2). */
 export interface UserAgent {
   readonly id: string
   readonly software: string | undefined

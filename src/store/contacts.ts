@@ -118,13 +118,13 @@ export class Contacts {
     return this.#all.all({ accountId: account.id }).filter((row) => row.subscription !== 'remove')
   }
 
-  /** How many contacts there are in all, and the bytes of what the listed ones have that their owner wrote. */
+  /** Number of contacts in all, and the bytes of what the listed ones have that their owner wrote. */
   size(account: Account): { contacts: number; bytes: number } {
     return this.#size.get(account.id) ?? { contacts: 0, bytes: 0 }
   }
 
   /**
-   * What changed after `version`, removals included (`subscription: 'remove'`);
+   * Changes after `version`, removals included (`subscription: 'remove'`);
    * undefined when that is no longer known and the whole roster must be sent.
    */
   changedSince(account: Account, version: number): Contact[] | undefined {

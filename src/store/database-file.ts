@@ -10,7 +10,7 @@ const CHANGE_COUNTER_AT = 24
 const PAGES_AT = 28
 const VALID_FOR_AT = 92
 
-/** How to go on, in every refusal. */
+/** Advice in every refusal. */
 const MEND = 'restore a backup, or move it away to begin anew'
 
 /**

@@ -17,7 +17,7 @@ export interface IndexEntry {
   readonly peer?: string
 }
 
-/** What is not in the index yet; there are many, so that each is two words of memory, not an object. */
+/** Rows that are not in the index yet; there are many, so that each is two words of memory, not an object. */
 interface Pending {
   /** Counts the rows of all accounts. */
   readonly since: number
@@ -248,7 +248,7 @@ export class DeferredIndex {
     return pending
   }
 
-  /** What is not pending is in the index, so any `last` is true; what comes below it is not remembered but written. */
+  /** Rows that are not pending are in the index, so any `last` is true; what comes below it is not remembered but written. */
   #tell(last: number): void {
     let indexed = last
     for (const { lowest } of this.#pending.values()) indexed = Math.min(indexed, lowest - 1)

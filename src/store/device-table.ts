@@ -1,7 +1,7 @@
 /** The table of registered phones, and what an app may ask for when it registers. */
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 
-/** Whose devices they are: 'apns', and whichever kinds are added to push/registration/kinds.ts. */
+/** Services of devices: 'apns', and whichever kinds are added to push/registration/kinds.ts. */
 export type DeviceKind = string
 
 /** Which messages of one room ring (tigase:push:filter:groupchat:0). */
@@ -13,7 +13,7 @@ export interface RoomFilter {
   readonly nick?: string
 }
 
-/** What an app asked for when it registered. Whatever is absent was not asked for, and the server's own rules hold. */
+/** Wishes of an app at its registration. Whatever is absent was not asked for, and the server's own rules hold. */
 export interface DeviceOptions {
   /** Ring at once also while sessions are there but all of them say `away` or `xa` (tigase:push:away:0). */
   readonly away?: true
@@ -43,7 +43,7 @@ export interface DeviceOptions {
   readonly dialect?: 'tigase'
 }
 
-/** How a registration is known to be a session: push/registration/whose.ts. */
+/** Tie of a registration to a session: push/registration/whose.ts. */
 export type Tie =
   /** The app has said which. */
   | 'named'
@@ -59,7 +59,7 @@ export const devices = sqliteTable('devices', {
   accountId: integer('account_id').notNull(),
   kind: text('kind').$type<DeviceKind>().notNull(),
   topic: text('topic').notNull(),
-  /** Where its address is known, in the words of its kind; empty where there is but one place. */
+  /** Place where its address is known, in the words of its kind; empty where there is but one. */
   environment: text('environment').notNull(),
   environmentPinned: integer('environment_pinned', { mode: 'boolean' }).notNull(),
   address: text('address').notNull(),

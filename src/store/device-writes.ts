@@ -1,8 +1,8 @@
-/** What is written to the table of devices, prepared once. */
+/** Writes to the table of devices, prepared once. */
 import { type Db, rawWriter } from './db.ts'
 import type { DeviceKind, Tie } from './device-table.ts'
 
-/** What each registration says anew. `options` is JSON. */
+/** Columns that each registration says anew. `options` is JSON. */
 export interface Registered {
   readonly [column: string]: string | number | boolean | null
   readonly environment: string

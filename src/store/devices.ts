@@ -16,7 +16,7 @@ export type Place = Pick<Device, 'kind' | 'topic' | 'address'>
 export interface Registration {
   readonly kind: DeviceKind
   readonly topic: string
-  /** What the app said; without it `assumed` holds until its service knows better. */
+  /** The app's own word; without it `assumed` holds until its service knows better. */
   readonly environment?: string | undefined
   readonly assumed: string
   readonly address: string
@@ -180,7 +180,7 @@ export class Devices {
     return this.#byId.get({ id })
   }
 
-  /** When an app has registered the address of this device last, by whichever account (ms). */
+  /** Time at which an app has registered the address of this device last, by whichever account (ms). */
   lastWord(device: Device): number {
     return Math.max(...this.at(device).map(({ refreshedAt }) => refreshedAt))
   }

@@ -1,5 +1,5 @@
 /**
- * What happens to accounts, devices and pushes, for the webhook. It is written where it happens, so that no door can
+ * Events of accounts, devices and pushes, for the webhook. They are written where they happen, so that no door can
  * forget it, as a row of the outbox in the same transaction: what was rolled back is not told.
  */
 import type { EventName } from '../config/events.ts'
@@ -10,10 +10,10 @@ import { type Db, rawWriter, type Write } from './db.ts'
 
 const log = getLogger('store')
 
-/** What the operator wants. */
+/** Wishes of the operator. */
 export interface EventTerms {
   readonly names: readonly EventName[]
-  /** How long one is tried to be told, ms. */
+  /** Time for which one is tried to be told, ms. */
   readonly keep: number
   /** Rows that may wait for the webhook; 0: no limit. */
   readonly most: number
@@ -36,7 +36,7 @@ export interface EventRow {
   readonly expiresAt: number
 }
 
-/** What was decided about a device, or what its provider has answered. */
+/** Decision about a device, or its provider's answer. */
 export interface ToldVerdict {
   readonly message: string
   readonly device: string
@@ -117,7 +117,7 @@ export class Events {
   }
 
   /**
-   * What `f` decides about the devices of an account is one row and one request, not one a device: a trip may write so
+   * Decisions of `f` about the devices of an account are one row and one request, not one a device: a trip may write so
    * many and no more. Nothing else that is told may happen in `f`, or it would overtake.
    */
   together(f: () => void): void {
@@ -137,7 +137,7 @@ export class Events {
     return this.#jid.get(account)?.jid ?? ''
   }
 
-  /** What is to be told of an account outlives it. */
+  /** Events of an account outlive it. */
   outlive(account: number): void {
     this.#orphan({ id: account })
   }

@@ -1,4 +1,4 @@
-/** What a turn runs and does not depend on: an error is a bug that must not cost the others theirs. */
+/** Functions that a turn runs and does not depend on: an error is a bug that must not cost the others theirs. */
 import { getLogger } from '../log.ts'
 
 const log = getLogger('turn')
@@ -19,7 +19,7 @@ export function runReversed(undo: readonly (() => void)[]): void {
   }
 }
 
-/** What `f` throws, if it does. */
+/** The error that `f` throws, if it does. */
 export function caught(f: () => void): { readonly cause: unknown } | undefined {
   try {
     f()

@@ -39,13 +39,13 @@ export interface HeldPush {
   readonly hold: string | null
 }
 
-/** What names a row of the outbox that may be taken back. */
+/** Name of a row of the outbox that may be taken back. */
 export type Waiting = Pick<
   HeldPush,
   'id' | 'account_id' | 'device_id' | 'message_id' | 'sender' | 'kind' | 'state'
 >
 
-/** What is to be taken back in several trips: messages of one chat up to an id, in rows up to another. */
+/** A withdrawal in several trips: messages of one chat up to an id, in rows up to another. */
 export interface Withdrawal {
   readonly accountId: number
   readonly sender: string
@@ -145,7 +145,7 @@ export class Held {
     return [...this.#withdrawals]
   }
 
-  /** What a phone has not been told of one message yet, whether something holds it or not. */
+  /** Pushes of one message that a phone has not been told yet, whether something holds them or not. */
   waitingAbout(accountId: number, messageId: string): HeldPush[] {
     return this.#db.raw
       .query<HeldPush, [number, string]>(

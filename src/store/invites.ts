@@ -114,7 +114,7 @@ export class Invites {
     return this.#select().orderBy(asc(invites.id)).limit(limit).all()
   }
 
-  /** How many of an account's invitations still hold. */
+  /** Number of an account's invitations that still hold. */
   countOf(accountId: number, now: number): number {
     const holds = and(gt(invites.expiresAt, now), lt(invites.used, invites.uses))
     const where = and(eq(invites.accountId, accountId), holds)

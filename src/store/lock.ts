@@ -1,5 +1,5 @@
 /**
- * Who owns a data directory: the holder of an exclusive lock on DATA_DIR/lock.db. The kernel frees it on kill -9,
+ * The owner of a data directory is the holder of an exclusive lock on DATA_DIR/lock.db. The kernel frees it on kill -9,
  * unlike a pid file; `belfry.pid` beside it only tells a person who the holder is. Nothing else in this process may
  * open lock.db: POSIX drops a process's locks on a file as soon as any of its descriptors for it is closed.
  */

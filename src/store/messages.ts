@@ -44,7 +44,7 @@ export interface BoxSize {
   readonly bytes: number
 }
 
-/** What waits for an account. */
+/** Size of what waits for an account. */
 export interface OfflineSize extends BoxSize {
   /** Messages that count for the badge. */
   readonly unread: number

@@ -15,7 +15,7 @@ export class Notes<T> {
     this.#forget = rawWriter(db, 'DELETE FROM settings WHERE name = $name')
   }
 
-  /** What the last run left, by key: for the start. */
+  /** Notes that the last run left, by key: for the start. */
   all(): [key: string, note: T][] {
     return (
       this.#db.raw

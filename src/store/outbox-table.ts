@@ -2,7 +2,7 @@
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Device } from './devices.ts'
 
-/** What a push says of a call (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
+/** Facts of a call in a push (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
 export interface CallFacts {
   /** The session's id. */
   readonly sid: string
@@ -12,7 +12,7 @@ export interface CallFacts {
   readonly media: readonly string[]
 }
 
-/** What a push says of a file: only where the app's policy lets Apple see it. */
+/** Facts of a file in a push: only where the app's policy lets Apple see it. */
 export interface FileFacts {
   /** 'encrypted': nothing else is told of it. */
   readonly kind: 'photo' | 'video' | 'voice' | 'file' | 'encrypted'
@@ -55,7 +55,7 @@ export type Job = Omit<OutboxRow, 'state' | 'deviceId' | 'hold' | 'file'> & {
   device: Device | undefined
 }
 
-/** What a push says. */
+/** Words of a push. */
 export type Words = Pick<Job, 'kind' | 'body'>
 
 export interface NewPush {
@@ -71,7 +71,7 @@ export interface NewPush {
   readonly title?: string | undefined
   readonly body?: string | undefined
   readonly badge?: number | undefined
-  /** Who speaks in the room; `sender` is the room. */
+  /** Nick of the speaker in a room; `sender` is the room. */
   readonly nick?: string | undefined
   readonly call?: CallFacts | undefined
   readonly file?: FileFacts | undefined

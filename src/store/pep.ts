@@ -1,4 +1,4 @@
-/** What accounts publish (XEP-0163): nodes, their items and who subscribed to them. The rules live in the feature. */
+/** Publications of accounts (XEP-0163): nodes, their items and who subscribed to them. The rules live in the feature. */
 import { and, asc, count, desc, eq, gt, lt, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { NodeConfig } from '../xmpp/pubsub.ts'

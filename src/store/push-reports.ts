@@ -1,4 +1,4 @@
-/** What people ask about pushes: the outbox and the verdicts, read by account, by message and by age. Reads only. */
+/** Questions of people about pushes: the outbox and the verdicts, read by account, by message and by age. Reads only. */
 import type { Db } from './db.ts'
 import type { DeferredIndex } from './deferred-index.ts'
 
@@ -111,7 +111,7 @@ export class PushReports {
     return this.#waiting(`${WAITING} WHERE o.message_id = ?1 ORDER BY o.id LIMIT ?2`, message, limit)
   }
 
-  /** What waits longest, from the beginning of the queue. */
+  /** Rows that wait longest, from the beginning of the queue. */
   oldest(limit: number): WaitingRow[] {
     return this.#waiting(`${WAITING} WHERE o.state <> 'dead' ORDER BY o.id LIMIT ?1`, limit)
   }

@@ -1,4 +1,4 @@
-/** What waits to be pushed, and why each push went or did not. Devices are in devices.ts. */
+/** The queue of pushes, and why each went or did not. Devices are in devices.ts. */
 import { and, asc, count, desc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { isEvent } from '../config/events.ts'
 import { pushVerdicts } from '../metrics/metrics.ts'

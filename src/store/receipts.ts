@@ -36,7 +36,7 @@ export class Receipts {
   readonly #first: number
   #last: number
   #shifts: Shift[]
-  /** When the clock was last looked at (ms): by the wall, and from the machine's start. */
+  /** Time of the last look at the clock (ms): by the wall, and from the machine's start. */
   #seen: { wall: number; monotonic: number }
   readonly #put: Write<{ from: number; ahead: number }>
   readonly #forget: Write<{ from: number }>
@@ -69,7 +69,7 @@ export class Receipts {
     return this.#last
   }
 
-  /** When the message of that id came, ms since the epoch. */
+  /** Time at which the message of that id came, ms since the epoch. */
   timeOf(id: number): number {
     return Math.floor((id - (this.#shifts.findLast(({ from }) => from <= id)?.ahead ?? 0)) / 1000)
   }

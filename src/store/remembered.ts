@@ -1,5 +1,5 @@
 /**
- * What was read or counted in rows and would be the same if it were read again. Whoever changes the rows says so in the
+ * Values read or counted in rows, which would be the same if they were read again. Whoever changes the rows says so in the
  * same trip; if the trip is taken back, what was remembered goes with it.
  */
 import { BoundedMap } from '../bounded-map.ts'

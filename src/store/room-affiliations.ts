@@ -28,7 +28,7 @@ export const roomAffiliations = sqliteTable(
   (t) => [primaryKey({ columns: [t.roomId, t.user] })],
 )
 
-/** What its nick looks like is made of the nick. */
+/** A row without the look of its nick, which is made of the nick. */
 export type AffiliationRow = Omit<typeof roomAffiliations.$inferSelect, 'nickLook'>
 
 const belongs = (affiliation: string | undefined): boolean =>
@@ -165,7 +165,7 @@ export class RoomAffiliations {
       .all()
   }
 
-  /** How many there are of each kind. */
+  /** Numbers of each kind. */
   counts(roomId: number): Partial<Record<Affiliation, number>> {
     const rows = this.#db.orm
       .select({ affiliation: roomAffiliations.affiliation, n: count() })
@@ -216,7 +216,7 @@ export class RoomAffiliations {
       .all()
   }
 
-  /** Who is subscribed to a room. */
+  /** Subscribers of a room. */
   subscribers(roomId: number): AffiliationRow[] {
     const where = and(eq(roomAffiliations.roomId, roomId), isNotNull(roomAffiliations.nodes))
     return this.#db.orm.select().from(roomAffiliations).where(where).all()
@@ -234,7 +234,7 @@ export class RoomAffiliations {
       .all()
   }
 
-  /** How many rooms an account owns. */
+  /** Number of rooms that an account owns. */
   owned(user: string): number {
     const where = and(eq(roomAffiliations.user, user), eq(roomAffiliations.affiliation, 'owner'))
     return this.#db.orm.select({ n: count() }).from(roomAffiliations).where(where).get()?.n ?? 0

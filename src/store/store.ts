@@ -39,7 +39,7 @@ import type { DiskSync } from './wal-sync.ts'
 
 const log = getLogger('store')
 
-/** How long the end waits for whoever else has the database open. */
+/** Time for which the end waits for whoever else has the database open. */
 const CLOSING_MS = 2_000
 
 /** Rows that one trip writes into a deferred index. */

@@ -1,4 +1,4 @@
-/** What a turn is made of, and what it asks of its surroundings. */
+/** Parts of a turn, and what it asks of its surroundings. */
 import type { StanzaError } from '../xmpp/errors.ts'
 
 /** One trip of a turn, for as long as the turn may still fail. */

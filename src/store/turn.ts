@@ -8,7 +8,7 @@
  * drops the whole transaction (FULL, IOERR and NOMEM do), every trip of the turn is undone and refused. When the
  * sync of a COMMIT fails the outcome is unknown: nothing is answered and the process must end.
  *
- * What is said outside of any trip (a stream's header, the answer to a trip that failed by itself) rests on no row.
+ * Output outside of any trip (a stream's header, the answer to a trip that failed by itself) rests on no row.
  * It waits in the same buffer, so that order is kept, but a failed turn does not take it away.
  */
 import type { Database } from 'bun:sqlite'
@@ -168,7 +168,7 @@ export class Turn {
     this.#output.push(effect)
   }
 
-  /** How to take back what this trip changed in memory; run in reverse order. */
+  /** Functions that take back what this trip changed in memory; run in reverse order. */
   undo(fn: () => void): void {
     if (!this.#current) throw new Error('undo outside a trip')
     this.#current.undo.push(fn)
@@ -264,7 +264,7 @@ export class Turn {
     }
   }
 
-  /** Where even that fails, the whole transaction goes: better than a trip that is kept by halves. */
+  /** The whole transaction goes where even that fails: better than a trip that is kept by halves. */
   #rollBackToSavepoint(): void {
     try {
       this.#sql.undo.run()
@@ -299,7 +299,7 @@ export class Turn {
     this.#toDisk({ output, start, trips })
   }
 
-  /** What has to be done between two transactions is done while the disk works. */
+  /** Work that belongs between two transactions is done while the disk works. */
   #toDisk(turn: Syncing): void {
     if (this.#sync) {
       this.#syncing = turn

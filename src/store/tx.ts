@@ -1,5 +1,5 @@
 /**
- * What may be done with the store, by where one stands: everybody reads, only a trip writes. The classes are the same
+ * Rights over the store, by where one stands: everybody reads, only a trip writes. The classes are the same
  * at run time; a method that is not named here is out of reach outside of a trip.
  */
 import type { Store } from './store.ts'

@@ -1,4 +1,4 @@
-/** What accounts have not read, what they want of their phones, and the number that each phone was told. */
+/** Unread messages of accounts, their wishes for their phones, and the number that each phone was told. */
 import { eq, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Accounts } from './accounts.ts'

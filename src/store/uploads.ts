@@ -4,7 +4,7 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { accounts } from './accounts.ts'
 import { type Db, type Write, writer } from './db.ts'
 
-/** What a file is for (XEP-0363 §5): it decides how long it is kept and whose quota it counts for. */
+/** Purpose of a file (XEP-0363 §5): it decides how long it is kept and whose quota it counts for. */
 export const PURPOSES = ['message', 'profile', 'ephemeral', 'permanent'] as const
 export type Purpose = (typeof PURPOSES)[number]
 
@@ -106,7 +106,7 @@ export class Uploads {
     return this.#sum(where)
   }
 
-  /** When the oldest of them was stored. */
+  /** Time at which the oldest of them was stored. */
   oldestOf(accountId: number, purposes: readonly Purpose[]): number | undefined {
     const where = and(isStored, eq(uploads.accountId, accountId), inArray(uploads.purpose, [...purposes]))
     return (

@@ -14,7 +14,7 @@ export const verdicts = sqliteTable('verdicts', {
   apnsUniqueId: text('apns_unique_id'),
 })
 
-/** What Apple calls a push that it has answered. */
+/** Apple's names of a push that it has answered. */
 export interface AppleIds {
   readonly apnsId: string
   /** For Apple's console: of the sandbox alone. */

@@ -25,7 +25,7 @@ import { boundLimits, preauthLimits } from './stream-limits.ts'
 import { Stream, type StreamEvent } from './stream.ts'
 import type { Identity, TlsFacts, Transport } from './transports/transport.ts'
 
-/** What a client stream needs from the server. */
+/** Parts of the server that a client stream needs. */
 export interface C2sContext extends LoginContext {
   readonly features: readonly Feature[]
   readonly inlines: Inlines
@@ -227,7 +227,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
   }
 
   /**
-   * Who the client says it is: before login whoever it may be, then its account. COMPAT(XML::Stream of Perl): it names
+   * Identity that the client claims: before login whoever it may be, then its account. COMPAT(XML::Stream of Perl): it names
    * its machine. The login has proved who it is, so what else is said here changes nothing.
    */
   #isPlausible(from: string | undefined): from is string {

@@ -1,12 +1,12 @@
 /**
- * How the elements of a stream are cut out of what a transport carries, and how they are written into it. On TCP all
+ * Framing: how the elements of a stream are cut out of what a transport carries, and how they are written into it. On TCP all
  * is one XML document (RFC 6120 §4.2); elsewhere each element stands alone.
  */
 import { NS } from '../xmpp/namespaces.ts'
 import { Element, escapeXML } from '../xmpp/xml.ts'
 import { Reader, type ReaderEvent, type ReaderLimits } from '../xml/reader.ts'
 
-/** What a stream reads from; a `Reader` is one. */
+/** Source that a stream reads from; a `Reader` is one. */
 export interface ElementSource {
   limits: ReaderLimits
   /** Only stores. */
@@ -21,10 +21,10 @@ export interface ElementSource {
 
 export interface Framing {
   source(limits: ReaderLimits): ElementSource
-  /** What opens our side of the stream; `attrs` are those of RFC 6120 §4.7 without the namespaces. */
+  /** Text that opens our side of the stream; `attrs` are those of RFC 6120 §4.7 without the namespaces. */
   header(attrs: Readonly<Record<string, string>>): string
   element(el: Element): string
-  /** What closes our side. */
+  /** Text that closes our side. */
   readonly footer: string
 }
 

@@ -11,9 +11,9 @@ import type { Transport, TransportEvents } from './transports/transport.ts'
 
 const log = getLogger('c2s')
 
-/** How often the silence of all streams is looked at. */
+/** Interval at which the silence of all streams is looked at. */
 const SWEEP_MS = 15_000
-/** How often an orderly stop looks whether clients have acknowledged what it waits for. */
+/** Interval at which an orderly stop looks whether clients have acknowledged what it waits for. */
 const LAST_ACKS_LOOK_MS = 20
 
 export class ClientStreams {

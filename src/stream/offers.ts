@@ -1,4 +1,4 @@
-/** What a stream offers its client next (RFC 6120 §4.3.2). */
+/** Features that a stream offers its client next (RFC 6120 §4.3.2). */
 import type { Feature, StreamState } from '../routing/feature.ts'
 import type { Inlines } from '../routing/inline.ts'
 import type { World } from '../routing/transit.ts'

@@ -1,4 +1,4 @@
-/** What a client's stream may cost before its login and after it. */
+/** Limits of a client's stream before its login and after it. */
 import type { Config } from '../config/config.ts'
 import type { StreamLimits } from './stream.ts'
 

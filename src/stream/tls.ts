@@ -28,7 +28,7 @@ export interface TlsRules {
 /** Better ones come first; by STARTTLS and HTTPS it is the client's order that counts. */
 const ciphersOf = ({ compat }: TlsRules): string => (compat === 'old' ? `${CIPHERS}:${OLD_CIPHERS}` : CIPHERS)
 
-/** What is agreed on, in the words of Bun's native sockets. */
+/** Terms that are agreed on, in the words of Bun's native sockets. */
 export const nativeTls = (rules: TlsRules) => ({
   minVersion: rules.min === '1.2' ? 0x0303 : 0x0304,
   ciphers: ciphersOf(rules),
@@ -38,7 +38,7 @@ export const nativeTls = (rules: TlsRules) => ({
 export const nodeTls = (rules: TlsRules) =>
   ({ minVersion: `TLSv${rules.min}`, ciphers: ciphersOf(rules) }) as const
 
-/** What the operator must know to mend it: the message names the file and the remedy. */
+/** An error for the operator to mend: the message names the file and the remedy. */
 export class CertificateError extends Error {
   constructor(message: string) {
     super(message)
@@ -123,7 +123,7 @@ export class CertificateStore {
     }))
   }
 
-  /** What is worth a line in the log but no refusal: pairs at their end and hosts that no certificate names. */
+  /** Warnings that are no refusal: pairs at their end and hosts that no certificate names. */
   warnings(): string[] {
     const now = this.now()
     const expired = this.list()

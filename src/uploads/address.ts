@@ -1,4 +1,4 @@
-/** Where files are put and fetched: the address of the service, and of one file in it. */
+/** Addresses where files are put and fetched: that of the service, and of one file in it. */
 import type { Config } from '../config/config.ts'
 import { isLoopback } from '../net/address.ts'
 

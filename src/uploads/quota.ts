@@ -1,4 +1,4 @@
-/** Who may store how much. What is stored counts, and what is on its way, so that nobody gets past by many at a time. */
+/** Quotas of files. What is stored counts, and what is on its way, so that nobody gets past by many at a time. */
 import type { Config } from '../config/config.ts'
 import type { World } from '../routing/transit.ts'
 import type { Purpose, Upload } from '../store/uploads.ts'
@@ -57,7 +57,7 @@ export function quotaOf({ upload }: Config, purpose: Purpose): number {
   return bucket ? upload[bucket.key] : Infinity
 }
 
-/** Whose quota one more file would exceed. */
+/** The quota that one more file would exceed. */
 export function excessOf(world: World, wanted: Wanted): Excess | undefined {
   const { config, store } = world
   const { accountId, purpose, size } = wanted
@@ -77,7 +77,7 @@ const KEEP = {
 
 export const keepOf = ({ upload }: Config, purpose: Purpose): number => upload[KEEP[purpose]]
 
-/** When a stored file is over, ms since the epoch; Infinity: never. */
+/** Time at which a stored file is over, ms since the epoch; Infinity: never. */
 export function endOf(config: Config, { purpose, storedAt, endsAt }: Upload): number {
   const byAge = storedAt === null ? Infinity : storedAt + keepOf(config, purpose)
   return Math.min(byAge, endsAt ?? Infinity)

@@ -1,4 +1,4 @@
-/** What becomes of files whose time is over, and of what a crash has left: rows without files, files without rows. */
+/** The end of files whose time is over, and of what a crash has left: rows without files, files without rows. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { getLogger } from '../log.ts'
@@ -18,7 +18,7 @@ const TIDY_MS = 24 * 3_600_000
 const FIRST_MS = 5_000
 /** Rows of one trip or one look. */
 const BATCH = 500
-/** How long a slot that nobody has used is remembered, so that who comes late is told so. */
+/** Time for which a slot that nobody has used is remembered, so that who comes late is told so. */
 const REMEMBERED_MS = 3_600_000
 const OURS = /^[0-9a-f]{32}(?:\.part)?$/
 

@@ -6,7 +6,7 @@ export const UNKNOWN_TYPE = 'application/octet-stream'
 const TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[ \t]*[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"[\t !#-[\]-~]*"))*$/ // prettier-ignore
 const LONGEST = 200
 
-/** What can be said again in a header; undefined for anything else. */
+/** A type that can be said again in a header; undefined for anything else. */
 export function readType(text: string | undefined): string | undefined {
   const type = text?.trim() ?? ''
   return type.length <= LONGEST && TYPE.test(type) ? type : undefined
@@ -14,7 +14,7 @@ export function readType(text: string | undefined): string | undefined {
 
 export const essenceOf = (type: string): string => (type.split(';')[0] ?? '').trim().toLowerCase()
 
-/** What programs and libraries say that know nothing of the file. */
+/** Types of programs and libraries that know nothing of the file. */
 const GENERIC = new Set([
   UNKNOWN_TYPE,
   'binary/octet-stream',

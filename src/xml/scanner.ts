@@ -22,9 +22,9 @@ export const isBlank = (byte: number): boolean =>
 
 export class Scanner {
   bytes: Uint8Array = EMPTY
-  /** Where the current token begins; everything before it is consumed. */
+  /** Start of the current token; everything before it is consumed. */
   start = 0
-  /** Where the fed bytes end: `bytes` may have room behind it. */
+  /** End of the fed bytes: `bytes` may have room behind it. */
   end = 0
   /** After a token was found: where it ends, and the SEEN flags of what it holds (text and CDATA). */
   tokenEnd = 0

@@ -8,7 +8,7 @@ export interface Name {
   readonly local: string
 }
 
-/** What `readTag` found. One object is reused for all tags: nothing of it outlives the tag. */
+/** Result of `readTag`. One object is reused for all tags: nothing of it outlives the tag. */
 export class Tag {
   name: Name = { raw: '', prefix: '', local: '' }
   readonly names: Name[] = []

@@ -5,7 +5,7 @@
 import { StreamError } from '../xmpp/errors.ts'
 import { xml } from '../xmpp/xml.ts'
 
-/** What a run of bytes contains; the scanner collects these so that plain runs are decoded without a second look. */
+/** Kinds of bytes in a run; the scanner collects these so that plain runs are decoded without a second look. */
 export const SEEN = { nonAscii: 1, ampersand: 2, return: 4, bracket: 8, blank: 16, control: 32 } as const
 
 /** One SEEN flag for every byte value. */

@@ -21,7 +21,7 @@ export function hasPhoto(card: Element): boolean {
   return children(card, 'PHOTO').some((photo) => textsOf(photo).length > 0)
 }
 
-/** What may be the picture itself. COMPAT: some clients write it into PHOTO itself, or as a data: URI in EXTVAL. */
+/** Texts that may be the picture itself. COMPAT: some clients write it into PHOTO itself, or as a data: URI in EXTVAL. */
 function textsOf(photo: Element): string[] {
   const inner = children(photo, 'BINVAL').map((el) => el.getText())
   const links = children(photo, 'EXTVAL').map((el) => el.getText())

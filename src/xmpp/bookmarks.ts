@@ -8,7 +8,7 @@ export interface Bookmark {
   readonly autojoin: boolean
   readonly nick: string | undefined
   readonly password: string | undefined
-  /** What clients keep with it, of any namespace. */
+  /** Extensions that clients keep with it, of any namespace. */
   readonly extensions: readonly Element[]
 }
 
@@ -58,7 +58,7 @@ export function writeEntry({ room, bookmark }: Entry): Element {
   )
 }
 
-/** What in a list is no room. */
+/** Parts of a list that are no rooms. */
 export function restOf(list: Element | undefined): Element[] {
   return list ? elements(list).filter((el) => roomOf(el) === undefined) : []
 }

@@ -1,4 +1,4 @@
-/** What a message says, apart from how it was written down and from what was noted on it: for telling repeats. */
+/** Content of a message, apart from how it was written down and from what was noted on it: for telling repeats. */
 import { isDelay } from './delay.ts'
 import { NS } from './namespaces.ts'
 import type { Element } from './xml.ts'

@@ -46,7 +46,7 @@ export class StanzaError extends Error {
     this.app = options.app
     this.uri = options.uri
   }
-  /** Where to go instead, of `gone` and `redirect` (RFC 6120 §8.3.3.5, §8.3.3.14). */
+  /** Address to go to instead, of `gone` and `redirect` (RFC 6120 §8.3.3.5, §8.3.3.14). */
   readonly uri: string | undefined
   /** An application-specific condition element (RFC 6120 §8.3.4). */
   readonly app: Element | undefined

@@ -22,7 +22,7 @@ export interface Field {
   readonly type?: string
   readonly label?: string
   readonly values?: readonly string[]
-  /** What a list field offers. */
+  /** Options of a list field. */
   readonly options?: readonly string[]
   readonly required?: boolean
 }

@@ -1,4 +1,4 @@
-/** What a message is worth keeping for, read from its payload and hints (XEP-0334). */
+/** Worth of a message for storage, read from its payload and hints (XEP-0334). */
 import { NS } from './namespaces.ts'
 import { child, childText, type Element, elements } from './xml.ts'
 
@@ -50,7 +50,7 @@ export function correctedId(el: Element): string | undefined {
   return replace && (replace.attrs.id ?? '')
 }
 
-/** What an archive answers with (XEP-0313 §4.2), of whatever version: clients know older ones. */
+/** Answers of an archive (XEP-0313 §4.2), of whatever version: clients know older ones. */
 export function isArchiveResult({ name, attrs }: Element): boolean {
   return (name === 'result' || name === 'fin') && (attrs.xmlns?.startsWith('urn:xmpp:mam:') ?? false)
 }

@@ -65,7 +65,7 @@ export function checkClass(text: string, stringClass: 'identifier' | 'freeform')
   }
 }
 
-/** What some rules ask of the whole string, found once so that a long string stays cheap. */
+/** Answers that some rules ask of the whole string, found once so that a long string stays cheap. */
 interface Surroundings {
   kana: boolean
   mixedDigits: boolean

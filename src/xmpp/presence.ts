@@ -1,4 +1,4 @@
-/** What clients put into presence that is not as RFC 6121 §4.7 has it: made right, since nobody is helped by a refusal. */
+/** Presence that is not as RFC 6121 §4.7 has it: made right, since nobody is helped by a refusal. */
 import { children, childText, type Element } from './xml.ts'
 
 const LOWEST = -128

@@ -106,7 +106,7 @@ export const DEFAULT_CONFIG = Object.fromEntries(
 
 const PRIVATE = { access_model: ['whitelist'] }
 const PRIVATE_LIST = { ...PRIVATE, max_items: ['max'], send_last_published_item: ['never'] }
-/** What a node is for, said by its XEP: it holds even where the client that makes the node says nothing. */
+/** Purpose of a node, said by its XEP: it holds even where the client that makes the node says nothing. */
 const KNOWN: Readonly<Record<string, Partial<NodeConfig>>> = {
   [NS.bookmarks]: PRIVATE_LIST, // XEP-0402 §3.3
   [NS.displayed]: PRIVATE_LIST, // XEP-0490 §4.2, §5.2
@@ -115,7 +115,7 @@ const KNOWN: Readonly<Record<string, Partial<NodeConfig>>> = {
   [NS.vcard4]: { deliver_payloads: ['0'] }, // XEP-0292 §4.2.2: the news, not the card with its picture
 }
 
-/** How a new node is configured before anyone says otherwise. */
+/** Configuration of a new node before anyone says otherwise. */
 export function defaultsOf(node: string): NodeConfig {
   return { ...DEFAULT_CONFIG, ...(Object.hasOwn(KNOWN, node) ? KNOWN[node] : undefined) }
 }
@@ -128,7 +128,7 @@ export function option(config: NodeConfig, name: FieldName): string {
   return config[name][0] ?? ''
 }
 
-/** How many items a node keeps when the server allows `most`. */
+/** Number of items that a node keeps when the server allows `most`. */
 export function maxItems(config: NodeConfig, most: number): number {
   const value = option(config, 'max_items')
   // A limit that is off is infinite, which SQLite does not count.
@@ -146,7 +146,7 @@ export function configForm(config: NodeConfig, groups: readonly string[] = []): 
   return writeForm('form', NODE_CONFIG, fields)
 }
 
-/** What everyone who may read a node learns of it (XEP-0060 §5.4). */
+/** Metadata of a node for everyone who may read it (XEP-0060 §5.4). */
 export function metaData(config: NodeConfig, owner: string): Element {
   const shown = (['title', 'description', 'type', 'access_model', 'max_items'] as const).map((name) => ({
     name: `pubsub#${name}`,
@@ -222,7 +222,7 @@ export function refusal(
   return new StanzaError(condition, text, { app: xml(app, { xmlns: ERRORS, feature }) })
 }
 
-/** What is not offered, by its name in XEP-0060 §10. */
+/** Features that are not offered, by their names in XEP-0060 §10. */
 export function unsupported(feature: string): StanzaError {
   return refusal('feature-not-implemented', 'unsupported', undefined, feature)
 }
@@ -238,7 +238,7 @@ export function itemElement(item: { readonly id: string; readonly xml: string },
   return xml('item', { id: item.id }, shown ? new StoredElement('payload', item.xml) : undefined)
 }
 
-/** What a notification holds (XEP-0060 §7.1.2.1). */
+/** Content of a notification (XEP-0060 §7.1.2.1). */
 export function event(...content: Element[]): Element {
   return xml('event', { xmlns: PUBSUB_EVENT }, ...content)
 }

@@ -1,4 +1,4 @@
-/** What a name looks like (UTS #39 §4): two names are confusable where their skeletons are the same. */
+/** Looks of names (UTS #39 §4): two names are confusable where their skeletons are the same. */
 import table from './confusables.txt' with { type: 'text' }
 
 /** Read when it is first needed: a start does not wait for it. */

@@ -14,7 +14,7 @@ export class Stanza {
     readonly el: Element,
     readonly from: Jid,
     readonly to: Jid | undefined,
-    /** What this error answers, where this server made it: it goes where that went. */
+    /** The stanza that this error answers, where this server made it: it goes where that went. */
     readonly answers?: Element,
   ) {}
 
@@ -107,7 +107,7 @@ export function readJid(text: string, where?: string): Jid {
   return orMalformed(() => Jid.parse(text), where)
 }
 
-/** What `make` makes of addresses that a stanza names, on the same terms. */
+/** The result of `make` of addresses that a stanza names, on the same terms. */
 export function orMalformed<T>(make: () => T, where?: string): T {
   return jidOr(make, (cause) => {
     const text = where === undefined ? cause.message : `${where}: ${cause.message}`

@@ -52,7 +52,7 @@ export function parseStored(text: string): Element {
   return el
 }
 
-/** What a published item holds; undefined where there is none, or it was published without anything. */
+/** Payload of a published item; undefined where there is none, or it was published without anything. */
 export function payloadOf(item: { readonly xml: string } | undefined): Element | undefined {
   return item === undefined || item.xml === '' ? undefined : parseStored(item.xml)
 }

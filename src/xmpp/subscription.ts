@@ -22,7 +22,7 @@ export interface Received {
   readonly state: SubscriptionState
   /** Whether the user's clients see the stanza. */
   readonly deliver: boolean
-  /** What the server answers on the user's behalf. */
+  /** The server's answer on the user's behalf. */
   readonly reply?: 'subscribed'
 }
 

@@ -118,7 +118,7 @@ function itemsOf(t: Trip, owner: Account): PepItem[] {
   return t.store.pep.items(owner, NS.bookmarks, { fromEnd: false, limit: Number.MAX_SAFE_INTEGER, bytes })
 }
 
-/** What the list says of an item that is a room. */
+/** Entry of the list for an item that is a room. */
 function entryOf(item: PepItem | undefined): WrittenEntry | null {
   const room = item && roomJid(item.id)
   const bookmark = item && bookmarkOf(item)

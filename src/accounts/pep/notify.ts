@@ -1,4 +1,4 @@
-/** Who may read what an account publishes, and who is told of it (XEP-0163 §4, §5; XEP-0060 §4.5, §7.1.2). */
+/** Readers of what an account publishes, and those who are told of it (XEP-0163 §4, §5; XEP-0060 §4.5, §7.1.2). */
 import type { Account } from '../../store/accounts.ts'
 import type { PepItem, PepNode } from '../../store/pep.ts'
 import { StanzaError } from '../../xmpp/errors.ts'

@@ -1,4 +1,4 @@
-/** How an owner manages the nodes of the account (XEP-0060 §8). */
+/** An owner's management of the nodes of the account (XEP-0060 §8). */
 import type { Account } from '../../store/accounts.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import {

@@ -1,4 +1,4 @@
-/** What an account's owner does with nodes and items (XEP-0060 §7, §8.1): all that changes what others read. */
+/** Publishing by an account's owner (XEP-0060 §7, §8.1): all that changes what others read. */
 import type { Account } from '../../store/accounts.ts'
 import type { PepNode } from '../../store/pep.ts'
 import { StanzaError } from '../../xmpp/errors.ts'

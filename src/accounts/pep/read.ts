@@ -1,4 +1,4 @@
-/** What those who may read a node do with it (XEP-0060 §5, §6): fetch items, subscribe, unsubscribe. */
+/** Readers' verbs (XEP-0060 §5, §6): fetch items, subscribe, unsubscribe. */
 import type { Account } from '../../store/accounts.ts'
 import type { PepItem } from '../../store/pep.ts'
 import { StanzaError } from '../../xmpp/errors.ts'

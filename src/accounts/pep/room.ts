@@ -1,4 +1,4 @@
-/** What an account may keep of its publications: nodes, items and bytes (`[limits] pep_…`). */
+/** Limits of an account's publications: nodes, items and bytes (`[limits] pep_…`). */
 import type { Account } from '../../store/accounts.ts'
 import type { PepNode } from '../../store/pep.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -54,7 +54,7 @@ function devicesIn(t: Trip, owner: Account, node: string): ReadonlySet<string> {
 }
 
 /**
- * How many items may stay when this one has come. Throws where its node is full and its owner has asked for as many as
+ * Number of items that may stay when this one has come. Throws where its node is full and its owner has asked for as many as
  * there may be: that one of them is dropped was not asked for.
  */
 export function roomFor(t: Trip, owner: Account, { node, config }: PepNode, id: string): number {

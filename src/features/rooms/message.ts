@@ -30,7 +30,7 @@ export function toAll(t: Transit, room: Room): void {
   say(t, room, occupant, id ?? t.freshId(), payloadOf(el, room.jid))
 }
 
-/** Who is not in the room is told so in a way that makes clients come in again; a subscriber need not be (MucSub). */
+/** The occupant that sends; anybody else is told so in a way that makes clients come in again. A subscriber need not be in. */
 function inside(t: Transit, room: Room): Occupant {
   const { from } = t.stanza
   const occupant = room.occupantOf(from)

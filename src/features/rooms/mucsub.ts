@@ -40,7 +40,7 @@ function subscribe(t: Transit, room: Room, payload: Element): Element {
   return xml('subscribe', { xmlns: NS.mucSub, nick }, ...nodes.map((node) => xml('event', { node })))
 }
 
-/** Whom it is about: oneself, or whoever a moderator says. */
+/** The user that it is about: oneself, or whoever a moderator says. */
 function subject(t: Transit, room: Room, { attrs }: Element): Jid {
   const { from } = t.stanza
   const user = attrs.jid === undefined ? from.toBare() : readJid(attrs.jid).toBare()

@@ -1,4 +1,4 @@
-/** What a session was sent and its client has not acknowledged, and the counters of both sides (XEP-0198 §4). */
+/** Stanzas that a session was sent and its client has not acknowledged, and the counters of both sides (XEP-0198 §4). */
 import type { Element } from '../../xmpp/xml.ts'
 
 /** Counters are unsignedInt (§4). */
@@ -7,7 +7,7 @@ const WRAP = 2 ** 32
 export class SmQueue {
   /** SM-ID; undefined where the client did not ask to be able to resume. */
   readonly id: string | undefined
-  /** How long the session may be without a stream, ms. */
+  /** Time for which the session may be without a stream, ms. */
   readonly max: number
   /** `Session.handled` when counting began. */
   readonly base: number
@@ -19,7 +19,7 @@ export class SmQueue {
   requested = false
   /** <enabled/> is written: what follows counts. */
   counting = false
-  /** When a session without a stream ends, ms since the epoch. */
+  /** Time at which a session without a stream ends, ms since the epoch. */
   until = Number.POSITIVE_INFINITY
   /** Takes back that end. */
   cancel: () => void = () => {}

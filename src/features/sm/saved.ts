@@ -15,7 +15,7 @@ export interface Loaded {
   readonly id: string
   readonly session: Session
   readonly queue: SmQueue
-  /** When it can no longer be resumed, ms since the epoch; one that is over by then still has to be ended. */
+  /** Time after which it can no longer be resumed, ms since the epoch; one that is over by then still has to be ended. */
   readonly until: number
 }
 

@@ -65,7 +65,7 @@ export function settingsView(settings: RoomSettings): z.infer<typeof settingsSch
   }
 }
 
-/** What a request changes; what it does not name stays. */
+/** Changes of a request; what it does not name stays. */
 export function readChange(change: z.infer<typeof settingsChange> = {}): Partial<RoomSettings> {
   const given = Object.entries(NAMES).filter(([name]) => name in change)
   return Object.fromEntries(given.map(([name, key]) => [key, change[name as keyof typeof NAMES]]))

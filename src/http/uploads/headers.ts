@@ -1,4 +1,4 @@
-/** What every answer about a file says, errors too: pages of all origins may read it, and it can do nothing itself. */
+/** Headers of every answer about a file, errors too: pages of all origins may read it, and it can do nothing itself. */
 import { encoded, UPLOAD_PATH } from '../../uploads/address.ts'
 
 export const isUploadPath = (path: string): boolean => path.startsWith(`${UPLOAD_PATH}/`)

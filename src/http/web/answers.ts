@@ -1,4 +1,4 @@
-/** What every page of the web needs: HTML as an answer, fields of a form, the style and the bell. */
+/** Parts that every page of the web needs: HTML as an answer, fields of a form, the style and the bell. */
 import type { HtmlEscapedString } from 'hono/utils/html'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -35,7 +35,7 @@ export function addAssets(app: App, base: '/admin' | '/invite'): void {
   asset(`${base}/bell.svg`, 'image/svg+xml', bell)
 }
 
-/** What a person is told; anything else is a bug and goes on to the one catch. */
+/** Words for a person; anything else is a bug and goes on to the one catch. */
 export function said(error: unknown): string {
   if (error instanceof HttpError) return error.message
   if (error instanceof StanzaError) return error.text ?? error.condition

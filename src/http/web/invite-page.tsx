@@ -1,5 +1,5 @@
 /** @jsxImportSource hono/jsx */
-/** What somebody sees who opens the link of an invitation (XEP-0401 §5.2). Nothing on it needs a script. */
+/** Page of whoever opens the link of an invitation (XEP-0401 §5.2). Nothing on it needs a script. */
 import type { Invite } from '../../store/invites.ts'
 import { type App, APPS, type Platform } from './chat-apps.ts'
 import { Layout, Time } from './layout.tsx'
@@ -11,7 +11,7 @@ interface Props {
   readonly token: string
   /** The xmpp: link. */
   readonly uri: string
-  /** What another device should open: the page, or the link where nobody said how the page is reached. */
+  /** Address for another device: the page, or the link where nobody said how the page is reached. */
   readonly scan: string
   readonly platform: Platform
   readonly minPassword: number

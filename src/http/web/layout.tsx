@@ -7,7 +7,7 @@ export interface Frame {
   readonly title: string
   /** The signed-in administrator; none on the login page. */
   readonly admin?: string | undefined
-  /** Where style and bell are. */
+  /** Addresses of style and bell. */
   readonly assets?: '/admin' | '/invite'
   readonly here?: 'dashboard' | 'users' | 'rooms' | 'push'
   readonly notice?: string | undefined

@@ -60,7 +60,7 @@ const Tile = ({ name, value }: { name: string; value: string }) => (
   </div>
 )
 
-/** What is wrong now; nothing where all is well. */
+/** Troubles of the moment; nothing where all is well. */
 export const Alarms = ({ deps }: { deps: HttpDeps }) => (
   <>
     {(deps.push?.alarms() ?? []).map(({ text }) => (

@@ -30,7 +30,7 @@ export interface ApnsResult {
   readonly bug?: boolean
   /** Surely not processed: does not count as an attempt. */
   readonly untouched?: boolean
-  /** Where no answer came: what stood in the way, such as the proxy's refusal. For people. */
+  /** Obstacle where no answer came, such as the proxy's refusal. For people. */
   readonly detail?: string | undefined
 }
 
@@ -64,7 +64,7 @@ export interface AppState {
   readonly lane: string
   /** Of the provider token; undefined before the first push and for certificates. */
   readonly tokenAgeMs: number | undefined
-  /** When the certificate ends; undefined for keys and where it is not known. */
+  /** End of the certificate; undefined for keys and where it is not known. */
   readonly expires: number | undefined
   /** Not in the configuration, but reached by the same key. */
   readonly derived: boolean
@@ -131,7 +131,7 @@ export class ApnsSender {
     return this.sendComposed({ ...request, make: () => request }, impatient)
   }
 
-  /** What is sent is made when it leaves: a connection may have to be waited for. */
+  /** Requests are made when they leave: a connection may have to be waited for. */
   async sendComposed(parcel: Parcel, impatient = false): Promise<ApnsResult> {
     const { apnsId } = parcel
     const route = this.#route(parcel.topic, parcel.environment)
@@ -171,7 +171,7 @@ export class ApnsSender {
     }
   }
 
-  /** How far the other side's clock is ahead of ours (ms), as far as its last answer told. */
+  /** Lead of the other side's clock over ours (ms), as far as its last answer told. */
   get clockOffsetMs(): number | undefined {
     return this.#clockOffset
   }

@@ -1,5 +1,5 @@
 /**
- * When the certificate in a PKCS #12 file ends. The runtime reads such a file for TLS and does not give its parts away,
+ * End of the certificate in a PKCS #12 file. The runtime reads such a file for TLS and does not give its parts away,
  * so it is asked the way a peer would: a handshake with ourselves, in memory.
  */
 import { duplexPair } from 'node:stream'

@@ -1,4 +1,4 @@
-/** What signs us in to Apple, read from the files that the configuration names, with one clear sentence per fault. */
+/** Credentials for Apple, read from the files that the configuration names, with one clear sentence per fault. */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'

@@ -26,7 +26,7 @@ export interface LinkTimes {
   /** Silence after which an idle connection is asked for a sign of life; a busy one after `lateMs`. */
   readonly idleMs: number
   readonly lateMs: number
-  /** How long the PING may take. */
+  /** Time that the PING may take. */
   readonly pingMs: number
   /** Stream id after which a connection is replaced: they end at 2^31, and none may be used twice. */
   readonly lastStreamId: number
@@ -160,7 +160,7 @@ export class Link {
     return this.#cause
   }
 
-  /** How many requests may be started now. Apple allows one until a valid provider token was seen. */
+  /** Number of requests that may be started now. Apple allows one until a valid provider token was seen. */
   room(): number {
     if (!this.usable) return 0
     const allowed = this.#session.remoteSettings.maxConcurrentStreams ?? 100

@@ -15,7 +15,7 @@ export interface PayloadInput {
   readonly sender: string
   /** A name to show instead of the JID. */
   readonly title?: string | null
-  /** Who speaks in the room. */
+  /** Nick of the speaker in the room. */
   readonly nick?: string | null
   readonly body?: string | null
   readonly badge?: number | null
@@ -24,7 +24,7 @@ export interface PayloadInput {
   readonly file?: FileFacts | null
 }
 
-/** What an app's table in the configuration says of its payloads. */
+/** Style of payloads in an app's table of the configuration. */
 export interface AppStyle {
   readonly body: BodyPolicy
   readonly localized?: boolean
@@ -86,7 +86,7 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   return { aps: bare, account: input.account, ...stanzaOf(input) }
 }
 
-/** What the app's extension fetches to show it; the address is kept only where the app's table says so. */
+/** File that the app's extension fetches to show it; the address is kept only where the app's table says so. */
 const attachmentOf = ({ file }: PayloadInput) =>
   file?.url === undefined
     ? {}

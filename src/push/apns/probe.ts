@@ -23,7 +23,7 @@ export interface ProbeResult {
   readonly meaning: string
   readonly ms: number
   readonly certificate_ends: string | null
-  /** How far Apple's clock is ahead of ours; null where it did not tell the time. */
+  /** Lead of Apple's clock over ours; null where it did not tell the time. */
   readonly clock_offset_seconds: number | null
 }
 

@@ -14,10 +14,10 @@ const log = getLogger('push')
 
 export interface ApnsProviderOptions {
   readonly sender: Pick<ApnsSender, 'sendComposed' | 'reaches' | 'lane' | 'stop' | 'trouble'>
-  /** How an app's payloads look. */
+  /** Look of an app's payloads. */
   readonly style: (topic: string, environment: Environment) => AppStyle
   readonly bytes: (n: number) => Buffer
-  /** How long a call rings. */
+  /** Time for which a call rings. */
   readonly ringMs?: number | undefined
   readonly clock: Clock
   /** 'simulator' where that is the target, so that no figure is mistaken for Apple's. */
@@ -48,7 +48,7 @@ export class ApnsProvider implements Provider {
   /** Topics whose calls Apple refuses. */
   readonly #withoutCalls = new BoundedMap<string, true>(TOPICS)
   readonly #tally = new BoundedMap<string, { all: number; wrongTopic: number }>(TOPICS)
-  /** What each lane stands for; the least recently used is forgotten. */
+  /** Topics of lanes; the least recently used is forgotten. */
   readonly #lanes = new BoundedMap<string, Way>(TOPICS)
 
   constructor(options: ApnsProviderOptions) {

@@ -1,5 +1,5 @@
 /**
- * What Apple's answers mean to us: every reason has exactly one action. The table follows Apple's "Handling
+ * Meaning of Apple's answers: every reason has exactly one action. The table follows Apple's "Handling
  * notification response errors" where that page is clear and the experience of public senders where it is not.
  */
 

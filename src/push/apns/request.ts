@@ -9,7 +9,7 @@ import { type AppStyle, composeCall, composePayload } from './payload.ts'
 export interface RequestOptions {
   readonly environment: Environment
   readonly style: AppStyle
-  /** How long a call rings (ms): nobody wants to hear of it later. */
+  /** Time for which a call rings (ms): nobody wants to hear of it later. */
   readonly ringMs: number
   readonly short: boolean
   /** To PushKit's token instead of the device's. */

@@ -17,7 +17,7 @@ export interface SavedToken {
   readonly issuedAt: number
 }
 
-/** Where tokens outlive the process. `save` may finish later; a lost save costs one early signature. */
+/** Store in which tokens outlive the process. `save` may finish later; a lost save costs one early signature. */
 export interface TokenStore {
   load(teamId: string, keyId: string): SavedToken | undefined
   save(teamId: string, keyId: string, token: SavedToken): void

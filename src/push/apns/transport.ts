@@ -36,7 +36,7 @@ export interface TransportOptions {
 }
 
 export interface TransportTimes extends LinkTimes {
-  /** How long a request may wait for a connection. */
+  /** Time for which a request may wait for a connection. */
   readonly queueMs: number
   /** First and longest pause between two attempts to connect. */
   readonly backoffMs: number
@@ -81,7 +81,7 @@ export class ApnsTransport {
     this.#times = { ...TIMES, ...options.times }
   }
 
-  /** What stands in the way while there is no connection and none can be made. */
+  /** Trouble while there is no connection and none can be made. */
   get trouble(): string | undefined {
     return this.#trouble
   }
@@ -134,7 +134,7 @@ export class ApnsTransport {
     })
   }
 
-  /** How long it may wait. */
+  /** Time for which it may wait. */
   #limit(job: Job): void {
     job.tooLate()
     job.tooLate = this.#options.clock.after(this.#times.queueMs, () => {

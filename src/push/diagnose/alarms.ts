@@ -1,4 +1,4 @@
-/** What an operator must hear about without asking: raised once in the log, shown on the dashboard until it is over. */
+/** Alarms, which an operator must hear about without asking: raised once in the log, shown on the dashboard until it is over. */
 import { getLogger } from '../../log.ts'
 import type { AppState } from '../apns/apns.ts'
 import type { LaneState } from '../outbox/queue.ts'
@@ -17,7 +17,7 @@ export interface Alarm {
 
 export interface AlarmFacts {
   readonly now: number
-  /** When the push was queued that waits longest (ms). */
+  /** Time at which the push was queued that waits longest (ms). */
   readonly oldest: number | undefined
   readonly lanes: readonly LaneState[]
   readonly apps: readonly Pick<AppState, 'topic' | 'environment' | 'expires'>[]

@@ -3,7 +3,7 @@ import { withDetail } from '../apns/probe.ts'
 import { inWords, reasonInWords } from '../rules/reasons-text.ts'
 
 export interface PushFacts {
-  /** Where pushes go. */
+  /** Target of pushes. */
   readonly target: 'off' | 'simulator' | 'apple'
   readonly running: boolean
   readonly disabled: boolean
@@ -18,7 +18,7 @@ export interface PushFacts {
     readonly detail?: string | undefined
   }[]
   readonly waiting: number
-  /** What is asked is what became of one message; the verdicts are its own. */
+  /** The question is what became of one message; the verdicts are its own. */
   readonly message?: boolean
   /** Newest first. */
   readonly verdicts: readonly {

@@ -1,4 +1,4 @@
-/** What rests, for people. The webhook has a lane for each account, and what ails it ails them all. Pure. */
+/** Lanes that rest, for people. The webhook has a lane for each account, and what ails it ails them all. Pure. */
 import type { LaneState } from '../outbox/queue.ts'
 
 export interface Rest {
@@ -7,7 +7,7 @@ export interface Rest {
   /** Where. */
   readonly lane: string
   readonly reason: string
-  /** What stands in the way of a connection. */
+  /** Obstacle to a connection. */
   readonly detail?: string | undefined
 }
 
@@ -31,6 +31,6 @@ export function rests(lanes: readonly LaneState[]): Rest[] {
   }))
 }
 
-/** What rests and may concern one account. */
+/** Lanes that rest and may concern one account. */
 export const restsFor = (account: string, lanes: readonly LaneState[]): Rest[] =>
   rests(lanes.filter(({ lane }) => !lane.startsWith(WEBHOOK) || lane === WEBHOOK + account))

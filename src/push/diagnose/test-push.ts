@@ -19,7 +19,7 @@ export interface TestResult {
   /** Connection, provider and service that it goes through. */
   readonly sent_through: string | null
   readonly ms: number | null
-  /** What the server would do after this answer. */
+  /** Action of the server after this answer. */
   readonly outcome: string | null
 }
 

@@ -1,7 +1,7 @@
 import type { Job, Words } from '../../store/push.ts'
 
 /**
- * What is decided of rows after they were handed over. It holds for those in memory and for those that are on their way
+ * Decisions about rows after they were handed over. They hold for those in memory and for those that are on their way
  * there: a page of the table that was read before does not show it.
  */
 export class Afterthoughts {

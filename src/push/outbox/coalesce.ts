@@ -1,4 +1,4 @@
-/** What waits for phones that Apple calls too busy: of what says the same, the newest. */
+/** Pushes for phones that Apple calls too busy: of what says the same, the newest. */
 import type { Job } from '../../store/push.ts'
 import { alike, mergedId } from './collapse.ts'
 

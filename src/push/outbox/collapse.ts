@@ -1,4 +1,4 @@
-/** What may take whose place on a phone: rings of one chat, a number, what wakes the app. Pure. */
+/** Places on a phone that pushes take from each other: rings of one chat, a number, what wakes the app. Pure. */
 import { chatId } from '../../store/chat-id.ts'
 import type { Job } from '../../store/push.ts'
 import { isUpdate } from '../rules/classify.ts'

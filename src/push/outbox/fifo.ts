@@ -1,4 +1,4 @@
-/** What waits in order. An array with a moving head: `shift()` on a long array costs its length. */
+/** A queue. An array with a moving head: `shift()` on a long array costs its length. */
 export class Fifo<T> {
   #items: T[] = []
   #head = 0

@@ -10,7 +10,7 @@ import { renew } from './refresh.ts'
 export interface Look {
   readonly push: ReadPush
   readonly badges: ReadStore['badges']
-  /** What has come about since a push was queued and makes it needless: the rule's name. `counts`: it is about an unread message. */
+  /** Name of the rule that has made a push needless since it was queued. `counts`: it is about an unread message. */
   readonly outdated?: ((job: Job, counts: boolean) => string | undefined) | undefined
 }
 

@@ -1,15 +1,15 @@
-/** What the dispatcher asks of a service that takes pushes: Apple, the webhook, and whoever joins later. */
+/** Provider: what the dispatcher asks of a service that takes pushes (Apple, the webhook, and whoever joins later). */
 import type { Random } from '../../store/clock.ts'
 import type { Job } from '../../store/push.ts'
 
-/** What became of one try. The dispatcher acts on this and knows no provider's own words. */
+/** Result of one try. The dispatcher acts on this and knows no provider's own words. */
 export type Result =
   /** Taken. `environment`: it worked only there, the device learns it. `callsGone`: the address for calls is dead. */
   | {
       readonly is: 'sent'
       readonly environment?: string
       readonly callsGone?: boolean
-      /** What the service's own console calls it: of Apple's sandbox alone. */
+      /** Id of it in the service's own console: of Apple's sandbox alone. */
       readonly uniqueId?: string
     }
   /** Again later. `untouched`: surely not processed, so no attempt was spent. `whole`: everything for this device waits. */
@@ -24,7 +24,7 @@ export type Result =
   | { readonly is: 'merged'; readonly into: Job }
   /** It can never succeed. `unsent`: nobody was asked, so that it says nothing of the provider. */
   | { readonly is: 'drop'; readonly reason: string; readonly unsent?: true; readonly uniqueId?: string }
-  /** What has come about since it was queued makes it needless; a rule's name. */
+  /** Name of the rule that makes it needless since it was queued. */
   | { readonly is: 'withdrawn'; readonly rule: string }
   /** The device is gone, unless it registered again after `since` (ms). */
   | { readonly is: 'forget'; readonly reason: string; readonly since: number; readonly uniqueId?: string }
@@ -49,7 +49,7 @@ export interface Provider {
   readonly laneConcurrency: number
   /** A failed request blocks its lane until it is sent or given up. */
   readonly ordered: boolean
-  /** What was dropped is kept for the operator to send again. */
+  /** Rows that were dropped are kept for the operator to send again. */
   readonly replayable: boolean
   /**
    * Pushes of one lane share their fate: a pause stops them all. Its name begins with that of the provider; it is asked
@@ -73,7 +73,7 @@ export interface Providers {
   readonly webhook?: Provider | undefined
 }
 
-/** Whose push it is: of the kind of its device, or the webhook's. */
+/** Provider of a push: by the kind of its device, or the webhook. */
 export function providerOf({ device }: Job, { providers = {}, webhook }: Providers): Provider | undefined {
   if (!device) return webhook
   return Object.hasOwn(providers, device.kind) ? providers[device.kind] : undefined

@@ -12,7 +12,7 @@ export interface LaneState {
   /** Why it rests, and until when; null while it works. */
   readonly paused: string | null
   readonly until: number | null
-  /** What stands in the way of a connection, while there is none. */
+  /** Trouble that stands in the way of a connection, while there is none. */
   readonly detail?: string
 }
 

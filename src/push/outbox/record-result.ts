@@ -1,4 +1,4 @@
-/** What an answer of a provider leaves behind: the end of the row, its verdict, and what was learned of the device. */
+/** Traces of a provider's answer: the end of the row, its verdict, and what was learned of the device. */
 import type { AppleIds, Job, Push } from '../../store/push.ts'
 import type { Lane } from './queue.ts'
 import { isAnswer } from './last-look.ts'

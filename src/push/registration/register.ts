@@ -18,7 +18,7 @@ export interface DeviceWish {
   /** Apple's where nothing is said. */
   readonly kind?: DeviceKind | undefined
   readonly token: string
-  /** How the token's field is called where it came from, for the error's text. */
+  /** Name of the token's field where it came from, for the error's text. */
   readonly tokenField?: string | undefined
   /** PushKit's token: calls go there. */
   readonly voipToken?: string | undefined
@@ -26,13 +26,13 @@ export interface DeviceWish {
   readonly environment?: string | undefined
   readonly node?: string | undefined
   readonly service?: string | undefined
-  /** Whose it is: the session that asks, or what a request outside of any says of it. */
+  /** Owner: the session that asks, or what a request outside of any says of it. */
   readonly of: Session | Hint
   /** The app has several accounts, as far as its dialect tells. */
   readonly accounts?: 'many' | undefined
   /** Whether the token leaves every other account; without a word the app's configuration or dialect tells. */
   readonly exclusive?: boolean | undefined
-  /** What a registration before asked for is replaced; undefined leaves it. */
+  /** Options in place of those of the registration before; undefined leaves them. */
   readonly options?: DeviceOptions | undefined
 }
 

@@ -14,10 +14,10 @@ import type { Trip, World } from '../../routing/transit.ts'
 import type { ReadTx } from '../../store/tx.ts'
 
 type Who = Pick<Account, 'id' | 'jid'>
-/** Where sessions and registrations are. */
+/** Holder of sessions and registrations. */
 type Known = ReadTx & Pick<World, 'sessions'>
 
-/** What an app registers under. */
+/** Key under which an app registers. */
 export const keyOf = ({ agent, jid }: Session): string => agent?.id ?? jid.resource
 
 /** Ids of the devices that were registered by a session, or for it. */
@@ -64,7 +64,7 @@ export const mayBeOwn = (session: Session, { id, sessionKey }: Device): boolean 
 const bears = ({ agent, jid }: Session, key: string | null): boolean =>
   key !== null && (key === agent?.id || key === jid.resource)
 
-/** What a request outside of a session says of the session that it is for. */
+/** Hint of a request outside of a session to the session that it is for. */
 export interface Hint {
   readonly resource?: string | undefined
   /** XEP-0388's user-agent id. */

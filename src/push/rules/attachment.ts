@@ -1,5 +1,5 @@
 /**
- * What a message says of a file in it: by a link alone (XEP-0066), a reference (XEP-0385) or sources (XEP-0447). Of a file
+ * Facts of a file in a message: by a link alone (XEP-0066), a reference (XEP-0385) or sources (XEP-0447). Of a file
  * that is encrypted nothing but that it is one: its address holds the key, and the key is for the phone alone. Pure.
  */
 import type { FileFacts } from '../../store/outbox-table.ts'
@@ -8,7 +8,7 @@ import { child, childText, type Element, elements } from '../../xmpp/xml.ts'
 import { isEncrypted } from './classify.ts'
 import { cut } from './text.ts'
 
-/** What we know of a file of our own by its address. */
+/** Facts of a file of our own, by its address. */
 export type OwnFile = (url: string) => { readonly name: string; readonly type: string | null } | undefined
 
 const ESFS = 'urn:xmpp:esfs:0'

@@ -1,5 +1,5 @@
 /**
- * What a Jingle Message (XEP-0353) means to a phone that sleeps. Pure: the element goes in, and what is to be told of
+ * Meaning of a Jingle Message (XEP-0353) to a phone that sleeps. Pure: the element goes in, and what is to be told of
  * which call comes out.
  */
 import type { CallFacts } from '../../store/push.ts'

@@ -1,5 +1,5 @@
 /**
- * What a stanza means to a phone that sleeps: one table, first match wins. `belfry push rules` and the documentation
+ * Meaning of a stanza to a phone that sleeps: one table, first match wins. `belfry push rules` and the documentation
  * print it, so `what` is written for people. Pure: an Element in, a proposal out; decide.ts has the last word.
  */
 import { correctedId, hasBody, retractedId } from '../../xmpp/message.ts'
@@ -124,11 +124,11 @@ export function classify(el: Element, settings?: QuietSettings): Proposal {
   return { kind: 'nothing', rule: 'no-content' }
 }
 
-/** What changes a message that was there before: as a push of its own it only wakes the app. */
+/** Updates of a message that was there before: as a push of its own it only wakes the app. */
 export const isUpdate = (rule: string): boolean =>
   rule === 'reaction' || rule === 'correction' || rule === 'retraction'
 
-/** What is nothing only by the operator's choice has a verdict that says so. */
+/** Proposals that never ring; what is nothing only by the operator's choice has a verdict that says so. */
 export const isNothing = ({ kind, rule }: Proposal): boolean => kind === 'nothing' && !isUpdate(rule)
 
 /** Whether the text is not for our eyes: its `body` is a hint for old clients at best. */
@@ -141,7 +141,7 @@ export function isEncrypted(el: Element): boolean {
   )
 }
 
-/** What a room's moderator takes back (XEP-0425) looks alike; an archive's tombstone is in the namespace only. */
+/** Retractions, those of a room's moderator (XEP-0425) too; an archive's tombstone is in the namespace only. */
 function isRetraction(el: Element): boolean {
   return retractedId(el) !== undefined || inNamespace(el, NS.retract)
 }

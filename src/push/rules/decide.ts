@@ -4,7 +4,7 @@
  */
 import { isUpdate, type Proposal } from './classify.ts'
 
-/** How the device itself is connected, by the session that registered it. */
+/** Connection of the device itself, by the session that registered it. */
 export type Connection =
   /** Not at all. */
   | 'none'
@@ -18,7 +18,7 @@ export type Connection =
   | 'away'
   | 'active'
 
-/** What matters of a device. */
+/** State of a device, as far as it matters. */
 export interface DeviceState {
   readonly connection: Connection
   /** The message was written to that session. */
@@ -29,7 +29,7 @@ export interface DeviceState {
   readonly filter?: string | undefined
 }
 
-/** What matters of the account, at the moment when delivery is known. */
+/** State of the account, as far as it matters, at the moment when delivery is known. */
 export interface AccountState {
   readonly proposal: Proposal
   readonly disabled: boolean
@@ -151,7 +151,7 @@ export const DECISION_RULES: readonly DecisionRule[] = [
   },
 ]
 
-/** Where no rule applies the device is rung. */
+/** The decision where no rule applies: the device is rung. */
 export const AWAY = { verdict: 'send', rule: 'away' } as const
 
 export function decide(device: DeviceState, state: AccountState, waits: Waits, now: number): Decision {

@@ -1,5 +1,5 @@
 /**
- * What a device has asked not to be rung for. Pure: its options and what is known of the message go in, the name of
+ * Filters that a device has asked for. Pure: its options and what is known of the message go in, the name of
  * the rule comes out; it is the one that the verdict records. First match wins.
  */
 import type { DeviceOptions } from '../../store/devices.ts'

@@ -1,5 +1,5 @@
 /**
- * What a push says, before any service's own words for it: whom it is from, its text, what groups it, how much it
+ * Notice of a push, before any service's own words for it: whom it is from, its text, what groups it, how much it
  * presses. Pure.
  */
 import { createHash } from 'node:crypto'
@@ -10,16 +10,16 @@ import { type BodyPolicy, policyFor } from './policy.ts'
 import { cut } from './text.ts'
 
 export interface Notice {
-  /** Whom it is from; undefined where the service must not see it. */
+  /** Sender; undefined where the service must not see it. */
   readonly title: string | undefined
   /** The message's own text; undefined where there is none or the service must not see it. */
   readonly body: string | undefined
-  /** What is said instead of a text, and the key under which an app may say it in its own language. */
+  /** Phrase instead of a text, and the key under which an app may say it in its own language. */
   readonly phrase: Phrase
   /** Notices of one conversation have it in common; hidden as the title is. */
   readonly thread: string | undefined
   readonly urgency: Urgency
-  /** How far it may break in: undefined where that is the app's affair. */
+  /** Level of interruption; undefined where that is the app's affair. */
   readonly level: 'passive' | 'time-sensitive' | undefined
   /** The number on the icon; undefined leaves it. */
   readonly badge: number | undefined
@@ -30,7 +30,7 @@ export interface Notice {
 export interface Phrase {
   readonly english: string
   readonly key: string
-  /** What stands in it, for the app's own language. */
+  /** Arguments of the phrase, for the app's own language. */
   readonly args?: readonly string[]
 }
 
@@ -41,7 +41,7 @@ export type Urgency = 'high' | 'normal'
 export type NoticeFacts = Pick<Job, 'kind' | 'sender'> &
   Partial<Pick<Job, 'title' | 'nick' | 'body' | 'badge' | 'file'>>
 
-/** What the app's table in the configuration says of it. */
+/** Style of it in the app's table of the configuration. */
 export interface NoticeStyle {
   readonly body: BodyPolicy
   readonly sound?: string | undefined
@@ -90,7 +90,7 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
 export const wakesUnseen = (kind: string, options: DeviceOptions): boolean =>
   (options.silent === true && kind !== 'badge') || isUpdate(kind)
 
-/** What nobody sees need not wake the phone; what an app calls unimportant need not either, unless somebody calls. */
+/** Pushes that nobody sees need not wake the phone; what an app calls unimportant need not either, unless somebody calls. */
 export function urgencyOf(kind: string, { importance }: DeviceOptions, unseen: boolean): Urgency {
   return unseen || kind === 'badge' || (importance === 'normal' && kind !== 'call') ? 'normal' : 'high'
 }

@@ -1,4 +1,4 @@
-/** What an account wants to be notified of in one chat (XEP-0492), as its clients keep it with the bookmark. */
+/** Wishes of an account for notifications of one chat (XEP-0492), as its clients keep it with the bookmark. */
 import type { Account } from '../../store/accounts.ts'
 import type { ReadStore } from '../../store/tx.ts'
 import { NS } from '../../xmpp/namespaces.ts'

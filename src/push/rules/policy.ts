@@ -1,10 +1,10 @@
-/** How much of a message Apple may see: the operator's word per app, lowered by an app's own wish. Pure. */
+/** Share of a message that Apple may see: the operator's word per app, lowered by an app's own wish. Pure. */
 import type { DeviceOptions } from '../../store/devices.ts'
 
 /** [[push.apps]] body. 'encrypted': nothing, and the app's extension fetches what there is. */
 export type BodyPolicy = 'none' | 'sender' | 'full' | 'encrypted'
 
-/** What holds for one device. */
+/** Policy of one device. */
 export function policyFor(policy: BodyPolicy, { hides }: DeviceOptions): BodyPolicy {
   if (hides === 'sender' && (policy === 'sender' || policy === 'full')) return 'none'
   if (hides === 'body' && policy === 'full') return 'sender'

@@ -68,7 +68,7 @@ const OUTCOMES: Readonly<Record<Outcome, string>> = {
   drop: 'the request was malformed: please report this as a bug',
 }
 
-/** What a verdict's rule and reason mean, in one phrase. */
+/** Meaning of a verdict's rule and reason, in one phrase. */
 export function inWords(entry: {
   readonly verdict?: string | undefined
   readonly rule: string

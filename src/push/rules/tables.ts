@@ -9,7 +9,7 @@ export interface RuleRow {
   readonly [key: string]: unknown
 }
 
-/** What a stanza means to a phone. */
+/** Meaning of a stanza to a phone. */
 export const messageRules = (): RuleRow[] =>
   PUSH_RULES.map(({ rule, kind, setting, what }) => ({
     rule,

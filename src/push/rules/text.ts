@@ -15,7 +15,7 @@ export function cutEncoded(text: string, bytes: number): string {
 }
 
 /**
- * What `build` makes of as much of `text` as keeps it within `limit` bytes of JSON; undefined where there is no room
+ * Result of `build` for as much of `text` as keeps it within `limit` bytes of JSON; undefined where there is no room
  * for any. Escapes and multi-byte text count as they are encoded, so the room is found from the encoded size.
  */
 export function fitted<T>(text: string, limit: number, build: (text: string) => T): T | undefined {

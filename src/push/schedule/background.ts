@@ -1,5 +1,5 @@
 /**
- * What waits for the ack of an app in the background (push/rules/decide.ts, inactive-unacked). It is over as soon as the app
+ * The wait for the ack of an app in the background (push/rules/decide.ts, inactive-unacked). It is over as soon as the app
  * has shown that it has the message: it may close before the wait ends.
  */
 import { withdrawFrom } from './schedule.ts'

@@ -1,4 +1,4 @@
-/** How many pushes a phone has had within a minute: above `push.burst` those of one chat are one. */
+/** Bursts: pushes that a phone has had within a minute; above `push.burst` those of one chat are one. */
 import { BoundedMap } from '../../bounded-map.ts'
 import type { Device } from '../../store/devices.ts'
 import type { Trip, World } from '../../routing/transit.ts'

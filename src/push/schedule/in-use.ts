@@ -1,8 +1,8 @@
-/** How an app is connected, and whether somebody sits at one, as far as its sessions tell. */
+/** Connections of apps, and whether somebody sits at one, as far as sessions tell. */
 import { childText } from '../../xmpp/xml.ts'
 import type { Session } from '../../routing/session.ts'
 
-/** What a session says of its person when nobody is there (RFC 6121 §4.7.2.1). */
+/** Words of a session whose person is not there (RFC 6121 §4.7.2.1). */
 const AWAY = new Set(['away', 'xa'])
 
 /** The words are those of push/rules/decide.ts. */

@@ -1,4 +1,4 @@
-/** What an account has read: nothing of it rings any more, and the numbers on its phones go down. */
+/** Messages that an account has read: none of them rings any more, and the numbers on its phones go down. */
 import type { Account } from '../../store/accounts.ts'
 import type { Device } from '../../store/devices.ts'
 import { Jid } from '../../xmpp/jid.ts'
@@ -23,7 +23,7 @@ export function readUpToId(t: Trip, account: Account, peer: string, id: number):
   read(t, account, peer, isRoom ? t.store.unread.upToOf(account.id, peer, id) : id)
 }
 
-/** What is unread in a chat does not count any longer. */
+/** Unread messages of a chat do not count any longer. */
 export function mute(t: Trip, account: Account, peer: string): void {
   readUpTo(t, account, peer, Number.MAX_SAFE_INTEGER, 'muted')
 }

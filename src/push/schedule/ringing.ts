@@ -38,7 +38,7 @@ function fromBefore(t: Trip, account: Account, sid: string): Call | undefined {
   return call && { ...call, end: undefined }
 }
 
-/** How it ended; undefined where it rings, or where nothing is known of it. */
+/** End of the call; undefined where it rings, or where nothing is known of it. */
 export function endOf(world: World, account: Account, sid: string): CallEnd | undefined {
   return calls.get(world)?.get(keyOf(account, sid))?.end
 }

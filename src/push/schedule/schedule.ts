@@ -79,7 +79,7 @@ const isMeant = (row: Waiting, { accountId, sender, upTo, lastRow }: Withdrawal)
   Number(row.message_id) <= upTo &&
   isOfMessage(row)
 
-/** What a phone was not told yet of one message, for the devices that `from` chooses; returns it. */
+/** Takes away what a phone was not told yet of one message, for the devices that `from` chooses; returns it. */
 export function withdrawFrom(
   t: Trip,
   account: Account,
@@ -95,7 +95,7 @@ export function withdrawFrom(
   return gone
 }
 
-/** What phones were not told yet of a message is told in other words. */
+/** Rewords what phones were not told yet of a message. */
 export function reword(t: Trip, account: Account, messageId: string, words: (device: Device) => Words): void {
   for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
     if (waiting.kind !== 'body' && waiting.kind !== 'encrypted') continue
@@ -117,7 +117,7 @@ export function deviceOf(
 const isOfMessage = ({ kind }: Pick<HeldPush, 'kind'>): boolean =>
   kind !== 'badge' && !kind.startsWith('call')
 
-/** What waited for another device need not: nobody is there after all, unless the own app is back. */
+/** Ends the wait for another device: nobody is there after all, unless the own app is back. */
 export function stopWaiting(t: Trip, account: Account, messageId: string): void {
   t.store.events.together(() => {
     for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
@@ -149,7 +149,7 @@ export function endWaiting(t: Trip, account: Account, messageId: string, missed:
   return spared
 }
 
-/** Where its device has had too many: it waits, or a newer one of its chat rings for it. Else false. */
+/** Keeps a push back where its device has had too many: it waits, or a newer one of its chat rings for it. Else false. */
 export function holdBurst(t: Trip, push: PhonePush): boolean {
   const { account, device, messageId, sender } = push
   const burst = burstOf(t, account.id, device, push)

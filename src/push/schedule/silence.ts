@@ -1,4 +1,4 @@
-/** What may have come to silence a push that has waited: the rules of push/rules/decide.ts that need no more than its row. */
+/** Reasons to silence a push that has waited: the rules of push/rules/decide.ts that need no more than its row. */
 import type { Account } from '../../store/accounts.ts'
 import type { Device } from '../../store/devices.ts'
 import type { ReadStore } from '../../store/tx.ts'

@@ -1,4 +1,4 @@
-/** What of a message waits in the outbox for one device: what the app's policy hides is not even written down. */
+/** Words of a message that wait in the outbox for one device: what the app's policy hides is not even written down. */
 import type { Trip } from '../../routing/transit.ts'
 import type { Device } from '../../store/devices.ts'
 import type { FileFacts } from '../../store/push.ts'

@@ -12,7 +12,7 @@ import type { TlsFacts } from '../transports/transport.ts'
 
 const log = getLogger('c2s')
 
-/** What it needs of its stream. */
+/** Parts of its stream that it needs. */
 export interface LoginStream {
   readonly ip: string
   readonly tls: TlsFacts | undefined
@@ -62,7 +62,7 @@ export class Authentication {
       throw new StreamError('policy-violation', 'Something else in the midst of a login.')
   }
 
-  /** What began before TLS means nothing inside it. */
+  /** State that began before TLS means nothing inside it. */
   forget(): void {
     this.#login.forget()
   }

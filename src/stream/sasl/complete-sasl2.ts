@@ -28,7 +28,7 @@ export interface Establishing {
   readonly stream: NonzaStream
   /** Opens a session under that full JID; throws StanzaError. */
   open(jid: Jid): Session
-  /** What may be done next, behind the <success/>. */
+  /** Steps that may follow behind the <success/>. */
   offer(): void
 }
 

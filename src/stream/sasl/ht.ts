@@ -18,7 +18,7 @@ export function isHt(mechanism: string): mechanism is HtMechanism {
   return Object.hasOwn(BINDING, mechanism)
 }
 
-/** What this connection can do, in order of strength. */
+/** Mechanisms of this connection, in order of strength. */
 export function htMechanisms(bindings: ChannelBindings): HtMechanism[] {
   return Object.keys(BINDING)
     .filter(isHt)
@@ -47,7 +47,7 @@ export function htProves(
   return proof.length === right.length && timingSafeEqual(proof, right)
 }
 
-/** What proves to the client that the server knows the token as well. */
+/** Proof to the client that the server knows the token as well. */
 export function htAnswer(token: string, mechanism: HtMechanism, bindings: ChannelBindings): Buffer {
   return sign('Responder', token, mechanism, bindings)
 }

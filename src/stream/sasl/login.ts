@@ -97,7 +97,7 @@ export class Login {
     }
   }
 
-  /** What began before TLS means nothing inside it. */
+  /** State that began before TLS means nothing inside it. */
   forget(): void {
     this.#exchange = undefined
   }
@@ -110,7 +110,7 @@ class Limited extends SaslError {
   }
 }
 
-/** What a failure is counted as; what is no answer of SASL's own is a fault of ours. */
+/** Label under which a failure is counted; what is no answer of SASL's own is a fault of ours. */
 function resultOf(error: unknown): LoginResult {
   if (error instanceof Limited) return 'limited'
   if (error instanceof BusyError) return 'busy'

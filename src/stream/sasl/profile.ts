@@ -6,7 +6,7 @@ import { child, childText, type Element, xml } from '../../xmpp/xml.ts'
 
 export type Profile = 'sasl' | 'sasl2'
 
-/** What a client wants from its login (XEP-0388 §2.2). */
+/** Wishes of a client for its login (XEP-0388 §2.2). */
 export interface Authenticate {
   readonly agent: UserAgent | undefined
   /** The whole request, for the inline requests of features. */

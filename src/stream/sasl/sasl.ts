@@ -21,7 +21,7 @@ export interface SaslContext {
   readonly router: Pick<Router, 'run'>
   readonly host: string
   readonly tls: TlsFacts | undefined
-  /** What the client wants along with it; undefined in RFC 6120's own profile. */
+  /** Wishes of the client along with it; undefined in RFC 6120's own profile. */
   readonly request: Authenticate | undefined
   /** Secret behind the keys of unknown users. */
   readonly nobody: Buffer
@@ -44,7 +44,7 @@ export type SaslStep =
 
 export type LoggedIn = Extract<SaslStep, { kind: 'success' }>
 
-/** What TLS 1.3 and 1.2 allow. RFC 9266 §4.2: the exporter of TLS 1.2 is safe only with extended master secret,
+/** Channel bindings that TLS 1.3 and 1.2 allow. RFC 9266 §4.2: the exporter of TLS 1.2 is safe only with extended master secret,
  * which cannot be seen here. XEP-0440 §4: the server must do `tls-server-end-point`. */
 export function channelBindings(tls: TlsFacts | undefined, auth: Config['auth']): ChannelBindings {
   const bindings = new Map<string, () => Uint8Array>()

@@ -4,7 +4,7 @@ import { readProxyHeader } from '../../net/proxy-protocol.ts'
 import type { Clock } from '../../store/clock.ts'
 
 export interface ProxyOptions {
-  /** Whose word is taken. */
+  /** Proxies whose word is taken. */
   readonly from: Networks
   readonly clock: Clock
   /** Milliseconds for the header. */

@@ -21,7 +21,7 @@ const log = getLogger('c2s')
 
 interface Slot {
   transport: TcpTransport | undefined
-  /** Where the PROXY protocol is expected, until it has named the client. */
+  /** A connection on which the PROXY protocol is expected, until it has named the client. */
   greeting?: ProxyGreeting
   admitted?: Admitted
 }

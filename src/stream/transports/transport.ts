@@ -1,4 +1,4 @@
-/** What carries a stream: a socket that can be paused, batched and, once, turned into TLS. */
+/** Transport of a stream: a socket that can be paused, batched and, once, turned into TLS. */
 import type { Framing } from '../framing.ts'
 
 /** Facts of a finished TLS handshake that channel binding needs. Where TLS is another's, there is nothing to bind to. */
@@ -34,7 +34,7 @@ export interface Transport {
   /** 'starttls' | 'tls' | 'websocket' | … for logs and metrics. */
   readonly kind: string
   readonly tls: TlsFacts | undefined
-  /** How elements are carried; absent: one XML document. */
+  /** Framing of elements; absent: one XML document. */
   readonly framing?: Framing
   /** Bytes not yet taken by the kernel. */
   readonly buffered: number

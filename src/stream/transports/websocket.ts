@@ -88,7 +88,7 @@ class Frames implements ElementSource {
   }
 }
 
-/** What we use of the runtime's socket; Bun 1.4.5 can pause one, but its types do not say so. */
+/** The part of the runtime's socket that we use; Bun 1.4.5 can pause one, but its types do not say so. */
 interface Socket {
   send(text: string): number
   getBufferedAmount(): number

@@ -31,7 +31,7 @@ export function readRegisterPush(form: FormValues): PushCommand {
   }
 }
 
-/** What names the registration that shall go. */
+/** Name of the registration that shall go. */
 export function readUnregisterPush(form: FormValues): { token?: string; deviceId?: string } {
   const token = text(form, 'token')
   const deviceId = deviceIdOf(form)

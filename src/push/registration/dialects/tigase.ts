@@ -16,7 +16,7 @@ const GROUPCHAT = 'tigase:push:filter:groupchat:0'
 const PRIORITY = 'tigase:push:priority:0'
 const ENCRYPT = 'tigase:push:encrypt:0'
 const JINGLE = 'tigase:push:jingle:0'
-/** What an account advertises so that the app makes use of it. */
+/** Features of an account that make the app use it. */
 export const TIGASE_FEATURES: readonly string[] = [
   IGNORE_UNKNOWN,
   MUTED,
@@ -27,7 +27,7 @@ export const TIGASE_FEATURES: readonly string[] = [
   JINGLE,
   'tigase:push:away:0',
 ]
-/** What the command's result lists: the component can pass encrypted content on. */
+/** Features that the command's result lists: the component can pass encrypted content on. */
 export const TIGASE_SERVICE_FEATURES: readonly string[] = [ENCRYPT]
 /** Bytes of content before encryption that surely fit into 4096 bytes after it. */
 export const TIGASE_PAYLOAD = 2700

@@ -1,11 +1,11 @@
-/** What every dialect ends in: a registration as the app wants it, not yet checked against tokens and apps. */
+/** The result of every dialect: a registration as the app wants it, not yet checked against tokens and apps. */
 import type { DeviceOptions } from '../../../store/devices.ts'
 import { type FormValues, formValue } from '../../../xmpp/forms.ts'
 import type { Element } from '../../../xmpp/xml.ts'
 
 export interface Wanted {
   readonly token: string
-  /** What the app calls it, for the text of an error. */
+  /** The app's name of it, for the text of an error. */
   readonly tokenField: string
   readonly voipToken?: string | undefined
   readonly topic?: string | undefined
@@ -27,7 +27,7 @@ export function isTrue(value: string | undefined): boolean {
   return value === 'true' || value === '1'
 }
 
-/** What apps call Apple's two services. Anything else leaves the environment open. */
+/** Apps' names of Apple's two services. Anything else leaves the environment open. */
 export function environmentOf(name: string | undefined): 'production' | 'sandbox' | undefined {
   if (name === 'prod' || name === 'production') return 'production'
   if (name === 'dev' || name === 'development' || name === 'sandbox') return 'sandbox'

@@ -14,7 +14,7 @@ import {
   type TransportEvents,
 } from '../transport.ts'
 
-/** What was agreed at the creation of the session; seconds. */
+/** Terms agreed at the creation of the session; seconds. */
 export interface BoshTerms {
   readonly wait: number
   readonly hold: number
@@ -126,7 +126,7 @@ export class BoshSession implements Transport {
     }
   }
 
-  /** What a body of this session may hold now. */
+  /** Limits of a body of this session now. */
   get limits(): ReaderLimits | undefined {
     return this.#bodies?.limits
   }

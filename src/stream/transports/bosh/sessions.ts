@@ -11,7 +11,7 @@ export interface BoshContext extends Omit<BoshOptions, 'closed'> {
   readonly hosts: ReadonlySet<string>
   readonly random: Random
   accept(transport: Transport): TransportEvents | undefined
-  /** What the first body of a session may hold. */
+  /** Limits of the first body of a session. */
   readonly limits: ReaderLimits
 }
 
