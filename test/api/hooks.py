@@ -60,6 +60,8 @@ def cannot_be_described(case, given):
         return "one of two things must be offered"
     if case.path == "/v1/invites" and "jid" in names and "host" in names:
         return "the host must be that of the address"
+    if case.path == "/v1/uploads" and case.method.upper() == "DELETE" and not names & {"account", "older_than"}:
+        return "an account or an age must be named"
     if case.path == "/xmpp-websocket":
         return "it is for WebSocket clients"
     return None

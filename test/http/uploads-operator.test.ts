@@ -32,7 +32,7 @@ test('files are listed page by page without their addresses, removed one by one,
   ])
   const whole = JSON.stringify(await list())
   for (const url of urls) expect(whole).not.toContain(url.split('/')[4] ?? url)
-  expect((await call('GET', '/v1/uploads?cursor=x')).status).toBe(400)
+  expect((await call('GET', '/v1/uploads?cursor=x')).status).toBe(422)
   expect((await call('GET', '/v1/uploads?account=nobody@bix.org')).status).toBe(404)
 
   const [one] = first.items

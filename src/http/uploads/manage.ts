@@ -4,7 +4,7 @@ import { endOf } from '../../uploads/quota.ts'
 import { removeUploads } from '../../uploads/remove.ts'
 import { accountOf } from '../accounts.ts'
 import type { HttpDeps } from '../deps.ts'
-import { cursorSchema, idParam, jidSchema, whole } from '../fields.ts'
+import { idParam, jidSchema, text, whole } from '../fields.ts'
 import { type App, route, scope } from '../policy.ts'
 import { HttpError } from '../problem.ts'
 import { iso, json, z } from '../schemas.ts'
@@ -41,6 +41,9 @@ const view = ({ world: { config } }: HttpDeps, upload: OwnedUpload) => {
   }
 }
 
+/** Id of the last file of the page before. */
+const cursorSchema = text(15).regex(/^\d{1,15}$/, { error: 'this cursor did not come from here' })
+
 const listQuery = z.strictObject({
   account: jidSchema.optional(),
   cursor: cursorSchema.optional(),
@@ -75,7 +78,7 @@ export function addUploads(app: App): void {
       const { deps } = c.var
       const { account, cursor, limit } = c.req.valid('query')
       const { uploads } = deps.world.store
-      const found = uploads.page(readCursor(cursor), limit + 1, filterOf(deps, { account }))
+      const found = uploads.page(Number(cursor ?? 0), limit + 1, filterOf(deps, { account }))
       const items = found.slice(0, limit)
       const next = found.length > limit ? String(items.at(-1)?.id) : null
       return c.json({ items: items.map((one) => view(deps, one)), next, total_bytes: uploads.total() }, 200)
@@ -164,11 +167,4 @@ function remove(
       })
     return removed
   })
-}
-
-function readCursor(cursor: string | undefined): number {
-  if (cursor === undefined) return 0
-  if (!/^\d{1,15}$/.test(cursor))
-    throw new HttpError(400, 'bad-cursor', 'This cursor did not come from here.')
-  return Number(cursor)
 }
