@@ -62,6 +62,8 @@ def cannot_be_described(case, given):
         return "the host must be that of the address"
     if case.path == "/v1/uploads" and case.method.upper() == "DELETE" and not names & {"account", "older_than"}:
         return "an account or an age must be named"
+    if case.path == "/v1/rooms" and isinstance(case.body, dict) and not str(case.body.get("jid", "@conference.")).count("@conference."):
+        return "rooms have a domain of their own"
     if case.path == "/xmpp-websocket":
         return "it is for WebSocket clients"
     return None
