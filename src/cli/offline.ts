@@ -19,7 +19,7 @@ export async function openOffline(config: Config): Promise<Offline> {
   try {
     const core = openCore(config, { clock: systemClock, turn: turnHost(config), warn }, opened)
     const { world, router, logins, clock } = core
-    // Nobody is connected here; the features still run, so that contacts learn of an account that goes.
+    // Features run although nobody is connected, so that contacts learn of an account that goes.
     const app = createApp({
       world,
       router,

@@ -3,22 +3,22 @@ import type { Feature, HookResult } from '../routing/feature.ts'
 import type { Transit, Trip } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { ArchiveFilter, ArchiveMode } from '../store/history.ts'
-import type { Stored } from '../store/messages.ts'
 import { StanzaError } from '../xmpp/errors.ts'
-import { forwardedText } from '../xmpp/forward.ts'
-import { type FormValues, formValue, readForm } from '../xmpp/forms.ts'
-import type { Jid } from '../xmpp/jid.ts'
 import { readJid } from '../xmpp/stanza.ts'
-import { finOf, readTime, SEARCH_FIELDS, searchForm } from '../xmpp/mam.ts'
+import {
+  finOf,
+  metadataOf,
+  PAGE,
+  pageOf,
+  readArchiveId,
+  readSearch,
+  resultOf,
+  searchForm,
+} from '../xmpp/mam.ts'
 import { isArchiveResult } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { type PageRequest, readPage } from '../xmpp/rsm.ts'
 import { child, children, type Element, elements, escapeXML, xml } from '../xmpp/xml.ts'
-
-/** Messages of a page when the client does not say. */
-const PAGE = 50
-
-const KNOWN = new Set<string>(['FORM_TYPE', ...SEARCH_FIELDS.map(({ name }) => name)])
 
 export const mam: Feature = {
   name: 'mam',
@@ -51,7 +51,7 @@ function query(t: Transit, el: Element): Element {
   const { history } = t.store
   const { archive_page, archive_page_bytes, archive_scan, archive_count } = t.config.limits
   const page = readPage(el)
-  const filter = withPage(t, readFilter(t, el), page)
+  const filter = readFilter(t, el, page)
   const limit = Math.min(page.max ?? PAGE, archive_page)
   // XEP-0059 §2.7: a page of none asks how many there are.
   if (page.max === 0) {
@@ -62,14 +62,12 @@ function query(t: Transit, el: Element): Element {
   }
   const fromEnd = page.before !== undefined
   const rows = history.page(account, filter, { limit: limit + 1, fromEnd, scan: archive_scan })
-  const n = fitting(fromEnd ? rows.toReversed() : rows, limit, archive_page_bytes)
-  const complete = n === rows.length && history.isScannable(account, filter, archive_scan)
-  if (n === 0 && !complete) throw tooMany()
-  const shown = fromEnd ? rows.slice(rows.length - n) : rows.slice(0, n)
+  const shown = pageOf(rows, fromEnd, limit, archive_page_bytes)
+  const complete = shown.length === rows.length && history.isScannable(account, filter, archive_scan)
+  if (shown.length === 0 && !complete) throw tooMany()
   const order = child(el, 'flip-page') ? shown.toReversed() : shown
   for (const { id, xml: text } of order) {
-    const attrs = { xmlns: NS.mam, queryid: el.attrs.queryid, id: String(id) }
-    const result = xml('result', attrs, forwardedText(text, t.store.receipts.timeOf(id)))
+    const result = resultOf(el, id, text, t.store.receipts.timeOf(id))
     if (origin) t.write(origin, xml('message', { from: account.jid, to: origin.jid.toString() }, result))
   }
   return finOf(
@@ -83,72 +81,16 @@ function tooMany(): StanzaError {
   return new StanzaError('resource-constraint', 'Too many messages to look through: say from when to when.')
 }
 
-/** Number of these that are a page: at least one, where there is one. The rest comes with the next one. */
-function fitting(rows: readonly Stored[], limit: number, most: number): number {
-  let bytes = 0
-  const end = rows.findIndex(({ xml: text }) => (bytes += Buffer.byteLength(text)) > most)
-  return Math.min(end < 0 ? rows.length : Math.max(end, 1), limit)
+function readFilter(t: Transit, el: Element, page: PageRequest): ArchiveFilter {
+  const { history } = t.store
+  const idOf = (text: string) => readArchiveId(text, (id) => history.has(t.account, id))
+  const { with: other, ...filter } = readSearch(el, page, t.config.limits.archive_ids, idOf)
+  const jid = other === undefined ? undefined : readJid(other, 'with')
+  return { ...filter, peer: jid?.bare, resource: jid?.isFull ? escapeXML(jid.toString()) : undefined }
 }
 
-/** §4.1: a field that is not known is an error, so that no client believes in a filter that is not applied. */
-function readFilter(t: Transit, el: Element): ArchiveFilter {
-  const x = child(el, 'x', NS.forms)
-  if (!x) return {}
-  const form = readForm(x, NS.mam)
-  if (!form) throw new StanzaError('bad-request', 'The form has another type.')
-  const unknown = [...form.keys()].find((name) => !KNOWN.has(name))
-  if (unknown !== undefined)
-    throw new StanzaError('feature-not-implemented', `${unknown}: not a known field.`)
-  const jid = readWith(form)
-  const ids = form.get('ids')
-  if (ids && ids.length > t.config.limits.archive_ids) throw new StanzaError('bad-request', 'ids: too many.')
-  return {
-    peer: jid?.bare,
-    resource: jid?.isFull ? escapeXML(jid.toString()) : undefined,
-    start: readTime(form, 'start'),
-    end: readTime(form, 'end'),
-    beforeId: readId(t, formValue(form, 'before-id')),
-    afterId: readId(t, formValue(form, 'after-id')),
-    ids: ids?.map((id) => readId(t, id) ?? 0),
-  }
-}
-
-/** The place in the result set joins the filter: the narrower of both holds. */
-function withPage(t: Transit, filter: ArchiveFilter, page: PageRequest): ArchiveFilter {
-  const after = readId(t, page.after)
-  const before = page.before ? readId(t, page.before) : undefined
-  return {
-    ...filter,
-    afterId: after === undefined ? filter.afterId : Math.max(after, filter.afterId ?? 0),
-    beforeId: before === undefined ? filter.beforeId : Math.min(before, filter.beforeId ?? before),
-  }
-}
-
-function readWith(form: FormValues): Jid | undefined {
-  const text = formValue(form, 'with')
-  return text === undefined ? undefined : readJid(text, 'with')
-}
-
-/** §4.1.4: an id that is not in this archive, also because it is in another one, is not found. */
-function readId(t: Transit, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const id = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-  if (!Number.isSafeInteger(id) || !t.store.history.has(t.account, id))
-    throw new StanzaError('item-not-found')
-  return id
-}
-
-function metadata(t: Trip, account: Account): Element {
-  const bounds = t.store.history.bounds(account)
-  const mark = (name: string, id: number) =>
-    xml(name, { id: String(id), timestamp: new Date(t.store.receipts.timeOf(id)).toISOString() })
-  return xml(
-    'metadata',
-    { xmlns: NS.mam },
-    bounds && mark('start', bounds.first),
-    bounds && mark('end', bounds.last),
-  )
-}
+const metadata = (t: Trip, account: Account): Element =>
+  metadataOf(t.store.history.bounds(account), (id) => t.store.receipts.timeOf(id))
 
 function prefs(t: Transit): Element {
   const known = t.store.history.prefs(t.account)

@@ -242,7 +242,7 @@ function consider(t: Trip, ring: Ring): void {
     t.store.push.queue(pushOf(t, ring, undefined, t.store.messages.offlineSize(account).unread))
 }
 
-/** So that it can be told which room it was, and whose rule. */
+/** Notes the room and whose rule it was, for explain. */
 function noteRoom(
   t: Trip,
   { from, id }: Ring,

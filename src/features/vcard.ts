@@ -2,10 +2,9 @@
 import type { Feature } from '../routing/feature.ts'
 import type { Transit } from '../routing/transit.ts'
 import { putVcard } from '../accounts/vcard.ts'
-import { hasPhoto, readPhoto } from '../xmpp/avatar.ts'
+import { checkedCard } from '../xmpp/avatar.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS } from '../xmpp/namespaces.ts'
-import { noPicture } from '../xmpp/picture.ts'
 import { type Element, StoredElement, xml } from '../xmpp/xml.ts'
 
 const XMLNS = NS.vcard
@@ -18,14 +17,7 @@ export const vcard: Feature = {
     // §3.1: an account without one answers with an empty vCard or item-not-found; clients cope better with empty.
     [`account get {${XMLNS}}vCard`]: (t) => stored(t, t.stanza.from.bare) ?? xml('vCard', { xmlns: XMLNS }),
     [`account set {${XMLNS}}vCard`]: (t, payload) => {
-      const text = payload.toString()
-      if (Buffer.byteLength(text) > t.config.limits.vcard_bytes) {
-        throw new StanzaError(
-          'policy-violation',
-          `A vCard may have at most ${t.config.limits.vcard_bytes} bytes.`,
-        )
-      }
-      if (hasPhoto(payload) && !readPhoto(payload)) throw noPicture()
+      checkedCard(payload, t.config.limits.vcard_bytes)
       putVcard(t, t.account, payload)
       return undefined
     },

@@ -97,7 +97,7 @@ const knownMethod = (method: string): string =>
  */
 export const hostCheck: Guard = async (c, next) => {
   const { peer } = c.env
-  // Who has the address of a file needs no other page for it.
+  // The address of a file is known without any other page.
   if (!isFile(c) && peer.kind === 'tcp' && isLoopback(peer.address) && !knownHost(c)) {
     throw new HttpError(
       421,

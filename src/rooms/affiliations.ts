@@ -167,7 +167,7 @@ function newsOf(room: Room, { user, affiliation, reason }: AffiliationChange): S
     { affiliation, jid: user.bare, role: 'none' },
     reason === undefined ? undefined : xml('reason', {}, reason),
   )
-  // It is for who is there now; nobody's archive or offline storage keeps it.
+  // The notice is for occupants of now; nobody's archive or offline storage keeps it.
   const hint = xml('no-store', { xmlns: NS.hints })
   const x = xml('x', { xmlns: NS.mucUser }, item)
   return StoredElement.of(xml('message', { from: room.jid.toString() }, x, hint))

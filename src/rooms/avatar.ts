@@ -1,8 +1,6 @@
 /** The picture of a room (XEP-0486): a vCard. */
 import type { Trip } from '../routing/transit.ts'
-import { hasPhoto, readPhoto } from '../xmpp/avatar.ts'
-import { StanzaError } from '../xmpp/errors.ts'
-import { noPicture } from '../xmpp/picture.ts'
+import { checkedCard, readPhoto } from '../xmpp/avatar.ts'
 import { parseStored } from '../xmpp/stored.ts'
 import { type Element, elements } from '../xmpp/xml.ts'
 import type { Room } from './room.ts'
@@ -10,11 +8,7 @@ import { announce } from './tell.ts'
 
 /** §4.1: an empty one takes the picture away. @throws StanzaError policy-violation, not-acceptable */
 export function setVcard(t: Trip, room: Room, card: Element): void {
-  const text = card.toString()
-  const { vcard_bytes } = t.config.limits
-  if (Buffer.byteLength(text) > vcard_bytes)
-    throw new StanzaError('policy-violation', `A vCard may have at most ${vcard_bytes} bytes.`)
-  if (hasPhoto(card) && !readPhoto(card)) throw noPicture()
+  const text = checkedCard(card, t.config.limits.vcard_bytes)
   room.update(t, { avatar: elements(card).length === 0 ? null : text })
   announce(t, room, [104])
 }

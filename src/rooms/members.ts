@@ -56,7 +56,7 @@ export function place(t: Trip, room: Room, wanted: Wanted): Placed {
   return { user: user.bare, affiliation, nick, bookmarked, invited }
 }
 
-/** Nothing of it is written: whether all of a list can be placed. @throws StanzaError */
+/** Checks that all of a list can be placed, and writes nothing. @throws StanzaError */
 export function checkMember(t: Trip, { user, affiliation, nick }: Omit<Wanted, 'bookmark' | 'invite'>): void {
   if (nick !== undefined) nickKey(nick)
   if (affiliation === 'outcast') return

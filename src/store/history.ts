@@ -253,7 +253,7 @@ export class History {
 }
 
 /** Ids of the given times; a clock that was set back makes several ranges of one time. */
-function within(id: AnyColumn, ranges: readonly IdRange[]): SQL | undefined {
+export function within(id: AnyColumn, ranges: readonly IdRange[]): SQL | undefined {
   const [first, last] = [ranges[0], ranges.at(-1)]
   if (!first || !last) return sql`0`
   const inside = ({ from, to }: IdRange) =>

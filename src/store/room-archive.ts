@@ -1,8 +1,8 @@
 /** Archives of rooms (XEP-0313 §5.1.2): one row a message, whoever was there to hear it. */
-import { and, asc, count, desc, eq, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gt, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { type Db, rawWriter, type Write } from './db.ts'
-import type { ArchiveFilter } from './history.ts'
+import { type ArchiveFilter, within } from './history.ts'
 import type { Receipts } from './receipts.ts'
 
 export const roomArchive = sqliteTable('room_archive', {
@@ -127,26 +127,11 @@ export class RoomArchive {
     const timed = start !== undefined || end !== undefined
     return and(
       eq(roomId, room),
-      timed ? this.#within(start, end) : undefined,
+      timed ? within(id, this.#receipts.between(start, end)) : undefined,
       beforeId === undefined ? undefined : lt(id, beforeId),
       afterId === undefined ? undefined : gt(id, afterId),
       ids === undefined ? undefined : inArray(id, [...ids]),
       nick === undefined ? undefined : eq(roomArchive.nick, nick),
-    )
-  }
-
-  /** A clock that was set back makes several ranges of ids of one time. */
-  #within(start: number | undefined, end: number | undefined): SQL | undefined {
-    const { id } = roomArchive
-    const ranges = this.#receipts.between(start, end)
-    if (ranges.length === 0) return sql`0`
-    return or(
-      ...ranges.map(({ from, to }) =>
-        and(
-          from === Number.NEGATIVE_INFINITY ? sql`1` : gte(id, from),
-          to === Number.POSITIVE_INFINITY ? sql`1` : lt(id, to),
-        ),
-      ),
     )
   }
 }

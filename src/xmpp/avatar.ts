@@ -1,10 +1,20 @@
 /** The picture of a person as vcard-temp (XEP-0153 §4.5) and personal eventing (XEP-0084 §4) write it. */
+import { StanzaError } from './errors.ts'
 import { NS } from './namespaces.ts'
-import { isDataUri, type Photo, readPicture } from './picture.ts'
+import { isDataUri, noPicture, type Photo, readPicture } from './picture.ts'
 import { childText, children, type Element, elements, withAttrs, xml } from './xml.ts'
 
 export const AVATAR_DATA = 'urn:xmpp:avatar:data'
 export const AVATAR_METADATA = 'urn:xmpp:avatar:metadata'
+
+/** A card that may be kept, as the text in which it is. @throws StanzaError policy-violation, not-acceptable */
+export function checkedCard(card: Element, mostBytes: number): string {
+  const text = card.toString()
+  if (Buffer.byteLength(text) > mostBytes)
+    throw new StanzaError('policy-violation', `A vCard may have at most ${mostBytes} bytes.`)
+  if (hasPhoto(card) && !readPhoto(card)) throw noPicture()
+  return text
+}
 
 /** The picture in a vCard: the first one that is one. What is only linked to is none (XEP-0153 §4.5). */
 export function readPhoto(card: Element): Photo | undefined {

@@ -77,7 +77,7 @@ export function toOne(t: Transit, room: Room, to: Jid): void {
         jid,
         { id: id ?? t.freshId(), type: type || undefined },
         ...payloadOf(el, room.jid),
-        // So that clients know it for what it is, and carbons leave it alone.
+        // The mark of a private message, which carbons leave alone.
         xml('x', { xmlns: NS.mucUser }),
         xml('occupant-id', { xmlns: NS.occupantId, id: sender.occupantId }),
       ),

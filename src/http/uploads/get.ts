@@ -25,7 +25,7 @@ export async function getFile(c: Ctx, id: string): Promise<Response> {
 }
 
 function answer(c: Ctx, { file, name, size, type }: Upload, msLeft: number): Response {
-  // What is at an address never changes.
+  // Content at an address never changes.
   const etag = `"${file}"`
   const shown = type ?? UNKNOWN_TYPE
   const headers: Record<string, string> = {

@@ -70,7 +70,7 @@ const GENERIC: Phrase = { english: 'New message', key: 'BELFRY_MESSAGE' }
 
 export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: DeviceOptions): Notice {
   const { kind, sender, badge } = facts
-  // What is sealed with the device's own key says nothing outside of it.
+  // Payloads sealed with the device's own key say nothing outside of it.
   const policy = options.encryption ? 'none' : policyFor(style.body, options)
   const shown = showsSender(policy)
   const sound = options.sound ?? style.sound ?? 'default'
