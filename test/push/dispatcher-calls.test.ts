@@ -11,7 +11,7 @@ import {
   run,
   sim,
   store,
-  verdicts,
+  explained,
   outbox,
   resting,
   deviceCount,
@@ -42,7 +42,7 @@ describe('a call', () => {
     // Nobody listens yet: it is read from the table.
     await rings(phone)
     dispatcher({ apns: apns() })
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(sim.received).toHaveLength(1)
     expect(sim.received[0]).toMatchObject({ token: VOIP, collapseId: undefined })
     expect(sim.received[0]?.headers).toMatchObject({
@@ -58,7 +58,7 @@ describe('a call', () => {
     const phone = await device(1, { callAddress: VOIP })
     sim.script({ token: VOIP, status: 410, reason: 'Unregistered', timestamp: Date.now() + 1_000 })
     await rings(phone)
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(sim.received.map(({ token }) => token)).toEqual([VOIP, phone.address])
     expect(sim.received[1]?.payload).toMatchObject({ aps: { 'interruption-level': 'time-sensitive' } })
     expect(store.push.devices.get(phone.id)).toMatchObject({ address: phone.address, callAddress: null })
@@ -69,7 +69,7 @@ describe('a call', () => {
     const phone = await device(1, { callAddress: VOIP })
     sim.script({ token: VOIP, status: 410, reason: 'Unregistered', timestamp: Date.now() - 60_000 })
     await rings(phone)
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(store.push.devices.get(phone.id)).toMatchObject({ callAddress: VOIP })
   })
 
@@ -78,7 +78,7 @@ describe('a call', () => {
     const phone = await device(1, { callAddress: VOIP })
     sim.script({ token: VOIP, status: 400, reason: 'TopicDisallowed' })
     await rings(phone)
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(sim.received.map(({ token }) => token)).toEqual([VOIP, phone.address])
     expect(resting(made)).toEqual([])
     expect(store.push.devices.get(phone.id)).toMatchObject({ callAddress: VOIP })
@@ -92,21 +92,21 @@ describe('a call', () => {
     for (const [i, phone] of phones.entries()) {
       sim.script({ token: `e${i}`.repeat(32), status: 400, reason: 'DeviceTokenNotForTopic' })
       await rings(phone)
-      await verdicts(i + 1)
+      await explained(i + 1)
     }
     expect(resting(made)).toEqual([])
     sim.script({ token: deviceToken(1), status: 400, reason: 'DeviceTokenNotForTopic' })
     const [first] = phones
     if (!first) throw new Error('no phone')
     await queue(first, 'm9')
-    expect((await verdicts(9)).at(-1)).toMatchObject({ verdict: 'dropped', reason: 'DeviceTokenNotForTopic' })
+    expect((await explained(9)).at(-1)).toBe('m9 dropped: DeviceTokenNotForTopic')
     expect(deviceCount()).toBe(8)
   })
 
   test('that has rung out is not told any more', async () => {
     dispatcher({ apns: apns() })
     await rings(await device(1, { callAddress: VOIP }), Date.now() - 61_000)
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'CallOver' }])
+    expect(await explained(1)).toEqual(['m1 dropped: CallOver'])
     expect(sim.received).toEqual([])
   })
 })

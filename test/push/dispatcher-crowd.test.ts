@@ -12,7 +12,7 @@ import {
   sim,
   store,
   until,
-  verdicts,
+  explained,
   outbox,
 } from './outbox.ts'
 
@@ -33,7 +33,7 @@ describe('429 TooManyRequests', () => {
     await queue(other, 'm3')
     await until(() => sim.received.length === 2)
     expect(sim.received.map((r) => r.collapseId)).toEqual(['m1', 'm3'])
-    expect(await verdicts(2)).toContainEqual({ verdict: 'sent', reason: null, messageId: 'm3' })
+    expect(await explained(2)).toContainEqual('m3 sent')
     expect(store.push.counts().queued).toBe(1)
   })
 })
@@ -78,17 +78,14 @@ describe('429 TooManyRequests: what waits for that phone', () => {
     await until(() => store.push.waiting(0, 1)[0]?.attempts === 1)
     for (const id of ['m2', 'm3']) await from('romeo@bix.org', phone, id)
     await from('nurse@bix.org', phone, 'm4')
-    expect(await verdicts(2)).toMatchObject([
-      { verdict: 'coalesced', messageId: 'm1' },
-      { verdict: 'coalesced', messageId: 'm2', reason: 'into m3' },
-    ])
+    expect(await explained(2)).toEqual(['m1 coalesced: into m2', 'm2 coalesced: into m3'])
     // On disk as well: a crash does not bring the others back.
     const rows = store.push.waiting(0, 10)
     expect(rows.map(({ messageId }) => messageId)).toEqual(['m3', 'm4'])
     expect(rows[0]?.collapseId).toMatch(/^chat-/)
     expect(rows[1]?.collapseId).toBe('m4')
     pass()
-    await verdicts(4)
+    await explained(4)
     const rung = sim.received.filter(({ status }) => status === 200)
     expect(rung.map((r) => r.collapseId)).toEqual([rows[0]?.collapseId ?? '', 'm4'])
     expect(rung.map((r) => r.headers['apns-priority'])).toEqual(['10', '10'])
@@ -99,7 +96,7 @@ describe('429 TooManyRequests: what waits for that phone', () => {
     dispatcher({ apns: apns(), clock })
     const phone = await device(1)
     await from('romeo@bix.org', phone, 'm1')
-    await verdicts(1)
+    await explained(1)
     const busy = { token: phone.address, status: 429, reason: 'TooManyRequests' }
     sim.script({ ...busy, delayMs: 50 }, busy)
     for (const id of ['m2', 'm3']) await from('romeo@bix.org', phone, id)
@@ -108,7 +105,7 @@ describe('429 TooManyRequests: what waits for that phone', () => {
     expect(attempts('m2')).toBe(0)
     await until(() => attempts('m2') === 1)
     pass()
-    expect(await verdicts(2)).toMatchObject([{ messageId: 'm1' }, { messageId: 'm2', verdict: 'sent' }])
+    expect(await explained(2)).toEqual(['m1 sent', 'm2 sent'])
   })
 
   test('is not merged across kinds: a number, an update and a call keep their own', async () => {
@@ -136,9 +133,9 @@ describe('429 TooManyRequests: what waits for that phone', () => {
         }
         store.push.queue({ ...what, sender: 'romeo@bix.org', expiresAt: now + 3_600_000 })
       })
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'coalesced', messageId: 'm3', reason: 'into m4' }])
+    expect(await explained(1)).toEqual(['m3 coalesced: into m4'])
     pass()
-    await verdicts(6)
+    await explained(6)
     const rung = sim.received.filter(({ status }) => status === 200)
     expect(rung).toHaveLength(5)
   })

@@ -15,7 +15,7 @@ import {
   sim,
   store,
   until,
-  verdicts,
+  explained,
   outbox,
   resting,
 } from './outbox.ts'
@@ -34,10 +34,7 @@ test('case 72: a device that is removed while its push waits is not rung', async
   later = 60_000
   sending.resume()
   await queue(await device(2), 'm2')
-  expect(await verdicts(2)).toMatchObject([
-    { messageId: 'm1', verdict: 'dropped', reason: 'DeviceGone' },
-    { messageId: 'm2', verdict: 'sent' },
-  ])
+  expect(await explained(2)).toEqual(['m1 dropped: DeviceGone', 'm2 sent'])
   expect(sim.received.filter((r) => r.status === 200).map(({ token }) => token)).toEqual([deviceToken(2)])
 })
 
@@ -51,7 +48,7 @@ describe('a row that is taken back', () => {
     for (const id of ['m2', 'm3']) await queue(phone, id)
     expect(await takeBack('m2')).toEqual([true])
     sending.resume()
-    await verdicts(2)
+    await explained(2)
     await until(() => sending.size === 0)
     expect(sim.received.filter(({ status }) => status === 200).map((r) => r.collapseId)).toEqual(['m1', 'm3'])
     expect(store.push.devices.get(phone.id)?.lastReason).toBeNull()
@@ -63,7 +60,7 @@ describe('a row that is taken back', () => {
     await queue(await device(1), 'm1')
     await sim.until(1)
     expect(await takeBack('m1')).toEqual([false])
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm1' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
   })
 
   test('is not sent either where the page of the table that is on its way still shows it', async () => {
@@ -75,7 +72,7 @@ describe('a row that is taken back', () => {
     await run(() => undefined)
     expect(await takeBack('m1')).toEqual([true])
     gate.resolve()
-    await verdicts(1)
+    await explained(1)
     await until(() => sending.size === 0)
     expect(sim.received.map((r) => r.collapseId)).toEqual(['m2'])
   })
@@ -94,7 +91,7 @@ describe('a row that is taken back', () => {
       if (phone) store.push.devices.delete(phone.id, 'disabled')
     })
     sending.resume()
-    await verdicts(2)
+    await explained(2)
     await until(() => sending.size === 0)
     expect(sim.received.filter(({ status }) => status === 200).map((r) => r.collapseId)).toEqual(['m2'])
   })
@@ -107,7 +104,7 @@ describe('a row that is taken back', () => {
     })
     expect(await failed.catch(String)).toContain('better')
     sending.resume()
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm1' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
   })
 })
 
@@ -128,7 +125,7 @@ describe('a row whose words change', () => {
     const before = store.push.waiting(0, 10).map(({ pushId }) => pushId)
     await reword('m2', 'in other words')
     sending.resume()
-    await verdicts(3)
+    await explained(3)
     expect(bodies()).toEqual(['message m1', 'in other words', 'message m3'])
     expect(sim.received.slice(1).map(({ apnsId }) => apnsId)).toEqual(before)
   })
@@ -139,7 +136,7 @@ describe('a row whose words change', () => {
     await queue(await device(1), 'm1')
     await sim.until(1)
     await reword('m1', 'in other words')
-    await verdicts(1)
+    await explained(1)
     expect(bodies()).toEqual(['in other words'])
     expect(new Set(sim.received.map(({ apnsId }) => apnsId)).size).toBe(1)
   })
@@ -151,7 +148,7 @@ describe('a row whose words change', () => {
     await run(() => undefined)
     await reword('m1', 'in other words')
     gate.resolve()
-    await verdicts(1)
+    await explained(1)
     expect(bodies()).toEqual(['in other words'])
   })
 
@@ -164,7 +161,7 @@ describe('a row whose words change', () => {
     })
     expect(await failed.catch(String)).toContain('better')
     sending.resume()
-    await verdicts(1)
+    await explained(1)
     expect(bodies()).toEqual(['message m1'])
   })
 })
@@ -204,7 +201,7 @@ test('a push that comes late says the number of now, in whatever order such push
     store.unread.tell(phone.id, 2)
   })
   ill = false
-  await verdicts(3)
+  await explained(3)
   expect(badges).toEqual([2, 2, 2])
   await sending.stop(0)
 })

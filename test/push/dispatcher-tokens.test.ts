@@ -10,7 +10,7 @@ import {
   sim,
   store,
   until,
-  verdicts,
+  explained,
   outbox,
   resting,
   deviceCount,
@@ -24,7 +24,7 @@ describe('a dead token', () => {
     const phone = await device(1)
     sim.script({ status: 410, reason: 'Unregistered', timestamp: Date.now() + 1_000 })
     await queue(phone, 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'forgotten', reason: 'Unregistered' }])
+    expect(await explained(1)).toEqual(['m1 forgotten: Unregistered'])
     expect(store.push.devices.get(phone.id)).toBeUndefined()
   })
 
@@ -33,7 +33,7 @@ describe('a dead token', () => {
     const phone = await device(1)
     sim.script({ status: 410, reason: 'Unregistered', timestamp: Date.now() - 3_600_000 })
     await queue(phone, 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'Unregistered' }])
+    expect(await explained(1)).toEqual(['m1 dropped: Unregistered'])
     expect(store.push.devices.get(phone.id)?.lastReason).toBe('Unregistered')
   })
 
@@ -45,10 +45,10 @@ describe('a dead token', () => {
     const phone = await device(1)
     sim.script({ reason: 'BadDeviceToken', times: 100 })
     await queue(phone, 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(store.push.devices.get(phone.id)?.environment).toBe('sandbox')
     await queue(store.push.devices.get(phone.id), 'm2')
-    await verdicts(2)
+    await explained(2)
     expect([sim.received.length, sandbox.received.length]).toEqual([1, 2])
   })
 
@@ -60,9 +60,9 @@ describe('a dead token', () => {
     sim.script({ reason: 'BadDeviceToken', times: 100 })
     sandbox.script({ reason: 'BadDeviceToken', times: 1 })
     await queue(await device(1), 'm1')
-    await verdicts(1)
+    await explained(1)
     await queue(await device(2, { environment: 'production' }), 'm2')
-    expect(await verdicts(2)).toMatchObject([{ verdict: 'forgotten' }, { verdict: 'forgotten' }])
+    expect(await explained(2)).toEqual(['m1 forgotten: BadDeviceToken', 'm2 forgotten: BadDeviceToken'])
     expect(deviceCount()).toBe(0)
     expect(sandbox.received).toHaveLength(1)
   })
@@ -75,7 +75,7 @@ describe('a dead token', () => {
     sim.script({ reason: 'BadDeviceToken', times: 100 })
     sandbox.script({ reason: 'DeviceTokenNotForTopic', times: 1 })
     await queue(await device(1), 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'DeviceTokenNotForTopic' }])
+    expect(await explained(1)).toEqual(['m1 dropped: DeviceTokenNotForTopic'])
     expect(deviceCount()).toBe(1)
   })
 
@@ -83,7 +83,7 @@ describe('a dead token', () => {
     const sending = dispatcher({ apns: apns() })
     sim.script({ reason: 'DeviceTokenNotForTopic', times: 1_000 })
     for (let i = 0; i < 20; i++) await queue(await device(i), `m${i}`)
-    await verdicts(4)
+    await explained(4)
     await until(() => resting(sending).length > 0)
     expect(deviceCount()).toBe(20)
     expect(store.push.counts().queued).toBeGreaterThan(10)
@@ -103,7 +103,7 @@ describe('a fault of the configuration', () => {
     expect(deviceCount()).toBe(1)
     expect(sim.received).toHaveLength(1)
     sending.resume()
-    await verdicts(5)
+    await explained(5)
     expect(sim.received.filter((r) => r.status === 200)).toHaveLength(5)
   })
 })
@@ -125,7 +125,7 @@ describe('the breaker is of one team and environment', () => {
     ])
     expect(sim.received).toHaveLength(1)
     sending.resume()
-    await verdicts(2)
+    await explained(2)
     expect(sim.received.filter((r) => r.status === 200)).toHaveLength(2)
   })
 
@@ -135,7 +135,7 @@ describe('the breaker is of one team and environment', () => {
     await queue(await device(1), 'm1')
     await until(() => resting(sending).length > 0)
     await queue(await device(2, { topic: OTHER }), 'm2')
-    expect(await verdicts(1)).toMatchObject([{ messageId: 'm2', verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m2 sent'])
     expect(resting(sending)).toHaveLength(1)
     expect(sending.lanes().find(({ paused }) => paused !== null)?.paused).toBe('TopicDisallowed')
   })
@@ -149,6 +149,6 @@ describe('the breaker is of one team and environment', () => {
     await queue(await device(1), 'm1')
     await until(() => resting(sending).length > 0)
     await queue(await device(2, { environment: 'sandbox' }), 'm2')
-    expect(await verdicts(1)).toMatchObject([{ messageId: 'm2', verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m2 sent'])
   })
 })

@@ -13,7 +13,7 @@ import {
   run,
   store,
   until,
-  verdicts,
+  explained,
   resting,
 } from './outbox.ts'
 
@@ -53,7 +53,7 @@ describe('the webhook', () => {
     dispatcher({ webhook: provider })
     const ids = ['m1', 'm2', 'm3', 'm4']
     for (const id of ids) await queue(undefined, id)
-    expect(await verdicts(4)).toMatchObject(ids.map((messageId) => ({ verdict: 'sent', messageId })))
+    expect(await explained(4)).toEqual(ids.map((messageId) => `${messageId} sent`))
     expect(taken).toEqual(ids)
   })
 
@@ -63,11 +63,7 @@ describe('the webhook', () => {
     await queue(undefined, 'm1')
     await queue(undefined, 'm2', { ttl: 100 })
     await queue(undefined, 'm3')
-    expect(await verdicts(3)).toEqual([
-      { verdict: 'dropped', reason: 'status 404', messageId: 'm1' },
-      { verdict: 'dropped', reason: 'Expired', messageId: 'm2' },
-      { verdict: 'sent', reason: null, messageId: 'm3' },
-    ])
+    expect(await explained(3)).toEqual(['m1 dropped: status 404', 'm2 dropped: Expired', 'm3 sent'])
     expect(taken).toEqual(['m3'])
     expect(store.push.counts()).toEqual({ queued: 0, held: 0, dead: 2 })
   })

@@ -16,18 +16,18 @@ import {
   sim,
   store,
   until,
-  verdicts,
+  explained,
   resting,
 } from './outbox.ts'
 
 outbox()
 
 describe('a row', () => {
-  test('is sent after its commit and becomes a verdict', async () => {
+  test('is sent after its commit, and explained', async () => {
     dispatcher({ apns: apns() })
     const phone = await device(1)
     await queue(phone, 'm1')
-    expect(await verdicts(1)).toEqual([{ verdict: 'sent', reason: null, messageId: 'm1' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(sim.received[0]).toMatchObject({ token: phone.address, collapseId: 'm1' })
     expect(sim.received[0]?.payload).toMatchObject({
       aps: { alert: { title: 'Romeo', body: 'message m1' }, badge: 1 },
@@ -54,7 +54,7 @@ describe('a row', () => {
     })
     expect(await failed.catch((error: unknown) => String(error))).toContain('no')
     await queue(phone, 'm1')
-    await verdicts(1)
+    await explained(1)
     expect(sim.received.map((r) => r.collapseId)).toEqual(['m1'])
     await until(() => sending.size === 0)
   })
@@ -67,7 +67,7 @@ describe('a row', () => {
     await first.stop(20)
     expect(store.push.counts().queued).toBe(1)
     dispatcher({ apns: apns() })
-    await verdicts(1)
+    await explained(1)
     expect(sim.received).toHaveLength(2)
     expect(sim.received[1]?.apnsId).toBe(sim.received[0]?.apnsId ?? '')
     expect(sim.received[1]?.collapseId).toBe('m1')
@@ -82,7 +82,7 @@ describe('a row', () => {
       { status: 503, reason: 'Shutdown' },
     )
     await queue(await device(1), 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(sim.received).toHaveLength(5)
     expect(new Set(sim.received.map((r) => `${r.apnsId} ${r.collapseId}`)).size).toBe(1)
   })
@@ -91,7 +91,7 @@ describe('a row', () => {
     dispatcher({ apns: apns() })
     sim.script({ status: 500, reason: 'InternalServerError', times: 1_000 })
     await queue(await device(1), 'm1', { ttl: 150 })
-    expect(await verdicts(1)).toEqual([{ verdict: 'dropped', reason: 'Expired', messageId: 'm1' }])
+    expect(await explained(1)).toEqual(['m1 dropped: Expired'])
   })
 
   test('to a device that was removed meanwhile is not sent', async () => {
@@ -102,10 +102,7 @@ describe('a row', () => {
     await sim.until(1)
     await run(() => store.push.devices.delete(phone.id))
     await queue(await device(2), 'm2')
-    expect((await verdicts(2)).map(({ verdict, messageId }) => `${messageId} ${verdict}`)).toEqual([
-      'm1 dropped',
-      'm2 sent',
-    ])
+    expect(await explained(2)).toEqual(['m1 dropped: DeviceGone', 'm2 sent'])
     expect(store.push.counts().queued).toBe(0)
     expect(sim.received.map((r) => r.collapseId)).toEqual(['m1', 'm2'])
   })
@@ -113,14 +110,14 @@ describe('a row', () => {
   test('without a configured app is dropped with that reason', async () => {
     dispatcher()
     await queue(await device(1), 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'NotConfigured' }])
+    expect(await explained(1)).toEqual(['m1 dropped: NotConfigured'])
   })
 
   test('that is too large for Apple is sent once more without its text', async () => {
     dispatcher({ apns: apns() })
     sim.script({ status: 413, reason: 'PayloadTooLarge' })
     await queue(await device(1), 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(sim.received[1]?.payload).toMatchObject({ aps: { alert: { body: 'New message' } } })
   })
 })
@@ -150,7 +147,7 @@ test('Apple unreachable is said with its reason at the first failure', async () 
 
 describe('each of Apple’s answers leaves behind', () => {
   interface Left {
-    /** The verdict; 'waits' where the push is kept. */
+    /** What became of it; 'waits' where it is kept. */
     readonly is: 'sent' | 'dropped' | 'forgotten' | 'waits'
     /** Requests in all. */
     readonly requests: number
@@ -215,7 +212,7 @@ describe('each of Apple’s answers leaves behind', () => {
       if (left.is === 'waits') {
         await sim.until(1)
         await until(() => resting(sending).length > 0 || store.push.waiting(0, 1)[0]?.attempts === 1)
-      } else expect(await verdicts(1)).toMatchObject([{ verdict: left.is, messageId: 'm1' }])
+      } else expect(await explained(1)).toEqual([left.is === 'sent' ? 'm1 sent' : `m1 ${left.is}: ${reason}`])
       expect(sim.received).toHaveLength(left.requests)
       expect(sim.connections).toBe(left.connections)
       expect(new Set(sim.received.map((r) => `${r.apnsId} ${r.collapseId}`)).size).toBe(1)
@@ -236,7 +233,7 @@ describe('each of Apple’s answers leaves behind', () => {
     const phone = await device(1)
     sim.script({ status, rawBody })
     await queue(phone, 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(store.push.devices.get(phone.id)).toBeDefined()
   })
 
@@ -251,8 +248,8 @@ describe('many rows', () => {
     const phone = await device(1)
     dispatcher({ apns: apns(), capacity: 10 })
     await Promise.all(Array.from({ length: 300 }, (_, i) => queue(phone, `m${i}`)))
-    const all = await verdicts(300)
-    expect(all.every((v) => v.verdict === 'sent')).toBe(true)
+    const all = await explained(300)
+    expect(all.every((what) => what.endsWith(' sent'))).toBe(true)
     expect(sim.received).toHaveLength(300)
     expect(store.push.counts().queued).toBe(0)
   })
@@ -262,7 +259,7 @@ describe('many rows', () => {
     await Promise.all(Array.from({ length: 1_200 }, (_, i) => queue(phone, `old${i}`)))
     dispatcher({ apns: apns() })
     await Promise.all(Array.from({ length: 50 }, (_, i) => queue(phone, `new${i}`)))
-    await verdicts(1_250)
+    await explained(1_250)
     expect(new Set(sim.received.map((r) => r.collapseId)).size).toBe(1_250)
     expect(sim.received).toHaveLength(1_250)
   })
@@ -278,7 +275,7 @@ describe('many rows', () => {
     }
     dispatcher({ apns: apns(), run: failing, clock })
     await queue(phone, 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(sim.received).toHaveLength(1)
   })
 })
@@ -308,7 +305,7 @@ describe('a provider that fails', () => {
     for (let i = 10; i < 60; i++) await queue(phone, `m${i}`)
     expect(requests).toBe(10)
     ill = false
-    await verdicts(60)
+    await explained(60)
     expect(requests).toBe(10 + 60)
   })
 })
@@ -318,14 +315,14 @@ describe('stop', () => {
     const sending = dispatcher({ apns: apns() })
     const phone = await device(1)
     await queue(phone, 'm0')
-    await verdicts(1)
+    await explained(1)
     sim.script({ delayMs: 50 })
     await queue(phone, 'm1')
     await new Promise((resolve) => {
       setImmediate(resolve)
     })
     await sending.stop(2_000)
-    expect(await verdicts(2)).toHaveLength(2)
+    expect(await explained(2)).toHaveLength(2)
     await queue(phone, 'm2')
     expect(store.push.counts().queued).toBe(1)
   })

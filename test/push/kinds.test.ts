@@ -17,7 +17,7 @@ import {
   sim,
   store,
   until,
-  verdicts,
+  explained,
   resting,
 } from './outbox.ts'
 
@@ -61,7 +61,7 @@ describe('a push goes to the provider of its device’s kind', () => {
     await queue(await device(1), 'm1')
     await queue(await pager(), 'm2')
     await queue(undefined, 'm3')
-    await verdicts(3)
+    await explained(3)
     expect(sim.received.map(({ collapseId }) => collapseId)).toEqual(['m1'])
     expect(asked.map(({ messageId, device: to }) => [messageId, to?.address])).toEqual([
       ['m2', `${ADDRESS}1`],
@@ -74,12 +74,7 @@ describe('a push goes to the provider of its device’s kind', () => {
       dispatcher({ providers: { apns: apns() } })
       await queue(await device(2, { kind, address: 'anything' }), 'm1')
       await queue(await device(1), 'm2')
-      const all = await verdicts(2)
-      expect(all.find(({ messageId }) => messageId === 'm1')).toMatchObject({
-        verdict: 'dropped',
-        reason: 'NotConfigured',
-      })
-      expect(all.find(({ messageId }) => messageId === 'm2')).toMatchObject({ verdict: 'sent' })
+      expect((await explained(2)).sort()).toEqual(['m1 dropped: NotConfigured', 'm2 sent'])
     })
 })
 
@@ -88,7 +83,7 @@ describe('its results count as Apple’s do', () => {
     const { provider, asked } = paging({ is: 'retry', reason: 'Busy' }, { is: 'retry', reason: 'Busy' })
     dispatcher({ providers: { pager: provider } })
     await queue(await pager(), 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm1' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect([asked.length, new Set(asked.map(({ pushId }) => pushId)).size]).toEqual([3, 1])
   })
 
@@ -100,7 +95,7 @@ describe('its results count as Apple’s do', () => {
     expect([open.environment, pinned.environment]).toEqual(['', 'us-east'])
     await queue(open, 'm1')
     await queue(pinned, 'm2')
-    await verdicts(2)
+    await explained(2)
     expect([row(open.id)?.environment, row(pinned.id)?.environment]).toEqual(['eu-west', 'us-east'])
   })
 
@@ -110,7 +105,7 @@ describe('its results count as Apple’s do', () => {
     const phone = await device(1, { topic: 'pager.example', address: `${ADDRESS}1` })
     const gone = await pager()
     await queue(gone, 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'forgotten', reason: 'Gone' }])
+    expect(await explained(1)).toEqual(['m1 forgotten: Gone'])
     expect([row(gone.id), row(phone.id)?.address]).toEqual([undefined, `${ADDRESS}1`])
   })
 
@@ -120,7 +115,7 @@ describe('its results count as Apple’s do', () => {
     dispatcher({ providers: { pager: provider, letter: { ...paging(drop).provider, replayable: true } } })
     const phone = await pager()
     await queue(phone, 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'dropped', reason: 'TooLong' }])
+    expect(await explained(1)).toEqual(['m1 dropped: TooLong'])
     await until(() => row(phone.id)?.lastReason === 'TooLong')
     await queue(await device(3, { kind: 'letter', address: 'P.O. box' }), 'm2')
     await until(() => store.pushReports.deadCount() === 1)
@@ -132,9 +127,9 @@ describe('its results count as Apple’s do', () => {
     await queue(await pager(), 'm1')
     await until(() => resting(sending).length === 1)
     await queue(await device(1), 'm2')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm2' }])
+    expect(await explained(1)).toEqual(['m2 sent'])
     sending.resume()
-    expect(await verdicts(2)).toMatchObject([{ messageId: 'm2' }, { verdict: 'sent', messageId: 'm1' }])
+    expect(await explained(2)).toEqual(['m2 sent', 'm1 sent'])
     expect(asked.length).toBe(2)
   })
 
@@ -146,7 +141,7 @@ describe('its results count as Apple’s do', () => {
     await queue(busy, 'm1')
     await until(() => store.push.waiting(0, 10)[0]?.attempts === 1)
     await queue(await device(1, { kind: 'fax', topic: busy.topic, address: busy.address }), 'm2')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm2' }])
+    expect(await explained(1)).toEqual(['m2 sent'])
     expect(asked.length).toBe(1)
   })
 
@@ -159,7 +154,7 @@ describe('its results count as Apple’s do', () => {
     await first.stop(1)
     open.pop()
     dispatcher({ providers: { pager: provider } })
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent', messageId: 'm1' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(asked.length).toBe(1)
   })
 })

@@ -7,7 +7,6 @@ import type { Provider } from '../../src/push/outbox/provider.ts'
 import type { Account } from '../../src/store/accounts.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import type { Device, Registration } from '../../src/store/devices.ts'
-import type { VerdictName } from '../../src/store/push.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import type { RunTrip, WriteTx } from '../../src/store/tx.ts'
 import { deviceToken, senderTo, startApple, TOPIC } from '../support/apns.ts'
@@ -122,13 +121,13 @@ export function queue(
   )
 }
 
-/** The first verdicts that are recorded, once there are `n`. */
-export async function verdicts(
-  n: number,
-): Promise<{ verdict: VerdictName; reason: string | null; messageId: string }[]> {
+/** Of the first pushes with an end, once there are `n`: whose they were and what became of them, `m1 dropped: Expired`. */
+export async function explained(n: number): Promise<string[]> {
   await until(() => store.push.explain(juliet.id, 10_000).length >= n)
   const all = store.push.explain(juliet.id, 10_000)
-  return all.map(({ verdict, reason, messageId }) => ({ verdict, reason, messageId })).reverse()
+  return all
+    .map(({ verdict, reason, messageId }) => `${messageId} ${verdict}${reason === null ? '' : `: ${reason}`}`)
+    .reverse()
 }
 
 /** Lanes that rest. */

@@ -8,7 +8,7 @@ import { PushService } from '../../src/push/service.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import { FakeClock } from '../support/clock.ts'
 import { APP_DEFAULTS, deviceToken, KEY_ID, P8, QUICK, startApple, TEAM, TOPIC } from '../support/apns.ts'
-import { device, juliet, open, outbox, queue, run, sim, store, until, verdicts } from './outbox.ts'
+import { device, juliet, open, outbox, queue, run, sim, store, until, explained } from './outbox.ts'
 
 outbox()
 
@@ -91,7 +91,7 @@ describe('the service', () => {
     service.start()
     open.push(() => service.stop(100))
     await queue(undefined, 'm1')
-    expect(await verdicts(1)).toMatchObject([{ verdict: 'sent' }])
+    expect(await explained(1)).toEqual(['m1 sent'])
     expect(Object.fromEntries(got[0] ?? [])).toMatchObject({ from: 'romeo@bix.org', to: 'juliet@bix.org' })
   })
 
@@ -126,7 +126,7 @@ describe('the service', () => {
     open.push(() => service.stop(100))
     await queue(await device(1, { environment: 'production' }), 'm1')
     await queue(await device(2, { environment: 'sandbox' }), 'm2')
-    await verdicts(2)
+    await explained(2)
     const aps = Object.fromEntries(sim.received.map(({ token, payload }) => [token, payload.aps]))
     expect(aps[deviceToken(1)]).toMatchObject({ alert: { body: 'New message' } })
     expect(aps[deviceToken(1)]).not.toHaveProperty('sound')
@@ -150,7 +150,7 @@ describe('the service', () => {
     service.start()
     open.push(() => service.stop(100))
     await queue(await device(1, { topic: 'com.whatever.app' }), 'm1')
-    await verdicts(1)
+    await explained(1)
     expect(plain.received[0]).toMatchObject({ topic: 'com.whatever.app', status: 200 })
     expect(store.push.tokens.get('SIMULATOR0', 'SIMULATOR0')).toBeDefined()
   })
