@@ -48,7 +48,7 @@ export class InternalAuth implements AuthBackend {
     return Promise.resolve(this.#accounts.find(jid.bare) !== undefined)
   }
 
-  /** Its row went while the password was checked. */
+  /** Nothing to provide: the account's row went while the password was checked. */
   provision(): undefined {
     return undefined
   }

@@ -70,7 +70,7 @@ async function checkApps({ config, store, router, clock, random }: Core): Promis
     random,
     apps,
     proxy,
-    // It is not asked, and what is wrong with its secret says nothing of the apps.
+    // The webhook is not asked, and what is wrong with its secret says nothing of the apps.
     webhook: { format: 'json', allow_private: false },
   })
   try {

@@ -131,7 +131,7 @@ export function report(
     return EXIT.usage
   }
   const message = maskAddresses(error instanceof Error ? error.message : String(error))
-  // It is for whoever mends the program; all others need the sentence alone.
+  // The trace is for whoever mends the program; all others need the sentence alone.
   const trace = isBug(error) && error instanceof Error ? maskAddresses(error.stack ?? message) : undefined
   if (json) tell(jsonLine({ error: message, trace, ...(error instanceof CliError ? error.details : {}) }))
   else {

@@ -29,7 +29,7 @@ export function addServe(program: Command, context: ContextOf): void {
 /** Runs until a signal ends it. */
 async function serve(load: () => Config): Promise<void> {
   const config = load()
-  // Nobody has to read the log of a server for it to run.
+  // A server runs on when nobody reads its log.
   process.stdout.off('error', onLostReader)
   startLogging(config.log)
   config.source.warnings.forEach((warning) => log.warn(warning))

@@ -26,7 +26,7 @@ export const archive: Feature = {
     if (!wants(t, sender, peer.bare)) return
     const id = t.store.messages.nextId()
     t.archivedId = id
-    // It changes no more: the recipient's copies and the wire share its text.
+    // The element changes no more: the recipient's copies and the wire share its text.
     const el = StoredElement.of(stanza.el)
     t.stanza = stanza.with(el)
     t.store.messages.archive(sender, id, peer.bare, el.toString())

@@ -84,9 +84,9 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
     const proposal = classify(el, t.config.push)
     const shown = doubted ? !doubted.closed && !awaits(doubted, given) : arrived
     if (!live || shown || from === undefined || isNothing(proposal)) continue
-    // Its room has not told of it yet, and will look again who has it.
+    // The message's room has not told of it yet, and will look again who has it.
     if (given.ofRoom && !told.has(given)) continue
-    // It may ring each device and change the number on it; beside that the webhook is told, and its events.
+    // A message may ring each device and change the number on it; the webhook and its events come on top.
     const most = 2 * t.store.push.devices.of(account.id).length + 4
     if (rows > 0 && rows + most > OUTBOX_ROWS)
       return t.insist((later) => unseen(later, messages.slice(i), doubted))
@@ -210,7 +210,7 @@ interface Ring {
   readonly given: Given | undefined
   /** Of a room here. */
   readonly room?: RoomFacts | undefined
-  /** It was decided before: for whom it is decided now. */
+  /** A message that was decided before: for whom it is decided now. */
   readonly again?: { readonly devices: readonly Device[]; readonly webhook: boolean }
 }
 
@@ -219,7 +219,7 @@ function consider(t: Trip, ring: Ring): void {
   // What one sends to oneself is no news.
   if (from.bare === account.jid) return
   if (proposal.rule === 'correction') correct(t, account, el, from)
-  // It may find what rang only now, although it was there before.
+  // A retraction may find what rang only now, although it was there before.
   if (proposal.rule === 'retraction') takeBack(t, account, el, from)
   const seen = ring.takers.some((session) => !session.hibernating && !session.delivery.unresponsive)
   const all = t.store.push.devices.of(account.id)
@@ -296,7 +296,7 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts }: Known)
   if (over === 'taken') return recordSuppressed(t, account, id, device, 'call-ended')
   const badge = t.store.badges.on(device)
   const push = pushOf(t, ring, device, badge, over)
-  // It may replace an older one of the chat, and what it changes is not the number.
+  // A silent push may replace an older one of the chat, and does not change the number.
   if (ring.proposal.kind === 'silent')
     return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from.bare), badge: undefined })
   if (verdict === 'hold') {

@@ -8,7 +8,7 @@ export const hostName = (host: string): string => plainAddress(host.replace(/:\d
 
 export interface Client {
   readonly ip: string
-  /** Its own connection is TLS: with us, or with a trusted proxy that says https. */
+  /** The client's own connection is TLS: with us, or with a trusted proxy that says https. */
   readonly https: boolean
   /** The same, or loopback. */
   readonly encrypted: boolean

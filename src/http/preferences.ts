@@ -68,7 +68,7 @@ function appsOf({ world }: HttpDeps, account: Account) {
   })
 }
 
-/** Its token is worth nothing from here on, its phone is not rung any more, and its session ends. */
+/** An app is shut out: its token is worth nothing, its phone is not rung any more, and its session ends. */
 async function revoke({ world, router }: HttpDeps, account: Account, id: number): Promise<void> {
   const client = world.store.clients.list(account).find((one) => one.id === id)
   if (!client) throw notFound()

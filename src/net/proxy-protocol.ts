@@ -17,7 +17,7 @@ const COMMAND = { local: 0, proxy: 1 }
 const FAMILY = { tcp4: 0x11, tcp6: 0x21 }
 
 export type ProxyHeader =
-  /** It goes on beyond these bytes. */
+  /** A header that goes on beyond these bytes. */
   | { readonly kind: 'part' }
   | { readonly kind: 'bad'; readonly why: string }
   /** `client` is undefined where the proxy speaks for itself, as with health checks. */

@@ -68,7 +68,7 @@ function unlockLater(t: Trip, room: Room): void {
   })
 }
 
-/** Its owner has asked for the form: from here on it is his to submit. */
+/** The owner has asked for the form: from here on it is his to submit. */
 export function waitForForm({ cancelUnlock }: Room): void {
   cancelUnlock?.()
 }

@@ -51,7 +51,7 @@ export class Rooms {
     t.undo(() => this.#occupied.delete(bare))
   }
 
-  /** Nobody is in it any more, or it is no more. What a row says of it is read when somebody asks. */
+  /** A room that nobody is in, or that is no more, leaves memory; its row is read when somebody asks. */
   release(t: Trip, room: Room): void {
     const { bare } = room.jid
     const before = this.#occupied.get(bare)
@@ -95,7 +95,7 @@ export class Rooms {
 /** That it was there has been remembered for long enough (ops/housekeeping.ts would delete the row later). */
 function isForgotten(t: Trip, row: RoomRow): boolean {
   if (!row.gone || t.now - row.gone.at < t.config.muc.tombstone) return false
-  // Its members are still being told: until then nobody makes it anew, or it would lose them.
+  // Members are still being told: until then nobody makes the room anew, or it would lose them.
   if (t.store.roomAffiliations.all(row.id, 1).length > 0) return false
   t.store.rooms.forget(row.id)
   return true

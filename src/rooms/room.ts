@@ -19,7 +19,7 @@ export interface Subscriber {
 
 /** One client of an occupant. */
 export interface Seat {
-  /** Its real address. */
+  /** Real address of the occupant. */
   readonly jid: Jid
   /** Children of its last presence, but for what is the room's to say. */
   presence: readonly Element[]

@@ -47,7 +47,7 @@ export function givenOf({ delivery }: Session, el: Element): Given | undefined {
   return delivery.inFlight.get(el)?.given
 }
 
-/** Its bytes are on the way: from now on a sign of the client can mean it. Returns whether it is such a message. */
+/** Bytes of a message are on the way: a sign of the client can mean it from now on. Returns whether it is tracked. */
 export function written({ delivery }: Session, el: Element, at: number): boolean {
   const entry = delivery.inFlight.get(el)
   if (!entry) return false

@@ -139,7 +139,7 @@ export interface Feature {
   readonly service?: Service
   /** An account here sent it, wherever it goes. May stop it or throw StanzaError. */
   sent?(t: Outgoing): HookResult
-  /** It reached an account here. May stop it or throw StanzaError. */
+  /** A stanza has reached an account here. May stop it or throw StanzaError. */
   received?(t: Incoming): HookResult
   /** No available resource took it. The first that says what became of it has the last word. */
   missed?(t: Incoming): Outcome | void

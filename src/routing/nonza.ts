@@ -33,7 +33,7 @@ export class Nonzas {
   handle(phase: StreamPhase, stream: NonzaStream, el: Element): boolean {
     const handler = this.#table.get(`${phase} {${el.attrs.xmlns ?? ''}}${el.name}`)
     if (!handler) return false
-    // Its turn may fail by what others wrote; there is no answer that could tell so, and it may go well alone.
+    // The turn may fail by what others wrote; no answer could tell so, and alone the element may go well.
     this.#run(handler, stream, el, () => this.#again(handler, stream, el))
     return true
   }
@@ -41,7 +41,7 @@ export class Nonzas {
   #again(handler: NonzaHandler, stream: NonzaStream, el: Element): void {
     try {
       this.#run(handler, stream, el, () => giveUp(stream))
-      // It waited for a session that is not to be had any more.
+      // The stream waited for a session that is not to be had any more.
       this.#world.store.turn.after(() => {
         if (!stream.session) stream.resumeReading()
       })

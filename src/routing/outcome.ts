@@ -15,7 +15,7 @@ export class Delivery {
   readonly inFlight = new Map<Element, InFlight>()
   /** The client acknowledges each stanza (XEP-0198); of any other, what it sends is the sign that it got what was written. */
   acknowledges = false
-  /** It has not shown for `sm.ack_timeout` that it gets what is written, so nothing may rely on it. */
+  /** The client has not shown for `sm.ack_timeout` that it gets what is written, so nothing may rely on it. */
   unresponsive = false
   /** Offline messages are still being written to it. */
   sendingOffline = false
@@ -38,13 +38,13 @@ export interface Given {
   readonly id: number
   readonly account: Account
   readonly el: Element
-  /** It stands in the account's archive under that id as well, so that a full box costs nobody the message. */
+  /** The message stands in the account's archive under that id as well, so that a full box loses nothing. */
   readonly archived: boolean
   /** A room here keeps it, so that offline storage does not. */
   readonly ofRoom: boolean
-  /** It came while they were there, and waits for nobody else; otherwise it was in offline storage before. */
+  /** The message came while they were there, and waits for nobody else; otherwise it was in offline storage before. */
   readonly live: boolean
-  /** It has its row. Without one it is in memory alone: clients that do not acknowledge are trusted for a while. */
+  /** The message has its row. Without one it is in memory alone: clients that do not acknowledge are trusted for a while. */
   stored: boolean
   /** Sessions that were given it and have neither shown that they have it nor ended. */
   awaited: number
@@ -102,13 +102,13 @@ export interface RoomNews {
 
 /** Facts that a room knows of one of its members when a message came, for whether a phone rings. */
 export interface RoomFacts {
-  /** It names the member, answers it, or calls everybody. */
+  /** The message names the member, answers it, or calls everybody. */
   readonly mentioned: boolean
   /** A group whose members know each other: it rings for every message unless the member says otherwise (XEP-0492 §3). */
   readonly private: boolean
   /** The member has asked the room not to ring. */
   readonly silent: boolean
-  /** Its id in the room's archive, which markers name (XEP-0333, XEP-0490). */
+  /** Id in the room's archive, which markers name (XEP-0333, XEP-0490). */
   readonly stanzaId: string
 }
 

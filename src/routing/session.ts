@@ -30,9 +30,9 @@ export class Session {
   orderly = false
   /** Stanzas taken from the client, whatever became of them. */
   handled = 0
-  /** It may go on with another stream, even after an orderly restart of the server (XEP-0198 §5). */
+  /** The session may go on with another stream, even after an orderly restart of the server (XEP-0198 §5). */
   resumable = false
-  /** Its stream is gone and may come back (XEP-0198 §5). */
+  /** The stream is gone and may come back (XEP-0198 §5). */
   hibernating = false
   /** The app is in the background (XEP-0352). */
   inactive = false

@@ -42,9 +42,9 @@ export interface DeliveryEvents extends Required<DeliveryListener> {
 
 /** A domain that a feature owns: it gets every stanza to it, whatever its local part and resource. */
 export interface Service {
-  /** Its name in the items of its host (XEP-0030 §4.1). */
+  /** Name in the items of its host (XEP-0030 §4.1). */
   readonly name: string
-  /** Its domain beside a host; undefined where that host has none. Asked once for each host, at start. */
+  /** Domain of the service beside a host; undefined where that host has none. Asked once for each host, at start. */
   domainOf(host: string, config: Config): string | undefined
   /** Takes a stanza, within the trip that sent it; answers by `reply` and `emit`. A StanzaError goes back to the sender. */
   receive(t: Transit, to: Jid): void
@@ -382,7 +382,7 @@ export class Incoming extends Transit {
     t: Transit,
     /** The account that it is for. */
     readonly owner: Account,
-    /** Its bare JID, or the full one of a client. */
+    /** Bare JID of the account, or the full one of a client. */
     readonly to: Jid,
   ) {
     super(t.world, t.stanza, t.asker, t)

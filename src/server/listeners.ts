@@ -58,7 +58,7 @@ export class Listeners {
     const ports = this.addresses.map(({ port }) => port)
     await each(config.c2s.listen, (address) => this.#listenClients(address))
     await each(config.c2s.direct_tls_listen, (address) => this.#listenDirect(address))
-    // Nobody has to wait for the libraries that this needs.
+    // Watching is loaded behind the listeners: they need not wait for the libraries that it uses.
     await this.#watchHttp(ports.filter((port) => port > 0))
   }
 

@@ -188,7 +188,7 @@ function keyFiles({ push, webhook }: Config): string[] {
   return [...files, webhook.secret_file, webhook.token_file].filter((file) => file !== undefined)
 }
 
-/** It prints what a phone would show. */
+/** The simulator of Apple, printing what a phone would show. */
 async function startSimulator(): Promise<ApnsSim> {
   const { startApnsSim } = await import('../ops/apns-sim.ts')
   return startApnsSim({ print: (block) => process.stdout.write(`${block}\n`) })

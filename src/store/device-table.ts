@@ -49,7 +49,7 @@ export type Tie =
   | 'named'
   /** The same, and the next session of that name is it. */
   | 'soon'
-  /** It was the only one that could be. */
+  /** The session was the only one that could be. */
   | 'only'
   /** The next one is it, if that is nobody else's. */
   | 'next'

@@ -32,7 +32,7 @@ export interface Registration {
   readonly node?: string | undefined
   readonly service?: string | undefined
   readonly callAddress?: string | undefined
-  /** They replace those of the registration before; undefined leaves them as they are. */
+  /** Options that replace those of the registration before; undefined leaves them as they are. */
   readonly options?: DeviceOptions | undefined
 }
 
@@ -150,7 +150,7 @@ export class Devices {
     })
   }
 
-  /** It is another session from now on. */
+  /** Another session is the device's own from now on. */
   tie({ id, accountId }: Device, sessionKey: string | null, tie: Tie): void {
     this.#accounts.forget(accountId)
     this.#write.tie({ id, sessionKey, tie })
@@ -197,7 +197,7 @@ export class Devices {
     return gone
   }
 
-  /** Its service called the address for calls dead; one that came since stays. */
+  /** The provider called the address for calls dead; one that came since stays. */
   forgetCalls(id: number, address: string): void {
     for (const device of this.#phoneOf(id)) {
       this.#accounts.forget(device.accountId)

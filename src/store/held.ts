@@ -87,7 +87,7 @@ export class Held {
     return this.#push.hold(push, rule, until)
   }
 
-  /** It waits on. */
+  /** A held push waits on. */
   wait(id: number, until: number): void {
     this.#wait({ id, until })
   }
@@ -178,7 +178,7 @@ export class Held {
       .all(accountId, sender)
   }
 
-  /** It goes now, as a row of its own: what is new is what the dispatcher looks for. */
+  /** A held push goes now, as a new row, which is what the dispatcher looks for. */
   release(held: HeldPush, account: Account, badge: number, now: number): void {
     const device = this.#push.devices.of(account.id).find(({ id }) => id === held.device_id)
     if (!this.drop(held) || !device) return
@@ -201,13 +201,13 @@ export class Held {
     })
   }
 
-  /** It says something else, unless it has left; what Apple asks for again then comes in the new words. */
+  /** A held push says something else, unless it has left; what Apple asks for again then comes in the new words. */
   reword({ id }: HeldPush, words: Words): void {
     this.#reword({ id, ...words })
     this.#db.turn.after(() => this.#push.reworded?.(id, words))
   }
 
-  /** It never goes; false where it is gone already. */
+  /** A held push never goes; false where it is gone already. */
   drop({ id, state }: Pick<HeldPush, 'id' | 'state'>): boolean {
     if (state === 'queued' && this.#push.recall) {
       const giveBack = this.#push.recall(id)

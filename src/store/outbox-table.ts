@@ -59,7 +59,7 @@ export type Job = Omit<OutboxRow, 'state' | 'deviceId' | 'hold' | 'file'> & {
 export type Words = Pick<Job, 'kind' | 'body'>
 
 export interface NewPush {
-  /** Its id is null where an event outlives it. */
+  /** The account that it is about; its id is null where an event outlives it. */
   readonly account: { readonly id: number | null; readonly jid: string }
   /** undefined: the webhook. */
   readonly device: Device | undefined

@@ -197,7 +197,7 @@ export class Push {
     return true
   }
 
-  /** It will not be sent by itself any more, but is kept for a replay. */
+  /** A row is not sent by itself any more, but kept for a replay. */
   bury(job: Job, rule: string, reason: string | undefined, at: number): void {
     if (this.#bury({ id: job.id, attempts: job.attempts }) === 0) return
     const { accountId: account, messageId } = job
@@ -205,7 +205,7 @@ export class Push {
     this.record({ account, device: undefined, messageId, verdict: 'dropped', rule, reason, at })
   }
 
-  /** It will be tried again. */
+  /** A row will be tried again. */
   again(job: Job): void {
     const { id, attempts, nextAt, collapseId } = job
     this.#again({ id, attempts, nextAt, collapseId })

@@ -14,7 +14,7 @@ interface Read {
   readonly upTo: number
 }
 
-/** Its rows that are still there. */
+/** A read whose rows are still there. */
 interface Rest extends Read {
   readonly left: number
 }

@@ -164,7 +164,7 @@ export class RoomRows {
     if (!gone) this.#events.tell('room.destroyed', { id: null, jid })
   }
 
-  /** Nobody remembers any more that it was there. */
+  /** The tombstone of a room goes too. */
   forget(id: number): void {
     this.#forget({ id })
   }

@@ -156,7 +156,7 @@ export function openStore(
   disk?: DiskSync,
 ): Store {
   try {
-    // It prepares its queries at once, so that a table or column that is missing shows here.
+    // Queries are prepared at once, so that a table or column that is missing shows here.
     const store = new Store(openDb(file, host, clock, disk), clock, random)
     // From here on the turn waits for whoever writes (write-lock.ts), so that the loop does not.
     store.db.raw.run('PRAGMA busy_timeout = 0')

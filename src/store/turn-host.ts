@@ -5,7 +5,7 @@ import type { StanzaError } from '../xmpp/errors.ts'
 export interface TurnTrip {
   readonly undo: (() => void)[]
   readonly refuse: ((cause: StanzaError) => void) | undefined
-  /** Its part of the output: from `first` up to `end`. */
+  /** The trip's part of the output: from `first` up to `end`. */
   readonly first: number
   end: number
   /** Savepoints that the next write needs: one for the trip, another inside a part of it. */

@@ -284,7 +284,7 @@ export class Turn {
     const output = this.#output
     if (!this.#begun) {
       this.#forget()
-      // It may have read what is not on disk yet.
+      // A trip without rows may have read what is not on disk yet.
       if (this.#syncing) for (const effect of output) this.#syncing.output.push(effect)
       else this.#flush(output)
       return

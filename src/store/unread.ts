@@ -29,7 +29,7 @@ export const deviceBadges = sqliteTable('device_badges', {
 })
 
 export interface PushSettings {
-  /** Its apps tell what was read. */
+  /** The account's apps tell what was read. */
   readonly marks: boolean
   readonly quiet: Quiet | null
   /** Whether who is no contact rings. */
@@ -116,7 +116,7 @@ export class Unread {
   /** Counts one more; above `most` the oldest are forgotten. */
   add(accountId: number, message: { id: number; peer: string; ref: string | undefined }, most: number): void {
     const { id, peer, ref = null } = message
-    // It came before what was read, and is known only now.
+    // A message from before what was read is known only now.
     if (this.#readRows.isRead(accountId, peer, id)) this.#readRows.finish(accountId)
     if (this.#accounts.isGone(accountId) || this.#add({ accountId, id, peer, ref }) === 0) return
     this.#index.add({ accountId, id, peer })

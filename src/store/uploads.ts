@@ -82,7 +82,7 @@ export class Uploads {
     this.#db.orm.insert(uploads).values(slot).run()
   }
 
-  /** Its bytes are on disk. False where the slot is no more, or was taken. */
+  /** A slot's bytes are on disk. False where the slot is no more, or was taken. */
   store({ id, size }: Upload, type: string, now: number): boolean {
     if (this.#stored({ id, now, type }) === 0) return false
     this.#grow(size)

@@ -7,9 +7,9 @@ const log = getLogger('connections')
 
 /** A connection that was let in. */
 export interface Admitted {
-  /** It counts for the client that a proxy named from here on; false: that one has too many, and it is to be closed. */
+  /** The connection counts for the client that a proxy named; false: that one has too many, and it is to be closed. */
   moveTo(ip: string): boolean
-  /** It is gone. Further calls do nothing. */
+  /** The connection is gone. Further calls do nothing. */
   leave(): void
 }
 

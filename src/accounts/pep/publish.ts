@@ -141,7 +141,7 @@ function readPayload(t: Trip, config: NodeConfig, item: Element | undefined): El
   const xmlns = payload.attrs.xmlns ?? PUBSUB
   const type = option(config, 'type')
   if (second || (type !== '' && type !== xmlns)) throw refusal('bad-request', 'invalid-payload')
-  // It will stand in another element: its namespace must not depend on the parent's.
+  // A payload will stand in another element: its namespace must not depend on the parent's.
   const whole = withAttrs(payload, { xmlns })
   if (Buffer.byteLength(whole.toString()) > t.config.limits.pep_item_bytes)
     throw refusal('not-acceptable', 'payload-too-big')

@@ -119,7 +119,7 @@ function givenAgain(
   if (id === null) return undefined
   const known = live ? shared.get(id) : undefined
   if (known?.el.toString() === xml) return known
-  // Its row went when somebody had shown to have it.
+  // The row of a message goes when somebody has shown to have it.
   const arrived = !t.store.messages.isStored(id)
   const el = readStored('message', xml)
   const given: Given = { ...OLD, id, account, el, live, arrived }

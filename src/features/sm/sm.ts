@@ -126,7 +126,7 @@ function hibernate(world: World, session: Session, queue: SmQueue, until: number
   queue.cancel = world.clock.after(Math.max(0, until - world.now()), () => world.end(session))
 }
 
-/** Its clock stops: the session has a stream again, or is over. */
+/** The queue's clock stops: the session has a stream again, or is over. */
 function wake(queue: SmQueue | undefined): void {
   if (!queue || queue.until === Number.POSITIVE_INFINITY) return
   queue.cancel()

@@ -99,7 +99,7 @@ function create(t: Trip, deps: HttpDeps, wanted: z.infer<typeof newRoom>): Jid {
   const { name, description } = wanted
   const settings = { ...GROUP, ...readChange(wanted.settings), name, description, persistent: true }
   const room = createRoom(t, { jid, settings })
-  // Nobody is in it.
+  // An empty room does not stay in memory.
   closeIfEmpty(t, room)
   return jid
 }

@@ -13,7 +13,7 @@ export async function certificateEnd(pfx: Buffer, passphrase: string): Promise<n
   // The types know no `pfx` beside `isServer`; the constructor takes what createSecureContext does.
   const options = { isServer: true, pfx, passphrase } as TLSSocketOptions
   const server = new TLSSocket(far, options)
-  // Its chain is not verified: it is the operator's own file.
+  // The chain is not verified: it is the operator's own file.
   const client = connect({ socket: near, rejectUnauthorized: false })
   for (const side of [server, client]) side.on('error', ended.reject)
   client.on('secureConnect', () => {

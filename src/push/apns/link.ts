@@ -151,7 +151,7 @@ export class Link {
     return this.#answered
   }
 
-  /** It ended by a fault while somebody waited for an answer. */
+  /** The connection ended by a fault while somebody waited for an answer. */
   get broken(): boolean {
     return this.#broken
   }

@@ -22,7 +22,7 @@ export type Outcome =
   | 'later'
   /** Too large: send the short form once. */
   | 'shorten'
-  /** It was not sent: it need not go any more. */
+  /** A push that was not sent, because it need not go any more. */
   | 'kept'
   /** This push can never succeed. */
   | 'drop'

@@ -51,7 +51,7 @@ const CAUSE_CHARS = 200
 /** Makes the request at the moment when it leaves; undefined: it need not go any more. */
 export type Compose = () => { readonly headers: Headers; readonly body: string } | undefined
 
-interface Job {
+interface PendingRequest {
   readonly compose: Compose
   /** A person waits for the result: the first failure to connect is the answer. */
   readonly impatient: boolean
@@ -66,7 +66,7 @@ export class ApnsTransport {
   readonly #times: TransportTimes
   readonly #links = new Set<Link>()
   readonly #cameOver = new WeakMap<Answer, Link>()
-  readonly #queue = new Fifo<Job>()
+  readonly #queue = new Fifo<PendingRequest>()
   #current: Link | undefined
   #failures = 0
   #tunnelling = false
@@ -93,7 +93,14 @@ export class ApnsTransport {
   request(compose: Compose, impatient = false): Promise<Answer | undefined> {
     if (this.#stopped) return Promise.reject(new TransportError('no', 'stopping'))
     return new Promise<Answer | undefined>((resolve, reject) => {
-      const job: Job = { compose, impatient, resolve, reject, refused: 0, tooLate: () => undefined }
+      const job: PendingRequest = {
+        compose,
+        impatient,
+        resolve,
+        reject,
+        refused: 0,
+        tooLate: () => undefined,
+      }
       this.#queue.push(job)
       if (impatient) this.#cancelBackoff?.()
       if (impatient) this.#cancelBackoff = undefined
@@ -135,7 +142,7 @@ export class ApnsTransport {
   }
 
   /** Time for which it may wait. */
-  #limit(job: Job): void {
+  #limit(job: PendingRequest): void {
     job.tooLate()
     job.tooLate = this.#options.clock.after(this.#times.queueMs, () => {
       if (!this.#queue.remove(job)) return
@@ -171,7 +178,7 @@ export class ApnsTransport {
   }
 
   /** False where nothing went. */
-  #start(link: Link, job: Job): boolean {
+  #start(link: Link, job: PendingRequest): boolean {
     let request: ReturnType<Compose>
     try {
       request = job.compose()
@@ -253,7 +260,7 @@ export class ApnsTransport {
     }
   }
 
-  /** It never came up, or it ended before its first answer: wait 1, 2, 4 … 60 s, of which a random half, so that many servers do not knock in step. */
+  /** A connection never came up, or ended before its first answer: wait 1, 2, 4 … 60 s, of which a random half, so that many servers do not knock in step. */
   #failed(cause: unknown): void {
     this.#lastFailure = cause
     this.#trouble = causeOf(cause)

@@ -23,7 +23,7 @@ export class Afterthoughts {
     return this.#recalled.delete(id)
   }
 
-  /** It says something else: in memory, or once the page has come that is on its way. */
+  /** A push says something else: in memory, or once the page has come that is on its way. */
   reword(id: number, words: Words, job: Job | undefined, onItsWay: boolean): void {
     if (job) Object.assign(job, words)
     else if (onItsWay) this.#words.set(id, words)

@@ -136,7 +136,7 @@ export class Dispatcher {
     })
   }
 
-  /** Its row is about to be deleted: it must not be sent from memory either. */
+  /** A row is about to be deleted: it must not be sent from memory either. */
   #recall(id: number): (() => void) | undefined {
     if (this.#underWay.has(id)) return undefined
     return this.#comes(id) || this.#refilling ? this.#afterthoughts.recall(id) : () => undefined
@@ -149,7 +149,7 @@ export class Dispatcher {
 
   #take(job: Job): void {
     if (this.#behind || this.#rows.size >= this.#capacity) {
-      // It is in the table, behind the last one we know: it comes with a later page, in order.
+      // The row is in the table, behind the last one known here: it comes with a later page, in order.
       this.#behind = true
       this.#missed = true
     } else if (job.id > this.#lastId) {

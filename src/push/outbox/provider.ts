@@ -22,7 +22,7 @@ export type Result =
     }
   /** A newer one stands for it. */
   | { readonly is: 'merged'; readonly into: Job }
-  /** It can never succeed. `unsent`: nobody was asked, so that it says nothing of the provider. */
+  /** A push that can never succeed. `unsent`: nobody was asked, so that it says nothing of the provider. */
   | { readonly is: 'drop'; readonly reason: string; readonly unsent?: true; readonly uniqueId?: string }
   /** Name of the rule that makes it needless since it was queued. */
   | { readonly is: 'withdrawn'; readonly rule: string }
@@ -58,7 +58,7 @@ export interface Provider {
   lane(job: Job): string
   /** Lanes of one credential and connection: they rest together when that is at fault. */
   group?(job: Job): string
-  /** It has the way to itself for long (a connection to be made): it asks `leaves` when each request goes. */
+  /** The provider keeps pushes for long (a connection to be made): it asks `leaves` when each request goes. */
   readonly lingers?: true
   /** Why lane `name` does not get on, while its provider cannot be reached. */
   trouble?(name: string): string | undefined

@@ -24,7 +24,7 @@ export class Lane {
   #cancel: (() => void) | undefined
   #reason = ''
   pausedUntil = 0
-  /** It rests for a fault of what its group shares. */
+  /** The lane rests for a fault of what its group shares. */
   restsShared = false
   /** Pauses in a row. */
   pauses = 0

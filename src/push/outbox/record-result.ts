@@ -24,7 +24,7 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
       return push.again(job)
     case 'merged':
       push.done(job, 'coalesced', 'too-many-requests', `into ${result.into.messageId}`, now)
-      // Its collapse-id has changed.
+      // The push's collapse-id has changed.
       return push.again(result.into)
     case 'withdrawn':
       push.done(job, 'withdrawn', result.rule, undefined, now)

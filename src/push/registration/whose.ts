@@ -74,7 +74,7 @@ export interface Hint {
 export interface Tied {
   readonly key: string | null
   readonly tie: Tie
-  /** It is there already. */
+  /** The session that is there already. */
   readonly session?: Session | undefined
 }
 
@@ -124,7 +124,7 @@ function candidatesFor(t: Trip, account: Who, device: Device | undefined): Sessi
 export const isAwaited = (t: Trip, { account }: Session): boolean =>
   t.store.push.devices.of(account.id).some(({ tie }) => tie === 'soon' || tie === 'next')
 
-/** It has begun. */
+/** A session has begun: devices that waited for one are tied to it. */
 export function meet(t: Trip, session: Session): void {
   const { account } = session
   if (session.closed || claims.get(session)) return

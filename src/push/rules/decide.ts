@@ -8,13 +8,13 @@ import { isUpdate, type Proposal } from './classify.ts'
 export type Connection =
   /** Not at all. */
   | 'none'
-  /** Its stream is gone and may come back (XEP-0198). */
+  /** The session's stream is gone and may come back (XEP-0198). */
   | 'hibernating'
-  /** It has not shown for `sm.ack_timeout` that it gets what is written. */
+  /** The client has not shown for `sm.ack_timeout` that it gets what is written. */
   | 'suspect'
   /** The app is in the background (XEP-0352). */
   | 'inactive'
-  /** Its person is not there (RFC 6121 §4.7.2.1: away, xa). */
+  /** The person is not there (RFC 6121 §4.7.2.1: away, xa). */
   | 'away'
   | 'active'
 
@@ -23,7 +23,7 @@ export interface DeviceState {
   readonly connection: Connection
   /** The message was written to that session. */
   readonly took: boolean
-  /** Its app asked to be rung also while the account's sessions say that nobody is there (tigase:push:away:0). */
+  /** The app asked to be rung also while the account's sessions say that nobody is there (tigase:push:away:0). */
   readonly ringsWhenAway: boolean
   /** A rule of the device's own (what its client asked for) that keeps it quiet. */
   readonly filter?: string | undefined

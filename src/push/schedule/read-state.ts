@@ -81,7 +81,7 @@ function tell(t: Trip, account: Account, needs: (shown: number, badge: number) =
     for (const device of push.devices.of(account.id)) {
       const badge = badges.on(device)
       if (isOpen(t, device)) {
-        // It shows the number itself.
+        // An app that is open shows the number itself.
         badges.tell(device, badge)
         continue
       }

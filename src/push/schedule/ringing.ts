@@ -20,12 +20,12 @@ interface Call {
 
 const calls = new WeakMap<World, BoundedMap<string, Call>>()
 
-/** A call rings from now on. */
+/** A call begins to ring. */
 export function ring(t: Trip, account: Account, messageId: string, facts: CallFacts): void {
   put(t, account, { messageId, facts, end: undefined })
 }
 
-/** It does not any more; undefined where it did not before. */
+/** A call ends ringing; undefined where it did not ring. */
 export function endRinging(t: Trip, account: Account, sid: string, end: CallEnd): Call | undefined {
   const call = calls.get(t.world)?.get(keyOf(account, sid)) ?? fromBefore(t, account, sid)
   if (!call || call.end) return undefined

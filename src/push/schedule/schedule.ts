@@ -238,7 +238,7 @@ function waitOn(t: Trip, held: HeldPush, rule: string, until: number): void {
 
 /** Why a push whose time is over need not go after all. */
 function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undefined {
-  // It is about to be taken back.
+  // Withdrawals that are on their way count already.
   for (const [, withdrawal] of t.store.held.putOffs()) if (isMeant(held, withdrawal)) return withdrawal.rule
   const silent = silence(t.store, account, deviceOf(t, account, held), held, t.now)
   if (silent) return silent

@@ -61,7 +61,7 @@ export function listenDirectTls(
       // The name that SNI asked for tells which certificate this connection was given, also after a reload.
       const name = typeof socket.servername === 'string' ? socket.servername : undefined
       const peer = peers.get(keyOf(socket))
-      // It has gone already.
+      // The socket may have gone already.
       if (!peer) return void socket.destroy()
       const transport = new DirectTlsTransport(socket, peer.ip, options.batch, options.identity(name))
       const events = options.accept(transport, peer.admitted)

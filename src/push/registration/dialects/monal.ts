@@ -6,6 +6,6 @@ export const monal: EnableDialect = (enable, form) => {
   const { node } = enable.attrs
   if (pushModule === undefined || !node) return undefined
   const environment = pushModule.endsWith('-sandbox') ? 'sandbox' : 'production'
-  // Its notification extension fetches the message itself.
+  // Monal's notification extension fetches the message itself.
   return { token: node, tokenField: 'node', environment, accounts: 'many', options: { mutableContent: true } }
 }

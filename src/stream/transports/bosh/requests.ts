@@ -14,7 +14,7 @@ export interface Held {
   answer: ((text: string) => void) | undefined
   /** The stream has taken all of it and that is on disk. Its answer says so, therefore it has none before. */
   answered: boolean
-  /** It has waited as long as was agreed: it is answered whether there is something to say or not. */
+  /** The request has waited as long as was agreed, and is answered whether there is something to say or not. */
   overdue: boolean
   cancel: () => void
 }

@@ -169,7 +169,7 @@ export class BoshSession implements Transport {
       const oldest = waiting[0]
       if (!oldest) break
       if (this.#ending && this.#requests.attended) return this.#goodbye()
-      // Its answer would tell that it was taken.
+      // An answer says that the request's stanzas were taken, so it waits for that.
       if (!oldest.answered) break
       const overdue = waiting.some((held) => held.overdue)
       const due = waiting.length > this.#terms.hold && !this.#paused
@@ -274,7 +274,7 @@ export class BoshSession implements Transport {
   }
 
   #abandoned(held: Held, answer: (text: string) => void): void {
-    // It may have come again on another connection since.
+    // The request may have come again on another connection since.
     if (held.answer === answer) held.answer = undefined
     this.#rest()
   }
