@@ -151,6 +151,8 @@ export function kick(t: Trip, jid: string, resource?: string): number {
   const chosen = [...t.sessions.of(jid)].filter(
     (session) => resource === undefined || session.jid.resource === resource,
   )
+  if (chosen.length > 0)
+    t.store.audit.note('sessions ended', { account: jid, resources: chosen.map((s) => s.jid.resource) })
   return closeSessions(t, chosen, 'Closed by the operator.')
 }
 

@@ -10,6 +10,7 @@ import { CliError, EXIT, onLostReader } from './exit.ts'
 import { printable } from './output.ts'
 import { addApnsSim } from './apns-sim.ts'
 import { addApp } from './app.ts'
+import { addAudit } from './audit.ts'
 import { addBan } from './ban.ts'
 import { addConfig } from './config.ts'
 import { addDevice } from './device.ts'
@@ -47,6 +48,7 @@ const NOUNS = [
   addToken,
   addBan,
   addUpload,
+  addAudit,
   addHelp,
 ]
 

@@ -3,6 +3,7 @@ import { type Config, loadConfig } from '../config/config.ts'
 import { getLogger, startLogging } from '../log.ts'
 import { openNotifier } from '../ops/sd-notify.ts'
 import { trimMemory } from '../ops/trim-memory.ts'
+import { actingAs } from '../store/audit.ts'
 import { VERSION } from '../version.ts'
 import { banner } from './banner.ts'
 import { EXIT, onLostReader } from './exit.ts'
@@ -49,13 +50,14 @@ async function serve(load: () => Config): Promise<void> {
   setTimeout(() => void trimMemory(), TRIM_AFTER).unref()
 
   const reload = async (): Promise<void> => {
-    log.info('reload asked for', { by: 'operator', door: 'SIGHUP' })
+    const actor = { by: 'operator', door: 'SIGHUP' }
+    log.info('reload asked for', actor)
     notifier.reloading()
     try {
       const next = load()
       startLogging(next.log)
       next.source.warnings.forEach((warning) => log.warn(warning))
-      const changed = await server.reload(next)
+      const changed = await actingAs(actor, () => server.reload(next))
       log.info('configuration reloaded', { changed })
     } catch (error) {
       // Case 97: a bad file must not take down what runs.

@@ -9,7 +9,17 @@ import { limits } from './limits.ts'
 import { c2s, http, tls } from './listening.ts'
 import { HOST, muc } from './muc.ts'
 import { upload } from './upload.ts'
-import { count, duration, file, host, httpUrl, neededDuration, network, sizeLimit } from './values.ts'
+import {
+  count,
+  countLimit,
+  duration,
+  file,
+  host,
+  httpUrl,
+  neededDuration,
+  network,
+  sizeLimit,
+} from './values.ts'
 
 // A configuration is read once: code made for its schema at run time would cost more than it saves.
 z.config({ jitless: true })
@@ -113,6 +123,15 @@ const archive = z.strictObject({
     'Most that one account’s archive may hold; beyond it the oldest messages go, to 95 % of it. 0 = any.',
   ),
   hosts: z.array(archiveHost).default([]).describe('Hosts whose archive keeps messages for another time.'),
+})
+
+const audit = z.strictObject({
+  keep: z
+    .union([z.literal('forever'), neededDuration])
+    .prefault('400d')
+    .transform(foreverToo)
+    .describe('How long it is kept who has changed what (`belfry audit list`).'),
+  max_rows: countLimit(1_000_000).describe('Most changes that are kept; the oldest go first.'),
 })
 
 const push = z.strictObject({
@@ -312,6 +331,7 @@ export const configSchema = z
     invites: invites.prefault({}),
     sm: sm.prefault({}),
     archive: archive.prefault({}),
+    audit: audit.prefault({}),
     limits,
     push: push.prefault({}),
     webhook: webhook.prefault({}),

@@ -55,6 +55,9 @@ export const adminCommands: Feature = {
       note: 'accounts, sessions, passwords, figures, announcements',
     },
   ],
+  started(t) {
+    t.store.audit.isAdmin = (jid) => isAdmin(t.world, jid)
+  },
   commands: [
     command('add-user', 'Add a user', () => form('Add a user', [ACCOUNT, ...PASSWORDS, LOOKALIKE], addUser)),
     command('delete-user', 'Delete users', () => forEach('Delete users', deleteUser)),
@@ -202,6 +205,7 @@ function announce(t: Transit, values: FormValues): Step {
     if (next < hearers.length) trip.soon((later) => tell(next, later))
   }
   tell(0, t)
+  t.store.audit.note('announcement', { host, text, hearers: hearers.length })
   return done()
 }
 

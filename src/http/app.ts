@@ -21,6 +21,7 @@ import { addRooms } from './rooms/rooms.ts'
 import { addSystem } from './system.ts'
 import { addTokens } from './tokens.ts'
 import { addFiles } from './uploads/files.ts'
+import { addAudit } from './audit.ts'
 import { addUploads } from './uploads/manage.ts'
 import { addUsers } from './users.ts'
 import { addInvitePage } from './web/invite.ts'
@@ -71,6 +72,7 @@ export function createApp(deps: HttpDeps): App {
   addHostMeta(app)
   addFiles(app)
   addUploads(app)
+  addAudit(app)
   addWeb(app, deps)
   addInvitePage(app)
   return app

@@ -49,10 +49,13 @@ export function addBans(app: App): void {
       },
       responses: { 204: { description: 'Done' } },
     }),
-    (c) => {
+    async (c) => {
       const { address } = c.req.valid('param')
-      if (running(c.var.deps).logins.pardon(address, c.req.valid('query').account) === 0)
+      const { account } = c.req.valid('query')
+      const { logins, router } = running(c.var.deps)
+      if (logins.pardon(address, account) === 0)
         throw new HttpError(404, 'no-such-ban', 'There is no such ban.')
+      await router.run((t) => t.store.audit.note('ban ended', { account, network: address }))
       return c.body(null, 204)
     },
   )

@@ -55,7 +55,8 @@ export function identify(deps: HttpDeps): Guard {
     c.set('https', https)
     c.set('encrypted', encrypted)
     c.set('secure', secure)
-    const actor = { by: c.env.peer.kind === 'socket' ? 'operator' : ip, door: doorOf(c) }
+    const local = c.env.peer.kind === 'socket'
+    const actor = local ? { by: 'operator', door: doorOf(c) } : { by: ip, door: doorOf(c), address: ip }
     c.set('actor', actor)
     await actingAs(actor, next)
   }

@@ -23,6 +23,7 @@ export const SCOPES = [
   'rooms:write',
   /** Messages that were said in them. */
   'rooms:history',
+  'audit:read',
   'push:test',
   'push:read',
   'push:write',

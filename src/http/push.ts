@@ -61,6 +61,7 @@ function addTest(app: App): void {
       const { deps } = c.var
       const account = accountOf(deps, c.req.valid('json').jid)
       if (!deps.pushTest) throw stopped()
+      await deps.router.run((t) => t.store.audit.note('test push', { account: account.jid }))
       return c.json({ items: [...(await deps.pushTest(account))] }, 200)
     },
   )
@@ -246,9 +247,11 @@ export async function replayDead({ world, router }: HttpDeps): Promise<number> {
   let replayed = 0
   while (replayed < dead) {
     const limit = Math.min(BATCH, dead - replayed)
-    const n = await router.run((t) =>
-      t.store.deadLetters.replay(limit, t.now, t.now + t.config.push.expiration),
-    )
+    const n = await router.run((t) => {
+      const rows = t.store.deadLetters.replay(limit, t.now, t.now + t.config.push.expiration)
+      if (rows > 0) t.store.audit.note('webhook replayed', { rows })
+      return rows
+    })
     if (n === 0) break
     replayed += n
   }

@@ -11,8 +11,8 @@ export const TAGS = [
   { name: 'files', description: 'Files that people send', at: /^\/(upload|v1\/uploads)\b/ },
   {
     name: 'access',
-    description: 'Tokens of programs, and addresses that are shut out',
-    at: /^\/v1\/(tokens|bans)\b/,
+    description: 'Tokens of programs, addresses that are shut out, and who has changed what',
+    at: /^\/v1\/(tokens|bans|audit)\b/,
   },
   {
     name: 'server',

@@ -18,6 +18,7 @@ const BATCH = 500
 const INVITES_KEPT = 24 * 3_600_000
 
 export interface Household extends RoomHousehold {
+  readonly audit: Config['audit']
   readonly store: ReadStore
   readonly limits: Config['limits']
   readonly clock: Clock
@@ -73,7 +74,7 @@ export function purgeOnce(
   household: Omit<Household, 'store' | 'figures'>,
   place: Place = { host: 0, after: '', room: 0 },
 ): Promise<boolean> {
-  const { limits, hosts, archive, clock } = household
+  const { limits, hosts, archive, audit, clock } = household
   const { origin_id_keep, offline_keep } = limits
   return household.run(({ store }) => {
     const { accounts, history, invites, messages, skeletons } = store
@@ -82,7 +83,8 @@ export function purgeOnce(
     const offline = keeps(offline_keep) ? messages.purgeOffline(now - offline_keep, BATCH) : 0
     const invited = invites.purge(now - INVITES_KEPT, BATCH)
     const departed = accounts.purgeDeparted(BATCH)
-    const most = Math.max(origins, offline, invited, departed, skeletons.fill(BATCH))
+    const changes = store.audit.purge(now - audit.keep, audit.max_rows, BATCH)
+    const most = Math.max(changes, origins, offline, invited, departed, skeletons.fill(BATCH))
     const rooms = purgeRooms(store, household, now, place)
     return purgeArchives(history, hosts, archive, now, place) || rooms || most === BATCH
   })

@@ -1,6 +1,6 @@
 /** One stanza, one trip: whatever fails in it is answered in the protocol's words, in this one place. */
 import { failureEvent, getLogger } from '../log.ts'
-import { speaking } from '../store/audit.ts'
+import { type Speaker, speaking } from '../store/audit.ts'
 import { TurnFailed } from '../store/turn-failed.ts'
 import { DatabaseBusy } from '../store/write-lock.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
@@ -16,7 +16,7 @@ export function guarded(
   world: World,
   el: Element,
   sender: Jid,
-  who: { toString(): string },
+  who: Speaker,
   answer: (reply: Element) => void,
   f: () => void,
 ): void {

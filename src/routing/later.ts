@@ -38,8 +38,9 @@ export class Laters {
     const back = (el: Element) =>
       this.#world.soon((next) => new Transit(next.world, t.stanza, {}, next).answer(el))
     const answer = t.asker.reply ?? back
+    const who = t.origin ?? t.guest ?? { jid: t.stanza.from }
     try {
-      guarded(this.#world, t.stanza.el, t.stanza.from, t.guest?.ip ?? t.stanza.from, answer, () => {
+      guarded(this.#world, t.stanza.el, t.stanza.from, who, answer, () => {
         const next = new Transit(this.#world, t.stanza, t.asker)
         f(next)
         this.#drain(next)

@@ -38,7 +38,7 @@ export class Router {
     session.handled++
     const reply = (answer: Element) => this.#world.outbound.write(session, answer)
     try {
-      guarded(this.#world, el, session.jid, session.jid, reply, () => {
+      guarded(this.#world, el, session.jid, session, reply, () => {
         const stanza = Stanza.fromClient(el, session.jid)
         this.#send(new Outgoing(this.#world, stanza, { session, reply }, session.account))
       })
@@ -57,7 +57,7 @@ export class Router {
   submitGuest(guest: Guest, el: Element, answer: (reply: Element) => void): void {
     const host = Jid.of('', guest.host)
     const reply = (element: Element) => this.#world.store.turn.after(() => answer(element))
-    guarded(this.#world, el, host, guest.ip, reply, () => {
+    guarded(this.#world, el, host, guest, reply, () => {
       const t = new Transit(this.#world, new Stanza('iq', el, host, undefined), { guest, reply })
       t.stanza.checkIq()
       this.#requests.answerGuest(t)

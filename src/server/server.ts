@@ -119,7 +119,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   return {
     addresses: listeners.addresses,
     setupPath: setup?.path,
-    reload: (next) => reload(config, next, push, renewCertificates),
+    reload: (next) => reload(core, next, push, renewCertificates),
     stop: () => opened.disposeAsync(),
   }
 }
@@ -230,7 +230,7 @@ function keepHouse({ config, store, clock, router, world }: Core, figures: () =>
 }
 
 async function reload(
-  config: Config,
+  { config, router }: Core,
   next: Config,
   push: LivePush,
   renewCertificates: () => Promise<void>,
@@ -243,6 +243,7 @@ async function reload(
   await push.use({ ...config, push: { ...config.push, apps: next.push.apps }, webhook: next.webhook })
   const taken = takeOver(config, next)
   await renewCertificates()
+  if (taken.length > 0) await router.run((t) => t.store.audit.note('configuration changed', { keys: taken }))
   reloadSuccess.set(1)
   return taken
 }

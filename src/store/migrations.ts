@@ -20,6 +20,7 @@ import archiveSizes from '../../migrations/0017-archive-sizes.sql' with { type: 
 import deviceKinds from '../../migrations/0018-device-kinds.sql' with { type: 'text' }
 import rooms from '../../migrations/0019-rooms.sql' with { type: 'text' }
 import uploads from '../../migrations/0020-uploads.sql' with { type: 'text' }
+import audit from '../../migrations/0021-audit.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -42,6 +43,7 @@ const MIGRATIONS: readonly string[] = [
   deviceKinds,
   rooms,
   uploads,
+  audit,
 ]
 
 /** The schema is newer than this build: a downgrade would lose what it does not know. */

@@ -111,24 +111,24 @@ export class RoomAffiliations {
 
   set(room: string, row: AffiliationRow): void {
     const { roomId, user, affiliation, nick } = row
-    const before = this.#before(roomId, user)
+    const before = this.get(roomId, user)?.affiliation
     this.#put({ ...row, nickLook: nick === null ? null : nickSkeleton(nick) })
     this.#tell(room, before, { user, affiliation, nick })
-    this.#audit.note('room affiliation changed', { room, user, affiliation })
+    if (before !== affiliation)
+      this.#audit.note('room affiliation changed', {
+        room,
+        user,
+        before: before ?? 'none',
+        after: affiliation,
+      })
   }
 
   delete(room: string, roomId: number, user: string): boolean {
-    const before = this.#before(roomId, user)
+    const before = this.get(roomId, user)?.affiliation
     if (this.#delete({ roomId, user }) === 0) return false
     this.#tell(room, before, { user, affiliation: 'none' })
-    this.#audit.note('room affiliation changed', { room, user, affiliation: 'none' })
+    this.#audit.note('room affiliation changed', { room, user, before, after: 'none' })
     return true
-  }
-
-  /** Read only where somebody is to be told. */
-  #before(roomId: number, user: string): Affiliation | undefined {
-    const wanted = this.#events.wants('room.member_added') || this.#events.wants('room.member_removed')
-    return wanted ? this.get(roomId, user)?.affiliation : undefined
   }
 
   #tell(

@@ -90,6 +90,12 @@ export type RoomRow = typeof rooms.$inferSelect
 /** The columns of a room that may change. */
 export type RoomChange = Partial<Pick<RoomRow, 'settings' | 'subject' | 'avatar' | 'locked' | 'gone'>>
 
+/** A password is only said to be set; another one reads the same. */
+const withoutSecrets = ({ password, ...rest }: RoomSettings): Record<string, unknown> => ({
+  ...rest,
+  password: password === '' ? 'none' : 'set',
+})
+
 export class RoomRows {
   readonly #db: Db
   readonly #audit: Audit
@@ -142,12 +148,25 @@ export class RoomRows {
   update(id: number, change: RoomChange): void {
     this.#db.turn.writes()
     const listed = change.settings && { public: change.settings.public }
+    if (change.settings) this.#noteSettings(id, change.settings)
     this.#db.orm
       .update(rooms)
       .set({ ...change, ...listed })
       .where(eq(rooms.id, id))
       .run()
     if (change.gone) this.#tellGone(id, change.gone)
+    if (change.avatar !== undefined) this.#audit.note('room picture set', { room: this.byId(id)?.jid ?? '' })
+  }
+
+  #noteSettings(id: number, settings: RoomSettings): void {
+    const row = this.byId(id)
+    if (!row) return
+    const [before, after] = [row.settings, settings].map(withoutSecrets)
+    const changed = Object.keys(settings).filter((key) => !Bun.deepEquals(before?.[key], after?.[key]))
+    if (changed.length === 0) return
+    const of = (all: Record<string, unknown> = {}) =>
+      Object.fromEntries(changed.map((key) => [key, all[key]]))
+    this.#audit.note('room configured', { room: row.jid, before: of(before), after: of(after) })
   }
 
   #tellGone(id: number, { reason, alternate }: RoomGone): void {

@@ -4,6 +4,7 @@ import { getLogger, OutsideError } from '../log.ts'
 import { Accounts } from './accounts.ts'
 import { ArchiveSizes } from './archive-sizes.ts'
 import { Audit } from './audit.ts'
+import { AuditTable } from './audit-table.ts'
 import { Badges } from './badges.ts'
 import { Blocked } from './blocked.ts'
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts'
@@ -85,7 +86,7 @@ export class Store {
     random: Random,
   ) {
     this.events = new Events(db, clock)
-    this.audit = new Audit(db.turn)
+    this.audit = new Audit(db.turn, new AuditTable(db), clock)
     this.indexes = {
       archive: new DeferredIndex(db, 'archive', 'peer, id'),
       offline: new DeferredIndex(db, 'offline', 'id', { unless: 'in_flight' }),

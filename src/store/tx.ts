@@ -15,6 +15,7 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
     'find' | 'byId' | 'isGone' | 'scramKeys' | 'vcard' | 'photo' | 'list' | 'count'
   >
   readonly archiveSizes: Pick<Store['archiveSizes'], 'of' | 'largest'>
+  readonly audit: Pick<Store['audit'], 'page'>
   readonly badges: Pick<Store['badges'], 'on' | 'told'>
   readonly blocked: Pick<Store['blocked'], 'of'>
   readonly clients: Pick<Store['clients'], 'find' | 'list' | 'tokens'>

@@ -107,3 +107,17 @@ test('members are added, listed and removed', async () => {
   expect([two.code, two.err]).toEqual([2, 'error: --nick is the name of one account\n'])
   expect((await belfry(['room', 'member'])).code).toBe(2)
 }, 30_000)
+
+test('who has changed a room is asked of the audit, by the time and with a limit', async () => {
+  const all = await belfry(['audit', 'list', '--about', VERONA, '-o', 'json'])
+  const rows = JSON.parse(all.out) as { event: string; by: string; door: string }[]
+  expect(rows.map(({ event }) => event)).toContain('room destroyed')
+  expect(new Set(rows.map(({ by, door }) => `${by}, ${door}`))).toEqual(
+    new Set(['operator, command line, server stopped']),
+  )
+  const one = await belfry(['audit', 'list', '--since', '1h', '--limit', '1'])
+  expect(one.out.trimEnd().split('\n')).toHaveLength(2)
+  expect(one.out).toMatch(/^AT +EVENT +ABOUT +BY +DOOR +ADDRESS +FACTS\n/)
+  expect((await belfry(['audit', 'list', '--since', 'soon'])).code).toBe(2)
+  expect((await belfry(['audit', 'list', '--limit', '0'])).code).toBe(2)
+})

@@ -198,6 +198,7 @@ const ROWS: readonly Row[] = [
   { route: 'GET /v1/tokens', status: [401, 403, 403, 200, 200], hasNot: 'bfy_secret' },
   { route: 'POST /v1/tokens', body: { name: 'x', scopes: ['metrics'] }, status: [401, 403, 403, 201, 201] },
   { route: 'DELETE /v1/tokens/:id', path: '/v1/tokens/999', status: [401, 403, 403, 404, 404] },
+  { route: 'GET /v1/audit', status: [401, 403, 403, 200, 200], has: 'items', hasNot: 'bfy_secret' },
   { route: 'GET /v1/bans', status: [401, 403, 403, 200, 200], has: 'items' },
   { route: 'DELETE /v1/bans/:address', path: '/v1/bans/192.0.2.1', status: [401, 403, 403, 404, 404] },
   { route: 'GET /v1/invites', status: [401, 403, 200, 200, 200], has: 'items', hasNot: 'preauth' },
@@ -244,6 +245,7 @@ const ROWS: readonly Row[] = [
   { route: 'GET /admin/users/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/rooms', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/rooms/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/audit', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/push', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'POST /admin/login', form: 'jid=a&password=b', status: [403, 403, 403, 403, 403] },
   ...[

@@ -13,6 +13,7 @@ const householdOf = (p: Play) => ({
   hosts: p.config.hosts,
   muc: p.config.muc,
   push: p.config.push,
+  audit: p.config.audit,
   archive: { ...p.config.archive, keep: 30 * DAY },
   clock: p.clock,
   run: <T>(f: (t: WriteTx) => T) => p.router.run(f),

@@ -2,6 +2,7 @@
 /** The frame of every page. Everything that is shown passes through JSX, which escapes it. */
 import { type Child, createContext, useContext } from 'hono/jsx'
 import { VERSION } from '../../version.ts'
+import { type Here, MENU } from './pages.ts'
 
 export interface Frame {
   readonly title: string
@@ -9,7 +10,7 @@ export interface Frame {
   readonly admin?: string | undefined
   /** Addresses of style and bell. */
   readonly assets?: '/admin' | '/invite'
-  readonly here?: 'dashboard' | 'users' | 'rooms' | 'push'
+  readonly here?: Here
   readonly notice?: string | undefined
   readonly error?: string | undefined
   readonly children?: Child
@@ -73,18 +74,11 @@ const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
       Belfry
     </a>
     <nav aria-label="Main">
-      <a href="/admin/" aria-current={frame.here === 'dashboard' ? 'page' : undefined}>
-        Dashboard
-      </a>
-      <a href="/admin/users" aria-current={frame.here === 'users' ? 'page' : undefined}>
-        Users
-      </a>
-      <a href="/admin/rooms" aria-current={frame.here === 'rooms' ? 'page' : undefined}>
-        Rooms
-      </a>
-      <a href="/admin/push" aria-current={frame.here === 'push' ? 'page' : undefined}>
-        Push
-      </a>
+      {MENU.map(({ here, path, name }) => (
+        <a href={path} aria-current={frame.here === here ? 'page' : undefined}>
+          {name}
+        </a>
+      ))}
     </nav>
     <form method="post" action="/admin/logout" class="who">
       <span title={admin}>{admin}</span>

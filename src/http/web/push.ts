@@ -6,16 +6,11 @@ import type { Ctx } from '../context.ts'
 import type { HttpDeps } from '../deps.ts'
 import { replayDead } from '../push.ts'
 import { html } from './answers.ts'
+import type { Pages } from './pages.ts'
 import { type Count, PushPage } from './push-page.tsx'
 
-type Handler = (c: Ctx, admin: string) => Response | Promise<Response>
-type Add = (path: string, handler: Handler) => void
-
 /** `notice`: what the page says after a form. */
-export function addPushPages(
-  deps: HttpDeps,
-  routes: { readonly get: Add; readonly post: Add; readonly notice: (c: Ctx) => string | undefined },
-): void {
+export function addPushPages(deps: HttpDeps, routes: Pages): void {
   const show = async (c: Ctx, admin: string, probes?: readonly ProbeResult[]): Promise<Response> => {
     const devices = await countDevices(deps.world.store.pushReports, deps.clock)
     const answers = await countAnswers()

@@ -8,19 +8,14 @@ import { listRooms, occupantsOf, roomAt, roomView } from '../rooms/find.ts'
 import { listMembers } from '../rooms/members.ts'
 import { roomAddress } from '../rooms/schemas.ts'
 import { field, html, said } from './answers.ts'
+import type { Pages } from './pages.ts'
 import { RoomPage, RoomsPage } from './rooms-page.tsx'
-
-type Handler = (c: Ctx, admin: string) => Response | Promise<Response>
-type Add = (path: string, handler: Handler) => void
 
 const LISTED = 50
 const MEMBERS = 100
 const OCCUPANTS = 200
 
-export function addRoomPages(
-  deps: HttpDeps,
-  routes: { readonly get: Add; readonly post: Add; readonly notice: (c: Ctx) => string | undefined },
-): void {
+export function addRoomPages(deps: HttpDeps, routes: Pages): void {
   const show = async (c: Ctx, admin: string, jid: string, error?: string): Promise<Response> => {
     const address = roomAddress.safeParse(jid).data
     if (address === undefined) throw new HttpError(404, 'no-such-room', 'There is no such room.')

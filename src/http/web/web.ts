@@ -12,14 +12,14 @@ import { jidSchema, passwordSchema } from '../fields.ts'
 import { addAssets, field, html, said } from './answers.ts'
 import { DashboardPage } from './dashboard.tsx'
 import { ErrorPage } from './error.tsx'
+import { addAuditPage } from './audit.ts'
+import type { Handler, Pages } from './pages.ts'
 import { LoginPage } from './login.tsx'
 import { addPushPages } from './push.ts'
 import { addRoomPages } from './rooms.ts'
 import { fromOwnPage, WebSessions } from './session.ts'
 import { addSetup } from './setup.ts'
 import { UserPage, UsersPage } from './users.tsx'
-
-type Handler = (c: Ctx, admin: string) => Response | Promise<Response>
 
 /** A closed set: what a page says after a redirect is chosen by us, not by who wrote the link. */
 const DONE: Readonly<Record<string, string>> = {
@@ -78,8 +78,8 @@ export function addWeb(app: App, deps: HttpDeps): void {
   get('/admin/users', (c, admin) => usersPage(c, deps, admin))
   get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
   addUserForms(post, deps)
-  addPushPages(deps, { get, post, notice })
-  addRoomPages(deps, { get, post, notice })
+  const pages: Pages = { get, post, notice }
+  for (const add of [addPushPages, addRoomPages, addAuditPage]) add(deps, pages)
 }
 
 function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
@@ -100,6 +100,8 @@ function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
     try {
       const account = await checkPassword(deps, jid, await field(c, 'password'), c.get('ip'))
       if (!isAdmin(deps.world, account.jid)) return again('This account is not listed under admins.', 403)
+      c.get('actor').by = account.jid
+      await deps.router.run((t) => t.store.audit.note('administrator signed in', { account: account.jid }))
       sessions.start(c, account)
       return c.redirect('/admin/', 303)
     } catch (error) {

@@ -57,7 +57,9 @@ export function establish(at: Establishing, step: LoggedIn, request: Authenticat
     const { clients_per_user } = world.config.limits
     router
       .run((t) =>
-        speaking(bare, undefined, () => t.store.clients.seen(step.account, agent, t.now, clients_per_user)),
+        speaking({ jid: bare }, undefined, () =>
+          t.store.clients.seen(step.account, agent, t.now, clients_per_user),
+        ),
       )
       .catch((error: unknown) => log.debug('a login was not noted', { error }))
   }
@@ -87,7 +89,7 @@ function enter({ router, stream, world }: Establishing, jid: Jid, f: (t: Trip) =
   router
     .run((t) => {
       try {
-        speaking(jid.bare, undefined, () => f(t))
+        speaking({ jid: jid.bare }, undefined, () => f(t))
       } catch (error) {
         failed = error
         throw error

@@ -1,0 +1,83 @@
+/** @jsxImportSource hono/jsx */
+import type { auditView } from '../audit.ts'
+import { Layout, Time } from './layout.tsx'
+
+interface Props {
+  readonly admin: string
+  readonly rows: readonly ReturnType<typeof auditView>[]
+  readonly about: string | undefined
+  readonly by: string | undefined
+  readonly next: string | undefined
+}
+
+export const AuditPage = ({ admin, rows, about, by, next }: Props) => (
+  <Layout title="Audit" admin={admin} here="audit">
+    <h1>Audit</h1>
+    <form method="get" action="/admin/audit" class="row">
+      <input name="about" value={about ?? ''} aria-label="Account or room" placeholder="Account or room" />
+      <input name="by" value={by ?? ''} aria-label="Done by" placeholder="Done by" />
+      <button type="submit" class="quiet">
+        Show
+      </button>
+    </form>
+    <section class="card flush">
+      {rows.length === 0 ? <p class="empty">Nothing was changed.</p> : <Table rows={rows} />}
+    </section>
+    {next !== undefined && (
+      <p>
+        <a
+          class="button quiet"
+          href={`/admin/audit?${new URLSearchParams({ about: about ?? '', by: by ?? '', cursor: next }).toString()}`}
+        >
+          Older
+        </a>
+      </p>
+    )}
+  </Layout>
+)
+
+const Table = ({ rows }: Pick<Props, 'rows'>) => (
+  <table>
+    <thead>
+      <tr>
+        <th scope="col">When</th>
+        <th scope="col">What</th>
+        <th scope="col">By</th>
+        <th scope="col" class="wide">
+          Door
+        </th>
+      </tr>
+    </thead>
+    <tbody>
+      {rows.map(({ at, event, about, by, door, address, facts }) => (
+        <tr>
+          <td>
+            <Time at={Date.parse(at)} />
+          </td>
+          <td>
+            {event}
+            <div class="dim break">{about}</div>
+            <Facts facts={facts} about={about} />
+          </td>
+          <td class="break">{by}</td>
+          <td class="wide">
+            {door}
+            <div class="dim break">{address}</div>
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
+)
+
+const Facts = ({ facts, about }: { facts: Record<string, unknown>; about: string | null }) => {
+  const more = Object.entries(facts).filter(([, value]) => value !== about)
+  if (more.length === 0) return null
+  return (
+    <div class="dim break">
+      {more
+        .map(([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+        .join(', ')}
+    </div>
+  )
+}
