@@ -2,6 +2,8 @@
 import type { Config } from '../config/config.ts'
 import type { Feature } from '../routing/feature.ts'
 import { adminCommands } from './admin-commands.ts'
+import { adminLists } from './admin-lists.ts'
+import { announcements } from './announcements.ts'
 import { archive } from './archive.ts'
 import { avatars } from './avatars.ts'
 import { blocking } from './blocking.ts'
@@ -59,6 +61,7 @@ export const features = (config: Config): Feature[] => [
   offline, // what nobody took
   readState, // before push: what was read is not rung for
   push, // after offline: the badge counts the message that rings
+  announcements, // after presence: a client that appears hears what its host has to say
   last, // after presence: a session that closes has said its last status
   calls, // after push: what has rung is known
   pushRegistration(config),
@@ -79,6 +82,7 @@ export const features = (config: Config): Feature[] => [
   register,
   commands,
   adminCommands,
+  adminLists,
   ping,
   time,
   version,

@@ -313,7 +313,7 @@ export class Accounts {
   }
 
   /** A page of accounts in the order of their JIDs, after `after`; `search` matches anywhere in the JID. */
-  list(query: { host?: string; search?: string; after?: string; limit: number }): Account[] {
+  list(query: { host?: string; search?: string; after?: string; disabled?: true; limit: number }): Account[] {
     const { orm } = this.#db
     return orm
       .select()
@@ -322,6 +322,7 @@ export class Accounts {
         and(
           query.host === undefined ? ne(accounts.host, DEPARTED) : eq(accounts.host, query.host),
           query.after === undefined ? undefined : gt(accounts.jid, query.after),
+          query.disabled && eq(accounts.disabled, true),
           query.search ? like(accounts.jid, sql`${`%${escapeLike(query.search)}%`} escape '\\'`) : undefined,
         ),
       )
@@ -330,9 +331,10 @@ export class Accounts {
       .all()
   }
 
-  /** Of one host, or of all. */
-  count(host?: string): number {
-    const here = host === undefined ? ne(accounts.host, DEPARTED) : eq(accounts.host, host)
+  /** Number of accounts, of one host or of all, or of those that are disabled. */
+  count({ host, disabled }: { host?: string; disabled?: true } = {}): number {
+    const at = host === undefined ? ne(accounts.host, DEPARTED) : eq(accounts.host, host)
+    const here = and(at, disabled && eq(accounts.disabled, true))
     return this.#db.orm.select({ n: count() }).from(accounts).where(here).get()?.n ?? 0
   }
 

@@ -48,6 +48,7 @@ export const NS = {
   push: 'urn:xmpp:push:0',
   vcard: 'vcard-temp',
   muc: 'http://jabber.org/protocol/muc',
+  admin: 'http://jabber.org/protocol/admin',
   mucAdmin: 'http://jabber.org/protocol/muc#admin',
   mucOwner: 'http://jabber.org/protocol/muc#owner',
   occupantId: 'urn:xmpp:occupant-id:0',

@@ -25,9 +25,19 @@ const NODES = [
   'change-user-password',
   'user-stats',
   'get-registered-users-num',
+  'get-disabled-users-num',
   'get-online-users-num',
+  'get-registered-users-list',
+  'get-disabled-users-list',
   'get-online-users-list',
+  'get-user-lastlogin',
+  'get-user-roster',
   'announce',
+  'set-motd',
+  'edit-motd',
+  'delete-motd',
+  'set-welcome',
+  'delete-welcome',
 ]
 
 async function house(more = ''): Promise<{ p: Play; nurse: Actor; [Symbol.dispose](): void }> {
@@ -67,7 +77,7 @@ describe('XEP-0133 §6: only for those whom the configuration names', () => {
             .filter((node) => node.startsWith(ADMIN))
         : []
     }
-    expect(await list(h.nurse)).toEqual(NODES.map((name) => ADMIN + name))
+    expect((await list(h.nurse)).sort()).toEqual(NODES.map((name) => ADMIN + name).sort())
     expect(await list(romeo)).toEqual([])
     for (const name of [...NODES, 'get-user-password']) {
       await romeo.isRefused('forbidden', 'set', commandText(ADMIN + name), 'bix.org')
@@ -168,6 +178,8 @@ describe('XEP-0133 §4.2–§4.5: accounts and their sessions', () => {
     await run(h.nurse, 'end-user-session', { accountjids: 'romeo@bix.org' })
     await orchard?.cutOffAmong('policy-violation')
     await mantua?.cutOffAmong('policy-violation')
+    const again = await run(h.nurse, 'end-user-session', { accountjids: 'romeo@bix.org' })
+    expect(child(again, 'note')?.toString()).toBe('<note type="warn">Nobody of them was here.</note>')
     expect(await logsIn(h.p, 'romeo', 'wherefore art thou')).toBe(true)
   })
 
