@@ -68,7 +68,7 @@ export const muc = z.strictObject({
   tell_removed: z
     .boolean()
     .default(true)
-    .describe('Who is removed from a room by the API or the command line is sent a message that rings.'),
+    .describe('Whoever is removed from a room by somebody else is sent a message that rings.'),
   history: between(0, 250, 20).describe('Messages of before that a room shows at a join, at most 250.'),
   defaults: defaults.prefault({}).describe('Of new rooms, until their owners say otherwise.'),
 })

@@ -9,13 +9,16 @@ import { nicknameKey } from '../xmpp/precis.ts'
 import { StoredElement, xml } from '../xmpp/xml.ts'
 import { invite } from './invite.ts'
 import { remove } from './leave.ts'
-import { roleAfter } from './privileges.ts'
+import { rankOf, roleAfter } from './privileges.ts'
+import { removed } from './removed.ts'
 import { change, type Occupant, type Room, type Standing } from './room.ts'
 import { forgetSubscribers, sendEvent } from './subscriptions.ts'
 import { AS_IT_IS, broadcast, show, tell } from './tell.ts'
 
 /** The one who makes a change, as far as the room shows it. */
 export interface Doer {
+  /** Bare JID; undefined: who runs the server. */
+  readonly user?: string | undefined
   readonly nick?: string | undefined
   readonly reason?: string | undefined
 }
@@ -35,6 +38,8 @@ export interface AffiliationChange {
   readonly silent?: boolean
   /** An invitation goes out beside it. */
   readonly invited?: boolean
+  /** Whether who is removed is sent a message; undefined: as [muc] tell_removed says. */
+  readonly tells?: boolean | undefined
 }
 
 /** The affiliation of a user, whose domain may be banned as a whole (§9.2). */
@@ -60,6 +65,9 @@ export function setAffiliation(t: Trip, room: Room, wanted: AffiliationChange, b
   if ((before?.affiliation ?? 'none') === wanted.affiliation) return
   if (present.length === 0) tellAbsent(t, room, wanted)
   tellSubscribers(t, room, wanted)
+  const belonged = before !== undefined && rankOf(before.affiliation) >= rankOf('member')
+  if (belonged && rankOf(wanted.affiliation) < rankOf('member') && by.user !== wanted.user.bare)
+    removed(t, room, { ...wanted, reason: doer.reason, byOperator: by.user === undefined })
   // §9.5: in a members-only room who was added should know.
   const { affiliation } = wanted
   const isNew = before === undefined && affiliation !== 'none' && affiliation !== 'outcast'

@@ -1,14 +1,11 @@
 /** Members of a room by the word of its operator: added, changed and removed, with what reaches their phones. */
 import { AccountError, accountOf } from '../accounts/accounts.ts'
-import { bookmarkRoom, stopAutojoin } from '../accounts/pep/room-bookmark.ts'
+import { bookmarkRoom } from '../accounts/pep/room-bookmark.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { Affiliation } from '../store/room-affiliations.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { NS } from '../xmpp/namespaces.ts'
-import { Stanza } from '../xmpp/stanza.ts'
-import { xml } from '../xmpp/xml.ts'
-import { keeperOf, setAffiliation, standingOf } from './affiliations.ts'
+import { keeperOf, setAffiliation } from './affiliations.ts'
 import { invite } from './invite.ts'
 import { nickKey } from './nicks.ts'
 import type { Room } from './room.ts'
@@ -39,7 +36,7 @@ export function place(t: Trip, room: Room, wanted: Wanted): Placed {
   const { user, affiliation, reason } = wanted
   checkMember(t, wanted)
   if (affiliation === 'outcast') {
-    dismiss(t, room, user, 'outcast', { reason, tells: t.config.muc.tell_removed })
+    dismiss(t, room, user, 'outcast', { reason })
     return { user: user.bare, affiliation, nick: null, bookmarked: false, invited: false }
   }
   const before = t.store.roomAffiliations.get(room.id, user.bare)
@@ -69,8 +66,8 @@ export function checkMember(t: Trip, { user, affiliation, nick }: Omit<Wanted, '
 
 export interface Dismissal {
   readonly reason?: string | undefined
-  /** Whether the person is sent a message, which rings. */
-  readonly tells: boolean
+  /** Whether the person is sent a message, which rings; undefined: as [muc] tell_removed says. */
+  readonly tells?: boolean | undefined
 }
 
 /** False where the user did not belong to the room. */
@@ -83,26 +80,8 @@ export function dismiss(
 ): boolean {
   const before = t.store.roomAffiliations.get(room.id, user.bare)?.affiliation ?? 'none'
   if (before === affiliation) return false
-  setAffiliation(t, room, { user, affiliation, reason })
-  if (before === 'none' || before === 'outcast') return true
-  const account = t.store.accounts.find(user.bare)
-  if (account) stopAutojoin(t, account, room.jid.bare)
-  if (tells && account) tellRemoved(t, room, user, reason)
+  setAffiliation(t, room, { user, affiliation, reason, tells })
   return true
-}
-
-/** §9.4 tells those who are in the room alone. */
-function tellRemoved(t: Trip, room: Room, user: Jid, reason: string | undefined): void {
-  const why = reason === undefined ? '' : `: ${reason}`
-  const body = `You were removed from ${room.settings.name || room.jid.local}${why}`
-  const affiliation = standingOf(t, room, user)
-  const item = xml(
-    'item',
-    { affiliation, role: 'none', jid: user.bare },
-    reason === undefined ? undefined : xml('reason', {}, reason),
-  )
-  const x = xml('x', { xmlns: NS.mucUser }, item)
-  t.emit(Stanza.make('message', room.jid, user, { id: t.freshId() }, xml('body', {}, body), x))
 }
 
 const isAbsent = (room: Room, user: Jid): boolean => [...room.occupantsOf(user.bare)].length === 0

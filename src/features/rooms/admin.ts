@@ -61,7 +61,7 @@ export function set(t: Transit, room: Room, query: Element): undefined {
   const changes = items.map((item) => read(room, item))
   for (const change of changes) check(t, room, asker, change)
   checkOwners(t, room, changes)
-  const by = { nick: asker.occupant?.nick }
+  const by = { nick: asker.occupant?.nick, user: asker.user.bare }
   for (const change of changes) {
     const { reason } = change
     if (change.kind === 'affiliation') setAffiliation(t, room, change, by)

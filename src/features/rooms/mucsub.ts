@@ -82,7 +82,8 @@ function unsubscribe(t: Transit, room: Room, payload: Element): undefined {
   if (!row || row.nodes === null) return
   const { joined, affiliation } = row
   const ends = joined && affiliation === 'member' && !room.settings.membersOnly
-  setAffiliation(t, room, { user, affiliation: ends ? 'none' : affiliation, nodes: null })
+  const by = { user: t.stanza.from.bare }
+  setAffiliation(t, room, { user, affiliation: ends ? 'none' : affiliation, nodes: null }, by)
   announce(t, room, 'unsubscribe', user, row.nick ?? '')
   closeIfEmpty(t, room)
 }

@@ -74,6 +74,7 @@ function submit(t: Transit, room: Room, values: FormValues): void {
 
 /** §10.5: in the form a list is the whole of it, not what changes. */
 function setLists(t: Transit, room: Room, values: FormValues): void {
+  const by = { user: t.stanza.from.bare }
   const { roomAffiliations } = t.store
   for (const [name, { affiliation }] of Object.entries(LISTS)) {
     const given = values.get(name)
@@ -87,11 +88,12 @@ function setLists(t: Transit, room: Room, values: FormValues): void {
       throw new StanzaError('conflict', 'A room needs an owner.')
     const before = roomAffiliations.list(room.id, affiliation, LISTED).map(({ user }) => user)
     for (const user of wanted)
-      if (!before.includes(user)) setAffiliation(t, room, { user: readJid(user), affiliation })
+      if (!before.includes(user)) setAffiliation(t, room, { user: readJid(user), affiliation }, by)
     for (const user of before) {
       const stillThere = roomAffiliations.get(room.id, user)?.affiliation === affiliation
       const next = affiliation === 'owner' ? 'admin' : 'member'
-      if (!wanted.has(user) && stillThere) setAffiliation(t, room, { user: readJid(user), affiliation: next })
+      if (!wanted.has(user) && stillThere)
+        setAffiliation(t, room, { user: readJid(user), affiliation: next }, by)
     }
   }
 }

@@ -61,7 +61,8 @@ function unregister(t: Transit, room: Room): undefined {
   const row = t.store.roomAffiliations.get(room.id, user.bare)
   if (!row) return
   const keeps = !row.joined || room.settings.membersOnly || row.affiliation !== 'member'
-  setAffiliation(t, room, { user, affiliation: keeps ? row.affiliation : 'none', nick: '', silent: false })
+  const affiliation = keeps ? row.affiliation : 'none'
+  setAffiliation(t, room, { user, affiliation, nick: '', silent: false }, { user: user.bare })
 }
 
 /** A members-only room takes nobody in who asks; a ban is for good. */

@@ -174,7 +174,7 @@ export function addRoomMembers(app: App): void {
       const { jid, user } = c.req.valid('param')
       const { reason: why, tell } = c.req.valid('query')
       const removed = await c.var.deps.router.run((t) => {
-        const tells = tell === undefined ? t.config.muc.tell_removed : tell === 'true'
+        const tells = tell === undefined ? undefined : tell === 'true'
         return dismiss(t, roomAt(t, jid), Jid.parse(user), 'none', { reason: why, tells })
       })
       if (!removed) throw new HttpError(404, 'no-such-member', `${user} does not belong to ${jid}.`)

@@ -98,7 +98,7 @@ test('§9.4 who loses membership of a members-only room is out with 321, and sta
   await configures(romeo, { 'muc#roomconfig_membersonly': '1' })
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
   await changes(romeo, `<item affiliation='none' jid='juliet@bix.org'/>`)
-  expect(await hears(juliet)).toEqual(['-Juliet none/none 321 110'])
+  expect(await hears(juliet)).toEqual(['-Juliet none/none 321 110', ': You were removed from coven'])
   await enters(juliet, 'Juliet')
   expect(await hears(juliet)).toEqual(['! registration-required'])
 })
