@@ -23,7 +23,8 @@ import type { Account } from '../store/accounts.ts'
 import { chatId } from '../store/chat-id.ts'
 import type { Device } from '../store/devices.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { correctedId, hasBody, retractedId } from '../xmpp/message.ts'
+import { correctedId, hasBody, isTombstone, retractedId } from '../xmpp/message.ts'
+import { readStored } from '../xmpp/stored.ts'
 import { childText, type Element } from '../xmpp/xml.ts'
 
 /** Rows of the outbox that one trip may write. */
@@ -96,8 +97,9 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
     const devices = devicesOf(t, account, doubted).filter((device) => !decided.has(device.id))
     const again = { devices, webhook: !decided.has(null) }
     const change = changed.get(given)
+    const room = told.get(given)
     const over =
-      change && retractedId(change) !== undefined
+      (change && retractedId(change) !== undefined) || (room && isTakenBack(t, room))
         ? 'retracted'
         : isRead(t, given, proposal)
           ? 'read-elsewhere'
@@ -117,9 +119,15 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
       takers,
       given,
     } as const
-    consider(t, { ...ring, room: told.get(given), again })
+    consider(t, { ...ring, room, again })
     if (change) correct(t, account, change, Jid.parse(from))
   }
+}
+
+/** A room's archive is the one place that knows. */
+function isTakenBack({ store }: Trip, { stanzaId }: RoomFacts): boolean {
+  const said = store.roomArchive.byId(Number(stanzaId))
+  return !said || isTombstone(readStored('message', said.xml))
 }
 
 /** Those of one session, unless the app is there again in another, or all. */

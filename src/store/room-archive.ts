@@ -70,6 +70,11 @@ export class RoomArchive {
     return this.#get.get({ roomId, id })
   }
 
+  /** Of whichever room. */
+  byId(id: number): RoomMessage | undefined {
+    return this.#db.orm.select().from(roomArchive).where(eq(roomArchive.id, id)).get()
+  }
+
   /** Up to `limit` rows in the order of their ids; with `fromEnd` the last ones, still in that order. */
   page(roomId: number, filter: RoomFilter, limit: number, fromEnd: boolean): RoomMessage[] {
     const rows = this.#db.orm

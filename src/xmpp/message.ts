@@ -44,6 +44,9 @@ export function retractedId(el: Element): string | undefined {
   return fastened && child(fastened, 'retract', NS.oldRetract) && (fastened.attrs.id ?? '')
 }
 
+/** It stands where an archive had a message that was taken back (XEP-0424 §5). */
+export const isTombstone = (el: Element): boolean => child(el, 'retracted', NS.retract) !== undefined
+
 /** The id of the message that this one corrects (XEP-0308 §3); undefined for any other message. */
 export function correctedId(el: Element): string | undefined {
   const replace = child(el, 'replace', 'urn:xmpp:message-correct:0')

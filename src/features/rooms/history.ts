@@ -1,10 +1,10 @@
 /** History at a join (XEP-0045 §7.2.13, §7.2.14). */
-import { NS } from '../../xmpp/namespaces.ts'
 import type { Room } from '../../rooms/room.ts'
 import type { Trip } from '../../routing/transit.ts'
 import type { RoomMessage } from '../../store/room-archive.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { delay } from '../../xmpp/forward.ts'
+import { isTombstone } from '../../xmpp/message.ts'
 import { readStored } from '../../xmpp/stored.ts'
 import { child, type Element, StoredElement } from '../../xmpp/xml.ts'
 
@@ -36,7 +36,7 @@ export function historyFor(t: Trip, room: Room, wanted: Element | undefined): El
 function shownAs(t: Trip, room: Room, { id, xml: text }: RoomMessage): StoredElement | undefined {
   const el = readStored('message', text)
   if (child(el, 'subject') && !child(el, 'body')) return undefined
-  if (child(el, 'retracted', NS.retract)) return undefined
+  if (isTombstone(el)) return undefined
   // The same stamp each time: XMPPFramework knows a message again by it.
   return StoredElement.extended(StoredElement.of(el), delay(t.store.receipts.timeOf(id), room.jid.toString()))
 }
