@@ -12,6 +12,7 @@ import { Stanza } from '../xmpp/stanza.ts'
 import { readStored } from '../xmpp/stored.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { mentioned } from './mentions.ts'
+import { authorOf } from './payload.ts'
 import { roomsOf } from './registry.ts'
 import { Room } from './room.ts'
 import { nodeOf, subscribersOf } from './subscriptions.ts'
@@ -24,6 +25,7 @@ interface Telling {
   readonly id: number
   after: string
   readonly message: RoomMessage
+  /** Its occupant id; '' for the room itself. */
   readonly speaker: string
   readonly byModerator: boolean
   /** Clients that were given it without being in the room. */
@@ -68,13 +70,12 @@ export function tellMembers(
   room: Room,
   el: Element,
   message: RoomMessage,
-  speaker: Pick<Telling, 'byModerator' | 'wrapped'> & { readonly user: string },
+  about: Pick<Telling, 'byModerator' | 'speaker' | 'wrapped'>,
 ): void {
   if (!matters(t) || isNothing(classify(el, t.config.push))) return
   const { id } = message
   t.store.roomFanouts.put({ id, roomId: room.id, after: '' })
-  const { user, byModerator, wrapped } = speaker
-  const telling = { id, after: '', message, speaker: user, byModerator, wrapped }
+  const telling = { id, after: '', message, ...about }
   t.after(() => tellingsOf(t.world).add(t.world, room, telling))
 }
 
@@ -97,7 +98,7 @@ export function resumeTelling(t: Trip): void {
       id,
       after,
       message: { id, given: new Map() },
-      speaker: said.user,
+      speaker: authorOf(readStored('message', said.xml)),
       byModerator: false,
       wrapped: [],
     }
@@ -119,8 +120,7 @@ function tellSome(t: Trip, room: Room, telling: Telling): boolean {
   let { after } = telling
   for (const { user, nick, affiliation, accountId, rings, silent } of listeners) {
     after = user
-    if (affiliation === 'outcast' || accountId === null || user === telling.speaker) continue
-    if (rings === 0 && !wantsAll) continue
+    if (affiliation === 'outcast' || accountId === null || (rings === 0 && !wantsAll)) continue
     tellOne(t, room, telling, stanza, { accountId, user, nick, silent: silent === 1 })
     if (++decided === DECIDED) break
   }
@@ -143,7 +143,7 @@ function finish(t: Trip, id: number): false {
 function tellVisitors(t: Trip, room: Room, telling: Telling, stanza: Stanza): void {
   const wantsAll = t.store.events.wants('message.offline')
   for (const { user, affiliation } of room.occupants) {
-    if (affiliation !== 'none' || user === telling.speaker) continue
+    if (affiliation !== 'none') continue
     const account = t.store.accounts.find(user)
     if (account && (wantsAll || t.store.push.devices.of(account.id).length > 0))
       tellOne(t, room, telling, stanza, { accountId: account.id, user, nick: null, silent: false })
@@ -165,8 +165,9 @@ function tellOne(
   { accountId, user, nick, silent }: Told,
 ): void {
   const owner = t.store.accounts.byId(accountId)
-  if (!owner) return
   const occupants = [...room.occupantsOf(user)]
+  const occupantId = occupants[0]?.occupantId ?? roomsOf(t.world).occupantId(t, room.jid, user)
+  if (!owner || occupantId === telling.speaker) return
   const nicks = [...new Set([...(nick === null ? [] : [nick]), ...occupants.map((one) => one.nick)])]
   const given = telling.message.given.get(accountId)
   const takers: Session[] = []
@@ -176,7 +177,6 @@ function tellOne(
       if (session) takers.push(session)
     }
   takers.push(...telling.wrapped.filter((session) => session.account.id === accountId && !session.closed))
-  const occupantId = roomsOf(t.world).occupantId(t, room.jid, user)
   const member = { user, nicks, occupantId }
   const { membersOnly, nonAnonymous } = room.settings
   const facts: RoomFacts = {

@@ -6,6 +6,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { departed } from './affiliations.ts'
 import { eraseArchive } from './leave.ts'
 import { roomsOf } from './registry.ts'
+import { forgetSubscribers } from './subscriptions.ts'
 
 /** Members of a destroyed room that one trip lets go: each may have a bookmark to be written anew. */
 const PARTED = 20
@@ -39,6 +40,8 @@ export function purgeAccount(t: Trip, user: Jid): void {
   const rooms = roomsOf(t.world)
   const stoodTo = new Set(t.store.roomAffiliations.roomsOf(user.bare, HEARING).map(({ jid }) => jid))
   t.store.roomAffiliations.purge(user.bare)
+  // Rooms remember their subscribers by address, which a later account may have.
+  for (const room of rooms.remembered()) if (room.subscribers?.has(user.bare)) forgetSubscribers(t, room)
   for (const room of rooms.occupied) {
     const stood = stoodTo.has(room.jid.bare)
     const [seated] = room.occupantsOf(user.bare)

@@ -118,7 +118,7 @@ export interface Farewell {
   readonly alternate?: string | undefined
   readonly reason?: string | undefined
   readonly password?: string | undefined
-  /** Bare JID of who ends it. */
+  /** Occupant id of who ends it. */
   readonly by?: string | undefined
 }
 
@@ -147,5 +147,5 @@ export function destroy(t: Trip, room: Room, { alternate, reason, password, by }
 /** Clears the way for who has ended a room himself and comes to it again: it is a new one. */
 export function forgetDestroyed(t: Trip, jid: Jid, user: Jid): void {
   const room = roomsOf(t.world).lookUp(t, jid)
-  if (room?.row.gone?.by === user.bare) erase(t, room)
+  if (room?.row.gone?.by === roomsOf(t.world).occupantId(t, jid, user.bare)) erase(t, room)
 }

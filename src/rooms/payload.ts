@@ -25,6 +25,9 @@ export function payloadOf(el: Element, room: Jid): Element[] {
     .map((node) => withoutModeration(node))
 }
 
+/** Occupant id of who has said a message of a room (XEP-0421); '' for the room itself. */
+export const authorOf = (el: Element): string => child(el, 'occupant-id', NS.occupantId)?.attrs.id ?? ''
+
 function withoutModeration(el: Element): Element {
   if (!elements(el).some(({ attrs: { xmlns = '' } }) => MODERATION.has(xmlns))) return el
   const kept = el.children.filter(

@@ -67,6 +67,12 @@ export class Rooms {
     return this.#occupied.values()
   }
 
+  /** All that are in memory. */
+  *remembered(): Generator<Room> {
+    yield* this.#occupied.values()
+    yield* this.#others.values()
+  }
+
   /** Number of occupants of all rooms. */
   sizeOf(jid: string): number {
     return this.#occupied.get(jid)?.size ?? 0
@@ -78,11 +84,13 @@ export class Rooms {
 
   /**
    * XEP-0421: who an occupant is, whatever the nick, in this room alone. 256 bits of an HMAC under a secret that is
-   * stored, so that it stays the same for ever.
+   * stored, so that it stays the same for ever. A later account of the same name is somebody else, so what somebody has
+   * said or done in a room is known by this, never by the address.
    */
   occupantId(t: Trip, room: Jid, user: string): string {
     this.#secret ??= this.#readSecret(t)
-    return createHmac('sha256', this.#secret).update(`${room.bare}\0${user}`).digest('base64url')
+    const account = t.store.accounts.find(user)?.id ?? ''
+    return createHmac('sha256', this.#secret).update(`${room.bare}\0${user}\0${account}`).digest('base64url')
   }
 
   #readSecret(t: Trip): Buffer {

@@ -57,7 +57,7 @@ export function say(
         t.emit(new RoomCopy(StoredElement.addressed(stored, jid.toString()), from, jid, message))
     tellMembers(t, room, stored, message, {
       wrapped: sendEvent(t, room, kind, stored, message),
-      user: speaker?.user ?? '',
+      speaker: speaker?.occupantId ?? '',
       byModerator: speaker === undefined || room.byNick(speaker.nick)?.role === 'moderator',
     })
   }

@@ -68,7 +68,7 @@ export interface RoomGone {
   readonly alternate?: string | undefined
   readonly reason?: string | undefined
   readonly password?: string | undefined
-  /** Bare JID of the owner who did it: nobody else may make the room anew. */
+  /** Occupant id (XEP-0421) of the owner who did it: nobody else may make the room anew. */
   readonly by?: string | undefined
 }
 

@@ -1,5 +1,5 @@
 /** Messages that are taken back: by who wrote them (XEP-0424), or by a moderator (XEP-0425, in both of its versions). */
-import { payloadOf } from '../../rooms/payload.ts'
+import { authorOf, payloadOf } from '../../rooms/payload.ts'
 import type { Occupant, Room } from '../../rooms/room.ts'
 import { say } from '../../rooms/say.ts'
 import type { Transit } from '../../routing/transit.ts'
@@ -62,7 +62,8 @@ export function retract(t: Transit, room: Room, occupant: Occupant): void {
   const { el, id } = t.stanza
   const target = retractedId(el) ?? ''
   const message = messageOf(t, room, target)
-  if (message.user !== occupant.user) throw new StanzaError('forbidden', 'It is another’s message.')
+  if (authorOf(readStored('message', message.xml)) !== occupant.occupantId)
+    throw new StanzaError('forbidden', 'It is another’s message.')
   const retraction = say(t, room, occupant, id ?? t.freshId(), payloadOf(el, room.jid))
   bury(t, room, message, { retraction, inside: [] })
 }

@@ -104,7 +104,7 @@ function end(t: Transit, room: Room, el: Element): undefined {
     alternate: jid === undefined || jid === '' ? undefined : readJid(jid).toString(),
     reason: childText(el, 'reason'),
     password: childText(el, 'password'),
-    by: t.stanza.from.bare,
+    by: roomsOf(t.world).occupantId(t, room.jid, t.stanza.from.bare),
   })
 }
 

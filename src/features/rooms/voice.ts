@@ -9,7 +9,7 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import { type FormValues, formValue, readForm, writeForm } from '../../xmpp/forms.ts'
 import { children, type Element, StoredElement, xml } from '../../xmpp/xml.ts'
 
-/** Times at which occupants asked last (ms), by room and account. */
+/** Times at which occupants asked last (ms), by their ids, which are of one room each. */
 const asked = new BoundedMap<string, number>(10_000)
 
 /** The form of a request or of an answer to one; undefined for any other message. */
@@ -34,7 +34,7 @@ function ask(t: Transit, room: Room, occupant: Occupant, role: string | undefine
   if (role !== undefined && role !== 'participant')
     throw new StanzaError('bad-request', 'Only voice can be asked for.')
   if (occupant.role !== 'visitor') return
-  const key = `${room.jid.bare} ${occupant.user}`
+  const key = occupant.occupantId
   const before = asked.get(key)
   if (before !== undefined && t.now - before < voiceRequestInterval * 1000)
     throw new StanzaError('resource-constraint', 'You have asked just now.')

@@ -2,6 +2,7 @@
 import { roomsOf } from '../../rooms/registry.ts'
 import type { Room } from '../../rooms/room.ts'
 import { distinctNick } from '../../rooms/members.ts'
+import { authorOf } from '../../rooms/payload.ts'
 import { say, type Speaker } from '../../rooms/say.ts'
 import type { Trip } from '../../routing/transit.ts'
 import type { RoomMessage } from '../../store/room-archive.ts'
@@ -36,7 +37,10 @@ const said = z
     stanza_id: z.string().openapi({ description: 'Its id in the archive (XEP-0359).' }),
     id: z.string().nullable().openapi({ description: 'The id that its sender gave it.' }),
     at: z.string().nullable().openapi({ format: 'date-time' }),
-    from: z.string().nullable().openapi({ description: 'The account; null: the room itself.' }),
+    from: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The account; null: the room itself, or an account that is no more.' }),
     nick: z.string().nullable(),
     body: z.string().nullable(),
     subject: z.string().nullable(),
@@ -117,7 +121,7 @@ function pageOf(t: Trip, room: Room, before: number | undefined, limit: number) 
       bytes += row.xml.length
       if (items.length > 0 && bytes > t.config.limits.archive_page_bytes)
         return { items, next: cursorAt(String(place)) }
-      items.push(messageView(t, row))
+      items.push(messageView(t, room, row))
       place = row.id
     }
     if (found.length < wanted) return { items, next: null }
@@ -125,13 +129,19 @@ function pageOf(t: Trip, room: Room, before: number | undefined, limit: number) 
   return { items, next: cursorAt(String(place)) }
 }
 
-function messageView(t: Trip, { id, user, nick, xml: stored }: RoomMessage): z.infer<typeof said> {
+function messageView(
+  t: Trip,
+  room: Room,
+  { id, user, nick, xml: stored }: RoomMessage,
+): z.infer<typeof said> {
   const el = readStored('message', stored)
+  // An account that has the address by now need not be who had it then.
+  const isTheirs = user !== '' && authorOf(el) === roomsOf(t.world).occupantId(t, room.jid, user)
   return {
     stanza_id: String(id),
     id: el.attrs.id ?? null,
     at: iso(t.store.receipts.timeOf(id)),
-    from: user || null,
+    from: isTheirs ? user : null,
     nick: nick || null,
     body: childText(el, 'body') ?? null,
     subject: childText(el, 'subject') ?? null,
