@@ -63,7 +63,8 @@ export const muc = z.strictObject({
       'this long; "0s" = for ever closed.',
   ),
   tombstone: duration('31d').describe(
-    'For how long nobody but the owner who destroyed a room can make it anew; "0s" = not at all.',
+    'For how long who comes to a destroyed room hears that it is gone; only the owner who ended it can make it anew before, ' +
+      'by submitting a configuration, never by entering alone. "0s" = not at all.',
   ),
   tell_removed: z
     .boolean()

@@ -144,8 +144,19 @@ export function destroy(t: Trip, room: Room, { alternate, reason, password, by }
   t.insist((next) => windUp(next, room.row))
 }
 
-/** Clears the way for who has ended a room himself and comes to it again: it is a new one. */
+/** Whether the room is no more, and it was this user who has ended it. */
+export function endedBy(t: Trip, jid: Jid, user: Jid): boolean {
+  const rooms = roomsOf(t.world)
+  const gone = rooms.lookUp(t, jid)?.row.gone
+  return gone?.by !== undefined && gone.by === rooms.occupantId(t, jid, user.bare)
+}
+
+/**
+ * Clears the way for a new room in the place of one that was destroyed. Only a form asks for that (§10.1.3): a client that
+ * enters rooms by itself would bring back for all what its owner has just ended.
+ */
 export function forgetDestroyed(t: Trip, jid: Jid, user: Jid): void {
+  if (!endedBy(t, jid, user)) return
   const room = roomsOf(t.world).lookUp(t, jid)
-  if (room?.row.gone?.by === roomsOf(t.world).occupantId(t, jid, user.bare)) erase(t, room)
+  if (room) erase(t, room)
 }

@@ -1,6 +1,15 @@
 /** Owners' verbs: configure and destroy a room (XEP-0045 §10.1, §10.2, §10.9). */
 import { setAffiliation, standingOf } from '../../rooms/affiliations.ts'
-import { checkMayCreate, configure, createRoom, destroy, unlock, waitForForm } from '../../rooms/lifecycle.ts'
+import {
+  checkMayCreate,
+  configure,
+  createRoom,
+  destroy,
+  endedBy,
+  forgetDestroyed,
+  unlock,
+  waitForForm,
+} from '../../rooms/lifecycle.ts'
 import { roomsOf } from '../../rooms/registry.ts'
 import type { Room } from '../../rooms/room.ts'
 import { closeIfEmpty } from '../../rooms/leave.ts'
@@ -22,7 +31,7 @@ const LISTED = 1000
 
 /** §10.1.3: of a room that is not there its form is that of a new one. */
 export function get(t: Transit, to: Jid): Element {
-  const room = roomsOf(t.world).find(t, to)
+  const room = endedBy(t, to, t.stanza.from) ? undefined : roomsOf(t.world).find(t, to)
   if (!room) {
     checkMayCreate(t, t.stanza.from)
     return query(settingsForm(newSettings(t.config), [], title(to)))
@@ -36,8 +45,9 @@ const query = (form: Element): Element => xml('query', { xmlns: NS.mucOwner }, f
 const title = ({ local }: Jid): string => `Configuration of ${local}`
 
 export function set(t: Transit, to: Jid, el: Element): undefined {
-  const known = roomsOf(t.world).find(t, to)
   const what = firstElement(el)
+  if (what?.name === 'x' && what.attrs.type !== 'cancel') forgetDestroyed(t, to, t.stanza.from)
+  const known = roomsOf(t.world).find(t, to)
   const wantsEnd = child(el, 'destroy')
   if (!known) {
     if (wantsEnd || what?.attrs.type === 'cancel') throw new StanzaError('item-not-found')

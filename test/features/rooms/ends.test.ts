@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'bun:test'
 import { Jid } from '../../../src/xmpp/jid.ts'
-import { changes, enters, hears, inside, OWNER, ROOM, says } from '../../support/rooms.ts'
+import { changes, configures, enters, hears, inside, OWNER, ROOM, says, short } from '../../support/rooms.ts'
 import { settle } from '../../support/phones.ts'
 import { type Play, play } from '../../support/world.ts'
 
@@ -82,7 +82,6 @@ test('muc.tombstone: when its time is over the room may be made anew, and is ano
   await romeo.asks('set', destroys, ROOM)
   await settle(p)
   const { id } = p.store.rooms.find(ROOM)!
-  // Whoever ended it is free to begin anew; others find that it is gone.
   const nurse = await p.online('nurse@bix.org/hall')
   await enters(nurse, 'Nurse')
   expect(await hears(nurse)).toContain('! gone')
@@ -92,6 +91,32 @@ test('muc.tombstone: when its time is over the room may be made anew, and is ano
   says(again, 'anew')
   expect(await hears(again)).toEqual(['Nurse: anew'])
   expect(p.store.rooms.find(ROOM)!.id).toBeGreaterThan(id)
+})
+
+test('§10.9, §10.1.3 who has ended a room does not bring it back by entering; submitting a form makes it anew', async () => {
+  using p = play()
+  const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
+  await romeo.asks('set', destroys, ROOM)
+  const id = p.store.rooms.find(ROOM)!.id
+  // As a client does that enters the rooms of its own list when it starts.
+  const again = await p.online('romeo@bix.org/garden')
+  await enters(again, 'Romeo')
+  expect(await hears(again)).toEqual(['! gone'])
+  const asks = (type: 'get' | 'set', inner: string, actor = again) =>
+    actor.asks(type, `<query xmlns='${OWNER}'>${inner}</query>`, ROOM)
+  const form = (type: string) => `<x xmlns='jabber:x:data' type='${type}'/>`
+  // A look at the form of a new room, a cancelled one and an end of what has ended change nothing.
+  expect((await asks('get', '')).attrs.type).toBe('result')
+  expect(short(await asks('set', form('cancel')))).toBe('! gone')
+  expect(short(await asks('set', '<destroy/>'))).toBe('! gone')
+  const nurse = await p.online('nurse@bix.org/hall')
+  expect(short(await asks('get', '', nurse))).toBe('! gone')
+  expect(short(await asks('set', form('submit'), nurse))).toBe('! gone')
+  expect(p.store.rooms.find(ROOM)!.id).toBe(id)
+  await configures(again, { 'muc#roomconfig_persistentroom': '1' })
+  expect(p.store.rooms.find(ROOM)!.id).toBeGreaterThan(id)
+  await enters(again, 'Romeo')
+  expect((await hears(again)).at(-2)).toBe('Romeo owner/moderator 110 100')
 })
 
 test('a deleted account stands to no room any more, and leaves those that it is in', async () => {

@@ -10,6 +10,7 @@ import {
   inside,
   itemOf,
   MUC_USER,
+  opens,
   OWNER,
   ROOM,
 } from '../../support/rooms.ts'
@@ -172,6 +173,11 @@ test('§10.9 who has destroyed a room hears of its end before the answer, and ma
   juliet.forget()
   await enters(juliet, 'Juliet')
   expect(await hears(juliet)).toEqual(['! gone'])
+  // By entering alone he does not: his client may do that by itself.
+  await enters(romeo, 'Romeo')
+  expect(await hears(romeo)).toEqual(['! gone'])
+  await opens(romeo)
+  romeo.forget()
   await enters(romeo, 'Romeo')
   expect(await hears(romeo)).toEqual(['Romeo owner/moderator 110 100 201', '# '])
   await juliet.isRefused(
