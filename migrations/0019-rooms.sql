@@ -28,6 +28,7 @@ CREATE TABLE room_affiliations (
   joined INTEGER NOT NULL DEFAULT 0, -- 1: became a member by registering
   silent INTEGER NOT NULL DEFAULT 0, -- 1: has told the room not to ring a closed app (Tigase's registration field)
   nodes TEXT,                        -- what of it is sent to who has not joined (MucSub): nodes, a blank between two
+  read_id INTEGER NOT NULL DEFAULT 0, -- of room_archive: what came up to it has been read, or was before the membership
   reason TEXT,
   PRIMARY KEY (room_id, user)
 ) STRICT, WITHOUT ROWID;
@@ -43,6 +44,7 @@ CREATE TABLE room_archive (
   room_id INTEGER NOT NULL,
   user TEXT NOT NULL,                -- bare JID of who said it; empty: the room itself
   nick TEXT NOT NULL,
+  counts INTEGER NOT NULL,           -- 1: says something, so that members have it read or not
   xml TEXT NOT NULL
 ) STRICT;
 CREATE INDEX room_archive_by_room ON room_archive (room_id, id);

@@ -66,6 +66,9 @@ export const limits = z
     room_joins_per_second: countLimit(200).describe(
       'People who come into one room per second, likewise: after a restart all come at once.',
     ),
+    room_unread: between(1, 10_000, 1000).describe(
+      'Messages of a room that are counted as unread for one member, at most 10,000; of more nobody asks how many.',
+    ),
     room_page: between(1, 1000, 100).describe('Rooms of one page of a list, at most 1,000.'),
     offline_messages: countLimit(1000).describe('Stored messages waiting for one account.'),
     offline_bytes: sizeLimit('10MB').describe('Bytes of stored messages waiting for one account.'),

@@ -15,6 +15,7 @@ import { requestRate } from './request-rate.ts'
 import { addPreferences } from './preferences.ts'
 import { addPush } from './push.ts'
 import { addRegistration } from './registration.ts'
+import { addMyRooms } from './rooms/mine.ts'
 import { addRoomMembers } from './rooms/members.ts'
 import { addRoomMessages } from './rooms/messages.ts'
 import { addRooms } from './rooms/rooms.ts'
@@ -57,6 +58,7 @@ export function createApp(deps: HttpDeps): App {
   addSystem(app)
   addUsers(app)
   addMe(app, deps)
+  addMyRooms(app)
   addPreferences(app)
   addMessages(app)
   addRooms(app)

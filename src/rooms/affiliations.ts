@@ -100,6 +100,8 @@ function write(t: Trip, room: Room, before: AffiliationRow | undefined, wanted: 
     reason: wanted.reason ?? null,
     nodes: affiliation === 'outcast' ? null : nodesAfter(before, wanted),
     silent: wanted.silent ?? before?.silent ?? false,
+    // A newcomer has missed nothing.
+    readId: before && before.affiliation !== 'outcast' ? before.readId : t.store.messages.nextId(),
   })
 }
 

@@ -48,6 +48,7 @@ export function createRoom(t: Trip, { jid, owner, settings, locked = false }: Ne
       nickKey: null,
       nodes: null,
       silent: false,
+      readId: 0,
     })
   }
   if (locked) unlockLater(t, room)

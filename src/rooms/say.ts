@@ -6,6 +6,7 @@ import { NS } from '../xmpp/namespaces.ts'
 import { hasBody } from '../xmpp/message.ts'
 import { child, childText, type Element, StoredElement, xml } from '../xmpp/xml.ts'
 import { tellMembers } from './audience.ts'
+import { isEncrypted } from '../push/rules/classify.ts'
 import { isForRoomArchive } from './payload.ts'
 import type { Occupant, Room } from './room.ts'
 import { sendEvent } from './subscriptions.ts'
@@ -43,6 +44,7 @@ export function say(
       roomId: room.id,
       user: speaker?.user ?? '',
       nick: speaker?.nick ?? '',
+      counts: hasBody(stored) || isEncrypted(stored),
       xml: stored.toString(),
     })
   const isSubject = child(stored, 'subject') !== undefined && !child(stored, 'body')

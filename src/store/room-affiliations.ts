@@ -5,7 +5,7 @@ import type { Audit } from './audit.ts'
 import { nickSkeleton } from '../xmpp/skeleton.ts'
 import type { Events } from './events.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
-import { rooms } from './rooms.ts'
+import { rooms, type RoomSettings } from './rooms.ts'
 
 /** Everybody else has the affiliation "none". */
 export type Affiliation = 'owner' | 'admin' | 'member' | 'outcast'
@@ -24,12 +24,21 @@ export const roomAffiliations = sqliteTable(
     /** Nodes of which events are sent to who has not joined (MucSub), a blank between two; null: not subscribed. */
     silent: integer('silent', { mode: 'boolean' }).notNull(),
     nodes: text('nodes'),
+    /** Id of the room's archive: what came up to it has been read, or was before the user belonged to the room. */
+    readId: integer('read_id').notNull(),
   },
   (t) => [primaryKey({ columns: [t.roomId, t.user] })],
 )
 
 /** A row without the look of its nick, which is made of the nick. */
 export type AffiliationRow = Omit<typeof roomAffiliations.$inferSelect, 'nickLook'>
+
+/** A room as one of its members has it. */
+export interface Belonging extends Pick<AffiliationRow, 'roomId' | 'nick' | 'readId'> {
+  readonly affiliation: Exclude<Affiliation, 'outcast'>
+  readonly jid: string
+  readonly settings: RoomSettings
+}
 
 const belongs = (affiliation: string | undefined): boolean =>
   affiliation === 'owner' || affiliation === 'admin' || affiliation === 'member'
@@ -43,6 +52,7 @@ export class RoomAffiliations {
   readonly #put: Write<AffiliationRow & { nickLook: string | null }>
   readonly #delete: Write<{ roomId: number; user: string }>
   readonly #purge: Write<{ user: string }>
+  readonly #read: Write<{ roomId: number; user: string; readId: number }>
 
   constructor(db: Db, audit: Audit, events: Events) {
     this.#db = db
@@ -59,6 +69,11 @@ export class RoomAffiliations {
       .where(and(eq(roomId, p('roomId')), eq(nickKey, p('nickKey'))))
       .prepare()
     this.#delete = writer(db, orm.delete(roomAffiliations).where(one).prepare())
+    this.#read = rawWriter(
+      db,
+      `UPDATE room_affiliations SET read_id = $readId
+       WHERE room_id = $roomId AND user = $user AND read_id < $readId`,
+    )
     this.#purge = rawWriter(db, 'DELETE FROM room_affiliations WHERE user = $user')
     const columns = {
       affiliation: sql`excluded.affiliation`,
@@ -69,6 +84,7 @@ export class RoomAffiliations {
       reason: sql`excluded.reason`,
       nodes: sql`excluded.nodes`,
       silent: sql`excluded.silent`,
+      readId: sql`excluded.read_id`,
     }
     this.#put = writer(
       db,
@@ -85,6 +101,7 @@ export class RoomAffiliations {
           reason: p('reason'),
           nodes: p('nodes'),
           silent: p('silent'),
+          readId: p('readId'),
         })
         .onConflictDoUpdate({ target: [roomId, user], set: columns })
         .prepare(),
@@ -129,6 +146,11 @@ export class RoomAffiliations {
     this.#tell(room, before, { user, affiliation: 'none' })
     this.#audit.note('room affiliation changed', { room, user, before, after: 'none' })
     return true
+  }
+
+  /** Everything up to that message has been read; it never becomes less. */
+  read(roomId: number, user: string, readId: number): void {
+    this.#read({ roomId, user, readId })
   }
 
   #tell(
@@ -214,6 +236,29 @@ export class RoomAffiliations {
       .where(eq(roomAffiliations.user, user))
       .limit(limit)
       .all()
+  }
+
+  /** The rooms that an account belongs to, in the order of their addresses, behind `after`. */
+  belonging(user: string, after: string, limit: number): Belonging[] {
+    const { roomId, affiliation, nick, readId } = roomAffiliations
+    return this.#db.orm
+      .select({ jid: rooms.jid, settings: rooms.settings, roomId, affiliation, nick, readId })
+      .from(roomAffiliations)
+      .innerJoin(rooms, eq(rooms.id, roomId))
+      .where(
+        and(
+          eq(roomAffiliations.user, user),
+          ne(affiliation, 'outcast'),
+          isNull(rooms.gone),
+          gt(rooms.jid, after),
+        ),
+      )
+      .orderBy(asc(rooms.jid))
+      .limit(limit)
+      .all()
+      .flatMap(({ affiliation: stands, ...rest }) =>
+        stands === 'outcast' ? [] : [{ ...rest, affiliation: stands }],
+      )
   }
 
   /** Subscribers of a room. */

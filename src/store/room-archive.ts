@@ -10,10 +10,17 @@ export const roomArchive = sqliteTable('room_archive', {
   roomId: integer('room_id').notNull(),
   user: text('user').notNull(),
   nick: text('nick').notNull(),
+  counts: integer('counts', { mode: 'boolean' }).notNull(),
   xml: text('xml').notNull(),
 })
 
 export type RoomMessage = typeof roomArchive.$inferSelect
+
+/** A message as far as it has been read or not. */
+export interface Reading extends Pick<RoomMessage, 'id' | 'user'> {
+  /** 1: it says something. */
+  readonly counts: number
+}
 
 /** Times and ids as of an account's archive; `nick` is the occupant whose messages are wanted. */
 export type RoomFilter = Omit<ArchiveFilter, 'peer' | 'resource'> & { readonly nick?: string | undefined }
@@ -22,7 +29,8 @@ export class RoomArchive {
   readonly #db: Db
   readonly #receipts: Receipts
   readonly #get
-  readonly #add: Write<RoomMessage>
+  readonly #add: Write<Omit<RoomMessage, 'counts'> & { counts: number }>
+  readonly #newest
   readonly #purge: Write<{ roomId: number; below: number; limit: number }>
   readonly #roomBehind
   readonly #weigh
@@ -40,7 +48,8 @@ export class RoomArchive {
     // Once a message: Drizzle's binding would cost more than the insert.
     this.#add = rawWriter(
       db,
-      'INSERT INTO room_archive (id, room_id, user, nick, xml) VALUES ($id, $roomId, $user, $nick, $xml)',
+      `INSERT INTO room_archive (id, room_id, user, nick, counts, xml)
+       VALUES ($id, $roomId, $user, $nick, $counts, $xml)`,
     )
     this.#purge = rawWriter(
       db,
@@ -54,11 +63,17 @@ export class RoomArchive {
       `SELECT count(*) AS messages, coalesce(sum(octet_length(xml)), 0) AS bytes
        FROM (SELECT xml FROM room_archive WHERE room_id = ? ORDER BY id DESC LIMIT ?)`,
     )
-    this.#replace = rawWriter(db, 'UPDATE room_archive SET xml = $xml WHERE id = $id AND room_id = $roomId')
+    this.#newest = db.raw.prepare<Reading, [number, number, number]>(
+      'SELECT id, user, counts FROM room_archive WHERE room_id = ? AND id > ? ORDER BY id DESC LIMIT ?',
+    )
+    this.#replace = rawWriter(
+      db,
+      'UPDATE room_archive SET xml = $xml, counts = 0 WHERE id = $id AND room_id = $roomId',
+    )
   }
 
   add(message: RoomMessage): void {
-    this.#add({ ...message })
+    this.#add({ ...message, counts: Number(message.counts) })
   }
 
   /** A tombstone takes the place of a message that was taken back (XEP-0424 §5). */
@@ -96,6 +111,11 @@ export class RoomArchive {
       .limit(most)
       .as('some')
     return this.#db.orm.select({ n: count() }).from(some).get()?.n ?? 0
+  }
+
+  /** Messages behind `after`, the newest first, without their texts. */
+  newest(roomId: number, after: number, limit: number): Reading[] {
+    return this.#newest.all(roomId, after, limit)
   }
 
   /** The first room behind this one of which something was said, also one that is no more. */

@@ -93,6 +93,7 @@ const ROWS: readonly Row[] = [
     status: [401, 200, 403, 403, 403],
     hasNot: PRIVATE,
   },
+  { route: 'GET /v1/me/rooms', status: [401, 200, 403, 403, 403], has: 'items', hasNot: PRIVATE },
   { route: 'GET /v1/me/devices', status: [401, 200, 403, 403, 403], hasNot: PRIVATE },
   {
     route: 'POST /v1/me/devices',

@@ -5,7 +5,7 @@ import { publishFor } from '../../src/accounts/pep/publish.ts'
 import { features } from '../../src/features/index.ts'
 import { parseStored } from '../../src/xmpp/stored.ts'
 import { picture } from '../support/avatars.ts'
-import { codeOf, type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
+import { basic, codeOf, type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
 
 const NURSE = 'nurse@bix.org'
 const ROSALINE = 'rosaline@other.example'
@@ -305,7 +305,9 @@ describe('members', () => {
     )
     expect(page.items.map(({ jid }) => jid)).toEqual([JULIET, NURSE])
     const rest = await answer<{ items: Placed[] }>(ask(w, 'GET', `/${VERONA}/members?cursor=${page.next}`))
-    expect(rest.items).toEqual([{ jid: ROMEO, affiliation: 'owner', nick: 'romeo', reason: null } as never])
+    expect(rest.items).toEqual([
+      { jid: ROMEO, affiliation: 'owner', nick: 'romeo', reason: null, unread: 0 } as never,
+    ])
     await answer(ask(w, 'PUT', `/${VERONA}/members/${JULIET}`, { affiliation: 'admin' }))
     const admins = await answer<{ items: Placed[] }>(ask(w, 'GET', `/${VERONA}/members?affiliation=admin`))
     expect(admins.items.map(({ jid, nick }) => [jid, nick])).toEqual([[JULIET, 'juliet']])
@@ -314,6 +316,43 @@ describe('members', () => {
     expect(bookmarkOf(w, JULIET)).not.toContain('autojoin')
     expect(offlineOf(w, JULIET).at(-1)).toContain('<body>You were removed from verona: exile</body>')
     expect(await refused(ask(w, 'POST', `/${VERONA}/members`, { members: [] }))).toEqual([422, 'invalid'])
+  })
+
+  test('each has so many unread messages, in the list and in /v1/me/rooms, page by page', async () => {
+    using w = await road()
+    await make(w, { members: [{ jid: JULIET }, { jid: NURSE }] })
+    const HEATH = 'heath@conference.bix.org'
+    await answer(
+      ask(w, 'POST', '', { jid: HEATH, name: 'Heath', owner: ROMEO, members: [{ jid: JULIET, nick: 'J' }] }),
+      201,
+    )
+    const send = (room: string, from: string, body: string) =>
+      answer(ask(w, 'POST', `/${room}/messages`, { from, body }), 202)
+    await send(VERONA, ROMEO, 'one')
+    await send(VERONA, NURSE, 'two')
+    await send(HEATH, ROMEO, 'three')
+    const page = await answer<{ items: { jid: string; unread: number }[] }>(
+      ask(w, 'GET', `/${VERONA}/members`),
+    )
+    expect(page.items.map(({ jid, unread }) => [jid, unread])).toEqual([
+      [JULIET, 2],
+      [NURSE, 0],
+      [ROMEO, 1],
+    ])
+    const mine = (query: string) =>
+      answer<{ items: unknown[]; next: string | null }>(
+        w.call('GET', `/v1/me/rooms${query}`, { as: basic(JULIET) }),
+      )
+    const first = await mine('?limit=1')
+    expect(first.items).toEqual([{ jid: HEATH, name: 'Heath', affiliation: 'member', nick: 'J', unread: 1 }])
+    const rest = await mine(`?limit=1&cursor=${first.next}`)
+    expect(rest).toEqual({
+      items: [{ jid: VERONA, name: '', affiliation: 'member', nick: 'juliet', unread: 2 }],
+      next: null,
+    })
+    await answer(ask(w, 'DELETE', `/${HEATH}`), 204)
+    await answer(ask(w, 'PUT', `/${VERONA}/members/${JULIET}`, { affiliation: 'outcast' }))
+    expect((await mine('')).items).toEqual([])
   })
 
   test('who is removed is told only where that is wanted', async () => {

@@ -48,6 +48,7 @@ test('many old messages, and those of rooms that are no more, go in bounded trip
         roomId: n % 2 ? id : 999,
         user: '',
         nick: '',
+        counts: true,
         xml: '<message/>',
       })
   })

@@ -7,6 +7,7 @@ import { roomsOf } from '../../rooms/registry.ts'
 import { Occupant, type Room } from '../../rooms/room.ts'
 import { subscribersOf } from '../../rooms/subscriptions.ts'
 import { say } from '../../rooms/say.ts'
+import { markRead } from '../../rooms/unread.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -24,6 +25,8 @@ export function toAll(t: Transit, room: Room): void {
   const { el, id } = t.stanza
   const occupant = inside(t, room)
   keepPace(t, room, 'messages')
+  const read = child(el, 'displayed', NS.chatMarkers)?.attrs.id
+  if (read !== undefined) markRead(t, room, occupant.user, read)
   if (isSubject(t)) return setSubject(t, room, occupant)
   if (occupant.role === 'visitor') throw new StanzaError('forbidden', 'You have no voice in this room.')
   if (retractedId(el) !== undefined) return retract(t, room, occupant)

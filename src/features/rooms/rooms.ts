@@ -8,12 +8,13 @@ import { payloadOf } from '../../rooms/payload.ts'
 import { roomsOf } from '../../rooms/registry.ts'
 import { Room } from '../../rooms/room.ts'
 import { AS_IT_IS, showSeat } from '../../rooms/tell.ts'
+import { markRead } from '../../rooms/unread.ts'
 import type { Config } from '../../config/config.ts'
 import { roomDomain } from '../../config/muc.ts'
 import type { Feature, Service } from '../../routing/feature.ts'
 import type { Transit, Trip } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
-import type { Jid } from '../../xmpp/jid.ts'
+import { Jid } from '../../xmpp/jid.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { Stanza } from '../../xmpp/stanza.ts'
 import { child, type Element, elements, firstElement, xml } from '../../xmpp/xml.ts'
@@ -52,6 +53,14 @@ export const rooms = ({ muc }: Config): Feature => ({
   },
 
   deleted: purgeAccount,
+
+  /** XEP-0490 §3: of a room the id is its archive's. */
+  published(t, owner, { node, item }) {
+    const jid = node === NS.displayed && item ? Jid.tryParse(item.id) : undefined
+    const room = jid && t.world.domains.serviceAt(jid.domain) && roomsOf(t.world).lookUp(t, jid)
+    const mark = item && child(item.payload, 'stanza-id', NS.stanzaId)
+    if (room && mark?.attrs.id !== undefined) markRead(t, room, owner.jid, mark.attrs.id)
+  },
 })
 
 const service: Service = {

@@ -1,5 +1,6 @@
 /** /v1/rooms/{jid}/members and /occupants: who belongs to a room, and who is in it. */
 import { checkMember, dismiss, place, type Placed, type Wanted } from '../../rooms/members.ts'
+import { unreadOf } from '../../rooms/unread.ts'
 import type { Trip } from '../../routing/transit.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { cursorAt, readCursor } from '../cursor.ts'
@@ -23,6 +24,10 @@ const nick = resourceSchema
   .optional()
   .openapi({ example: 'Romeo', description: 'Kept for the account in this room; else its name.' })
 const reason = text(1000).optional()
+export const unreadSchema = z.number().int().openapi({
+  description:
+    'Messages of others since the last that was read or said, or since the account belongs to the room; counted up to limits.room_unread.',
+})
 
 export const newMember = z
   .strictObject({ jid: jidSchema, nick, affiliation: affiliation.default('member') })
@@ -47,7 +52,13 @@ export const memberSchema = z
   .openapi('PlacedRoomMember')
 
 const listed = z
-  .object({ jid: z.string(), affiliation, nick: z.string().nullable(), reason: z.string().nullable() })
+  .object({
+    jid: z.string(),
+    affiliation,
+    nick: z.string().nullable(),
+    reason: z.string().nullable(),
+    unread: unreadSchema,
+  })
   .openapi('RoomMember')
 
 interface Asked {
@@ -244,13 +255,15 @@ export function listMembers(
       ? roomAffiliations.list(id, kind, limit + 1, after)
       : roomAffiliations.all(id, limit + 1, after)
     const some = found.slice(0, limit)
+    const unread = unreadOf(t, id, some)
     const last = some.at(-1)
     return {
-      items: some.map((row) => ({
+      items: some.map((row, i) => ({
         jid: row.user,
         affiliation: row.affiliation,
         nick: row.nick,
         reason: row.reason,
+        unread: row.affiliation === 'outcast' ? 0 : (unread[i] ?? 0),
       })),
       next: found.length > limit && last ? cursorAt(last.user) : null,
     }
