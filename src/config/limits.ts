@@ -63,6 +63,10 @@ export const limits = z
     room_presences_per_second: countLimit(50).describe(
       'Changes of status and nick per second and room, likewise.',
     ),
+    room_presence_at_once: countLimit(200).describe(
+      'Occupants up to which a room tells every change of status at once. In a larger one those of all but moderators are told ' +
+        'once a second, the newest of each; who comes and goes, nicks, roles and affiliations never wait.',
+    ),
     room_joins_per_second: countLimit(200).describe(
       'People who come into one room per second, likewise: after a restart all come at once.',
     ),

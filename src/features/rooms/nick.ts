@@ -1,4 +1,5 @@
 /** Changes of nick (XEP-0045 §7.6) and of availability (§7.7). */
+import { tellStatus } from '../../rooms/coalesce.ts'
 import { checkNick } from '../../rooms/nicks.ts'
 import { payloadOf } from '../../rooms/payload.ts'
 import { change, Occupant, type Room } from '../../rooms/room.ts'
@@ -47,5 +48,5 @@ export function changeStatus(t: Transit, room: Room, occupant: Occupant): void {
     throw new StanzaError('not-allowed', 'Visitors say no status here.')
   change(t, seat, { presence: payloadOf(el, room.jid) })
   change(t, occupant, { shown: seat })
-  tell(t, room, occupant, { id: { seat, value: id } })
+  tellStatus(t, room, occupant, { id: { seat, value: id } })
 }
