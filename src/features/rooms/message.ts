@@ -1,7 +1,8 @@
 /** Messages to a room and to its occupants (XEP-0045 §7.4, §7.5, §8.1). */
 import { keepPace } from '../../rooms/pace.ts'
 import { payloadOf } from '../../rooms/payload.ts'
-import { standingOf } from '../../rooms/affiliations.ts'
+import { keeperOf, standingOf } from '../../rooms/affiliations.ts'
+import { nickKey } from '../../rooms/nicks.ts'
 import { initialRole } from '../../rooms/privileges.ts'
 import { roomsOf } from '../../rooms/registry.ts'
 import { Occupant, type Room } from '../../rooms/room.ts'
@@ -13,7 +14,7 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { retractedId } from '../../xmpp/message.ts'
 import { NS } from '../../xmpp/namespaces.ts'
-import { Stanza } from '../../xmpp/stanza.ts'
+import { readJid, Stanza } from '../../xmpp/stanza.ts'
 import { child, childText, xml } from '../../xmpp/xml.ts'
 import { retract } from './moderation.ts'
 
@@ -38,11 +39,25 @@ function inside(t: Transit, room: Room): Occupant {
   const { from } = t.stanza
   const occupant = room.occupantOf(from)
   if (occupant) return occupant
-  const nick = subscribersOf(t, room).get(from.bare)?.nick
-  if (nick === undefined) throw new StanzaError('not-acceptable', 'You are not in this room.')
-  const affiliation = standingOf(t, room, from)
-  const id = roomsOf(t.world).occupantId(t, room.jid, from.bare)
-  return new Occupant(nick, from.bare, affiliation, initialRole(affiliation, room.settings), id)
+  const subscriber = asOccupant(t, room, from)
+  if (!subscriber) throw new StanzaError('not-acceptable', 'You are not in this room.')
+  return subscriber
+}
+
+/** A subscriber as the occupant that would come in; it has no clients. */
+function asOccupant(t: Transit, room: Room, user: Jid): Occupant | undefined {
+  const nick = subscribersOf(t, room).get(user.bare)?.nick
+  if (nick === undefined) return undefined
+  const affiliation = standingOf(t, room, user)
+  const id = roomsOf(t.world).occupantId(t, room.jid, user.bare)
+  return new Occupant(nick, user.bare, affiliation, initialRole(affiliation, room.settings), id)
+}
+
+/** The subscriber for whom a nick is kept, and who is not in the room. */
+function awayAs(t: Transit, room: Room, nick: string): Occupant | undefined {
+  nickKey(nick)
+  const user = keeperOf(t, room, nick)
+  return user === undefined ? undefined : asOccupant(t, room, readJid(user))
 }
 
 /** §8.1: a subject and neither a body nor a thread. */
@@ -61,18 +76,22 @@ function setSubject(t: Transit, room: Room, occupant: Occupant): void {
   say(t, room, occupant, id ?? t.freshId(), payloadOf(el, room.jid))
 }
 
-/** §7.5: to one occupant, at all of its clients. */
+/**
+ * §7.5: to one occupant, at all of its clients; as on ejabberd to a subscriber who has not joined (MucSub), whose account
+ * has it like any message to it.
+ */
 export function toOne(t: Transit, room: Room, to: Jid): void {
   const { el, id, type } = t.stanza
   if (type === 'groupchat') throw new StanzaError('bad-request', 'A message to all has no nick.')
   const sender = inside(t, room)
   keepPace(t, room, 'messages')
-  const recipient = room.byNick(to.resource)
+  const recipient = room.byNick(to.resource) ?? awayAs(t, room, to.resource)
   if (!recipient) throw new StanzaError('item-not-found', 'Nobody has this nick.')
   if (!maySpeakPrivately(room, sender, recipient))
     throw new StanzaError('forbidden', 'No private messages here.')
   const source = room.addressOf(sender.nick)
-  for (const { jid } of recipient.seats.values())
+  const seats = [...recipient.seats.values()].map(({ jid }) => jid)
+  for (const jid of seats.length > 0 ? seats : [readJid(recipient.user)])
     t.emit(
       Stanza.make(
         'message',

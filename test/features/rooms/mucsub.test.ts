@@ -164,6 +164,53 @@ test('a subscriber speaks without joining', async () => {
   expect(await hears(romeo)).toEqual(['Capulet: ay me', 'Capulet: psst'])
 })
 
+test('§7.5 a private message to a subscriber who has not joined is the account’s: archived, kept for later, rung; the room’s rule holds', async () => {
+  using p = play({ toml: FULL })
+  await registers(p)
+  const [romeo, juliet] = await both(p)
+  await subscribes(juliet, 'Capulet', ['messages'])
+  const paul = await inside(p, 'paul@bix.org/home', 'Paul')
+  const psst = (from: Actor, text: string, nick = 'Capulet') =>
+    from.sends(`<message to='${ROOM}/${nick}' type='chat' id='${text}'><body>${text}</body></message>`)
+  juliet.forget()
+  psst(romeo, 'hark')
+  await romeo.settles()
+  await juliet.settles()
+  const [el] = juliet.heard
+  expect([el?.attrs.from, el?.attrs.to, el?.attrs.type, el && childText(el, 'body')]).toEqual([
+    `${ROOM}/Romeo`,
+    'juliet@bix.org',
+    'chat',
+    'hark',
+  ])
+  expect(el && child(el, 'x', 'http://jabber.org/protocol/muc#user')).toBeDefined()
+  // Under which nick the subscription is does not tell the address.
+  expect(romeo.heard.join('')).not.toContain('juliet@bix.org/')
+  juliet.sends('</stream:stream>')
+  await settle(p)
+  p.pushed.length = 0
+  psst(romeo, 'still there?', 'CAPULET')
+  await romeo.settles()
+  await settle(p)
+  expect(p.pushed.map(({ body }) => body)).toEqual(['still there?'])
+  const later = await p.bound('juliet@bix.org/balcony')
+  later.sends('<presence/>')
+  expect(await events(later)).toContain('Romeo: still there?')
+  paul.forget()
+  psst(paul, 'x', 'Nobody')
+  await configures(romeo, { 'muc#roomconfig_allowpm': 'moderators' })
+  psst(paul, 'y')
+  expect((await hears(paul)).filter((text) => text.startsWith('!'))).toEqual([
+    '! item-not-found',
+    '! forbidden',
+  ])
+  // A member who is no subscriber has asked for nothing of the kind.
+  await changes(romeo, `<item affiliation='member' jid='nurse@bix.org' nick='Nurse'/>`)
+  romeo.forget()
+  psst(romeo, 'z', 'Nurse')
+  expect(await hears(romeo)).toEqual(['! item-not-found'])
+})
+
 test('who may subscribe is who may come in; others only by a moderator', async () => {
   using p = play()
   const [romeo, juliet] = await both(p)
