@@ -33,6 +33,7 @@ export function removed(t: Trip, room: Room, removal: Removal): void {
     { affiliation, role: 'none', jid: user.bare },
     reason === undefined ? undefined : xml('reason', {}, reason),
   )
-  const x = xml('x', { xmlns: NS.mucUser }, item)
+  // §18.1: an affiliation that has changed while its user was not there.
+  const x = xml('x', { xmlns: NS.mucUser }, item, xml('status', { code: '101' }))
   t.emit(Stanza.make('message', room.jid, user, { id: t.freshId() }, xml('body', {}, body), x))
 }

@@ -94,12 +94,13 @@ export function announceSubject(t: Trip, room: Room, text: string): void {
 
 /** The subject is the last thing that is said at a join, also where there is none (§7.2.15). */
 export function subjectOf(t: Trip, room: Room): Element {
-  const { text = '', nick = '', at } = room.row.subject ?? {}
+  const { text = '', nick = '', by, at } = room.row.subject ?? {}
   const from = nick === '' ? room.jid : room.addressOf(nick)
   return xml(
     'message',
     { from: from.toString(), type: 'groupchat', id: t.freshId() },
     xml('subject', {}, text),
+    by === undefined ? undefined : xml('occupant-id', { xmlns: NS.occupantId, id: by }),
     at === undefined
       ? undefined
       : xml('delay', { xmlns: NS.delay, from: room.jid.toString(), stamp: new Date(at).toISOString() }),

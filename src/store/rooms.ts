@@ -56,6 +56,8 @@ export interface RoomSettings {
 
 export interface RoomSubject {
   readonly text: string
+  /** Occupant id (XEP-0421) of who set it; undefined: the room. */
+  readonly by?: string
   /** Nick of who set it; empty: the room. */
   readonly nick: string
   /** ms since the epoch */

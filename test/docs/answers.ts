@@ -36,6 +36,14 @@ export const ANSWERS: Answers = {
     ['2', 'author', 'What the protocol itself must be able to do.'],
     ['4.3', 'absent', 'No identity of the category “hierarchy” is used.'],
   ],
+  45: [
+    [
+      '6.7, 16.7.1, 16.7.2',
+      'client',
+      'What a person’s client tells of its rooms, and does with an address of one.',
+    ],
+  ],
+  425: [['3.1', 'client', 'Whether the id of a retraction is that of a message.']],
   48: [['4', 'client', 'Whether passwords of rooms are stored.']],
   50: [
     [
@@ -164,7 +172,7 @@ export const ANSWERS: Answers = {
     [
       '4',
       'absent',
-      'Tombstones are not offered and not announced: the retraction is kept beside what it retracts (§5), and ' +
+      'Of an account’s archive tombstones are not offered and not announced (rooms have them): the retraction is kept beside what it retracts (§5), and ' +
         'clients hide it.',
     ],
   ],

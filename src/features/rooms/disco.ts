@@ -80,6 +80,8 @@ const nameOf = (jid: string): string => jid.slice(0, jid.lastIndexOf('@'))
 export function roomInfo(t: Transit, room: Room, query: Element): Element {
   const { node } = query.attrs
   if (node === REGISTERED_NICK) return registeredNick(t, room)
+  // §18.1.1: nothing is filtered, so there is no list of what goes through.
+  if (node === `${NS.muc}#traffic`) throw new StanzaError('feature-not-implemented')
   if (node !== undefined) throw new StanzaError('item-not-found')
   const { settings, row } = room
   const content = discoContent({

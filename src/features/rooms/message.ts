@@ -72,7 +72,7 @@ function setSubject(t: Transit, room: Room, occupant: Occupant): void {
   if (!allowed) throw new StanzaError('forbidden', 'You may not change the subject.')
   const text = childText(el, 'subject') ?? ''
   if (text.length > LONGEST_SUBJECT) throw new StanzaError('not-acceptable', 'The subject is too long.')
-  room.update(t, { subject: { text, nick: occupant.nick, at: t.now } })
+  room.update(t, { subject: { text, nick: occupant.nick, by: occupant.occupantId, at: t.now } })
   say(t, room, occupant, id ?? t.freshId(), payloadOf(el, room.jid))
 }
 

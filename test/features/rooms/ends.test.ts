@@ -35,7 +35,7 @@ const rows = (p: Play, table: string): number =>
 
 const destroys = `<query xmlns='${OWNER}'><destroy/></query>`
 
-test('§10.9 a destroyed room is entered by nobody’s client by itself, whatever else the bookmark keeps', async () => {
+test('XEP-0045 §10.9 a destroyed room is entered by nobody’s client by itself, whatever else the bookmark keeps', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   await bookmarks(p, 'juliet@bix.org')
@@ -93,7 +93,7 @@ test('muc.tombstone: when its time is over the room may be made anew, and is ano
   expect(p.store.rooms.find(ROOM)!.id).toBeGreaterThan(id)
 })
 
-test('§10.9, §10.1.3 who has ended a room does not bring it back by entering; submitting a form makes it anew', async () => {
+test('XEP-0045 §10.9, §10.1.3 who has ended a room does not bring it back by entering; submitting a form makes it anew', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   await romeo.asks('set', destroys, ROOM)

@@ -15,7 +15,7 @@ import {
 } from '../../support/rooms.ts'
 import { play } from '../../support/world.ts'
 
-test('§7.1 the order is: others, oneself, history, subject, what is live', async () => {
+test('XEP-0045 §7.1, §7.2.2, §7.2.3, §7.2.15, §7.2.16, §10.1.1, §14.5: the order is: others, oneself, history, subject, what is live', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')
   await enters(romeo, 'Romeo')
@@ -37,7 +37,7 @@ test('§7.1 the order is: others, oneself, history, subject, what is live', asyn
   expect(await hears(romeo)).toEqual(['Juliet none/participant'])
 })
 
-test('§7.2.5–§7.2.10 who may not come in is told why, with the element and the id of the request', async () => {
+test('XEP-0045 §7.2.5, §7.2.6, §7.2.8, §7.2.9: who may not come in is told why, with the element and the id of the request', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await p.online('juliet@bix.org/balcony')
@@ -64,7 +64,7 @@ test('§7.2.5–§7.2.10 who may not come in is told why, with the element and t
   expect(await hears(juliet)).toEqual(['! service-unavailable'])
 })
 
-test('§7.2.10 a room that nobody has configured is closed to others', async () => {
+test('XEP-0045 §7.2.10, §10.1.1: a room that nobody has configured is closed to others', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')
   await enters(romeo, 'Romeo')

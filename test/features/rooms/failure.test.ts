@@ -169,7 +169,7 @@ test('a crash amid the telling of a message: every member’s phone has one row 
     expect(p.store.db.raw.query('SELECT * FROM room_fanouts').all()).toEqual([])
   }))
 
-test('§16.2 an orderly stop: 332 to all, also to who resumes; rooms that are not to stay are erased by the next start', () =>
+test('XEP-0045 §16.2 an orderly stop: 332 to all, also to who resumes; rooms that are not to stay are erased by the next start', () =>
   inDirectory(async (file) => {
     const clock = new FakeClock()
     let id = ''

@@ -14,7 +14,7 @@ import {
 } from '../../support/rooms.ts'
 import { play } from '../../support/world.ts'
 
-test('§7.4 a message reaches all, its sender too, with its id; who is not in the room is told so', async () => {
+test('XEP-0045 §7.4, §17.2: a message reaches all, its sender too, with its id; who is not in the room is told so', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -28,7 +28,7 @@ test('§7.4 a message reaches all, its sender too, with its id; who is not in th
   expect(await hears(nurse)).toEqual(['! not-acceptable'])
 })
 
-test('§8.1 a subject is one without body and thread; who may set it is the room’s to say', async () => {
+test('XEP-0045 §8.1 a subject is one without body and thread; who may set it is the room’s to say', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -48,7 +48,7 @@ test('§8.1 a subject is one without body and thread; who may set it is the room
   expect((await hears(nurse)).at(-1)).toBe('# ')
 })
 
-test('§7.5 a private message reaches all clients of one occupant, marked as such, and nobody else', async () => {
+test('XEP-0045 §7.5 a private message reaches all clients of one occupant, marked as such, and nobody else', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -69,7 +69,7 @@ test('§7.5 a private message reaches all clients of one occupant, marked as suc
   expect((await hears(nurse)).filter((line) => line.startsWith('!'))).toEqual(['! forbidden'])
 })
 
-test('§7.13, §8.6 a visitor has no voice, asks for it, and a moderator gives it', async () => {
+test('XEP-0045 §7.13, §8.6 a visitor has no voice, asks for it, and a moderator gives it', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   await configures(romeo, { 'muc#roomconfig_moderatedroom': '1' })
@@ -96,7 +96,7 @@ test('§7.13, §8.6 a visitor has no voice, asks for it, and a moderator gives i
   expect(await hears(juliet)).toEqual(['Juliet: hark'])
 })
 
-test('XEP-0410 a ping to the own nick tells whether one is in the room; queries go between occupants and back', async () => {
+test('XEP-0410 §3.3: a ping to the own nick tells whether one is in the room; queries go between occupants and back', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -118,7 +118,7 @@ test('XEP-0410 a ping to the own nick tells whether one is in the room; queries 
   expect([answer.attrs.type, answer.attrs.from]).toEqual(['result', `${ROOM}/Juliet`])
 })
 
-test('§18.1.2 only errors that show that a client is gone remove it', async () => {
+test('XEP-0045 §11.1, §18.1.2: only errors that show that a client is gone remove it', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -135,7 +135,7 @@ test('§18.1.2 only errors that show that a client is gone remove it', async () 
   expect(await hears(romeo)).toEqual(['-Juliet none/none 333'])
 })
 
-test('§7.8.2, §7.10 invitations, declines and registration, as XMPPRoom and Siskin write them', async () => {
+test('XEP-0045 §7.8.2, §7.10, §7.12: invitations, declines and registration, as XMPPRoom and Siskin write them', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await p.online('juliet@bix.org/balcony')
@@ -184,7 +184,7 @@ test('§7.8.2, §7.10 invitations, declines and registration, as XMPPRoom and Si
   expect(none?.children).toEqual([])
 })
 
-test('§6 the service lists public rooms page by page; a hidden one answers who knows it', async () => {
+test('XEP-0045 §6 the service lists public rooms page by page; a hidden one answers who knows it', async () => {
   using p = play()
   const ITEMS = 'http://jabber.org/protocol/disco#items'
   const romeo = await p.online('romeo@bix.org/orchard')
@@ -211,7 +211,7 @@ test('§6 the service lists public rooms page by page; a hidden one answers who 
   await changes(romeo, `<item affiliation='member' jid='juliet@bix.org'/>`, 'b@conference.bix.org')
 })
 
-test('XEP-0486 owners set the picture of a room; its hash is in what the room says of itself', async () => {
+test('XEP-0486 §4: owners set the picture of a room; its hash is in what the room says of itself', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')

@@ -164,7 +164,7 @@ test('a subscriber speaks without joining', async () => {
   expect(await hears(romeo)).toEqual(['Capulet: ay me', 'Capulet: psst'])
 })
 
-test('§7.5 a private message to a subscriber who has not joined is the account’s: archived, kept for later, rung; the room’s rule holds', async () => {
+test('XEP-0045 §7.5 a private message to a subscriber who has not joined is the account’s: archived, kept for later, rung; the room’s rule holds', async () => {
   using p = play({ toml: FULL })
   await registers(p)
   const [romeo, juliet] = await both(p)

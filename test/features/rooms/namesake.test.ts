@@ -68,7 +68,7 @@ test('a subscription, a kept nick and an affiliation are not inherited, also whe
   expect(nurse.heard.map(short)).toContain('Capulet none/participant 110 100')
 })
 
-test('§10.9 a room that the first one has destroyed stays gone for the second', async () => {
+test('XEP-0045 §10.9 a room that the first one has destroyed stays gone for the second', async () => {
   using p = play()
   const first = await inside(p, `${JULIET}/balcony`, 'Juliet', HEATH)
   await first.asks('set', `<query xmlns='${OWNER}'><destroy/></query>`, HEATH)

@@ -4,7 +4,7 @@ import { childText } from '../../../src/xmpp/xml.ts'
 import { changes, enters, hears, inside, itemOf, ROOM, says } from '../../support/rooms.ts'
 import { play } from '../../support/world.ts'
 
-test('§7.6 a change of nick: everybody hears 303 and the new name, the changer with 110', async () => {
+test('XEP-0045 §7.6 a change of nick: everybody hears 303 and the new name, the changer with 110', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -20,7 +20,7 @@ test('§7.6 a change of nick: everybody hears 303 and the new name, the changer 
   expect(await hears(juliet)).toEqual(['! conflict'])
 })
 
-test('§7.2.8 two clients of one account share a nick; messages reach both, the last one leaves for all', async () => {
+test('XEP-0045 §7.2.8 two clients of one account share a nick; messages reach both, the last one leaves for all', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -42,7 +42,7 @@ test('§7.2.8 two clients of one account share a nick; messages reach both, the 
   expect(await hears(juliet)).toEqual(['-Romeo owner/none'])
 })
 
-test('§17.3 a client that comes in again hears everything anew, and nobody else anything', async () => {
+test('XEP-0045 §17.3 a client that comes in again hears everything anew, and nobody else anything', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -59,7 +59,7 @@ test('§17.3 a client that comes in again hears everything anew, and nobody else
   expect(await hears(romeo)).toEqual([])
 })
 
-test('§7.7 a new status is shown with role and affiliation; what a client says of those is not', async () => {
+test('XEP-0045 §5.1, §5.2, §7.7: a new status is shown with role and affiliation; what a client says of those is not', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -75,7 +75,7 @@ test('§7.7 a new status is shown with role and affiliation; what a client says 
   expect(await hears(romeo)).toEqual(['Juliet none/participant'])
 })
 
-test('§7.2.18 who is not in the room and says presence is told to come in again; a host can let it in', async () => {
+test('XEP-0045 §7.2.18 who is not in the room and says presence is told to come in again; a host can let it in', async () => {
   using p = play()
   await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await p.online('juliet@bix.org/balcony')

@@ -30,7 +30,7 @@ const destroys = (actor: Actor, inner: string, attrs = '') =>
   actor.asks('set', `<query xmlns='${OWNER}'><destroy${attrs}>${inner}</destroy></query>`, ROOM)
 const errorOf = (el: Element) => child(el, 'error')!
 
-test('§10.1.3 a new room’s form has every field of the registry; a cancel ends the room', async () => {
+test('XEP-0045 §10.1.3 a new room’s form has every field of the registry; a cancel ends the room', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')
   await enters(romeo, 'Romeo')
@@ -51,7 +51,7 @@ test('§10.1.3 a new room’s form has every field of the registry; a cancel end
   expect(p.store.rooms.find(ROOM)).toBeUndefined()
 })
 
-test('§10.1.3 a room whose maker goes before it is configured ends', async () => {
+test('XEP-0045 §10.1.3 a room whose maker goes before it is configured ends', async () => {
   using p = play()
   const romeo = await p.online('romeo@bix.org/orchard')
   await enters(romeo, 'Romeo')
@@ -60,7 +60,7 @@ test('§10.1.3 a room whose maker goes before it is configured ends', async () =
   expect(p.store.rooms.find(ROOM)).toBeUndefined()
 })
 
-test('§10.2 what is set is in the form; unknown fields and a missing FORM_TYPE do no harm, one bad value changes nothing', async () => {
+test('XEP-0045 §10.2 what is set is in the form; unknown fields and a missing FORM_TYPE do no harm, one bad value changes nothing', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const set = (fields: string) =>
@@ -89,7 +89,7 @@ test('§10.2 what is set is in the form; unknown fields and a missing FORM_TYPE 
   expect((await form(romeo)).get('muc#roomconfig_roomname')).toEqual(['Coven'])
 })
 
-test('§10.2.1 what concerns privacy is told with its code, the rest with 104; nothing when nothing changes', async () => {
+test('XEP-0045 §10.2.1 what concerns privacy is told with its code, the rest with 104; nothing when nothing changes', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -108,7 +108,7 @@ test('§10.2.1 what concerns privacy is told with its code, the rest with 104; n
   expect(await hears(juliet)).toEqual([])
 })
 
-test('§10.2.1 a room that becomes members-only puts the others out with 322', async () => {
+test('XEP-0045 §10.2.1 a room that becomes members-only puts the others out with 322', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -118,7 +118,7 @@ test('§10.2.1 a room that becomes members-only puts the others out with 322', a
   expect((await hears(romeo))[0]).toBe('-Juliet none/none 322')
 })
 
-test('§10.5 in the form a list is the whole of it; the last owner stays', async () => {
+test('XEP-0045 §10.5 in the form a list is the whole of it; the last owner stays', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   await configures(romeo, { 'muc#roomconfig_roomadmins': ['a@bix.org', 'b@bix.org'] })
@@ -141,7 +141,7 @@ test('only owners configure and destroy; who may not make rooms is told so', asy
   expect(conditionOf(await destroys(juliet, ''))).toBe('forbidden')
 })
 
-test('§10.9 a destroyed room says where to go, once to each, and is not made anew for a while', async () => {
+test('XEP-0045 §10.9 a destroyed room says where to go, once to each, and is not made anew for a while', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
@@ -162,7 +162,7 @@ test('§10.9 a destroyed room says where to go, once to each, and is not made an
   p.clock.advance(32 * 86_400_000)
 })
 
-test('§10.9 who has destroyed a room hears of its end before the answer, and may make it anew', async () => {
+test('XEP-0045 §10.9 who has destroyed a room hears of its end before the answer, and may make it anew', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')

@@ -114,14 +114,14 @@ class Stage {
 }
 
 for (const asker of KINDS) {
-  test(`§8, §9.6–§9.8 roles that ${asker} may give and take`, async () => {
+  test(`XEP-0045 §5.1.1, §8, §8.2, §8.3, §8.4, §8.5, §9, §9.6, §9.7, §9.8: roles that ${asker} may give and take`, async () => {
     using p = play()
     const stage = await Stage.of(p)
     const item = (role: string) => `<item role='${role}' nick='target'/>`
     expect(await stage.rowOf(asker, ROLES, item)).toBe(BY_ROLE[asker])
   })
 
-  test(`§9.1–§9.5, §10.3–§10.8 affiliations that ${asker} may give and take`, async () => {
+  test(`XEP-0045 §9.1, §9.2, §9.3, §9.4, §9.5, §10, §10.3, §10.4, §10.5, §10.6, §10.7, §10.8: affiliations that ${asker} may give and take`, async () => {
     using p = play()
     const stage = await Stage.of(p)
     const item = (affiliation: string) => `<item affiliation='${affiliation}' jid='target@bix.org'/>`

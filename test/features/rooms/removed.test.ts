@@ -39,7 +39,7 @@ const autojoins = (p: Play): boolean =>
 const item = (affiliation: string, inner = '') =>
   `<item affiliation='${affiliation}' jid='juliet@bix.org'>${inner}</item>`
 
-test('§9.4 an admin takes the membership: the phone rings once; in an open room the bookmark stays, in a closed one nobody joins by himself', async () => {
+test('XEP-0045 §9.4 an admin takes the membership: the phone rings once; in an open room the bookmark stays, in a closed one nobody joins by himself', async () => {
   using p = play({ toml: FULL })
   const { romeo, bodies } = await group(p)
   await changes(romeo, item('none', '<reason>exile</reason>'))
@@ -54,7 +54,7 @@ test('§9.4 an admin takes the membership: the phone rings once; in an open room
   expect(autojoins(p)).toBe(false)
 })
 
-test('§9.1 a ban of a member is told; lifting it, and a ban of who was nobody, is not', async () => {
+test('XEP-0045 §9.1 a ban of a member is told; lifting it, and a ban of who was nobody, is not', async () => {
   using p = play({ toml: FULL })
   const { romeo, bodies } = await group(p)
   await changes(romeo, item('outcast'))
