@@ -1,15 +1,15 @@
 /** Accounts that never log in, and their phones, written straight into a database: by the thousand, in a moment. */
 import type { Database } from 'bun:sqlite'
 
-/** `<prefix>1@localhost` up to n, with whatever an account must have. */
-export function addAccounts(db: Database, prefix: string, n: number): void {
+/** `<prefix>1@<host>` up to n, with whatever an account must have. */
+export function addAccounts(db: Database, prefix: string, n: number, host = 'localhost'): void {
   const columns = db.query<{ name: string; type: string; notnull: number; dflt_value: string | null }, []>(
     'PRAGMA table_info(accounts)',
   )
   const must = columns.all().filter((c) => c.notnull === 1 && c.dflt_value === null && c.name !== 'id')
   const value = (c: { name: string; type: string }): string => {
-    if (c.name === 'jid') return `'${prefix}' || n || '@localhost'`
-    if (c.name === 'host') return `'localhost'`
+    if (c.name === 'jid') return `'${prefix}' || n || '@${host}'`
+    if (c.name === 'host') return `'${host}'`
     return c.type === 'BLOB' ? `x'00'` : c.type === 'TEXT' ? `''` : '0'
   }
   db.run(

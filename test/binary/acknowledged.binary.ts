@@ -5,8 +5,8 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { WireClient } from '../wire/support.ts'
-import { build, Home, type Running, Simulator } from './support.ts'
+import { enter } from './senders.ts'
+import { build, Home, Simulator } from './support.ts'
 
 const SENDERS = ['romeo', 'mercutio', 'benvolio', 'tybalt']
 const JULIET = 'juliet@bix.org'
@@ -35,62 +35,6 @@ afterAll(async () => {
   built.remove()
 })
 
-/** One client: what it said, and how much of it the server has acknowledged. */
-interface Sender {
-  readonly bodies: string[]
-  acked: number
-  readonly closed: Promise<unknown>
-  /** Writes a few more messages, each with its question. */
-  pump(): void
-}
-
-/** Its own XML: what it believes is what stands on the wire. */
-async function enter(server: Running, name: string, round: number, answered: () => void): Promise<Sender> {
-  const client = await WireClient.tcp(server.c2s)
-  await client.opens('bix.org')
-  await client.startTls()
-  await client.logsIn(`${name}@bix.org`)
-  // By stream management, or by the answer to a request behind each message.
-  const byCount = round % 3 !== 2
-  if (byCount) {
-    client.send(`<enable xmlns='urn:xmpp:sm:3'/>`)
-    await client.next()
-  }
-  const { socket } = client
-  socket.removeAllListeners('data')
-  socket.on('error', () => undefined)
-  let rest = ''
-  const sender: Sender = {
-    bodies: [],
-    acked: 0,
-    closed: new Promise((resolve) => socket.once('close', resolve)),
-    pump() {
-      if (socket.destroyed || sender.bodies.length - sender.acked > UNDER_WAY) return
-      const burst = 1 + ((sender.bodies.length * 31) % 4)
-      for (let i = 0; i < burst; i++) {
-        const n = sender.bodies.push(`${round} ${name} ${sender.bodies.length}`)
-        const body = sender.bodies[n - 1] ?? ''
-        const question = byCount
-          ? `<r xmlns='urn:xmpp:sm:3'/>`
-          : `<iq type='get' id='p${n}'><ping xmlns='urn:xmpp:ping'/></iq>`
-        socket.write(`<message to='${JULIET}' type='chat'><body>${body}</body></message>${question}`)
-      }
-    },
-  }
-  socket.on('data', (bytes: Buffer) => {
-    rest += bytes.toString('latin1')
-    const end = rest.lastIndexOf('>') + 1
-    const text = rest.slice(0, end)
-    rest = rest.slice(end)
-    const pattern = byCount ? /<a\b[^>]*\bh=["'](\d+)["']/g : /<iq\b[^>]*\bid=["']p(\d+)["']/g
-    for (const [, count] of text.matchAll(pattern)) {
-      sender.acked = Math.max(sender.acked, Number(count))
-      answered()
-    }
-  })
-  return sender
-}
-
 /** Traffic until that many answers were seen, then kill -9 in the same breath; what is still in the sockets is heard. */
 async function round(home: Home, n: number): Promise<string[]> {
   const server = await home.serve(n % SLOW_EVERY === SLOW_EVERY - 1 ? SLOW_DISK.split(' ') : [])
@@ -101,7 +45,14 @@ async function round(home: Home, n: number): Promise<string[]> {
     killed = true
     server.child.kill('SIGKILL')
   }
-  const senders = await Promise.all(SENDERS.map((name) => enter(server, name, n, answered)))
+  const saying = {
+    round: n,
+    sign: n % 3 !== 2 ? 'count' : 'answer',
+    underWay: UNDER_WAY,
+    message: (body: string) => `<message to='${JULIET}' type='chat'><body>${body}</body></message>`,
+    answered,
+  } as const
+  const senders = await Promise.all(SENDERS.map((name) => enter(server.c2s, { ...saying, name })))
   while (!killed) {
     for (const sender of senders) sender.pump()
     await new Promise(setImmediate)
