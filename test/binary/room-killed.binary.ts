@@ -17,9 +17,9 @@ const MUC = 'http://jabber.org/protocol/muc'
 const VERONA = 'verona@conference.bix.org'
 /** Tybalt says little in it, to many. */
 const HALL = 'hall@conference.bix.org'
-const MEMBERS = 150
+const MEMBERS = 100
 /** `npm run test:killed` takes many more. */
-const ROUNDS = Number(process.env.ROOM_KILL_ROUNDS ?? 10)
+const ROUNDS = Number(process.env.ROOM_KILL_ROUNDS ?? 6)
 const HALL_MESSAGES = 3
 /** Every so many rounds the disk takes 20 ms to sync. */
 const SLOW_EVERY = 5
@@ -30,7 +30,7 @@ const SLOW_DISK = [
 /** Members of the hall that were told of a message before the kill, by round: the same each run. */
 const killAt = (round: number): number => 1 + ((round * 7919) % (MEMBERS - 10))
 /** Messages that are acknowledged before the hall hears anything. */
-const talkFirst = (round: number): number => 60 * (round % 4)
+const talkFirst = (round: number): number => 40 * (round % 4)
 
 let built: ReturnType<typeof build>
 let simulator: Simulator
