@@ -137,6 +137,9 @@ async function round(home: Home, n: number): Promise<Killed> {
     await settled(home)
     await hibernates(server, 'juliet')
   }
+  // The members are told so far; then the server dies in the same breath as it answers somebody.
+  let due = false
+  let killed = false
   const saying = (name: string, room: string, sign: Sign, underWay: number) =>
     enter(server.c2s, {
       name,
@@ -145,7 +148,11 @@ async function round(home: Home, n: number): Promise<Killed> {
       underWay,
       first: joins(room, name),
       message: says(room),
-      answered() {},
+      answered() {
+        if (!due || killed) return
+        killed = true
+        server.child.kill('SIGKILL')
+      },
     })
   const signs = ['count', 'answer', 'copy'] as const
   const signOf = (i: number): Sign => signs[(n + i) % 3] ?? 'count'
@@ -158,14 +165,13 @@ async function round(home: Home, n: number): Promise<Killed> {
   const tybalt = await saying('tybalt', HALL, signOf(0), 0)
   const { db, told, over } = watch(home)
   using _ = db
-  for (;;) {
+  while (!killed) {
     for (const sender of crowd) sender.pump()
     const heard = crowd.reduce((sum, { acked }) => sum + acked, 0)
     if (heard >= talkFirst(n) && tybalt.bodies.length < HALL_MESSAGES) tybalt.pump()
     await new Promise(setImmediate)
-    if (told() >= killAt(n) || over()) break
+    due ||= told() >= killAt(n) || over()
   }
-  server.child.kill('SIGKILL')
   const senders: Sender[] = [...crowd, tybalt]
   await Promise.all([server.child.exited, ...senders.map(({ closed }) => closed)])
   return { acked: senders.flatMap(({ bodies, acked }) => bodies.slice(0, acked)), told: told() }
