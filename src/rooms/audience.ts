@@ -7,6 +7,7 @@ import { classify, isNothing } from '../push/rules/classify.ts'
 import type { RoomFacts, RoomMessage } from '../routing/outcome.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip, World } from '../routing/transit.ts'
+import type { Listener } from '../store/room-fanouts.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { readStored } from '../xmpp/stored.ts'
@@ -17,16 +18,20 @@ import { roomsOf } from './registry.ts'
 import { Room } from './room.ts'
 import { nodeOf, subscribersOf } from './subscriptions.ts'
 
-/** Members that one trip looks at, and those that it decides about: either is a few milliseconds. */
+/** Members that one trip looks at, and those that it decides about at most. */
 const LOOKED_AT = 300
 const DECIDED = 24
+/** Time (ms) after which a trip leaves the rest to the next, whatever a decision costs on this machine. */
+const HOLDS = 2
+/** Positions behind all members: those of occupants who are none. No JID begins with it. */
+const VISITORS = '\u{10ffff}'
 
 interface Telling {
   readonly id: number
   after: string
   readonly message: RoomMessage
-  /** Its occupant id; '' for the room itself. */
-  readonly speaker: string
+  /** Address and occupant id of who said it; empty for the room itself. */
+  readonly speaker: { readonly user: string; readonly occupantId: string }
   readonly byModerator: boolean
   /** Clients that were given it without being in the room. */
   readonly wrapped: readonly Session[]
@@ -98,7 +103,7 @@ export function resumeTelling(t: Trip): void {
       id,
       after,
       message: { id, given: new Map() },
-      speaker: authorOf(readStored('message', said.xml)),
+      speaker: { user: said.user, occupantId: authorOf(readStored('message', said.xml)) },
       byModerator: false,
       wrapped: [],
     }
@@ -114,24 +119,59 @@ function tellSome(t: Trip, room: Room, telling: Telling): boolean {
   // Taken back meanwhile, or gone with its room.
   if (!el || isNothing(classify(el, t.config.push))) return finish(t, id)
   const stanza = new Stanza('message', el, Jid.parse(el.attrs.from ?? room.row.jid), undefined)
-  const listeners = t.store.roomFanouts.listeners(room.id, telling.after, LOOKED_AT)
-  const wantsAll = t.store.events.wants('message.offline')
-  let decided = 0
-  let { after } = telling
-  for (const { user, nick, affiliation, accountId, rings, silent } of listeners) {
-    after = user
-    if (affiliation === 'outcast' || accountId === null || (rings === 0 && !wantsAll)) continue
-    tellOne(t, room, telling, stanza, { accountId, user, nick, silent: silent === 1 })
-    if (++decided === DECIDED) break
+  const { clock } = t.world
+  const until = clock.monotonic() + HOLDS
+  const isVisiting = telling.after.startsWith(VISITORS)
+  const { listeners, looked } = isVisiting
+    ? visitorsBehind(t, room, telling)
+    : membersBehind(t, room, telling)
+  let after = looked
+  for (const listener of listeners) {
+    const { user } = listener
+    tellOne(t, room, telling, stanza, listener)
+    if (listener === listeners.at(-1) || clock.monotonic() < until) continue
+    after = isVisiting ? VISITORS + user : user
+    break
   }
-  const isLast = listeners.length < LOOKED_AT && (listeners.length === 0 || after === listeners.at(-1)?.user)
-  if (isLast) {
-    tellVisitors(t, room, telling, stanza)
-    return finish(t, id)
-  }
+  if (after === undefined) return finish(t, id)
   t.store.roomFanouts.put({ id, roomId: room.id, after })
   t.after(() => (telling.after = after))
   return true
+}
+
+/** Some who are to be told, and the position behind them; undefined: they are the last. */
+interface Page {
+  readonly listeners: readonly Listener[]
+  readonly looked: string | undefined
+}
+
+function membersBehind(t: Trip, room: Room, { after }: Telling): Page {
+  const wantsAll = t.store.events.wants('message.offline')
+  const how = { looks: LOOKED_AT, most: DECIDED, wantsAll }
+  const page = t.store.roomFanouts.listeners(room.id, after, how)
+  return { ...page, looked: page.looked ?? (visitorsOf(room).length > 0 ? VISITORS : undefined) }
+}
+
+/** Occupants who are no members may have a phone that sleeps, too. */
+function visitorsBehind(t: Trip, room: Room, { after }: Telling): Page {
+  const wantsAll = t.store.events.wants('message.offline')
+  const rest = visitorsOf(room).filter((user) => VISITORS + user > after)
+  const listeners: Listener[] = []
+  for (const [i, user] of rest.entries()) {
+    const account = t.store.accounts.find(user)
+    if (account && (wantsAll || t.store.push.devices.of(account.id).length > 0))
+      listeners.push({ user, nick: null, silent: false })
+    if ((listeners.length === DECIDED || i + 1 === LOOKED_AT) && i + 1 < rest.length)
+      return { listeners, looked: VISITORS + user }
+  }
+  return { listeners, looked: undefined }
+}
+
+/** An account may be in it under several nicks. */
+function visitorsOf(room: Room): string[] {
+  const users = new Set<string>()
+  for (const { user, affiliation } of room.occupants) if (affiliation === 'none') users.add(user)
+  return [...users].sort()
 }
 
 function finish(t: Trip, id: number): false {
@@ -139,44 +179,29 @@ function finish(t: Trip, id: number): false {
   return false
 }
 
-/** Occupants who are no members may have a phone that sleeps, too. */
-function tellVisitors(t: Trip, room: Room, telling: Telling, stanza: Stanza): void {
-  const wantsAll = t.store.events.wants('message.offline')
-  for (const { user, affiliation } of room.occupants) {
-    if (affiliation !== 'none') continue
-    const account = t.store.accounts.find(user)
-    if (account && (wantsAll || t.store.push.devices.of(account.id).length > 0))
-      tellOne(t, room, telling, stanza, { accountId: account.id, user, nick: null, silent: false })
-  }
-}
-
-interface Told {
-  readonly accountId: number
-  readonly user: string
-  readonly nick: string | null
-  readonly silent: boolean
-}
-
 function tellOne(
   t: Trip,
   room: Room,
   telling: Telling,
   stanza: Stanza,
-  { accountId, user, nick, silent }: Told,
+  { user, nick, silent }: Listener,
 ): void {
-  const owner = t.store.accounts.byId(accountId)
+  const owner = t.store.accounts.find(user)
+  if (!owner) return
   const occupants = [...room.occupantsOf(user)]
-  const occupantId = occupants[0]?.occupantId ?? roomsOf(t.world).occupantId(t, room.jid, user)
-  if (!owner || occupantId === telling.speaker) return
+  const occupantId = () => occupants[0]?.occupantId ?? roomsOf(t.world).occupantId(t, room.jid, user)
+  const { speaker } = telling
+  // A later account of the speaker's address is somebody else.
+  if (user === speaker.user && occupantId() === speaker.occupantId) return
   const nicks = [...new Set([...(nick === null ? [] : [nick]), ...occupants.map((one) => one.nick)])]
-  const given = telling.message.given.get(accountId)
+  const given = telling.message.given.get(owner.id)
   const takers: Session[] = []
   for (const occupant of occupants)
     for (const { jid } of occupant.seats.values()) {
       const session = t.sessions.find(jid)
       if (session) takers.push(session)
     }
-  takers.push(...telling.wrapped.filter((session) => session.account.id === accountId && !session.closed))
+  takers.push(...telling.wrapped.filter((session) => session.account.id === owner.id && !session.closed))
   const member = { user, nicks, occupantId }
   const { membersOnly, nonAnonymous } = room.settings
   const facts: RoomFacts = {

@@ -11,7 +11,8 @@ const MENTIONS = 'urn:xmpp:mentions:0'
 
 export interface Member {
   readonly user: string
-  readonly occupantId: string
+  /** Asked for only where somebody is mentioned by it: it costs a hash. */
+  readonly occupantId: () => string
   /** Registered, or under which the member is in the room. */
   readonly nicks: readonly string[]
 }
@@ -31,7 +32,7 @@ export function mentioned(el: Element, room: Jid, member: Member, byModerator: b
 
 function isMeant({ attrs }: Element, { user, occupantId }: Member, byModerator: boolean): boolean {
   if (attrs.mentions !== undefined) return byModerator && attrs.mentions === `${MENTIONS}#channel`
-  if (attrs.occupantid !== undefined) return attrs.occupantid === occupantId
+  if (attrs.occupantid !== undefined) return attrs.occupantid === occupantId()
   return attrs.jid !== undefined && Jid.tryParse(attrs.jid)?.bare === user
 }
 

@@ -59,7 +59,7 @@ export function say(
         t.emit(new RoomCopy(StoredElement.addressed(stored, jid.toString()), from, jid, message))
     tellMembers(t, room, stored, message, {
       wrapped: sendEvent(t, room, kind, stored, message),
-      speaker: speaker?.occupantId ?? '',
+      speaker: { user: speaker?.user ?? '', occupantId: speaker?.occupantId ?? '' },
       byModerator: speaker === undefined || room.byNick(speaker.nick)?.role === 'moderator',
     })
   }

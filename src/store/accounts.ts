@@ -60,6 +60,7 @@ export class Accounts {
   /** Ids of accounts that were deleted since the start. */
   readonly #gone = new Set<number>()
   readonly #byJid
+  readonly #jidOf
   readonly #departed
   readonly #scram
   readonly #vcard
@@ -88,6 +89,11 @@ export class Accounts {
       .select()
       .from(accounts)
       .where(eq(accounts.jid, p('jid')))
+      .prepare()
+    this.#jidOf = orm
+      .select({ jid: accounts.jid })
+      .from(accounts)
+      .where(and(eq(accounts.id, p('id')), ne(accounts.host, DEPARTED)))
       .prepare()
     this.#departed = orm
       .select({ id: accounts.id })
@@ -218,8 +224,7 @@ export class Accounts {
 
   /** For what remembers an account by its row; undefined once it was deleted. */
   byId(id: number): Account | undefined {
-    const here = and(eq(accounts.id, id), ne(accounts.host, DEPARTED))
-    const row = this.#db.orm.select({ jid: accounts.jid }).from(accounts).where(here).get()
+    const row = this.#jidOf.get({ id })
     return row && this.find(row.jid)
   }
 

@@ -9,23 +9,38 @@ export interface Fanout {
   readonly after: string
 }
 
-/** A member, and whether there is a device to ring. */
+/** A member with an account here. */
 export interface Listener {
   readonly user: string
   readonly nick: string | null
-  readonly affiliation: string
-  /** 1: has asked the room not to ring. */
+  /** Has asked the room not to ring. */
+  readonly silent: boolean
+}
+
+interface Looked {
+  readonly user: string
+  readonly nick: string | null
   readonly silent: number
-  /** null: the account is elsewhere. */
-  readonly accountId: number | null
+  /** 1: no outcast, with an account here. */
+  readonly isHere: number
+  /** 1: with a device. */
   readonly rings: number
+}
+
+export interface Look {
+  /** Rows that are looked at: a room in which few have devices would hold the loop. */
+  readonly looks: number
+  /** Listeners that are wanted. */
+  readonly most: number
+  /** Those without a device as well. */
+  readonly wantsAll: boolean
 }
 
 export class RoomFanouts {
   readonly #put: Write<{ id: number; roomId: number; after: string }>
   readonly #delete: Write<{ id: number }>
   readonly #all
-  readonly #listeners
+  readonly #looked
 
   constructor(db: Db) {
     this.#put = rawWriter(
@@ -37,9 +52,8 @@ export class RoomFanouts {
     this.#all = db.raw.prepare<Fanout, []>(
       'SELECT id, room_id AS roomId, after FROM room_fanouts ORDER BY id',
     )
-    // The limit is on those who are looked at, or a room in which few have devices would hold the loop.
-    this.#listeners = db.raw.prepare<Listener, [number, string, number]>(
-      `SELECT m.user, m.nick, m.affiliation, m.silent, a.id AS accountId,
+    this.#looked = db.raw.prepare<Looked, [number, string, number]>(
+      `SELECT m.user, m.nick, m.silent, m.affiliation <> 'outcast' AND a.id IS NOT NULL AS isHere,
               EXISTS (SELECT 1 FROM devices d WHERE d.account_id = a.id) AS rings
        FROM (SELECT user, nick, affiliation, silent FROM room_affiliations
              WHERE room_id = ? AND user > ? ORDER BY user LIMIT ?) m
@@ -60,8 +74,21 @@ export class RoomFanouts {
     this.#delete({ id })
   }
 
-  /** The next `limit` of the room's list, outcasts and accounts elsewhere included. */
-  listeners(roomId: number, after: string, limit: number): Listener[] {
-    return this.#listeners.all(roomId, after, limit)
+  /** The next of the room's list who are to be told, and the last that was looked at; undefined: there are no more. */
+  listeners(
+    roomId: number,
+    after: string,
+    { looks, most, wantsAll }: Look,
+  ): { listeners: Listener[]; looked: string | undefined } {
+    const listeners: Listener[] = []
+    let rows = 0
+    for (const row of this.#looked.iterate(roomId, after, looks)) {
+      const { user, nick } = row
+      rows++
+      if (row.isHere === 1 && (row.rings === 1 || wantsAll))
+        listeners.push({ user, nick, silent: row.silent === 1 })
+      if (listeners.length === most || rows === looks) return { listeners, looked: user }
+    }
+    return { listeners, looked: undefined }
   }
 }

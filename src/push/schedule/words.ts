@@ -2,7 +2,7 @@
 import type { Trip } from '../../routing/transit.ts'
 import type { Device } from '../../store/devices.ts'
 import type { FileFacts } from '../../store/push.ts'
-import { idIn, uploadBase } from '../../uploads/address.ts'
+import { idIn, UPLOAD_PATH, uploadBase } from '../../uploads/address.ts'
 import { childText, type Element } from '../../xmpp/xml.ts'
 import { fileOf, type OwnFile } from '../rules/attachment.ts'
 import { keeps } from '../rules/policy.ts'
@@ -38,6 +38,7 @@ function appOf(t: Trip, { topic, environment }: Device) {
 const ownFile =
   (t: Trip): OwnFile =>
   (url) => {
+    if (!url.includes(UPLOAD_PATH)) return undefined
     for (const host of t.config.hosts) {
       const base = uploadBase(t.config, host)
       const id = base === undefined ? undefined : idIn(base, url)

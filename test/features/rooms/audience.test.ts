@@ -106,6 +106,31 @@ test('a client that hibernates, or shows nothing for ten seconds, counts as one 
   expect(rings(p)).toEqual([`${ROOM} Romeo: one`, `${ROOM} Romeo: two`])
 })
 
+test('visitors whose clients hibernate are rung once each, many of them and also under two nicks', async () => {
+  using p = play({ toml: FULL })
+  const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
+  const GUESTS = 30
+  for (let i = 0; i < GUESTS; i++) {
+    const jid = `guest${i}@bix.org`
+    const node = (i + 16).toString(16).repeat(32)
+    for (const resource of i === 7 ? ['phone', 'desk'] : ['phone']) {
+      const client = await p.online(`${jid}/${resource}`)
+      await manages(client)
+      await client.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${node}'/>`)
+      await enters(client, `Guest ${resource} ${i}`)
+      client.transport.destroy()
+    }
+  }
+  await settle(p)
+  p.pushed.length = 0
+  const all = `<mention xmlns='urn:xmpp:mentions:0' mentions='urn:xmpp:mentions:0#channel'/>`
+  romeo.sends(`<message to='${ROOM}' type='groupchat' id='m'><body>hear me</body>${all}</message>`)
+  for (let i = 0; i < 6; i++) await settle(p)
+  const rung = p.pushed.map(({ account }) => account)
+  expect([rung.length, new Set(rung).size]).toEqual([GUESTS, GUESTS])
+  expect(p.store.db.raw.query('SELECT * FROM room_fanouts').all()).toEqual([])
+})
+
 test('what was read elsewhere is not rung for: a marker names the room’s id', async () => {
   using p = play({ toml: FULL })
   const romeo = await group(p)
