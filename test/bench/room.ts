@@ -2,11 +2,12 @@
 import type { Database } from 'bun:sqlite'
 import { defaults } from '../../src/config/config.ts'
 import { newSettings } from '../../src/rooms/settings.ts'
+import type { RoomSettings } from '../../src/store/rooms.ts'
 import { BenchClient, counter } from './client.ts'
 import type { Bench } from './bench.ts'
 import { startServerUnderTest, type ServerUnderTest } from './server.ts'
 
-const ROOM = 'hall@conference.localhost'
+export const ROOM = 'hall@conference.localhost'
 const MUC = 'http://jabber.org/protocol/muc'
 const OWNER = `${MUC}#owner`
 /** Messages on the way at a time. */
@@ -17,7 +18,7 @@ async function fill(server: ServerUnderTest, n: number): Promise<BenchClient[]> 
   const clients: BenchClient[] = []
   for (let i = 0; i < n; i++) {
     const client = await BenchClient.login(server.c2s, `u${i}`)
-    await client.ask(join(i), '<subject')
+    await client.ask(enter(i), '<subject')
     if (i === 0)
       await client.ask(
         `<iq type='set' id='open' to='${ROOM}'><query xmlns='${OWNER}'><x xmlns='jabber:x:data' type='submit'/></query></iq>`,
@@ -28,7 +29,8 @@ async function fill(server: ServerUnderTest, n: number): Promise<BenchClient[]> 
   return clients
 }
 
-const join = (i: number): string =>
+/** Coming in, without history. */
+export const enter = (i: number): string =>
   `<presence to='${ROOM}/nick${i}'><x xmlns='${MUC}'><history maxstanzas='0'/></x></presence>`
 
 /** One says `messages`, some on the way at a time; resolves when all have heard all of them. */
@@ -108,7 +110,7 @@ export const roomJoinBench: Bench = {
       const samples: number[] = []
       for (let round = 0; round < 5; round++) {
         const from = performance.now()
-        await late.ask(join(occupants), '<subject')
+        await late.ask(enter(occupants), '<subject')
         samples.push(performance.now() - from)
         await late.ask(`<presence type='unavailable' to='${ROOM}/nick${occupants}'/>`, '110')
       }
@@ -122,26 +124,31 @@ export const roomJoinBench: Bench = {
 
 const ROOMS = 100_000
 
-/** Rooms that nobody is in, each with an owner. */
-function seedRooms(db: Database, settings: string): void {
-  db.run('BEGIN')
-  const room = db.prepare(
-    `INSERT INTO rooms (jid, domain, public, settings, locked, created_at) VALUES (?, 'conference.localhost', 1, ?, 0, 0)`,
-  )
-  const owner = db.prepare(
+/** A room that stays, of u0; `further` says what is unlike others. */
+export function addRoom(db: Database, jid: string, further: Partial<RoomSettings> = {}): void {
+  const settings = JSON.stringify({ ...newSettings(defaults()), persistent: true, ...further })
+  const { lastInsertRowid } = db
+    .query(
+      `INSERT INTO rooms (jid, domain, public, settings, locked, created_at) VALUES (?, 'conference.localhost', 1, ?, 0, 0)`,
+    )
+    .run(jid, settings)
+  db.query(
     `INSERT INTO room_affiliations (room_id, user, affiliation) VALUES (?, 'u0@localhost', 'owner')`,
-  )
-  for (let i = 0; i < ROOMS; i++)
-    owner.run(room.run(`r${String(i).padStart(6, '0')}@conference.localhost`, settings).lastInsertRowid)
-  db.run('COMMIT')
+  ).run(lastInsertRowid)
+}
+
+/** Rooms that nobody is in. */
+function addRooms(db: Database, n: number): void {
+  db.transaction(() => {
+    for (let i = 0; i < n; i++) addRoom(db, `r${String(i).padStart(6, '0')}@conference.localhost`)
+  })()
 }
 
 export const roomsBench: Bench = {
   name: 'rooms',
   what: 'start with 100,000 rooms, and a page of their list',
   async run() {
-    const settings = JSON.stringify({ ...newSettings(defaults()), persistent: true })
-    const server = await startServerUnderTest({ accounts: 1, seed: (db) => seedRooms(db, settings) })
+    const server = await startServerUnderTest({ accounts: 1, seed: (db) => addRooms(db, ROOMS) })
     try {
       const client = await BenchClient.login(server.c2s, 'u0')
       const pages: number[] = []

@@ -10,6 +10,7 @@ import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
 import { relayBench } from './relay.ts'
 import { roomBench, roomJoinBench, roomsBench } from './room.ts'
+import { roomPushBench } from './room-push.ts'
 import { COMMAND } from './server.ts'
 import { resumeBench, sessionsBench } from './sessions.ts'
 import { slowDiskBench } from './slow-disk.ts'
@@ -33,6 +34,7 @@ const BENCHES: readonly Bench[] = [
   roomBench,
   roomJoinBench,
   roomsBench,
+  roomPushBench,
 ]
 
 const wanted = process.argv.slice(2)

@@ -1,12 +1,13 @@
 /** A server process to be measured: the built binary if it is there, else the source; its data in a directory of its own. */
 import { Database } from 'bun:sqlite'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 export const PASSWORD = 'bench password'
 const BINARY = resolve('dist/belfry')
+const PROBED = [process.execPath, '--preload', resolve('test/bench/loop-probe.ts'), resolve('src/main.ts')]
 export const COMMAND = existsSync(BINARY) ? [BINARY] : [process.execPath, resolve('src/main.ts')]
 
 /** Kernel clock ticks per second on every Linux that Bun runs on. */
@@ -25,6 +26,10 @@ export interface ServerUnderTest {
   /** Resident memory now, in MiB. */
   rssMiB(): number
   metrics(): Promise<string>
+  /** How long the loop was held since the last question. */
+  held(): Promise<Held>
+  /** kill -9 and a start on the same data and ports; the process is another one then. */
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -43,6 +48,15 @@ export interface ServerOptions {
   readonly seed?: (db: Database) => void
   /** Runs in front of the server's command (strace …). */
   readonly wrap?: readonly string[]
+  /** Runs the source with a probe in it, for `held`. */
+  readonly probed?: boolean
+}
+
+/** The longest time, in ms, for which the loop was held. */
+export interface Held {
+  readonly longest: number
+  /** CPU time of the process within such a time: what is beyond it was the disk, or the machine's other work. */
+  readonly busiest: number
 }
 
 export async function startServerUnderTest(options: ServerOptions = {}): Promise<ServerUnderTest> {
@@ -61,10 +75,13 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
     ].join('\n'),
   )
   options.prepare?.(join(dir, 'data'))
+  const probe = join(dir, 'probe.sock')
+  const command = options.probed ? PROBED : COMMAND
   const spawn = () =>
-    Bun.spawn([...(options.wrap ?? []), ...COMMAND, 'serve', '--config', config], {
+    Bun.spawn([...(options.wrap ?? []), ...command, 'serve', '--config', config], {
       stdout: Bun.file(join(dir, 'out.log')),
       stderr: Bun.file(join(dir, 'err.log')),
+      env: { ...process.env, LOOP_PROBE: probe },
     })
   let from = performance.now()
   let child = spawn()
@@ -81,9 +98,11 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
     await listening(c2s, dir)
     startMs = performance.now() - from
   }
-  const pid = options.wrap ? childOf(child.pid) : child.pid
+  let pid = options.wrap ? childOf(child.pid) : child.pid
   return {
-    pid,
+    get pid() {
+      return pid
+    },
     dir,
     config,
     c2s,
@@ -99,6 +118,19 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
     async metrics() {
       const answer = await fetch('http://localhost/metrics', { unix: join(dir, 'data', 'admin.sock') })
       return answer.text()
+    },
+    async held() {
+      const socket = connect(probe)
+      let text = ''
+      for await (const part of socket) text += String(part)
+      return JSON.parse(text) as Held
+    },
+    async restart() {
+      process.kill(pid, 'SIGKILL')
+      await child.exited
+      child = spawn()
+      pid = options.wrap ? childOf(child.pid) : child.pid
+      await listening(c2s, dir)
     },
     async stop() {
       process.kill(pid, 'SIGTERM')
