@@ -11,6 +11,7 @@ import { pushRateBench } from './push-rate.ts'
 import { relayBench } from './relay.ts'
 import { roomBench, roomJoinBench, roomsBench } from './room.ts'
 import { roomPushBench } from './room-push.ts'
+import { roomReconnectBench } from './room-reconnect.ts'
 import { COMMAND } from './server.ts'
 import { resumeBench, sessionsBench } from './sessions.ts'
 import { slowDiskBench } from './slow-disk.ts'
@@ -35,6 +36,7 @@ const BENCHES: readonly Bench[] = [
   roomJoinBench,
   roomsBench,
   roomPushBench,
+  roomReconnectBench,
 ]
 
 const wanted = process.argv.slice(2)
