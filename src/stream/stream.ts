@@ -11,6 +11,7 @@ import { StreamError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { type ElementSource, type Framing, oneDocument } from './framing.ts'
 import type { ReaderEvent, ReaderLimits } from '../xml/reader.ts'
+import { passOf } from './pass.ts'
 import type { Transport } from './transports/transport.ts'
 
 const log = getLogger('stream')
@@ -168,8 +169,8 @@ export abstract class Stream {
     const start = this.clock.monotonic()
     try {
       for (let served = 0; !this.isClosed && !this.#waiting; served++) {
-        if (served === SHARE.elements || this.clock.monotonic() - start > SHARE.ms)
-          return this.#resumeAfter(0)
+        const isOver = served === SHARE.elements || this.clock.monotonic() - start > SHARE.ms
+        if (isOver || passOf(this.clock).isOver) return this.#resumeAfter(0)
         const event = this.#again ?? this.reader.next()
         this.#again = undefined
         if (!event) {
