@@ -31,7 +31,7 @@ export async function readAtMost(request: Request, most: number): Promise<Uint8A
 }
 
 /** The body as it comes in; a piece that is not asked for waits with the client. */
-export async function* piecesOf(request: Request): AsyncGenerator<Uint8Array> {
+export async function* piecesOf(request: Request): AsyncGenerator<Uint8Array, undefined> {
   const body: ReadableStream<Uint8Array> | null = request.body
   if (body) yield* body
 }

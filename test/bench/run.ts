@@ -16,6 +16,7 @@ import { COMMAND } from './server.ts'
 import { resumeBench, sessionsBench } from './sessions.ts'
 import { slowDiskBench } from './slow-disk.ts'
 import { startBench } from './start.ts'
+import { downloadBench, uploadBench } from './upload.ts'
 import { walBench } from './wal.ts'
 
 const BENCHES: readonly Bench[] = [
@@ -37,6 +38,8 @@ const BENCHES: readonly Bench[] = [
   roomsBench,
   roomPushBench,
   roomReconnectBench,
+  uploadBench,
+  downloadBench,
 ]
 
 const wanted = process.argv.slice(2)

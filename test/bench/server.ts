@@ -30,12 +30,16 @@ export interface ServerUnderTest {
   held(): Promise<Held>
   /** kill -9 and a start on the same data and ports; the process is another one then. */
   restart(): Promise<void>
+  /** A request to the operator's socket. */
+  operator(method: string, path: string): Promise<Response>
   stop(): Promise<void>
 }
 
 export interface ServerOptions {
   /** TOML beyond the base; must not name hosts, data_dir, c2s, http, auth or limits again. */
   readonly toml?: string
+  /** Further keys of [http]. */
+  readonly http?: string
   /** Further keys of [auth]. */
   readonly auth?: string
   /** Keys of [limits]; without them none per time or per address holds. */
@@ -68,7 +72,7 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
     [
       `hosts = ["localhost"]\ndata_dir = "${join(dir, 'data')}"`,
       `[c2s]\nlisten = ["127.0.0.1:${c2s}"]\ndirect_tls_listen = []`,
-      `[http]\nlisten = ["127.0.0.1:${http}"]`,
+      `[http]\nlisten = ["127.0.0.1:${http}"]\n${options.http ?? ''}`,
       `[auth]\nplain = true\nscram_iterations = 4096\n${options.auth ?? ''}`,
       `[limits]\nconnections = 50000\n${options.limits ?? 'rates = false'}`,
       options.toml ?? '',
@@ -99,6 +103,8 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
     startMs = performance.now() - from
   }
   let pid = options.wrap ? childOf(child.pid) : child.pid
+  const operator = (method: string, path: string): Promise<Response> =>
+    fetch(`http://localhost${path}`, { method, unix: join(dir, 'data', 'admin.sock') })
   return {
     get pid() {
       return pid
@@ -115,10 +121,6 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
     rssMiB() {
       return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
     },
-    async metrics() {
-      const answer = await fetch('http://localhost/metrics', { unix: join(dir, 'data', 'admin.sock') })
-      return answer.text()
-    },
     async held() {
       const socket = connect(probe)
       let text = ''
@@ -132,6 +134,8 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
       pid = options.wrap ? childOf(child.pid) : child.pid
       await listening(c2s, dir)
     },
+    metrics: async () => (await operator('GET', '/metrics')).text(),
+    operator,
     async stop() {
       process.kill(pid, 'SIGTERM')
       await child.exited

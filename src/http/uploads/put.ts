@@ -57,9 +57,11 @@ async function take(c: Ctx, key: string): Promise<void> {
     )
   const moving = underWayOf(world)
   moving.begin(upload)
+  // Of a body that nobody reads yet the runtime takes in a megabyte.
+  const pieces = begun(piecesOf(c.req.raw))
   try {
     await checkDisk(c)
-    await keep(c, upload, type)
+    await keep(c, upload, type, pieces)
   } finally {
     moving.end(upload)
   }
@@ -106,13 +108,13 @@ async function checkDisk(c: Ctx): Promise<void> {
   if (left < upload.free_bytes) throw noRoom('The disk of the server is full.')
 }
 
-async function keep(c: Ctx, upload: Upload, type: string): Promise<void> {
+async function keep(c: Ctx, upload: Upload, type: string, pieces: Pieces): Promise<void> {
   const { world, router } = c.get('deps')
   const { data_dir } = world.config
   let partial: PartialFile | undefined
   try {
     partial = await PartialFile.create(data_dir, upload.file)
-    await receive(c, partial, upload.size)
+    await receive(pieces, partial, upload.size)
     c.env.door?.patience(SLOW_DISK)
     await partial.keep()
     c.env.door?.patience(idleSeconds(world.config.limits.http_idle_timeout))
@@ -130,12 +132,27 @@ async function keep(c: Ctx, upload: Upload, type: string): Promise<void> {
   }
 }
 
+type Pieces = AsyncIterable<Uint8Array>
+
+/** The same pieces, the first of which is asked for at once. */
+function begun(pieces: AsyncGenerator<Uint8Array, undefined>): Pieces {
+  const first = pieces.next()
+  // Whoever comes to it hears of its failure; who refuses the file need not.
+  first.catch(() => undefined)
+  return (async function* () {
+    const { done, value } = await first
+    if (done) return
+    yield value
+    yield* pieces
+  })()
+}
+
 /** 0 is for ever. */
 const idleSeconds = (ms: number): number => (Number.isFinite(ms) ? Math.ceil(ms / 1000) : 0)
 
 /** One piece at a time: the next is read once this one is written, so that memory holds no more of it. */
-async function receive(c: Ctx, partial: PartialFile, size: number): Promise<void> {
-  for await (const chunk of piecesOf(c.req.raw)) {
+async function receive(pieces: Pieces, partial: PartialFile, size: number): Promise<void> {
+  for await (const chunk of pieces) {
     if (partial.written + chunk.byteLength > size) throw otherSize(size)
     await partial.write(chunk)
   }
