@@ -1,8 +1,9 @@
 /** What the store does when the disk fails for real: system calls are made to fail in a process of its own. */
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { mayMount, smallDisk } from '../support/small-disk.ts'
 import { elsewhere, loop, open, tempDir, trip } from './support.ts'
 
 const CHILD = join(import.meta.dir, 'child.ts')
@@ -137,65 +138,36 @@ describe('no space at COMMIT', () => {
     60_000,
   )
 
-  const mountable = process.getuid?.() === 0 && canMount()
-  test.if(needs('the right to mount a tmpfs', mountable))(
-    'on a small file system: refused, read, served again',
-    async () => {
-      using dir = tempDir()
-      const disk = join(dir.path, 'disk')
-      mkdirSync(disk)
-      expect(runs('mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk)).toBe(true)
-      try {
-        using w = open(join(disk, 'belfry.db'))
-        const { store } = w
-        trip(store, () => store.settings.set('old', Buffer.alloc(1)))
-        w.host.take()
-        const filler = join(disk, 'filler')
-        fillUp(filler)
-        const said: string[] = []
-        store.turn.trip(
-          () => {
-            store.settings.set('new', Buffer.alloc(100_000))
-            store.turn.after(() => said.push('stored'))
-          },
-          (error) => store.turn.after(() => said.push(error.condition)),
-        )
-        // The row fits into the page cache, so it is the COMMIT that meets the full disk.
-        expect(store.db.raw.inTransaction).toBe(true)
-        await loop()
-        expect(said).toEqual(['resource-constraint'])
-        expect(w.host.take()).toEqual(['flushed'])
-        expect(store.turn.failure).toBeDefined()
-        expect([store.settings.get('old')?.length, store.settings.get('new')]).toEqual([1, undefined])
-        rmSync(filler)
-        trip(store, () => store.settings.set('new', Buffer.alloc(100_000)))
-        expect(store.turn.failure).toBeUndefined()
-        expect(store.settings.get('new')?.length).toBe(100_000)
-        expect(w.host.fatals).toEqual([])
-      } finally {
-        // Lazily: Bun keeps the file open until the store's prepared statements are collected.
-        runs('umount', '-l', disk)
-      }
-    },
-  )
+  test.if(mayMount())('on a small file system: refused, read, served again', async () => {
+    using disk = smallDisk('2m')
+    if (!disk) throw new Error('not mounted')
+    using w = open(join(disk.path, 'belfry.db'))
+    const { store } = w
+    trip(store, () => store.settings.set('old', Buffer.alloc(1)))
+    w.host.take()
+    const free = disk.fillUp()
+    const said: string[] = []
+    store.turn.trip(
+      () => {
+        store.settings.set('new', Buffer.alloc(100_000))
+        store.turn.after(() => said.push('stored'))
+      },
+      (error) => store.turn.after(() => said.push(error.condition)),
+    )
+    // The row fits into the page cache, so it is the COMMIT that meets the full disk.
+    expect(store.db.raw.inTransaction).toBe(true)
+    await loop()
+    expect(said).toEqual(['resource-constraint'])
+    expect(w.host.take()).toEqual(['flushed'])
+    expect(store.turn.failure).toBeDefined()
+    expect([store.settings.get('old')?.length, store.settings.get('new')]).toEqual([1, undefined])
+    free()
+    trip(store, () => store.settings.set('new', Buffer.alloc(100_000)))
+    expect(store.turn.failure).toBeUndefined()
+    expect(store.settings.get('new')?.length).toBe(100_000)
+    expect(w.host.fatals).toEqual([])
+  })
 })
-
-/** Takes all the room there is, but leaves files that are mapped already alone. */
-function fillUp(file: string): void {
-  for (let bytes = 4 * 1024 * 1024; bytes >= 4096; bytes /= 2) {
-    try {
-      writeFileSync(file, Buffer.alloc(bytes), { flag: 'a' })
-      bytes *= 2
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
-    }
-  }
-}
-
-function canMount(): boolean {
-  using dir = tempDir()
-  return runs('mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir.path) && runs('umount', dir.path)
-}
 
 test.if(needs('strace', hasStrace))(
   'a slow disk makes turns larger and does not hold the loop',

@@ -36,10 +36,12 @@ export interface Files extends AsyncDisposable {
   onDisk(): string[]
 }
 
-/** `toml` as in `play`. */
-export async function files(toml = ''): Promise<Files> {
+/** `toml` as in `play`; files go below `dataDir`, which is removed at the end. */
+export async function files(
+  toml = '',
+  dataDir = mkdtempSync(join(tmpdir(), 'belfry-files-')),
+): Promise<Files> {
   const p = play({ toml })
-  const dataDir = mkdtempSync(join(tmpdir(), 'belfry-files-'))
   Object.assign(p.config, { data_dir: dataDir })
   const { world, router, clock, config } = p
   const app = createApp({
