@@ -47,7 +47,7 @@ function visit(node: ts.Node, f: (node: ts.Node) => void): void {
 }
 
 /** What is common to all: it may be imported by everybody and imports nothing but its own kind. */
-const COMMON = ['log', 'metrics', 'config', 'version', 'net', 'bounded-map']
+const COMMON = ['log', 'metrics', 'config', 'version', 'net', 'bounded-map', 'per-object']
 const GROUND = ['store', 'xmpp']
 /** The parts of push that never see a session: pure tables, the queue, and the ways out. */
 const BLIND = ['push/rules', 'push/outbox', 'push/apns', 'push/webhook', 'push/diagnose']
@@ -61,6 +61,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   version: [],
   net: [],
   'bounded-map': [],
+  'per-object': [],
   log: [],
   metrics: [],
   'self-signed': [],

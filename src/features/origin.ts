@@ -3,6 +3,7 @@
  * accepted again and goes no further. What was stored is remembered on disk, the rest in memory.
  * COMPAT(XMPPFramework): a correction is a copy of the message with its old origin-id, so the id alone says nothing.
  */
+import { perObject } from '../per-object.ts'
 import { hash } from 'node:crypto'
 import { BoundedMap } from '../bounded-map.ts'
 import type { Feature, Outgoing, HookResult } from '../routing/feature.ts'
@@ -55,13 +56,7 @@ function withoutForged(t: Transit): void {
   if (stanza.kind === 'iq') t.stanza.checkIq()
 }
 
-const byWorld = new WeakMap<World, BoundedMap<string, true>>()
-
-function recentOf(world: World): BoundedMap<string, true> {
-  let recent = byWorld.get(world)
-  if (!recent) byWorld.set(world, (recent = new BoundedMap(REMEMBERED)))
-  return recent
-}
+const recentOf = perObject((_: World) => new BoundedMap<string, true>(REMEMBERED))
 
 function originKey(t: Outgoing): string | undefined {
   const { kind, el, from, to } = t.stanza

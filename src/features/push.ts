@@ -1,6 +1,6 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
 import { callNews } from '../push/rules/calls.ts'
-import { classify, isEncrypted, isNothing, isUpdate, type Proposal } from '../push/rules/classify.ts'
+import { classify, isEncrypted, isNothing, isUpdate, matters, type Proposal } from '../push/rules/classify.ts'
 import { awaitAck, stopAwaiting } from '../push/schedule/background.ts'
 import { holdBurst, holdPush, resumeHolds, reword, stopWaiting } from '../push/schedule/schedule.ts'
 import { connectionOf, useOf } from '../push/schedule/in-use.ts'
@@ -46,7 +46,7 @@ export const push: Feature = {
     acknowledged: (t, session) => stopAwaiting(t, session),
     timedOut: (t, session, messages) => unseen(t, messages, session),
     acknowledgedLate(t, session, messages) {
-      if (matters(t)) undoRinging(t, session, messages)
+      if (matters(t.config, t.store)) undoRinging(t, session, messages)
     },
     requeued: (t, _account, messages) => unseen(t, messages),
   },
@@ -54,7 +54,7 @@ export const push: Feature = {
 
 function settled(t: Incoming): void {
   const proposal = classify(t.stanza.el, t.config.push)
-  if (isNothing(proposal) || !matters(t)) return
+  if (isNothing(proposal) || !matters(t.config, t.store)) return
   const { owner: account, outcome } = t
   const { el, from, kind } = t.stanza
   const id = t.storedId ?? t.given?.id ?? t.store.messages.nextId()
@@ -67,17 +67,12 @@ function settled(t: Incoming): void {
 /** Facts that rooms told of messages that nobody has acknowledged. */
 const told = new WeakMap<Given, RoomFacts>()
 
-/** Whether anybody could be told at all: most servers' messages end here. */
-function matters({ config: { push }, store }: Trip): boolean {
-  return push.apps.length > 0 || push.simulator || store.events.wants('message.offline')
-}
-
 /**
  * Messages that were thought to be seen and were not ring after all, where it did not before: with `doubted` the device of that
  * session, which has not shown that it has it, whoever else has; without it all devices, since nobody has it.
  */
 function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
-  if (!matters(t)) return
+  if (!matters(t.config, t.store)) return
   let rows = 0
   for (const [i, given] of messages.entries()) {
     const { id, account, el, live, arrived } = given

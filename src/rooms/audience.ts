@@ -3,7 +3,8 @@
  * nothing else. A row keeps how far the telling has come, some members a trip, so that a room of thousands neither
  * holds the loop nor loses anybody in a crash.
  */
-import { classify, isNothing } from '../push/rules/classify.ts'
+import { perObject } from '../per-object.ts'
+import { classify, isNothing, matters } from '../push/rules/classify.ts'
 import type { RoomFacts, RoomMessage } from '../routing/outcome.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip, World } from '../routing/transit.ts'
@@ -61,13 +62,7 @@ class Tellings {
   }
 }
 
-const tellings = new WeakMap<World, Tellings>()
-
-function tellingsOf(world: World): Tellings {
-  let mine = tellings.get(world)
-  if (!mine) tellings.set(world, (mine = new Tellings()))
-  return mine
-}
+const tellingsOf = perObject((_: World) => new Tellings())
 
 /** Tells the members of a message that was kept just now. */
 export function tellMembers(
@@ -77,16 +72,11 @@ export function tellMembers(
   message: RoomMessage,
   about: Pick<Telling, 'byModerator' | 'speaker' | 'wrapped'>,
 ): void {
-  if (!matters(t) || isNothing(classify(el, t.config.push))) return
+  if (!matters(t.config, t.store) || isNothing(classify(el, t.config.push))) return
   const { id } = message
   t.store.roomFanouts.put({ id, roomId: room.id, after: '' })
   const telling = { id, after: '', message, ...about }
   t.after(() => tellingsOf(t.world).add(t.world, room, telling))
-}
-
-/** Whether anybody could be told at all. */
-function matters({ config: { push }, store }: Trip): boolean {
-  return push.apps.length > 0 || push.simulator || store.events.wants('message.offline')
 }
 
 /** After a start: who was not told before the stop. */

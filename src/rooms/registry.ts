@@ -1,4 +1,5 @@
 /** The rooms of a server: those with somebody in them are in memory, of the others some; all others are rows. */
+import { perObject } from '../per-object.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { createHmac } from 'node:crypto'
 import { BoundedMap } from '../bounded-map.ts'
@@ -118,10 +119,4 @@ function goneError({ jid, row }: Room): StanzaError {
   })
 }
 
-const registries = new WeakMap<World, Rooms>()
-
-export function roomsOf(world: World): Rooms {
-  let rooms = registries.get(world)
-  if (!rooms) registries.set(world, (rooms = new Rooms()))
-  return rooms
-}
+export const roomsOf = perObject((_: World) => new Rooms())

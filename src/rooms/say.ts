@@ -1,6 +1,6 @@
 /** Messages of a room: kept once, and sent to everybody who is in it (XEP-0045 §7.4, §8.1; XEP-0359; XEP-0421). */
 import { roomDeliveries, roomMessages } from '../metrics/metrics.ts'
-import { RoomCopy, type RoomMessage } from '../routing/outcome.ts'
+import type { RoomMessage } from '../routing/outcome.ts'
 import type { Trip } from '../routing/transit.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { hasBody } from '../xmpp/message.ts'
@@ -54,9 +54,7 @@ export function say(
     sendEvent(t, room, kind, stored)
   } else {
     const message: RoomMessage = { id: archiveId, given: new Map() }
-    for (const occupant of room.occupants)
-      for (const { jid } of occupant.seats.values())
-        t.emit(new RoomCopy(StoredElement.addressed(stored, jid.toString()), from, jid, message))
+    broadcast(t, room, stored, from, room.occupants, message)
     tellMembers(t, room, stored, message, {
       wrapped: sendEvent(t, room, kind, stored, message),
       speaker: { user: speaker?.user ?? '', occupantId: speaker?.occupantId ?? '' },

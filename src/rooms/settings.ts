@@ -75,12 +75,11 @@ function roles(key: 'presenceOf' | 'memberListFor', name: string, label: string)
   }
 }
 
-function number(key: KeysOf<number>, name: string, label: string, options?: readonly string[]): SettingField {
+function number(key: KeysOf<number>, name: string, label: string): SettingField {
   return {
     name,
-    type: options ? 'list-single' : 'text-single',
+    type: 'text-single',
     label,
-    ...(options && { options }),
     show: (settings) => [String(settings[key])],
     read: ([value = '']) => {
       if (!/^\d{1,9}$/.test(value)) throw refused(name, 'not a number.')

@@ -2,6 +2,7 @@
  * Presence of occupants as the others hear it (XEP-0045 §7.2.2, §7.6, §7.14): what the room says of somebody is made
  * once for each kind of listener, and sent to all of that kind.
  */
+import { RoomCopy, type RoomMessage } from '../routing/outcome.ts'
 import type { Trip } from '../routing/transit.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { Stanza } from '../xmpp/stanza.ts'
@@ -30,8 +31,6 @@ export interface News {
   readonly id?: { readonly seat: Seat; readonly value: string | undefined }
   /** Comes in by this. */
   readonly entering?: boolean
-  /** Clients that hear nothing of it. */
-  readonly except?: (seat: Seat) => boolean
 }
 
 /** The occupant as it is, for listeners that have not seen it yet. */
@@ -69,10 +68,7 @@ export function showSubscribers(t: Trip, room: Room, of: Occupant, news: News): 
 
 /** Tells one occupant of another, or of itself, at all of its clients. */
 export function show(t: Trip, room: Room, of: Occupant, listener: Occupant, news: News): void {
-  for (const seat of listener.seats.values()) {
-    if (news.except?.(seat)) continue
-    showSeat(t, room, of, listener, seat, news)
-  }
+  for (const seat of listener.seats.values()) showSeat(t, room, of, listener, seat, news)
 }
 
 export function showSeat(
@@ -159,15 +155,18 @@ export function announce(t: Trip, room: Room, codes: readonly number[]): void {
   sendEvent(t, room, 'config', el)
 }
 
-/** A message to every client in the room, or to those of some occupants. */
+/** A message to every client in the room, or to those of some occupants; `kept`: the room's archive has it. */
 export function broadcast(
   t: Trip,
   room: Room,
   el: StoredElement,
   from = room.jid,
   to = room.occupants,
+  kept?: RoomMessage,
 ): void {
   for (const occupant of to)
-    for (const { jid } of occupant.seats.values())
-      t.emit(new Stanza('message', StoredElement.addressed(el, jid.toString()), from, jid))
+    for (const { jid } of occupant.seats.values()) {
+      const copy = StoredElement.addressed(el, jid.toString())
+      t.emit(kept ? new RoomCopy(copy, from, jid, kept) : new Stanza('message', copy, from, jid))
+    }
 }

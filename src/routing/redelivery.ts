@@ -3,6 +3,7 @@
  * (XEP-0198) acknowledge, and a row keeps what they did not; of others any stanza after the message is the sign, a ping
  * asks for one, and memory keeps the message. A session that shows nothing is unresponsive, and the phone is rung meanwhile.
  */
+import { perObject } from '../per-object.ts'
 import type { Feature, Given, Incoming, HookResult } from './feature.ts'
 import { serverPing } from './ping.ts'
 import { RoomCopy, type RoomMessage } from './outcome.ts'
@@ -100,13 +101,7 @@ const mayRing = ({ store }: Trip, { id }: Account): boolean =>
   store.push.devices.of(id).length > 0 || store.events.wants('message.offline')
 
 /** Sessions that are over, of which not everything has been put back yet. */
-const owing = new WeakMap<World, Set<Session>>()
-
-function owingOf(world: World): Set<Session> {
-  let sessions = owing.get(world)
-  if (!sessions) owing.set(world, (sessions = new Set()))
-  return sessions
-}
+const owingOf = perObject((_: World) => new Set<Session>())
 
 /** Puts back what a session that is over leaves behind, some at a time. Tried again where it fails. */
 export function requeueRest(t: Trip, session: Session): void {

@@ -216,11 +216,6 @@ export class RoomAffiliations {
       .all()
   }
 
-  count(roomId: number, affiliation: Affiliation): number {
-    const where = and(eq(roomAffiliations.roomId, roomId), eq(roomAffiliations.affiliation, affiliation))
-    return this.#db.orm.select({ n: count() }).from(roomAffiliations).where(where).get()?.n ?? 0
-  }
-
   /** All of a room. */
   countAll(roomId: number): number {
     const where = eq(roomAffiliations.roomId, roomId)

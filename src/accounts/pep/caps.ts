@@ -2,6 +2,7 @@
  * Which notifications a client wants (XEP-0163 §4.2): the "+notify" features behind the hash of its capabilities
  * (XEP-0115). The client itself is asked what the hash stands for; a hash that proves true is remembered for all.
  */
+import { perObject } from '../../per-object.ts'
 import { z } from 'zod'
 import { BoundedMap } from '../../bounded-map.ts'
 import { hashOf, isSound, verificationString } from '../../xmpp/caps.ts'
@@ -44,7 +45,10 @@ const told = sessionState<Told>('pep', {
     },
   },
 })
-const caches = new WeakMap<World, BoundedMap<string, ReadonlySet<string>>>()
+/** The names behind each hash that proved true; the least recently used are forgotten. */
+const cacheOf = perObject(
+  ({ config }: World) => new BoundedMap<string, ReadonlySet<string>>(config.limits.caps),
+)
 
 /** Whether the client behind a session wants to hear of a node. */
 export function wants(session: Session, node: string): boolean {
@@ -106,13 +110,6 @@ export function readAnswer(t: Transit, session: Session): ReadonlySet<string> | 
 
 function added(names: ReadonlySet<string>, before: Told | undefined): ReadonlySet<string> {
   return before ? new Set([...names].filter((name) => !before.names.has(name))) : names
-}
-
-/** The names behind each hash that proved true; the least recently used are forgotten. */
-function cacheOf(world: World): BoundedMap<string, ReadonlySet<string>> {
-  let cache = caches.get(world)
-  if (!cache) caches.set(world, (cache = new BoundedMap(world.config.limits.caps)))
-  return cache
 }
 
 /**

@@ -128,6 +128,12 @@ export function classify(el: Element, settings?: QuietSettings): Proposal {
 export const isUpdate = (rule: string): boolean =>
   rule === 'reaction' || rule === 'correction' || rule === 'retraction'
 
+/** Whether anybody could be told at all: most servers' messages end here. */
+export const matters = (
+  { push }: { readonly push: { readonly apps: readonly unknown[]; readonly simulator: boolean } },
+  { events }: { readonly events: { wants(kind: 'message.offline'): boolean } },
+): boolean => push.apps.length > 0 || push.simulator || events.wants('message.offline')
+
 /** Proposals that never ring; what is nothing only by the operator's choice has a verdict that says so. */
 export const isNothing = ({ kind, rule }: Proposal): boolean => kind === 'nothing' && !isUpdate(rule)
 
