@@ -127,6 +127,24 @@ export class RoomStory {
     await this.#allListen()
   }
 
+  /** A turn whose commit fails: whoever has asked for something in it is refused, and nothing has happened. */
+  async fails(n: number): Promise<void> {
+    const { actor } = this.#one(n)
+    const to = `${ROOM}/${NICKS[(n >> 3) % 4]}`
+    const mend = this.p.commitsFail()
+    actor.sends(
+      [
+        `<message to='${ROOM}' type='groupchat'><body>lost</body></message>`,
+        `<presence to='${to}'><x xmlns='${MUC}'><history maxstanzas='0'/></x></presence>`,
+        `<presence to='${to}' type='unavailable'/>`,
+        // Of what is in memory alone the turn fails by its neighbour.
+      ][n % 3] + `<message to='romeo@bix.org' type='chat'><body>lost</body></message>`,
+    )
+    await actor.settles()
+    mend()
+    await this.#allListen()
+  }
+
   async #allListen(): Promise<void> {
     for (const { actor } of this.#members) await actor.settles()
     for (const member of this.#members) await member.listens()

@@ -3,7 +3,7 @@ import { tellStatus } from '../../rooms/coalesce.ts'
 import { checkNick } from '../../rooms/nicks.ts'
 import { payloadOf } from '../../rooms/payload.ts'
 import { change, Occupant, type Room } from '../../rooms/room.ts'
-import { isShown, show, showSeat, showSubscribers, tell } from '../../rooms/tell.ts'
+import { AS_IT_IS, isShown, show, showSeat, showSubscribers, tell } from '../../rooms/tell.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -36,6 +36,8 @@ export function changeNick(t: Transit, room: Room, occupant: Occupant, to: Jid):
   const { user, affiliation, role, occupantId } = occupant
   const next = joined ?? new Occupant(nick, user, affiliation, role, occupantId)
   const moved = room.seat(t, next, from, payload)
+  // Its former nick is still that of the account's other clients, which it was told had gone.
+  if (!alone && isShown(room, occupant)) showSeat(t, room, occupant, next, moved, AS_IT_IS)
   tell(t, room, next, { id: { seat: moved, value: id } })
 }
 

@@ -4,7 +4,18 @@ import fc from 'fast-check'
 import { RoomStory } from '../../support/room-story.ts'
 
 const RUNS = Number(process.env.ROOM_RUNS ?? 15)
-const ACTS = ['comes', 'comes', 'comes', 'speak', 'speak', 'leaves', 'renames', 'kicks', 'appoints'] as const
+const ACTS = [
+  'comes',
+  'comes',
+  'comes',
+  'speak',
+  'speak',
+  'leaves',
+  'renames',
+  'kicks',
+  'appoints',
+  'fails',
+] as const
 
 test('random stories of XEP-0045: everybody in a room hears and sees the same, and the archive keeps it', async () => {
   const steps = fc.array(fc.tuple(fc.constantFrom(...ACTS), fc.nat(127)), { maxLength: 40 })
