@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts'
 import type { Path } from '../config/positions.ts'
 import { loadApp } from '../push/apns/credentials.ts'
 import { loadCertificates } from '../stream/tls.ts'
-import { uploadBase } from '../uploads/address.ts'
+import { isHere, uploadBase } from '../uploads/address.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { checkApp } from './app.ts'
 
@@ -66,6 +66,10 @@ export async function checkContents(config: Config, now: Date): Promise<Findings
     warnings.push(
       'nobody can send files: set [http] public_url or [upload] url to an https address, or [upload] enabled = false',
     )
+  const { storage, s3 } = config.upload
+  const endpoint = s3.endpoint === undefined ? undefined : new URL(s3.endpoint)
+  if (storage === 's3' && endpoint?.protocol === 'http:' && !isHere(endpoint.hostname))
+    warnings.push('files cross the network in the clear: [upload.s3] endpoint is not https')
   return { problems, warnings }
 }
 

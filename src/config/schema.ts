@@ -8,7 +8,7 @@ import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
 import { c2s, http, tls } from './listening.ts'
 import { HOST, muc } from './muc.ts'
-import { upload } from './upload.ts'
+import { S3_KEYS, upload } from './upload.ts'
 import {
   count,
   countLimit,
@@ -352,6 +352,9 @@ export const configSchema = z
       issue(['upload', 'host'], `each host needs a service of its own: write ${HOST} for the host`)
     if (value.muc.host === value.upload.host)
       issue(['upload', 'host'], 'rooms have this domain already: [muc] host')
+    const lacking = S3_KEYS.filter((key) => value.upload.s3[key] === undefined)
+    if (value.upload.storage === 's3' && lacking.length > 0)
+      issue(['upload', 'storage'], `"s3" needs a store: [upload.s3] lacks ${lacking.join(', ')}`)
     if ((value.tls.cert === undefined) !== (value.tls.key === undefined)) {
       issue(['tls'], 'cert and key go together: name both or neither')
     }

@@ -6,6 +6,7 @@ import { PURPOSES, type Purpose } from '../store/uploads.ts'
 import { plainName, uploadBase, uploadUrl } from '../uploads/address.ts'
 import { removeFilesOf } from '../uploads/remove.ts'
 import { bucketOf, excessOf, keepOf } from '../uploads/quota.ts'
+import { storageOf } from '../uploads/storage-of.ts'
 import { readType } from '../uploads/types.ts'
 import { discoContent } from '../xmpp/disco.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -29,7 +30,7 @@ export const upload = ({ upload: { enabled } }: Config): Feature => ({
   ...(enabled && { service }),
   deleted(t, jid) {
     const account = t.store.accounts.find(jid.bare)
-    if (account) removeFilesOf(t, t.config.data_dir, account)
+    if (account) removeFilesOf(t, storageOf(t.world), account)
   },
 })
 

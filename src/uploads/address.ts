@@ -30,7 +30,8 @@ function ownBase({ http, c2s, push }: Config, host: string): string | undefined 
   return `http://${near.host.includes(':') ? `[${near.host}]` : near.host}:${near.port}`
 }
 
-const isHere = (hostname: string): boolean =>
+/** Whether only this machine is meant. */
+export const isHere = (hostname: string): boolean =>
   hostname === 'localhost' || isLoopback(hostname.replace(/^\[|\]$/g, ''))
 
 /** `id` decides; the name is for people and for programs that look at its ending. */

@@ -1,13 +1,12 @@
 /** The end of files whose time is over, and of what a crash has left: rows without files, files without rows. */
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { getLogger } from '../log.ts'
 import type { World } from '../routing/transit.ts'
 import type { RunTrip } from '../store/tx.ts'
 import { PURPOSES, type Upload } from '../store/uploads.ts'
-import { isThere, PART, removeFile, uploadsDir } from './files.ts'
+import { PART } from './files.ts'
 import { keepOf, underWayOf } from './quota.ts'
 import { removeUploads } from './remove.ts'
+import { storageOf } from './storage-of.ts'
 
 const log = getLogger('uploads')
 
@@ -78,53 +77,49 @@ export class UploadSweep {
         // A slow network may take longer than its slot lives.
         .filter(({ file }) => !moving.has(file))
       const gone = [...old, ...uploads.ended(now, BATCH), ...slots]
-      removeUploads(t, config.data_dir, gone)
+      removeUploads(t, storageOf(this.#world), gone)
       return gone.length >= BATCH
     })
   }
 
   /** Makes rows and files one again. */
   async tidy(): Promise<void> {
-    const folders = await readdir(uploadsDir(this.#world.config.data_dir)).catch(() => undefined)
-    let removed = 0
-    for (const folder of folders ?? []) removed += await this.#tidyFolder(folder)
-    if (removed > 0) log.info('files that belong to nobody were removed', { files: removed })
-    // A disk that is not mounted must not cost what is on it.
-    if (!folders?.length) {
-      if (this.#world.store.uploads.total() > 0)
-        log.error('the files that were sent are not there: data_dir/uploads')
-      return
-    }
-    await this.#forgetMissing()
-  }
-
-  async #tidyFolder(folder: string): Promise<number> {
-    const { config, store } = this.#world
-    const moving = underWayOf(this.#world)
-    const names = await readdir(join(uploadsDir(config.data_dir), folder)).catch(() => [])
-    let removed = 0
-    for (const name of names.filter((one) => OURS.test(one))) {
+    const storage = storageOf(this.#world)
+    let [there, removed] = [0, 0]
+    for await (const name of storage.names()) {
+      if (!OURS.test(name)) continue
+      there++
+      if (this.#isWanted(name)) continue
       const file = name.replace(PART, '')
-      if (moving.has(file) || (name === file && store.uploads.isStored(file))) continue
       // Of a stored file only what is left of a try before it can be here.
-      await removeFile(config.data_dir, file, name === file ? '' : PART)
+      await (name === file ? storage.remove(file) : storage.removePart(file))
       removed++
     }
-    return removed
+    if (removed > 0) log.info('files that belong to nobody were removed', { files: removed })
+    // A disk that is not mounted, or another bucket, must not cost what is there.
+    if (there > 0) await this.#forgetMissing()
+    else if (this.#world.store.uploads.total() > 0)
+      log.error('the files that were sent are not there: data_dir/uploads, or the bucket of [upload.s3]')
+  }
+
+  #isWanted(name: string): boolean {
+    const file = name.replace(PART, '')
+    return underWayOf(this.#world).has(file) || (name === file && this.#world.store.uploads.isStored(file))
   }
 
   async #forgetMissing(): Promise<void> {
-    const { config, store } = this.#world
+    const { store } = this.#world
+    const storage = storageOf(this.#world)
     let rows: Upload[]
     let after = 0
     do {
       rows = store.uploads.page(after, BATCH)
       after = rows.at(-1)?.id ?? after
       const missing: Upload[] = []
-      for (const row of rows) if (!(await isThere(config.data_dir, row.file))) missing.push(row)
+      for (const row of rows) if (!(await storage.has(row.file))) missing.push(row)
       if (missing.length === 0) continue
-      log.error('files that were stored are missing on disk', { files: missing.length })
-      await this.#run((t) => removeUploads(t, config.data_dir, missing))
+      log.error('files that were stored are missing', { files: missing.length })
+      await this.#run((t) => removeUploads(t, storage, missing))
     } while (rows.length === BATCH)
   }
 }

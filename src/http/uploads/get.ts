@@ -1,13 +1,15 @@
 /** GET and HEAD of a file. */
 import { getLogger } from '../../log.ts'
 import type { Upload } from '../../store/uploads.ts'
-import { isThere, pathOf } from '../../uploads/files.ts'
 import { endOf } from '../../uploads/quota.ts'
+import { storageOf } from '../../uploads/storage-of.ts'
 import { isInline, UNKNOWN_TYPE } from '../../uploads/types.ts'
 import type { Ctx } from '../context.ts'
 import { HttpError, notFound } from '../problem.ts'
+import { type Content, type Part, StorageError } from '../../uploads/storage.ts'
 import { disposition } from './headers.ts'
 import { matchesTag, readRange } from './range.ts'
+import { toldOf } from './trouble.ts'
 
 const log = getLogger('uploads')
 const YEAR_S = 31_536_000
@@ -17,14 +19,10 @@ export async function getFile(c: Ctx, id: string): Promise<Response> {
   const { config, store } = world
   const upload = store.uploads.byFile(id)
   if (!upload || upload.storedAt === null || endOf(config, upload) <= world.now()) throw notFound()
-  if (!(await isThere(config.data_dir, id))) {
-    log.error('a file is missing on disk', { file: id })
-    throw notFound()
-  }
   return answer(c, upload, endOf(config, upload) - world.now())
 }
 
-function answer(c: Ctx, { file, name, size, type }: Upload, msLeft: number): Response {
+async function answer(c: Ctx, { file, name, size, type }: Upload, msLeft: number): Promise<Response> {
   // Content at an address never changes.
   const etag = `"${file}"`
   const shown = type ?? UNKNOWN_TYPE
@@ -44,9 +42,24 @@ function answer(c: Ctx, { file, name, size, type }: Upload, msLeft: number): Res
   const { start, end } = part ?? { start: 0, end: size }
   headers['content-length'] = String(end - start)
   if (part) headers['content-range'] = `bytes ${start}-${end - 1}/${size}`
-  // The answer to HEAD has no use for an open file.
-  const all = c.req.method === 'HEAD' ? null : Bun.file(pathOf(c.get('deps').world.config.data_dir, file))
-  return new Response(part ? all?.slice(start, end, shown) : all, { status: part ? 206 : 200, headers })
+  return new Response(await contentOf(c, file, part), { status: part ? 206 : 200, headers })
+}
+
+/** Nothing for HEAD. @throws HttpError where it is not there. */
+async function contentOf(c: Ctx, file: string, part: Part | undefined): Promise<Content | null> {
+  const storage = storageOf(c.get('deps').world)
+  let found: Content | null | undefined
+  try {
+    if (c.req.method === 'HEAD') found = (await storage.has(file)) ? null : undefined
+    else found = await storage.read(file, part)
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    const { status, code, detail } = toldOf(error, file)
+    throw new HttpError(status, code, detail)
+  }
+  if (found !== undefined) return found
+  log.error('a file is missing', { file })
+  throw notFound()
 }
 
 /** RFC 9110 §14.2: of GET alone, and only of the file that If-Range names. */

@@ -2,6 +2,7 @@
 import type { OwnedUpload, UploadFilter } from '../../store/uploads.ts'
 import { endOf } from '../../uploads/quota.ts'
 import { removeUploads } from '../../uploads/remove.ts'
+import { storageOf } from '../../uploads/storage-of.ts'
 import { accountOf } from '../accounts.ts'
 import type { HttpDeps } from '../deps.ts'
 import { idParam, jidSchema, text, whole } from '../fields.ts'
@@ -157,7 +158,7 @@ function remove(
   return router.run((t) => {
     const found = t.store.uploads.page(after, limit, filter)
     const rows = filter.only === undefined ? found : found.filter(({ id }) => id === filter.only)
-    removeUploads(t, world.config.data_dir, rows)
+    removeUploads(t, storageOf(world), rows)
     const removed = { files: rows.length, bytes: rows.reduce((sum, { size }) => sum + size, 0) }
     const owners = [...new Set(rows.map(({ owner }) => owner))]
     if (rows.length > 0)

@@ -2,12 +2,14 @@
 import { getLogger } from '../../log.ts'
 import { type UploadResult, uploads } from '../../metrics/metrics.ts'
 import type { Upload } from '../../store/uploads.ts'
-import { freeBytes, PartialFile, removeFile } from '../../uploads/files.ts'
 import { excessOf, underWayOf } from '../../uploads/quota.ts'
+import { type Incoming, StorageError } from '../../uploads/storage.ts'
+import { storageOf } from '../../uploads/storage-of.ts'
 import { essenceOf, isGeneric, readType, UNKNOWN_TYPE } from '../../uploads/types.ts'
 import { piecesOf } from '../body.ts'
 import type { Ctx } from '../context.ts'
 import { HttpError } from '../problem.ts'
+import { toldOf } from './trouble.ts'
 
 const log = getLogger('uploads')
 
@@ -20,7 +22,7 @@ const FULL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 class Refusal extends HttpError {
   constructor(
     readonly result: UploadResult,
-    status: 404 | 409 | 410 | 413 | 400 | 415 | 507,
+    status: 400 | 404 | 409 | 410 | 413 | 415 | 502 | 503 | 507,
     code: string,
     detail: string,
   ) {
@@ -102,18 +104,18 @@ const otherSize = (size: number): Refusal =>
 /** The database is on this disk, and must be able to go on. */
 async function checkDisk(c: Ctx): Promise<void> {
   const { world } = c.get('deps')
-  const { data_dir, upload } = world.config
+  const { upload } = world.config
   if (!Number.isFinite(upload.free_bytes)) return
-  const left = (await freeBytes(data_dir)) - underWayOf(world).bytes()
+  const left = (await storageOf(world).free()) - underWayOf(world).bytes()
   if (left < upload.free_bytes) throw noRoom('The disk of the server is full.')
 }
 
 async function keep(c: Ctx, upload: Upload, type: string, pieces: Pieces): Promise<void> {
   const { world, router } = c.get('deps')
-  const { data_dir } = world.config
-  let partial: PartialFile | undefined
+  const storage = storageOf(world)
+  let partial: Incoming | undefined
   try {
-    partial = await PartialFile.create(data_dir, upload.file)
+    partial = await storage.create(upload.file, upload.size)
     await receive(pieces, partial, upload.size)
     c.env.door?.patience(SLOW_DISK)
     await partial.keep()
@@ -121,14 +123,16 @@ async function keep(c: Ctx, upload: Upload, type: string, pieces: Pieces): Promi
     const stored = await router.run((t) => t.store.uploads.store(upload, type, t.now))
     if (!stored) throw new Refusal('late', 410, 'slot-over', 'The slot is no more.')
   } catch (error) {
-    await (partial?.discard() ?? removeFile(data_dir, upload.file)).catch((left: unknown) =>
+    await (partial?.discard() ?? storage.remove(upload.file)).catch((left: unknown) =>
       log.warn('what is left of an upload could not be removed', { file: upload.file, error: left }),
     )
     if (error instanceof Error && 'code' in error && FULL.has(error.code)) {
       log.error('a file was refused: the disk is full', { bytes: upload.size, error })
       throw noRoom('The disk of the server is full.')
     }
-    throw error
+    if (!(error instanceof StorageError)) throw error
+    const { status, code, detail } = toldOf(error, upload.file)
+    throw new Refusal(error.trouble === 'full' ? 'full' : 'error', status, code, detail)
   }
 }
 
@@ -151,7 +155,7 @@ function begun(pieces: AsyncGenerator<Uint8Array, undefined>): Pieces {
 const idleSeconds = (ms: number): number => (Number.isFinite(ms) ? Math.ceil(ms / 1000) : 0)
 
 /** One piece at a time: the next is read once this one is written, so that memory holds no more of it. */
-async function receive(pieces: Pieces, partial: PartialFile, size: number): Promise<void> {
+async function receive(pieces: Pieces, partial: Incoming, size: number): Promise<void> {
   for await (const chunk of pieces) {
     if (partial.written + chunk.byteLength > size) throw otherSize(size)
     await partial.write(chunk)

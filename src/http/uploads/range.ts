@@ -1,10 +1,6 @@
 /** Parts of a file (RFC 9110 §14): players of Apple ask for single ranges and refuse what does not answer them. Pure. */
 
-export interface Part {
-  readonly start: number
-  /** Behind the last byte. */
-  readonly end: number
-}
+import type { Part } from '../../uploads/storage.ts'
 
 /**
  * The one part that is asked for; undefined for the whole, which is also the answer to several at once and to what is
