@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../store/clock.ts'
 import { EMPTY_PAYLOAD, signed, type Signer, UNSIGNED_PAYLOAD } from './sigv4.ts'
-import { type Incoming, type Part, type Storage, StorageError } from './storage.ts'
+import { type Content, type Incoming, type Part, type Storage, StorageError } from './storage.ts'
 
 type S3Config = Config['upload']['s3']
 
 /** Longest wait for an answer, and for the store to take a piece. */
 const PATIENCE_MS = 60_000
+/** Bytes of an answer up to which it is read before it is passed on. */
+const IN_MEMORY = 1_048_576
 
 interface Asked {
   readonly method: string
@@ -48,14 +50,20 @@ export class S3Storage implements Storage {
     return status === 200
   }
 
-  async read(file: string, part?: Part): Promise<ReadableStream<Uint8Array> | undefined> {
+  /**
+   * What is small comes as a piece of memory, so that the answer has a Content-Length: with a stream the runtime says
+   * none, whatever the headers say (src/docs/runtime.md).
+   */
+  async read(file: string, part?: Part): Promise<Content | undefined> {
     const headers: Record<string, string> = part ? { range: `bytes=${part.start}-${part.end - 1}` } : {}
     const answer = await this.#ask({ method: 'GET', file, headers }, [part ? 206 : 200, 404])
     if (answer.status === 404) {
       await answer.body?.cancel()
       return undefined
     }
-    return answer.body ? ownStream(answer.body) : undefined
+    const size = part ? part.end - part.start : Number(answer.headers.get('content-length') ?? Infinity)
+    if (size <= IN_MEMORY) return new Blob([await reached(answer.arrayBuffer())])
+    return answer.body ?? undefined
   }
 
   async remove(file: string): Promise<void> {
@@ -113,19 +121,6 @@ function baseOf(endpoint: string, bucket: string, inPath: boolean): string {
   if (!inPath) url.host = `${bucket}.${url.host}`
   const base = url.href.replace(/\/+$/, '')
   return inPath ? `${base}/${bucket}` : base
-}
-
-/** The same bytes: with a stream of fetch itself the runtime sends no Content-Length. */
-function ownStream(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const reader = body.getReader()
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await reader.read()
-      if (done) controller.close()
-      else controller.enqueue(value)
-    },
-    cancel: (reason) => reader.cancel(reason),
-  })
 }
 
 /** A file on its way to the store. */
@@ -209,7 +204,7 @@ class Sending implements Incoming {
 }
 
 /** @throws StorageError where nothing answers. */
-async function reached(answer: Promise<Response>): Promise<Response> {
+async function reached<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer
   } catch (error) {

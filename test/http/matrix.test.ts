@@ -247,6 +247,17 @@ const ROWS: readonly Row[] = [
   { route: 'GET /admin/rooms', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/rooms/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/audit', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/uploads', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  {
+    route: 'POST /admin/uploads/delete',
+    form: 'id=1',
+    status: [403, 403, 403, 403, 403],
+  },
+  {
+    route: 'POST /admin/uploads/purge',
+    form: 'account=x&sure=yes',
+    status: [403, 403, 403, 403, 403],
+  },
   { route: 'GET /admin/push', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'POST /admin/login', form: 'jid=a&password=b', status: [403, 403, 403, 403, 403] },
   ...[

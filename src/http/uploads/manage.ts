@@ -45,7 +45,7 @@ const view = ({ world: { config } }: HttpDeps, upload: OwnedUpload) => {
 /** Id of the last file of the page before. */
 const cursorSchema = text(15).regex(/^\d{1,15}$/, { error: 'this cursor did not come from here' })
 
-const listQuery = z.strictObject({
+export const listQuery = z.strictObject({
   account: jidSchema.optional(),
   cursor: cursorSchema.optional(),
   limit: whole(1, 500).default(50),
@@ -75,15 +75,7 @@ export function addUploads(app: App): void {
         ),
       },
     }),
-    (c) => {
-      const { deps } = c.var
-      const { account, cursor, limit } = c.req.valid('query')
-      const { uploads } = deps.world.store
-      const found = uploads.page(Number(cursor ?? 0), limit + 1, filterOf(deps, { account }))
-      const items = found.slice(0, limit)
-      const next = found.length > limit ? String(items.at(-1)?.id) : null
-      return c.json({ items: items.map((one) => view(deps, one)), next, total_bytes: uploads.total() }, 200)
-    },
+    (c) => c.json(listFiles(c.var.deps, c.req.valid('query')), 200),
   )
   app.openapi(
     route(scope('users:write'), {
@@ -95,9 +87,7 @@ export function addUploads(app: App): void {
       responses: { 204: { description: 'Done' } },
     }),
     async (c) => {
-      const { id } = c.req.valid('param')
-      const { files } = await remove(c.var.deps, id - 1, 1, { only: id })
-      if (files === 0) throw new HttpError(404, 'no-such-file', 'There is no such file.')
+      await removeFile(c.var.deps, c.req.valid('param').id)
       return c.body(null, 204)
     },
   )
@@ -114,6 +104,24 @@ export function addUploads(app: App): void {
     }),
     async (c) => c.json(await purge(c.var.deps, c.req.valid('query')), 200),
   )
+}
+
+/** A page of stored files, the oldest first, behind the id `cursor`. @throws HttpError */
+export function listFiles(
+  deps: HttpDeps,
+  { account, cursor, limit }: { account?: string | undefined; cursor?: string | undefined; limit: number },
+) {
+  const { uploads } = deps.world.store
+  const found = uploads.page(Number(cursor ?? 0), limit + 1, filterOf(deps, { account }))
+  const items = found.slice(0, limit)
+  const next = found.length > limit ? String(items.at(-1)?.id) : null
+  return { items: items.map((one) => view(deps, one)), next, total_bytes: uploads.total() }
+}
+
+/** @throws HttpError where there is none */
+export async function removeFile(deps: HttpDeps, id: number): Promise<void> {
+  const { files } = await remove(deps, id - 1, 1, { only: id })
+  if (files === 0) throw new HttpError(404, 'no-such-file', 'There is no such file.')
 }
 
 interface Choice {
@@ -134,7 +142,7 @@ function filterOf(deps: HttpDeps, { account, older_than }: Choice): UploadFilter
   }
 }
 
-async function purge(deps: HttpDeps, choice: Choice): Promise<Removed> {
+export async function purge(deps: HttpDeps, choice: Choice): Promise<Removed> {
   const { account, older_than } = choice
   if (account === undefined && older_than === undefined)
     throw new HttpError(422, 'invalid', 'Name an account or an age: all files are not removed at once.')

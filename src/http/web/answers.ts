@@ -41,3 +41,7 @@ export function said(error: unknown): string {
   if (error instanceof StanzaError) return error.text ?? error.condition
   throw error
 }
+
+/** Fields of a form's query without those that were left empty. */
+export const filled = (query: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))

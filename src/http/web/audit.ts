@@ -2,7 +2,7 @@
 import { auditQuery, auditView } from '../audit.ts'
 import type { Ctx } from '../context.ts'
 import type { HttpDeps } from '../deps.ts'
-import { html } from './answers.ts'
+import { filled, html } from './answers.ts'
 import { AuditPage } from './audit-page.tsx'
 import type { Pages } from './pages.ts'
 
@@ -21,7 +21,3 @@ export function addAuditPage({ world }: HttpDeps, { get }: Pages): void {
     return html(c, AuditPage({ admin, rows: rows.map(auditView), about, by, next }))
   })
 }
-
-/** Fields of the form without those that were left empty. */
-const filled = (query: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))

@@ -89,6 +89,12 @@ const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
   </header>
 )
 
+/** Bytes for people, in the units of the configuration: 1 kB has 1024. */
+export function sizeOf(bytes: number): string {
+  if (bytes < 1024 ** 2) return `${Math.ceil(bytes / 1024)} kB`
+  return bytes < 1024 ** 3 ? `${(bytes / 1024 ** 2).toFixed(1)} MB` : `${(bytes / 1024 ** 3).toFixed(1)} GB`
+}
+
 export const Time = ({ at }: { at: number | null }) =>
   at === null ? (
     <span class="dim">never</span>

@@ -16,6 +16,7 @@ export const MENU = [
   { here: 'dashboard', path: '/admin/', name: 'Dashboard' },
   { here: 'users', path: '/admin/users', name: 'Users' },
   { here: 'rooms', path: '/admin/rooms', name: 'Rooms' },
+  { here: 'uploads', path: '/admin/uploads', name: 'Files' },
   { here: 'push', path: '/admin/push', name: 'Push' },
   { here: 'audit', path: '/admin/audit', name: 'Audit' },
 ] as const

@@ -1,7 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import type { Brief, occupantsOf, RoomView } from '../rooms/find.ts'
 import type { listMembers } from '../rooms/members.ts'
-import { Layout, State, Time } from './layout.tsx'
+import { Layout, sizeOf, State, Time } from './layout.tsx'
 
 interface Props {
   readonly admin: string
@@ -172,9 +172,6 @@ const Facts = ({ room }: { room: RoomView }) => (
     </dl>
   </section>
 )
-
-const sizeOf = (bytes: number): string =>
-  bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
 
 const Present = ({ occupants }: { occupants: Occupants }) => (
   <table>

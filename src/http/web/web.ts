@@ -19,6 +19,7 @@ import { addPushPages } from './push.ts'
 import { addRoomPages } from './rooms.ts'
 import { fromOwnPage, WebSessions } from './session.ts'
 import { addSetup } from './setup.ts'
+import { addUploadPages } from './uploads.ts'
 import { UserPage, UsersPage } from './users.tsx'
 
 /** A closed set: what a page says after a redirect is chosen by us, not by who wrote the link. */
@@ -30,6 +31,7 @@ const DONE: Readonly<Record<string, string>> = {
   enabled: 'The account may log in again.',
   removed: 'The account was removed.',
   destroyed: 'The room was destroyed.',
+  files: 'What was chosen is removed.',
   replayed: 'What the webhook refused is sent again.',
   setup: 'Welcome. You are the administrator of this server.',
 }
@@ -79,7 +81,7 @@ export function addWeb(app: App, deps: HttpDeps): void {
   get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
   addUserForms(post, deps)
   const pages: Pages = { get, post, notice }
-  for (const add of [addPushPages, addRoomPages, addAuditPage]) add(deps, pages)
+  for (const add of [addPushPages, addRoomPages, addUploadPages, addAuditPage]) add(deps, pages)
 }
 
 function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {

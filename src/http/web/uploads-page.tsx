@@ -1,0 +1,134 @@
+/** @jsxImportSource hono/jsx */
+import type { listFiles } from '../uploads/manage.ts'
+import { Layout, sizeOf, Time } from './layout.tsx'
+
+export interface Used {
+  readonly name: string
+  readonly bytes: number
+  /** Infinity: no quota. */
+  readonly most: number
+}
+
+type Page = ReturnType<typeof listFiles>
+
+interface Props {
+  readonly admin: string
+  readonly notice?: string | undefined
+  readonly error?: string | undefined
+  readonly page: Page
+  readonly account: string | undefined
+  readonly used: readonly Used[]
+}
+
+const at = (iso: string | null): number | null => (iso === null ? null : Date.parse(iso))
+
+export const UploadsPage = ({ admin, notice, error, page, account, used }: Props) => (
+  <Layout title="Files" admin={admin} here="uploads" {...{ notice, error }}>
+    <h1>Files</h1>
+    <form method="get" action="/admin/uploads" class="row">
+      <input name="account" value={account ?? ''} aria-label="Account" placeholder="Account" />
+      <button type="submit" class="quiet">
+        Show
+      </button>
+    </form>
+    <section class="card">
+      <dl class="facts">
+        {used.map(({ name, bytes, most }) => (
+          <>
+            <dt class="break">{name}</dt>
+            <dd>
+              {sizeOf(bytes)} {Number.isFinite(most) && <span class="dim">of {sizeOf(most)}</span>}
+            </dd>
+          </>
+        ))}
+      </dl>
+    </section>
+    <section class="card flush">
+      {page.items.length === 0 ? <p class="empty">No files.</p> : <Table items={page.items} />}
+    </section>
+    {page.next !== null && (
+      <p>
+        <a
+          class="button quiet"
+          href={`/admin/uploads?${new URLSearchParams({ account: account ?? '', cursor: page.next }).toString()}`}
+        >
+          Next page
+        </a>
+      </p>
+    )}
+    <Purge account={account} />
+  </Layout>
+)
+
+const Table = ({ items }: { items: Page['items'] }) => (
+  <table>
+    <thead>
+      <tr>
+        <th scope="col">File</th>
+        <th scope="col">Size</th>
+        <th scope="col" class="wide">
+          Stored
+        </th>
+        <th scope="col" class="wide">
+          Until
+        </th>
+        <th scope="col">
+          <span class="unseen">Remove</span>
+        </th>
+      </tr>
+    </thead>
+    <tbody>
+      {items.map(({ id, owner, name, type, size, purpose, stored, expires }) => (
+        <tr>
+          <td>
+            <span class="break">{name}</span>
+            <div class="dim break">
+              <a href={`/admin/uploads?${new URLSearchParams({ account: owner }).toString()}`}>{owner}</a>
+              {type !== null && `, ${type}`}
+              {purpose !== 'message' && `, ${purpose}`}
+            </div>
+          </td>
+          <td>{sizeOf(size)}</td>
+          <td class="wide">
+            <Time at={at(stored)} />
+          </td>
+          <td class="wide">{expires === null ? 'for ever' : <Time at={at(expires)} />}</td>
+          <td>
+            <form method="post" action="/admin/uploads/delete">
+              <input type="hidden" name="id" value={String(id)} />
+              <button type="submit" class="quiet" aria-label={`Remove ${name}`}>
+                Remove
+              </button>
+            </form>
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
+)
+
+const Purge = ({ account }: { account: string | undefined }) => (
+  <section class="card">
+    <h2>Remove many</h2>
+    <details>
+      <summary class="button danger">Remove…</summary>
+      <form method="post" action="/admin/uploads/purge" class="stack">
+        <p>Files of an account, of an age, or both. Nobody can bring them back.</p>
+        <label>
+          Account
+          <input name="account" value={account ?? ''} autocomplete="off" />
+        </label>
+        <label>
+          Older than so many days
+          <input name="days" inputmode="numeric" autocomplete="off" />
+        </label>
+        <label class="check">
+          <input type="checkbox" name="sure" value="yes" required /> I am sure
+        </label>
+        <button type="submit" class="danger">
+          Remove
+        </button>
+      </form>
+    </details>
+  </section>
+)

@@ -1,0 +1,78 @@
+/** /admin/uploads: files that people send, and what they take. */
+import { PURPOSES } from '../../store/uploads.ts'
+import { bucketOf, quotaOf } from '../../uploads/quota.ts'
+import { accountOf } from '../accounts.ts'
+import type { Ctx } from '../context.ts'
+import type { HttpDeps } from '../deps.ts'
+import { HttpError } from '../problem.ts'
+import { listFiles, listQuery, purge, removeFile } from '../uploads/manage.ts'
+import { field, filled, html, said } from './answers.ts'
+import type { Pages } from './pages.ts'
+import { type Used, UploadsPage } from './uploads-page.tsx'
+
+const LISTED = 50
+const DAY_S = 86_400
+
+export function addUploadPages(deps: HttpDeps, { get, post, notice }: Pages): void {
+  const show = (c: Ctx, admin: string, error?: string): Promise<Response> => {
+    const asked = listQuery.safeParse(filled(c.req.query())).data
+    const { account, cursor } = asked ?? {}
+    const page = failing(() => listFiles(deps, { account, cursor, limit: LISTED }))
+    const shown = {
+      page: page.value ?? listFiles(deps, { limit: LISTED }),
+      account: page.value && account,
+      used: usedBy(deps, page.value && account),
+      error: error ?? page.error,
+    }
+    return html(c, UploadsPage({ admin, notice: notice(c), ...shown }), shown.error === undefined ? 200 : 422)
+  }
+  get('/admin/uploads', (c, admin) => show(c, admin))
+  post('/admin/uploads/delete', async (c, admin) => {
+    try {
+      await removeFile(deps, Number(await field(c, 'id')) || 0)
+    } catch (error) {
+      return show(c, admin, said(error))
+    }
+    return c.redirect('/admin/uploads?done=files', 303)
+  })
+  post('/admin/uploads/purge', async (c, admin) => {
+    const [account, days, sure] = [await field(c, 'account'), await field(c, 'days'), await field(c, 'sure')]
+    try {
+      if (sure !== 'yes') throw new HttpError(422, 'not-sure', 'Tick “I am sure” first.')
+      await purge(deps, { account: account === '' ? undefined : account, older_than: secondsOf(days) })
+    } catch (error) {
+      return show(c, admin, said(error))
+    }
+    return c.redirect('/admin/uploads?done=files', 303)
+  })
+}
+
+/** @throws HttpError */
+function secondsOf(days: string): number | undefined {
+  if (days === '') return undefined
+  if (!/^[0-9]{1,4}$/.test(days)) throw new HttpError(422, 'invalid', 'Days: a number is needed.')
+  return Number(days) * DAY_S
+}
+
+/** Bytes by quota: of all accounts, and of the one that is looked at. */
+function usedBy(deps: HttpDeps, account: string | undefined): Used[] {
+  const { config, store } = deps.world
+  const all = { name: 'All accounts', bytes: store.uploads.total(), most: config.upload.total_bytes }
+  if (account === undefined) return [all]
+  const { id } = accountOf(deps, account)
+  const buckets = new Map(PURPOSES.map((purpose) => [bucketOf(purpose).join(' and '), purpose]))
+  const own = [...buckets].map(([name, purpose]) => ({
+    name: `${account}: ${name}`,
+    bytes: store.uploads.bytesOf(id, bucketOf(purpose)),
+    most: quotaOf(config, purpose),
+  }))
+  return [all, ...own]
+}
+
+function failing<T>(f: () => T): { value?: T; error?: string } {
+  try {
+    return { value: f() }
+  } catch (error) {
+    return { error: said(error) }
+  }
+}
