@@ -51,7 +51,7 @@ export class S3Storage implements Storage {
   }
 
   /**
-   * What is small comes as a piece of memory, so that the answer has a Content-Length: with a stream the runtime says
+   * Content that is small comes as a piece of memory, so that the answer has a Content-Length: with a stream the runtime says
    * none, whatever the headers say (src/docs/runtime.md).
    */
   async read(file: string, part?: Part): Promise<Content | undefined> {

@@ -68,7 +68,7 @@ test('have pages; one is removed, then those of an account, and the audit says w
   expect((await purge({ account: 'romeo@bix.org', days: '', sure: 'yes' })).status).toBe(303)
   expect(f.p.store.uploads.total()).toBe(0)
   const rows = f.p.store.audit.page({ event: 'files removed' }, undefined, 10)
-  expect(rows.map(({ by, door, facts }) => [by, door, JSON.parse(facts)])).toEqual([
+  expect(rows.map(({ by, door, facts }) => [by, door, JSON.parse(facts) as unknown])).toEqual([
     ['nurse@bix.org', 'web', { of: 'romeo@bix.org', files: 51, bytes: 51 }],
     ['nurse@bix.org', 'web', { of: 'romeo@bix.org', files: 1, bytes: 1 }],
   ])

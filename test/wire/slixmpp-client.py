@@ -1,10 +1,10 @@
 """A stock client that lives as long as it is told to: commands on standard input, events as JSON on standard output.
 
 usage: slixmpp-client.py PORT JID PASSWORD
-commands: say JID TEXT | history | join ROOM NICK | member ROOM JID | room ROOM TEXT | said ROOM | quit
+commands: say JID TEXT | open URL | history | join ROOM NICK | member ROOM JID | room ROOM TEXT | said ROOM | quit
 It comes back by itself when its connection is lost, and says whether it resumed its session or began anew.
 """
-import asyncio, json, ssl, sys
+import asyncio, hashlib, json, ssl, sys, urllib.request
 import slixmpp
 
 port, jid, password = sys.argv[1:]
@@ -66,6 +66,10 @@ class Client(slixmpp.ClientXMPP):
             if verb == 'say':
                 to, _, text = rest.partition(' ')
                 self.send_message(mto=to, mbody=text, mtype='chat')
+            elif verb == 'open':
+                with urllib.request.urlopen(rest) as answer:
+                    content, kind = answer.read(), answer.headers['content-type']
+                tell('opened', body=f'{kind} {hashlib.sha256(content).hexdigest()}')
             elif verb == 'history':
                 bodies = []
                 async for found in self['xep_0313'].iterate():
