@@ -160,6 +160,7 @@ export const ANSWERS: Answers = {
     ],
     ['11.3', 'author', 'Of specifications that name further reasons.'],
   ],
+  363: [['9.2', 'client', 'Of the headers that a client copies into its request; we ask for none.']],
   379: [
     [
       '3.6',

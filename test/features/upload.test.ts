@@ -32,7 +32,7 @@ const errorOf = (answer: Element): Element => {
 const condition = (answer: Element): string | undefined =>
   errorOf(answer).children.flatMap((node) => (typeof node === 'string' ? [] : [node.name]))[0]
 
-test('§3 the host lists the service, which is a store of files with its largest size in each namespace', async () => {
+test('XEP-0363 §3: the host lists the service, which is a store of files with its largest size in each namespace', async () => {
   using p = play({ toml: `${TOML}[upload]\nmax_size = "5MB"\n` })
   const items = await asks(p, `<query xmlns='http://jabber.org/protocol/disco#items'/>`, undefined, 'bix.org')
   expect(items.toString()).toContain(`jid="${SERVICE}"`)
@@ -53,7 +53,7 @@ test('§3 the host lists the service, which is a store of files with its largest
   expect(forms).toEqual([ZERO, OLD, SIACS].map((type) => [type, '5242880']))
 })
 
-test('§4 a slot: attributes in :0, texts without headers in the older namespaces, whichever way it was asked for', async () => {
+test('XEP-0363 §4: a slot: attributes in :0, texts without headers in the older namespaces, whichever way it was asked for', async () => {
   using p = play({ toml: TOML })
   const answer = await asks(p, zero(`filename='très cool.jpg' size='23456' content-type='image/jpeg'`))
   const [put = '', get = ''] = urlsOf(answer)
@@ -110,7 +110,7 @@ test.each([
   expect(condition(await asks(p, zero(attrs)))).toBe('bad-request')
 })
 
-test('§6 a file that is too large is told the largest size, in the namespace of the request', async () => {
+test('XEP-0363 §6: a file that is too large is told the largest size, in the namespace of the request', async () => {
   using p = play({ toml: `${TOML}[upload]\nmax_size = 20000\n` })
   for (const [xmlns, request] of [
     [ZERO, zero(`filename='a' size='20001'`)],
@@ -126,7 +126,7 @@ test('§6 a file that is too large is told the largest size, in the namespace of
   expect((await asks(p, zero(`filename='a' size='20000'`))).attrs.type).toBe('result')
 })
 
-test('§5 purposes: kept apart in what they may take; an end that is no time or over is refused', async () => {
+test('XEP-0363 §5, §5.3: purposes are kept apart in what they may take; an end that is no time or over is refused', async () => {
   using p = play({ toml: `${TOML}[upload]\naccount_bytes = 100\nprofile_bytes = 50\n` })
   const asked = (size: number, inner: string) => asks(p, zero(`filename='a' size='${size}'`, inner))
   const purpose = (text: string) => `<${text} xmlns='urn:xmpp:http:upload:purpose:0'/>`
@@ -143,7 +143,7 @@ test('§5 purposes: kept apart in what they may take; an end that is no time or 
   expect((await asked(1, purpose('story'))).attrs.type).toBe('result')
 })
 
-test('slots that nobody uses take nothing of the quota, and so many may wait; retry says until when', async () => {
+test('XEP-0363 §6: slots that nobody uses take nothing of the quota, and so many may wait; retry says until when', async () => {
   using p = play({ toml: `${TOML}[upload]\naccount_bytes = 100\nslots = 2\n` })
   const asked = () => asks(p, zero(`filename='a' size='100'`))
   expect((await asked()).attrs.type).toBe('result')

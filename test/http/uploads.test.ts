@@ -54,7 +54,7 @@ describe('PUT', () => {
     expect((await put(slot.put, 'hello', PNG)).status).toBe(201)
   })
 
-  test('a body without a length is counted: too short, too long, right', async () => {
+  test('XEP-0363 §7: a body without a length is counted: too short, too long, right', async () => {
     await using f = await files()
     const slot = await f.slot({ size: 5 })
     const short = await putsPieces(slot.put, ['he', 'll'])
