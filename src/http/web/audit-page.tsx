@@ -40,29 +40,27 @@ const Table = ({ rows }: Pick<Props, 'rows'>) => (
   <table>
     <thead>
       <tr>
-        <th scope="col">When</th>
         <th scope="col">What</th>
         <th scope="col">By</th>
-        <th scope="col" class="wide">
-          Door
-        </th>
       </tr>
     </thead>
     <tbody>
       {rows.map(({ at, event, about, by, door, address, facts }) => (
         <tr>
           <td>
-            <Time at={Date.parse(at)} />
-          </td>
-          <td>
             {event}
             <div class="dim break">{about}</div>
             <Facts facts={facts} about={about} />
           </td>
-          <td class="break">{by}</td>
-          <td class="wide">
-            {door}
-            <div class="dim break">{address}</div>
+          <td>
+            <span class="break">{by}</span>
+            <div class="dim break">
+              {door}
+              {address !== null && `, ${address}`}
+            </div>
+            <div class="dim">
+              <Time at={Date.parse(at)} />
+            </div>
           </td>
         </tr>
       ))}
