@@ -68,3 +68,12 @@ CREATE TABLE room_verdicts (
   mentioned INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX room_verdicts_by_said ON room_verdicts (said_id);
+
+-- The last changes of who stands how to a room (XEP-0463), numbered by room.
+CREATE TABLE room_affiliation_changes (
+  room_id INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+  version INTEGER NOT NULL,
+  user TEXT NOT NULL,
+  before TEXT NOT NULL,              -- affiliation before the change, none too
+  PRIMARY KEY (room_id, version)
+) STRICT, WITHOUT ROWID;

@@ -5,6 +5,7 @@ import type { Audit } from './audit.ts'
 import { nickSkeleton } from '../xmpp/skeleton.ts'
 import type { Events } from './events.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
+import { RoomVersions } from './room-versions.ts'
 import { rooms, type RoomSettings } from './rooms.ts'
 
 /** Everybody else has the affiliation "none". */
@@ -44,6 +45,7 @@ const belongs = (affiliation: string | undefined): boolean =>
   affiliation === 'owner' || affiliation === 'admin' || affiliation === 'member'
 
 export class RoomAffiliations {
+  readonly versions: RoomVersions
   readonly #db: Db
   readonly #audit: Audit
   readonly #events: Events
@@ -58,6 +60,7 @@ export class RoomAffiliations {
     this.#db = db
     this.#audit = audit
     this.#events = events
+    this.versions = new RoomVersions(db)
     const { orm } = db
     const p = sql.placeholder
     const { roomId, user, nickKey } = roomAffiliations
@@ -131,26 +134,30 @@ export class RoomAffiliations {
     const before = this.get(roomId, user)?.affiliation
     this.#put({ ...row, nickLook: nick === null ? null : nickSkeleton(nick) })
     this.#tell(room, before, { user, affiliation, nick })
-    if (before !== affiliation)
-      this.#audit.note('room affiliation changed', {
-        room,
-        user,
-        before: before ?? 'none',
-        after: affiliation,
-      })
+    if (before !== affiliation) this.#note(room, row, before ?? 'none', affiliation)
   }
 
   delete(room: string, roomId: number, user: string): boolean {
     const before = this.get(roomId, user)?.affiliation
     if (this.#delete({ roomId, user }) === 0) return false
     this.#tell(room, before, { user, affiliation: 'none' })
-    this.#audit.note('room affiliation changed', { room, user, before, after: 'none' })
+    this.#note(room, { roomId, user }, before ?? 'none', 'none')
     return true
   }
 
   /** Everything up to that message has been read; it never becomes less. */
   read(roomId: number, user: string, readId: number): void {
     this.#read({ roomId, user, readId })
+  }
+
+  #note(
+    room: string,
+    { roomId, user }: Pick<AffiliationRow, 'roomId' | 'user'>,
+    before: string,
+    after: string,
+  ): void {
+    this.versions.note(roomId, user, before)
+    this.#audit.note('room affiliation changed', { room, user, before, after })
   }
 
   #tell(
@@ -172,6 +179,7 @@ export class RoomAffiliations {
 
   /** Everything of an account that goes; returns how many rooms that were. */
   purge(user: string): number {
+    this.versions.noteEnd(user)
     return this.#purge({ user })
   }
 
