@@ -49,11 +49,13 @@ CREATE TABLE room_archive (
 ) STRICT;
 CREATE INDEX room_archive_by_room ON room_archive (room_id, id);
 
--- Messages whose members are still being told (rooms/audience.ts): those up to `after` have been.
+-- Messages whose members are still being told (rooms/audience.ts): those up to `after` have been. Afterwards the row
+-- stays while clients that were given the message have not shown that they have it.
 CREATE TABLE room_fanouts (
   id INTEGER PRIMARY KEY,            -- of room_archive
   room_id INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
-  after TEXT NOT NULL
+  after TEXT NOT NULL,
+  trusted TEXT NOT NULL DEFAULT '[]' -- who was told, and not rung since such a client is there: JSON of store/room-fanouts.ts
 ) STRICT;
 CREATE INDEX room_fanouts_by_room ON room_fanouts (room_id, id);
 

@@ -60,6 +60,7 @@ function settled(t: Incoming): void {
   const id = t.storedId ?? t.given?.id ?? t.store.messages.nextId()
   if (isUpdate(proposal.rule)) noteChange(t, account, el, from)
   if (t.given && t.room) told.set(t.given, t.room)
+  if (t.given && t.room?.again) return t.takers.length > 0 ? undefined : unseen(t, [t.given])
   const takers = kind === 'presence' && outcome === 'delivered' ? [...t.sessions.of(account.jid)] : t.takers
   consider(t, { account, el, from, id, proposal, outcome, takers, given: t.given, room: t.room })
 }

@@ -5,10 +5,11 @@
  */
 import { perObject } from '../per-object.ts'
 import { classify, isNothing, matters } from '../push/rules/classify.ts'
+import { givenById, givenOfRoom, isTrusted } from '../routing/delivery.ts'
 import type { RoomFacts, RoomMessage } from '../routing/outcome.ts'
 import type { Session } from '../routing/session.ts'
 import type { Trip, World } from '../routing/transit.ts'
-import type { Listener } from '../store/room-fanouts.ts'
+import type { Listener, Trusted } from '../store/room-fanouts.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { readStored } from '../xmpp/stored.ts'
@@ -18,6 +19,7 @@ import { authorOf } from './payload.ts'
 import { roomsOf } from './registry.ts'
 import { Room } from './room.ts'
 import { nodeOf, subscribersOf } from './subscriptions.ts'
+import { type Givens, trusted, watchGivens } from './unconfirmed.ts'
 
 /** Members that one trip looks at, and those that it decides about at most. */
 const LOOKED_AT = 300
@@ -26,6 +28,8 @@ const DECIDED = 24
 const HOLDS = 2
 /** Positions behind all members: those of occupants who are none. No JID begins with it. */
 const VISITORS = '\u{10ffff}'
+/** The position behind them, too. */
+const ALL = `${VISITORS}${VISITORS}`
 
 interface Telling {
   readonly id: number
@@ -36,6 +40,10 @@ interface Telling {
   readonly byModerator: boolean
   /** Clients that were given it without being in the room. */
   readonly wrapped: readonly Session[]
+  /** Accounts that were told while a client of theirs had it. */
+  readonly givens: Givens
+  /** Those of before the last start, to be decided anew. */
+  again: readonly Trusted[]
 }
 
 /** Queues of messages by room: one message after the other, so that unread messages keep their order. */
@@ -74,14 +82,14 @@ export function tellMembers(
 ): void {
   if (!matters(t.config, t.store) || isNothing(classify(el, t.config.push))) return
   const { id } = message
-  t.store.roomFanouts.put({ id, roomId: room.id, after: '' })
-  const telling = { id, after: '', message, ...about }
+  t.store.roomFanouts.put({ id, roomId: room.id, after: '', trusted: [] })
+  const telling = { id, after: '', message, givens: new Map(), again: [], ...about }
   t.after(() => tellingsOf(t.world).add(t.world, room, telling))
 }
 
 /** After a start: who was not told before the stop. */
 export function resumeTelling(t: Trip): void {
-  for (const { id, roomId, after } of t.store.roomFanouts.all()) {
+  for (const { id, roomId, after, trusted: again } of t.store.roomFanouts.all()) {
     const row = t.store.rooms.byId(roomId)
     const said = row && t.store.roomArchive.get(roomId, id)
     if (!row || !said) {
@@ -96,6 +104,8 @@ export function resumeTelling(t: Trip): void {
       speaker: { user: said.user, occupantId: authorOf(readStored('message', said.xml)) },
       byModerator: false,
       wrapped: [],
+      givens: new Map(),
+      again,
     }
     t.after(() => tellingsOf(t.world).add(t.world, room, telling))
   }
@@ -103,14 +113,25 @@ export function resumeTelling(t: Trip): void {
 
 /** Returns whether there are more. */
 function tellSome(t: Trip, room: Room, telling: Telling): boolean {
-  const { id } = telling
+  const { id, again } = telling
   const said = t.store.roomArchive.get(room.id, id)
   const el = said && readStored('message', said.xml)
   // Taken back meanwhile, or gone with its room.
-  if (!el || isNothing(classify(el, t.config.push))) return finish(t, id)
+  if (!el || isNothing(classify(el, t.config.push))) {
+    t.store.roomFanouts.delete(id)
+    return false
+  }
   const stanza = new Stanza('message', el, Jid.parse(el.attrs.from ?? room.row.jid), undefined)
   const { clock } = t.world
   const until = clock.monotonic() + HOLDS
+  for (const [i, one] of again.entries()) {
+    tellAgain(t, room, telling, stanza, one)
+    if (clock.monotonic() < until) continue
+    const rest = again.slice(i + 1)
+    note(t, room, telling, telling.after, rest)
+    t.after(() => (telling.again = rest))
+    return true
+  }
   const isVisiting = telling.after.startsWith(VISITORS)
   const { listeners, looked } = isVisiting
     ? visitorsBehind(t, room, telling)
@@ -123,10 +144,32 @@ function tellSome(t: Trip, room: Room, telling: Telling): boolean {
     after = isVisiting ? VISITORS + user : user
     break
   }
-  if (after === undefined) return finish(t, id)
-  t.store.roomFanouts.put({ id, roomId: room.id, after })
+  t.after(() => (telling.again = []))
+  if (after === undefined) return finish(t, room, telling)
+  note(t, room, telling, after)
   t.after(() => (telling.after = after))
   return true
+}
+
+/** Writes down how far it has come. */
+function note(
+  t: Trip,
+  room: Room,
+  { id, givens }: Telling,
+  after: string,
+  again: readonly Trusted[] = [],
+): void {
+  t.store.roomFanouts.put({ id, roomId: room.id, after, trusted: [...trusted(givens), ...again] })
+}
+
+function finish(t: Trip, room: Room, telling: Telling): false {
+  const { id, givens } = telling
+  if (trusted(givens).length === 0) t.store.roomFanouts.delete(id)
+  else {
+    note(t, room, telling, ALL)
+    t.after(() => watchGivens(t.world, id, givens))
+  }
+  return false
 }
 
 /** Some who are to be told, and the position behind them; undefined: they are the last. */
@@ -164,9 +207,24 @@ function visitorsOf(room: Room): string[] {
   return [...users].sort()
 }
 
-function finish(t: Trip, id: number): false {
-  t.store.roomFanouts.delete(id)
-  return false
+/** An account whose client had it when the server stopped: it may show that yet, if an orderly stop has kept its session. */
+function tellAgain(
+  t: Trip,
+  room: Room,
+  { id, givens }: Telling,
+  stanza: Stanza,
+  [accountId, messageId, mentioned]: Trusted,
+): void {
+  const owner = t.store.accounts.byId(accountId)
+  if (!owner) return
+  const { affiliation, silent = false } = t.store.roomAffiliations.get(room.id, owner.jid) ?? {}
+  if (affiliation === 'outcast') return
+  const takers = [...t.sessions.of(owner.jid)].filter((session) => isTrusted(session, messageId))
+  const known = takers.flatMap((session) => givenById(session, messageId) ?? [])[0]
+  const given = known ?? givenOfRoom(messageId, owner, stanza.el)
+  if (known) givens.set(accountId, { given, mentioned: mentioned === 1 })
+  const facts = { mentioned: mentioned === 1, private: ringsForAll(t, room, owner.jid), silent, again: true }
+  t.world.tell(t, { stanza, owner, id: messageId, given, room: { ...facts, stanzaId: String(id) } }, takers)
 }
 
 function tellOne(
@@ -193,15 +251,22 @@ function tellOne(
     }
   takers.push(...telling.wrapped.filter((session) => session.account.id === owner.id && !session.closed))
   const member = { user, nicks, occupantId }
-  const { membersOnly, nonAnonymous } = room.settings
   const facts: RoomFacts = {
     mentioned: mentioned(stanza.el, room.jid, member, telling.byModerator),
-    // A subscription to messages asks for all of them.
-    private:
-      (membersOnly && nonAnonymous) ||
-      subscribersOf(t, room).get(user)?.nodes.has(nodeOf('messages')) === true,
+    private: ringsForAll(t, room, user),
     silent,
     stanzaId: String(telling.id),
   }
+  if (given && takers.some(isThere)) telling.givens.set(owner.id, { given, mentioned: facts.mentioned })
   t.world.tell(t, { stanza, owner, id: given?.id ?? t.store.messages.nextId(), given, room: facts }, takers)
+}
+
+const isThere = ({ hibernating, delivery }: Session): boolean => !hibernating && !delivery.unresponsive
+
+/** A subscription to messages asks for all of them. */
+function ringsForAll(t: Trip, room: Room, user: string): boolean {
+  const { membersOnly, nonAnonymous } = room.settings
+  return (
+    (membersOnly && nonAnonymous) || subscribersOf(t, room).get(user)?.nodes.has(nodeOf('messages')) === true
+  )
 }

@@ -42,6 +42,30 @@ export function awaits({ delivery: { inFlight } }: Session, given: Given): boole
   return false
 }
 
+/** Whether a session was given a message and still has time to show that it has it. */
+export function isTrusted({ delivery: { inFlight } }: Session, id: number): boolean {
+  for (const { given, overdue } of inFlight.values()) if (given.id === id) return !overdue
+  return false
+}
+
+export function givenById({ delivery: { inFlight } }: Session, id: number): Given | undefined {
+  for (const { given } of inFlight.values()) if (given.id === id) return given
+  return undefined
+}
+
+/** A message that is given to sessions, or was, and waits for nobody else. */
+export const FRESH = { ofRoom: false, live: true, stored: false, awaited: 0, arrived: false }
+
+/** The same of a room here. */
+export const givenOfRoom = (id: number, account: Account, el: Element): Given => ({
+  ...FRESH,
+  id,
+  account,
+  el,
+  archived: true,
+  ofRoom: true,
+})
+
 /** The message that an element in a session's queue is, if it must not be lost. */
 export function givenOf({ delivery }: Session, el: Element): Given | undefined {
   return delivery.inFlight.get(el)?.given

@@ -110,6 +110,8 @@ export interface RoomFacts {
   readonly silent: boolean
   /** Id in the room's archive, which markers name (XEP-0333, XEP-0490). */
   readonly stanzaId: string
+  /** Told before the last start, when a client was trusted to have it: decided anew, unless it is there and may show it yet. */
+  readonly again?: boolean
 }
 
 /** A change of what an account publishes (XEP-0060 §7, §8) that its own client asked for. */

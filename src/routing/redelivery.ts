@@ -15,7 +15,9 @@ import {
   becomeOverdue,
   boxFull,
   confirm,
+  FRESH,
   give,
+  givenOfRoom,
   isBoxFull,
   oldest,
   trim,
@@ -138,14 +140,11 @@ function taken(t: Incoming, session: Session, el: Element): Given {
   return { ...FRESH, id, account: session.account, el, archived }
 }
 
-const FRESH = { ofRoom: false, live: true, stored: false, awaited: 0, arrived: false }
-
 /** One message for all clients of an account. */
 function ofRoom(t: Incoming, { account }: Session, el: Element, { given }: RoomMessage): Given {
   const known = given.get(account.id)
   if (known) return known
-  const id = t.store.messages.nextId()
-  const made = { ...FRESH, id, account, el, archived: true, ofRoom: true }
+  const made = givenOfRoom(t.store.messages.nextId(), account, el)
   given.set(account.id, made)
   t.undo(() => given.delete(account.id))
   return made

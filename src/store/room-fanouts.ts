@@ -7,7 +7,11 @@ export interface Fanout {
   readonly roomId: number
   /** Bare JID of the last member that was told. */
   readonly after: string
+  readonly trusted: readonly Trusted[]
 }
+
+/** An account that was told while a client of its had the message, for all that is known, and the message's id there. */
+export type Trusted = readonly [accountId: number, messageId: number, mentioned: 0 | 1]
 
 /** A member with an account here. */
 export interface Listener {
@@ -37,7 +41,8 @@ export interface Look {
 }
 
 export class RoomFanouts {
-  readonly #put: Write<{ id: number; roomId: number; after: string }>
+  readonly #put: Write<{ id: number; roomId: number; after: string; trusted: string }>
+  readonly #narrow: Write<{ id: number; trusted: string }>
   readonly #delete: Write<{ id: number }>
   readonly #all
   readonly #looked
@@ -45,12 +50,13 @@ export class RoomFanouts {
   constructor(db: Db) {
     this.#put = rawWriter(
       db,
-      `INSERT INTO room_fanouts (id, room_id, after) VALUES ($id, $roomId, $after)
-       ON CONFLICT DO UPDATE SET after = excluded.after`,
+      `INSERT INTO room_fanouts (id, room_id, after, trusted) VALUES ($id, $roomId, $after, $trusted)
+       ON CONFLICT DO UPDATE SET after = excluded.after, trusted = excluded.trusted`,
     )
+    this.#narrow = rawWriter(db, 'UPDATE room_fanouts SET trusted = $trusted WHERE id = $id')
     this.#delete = rawWriter(db, 'DELETE FROM room_fanouts WHERE id = $id')
-    this.#all = db.raw.prepare<Fanout, []>(
-      'SELECT id, room_id AS roomId, after FROM room_fanouts ORDER BY id',
+    this.#all = db.raw.prepare<Omit<Fanout, 'trusted'> & { trusted: string }, []>(
+      'SELECT id, room_id AS roomId, after, trusted FROM room_fanouts ORDER BY id',
     )
     this.#looked = db.raw.prepare<Looked, [number, string, number]>(
       `SELECT m.user, m.nick, m.silent, m.affiliation <> 'outcast' AND a.id IS NOT NULL AS isHere,
@@ -63,11 +69,17 @@ export class RoomFanouts {
 
   /** Ones that a stop has interrupted, the oldest first. */
   all(): Fanout[] {
-    return this.#all.all()
+    // JSON of our own making.
+    return this.#all.all().map((row) => ({ ...row, trusted: JSON.parse(row.trusted) as Trusted[] }))
   }
 
-  put({ id, roomId, after }: Fanout): void {
-    this.#put({ id, roomId, after })
+  put({ id, roomId, after, trusted }: Fanout): void {
+    this.#put({ id, roomId, after, trusted: JSON.stringify(trusted) })
+  }
+
+  /** Fewer are trusted. The row may be gone with its room. */
+  narrow(id: number, trusted: readonly Trusted[]): void {
+    this.#narrow({ id, trusted: JSON.stringify(trusted) })
   }
 
   delete(id: number): void {

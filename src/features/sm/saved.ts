@@ -119,15 +119,17 @@ function givenAgain(
   if (id === null) return undefined
   const known = live ? shared.get(id) : undefined
   if (known?.el.toString() === xml) return known
-  // The row of a message goes when somebody has shown to have it.
-  const arrived = !t.store.messages.isStored(id)
   const el = readStored('message', xml)
-  const given: Given = { ...OLD, id, account, el, live, arrived }
+  const stored = t.store.messages.isStored(id)
+  // The row of a message goes when somebody has shown to have it. A room's has none: the room knows who may not have it.
+  const ofRoom =
+    !stored && t.world.domains.serviceAt(Jid.parse(el.attrs.from ?? account.jid).domain) !== undefined
+  const given: Given = { ...OLD, id, account, el, live, ofRoom, stored: !ofRoom, arrived: !stored && !ofRoom }
   if (live) shared.set(id, given)
   return given
 }
 
-const OLD = { stored: true, archived: false, ofRoom: false, awaited: 0 }
+const OLD = { archived: false, awaited: 0 }
 
 /** Until the session hibernates, a line further on. */
 const NOWHERE = { send() {}, close() {}, ip: '', kind: 'hibernating' }
