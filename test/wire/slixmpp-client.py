@@ -1,7 +1,8 @@
 """A stock client that lives as long as it is told to: commands on standard input, events as JSON on standard output.
 
 usage: slixmpp-client.py PORT JID PASSWORD
-commands: say JID TEXT | open URL | history | join ROOM NICK | member ROOM JID | room ROOM TEXT | said ROOM | quit
+commands: say JID TEXT | open URL | history | join ROOM NICK | public ROOM | member ROOM JID [NICK] | room ROOM TEXT |
+said ROOM | quit
 It comes back by itself when its connection is lost, and says whether it resumed its session or began anew.
 """
 import asyncio, hashlib, json, ssl, sys, urllib.request
@@ -58,6 +59,12 @@ class Client(slixmpp.ClientXMPP):
         await self['xep_0199'].ping(self.boundjid.host)
         tell('started')
 
+    async def configure(self, room, members_only):
+        form = await self['xep_0045'].get_room_config(room)
+        form['type'] = 'submit'
+        form.set_values({'muc#roomconfig_persistentroom': True, 'muc#roomconfig_membersonly': members_only})
+        await self['xep_0045'].set_room_config(room, form)
+
     async def listen(self):
         reader = asyncio.StreamReader()
         await self.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -79,14 +86,14 @@ class Client(slixmpp.ClientXMPP):
                 room, _, nick = rest.partition(' ')
                 await self['xep_0045'].join_muc_wait(room, nick)
                 if nick == 'Romeo':
-                    form = await self['xep_0045'].get_room_config(room)
-                    form['type'] = 'submit'
-                    form.set_values({'muc#roomconfig_persistentroom': True, 'muc#roomconfig_membersonly': True})
-                    await self['xep_0045'].set_room_config(room, form)
+                    await self.configure(room, True)
                 tell('joined', body=nick)
+            elif verb == 'public':
+                await self.configure(rest, False)
+                tell('public', body=rest)
             elif verb == 'member':
-                room, _, member = rest.partition(' ')
-                await self['xep_0045'].set_affiliation(room, 'member', jid=member)
+                room, member, *nick = rest.split(' ')
+                await self['xep_0045'].set_affiliation(room, 'member', jid=member, nick=''.join(nick) or None)
                 tell('member', body=member)
             elif verb == 'room':
                 room, _, text = rest.partition(' ')
