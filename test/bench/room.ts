@@ -14,7 +14,7 @@ const OWNER = `${MUC}#owner`
 const BUSY = 16
 
 /** Clients in one room, the first of whom has made it. */
-async function fill(server: ServerUnderTest, n: number): Promise<BenchClient[]> {
+export async function fill(server: Pick<ServerUnderTest, 'c2s'>, n: number): Promise<BenchClient[]> {
   const clients: BenchClient[] = []
   for (let i = 0; i < n; i++) {
     const client = await BenchClient.login(server.c2s, `u${i}`)
@@ -22,7 +22,8 @@ async function fill(server: ServerUnderTest, n: number): Promise<BenchClient[]> 
     if (i === 0)
       await client.ask(
         `<iq type='set' id='open' to='${ROOM}'><query xmlns='${OWNER}'><x xmlns='jabber:x:data' type='submit'/></query></iq>`,
-        `id="open"`,
+        // Peers quote attributes otherwise.
+        'open',
       )
     clients.push(client)
   }
@@ -34,7 +35,11 @@ export const enter = (i: number): string =>
   `<presence to='${ROOM}/nick${i}'><x xmlns='${MUC}'><history maxstanzas='0'/></x></presence>`
 
 /** One says `messages`, some on the way at a time; resolves when all have heard all of them. */
-async function talk(clients: readonly BenchClient[], messages: number, inFlight: number): Promise<void> {
+export async function talk(
+  clients: readonly BenchClient[],
+  messages: number,
+  inFlight: number,
+): Promise<void> {
   const [speaker] = clients
   const body = 'It is the east, and Juliet is the sun. Arise, fair sun, and kill the envious moon.'
   let sent = 0

@@ -1,4 +1,7 @@
-/** `npm run bench [-- NAME …]`: runs the benchmarks and writes each as JSON to bench-results/. */
+/**
+ * `npm run bench [-- NAME …]`: runs the benchmarks and writes each as JSON to bench-results/. `-- room --against PEER,…`
+ * measures other servers beside ours; their Debian packages have to be there.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { archiveBench, mamBench } from './archive.ts'
@@ -10,6 +13,7 @@ import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
 import { relayBench } from './relay.ts'
 import { roomBench, roomJoinBench, roomsBench } from './room.ts'
+import { PEERS, roomAgainst } from './room-against.ts'
 import { roomPushBench } from './room-push.ts'
 import { roomReconnectBench } from './room-reconnect.ts'
 import { COMMAND } from './server.ts'
@@ -42,8 +46,15 @@ const BENCHES: readonly Bench[] = [
   downloadBench,
 ]
 
-const wanted = process.argv.slice(2)
-const unknown = wanted.filter((name) => !BENCHES.some((bench) => bench.name === name))
+const words = process.argv.slice(2)
+const against = words.indexOf('--against')
+const wanted = against < 0 ? words : words.slice(0, against)
+const peers = against < 0 ? [] : (words[against + 1] ?? '').split(',')
+const unknown = [
+  ...wanted.filter((name) => !BENCHES.some((bench) => bench.name === name)),
+  ...peers.filter((name) => PEERS[name] === undefined),
+  ...(peers.length > 0 && wanted.join() !== 'room' ? ['beside others but room'] : []),
+]
 if (unknown.length > 0) {
   console.error(
     `no benchmark ${unknown.join(', ')}; there are: ${BENCHES.map(({ name }) => name).join(', ')}`,
@@ -61,11 +72,14 @@ const machine = {
 }
 mkdirSync('bench-results', { recursive: true })
 let missed = 0
-for (const bench of BENCHES) {
-  if (wanted.length > 0 && !wanted.includes(bench.name)) continue
+const chosen =
+  peers.length > 0
+    ? [roomAgainst(peers)]
+    : BENCHES.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
+for (const bench of chosen) {
   console.log(`${bench.name}: ${bench.what}`)
   const figures = (await bench.run()).map((figure) => ({ ...figure, value: median(figure.samples) }))
-  const command = `npm run bench -- ${bench.name}`
+  const command = `npm run bench -- ${peers.length > 0 ? words.join(' ') : bench.name}`
   const result = {
     bench: bench.name,
     what: bench.what,

@@ -163,7 +163,7 @@ function childOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0])
 }
 
-async function listening(port: number, dir: string): Promise<void> {
+export async function listening(port: number, dir: string): Promise<void> {
   const until = performance.now() + 20_000
   while (performance.now() < until) {
     try {
