@@ -20,6 +20,7 @@ import { roomsOf } from './registry.ts'
 import { Room } from './room.ts'
 import { nodeOf, subscribersOf } from './subscriptions.ts'
 import { type Givens, trusted, watchGivens } from './unconfirmed.ts'
+import { afterAll } from './way.ts'
 
 /** Members that one trip looks at, and those that it decides about at most. */
 const LOOKED_AT = 300
@@ -84,7 +85,8 @@ export function tellMembers(
   const { id } = message
   t.store.roomFanouts.put({ id, roomId: room.id, after: '', trusted: [] })
   const telling = { id, after: '', message, givens: new Map(), again: [], ...about }
-  t.after(() => tellingsOf(t.world).add(t.world, room, telling))
+  // Whoever is in the room has been given it by then.
+  afterAll(t, room.jid, (next) => next.after(() => tellingsOf(t.world).add(t.world, room, telling)))
 }
 
 /** After a start: who was not told before the stop. */

@@ -11,6 +11,7 @@ import { NS } from '../xmpp/namespaces.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import { child, type Element, StoredElement, withAttrs, xml } from '../xmpp/xml.ts'
 import { change, type Room, type Subscriber } from './room.ts'
+import { sends } from './way.ts'
 
 const NODES = 'urn:xmpp:mucsub:nodes:'
 const KINDS = [
@@ -58,12 +59,13 @@ export function sendEvent(
     if (!nodes.has(node)) continue
     const jid = Jid.parse(user)
     const el = wrapped(t, room, node, inner, user)
-    if (t.world.homes.of(jid) !== 'here') t.emit(new Stanza('message', el, room.jid, jid))
+    if (t.world.homes.of(jid) !== 'here')
+      sends(t, room.jid, jid, () => new Stanza('message', el, room.jid, jid))
     else
       for (const session of t.sessions.of(user)) {
         if (!session.takesMessages || room.occupantOf(session.jid)) continue
         takers.push(session)
-        t.emit(
+        sends(t, room.jid, session.jid, () =>
           message
             ? new RoomCopy(el, room.jid, session.jid, message, inner)
             : new Stanza('message', el, room.jid, session.jid),

@@ -9,6 +9,7 @@ import { Stanza } from '../xmpp/stanza.ts'
 import { type Element, type Node, StoredElement, xml } from '../xmpp/xml.ts'
 import type { Occupant, Room, Seat, Standing } from './room.ts'
 import { sendEvent, subscribersOf } from './subscriptions.ts'
+import { sends } from './way.ts'
 
 /** News of an occupant. */
 export interface News {
@@ -83,8 +84,9 @@ export function showSeat(
   const id = news.id?.seat === seat ? news.id.value : undefined
   const el = presence(room, of, listener, news, from.toString())
   const to = seat.jid.toString()
-  const copy = id === undefined ? StoredElement.addressed(el, to) : withId(el, to, id)
-  t.emit(new Stanza('presence', copy, from, seat.jid))
+  const { jid } = seat
+  const copy = () => (id === undefined ? StoredElement.addressed(el, to) : withId(el, to, id))
+  sends(t, room.jid, jid, () => new Stanza('presence', copy(), from, jid))
 }
 
 function withId(el: Element, to: string, id: string): Element {
@@ -165,8 +167,9 @@ export function broadcast(
   kept?: RoomMessage,
 ): void {
   for (const occupant of to)
-    for (const { jid } of occupant.seats.values()) {
-      const copy = StoredElement.addressed(el, jid.toString())
-      t.emit(kept ? new RoomCopy(copy, from, jid, kept) : new Stanza('message', copy, from, jid))
-    }
+    for (const { jid } of occupant.seats.values())
+      sends(t, room.jid, jid, () => {
+        const copy = StoredElement.addressed(el, jid.toString())
+        return kept ? new RoomCopy(copy, from, jid, kept) : new Stanza('message', copy, from, jid)
+      })
 }

@@ -149,10 +149,28 @@ function addRooms(db: Database, n: number): void {
   })()
 }
 
+const ROOMS_AT_REST = 10_000
+const REST_ROUNDS = 3
+
+/** Memory of a server with so many rooms, in which nobody is. */
+async function memoryWith(rooms: number): Promise<number> {
+  const server = await startServerUnderTest({ accounts: 1, seed: (db) => addRooms(db, rooms) })
+  try {
+    const client = await BenchClient.login(server.c2s, 'u0')
+    client.close()
+    return server.rssMiB()
+  } finally {
+    await server.stop()
+  }
+}
+
 export const roomsBench: Bench = {
   name: 'rooms',
-  what: 'start with 100,000 rooms, and a page of their list',
+  what: 'start with 100,000 rooms, a page of their list, and what 10,000 need at rest',
   async run() {
+    const atRest: number[] = []
+    for (let round = 0; round < REST_ROUNDS; round++)
+      atRest.push((await memoryWith(ROOMS_AT_REST)) - (await memoryWith(0)))
     const server = await startServerUnderTest({ accounts: 1, seed: (db) => addRooms(db, ROOMS) })
     try {
       const client = await BenchClient.login(server.c2s, 'u0')
@@ -172,6 +190,7 @@ export const roomsBench: Bench = {
       return [
         { figure: 'start with 100,000 rooms', unit: 'ms', samples: [server.startMs], limit: 300 },
         { figure: 'page of 100 rooms', unit: 'ms', samples: pages, limit: 5 },
+        { figure: '10,000 rooms at rest, beside none', unit: 'MiB', samples: atRest, limit: 20 },
         { figure: 'memory with 100,000 rooms at rest', unit: 'MiB', samples: [server.rssMiB()] },
       ]
     } finally {

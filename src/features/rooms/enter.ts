@@ -9,6 +9,7 @@ import { roomsOf } from '../../rooms/registry.ts'
 import { Occupant, type Room, type Standing } from '../../rooms/room.ts'
 import { subjectOf } from '../../rooms/say.ts'
 import { AS_IT_IS, isShown, showSeat, tell } from '../../rooms/tell.ts'
+import { sends } from '../../rooms/way.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -77,9 +78,9 @@ function listOthers(t: Transit, room: Room, occupant: Occupant, jid: Jid): void 
 /** §7.1: after all presence the history, then the subject; what is live comes behind them. */
 function greet(t: Transit, room: Room, jid: Jid, x: Element | undefined): void {
   for (const el of historyFor(t, room, x && child(x, 'history')))
-    t.emit(new Stanza('message', withAttrs(el, { to: jid.toString() }), room.jid, jid))
+    sends(t, room.jid, jid, () => new Stanza('message', withAttrs(el, { to: jid.toString() }), room.jid, jid))
   const subject = withAttrs(subjectOf(t, room), { to: jid.toString() })
-  t.emit(new Stanza('message', subject, room.jid, jid))
+  sends(t, room.jid, jid, () => new Stanza('message', subject, room.jid, jid))
 }
 
 function privacyCodes({ settings }: Room): number[] {

@@ -9,6 +9,7 @@ import { Occupant, type Room } from '../../rooms/room.ts'
 import { subscribersOf } from '../../rooms/subscriptions.ts'
 import { say } from '../../rooms/say.ts'
 import { markRead } from '../../rooms/unread.ts'
+import { sends } from '../../rooms/way.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -92,7 +93,7 @@ export function toOne(t: Transit, room: Room, to: Jid): void {
   const source = room.addressOf(sender.nick)
   const seats = [...recipient.seats.values()].map(({ jid }) => jid)
   for (const jid of seats.length > 0 ? seats : [readJid(recipient.user)])
-    t.emit(
+    sends(t, room.jid, jid, () =>
       Stanza.make(
         'message',
         source,

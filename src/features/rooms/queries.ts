@@ -1,5 +1,6 @@
 /** Queries between occupants, passed on by the room (XEP-0045 §17.4), and the ping by which one looks whether one is in (XEP-0410). */
 import type { Occupant, Room, Seat } from '../../rooms/room.ts'
+import { sends } from '../../rooms/way.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -31,7 +32,7 @@ export function pass(t: Transit, room: Room, to: Jid): void {
   // A vCard is the account's, not the client's.
   const address = namespace === NS.vcard ? target.jid.toBare() : target.jid
   const source = room.addressOf(sender.nick)
-  forward(t, el, source, address, `${seat.number}/${el.attrs.id ?? ''}`)
+  forward(t, room, el, source, address, `${seat.number}/${el.attrs.id ?? ''}`)
 }
 
 /** The id says which client of the occupant had asked. */
@@ -39,7 +40,7 @@ function answer(t: Transit, room: Room, sender: Occupant, asker: Occupant | unde
   const { el } = t.stanza
   const [, number = '', id = ''] = /^(\d+)\/(.*)$/s.exec(el.attrs.id ?? '') ?? []
   const seat = asker && seatNumbered(asker, Number(number))
-  if (seat) forward(t, el, room.addressOf(sender.nick), seat.jid, id)
+  if (seat) forward(t, room, el, room.addressOf(sender.nick), seat.jid, id)
 }
 
 function seatNumbered({ seats }: Occupant, number: number): Seat | undefined {
@@ -47,7 +48,7 @@ function seatNumbered({ seats }: Occupant, number: number): Seat | undefined {
   return undefined
 }
 
-function forward(t: Transit, el: Element, from: Jid, to: Jid, id: string): void {
+function forward(t: Transit, room: Room, el: Element, from: Jid, to: Jid, id: string): void {
   const copy = withAttrs(el, { from: from.toString(), to: to.toString(), id })
-  t.emit(new Stanza('iq', copy, from, to))
+  sends(t, room.jid, to, () => new Stanza('iq', copy, from, to))
 }

@@ -9,10 +9,11 @@ import { roomsOf } from '../../rooms/registry.ts'
 import { Room } from '../../rooms/room.ts'
 import { AS_IT_IS, showSeat } from '../../rooms/tell.ts'
 import { markRead } from '../../rooms/unread.ts'
+import { joinNow, sayAll, sends, waitsToJoin } from '../../rooms/way.ts'
 import type { Config } from '../../config/config.ts'
 import { roomDomain } from '../../config/muc.ts'
 import type { Feature, Service } from '../../routing/feature.ts'
-import type { Transit, Trip } from '../../routing/transit.ts'
+import { Transit, type Trip } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { NS } from '../../xmpp/namespaces.ts'
@@ -67,7 +68,8 @@ const service: Service = {
   name: 'Rooms',
   domainOf: (host, { muc }) => roomDomain(muc, host),
   receive(t, to) {
-    const { kind } = t.stanza
+    const { kind, from } = t.stanza
+    joinNow(t, to, from)
     if (kind === 'iq') return query(t, to)
     if (to.local === '') return kind === 'message' ? refuse(t) : undefined
     if (kind === 'presence') presence(t, to)
@@ -76,6 +78,7 @@ const service: Service = {
 
   /** §16.2: everybody hears that the server stops; who resumes its session afterwards, too. */
   farewell(t) {
+    sayAll(t)
     for (const room of [...roomsOf(t.world).occupied])
       for (const occupant of room.occupants)
         for (const seat of occupant.seats.values())
@@ -87,13 +90,10 @@ function presence(t: Transit, to: Jid): void {
   const { type, from, el } = t.stanza
   if (type === 'error') return ghost(t, to)
   if (type === '') {
-    try {
-      arrive(t, to)
-    } catch (error) {
-      if (!(error instanceof StanzaError)) throw error
-      refuseEntry(t, to, error)
-    }
-    return
+    const seated = roomsOf(t.world).lookUp(t, to)?.occupantOf(from)
+    const waits =
+      !seated && waitsToJoin(t, to, from, (next) => comesIn(new Transit(t.world, t.stanza, {}, next), to))
+    return waits ? undefined : comesIn(t, to)
   }
   const room = roomsOf(t.world).lookUp(t, to)
   const occupant = room?.occupantOf(from)
@@ -103,6 +103,15 @@ function presence(t: Transit, to: Jid): void {
     leave(t, room, occupant, seat, { payload: payloadOf(el, room.jid), id: { seat, value: el.attrs.id } })
   const asked = type === 'probe' && to.isFull ? room.byNick(to.resource) : undefined
   if (asked) showSeat(t, room, asked, occupant, seat, AS_IT_IS)
+}
+
+function comesIn(t: Transit, to: Jid): void {
+  try {
+    arrive(t, to)
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error
+    refuseEntry(t, to, error)
+  }
 }
 
 function arrive(t: Transit, to: Jid): void {
@@ -128,7 +137,7 @@ function notInside(t: Transit, to: Jid): void {
   )
   const codes = ['110', '307', '333'].map((code) => xml('status', { code }))
   const x = xml('x', { xmlns: NS.mucUser }, item, ...codes)
-  t.emit(Stanza.make('presence', to, from, { type: 'unavailable' }, x))
+  sends(t, to, from, () => Stanza.make('presence', to, from, { type: 'unavailable' }, x))
 }
 
 /** Clients look for what they sent in the error: the id and the element by which they asked (§7.2). */
@@ -191,7 +200,7 @@ function query(t: Transit, to: Jid): void {
   const answer = to.local === '' ? askService(t, payload) : askRoom(t, to, payload)
   const { type, from, id } = t.stanza
   // §10.9: behind what the change has set off, so that who asked knows by it that all is done.
-  if (type === 'set') t.emit(Stanza.make('iq', to, from, { type: 'result', id }, answer))
+  if (type === 'set') sends(t, to, from, () => Stanza.make('iq', to, from, { type: 'result', id }, answer))
   else t.reply(answer)
 }
 
