@@ -11,7 +11,7 @@ import { StreamError } from '../xmpp/errors.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { type ElementSource, type Framing, oneDocument } from './framing.ts'
 import type { ReaderEvent, ReaderLimits } from '../xml/reader.ts'
-import { passOf } from './pass.ts'
+import { type Pass, passOf } from './pass.ts'
 import type { Transport } from './transports/transport.ts'
 
 const log = getLogger('stream')
@@ -43,6 +43,7 @@ export abstract class Stream {
   #largest = 0
   /** Monotonic ms of the last bytes, whitespace included. */
   lastHeard: number
+  readonly #pass: Pass
 
   constructor(
     readonly transport: Transport,
@@ -51,6 +52,7 @@ export abstract class Stream {
     protected limits: StreamLimits,
   ) {
     this.#framing = transport.framing ?? oneDocument
+    this.#pass = passOf(clock)
     this.reader = this.#framing.source(limits.reader)
     this.lastHeard = clock.monotonic()
   }
@@ -167,27 +169,35 @@ export abstract class Stream {
   /** Serves what was read, up to this stream's share of the turn. */
   protected pump(): void {
     const start = this.clock.monotonic()
+    this.#pass.begins(start)
     try {
-      for (let served = 0; !this.isClosed && !this.#waiting; served++) {
-        const isOver = served === SHARE.elements || this.clock.monotonic() - start > SHARE.ms
-        if (isOver || passOf(this.clock).isOver) return this.#resumeAfter(0)
-        const event = this.#again ?? this.reader.next()
-        this.#again = undefined
-        if (!event) {
-          const debt = this.owes(undefined)
-          if (debt > 0) return this.#resumeAfter(debt)
-          break
-        }
-        const debt = this.#served(event)
-        if (debt === undefined) return
-        if (debt > 0) return this.#resumeAfter(debt)
-      }
-      this.#unpause()
+      this.#serve(start)
     } catch (error) {
       if (error instanceof StreamError) return this.close(error)
       log.error(failureEvent('a stream', error), { error })
       this.close(new StreamError('internal-server-error'))
+    } finally {
+      this.#pass.ends(this.clock.monotonic())
     }
+  }
+
+  #serve(start: number): void {
+    for (let served = 0; !this.isClosed && !this.#waiting; served++) {
+      const now = served === 0 ? start : this.clock.monotonic()
+      const isOver = served === SHARE.elements || now - start > SHARE.ms || this.#pass.isOver(now)
+      if (isOver) return this.#resumeAfter(0)
+      const event = this.#again ?? this.reader.next()
+      this.#again = undefined
+      if (!event) {
+        const debt = this.owes(undefined)
+        if (debt > 0) return this.#resumeAfter(debt)
+        break
+      }
+      const debt = this.#served(event)
+      if (debt === undefined) return
+      if (debt > 0) return this.#resumeAfter(debt)
+    }
+    this.#unpause()
   }
 
   /** Milliseconds that the peer owes for it; undefined where it is put off. */
