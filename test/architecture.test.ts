@@ -221,6 +221,7 @@ describe('words', () => {
       'store/turn.ts': 'the one place',
       'store/write-lock.ts': 'its BEGIN, which may have to wait for another process',
       'store/migrations.ts': 'runs before there is a turn',
+      'store/backup/copy-database.ts': 'a reader of its own, in a Worker',
       'store/lock.ts': 'a database of its own that is nothing but a lock',
     }
     const found = uses(/['"`(]\s*(BEGIN(?! PRIVATE)|SAVEPOINT|COMMIT|ROLLBACK|RELEASE)\b/, /./, strings)

@@ -44,6 +44,7 @@ function command({ bun, file }: Target): string[] {
     `--outfile=${join('dist', file)}`,
     'src/main.ts',
     'src/store/checkpoint-worker.ts',
+    'src/store/maintenance-worker.ts',
   ]
 }
 

@@ -46,6 +46,9 @@ const MIGRATIONS: readonly string[] = [
   audit,
 ]
 
+/** Version of the schema of this build. */
+export const SCHEMA = MIGRATIONS.length
+
 /** The schema is newer than this build: a downgrade would lose what it does not know. */
 export class NewerSchema extends Error {}
 
