@@ -2,10 +2,13 @@
 import { existsSync, statSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { createApp } from '../http/app.ts'
+import { Backups } from '../ops/backups.ts'
+import { Jobs } from '../ops/jobs.ts'
 import type { ProbeResult } from '../push/apns/probe.ts'
 import { type Core, openCore } from '../server/core.ts'
 import { systemClock } from '../store/clock.ts'
 import type { TurnHost } from '../store/turn-host.ts'
+import { VERSION } from '../version.ts'
 import { CliError } from './exit.ts'
 
 export interface Offline {
@@ -13,12 +16,19 @@ export interface Offline {
   readonly close: () => Promise<void>
 }
 
-export async function openOffline(config: Config): Promise<Offline> {
+/** The data of a stopped server, as its owner. Throws one sentence for the operator. */
+export function openStopped(config: Config, opened: AsyncDisposableStack): Core {
   becomeOwner(config.data_dir)
+  return openCore(config, { clock: systemClock, turn: turnHost(config), warn }, opened)
+}
+
+export async function openOffline(config: Config): Promise<Offline> {
   const opened = new AsyncDisposableStack()
   try {
-    const core = openCore(config, { clock: systemClock, turn: turnHost(config), warn }, opened)
+    const core = openStopped(config, opened)
     const { world, router, logins, clock } = core
+    const jobs = new Jobs(clock)
+    const backups = new Backups({ config, clock, jobs, run: (f) => router.run(f), version: VERSION })
     // Features run although nobody is connected, so that contacts learn of an account that goes.
     const app = createApp({
       world,
@@ -27,6 +37,8 @@ export async function openOffline(config: Config): Promise<Offline> {
       clock,
       pushTarget: () => 'off: the server is stopped',
       online: false,
+      backups,
+      jobs,
       push: { ...NOTHING_RUNS, check: () => checkApps(core) },
       readiness: async () => [{ name: 'server', ok: false, detail: 'stopped' }],
     })

@@ -11,8 +11,10 @@ import { printable } from './output.ts'
 import { addApnsSim } from './apns-sim.ts'
 import { addApp } from './app.ts'
 import { addAudit } from './audit.ts'
+import { addBackup } from './backup.ts'
 import { addBan } from './ban.ts'
 import { addConfig } from './config.ts'
+import { addDb } from './db.ts'
 import { addDevice } from './device.ts'
 import { addHealth } from './health.ts'
 import { addHelp } from './help.ts'
@@ -49,6 +51,8 @@ const NOUNS = [
   addBan,
   addUpload,
   addAudit,
+  addBackup,
+  addDb,
   addHelp,
 ]
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { app, conflicts } from './app.ts'
+import { backup, storage } from './backup.ts'
 import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
 import { c2s, http, tls } from './listening.ts'
@@ -341,6 +342,8 @@ export const configSchema = z
       .describe('STUN and TURN servers for calls, and other services.'),
     muc: muc.prefault({}),
     upload: upload.prefault({}),
+    backup: backup.prefault({}),
+    storage: storage.prefault({}),
     contact: contact.prefault({}),
     log: log.prefault({}),
   })
@@ -377,7 +380,7 @@ function duplicates(list: readonly string[]): number[] {
 }
 
 /** Sections of the design whose feature is not in this version: accepted with a warning, so that no file breaks. */
-export const LATER: readonly (readonly string[])[] = [['acme'], ['backup']]
+export const LATER: readonly (readonly string[])[] = [['acme']]
 
 /** Keys whose value is a path, for the check that each file is there and not open to everyone. */
 export const FILE_KEYS: readonly { readonly key: string; readonly secret: boolean }[] = [

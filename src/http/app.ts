@@ -1,5 +1,6 @@
 /** The HTTP application: guards, then routes. It knows no sockets; see serve.ts for those. */
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { addBackups } from './backups.ts'
 import { addBans } from './bans.ts'
 import { addBosh } from './bosh.ts'
 import type { AppEnv } from './context.ts'
@@ -75,6 +76,7 @@ export function createApp(deps: HttpDeps): App {
   addFiles(app)
   addUploads(app)
   addAudit(app)
+  addBackups(app)
   addWeb(app, deps)
   addInvitePage(app)
   return app

@@ -1,4 +1,6 @@
 /** Dependencies of the HTTP layer: given by the server when it runs, by a command that opened the data of a stopped one. */
+import type { Backups } from '../ops/backups.ts'
+import type { Jobs } from '../ops/jobs.ts'
 import type { Check } from '../ops/readiness.ts'
 import type { Alarm } from '../push/diagnose/alarms.ts'
 import type { AppState } from '../push/apns/apns.ts'
@@ -33,6 +35,9 @@ export interface HttpDeps {
   /** False: a stopped server's data, held by a command. */
   readonly online: boolean
   readonly readiness: () => Promise<readonly Check[]>
+  /** Absent where there is no data on disk. */
+  readonly backups?: Backups
+  readonly jobs?: Jobs
   /** Absent where no server runs. */
   readonly web?: WebStreams
   /** The link, where the start printed one. */

@@ -24,6 +24,8 @@ export const SCOPES = [
   /** Messages that were said in them. */
   'rooms:history',
   'audit:read',
+  'backups:read',
+  'backups:write',
   'push:test',
   'push:read',
   'push:write',

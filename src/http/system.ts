@@ -101,7 +101,9 @@ function addStatus(app: App): void {
       accounts: z.number().int(),
       sessions: z.number().int(),
       push: z.string(),
-      alarms: z.array(z.string()).openapi({ description: 'What the operator must hear about push.' }),
+      alarms: z
+        .array(z.string())
+        .openapi({ description: 'What the operator must hear about push and backups.' }),
       data_dir: z.string(),
       config: z.string().nullable(),
       pid: z.number().int(),
@@ -118,7 +120,7 @@ function addStatus(app: App): void {
       responses: { 200: json('Status', status) },
     }),
     async (c) => {
-      const { world, readiness, push, pushTarget } = c.var.deps
+      const { world, readiness, push, pushTarget, backups } = c.var.deps
       const { config, store, sessions } = world
       return c.json(
         {
@@ -128,7 +130,7 @@ function addStatus(app: App): void {
           accounts: store.accounts.count(),
           sessions: sessions.count,
           push: pushTarget(),
-          alarms: (push?.alarms() ?? []).map((alarm) => alarm.text),
+          alarms: [...(push?.alarms() ?? []).map((alarm) => alarm.text), ...(backups?.alarms() ?? [])],
           data_dir: config.data_dir,
           config: config.source.file ?? null,
           pid: process.pid,

@@ -15,6 +15,11 @@ export const TAGS = [
     at: /^\/v1\/(tokens|bans|audit)\b/,
   },
   {
+    name: 'data',
+    description: 'Backups, the database itself, and work that takes long',
+    at: /^\/v1\/(backups|db|jobs)\b/,
+  },
+  {
     name: 'server',
     description: 'Health, figures, this description',
     at: /^\/(livez|readyz|metrics|v1\/status|v1\/openapi\.json)$/,

@@ -192,6 +192,12 @@ export const uploads = counter(
 export const uploadBytes = gauge('upload_bytes', 'Bytes of all stored files.')
 export const httpSeconds = histogram('http_request_seconds', 'Duration of HTTP requests.', SLOW, ['route'])
 
+export const backupSuccess = gauge(
+  'backup_last_success_timestamp_seconds',
+  'When the last backup of this data was made that is whole; 0: there is none.',
+)
+export const backupBytes = gauge('backup_bytes', 'Size of that backup, files that are links included.')
+
 export const certificateExpiry = gauge('cert_expiry_timestamp_seconds', 'When a certificate ends.', ['host'])
 export const reloadSuccess = gauge('config_last_reload_success', '1 if the last reload was good.')
 

@@ -9,6 +9,18 @@ const SOCKET_PATH = 107
 
 export const databaseFile = (dataDir: string): string => join(dataDir, 'belfry.db')
 
+/** Mark of a restore that is under way: until it is gone the data is of two kinds. */
+export const unfinishedRestore = (dataDir: string): string => join(dataDir, 'restore-unfinished')
+
+/** @throws OutsideError */
+export function refuseUnfinished(dataDir: string): void {
+  const mark = unfinishedRestore(dataDir)
+  if (existsSync(mark))
+    throw new OutsideError(
+      `a restore into ${dataDir} was interrupted: run it again, or move what is in the newest before-… back and remove ${mark}`,
+    )
+}
+
 /** The admin socket: beside the data, or under a hashed name where that path is too long for a socket. */
 export function adminSocket(dataDir: string): string {
   const path = join(dataDir, 'admin.sock')

@@ -5,7 +5,7 @@
 import type { Config } from '../config/config.ts'
 import { features } from '../features/index.ts'
 import { AuthLimiter, neverBanned } from '../limits/auth-limiter.ts'
-import { databaseFile, prepareDataDir } from '../ops/data-dir.ts'
+import { databaseFile, prepareDataDir, refuseUnfinished } from '../ops/data-dir.ts'
 import type { Feature } from '../routing/feature.ts'
 import type { Router } from '../routing/router.ts'
 import type { World } from '../routing/transit.ts'
@@ -34,6 +34,17 @@ export interface CoreHost {
   readonly warn: (warning: string) => void
 }
 
+/** The data directory is this process's alone until `opened` is closed. Throws Locked. */
+export function lockData(
+  dataDir: string,
+  warn: (warning: string) => void,
+  opened: AsyncDisposableStack,
+): void {
+  prepareDataDir(dataDir).forEach(warn)
+  const lock = takeLock(dataDir)
+  opened.defer(() => lock.release())
+}
+
 /**
  * Puts what has to be closed on `opened`, so that it is closed too where a later step throws. Throws one sentence for
  * the operator.
@@ -41,9 +52,8 @@ export interface CoreHost {
 export function openCore(config: Config, host: CoreHost, opened: AsyncDisposableStack): Core {
   const { clock } = host
   const random = systemRandom
-  prepareDataDir(config.data_dir).forEach(host.warn)
-  const lock = takeLock(config.data_dir)
-  opened.defer(() => lock.release())
+  lockData(config.data_dir, host.warn, opened)
+  refuseUnfinished(config.data_dir)
   const store = openStore(databaseFile(config.data_dir), host.turn)
   opened.defer(() => store.close())
   store.turn.lock.block(config.limits.write_lock_wait)

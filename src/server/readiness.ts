@@ -1,4 +1,5 @@
 /** Whether the running server can do its work: the checks of all its parts, and a line of the log where one turns. */
+import type { Backups } from '../ops/backups.ts'
 import { databaseFile } from '../ops/data-dir.ts'
 import { type Check, checkDisk, FileCheck, StoreCheck } from '../ops/readiness.ts'
 import { ReadinessWatch } from '../ops/watch.ts'
@@ -8,12 +9,13 @@ import type { LivePush } from './live-push.ts'
 
 export interface ReadinessParts extends Pick<Core, 'config' | 'clock' | 'store' | 'router'> {
   readonly push: LivePush
+  readonly backups: Backups
   /** Listeners that are open by now. */
   readonly addresses: () => readonly Address[]
 }
 
 export function readinessOf(parts: ReadinessParts): () => Promise<readonly Check[]> {
-  const { config, clock, store, router, push, addresses } = parts
+  const { config, clock, store, router, push, backups, addresses } = parts
   const writes = new StoreCheck(
     store,
     (f) => router.run(f),
@@ -22,13 +24,16 @@ export function readinessOf(parts: ReadinessParts): () => Promise<readonly Check
   const database = new FileCheck(databaseFile(config.data_dir))
   const watch = new ReadinessWatch()
   return async () => {
-    const checks = [
+    const checks: Check[] = [
       await writes.look(),
       database.look(),
       checkDisk(config.data_dir),
       { name: 'listeners', ok: true, detail: portsOf(addresses()) },
       { name: 'push', ok: true, degraded: push.degraded, detail: push.describe(config) },
     ]
+    const missed = backups.alarms()
+    if (missed.length > 0)
+      checks.push({ name: 'backup', ok: true, degraded: true, detail: missed.join('; ') })
     watch.note(checks)
     return checks
   }

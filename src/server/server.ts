@@ -17,14 +17,17 @@ import {
   walBytes,
 } from '../metrics/metrics.ts'
 import { fileLimit } from '../net/sockets.ts'
+import { Backups } from '../ops/backups.ts'
+import { Ballast } from '../ops/ballast.ts'
 import { databaseFile } from '../ops/data-dir.ts'
 import { startHousekeeping } from '../ops/housekeeping.ts'
+import { Jobs } from '../ops/jobs.ts'
 import { needsRestart, takeOver } from '../ops/live-keys.ts'
 import { StorageWatch } from '../ops/watch.ts'
 import { watchFiles } from '../ops/watch-files.ts'
 import { outdated } from '../push/schedule/outdated.ts'
 import { Checkpointer } from '../store/checkpoint.ts'
-import { type Clock, systemClock } from '../store/clock.ts'
+import { type Clock, systemClock, systemRandom } from '../store/clock.ts'
 import type { TurnHost } from '../store/turn-host.ts'
 import type { RunTrip } from '../store/tx.ts'
 import { DatabaseBusy } from '../store/write-lock.ts'
@@ -69,7 +72,8 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   opened.defer(startMetrics(VERSION))
   const batch = new Batch()
   const late: { streams?: ClientStreams } = {}
-  const turn = turnHost(config, clock, batch, () => late.streams?.abort())
+  const ballast = new Ballast(config.data_dir, config.storage.ballast, systemRandom)
+  const turn = turnHost(config, clock, { batch, ballast, abort: () => late.streams?.abort() })
   const core = openCore(config, { clock, turn, warn: (warning) => log.warn(warning) }, opened)
   const { world, router, store } = core
   const checkpointer = new Checkpointer(store.db, clock, (bytes) =>
@@ -85,10 +89,11 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   opened.defer(() => streams.stop())
   router.start()
 
-  const readiness = readinessOf({ ...core, push, addresses: () => listeners.addresses })
+  const kept = openBackups(core, opened)
+  const readiness = readinessOf({ ...core, ...kept, push, addresses: () => listeners.addresses })
   const setup = isWithoutAdmin(world) ? SetupLink.make(world) : undefined
   const web = webStreams(core, batch, streams)
-  const deps: HttpDeps = { ...doorsOf(core, push), readiness, setup: setup?.link, web }
+  const deps: HttpDeps = { ...doorsOf(core, push), ...kept, readiness, setup: setup?.link, web }
   const http = lazily(async () => (await import('../http/app.ts')).createApp(deps))
   const listeners = new Listeners({ config, certificates, streams, batch, http, clock })
   // Behind the streams, whatever they meet: those over HTTP say goodbye on sockets that end with their listener.
@@ -107,12 +112,12 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   }
   opened.defer(watchCertificates(config, clock, renewCertificates))
   const figures = (): void => {
-    walBytes.set(checkpointer.walBytes())
-    databaseBytes.set(statSync(databaseFile(config.data_dir), { throwIfNoEntry: false })?.size ?? 0)
+    measureStore(config, checkpointer)
     // A look that fails, as where the data directory is gone, must not end the process.
     readiness().catch((error: unknown) => log.error('readiness could not be told', { error }))
     push.measure()
     measureRooms(world)
+    if (world.uptime() > BALLAST_AFTER) void ballast.look()
   }
   opened.defer(keepHouse(core, figures))
 
@@ -124,8 +129,28 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   }
 }
 
+function openBackups(core: Core, opened: AsyncDisposableStack): { backups: Backups; jobs: Jobs } {
+  const { config, clock, router } = core
+  const jobs = new Jobs(clock)
+  const backups = new Backups({ config, clock, jobs, run: (f) => router.run(f), version: VERSION })
+  opened.defer(backups.start())
+  return { backups, jobs }
+}
+
+function measureStore({ data_dir: dataDir }: Config, checkpointer: Checkpointer): void {
+  walBytes.set(checkpointer.walBytes())
+  databaseBytes.set(statSync(databaseFile(dataDir), { throwIfNoEntry: false })?.size ?? 0)
+}
+
+/** Milliseconds: a start has better things to do with the disk. */
+const BALLAST_AFTER = 60_000
+
 /** `abort` closes every stream unanswered. */
-function turnHost(config: Config, clock: Clock, batch: Batch, abort: () => void): TurnHost {
+function turnHost(
+  config: Config,
+  clock: Clock,
+  { batch, ballast, abort }: { batch: Batch; ballast: Ballast; abort: () => void },
+): TurnHost {
   const storage = new StorageWatch(clock, databaseFile(config.data_dir))
   return {
     flushed: () => batch.flush(),
@@ -136,6 +161,7 @@ function turnHost(config: Config, clock: Clock, batch: Batch, abort: () => void)
     fails(cause) {
       commitFailures.inc({ cause: causeOf(cause) })
       storage.fails(cause)
+      if (causeOf(cause) === 'SQLITE_FULL') ballast.free()
     },
     stores: () => storage.stores(),
     fatal(cause) {

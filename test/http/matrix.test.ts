@@ -220,6 +220,22 @@ const ROWS: readonly Row[] = [
     status: [403, 403, 403, 403, 403],
   },
   { route: 'GET /v1/uploads', status: [401, 403, 200, 200, 200], has: '"total_bytes":0', hasNot: PRIVATE },
+  { route: 'GET /v1/backups', status: [401, 403, 403, 200, 200], has: '"items":[]', hasNot: PRIVATE },
+  { route: 'POST /v1/backups', body: {}, status: [401, 403, 403, 503, 503], hasNot: PRIVATE },
+  {
+    route: 'POST /v1/backups/:name/verify',
+    path: '/v1/backups/belfry-20261130T150000Z/verify',
+    status: [401, 403, 403, 404, 404],
+  },
+  {
+    route: 'DELETE /v1/backups/:name',
+    path: '/v1/backups/belfry-20261130T150000Z',
+    status: [401, 403, 403, 404, 404],
+  },
+  { route: 'POST /v1/db/check', body: {}, status: [401, 403, 403, 202, 409], has: 'check' },
+  { route: 'POST /v1/db/vacuum', status: [401, 403, 403, 409, 409] },
+  { route: 'DELETE /v1/db/ballast', status: [401, 403, 403, 200, 200], has: '"bytes":0' },
+  { route: 'GET /v1/jobs/:id', path: '/v1/jobs/1', status: [401, 403, 403, 200, 200], has: 'check' },
   { route: 'DELETE /v1/uploads/:id', path: '/v1/uploads/9', status: [401, 403, 403, 404, 404] },
   {
     route: 'DELETE /v1/uploads',

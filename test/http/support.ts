@@ -4,6 +4,8 @@ import { createApp } from '../../src/http/app.ts'
 import type { Peer } from '../../src/http/context.ts'
 import type { HttpDeps } from '../../src/http/deps.ts'
 import type { Alarm } from '../../src/push/diagnose/alarms.ts'
+import { Backups } from '../../src/ops/backups.ts'
+import { Jobs } from '../../src/ops/jobs.ts'
 import type { Check } from '../../src/ops/readiness.ts'
 import type { Feature } from '../../src/routing/feature.ts'
 import { AuthLimiter, neverBanned } from '../../src/limits/auth-limiter.ts'
@@ -72,7 +74,10 @@ export async function startHttp(
   world.outbound.deliver = (session, el) => void delivered.push(`${session.jid.toString()} ${el.toString()}`)
   const checks: Check[] = [{ name: 'store', ok: true, detail: 'wal 0 MB' }]
   const alarms: Alarm[] = []
+  const jobs = new Jobs(clock)
   const deps: HttpDeps = {
+    jobs,
+    backups: new Backups({ config, clock, jobs, run: (f) => router.run(f), version: '0' }),
     world,
     router,
     logins: new AuthLimiter(clock, config.limits, neverBanned(config)),
@@ -125,6 +130,8 @@ export async function startHttp(
       },
     ],
   }
+  // No file is below it: the store is in memory.
+  Object.assign(config, { data_dir: '/nonexistent/belfry' })
   const app = createApp(deps)
   for (const jid of [ADMIN, ROMEO, JULIET, 'rosaline@other.example']) {
     const keys = await deriveCredentials(PASSWORD, 4096, () => systemRandom.bytes(16))
