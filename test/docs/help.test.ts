@@ -61,7 +61,9 @@ test('every command that a page names is there', () => {
     noun.commands.length === 0 ? [noun.name()] : noun.commands.map((verb) => `${noun.name()} ${verb.name()}`),
   )
   const text = Object.values(TOPICS).map((topic) => topic.text)
-  const named = [...text.join().matchAll(/`belfry ([a-z][a-z-]*(?: [a-z][a-z-]*)?)/g)].map((match) => match[1] ?? '')
+  const named = [...text.join().matchAll(/`belfry ([a-z][a-z-]*(?: [a-z][a-z-]*)?)/g)].map(
+    (match) => match[1] ?? '',
+  )
   expect(named.length).toBeGreaterThan(5)
   expect(named.filter((name) => !verbs.includes(name))).toEqual([])
 })
