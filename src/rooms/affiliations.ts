@@ -14,6 +14,7 @@ import { removed } from './removed.ts'
 import { change, type Occupant, type Room, type Standing } from './room.ts'
 import { forgetSubscribers, sendEvent } from './subscriptions.ts'
 import { AS_IT_IS, broadcast, show, tell } from './tell.ts'
+import { lastStep, mav, type Versions } from './versions.ts'
 
 /** The one who makes a change, as far as the room shows it. */
 export interface Doer {
@@ -21,6 +22,8 @@ export interface Doer {
   readonly user?: string | undefined
   readonly nick?: string | undefined
   readonly reason?: string | undefined
+  /** The step of the room's affiliations that it is. */
+  readonly versions?: Versions | undefined
 }
 
 export interface AffiliationChange {
@@ -59,12 +62,14 @@ export function keeperOf(t: Trip, room: Room, nick: string): string | undefined 
 export function setAffiliation(t: Trip, room: Room, wanted: AffiliationChange, by: Doer = {}): void {
   const before = t.store.roomAffiliations.get(room.id, wanted.user.bare)
   write(t, room, before, wanted)
-  const doer = { reason: wanted.reason ?? by.reason, nick: by.nick }
+  const changed = (before?.affiliation ?? 'none') !== wanted.affiliation
+  const versions = changed ? lastStep(t, room, wanted.user.bare) : undefined
+  const doer = { reason: wanted.reason ?? by.reason, nick: by.nick, versions }
   const present = [...room.occupantsOf(wanted.user.bare)]
   for (const occupant of affected(room, wanted, present)) applyTo(t, room, occupant, wanted.affiliation, doer)
-  if ((before?.affiliation ?? 'none') === wanted.affiliation) return
-  if (present.length === 0) tellAbsent(t, room, wanted)
-  tellSubscribers(t, room, wanted)
+  if (!changed) return
+  if (present.length === 0) tellAbsent(t, room, wanted, versions)
+  tellSubscribers(t, room, wanted, versions)
   const belonged = before !== undefined && rankOf(before.affiliation) >= rankOf('member')
   if (belonged && rankOf(wanted.affiliation) < rankOf('member') && by.user !== wanted.user.bare)
     removed(t, room, { ...wanted, reason: doer.reason, byOperator: by.user === undefined })
@@ -119,7 +124,7 @@ function affected(room: Room, { user, affiliation }: AffiliationChange, present:
 
 function applyTo(t: Trip, room: Room, occupant: Occupant, affiliation: Standing, by: Doer): void {
   const before = occupant.affiliation
-  const news = { reason: by.reason, actor: by.nick }
+  const news = { reason: by.reason, actor: by.nick, versions: by.versions }
   if (affiliation === 'outcast' || (affiliation === 'none' && room.settings.membersOnly)) {
     change(t, occupant, { affiliation })
     return remove(t, room, occupant, { ...news, codes: [affiliation === 'outcast' ? 301 : 321] })
@@ -142,7 +147,7 @@ export function setStanding(
   const { presenceOf } = room.settings
   // An occupant that was shown until now is shown a last time, or the others would never know.
   const toOthers = presenceOf.includes(role) || presenceOf.includes(wanted.role)
-  tell(t, room, occupant, { reason: by.reason, actor: by.nick }, toOthers)
+  tell(t, room, occupant, { reason: by.reason, actor: by.nick, versions: by.versions }, toOthers)
   // A moderator sees addresses: of everybody who is there already, too.
   if (wanted.role !== 'moderator' || role === 'moderator' || room.settings.nonAnonymous) return
   for (const other of room.occupants) if (other !== occupant) show(t, room, other, occupant, AS_IT_IS)
@@ -151,27 +156,32 @@ export function setStanding(
 /** The user's account is gone, and with it how it stood to the room, if it did. */
 export function departed(t: Trip, room: Room, user: Jid, stood: boolean): void {
   const present = [...room.occupantsOf(user.bare)]
+  const versions = stood ? lastStep(t, room, user.bare) : undefined
   for (const occupant of present) {
     change(t, occupant, { affiliation: 'none' })
-    remove(t, room, occupant, {})
+    remove(t, room, occupant, { versions })
   }
-  if (present.length === 0 && stood) tellAbsent(t, room, { user, affiliation: 'none' })
+  if (present.length === 0 && stood) tellAbsent(t, room, { user, affiliation: 'none' }, versions)
 }
 
 /** §9.3, §10.3: of who is not there hear those who may see addresses. */
-function tellAbsent(t: Trip, room: Room, wanted: AffiliationChange): void {
+function tellAbsent(t: Trip, room: Room, wanted: AffiliationChange, versions?: Versions): void {
   const listeners = [...room.occupants].filter(
     ({ role }) => room.settings.nonAnonymous || role === 'moderator',
   )
-  if (listeners.length > 0) broadcast(t, room, newsOf(room, wanted), room.jid, listeners)
+  if (listeners.length > 0) broadcast(t, room, newsOf(room, wanted, versions), room.jid, listeners)
 }
 
 /** The same for who is subscribed: where addresses are hidden nobody is shown them. */
-function tellSubscribers(t: Trip, room: Room, wanted: AffiliationChange): void {
-  if (room.settings.nonAnonymous) sendEvent(t, room, 'affiliations', newsOf(room, wanted))
+function tellSubscribers(t: Trip, room: Room, wanted: AffiliationChange, versions?: Versions): void {
+  if (room.settings.nonAnonymous) sendEvent(t, room, 'affiliations', newsOf(room, wanted, versions))
 }
 
-function newsOf(room: Room, { user, affiliation, reason }: AffiliationChange): StoredElement {
+function newsOf(
+  room: Room,
+  { user, affiliation, reason }: AffiliationChange,
+  versions: Versions | undefined,
+): StoredElement {
   const item = xml(
     'item',
     { affiliation, jid: user.bare, role: 'none' },
@@ -179,6 +189,6 @@ function newsOf(room: Room, { user, affiliation, reason }: AffiliationChange): S
   )
   // The notice is for occupants of now; nobody's archive or offline storage keeps it.
   const hint = xml('no-store', { xmlns: NS.hints })
-  const x = xml('x', { xmlns: NS.mucUser }, item)
+  const x = xml('x', { xmlns: NS.mucUser }, versions && mav(versions), item)
   return StoredElement.of(xml('message', { from: room.jid.toString() }, x, hint))
 }

@@ -9,6 +9,7 @@ import { Stanza } from '../xmpp/stanza.ts'
 import { type Element, type Node, StoredElement, xml } from '../xmpp/xml.ts'
 import type { Occupant, Room, Seat, Standing } from './room.ts'
 import { sendEvent, subscribersOf } from './subscriptions.ts'
+import { mav, type Versions } from './versions.ts'
 import { sends } from './way.ts'
 
 /** News of an occupant. */
@@ -30,6 +31,10 @@ export interface News {
   readonly affiliation?: Standing
   /** Id of the request, and the client that asked: only its copy carries it. */
   readonly id?: { readonly seat: Seat; readonly value: string | undefined }
+  /** The step of the room's affiliations that this is (XEP-0463). */
+  readonly versions?: Versions | undefined
+  /** The version of now, for the occupant alone. */
+  readonly ownVersions?: Versions
   /** Comes in by this. */
   readonly entering?: boolean
 }
@@ -114,9 +119,11 @@ function presence(room: Room, of: Occupant, listener: Occupant, news: News, from
 function build(of: Occupant, news: News, from: string, own: boolean, seesAddress: boolean): Element {
   const { codes = [], ownCodes = [], payload } = news
   const numbers = [...codes, ...(own ? [110, ...ownCodes] : [])]
+  const versions = news.versions ?? (own ? news.ownVersions : undefined)
   const x = xml(
     'x',
     { xmlns: NS.mucUser },
+    versions && mav(versions),
     item(of, news, seesAddress),
     news.destroy,
     ...numbers.map((code) => xml('status', { code: String(code) })),

@@ -14,6 +14,7 @@ export interface VersionChange {
 export class RoomVersions {
   readonly #newest
   readonly #since
+  readonly #lastOf
   readonly #add: Write<{ roomId: number; version: number; user: string; before: string }>
   readonly #addEnd: Write<{ user: string }>
   readonly #trim: Write<{ roomId: number; upTo: number }>
@@ -24,6 +25,9 @@ export class RoomVersions {
     )
     this.#since = db.raw.prepare<VersionChange, [number, number]>(
       'SELECT version, user, before FROM room_affiliation_changes WHERE room_id = ? AND version > ? ORDER BY version',
+    )
+    this.#lastOf = db.raw.prepare<{ version: number | null }, [number, string]>(
+      'SELECT max(version) AS version FROM room_affiliation_changes WHERE room_id = ? AND user = ?',
     )
     this.#add = rawWriter(
       db,
@@ -53,6 +57,11 @@ export class RoomVersions {
     const changes = this.#since.all(roomId, version)
     const [first] = changes
     return first && first.version !== version + 1 ? undefined : changes
+  }
+
+  /** Number of the last change of `user` that is known. */
+  lastOf(roomId: number, user: string): number | undefined {
+    return this.#lastOf.get(roomId, user)?.version ?? undefined
   }
 
   /** Notes a change of `user`; returns its number. */

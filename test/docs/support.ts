@@ -69,6 +69,7 @@ const TITLES: Readonly<Record<number, string>> = {
   424: 'Message Retraction',
   425: 'Moderated Message Retraction',
   440: 'SASL Channel-Binding Type Capability',
+  463: 'MUC Affiliations Versioning',
   486: 'MUC Avatars',
   492: 'Chat Notification Settings',
   478: 'Stream Limits Advertisement',

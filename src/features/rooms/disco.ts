@@ -38,6 +38,7 @@ const ROOM_FEATURES = [
   NS.occupantId,
   NS.stanzaId,
   NS.vcard,
+  NS.affiliationVersions,
   NS.moderate,
   NS.oldModerate,
   NS.retract,

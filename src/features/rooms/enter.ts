@@ -10,6 +10,7 @@ import { Occupant, type Room, type Standing } from '../../rooms/room.ts'
 import { subjectOf } from '../../rooms/say.ts'
 import { AS_IT_IS, isShown, showSeat, tell } from '../../rooms/tell.ts'
 import { sends } from '../../rooms/way.ts'
+import { currentVersion, tellMissed } from '../../rooms/versions.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -48,9 +49,11 @@ export function enter(t: Transit, to: Jid): void {
   if (!known || room.isEmpty) rooms.hold(t, room)
   const seat = room.seat(t, occupant, from, payload)
   const ownCodes = [...privacyCodes(room), ...(known ? [] : [201])]
+  tellMissed(t, room, occupant, from, x)
   listOthers(t, room, occupant, from)
   // A second client of an occupant is no newcomer; the others see what this one says.
-  tell(t, room, occupant, { ownCodes, id: { seat, value: t.stanza.id }, entering: mine === undefined })
+  const about = { id: { seat, value: t.stanza.id }, ownVersions: currentVersion(t, room) }
+  tell(t, room, occupant, { ...about, ownCodes, entering: mine === undefined })
   greet(t, room, from, x)
 }
 
@@ -59,9 +62,11 @@ function again(t: Transit, room: Room, occupant: Occupant): void {
   const { from, id, el } = t.stanza
   const seat = occupant.seats.get(from.toString())
   if (!seat) return
+  tellMissed(t, room, occupant, from, child(el, 'x', NS.muc))
   listOthers(t, room, occupant, from)
   showSeat(t, room, occupant, occupant, seat, {
     ownCodes: privacyCodes(room),
+    ownVersions: currentVersion(t, room),
     id: { seat, value: id },
   })
   greet(t, room, from, child(el, 'x', NS.muc))

@@ -44,6 +44,7 @@ export const rooms = ({ muc }: Config): Feature => ({
     { number: 410, version: '1.1.0' },
     { number: 421, version: '1.0.1' },
     { number: 425, version: '0.3.0', note: 'both versions of the request' },
+    { number: 463, version: '0.2.0' },
     { number: 486, version: '0.1.0' },
   ],
   ...(muc.enabled && { service }),

@@ -126,7 +126,7 @@ test('XEP-0045 §9.3 of who is not there hear those who may see addresses', asyn
   await changes(romeo, `<item affiliation='member' jid='nurse@bix.org'><reason>kin</reason></item>`)
   await juliet.receives(
     `<message from='${ROOM}' to='juliet@bix.org/balcony'><x xmlns='${MUC_USER}'>` +
-      `<item affiliation='member' jid='nurse@bix.org' role='none'><reason>kin</reason></item></x><no-store xmlns='urn:xmpp:hints'/></message>`,
+      `<mav xmlns='urn:xmpp:muc:affiliations:1' since='{any}' until='{any}'/><item affiliation='member' jid='nurse@bix.org' role='none'><reason>kin</reason></item></x><no-store xmlns='urn:xmpp:hints'/></message>`,
   )
   await configures(romeo, { 'muc#roomconfig_whois': 'moderators' })
   await hears(juliet)
