@@ -94,10 +94,11 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   stream: [...GROUND, 'limits', 'routing', 'accounts', 'xml', 'self-signed'],
   ops: [...GROUND, 'push', 'self-signed'],
   http: [...SHARED, 'ops'],
+  import: [...GROUND, 'routing', 'accounts', 'rooms', 'push/rules', 'xml'],
   docs: [],
   packaging: [],
   server: [...SHARED, 'features', 'stream', 'http', 'ops', 'self-signed'],
-  cli: [...SHARED, 'server', 'features', 'stream', 'http', 'ops', 'docs', 'packaging', 'xml'],
+  cli: [...SHARED, 'import', 'server', 'features', 'stream', 'http', 'ops', 'docs', 'packaging', 'xml'],
   main: ['cli', 'ops'],
 }
 const NAMES = Object.keys(FLOORS).sort((one, other) => other.length - one.length)

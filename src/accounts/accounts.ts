@@ -101,6 +101,15 @@ function checkFree(t: Trip, jid: Jid, by: Maker): void {
   if (other !== undefined) throw new AccountError('lookalike', lookalikeText(jid.bare, other))
 }
 
+/** An account that was another server's, with the keys that it had there, if any. @throws AccountError */
+export function adopt(t: Trip, jid: Jid, keys: Partial<Credentials>, createdAt: number): Account {
+  if (!t.world.domains.hosts.has(jid.domain))
+    throw new AccountError('unknown-host', `${jid.domain} is not one of this server's hosts`)
+  const account = t.store.accounts.adopt(jid.bare, jid.domain, keys, createdAt)
+  if (!account) throw new AccountError('conflict', `${jid.bare} is taken.`)
+  return account
+}
+
 /** @throws AccountError */
 export function setPassword(t: Trip, { jid, password, minPassword }: NewPassword): Change {
   checkPassword(password, minPassword)

@@ -34,9 +34,12 @@ export class InternalAuth implements AuthBackend {
   }
 
   verify(jid: Jid, password: string, isSuspect: boolean): Promise<boolean> {
-    const own = this.scramKeys(jid, 'SHA-256')
+    const newer = this.scramKeys(jid, 'SHA-256')
+    // Of an account that came from another server with these alone.
+    const older = newer ? undefined : this.scramKeys(jid, 'SHA-1')
+    const own = newer ?? older
     const keys = own ?? keysOfNobody(jid.bare, 'SHA-256', this.#iterations(), this.#secret)
-    return verifyPassword(password, 'SHA-256', keys, isSuspect).then((right) => right && own !== undefined)
+    return verifyPassword(password, older ? 'SHA-1' : 'SHA-256', keys, isSuspect).then((right) => right && own !== undefined)
   }
 
   scramKeys(jid: Jid, hash: HashName): ScramKeys | undefined {

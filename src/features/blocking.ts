@@ -8,12 +8,13 @@ import type { Session } from '../routing/session.ts'
 import { sessionState } from '../routing/session-state.ts'
 import type { Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
+import { NS } from '../xmpp/namespaces.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { readJid, Stanza } from '../xmpp/stanza.ts'
 import { child, children, type Element, elements, withAttrs, xml } from '../xmpp/xml.ts'
 
-const BLOCKING = 'urn:xmpp:blocking'
+const BLOCKING = NS.blocking
 const REPORTING = 'urn:xmpp:reporting:1'
 const log = getLogger('abuse')
 

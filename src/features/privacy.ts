@@ -3,10 +3,11 @@
  * be none. Whoever wants to block uses XEP-0191, so this is not advertised.
  */
 import type { Feature } from '../routing/feature.ts'
+import { NS } from '../xmpp/namespaces.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Element, elements, xml } from '../xmpp/xml.ts'
 
-const XMLNS = 'jabber:iq:privacy'
+const XMLNS = NS.privacy
 
 export const privacy: Feature = {
   name: 'privacy',

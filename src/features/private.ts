@@ -1,10 +1,11 @@
 /** Private XML Storage (XEP-0049): what a client wants to find again on its next device. */
 import type { Feature } from '../routing/feature.ts'
 import { LIST_KEY, readOldList, writeOldList } from '../accounts/pep/bookmark-sync.ts'
+import { NS } from '../xmpp/namespaces.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { type Element, elements, StoredElement, xml } from '../xmpp/xml.ts'
 
-const XMLNS = 'jabber:iq:private'
+const XMLNS = NS.private
 
 export const privateStorage: Feature = {
   name: 'private',

@@ -238,14 +238,21 @@ export class Accounts {
 
   /** Returns undefined when the name is taken. Without keys nobody logs in by those of this server. */
   create(jid: string, host: string, keys: Credentials | undefined, now: number): Account | undefined {
-    if (this.find(jid)) return undefined
-    this.#rows.forget(jid)
-    this.#insert({ jid, host, createdAt: now, skeleton: skeletonOf(jid) })
-    const account = this.find(jid)
-    if (!account) throw new Error('an account just inserted is not there')
-    if (keys) this.#writeKeys(account.id, keys)
+    const account = this.adopt(jid, host, keys ?? {}, now)
+    if (!account) return undefined
     this.#events.tell('account.created', account)
     this.#audit.note('account created', { account: jid })
+    return account
+  }
+
+  /** The same for an account that was another server's: nobody is told, and it may have keys of one hash alone. */
+  adopt(jid: string, host: string, keys: Partial<Credentials>, createdAt: number): Account | undefined {
+    if (this.find(jid)) return undefined
+    this.#rows.forget(jid)
+    this.#insert({ jid, host, createdAt, skeleton: skeletonOf(jid) })
+    const account = this.find(jid)
+    if (!account) throw new Error('an account just inserted is not there')
+    this.#writeKeys(account.id, keys)
     return account
   }
 
@@ -357,8 +364,11 @@ export class Accounts {
     return deleted + this.#delete({ id })
   }
 
-  #writeKeys(accountId: number, keys: Credentials): void {
-    for (const hash of ['SHA-1', 'SHA-256'] as const) this.#putKeys({ accountId, hash, ...keys[hash] })
+  #writeKeys(accountId: number, keys: Partial<Credentials>): void {
+    for (const hash of ['SHA-1', 'SHA-256'] as const) {
+      const own = keys[hash]
+      if (own) this.#putKeys({ accountId, hash, ...own })
+    }
   }
 }
 

@@ -71,6 +71,11 @@ export class ArchiveSizes {
     return sizes.reduce((sum, { rows }) => sum + rows, 0)
   }
 
+  /** A message of before was written now, from another server: where its id was passed already it is counted here. */
+  joined(accountId: number, id: number, bytes: number): void {
+    if (id <= this.#upTo()) this.#add({ accountId, bytes })
+  }
+
   /** Bytes of the account's archive, as far as it was counted. */
   of(accountId: number): number {
     return this.#of.get(accountId)?.bytes ?? 0

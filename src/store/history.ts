@@ -77,6 +77,7 @@ export class History {
   readonly #remembered: Remembered<number, ArchivePrefs | null>
   readonly #prefs
   readonly #known
+  readonly #at
   readonly #putPrefs: Write<ArchivePrefs & { accountId: number }>
   readonly #accountsAfter
 
@@ -98,6 +99,10 @@ export class History {
       .from(archive)
       .where(and(eq(archive.id, p('id')), eq(archive.accountId, p('accountId'))))
       .prepare()
+    // Once for each message of an import.
+    this.#at = db.raw.prepare<{ accountId: number; xml: string }, [number]>(
+      'SELECT account_id AS accountId, xml FROM archive WHERE id = ?',
+    )
     this.#putPrefs = writer(
       db,
       orm
@@ -196,6 +201,11 @@ export class History {
   /** Whether the account's archive has a message of that id. */
   has(account: Account, id: number): boolean {
     return this.#known.get({ accountId: account.id, id }) !== undefined
+  }
+
+  /** The message of that id, whoever's archive it is in. */
+  at(id: number): { accountId: number; xml: string } | undefined {
+    return this.#at.get(id) ?? undefined
   }
 
   /** Ids of the first and the last message; undefined for an empty archive. */

@@ -15,6 +15,8 @@ import { Events } from './events.ts'
 import { Held } from './held.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { History } from './history.ts'
+import { HostHashes } from './host-hashes.ts'
+import { Imports } from './imports.ts'
 import { Invites } from './invites.ts'
 import { DeferredIndex } from './deferred-index.ts'
 import { Messages } from './messages.ts'
@@ -70,7 +72,9 @@ export class Store {
   readonly sm: Sm
   readonly tokens: Tokens
   readonly clients: Clients
+  readonly hostHashes: HostHashes
   readonly invites: Invites
+  readonly imports: Imports
   readonly rooms: RoomRows
   readonly roomAffiliations: RoomAffiliations
   readonly roomArchive: RoomArchive
@@ -115,6 +119,8 @@ export class Store {
     this.tokens = new Tokens(db, random, this.audit)
     this.clients = new Clients(db, random, this.audit)
     this.invites = new Invites(db, random, this.audit)
+    this.hostHashes = new HostHashes(db)
+    this.imports = new Imports(db)
     this.rooms = new RoomRows(db, this.audit, this.events)
     this.roomAffiliations = new RoomAffiliations(db, this.audit, this.events)
     this.roomVerdicts = new RoomVerdicts(db)

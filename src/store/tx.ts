@@ -23,6 +23,7 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
   readonly events: Pick<Store['events'], 'wants' | 'jidOf'>
   readonly held: Pick<Store['held'], 'find' | 'all' | 'page' | 'putOffs' | 'waitingAbout' | 'ofChat'>
   readonly history: Pick<Store['history'], 'page' | 'isScannable' | 'count' | 'has' | 'bounds' | 'prefs'>
+  readonly hostHashes: Pick<Store['hostHashes'], 'of'>
   readonly invites: Pick<
     Store['invites'],
     'find' | 'get' | 'reserving' | 'reserved' | 'list' | 'countOf' | 'count'

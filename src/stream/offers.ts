@@ -27,16 +27,16 @@ export function offers({ world, features, state, tls, mustSecure, canStartTls, i
     list.push(xml('starttls', { xmlns: NS.tls }, required))
   }
   if (!state.authenticated && !mustSecure)
-    list.push(...sasl(world, tls), ...sasl2(world, state, tls, inlines))
+    list.push(...sasl(world, state, tls), ...sasl2(world, state, tls, inlines))
   if (state.authenticated || !mustSecure) {
     for (const feature of features) list.push(...(feature.streamFeatures?.(state, world) ?? []))
   }
   return xml('stream:features', {}, ...list)
 }
 
-function sasl(world: World, tls: TlsFacts | undefined): Element[] {
+function sasl(world: World, { host }: StreamState, tls: TlsFacts | undefined): Element[] {
   const { auth } = world.config
-  const offered = mechanisms(tls, world)
+  const offered = mechanisms(tls, world, host)
   const list = xml('mechanisms', { xmlns: NS.sasl }, ...offered.map((name) => xml('mechanism', {}, name)))
   const types = [...channelBindings(tls, auth).keys()]
   if (types.length === 0) return [list]
@@ -49,7 +49,7 @@ function sasl(world: World, tls: TlsFacts | undefined): Element[] {
 function sasl2(world: World, state: StreamState, tls: TlsFacts | undefined, inlines: Inlines) {
   if (!state.secure) return []
   const { auth } = world.config
-  const names = mechanisms(tls, world).map((name) => xml('mechanism', {}, name))
+  const names = mechanisms(tls, world, state.host).map((name) => xml('mechanism', {}, name))
   const fast = fastMechanisms(tls, auth).map((name) => xml('mechanism', {}, name))
   const tokens = fast.length > 0 ? xml('fast', { xmlns: NS.fast }, ...fast) : undefined
   return [

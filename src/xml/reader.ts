@@ -42,15 +42,21 @@ export class Reader {
   private scope = new Scope()
   private frames: Frame[] = []
   private header: Frame | null = null
+  /** Containers around the innermost one. */
+  private outer: Frame[] = []
   private used = 0
   private elements = 0
   private state: 'open' | 'closing' | 'closed' = 'open'
   private failure: StreamError | null = null
 
-  /** `documents`: every top-level element is a document of its own (WebSocket frames, BOSH bodies, imports). */
+  /**
+   * `documents`: every top-level element is a document of its own (WebSocket frames, BOSH bodies, stored stanzas).
+   * `isContainer`: elements of that name are opened like the header, so that a large file is read a child at a time.
+   */
   constructor(
     public limits: ReaderLimits,
     private readonly framing: 'stream' | 'documents' = 'stream',
+    private readonly isContainer: (name: string) => boolean = never,
   ) {}
 
   /** Only stores; the caller leaves the bytes unchanged from here on. */
@@ -80,6 +86,7 @@ export class Reader {
     this.scope = new Scope()
     this.frames = []
     this.header = null
+    this.outer = []
     this.used = this.elements = 0
     this.state = 'open'
     this.failure = null
@@ -138,14 +145,15 @@ export class Reader {
   private startTag(): ReaderEvent | null {
     const { scanner, scope, limits } = this
     readTag(tag, scanner.bytes, scanner.start, scanner.tokenEnd, limits)
-    const isHeader = this.framing === 'stream' && this.header === null
     const parent = this.frames[this.frames.length - 1]
+    const isHeader = this.framing === 'stream' && (this.header === null || this.opens(parent))
     if (!isHeader) this.countElement()
     const mark = scope.size
     const defaultNamespace = this.declare((parent ?? this.header)?.defaultNamespace ?? '', mark)
     const { name, selfClosing } = tag
     const xmlns = name.prefix === '' ? defaultNamespace : scope.resolve(name.prefix)
     if (isHeader) {
+      if (this.header) this.outer.push(this.header)
       this.header = { name, element: null, xmlns, defaultNamespace, mark }
       if (selfClosing) this.state = 'closing'
       return {
@@ -163,6 +171,11 @@ export class Reader {
     }
     scope.release(mark)
     return parent ? null : { kind: 'element', element }
+  }
+
+  /** An empty container has no children to be read one by one. */
+  private opens(parent: Frame | undefined): boolean {
+    return parent === undefined && !tag.selfClosing && this.isContainer(tag.name.local)
   }
 
   private countElement(): void {
@@ -226,7 +239,9 @@ export class Reader {
     const frame = this.frames.pop() ?? this.header
     if (!frame || frame.name.raw !== name.raw) throw notWellFormed('An end tag does not match its start tag.')
     if (!frame.element) {
-      this.state = 'closed'
+      this.header = this.outer.pop() ?? null
+      if (!this.header) this.state = 'closed'
+      else this.scope.release(frame.mark)
       return { kind: 'close' }
     }
     this.scope.release(frame.mark)
@@ -261,6 +276,8 @@ export class Reader {
     }
   }
 }
+
+const never = (): boolean => false
 
 // XML 1.0 §2.8
 const DECLARATION =

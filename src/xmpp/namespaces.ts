@@ -42,6 +42,12 @@ export const NS = {
   references: 'urn:xmpp:reference:0',
   rsm: 'http://jabber.org/protocol/rsm',
   conference: 'jabber:x:conference',
+  /** XEP-0227 */
+  portable: 'urn:xmpp:pie:0',
+  nick: 'http://jabber.org/protocol/nick',
+  blocking: 'urn:xmpp:blocking',
+  private: 'jabber:iq:private',
+  privacy: 'jabber:iq:privacy',
   pubsubEvent: 'http://jabber.org/protocol/pubsub#event',
   stanzaId: 'urn:xmpp:sid:0',
   hints: 'urn:xmpp:hints',

@@ -57,9 +57,13 @@ export function channelBindings(tls: TlsFacts | undefined, auth: Config['auth'])
 }
 
 /** Mechanisms in order of strength. PLAIN only inside TLS and only if the operator wants it. */
-export function mechanisms(tls: TlsFacts | undefined, { config, auth: backend }: World): string[] {
+export function mechanisms(
+  tls: TlsFacts | undefined,
+  { config, auth: backend, store }: World,
+  host: string,
+): string[] {
   const { auth } = config
-  const scram = backend.scramKeys ? ['SCRAM-SHA-256', 'SCRAM-SHA-1'] : []
+  const scram = backend.scramKeys ? store.hostHashes.of(host).map((hash) => `SCRAM-${hash}`) : []
   const plus = channelBindings(tls, auth).size > 0 ? scram.map((name) => `${name}-PLUS`) : []
   return [...plus, ...scram, ...(tls && auth.plain ? ['PLAIN'] : [])]
 }
@@ -78,7 +82,7 @@ export class SaslExchange {
 
   constructor(mechanism: string, context: SaslContext) {
     const { auth } = context.world.config
-    const offered = mechanisms(context.tls, context.world)
+    const offered = mechanisms(context.tls, context.world, context.host)
     // XEP-0484 §3.4: a token is announced as one, and nothing else is.
     const fast = context.request?.fast ? fastMechanisms(context.tls, auth) : undefined
     if (!(fast ?? offered).includes(mechanism)) throw new SaslError('invalid-mechanism')
