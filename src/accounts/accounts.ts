@@ -151,7 +151,10 @@ function checkPassword(password: string, least: number | undefined): void {
 }
 
 /** Slow, so never within a trip. Rejects with StanzaError for a password that cannot be one. */
-function keysFor({ world, config }: Trip, password: string): Promise<Credentials> {
+export function keysFor(
+  { world, config }: Pick<Trip, 'world' | 'config'>,
+  password: string,
+): Promise<Credentials> {
   return deriveCredentials(password, config.auth.scram_iterations, () => world.random.bytes(SALT_BYTES))
 }
 

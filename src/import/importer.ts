@@ -1,10 +1,10 @@
 /** Takes the facts of a source into the store of this server, many in a trip, and reports what became of them. */
-import { adopt } from '../accounts/accounts.ts'
+import { adopt, keysFor } from '../accounts/accounts.ts'
 import { BoundedMap } from '../bounded-map.ts'
 import type { Router } from '../routing/router.ts'
 import type { Trip, World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
-import { type Credentials, deriveCredentials } from '../store/credentials.ts'
+import type { Credentials } from '../store/credentials.ts'
 import type { RoomRow } from '../store/rooms.ts'
 import { roomsOf } from '../rooms/registry.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -21,8 +21,6 @@ import { makeRoom, setStanding } from './write-room.ts'
 
 /** Facts of one trip. */
 const TOGETHER = 1_000
-/** Bytes of salt of keys that are made here. */
-const SALT_BYTES = 16
 /** Addresses that are remembered between two facts of the same owner. */
 const REMEMBERED = 4_096
 
@@ -74,6 +72,7 @@ export class Importer {
         if (!(error instanceof SourceError)) throw error
         // The next pass meets it again.
         if (!broken.has(error.message)) this.report.reject('', 'reject', error.message)
+        this.report.isBroken = true
         broken.add(error.message)
       }
       await this.#write(batch)
@@ -93,12 +92,9 @@ export class Importer {
     const { keys, faults } = await checkKeys(found, password)
     if (password === undefined || hasKeys(keys)) return { keys, faults }
     if (this.#options.isDry) return { keys: {}, faults }
-    const { config, random } = this.#world
+    const world = this.#world
     try {
-      const made = await deriveCredentials(password, config.auth.scram_iterations, () =>
-        random.bytes(SALT_BYTES),
-      )
-      return { keys: made, faults }
+      return { keys: await keysFor({ world, config: world.config }, password), faults }
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
       return { keys: {}, faults: [...faults, `the password cannot be one here: ${error.text ?? ''}`] }

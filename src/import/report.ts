@@ -17,6 +17,8 @@ export class Report {
   /** Facts that an earlier run has taken. */
   there = 0
   rejected = 0
+  /** A file broke off or could not be read. */
+  isBroken = false
   /** Accounts without keys that anybody could log in by. */
   withoutPassword = 0
   readonly #rejects = new Map<string, Reject>()

@@ -122,7 +122,8 @@ export const HANDLERS: { readonly [Kind in Fact['kind']]?: Handler<Kind> } = {
   item({ t, account }, { node, id, payload }) {
     const { xmlns } = payload?.attrs ?? {}
     if (!payload || xmlns === undefined) throw new Refused(`an item of ${node} without a payload`)
-    if (t.store.pep.item(account, node, id)) throw new Refused(`the item ${id} of ${node} is here already`)
+    // Made of another form of the same thing, such as the picture of the vCard.
+    if (t.store.pep.item(account, node, id)) return
     publishAs(t, account, node, { id: checkName(id), payload })
   },
 }
