@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import whyNoPush from '../docs/why-no-push.md' with { type: 'text' }
 import backup from '../docs/backup.md' with { type: 'text' }
 import groups from '../docs/groups.md' with { type: 'text' }
+import migrating from '../docs/migrating.md' with { type: 'text' }
 import pushRules from '../docs/push-rules.md' with { type: 'text' }
 import webhook from '../docs/webhook.md' with { type: 'text' }
 import { CliError, EXIT } from './exit.ts'
@@ -11,6 +12,7 @@ import type { ContextOf } from './context.ts'
 export const TOPICS: Readonly<Record<string, { readonly title: string; readonly text: string }>> = {
   backup: { title: 'backup and restore, a full disk, Litestream', text: backup },
   groups: { title: 'groups that your own back end makes', text: groups },
+  migrating: { title: 'from ejabberd, Prosody and others, with old passwords', text: migrating },
   'push-rules': { title: 'what rings, and what does not', text: pushRules },
   webhook: { title: 'what your web server is told, and how', text: webhook },
   'why-no-push': { title: 'why did my phone not ring?', text: whyNoPush },

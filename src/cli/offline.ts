@@ -22,10 +22,22 @@ export function openStopped(config: Config, opened: AsyncDisposableStack): Core 
   return openCore(config, { clock: systemClock, turn: turnHost(config), warn }, opened)
 }
 
-export async function openOffline(config: Config): Promise<Offline> {
+/** The same for work that is no request; closes with `close`. */
+export async function openData(
+  config: Config,
+): Promise<{ readonly core: Core; readonly close: () => Promise<void> }> {
   const opened = new AsyncDisposableStack()
   try {
-    const core = openStopped(config, opened)
+    return { core: openStopped(config, opened), close: () => opened.disposeAsync() }
+  } catch (error) {
+    await opened.disposeAsync()
+    throw error
+  }
+}
+
+export async function openOffline(config: Config): Promise<Offline> {
+  const { core, close } = await openData(config)
+  try {
     const { world, router, logins, clock } = core
     const jobs = new Jobs(clock)
     const backups = new Backups({ config, clock, jobs, run: (f) => router.run(f), version: VERSION })
@@ -46,10 +58,10 @@ export async function openOffline(config: Config): Promise<Offline> {
       async request(path, init) {
         return app.fetch(new Request(`http://localhost${path}`, init), { peer: { kind: 'socket' } })
       },
-      close: () => opened.disposeAsync(),
+      close,
     }
   } catch (error) {
-    await opened.disposeAsync()
+    await close()
     throw error
   }
 }

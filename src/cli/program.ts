@@ -16,8 +16,10 @@ import { addBan } from './ban.ts'
 import { addConfig } from './config.ts'
 import { addDb } from './db.ts'
 import { addDevice } from './device.ts'
+import { addExport } from './export.ts'
 import { addHealth } from './health.ts'
 import { addHelp } from './help.ts'
+import { addImport } from './import.ts'
 import { addInvite } from './invite.ts'
 import { addPush } from './push.ts'
 import { addReload } from './reload.ts'
@@ -53,6 +55,8 @@ const NOUNS = [
   addAudit,
   addBackup,
   addDb,
+  addImport,
+  addExport,
   addHelp,
 ]
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { addUserExport } from './export.ts'
 import type { Door } from './door.ts'
 import { wholeNumber } from './numbers.ts'
 import type { Row } from './output.ts'
@@ -56,6 +57,7 @@ export function addUser(program: Command, context: ContextOf): void {
   addPasswordVerbs(user, context)
   addStateVerbs(user, context)
   addSessionVerbs(user, context)
+  addUserExport(user, context)
   user
     .command('list')
     .description('list accounts')

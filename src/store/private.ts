@@ -1,5 +1,5 @@
 /** XML that clients keep at the server for themselves (XEP-0049), one document per element name and namespace. */
-import { and, count, eq, sql } from 'drizzle-orm'
+import { and, asc, count, eq, sql } from 'drizzle-orm'
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account } from './accounts.ts'
 import { type Db, type Write, writer } from './db.ts'
@@ -44,6 +44,19 @@ export class PrivateXml {
   /** `name` is "{namespace}element". */
   get(account: Account, name: string): string | undefined {
     return this.#one.get({ accountId: account.id, name })?.xml
+  }
+
+  /** All documents, by name. */
+  all(account: Account): string[] {
+    const { orm } = this.#db
+    const mine = eq(privateXml.accountId, account.id)
+    return orm
+      .select({ xml: privateXml.xml })
+      .from(privateXml)
+      .where(mine)
+      .orderBy(asc(privateXml.name))
+      .all()
+      .map(({ xml }) => xml)
   }
 
   set(account: Account, name: string, xml: string): void {

@@ -36,7 +36,7 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
     Store['pep'],
     'nodes' | 'node' | 'item' | 'last' | 'items' | 'marks' | 'count' | 'bytes' | 'subscribers'
   >
-  readonly privateXml: Pick<Store['privateXml'], 'get' | 'bytes' | 'count'>
+  readonly privateXml: Pick<Store['privateXml'], 'get' | 'all' | 'bytes' | 'count'>
   readonly push: ReadPush
   readonly receipts: Pick<Store['receipts'], 'timeOf' | 'isFromBefore' | 'between' | 'below'>
   readonly rooms: Pick<Store['rooms'], 'countAll'>

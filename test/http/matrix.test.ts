@@ -45,6 +45,12 @@ const ROWS: readonly Row[] = [
   },
   { route: 'GET /v1/users/:jid', path: user, status: [401, 403, 200, 200, 200], has: JULIET },
   {
+    route: 'GET /v1/users/:jid/export',
+    path: `${user}/export`,
+    status: [401, 403, 403, 200, 200],
+    has: 'scram-credentials',
+  },
+  {
     route: 'PUT /v1/users/:jid/password',
     path: `${user}/password`,
     body: { password: 'a new password' },
