@@ -22,7 +22,7 @@ import { makeRoom, setStanding } from './write-room.ts'
 /** Facts of one trip. */
 const TOGETHER = 1_000
 /** Addresses that are remembered between two facts of the same owner. */
-const REMEMBERED = 4_096
+const REMEMBERED = 65_536
 
 type AccountFact = Extract<Fact, { kind: 'account' }>
 /** Keys of an account, and reasons for what there is not. */

@@ -121,7 +121,9 @@ class Dump {
   #end(): number {
     const text = this.#text
     const special = /['"`;]|--|\/\*/g
-    special.lastIndex = this.#scanned
+    // Behind the last mark that was read.
+    let at = this.#scanned
+    special.lastIndex = at
     for (let found = special.exec(text); found; found = special.exec(text)) {
       const [mark] = found
       this.#scanned = found.index
@@ -137,9 +139,10 @@ class Dump {
                 this.escapes || /\WE$/i.test(text.slice(found.index - 2, found.index)),
               )
       if (end < 0) return -1
-      special.lastIndex = end + 1
+      special.lastIndex = at = end + 1
     }
-    this.#scanned = Math.max(this.#scanned, text.length - 1)
+    // The last character may be half of a mark.
+    this.#scanned = Math.max(at, text.length - 1)
     return -1
   }
 

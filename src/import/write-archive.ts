@@ -50,7 +50,7 @@ export function archive(past: Past, account: Account, fact: Extract<Fact, { kind
 }
 
 /** Ids are those of the whole server. */
-const isTaken = ({ t }: Past, id: number): boolean => t.store.roomArchive.byId(id) !== undefined
+const isTaken = ({ t }: Past, id: number): boolean => t.store.roomArchive.isStored(id)
 
 export function archiveOfRoom(
   past: Past,
@@ -78,7 +78,7 @@ export function archiveOfRoom(
       xml('stanza-id', stanzaId(id, room.jid)),
     )
     const text = el.toString()
-    const row = t.store.roomArchive.byId(id)
+    const row = t.store.roomArchive.isStored(id) ? t.store.roomArchive.byId(id) : undefined
     if (row?.roomId === room.id && (row.xml === text || isTombstone(parseStored(row.xml)))) return false
     if (row || t.store.history.at(id)) continue
     if (past.isDry) return true

@@ -29,6 +29,7 @@ export class RoomArchive {
   readonly #db: Db
   readonly #receipts: Receipts
   readonly #get
+  readonly #stored
   readonly #add: Write<Omit<RoomMessage, 'counts'> & { counts: number }>
   readonly #newest
   readonly #purge: Write<{ roomId: number; below: number; limit: number }>
@@ -45,6 +46,7 @@ export class RoomArchive {
       .from(roomArchive)
       .where(and(eq(id, sql.placeholder('id')), eq(roomId, sql.placeholder('roomId'))))
       .prepare()
+    this.#stored = db.raw.prepare<unknown, [number]>('SELECT 1 FROM room_archive WHERE id = ?')
     // Once a message: Drizzle's binding would cost more than the insert.
     this.#add = rawWriter(
       db,
@@ -83,6 +85,11 @@ export class RoomArchive {
 
   get(roomId: number, id: number): RoomMessage | undefined {
     return this.#get.get({ roomId, id })
+  }
+
+  /** Whether an id is a message of whichever room. */
+  isStored(id: number): boolean {
+    return this.#stored.get(id) !== null
   }
 
   /** Of whichever room. */

@@ -127,6 +127,14 @@ describe('SQL', () => {
     ])
   })
 
+  test('of any length: marks are whole wherever a piece of the file ends', async () => {
+    const text = "a''b''''c -- d; '' /* e".repeat(7)
+    const row = (i: number) => `INSERT INTO users (username, password) VALUES ('u${i}', '${text}');\n`
+    const found = await read(Array.from({ length: 9_000 }, (_, i) => row(i)).join(''))
+    expect(found).toHaveLength(9_000)
+    expect(new Set(found.map(({ row: { password } }) => password)).size).toBe(1)
+  })
+
   test.each([
     ['cut off', "INSERT INTO users (username) VALUES ('a"],
     ['without columns', "INSERT INTO users VALUES ('a');"],
