@@ -23,14 +23,25 @@ type Reader = (row: Row, numbered: Numbered) => Iterable<Fact>
 /** `host`: of accounts whose rows name none, as in the old schema. */
 export const ejabberdSql = (paths: readonly string[], host: string, encoding?: string): Source => {
   const numbered: Numbered = { nodes: new Map(), lists: new Map(), chosen: new Map(), host }
+  const seen = new Map<string, Set<string>>()
   return {
     bytes: PASSES.length * sizeOf(paths),
     passes: PASSES.length,
     async *facts(pass, told) {
       const readers = PASSES[pass] ?? {}
-      for (const path of paths)
-        for await (const { table, row } of rowsOf(path, new Set(Object.keys(readers)), told, encoding))
+      const tables = new Set(Object.keys(readers))
+      for (const path of paths) {
+        const before = seen.get(path)
+        // The first pass has seen which tables the file has.
+        if (before && tables.isDisjointFrom(before)) {
+          told(sizeOf([path]))
+          continue
+        }
+        const found = new Set<string>()
+        seen.set(path, found)
+        for await (const { table, row } of rowsOf(path, tables, told, encoding, found))
           yield* guarded(readers[table], row, numbered)
+      }
     },
   }
 }

@@ -7,18 +7,19 @@ import { readValues } from './sql-values.ts'
 
 export type Row = Readonly<Record<string, string>>
 
-/** Rows of those tables, in the order of the file; a value that is NULL is not in its row. */
+/** Rows of those tables, in the order of the file; a value that is NULL is not in its row. `seen` gets all tables with rows. */
 export async function* rowsOf(
   path: string,
   tables: ReadonlySet<string>,
   told: Told,
   encoding?: string,
+  seen = new Set<string>(),
 ): AsyncGenerator<{ readonly table: string; readonly row: Row }> {
-  if (isSqlite(path)) return yield* rowsOfSqlite(path, tables, told)
+  if (isSqlite(path)) return yield* rowsOfSqlite(path, tables, told, seen)
   const columns = new Map<string, readonly string[]>()
   const dump = new Dump(path)
   for await (const chunk of textOf(path, told, encoding))
-    for (const found of dump.feed(chunk)) yield* rowsIn(found, columns, tables, dump)
+    for (const found of dump.feed(chunk)) yield* rowsIn(found, columns, tables, dump, seen)
   dump.finish()
 }
 
@@ -33,11 +34,12 @@ function isSqlite(path: string): boolean {
   return head.toString('latin1') === 'SQLite format 3\0'
 }
 
-function* rowsOfSqlite(path: string, tables: ReadonlySet<string>, told: Told) {
+function* rowsOfSqlite(path: string, tables: ReadonlySet<string>, told: Told, seen: Set<string>) {
   using db = new Database(path, { readonly: true })
   try {
     const there = db.query<{ name: string }, []>(`SELECT name FROM sqlite_schema WHERE type = 'table'`).all()
     for (const { name: table } of there) {
+      seen.add(table)
       if (!tables.has(table)) continue
       const all = db.query<Record<string, unknown>, []>(`SELECT * FROM "${table}"`)
       for (const found of all.iterate()) yield { table, row: textsOf(found) }
@@ -146,12 +148,14 @@ class Dump {
     return -1
   }
 
-  /** The end of a string; a mark that is doubled begins another, which comes to the same. */
+  /** The end of a string; a mark that is doubled is a part of it. */
   #close(mark: string, from: number, escapes: boolean): number {
     for (let end = this.#text.indexOf(mark, from); end >= 0; end = this.#text.indexOf(mark, end + 1)) {
       let slashes = 0
       if (escapes) while (this.#text[end - 1 - slashes] === '\\' && end - 1 - slashes >= from) slashes++
-      if (slashes % 2 === 0) return end
+      if (slashes % 2 === 1) continue
+      if (this.#text[end + 1] !== mark) return end
+      end++
     }
     return -1
   }
@@ -175,6 +179,7 @@ function* rowsIn(
   columns: Map<string, readonly string[]>,
   tables: ReadonlySet<string>,
   { path, escapes }: Dump,
+  seen: Set<string>,
 ): Generator<{ table: string; row: Row }> {
   const head = statement.slice(0, 8).toUpperCase()
   if (head.startsWith('CREATE')) {
@@ -186,6 +191,7 @@ function* rowsIn(
   if (!isCopy && !head.startsWith('INSERT') && !head.startsWith('REPLACE')) return
   const found = (isCopy ? COPY : INSERT).exec(statement)
   const [whole = '', table = '', list] = found ?? []
+  seen.add(table)
   if (!tables.has(table)) return
   const names = list === undefined ? columns.get(table) : namesIn(list)
   if (!names) throw new SourceError(`${path}: the columns of ${table} are not named; dump it with its schema`)
