@@ -8,6 +8,7 @@ import { archiveBench, mamBench } from './archive.ts'
 import { type Bench, median } from './bench.ts'
 import { flatBench } from './flat.ts'
 import { guessingBench } from './guessing.ts'
+import { importBench } from './import.ts'
 import { millionBench } from './million.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
@@ -44,6 +45,7 @@ const BENCHES: readonly Bench[] = [
   roomReconnectBench,
   uploadBench,
   downloadBench,
+  importBench,
 ]
 
 const words = process.argv.slice(2)
