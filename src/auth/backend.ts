@@ -39,7 +39,9 @@ export class InternalAuth implements AuthBackend {
     const older = newer ? undefined : this.scramKeys(jid, 'SHA-1')
     const own = newer ?? older
     const keys = own ?? keysOfNobody(jid.bare, 'SHA-256', this.#iterations(), this.#secret)
-    return verifyPassword(password, older ? 'SHA-1' : 'SHA-256', keys, isSuspect).then((right) => right && own !== undefined)
+    return verifyPassword(password, older ? 'SHA-1' : 'SHA-256', keys, isSuspect).then(
+      (right) => right && own !== undefined,
+    )
   }
 
   scramKeys(jid: Jid, hash: HashName): ScramKeys | undefined {

@@ -48,7 +48,11 @@ async function run(ctx: Context, server: Server, paths: readonly string[], optio
   const { core, close } = await openData(ctx.config)
   let report: Report
   try {
-    report = await take(core, new HostMap(map, core.world.domains.hosts), server, paths, options)
+    report = await take(core, new HostMap(map, core.world.domains.hosts), server, paths, {
+      ...options,
+      // Machines read the result alone.
+      quiet: ctx.out.json,
+    })
   } finally {
     await close()
   }
@@ -61,7 +65,7 @@ async function take(
   hosts: HostMap,
   server: Server,
   paths: readonly string[],
-  { dryRun = false, encoding }: Options,
+  { dryRun = false, encoding, quiet }: Options & { readonly quiet: boolean },
 ): Promise<Report> {
   const { world, router } = core
   const importer = new Importer(world, router, { hosts, isDry: dryRun })
@@ -75,14 +79,14 @@ async function take(
     const sources = sourcesOf(server, paths, { unnamed: hosts.unnamed, encoding })
     await note('import began', { files: paths.length })
     for (const source of sources) {
-      const progress = Progress.here('importing', 'bytes')
+      const progress = quiet ? undefined : Progress.here('importing', 'bytes')
       let read = 0
       try {
         await importer.take(source, (bytes) =>
-          progress.update((read += bytes), source.bytes === 0 ? undefined : source.bytes),
+          progress?.update((read += bytes), source.bytes === 0 ? undefined : source.bytes),
         )
       } finally {
-        progress.end()
+        progress?.end()
       }
     }
   } catch (error) {

@@ -21,7 +21,7 @@ import deviceKinds from '../../migrations/0018-device-kinds.sql' with { type: 't
 import rooms from '../../migrations/0019-rooms.sql' with { type: 'text' }
 import uploads from '../../migrations/0020-uploads.sql' with { type: 'text' }
 import audit from '../../migrations/0021-audit.sql' with { type: 'text' }
-import imports from '../../migrations/0024-imports.sql' with { type: 'text' }
+import imports from '../../migrations/0022-imports.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
