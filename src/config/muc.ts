@@ -64,7 +64,7 @@ export const muc = z.strictObject({
   ),
   tombstone: duration('31d').describe(
     'For how long who comes to a destroyed room hears that it is gone; only the owner who ended it can make it anew before, ' +
-      'by submitting a configuration, never by entering alone. "0s" = not at all.',
+      'by submitting a configuration, or by entering with the client that ended it. "0s" = not at all.',
   ),
   tell_removed: z
     .boolean()

@@ -1,5 +1,7 @@
 /** The life of a room: it is made, opened to all, configured and destroyed (XEP-0045 §10.1, §10.2, §10.9). */
 import { isAdmin as isServerAdmin } from '../accounts/admins.ts'
+import { perObject } from '../per-object.ts'
+import type { Session } from '../routing/session.ts'
 import type { Trip } from '../routing/transit.ts'
 import type { RoomSettings } from '../store/rooms.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -152,12 +154,27 @@ export function endedBy(t: Trip, jid: Jid, user: Jid): boolean {
   return gone?.by !== undefined && gone.by === rooms.occupantId(t, jid, user.bare)
 }
 
+/** Rooms that a client has ended, by bare JID. */
+const endedHere = perObject((_: Session) => new Set<string>())
+
+/** A client has ended this room. */
+export function noteEnd(t: Trip, { jid }: Room, client: Jid): void {
+  const session = t.sessions.find(client)
+  const ended = session && endedHere(session)
+  if (!ended || ended.has(jid.bare)) return
+  ended.add(jid.bare)
+  t.undo(() => ended.delete(jid.bare))
+}
+
 /**
- * Clears the way for a new room in the place of one that was destroyed. Only a form asks for that (§10.1.3): a client that
- * enters rooms by itself would bring back for all what its owner has just ended.
+ * Clears the way for a new room in the place of one that was destroyed. A form asks for that (§10.1.3), and so does the
+ * very client that has ended it when it enters again (§10.1.1). Any other client of the same user enters rooms by itself:
+ * it would bring back for all what its owner has just ended.
  */
-export function forgetDestroyed(t: Trip, jid: Jid, user: Jid): void {
+export function forgetDestroyed(t: Trip, jid: Jid, user: Jid, by: 'form' | 'entering'): void {
   if (!endedBy(t, jid, user)) return
+  const session = t.sessions.find(user)
+  if (by === 'entering' && !(session && endedHere(session).has(jid.bare))) return
   const room = roomsOf(t.world).lookUp(t, jid)
   if (room) erase(t, room)
 }

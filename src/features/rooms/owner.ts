@@ -7,6 +7,7 @@ import {
   destroy,
   endedBy,
   forgetDestroyed,
+  noteEnd,
   unlock,
   waitForForm,
 } from '../../rooms/lifecycle.ts'
@@ -46,7 +47,7 @@ const title = ({ local }: Jid): string => `Configuration of ${local}`
 
 export function set(t: Transit, to: Jid, el: Element): undefined {
   const what = firstElement(el)
-  if (what?.name === 'x' && what.attrs.type !== 'cancel') forgetDestroyed(t, to, t.stanza.from)
+  if (what?.name === 'x' && what.attrs.type !== 'cancel') forgetDestroyed(t, to, t.stanza.from, 'form')
   const known = roomsOf(t.world).find(t, to)
   const wantsEnd = child(el, 'destroy')
   if (!known) {
@@ -116,6 +117,7 @@ function end(t: Transit, room: Room, el: Element): undefined {
     password: childText(el, 'password'),
     by: roomsOf(t.world).occupantId(t, room.jid, t.stanza.from.bare),
   })
+  noteEnd(t, room, t.stanza.from)
 }
 
 function checkOwner(t: Transit, room: Room): void {

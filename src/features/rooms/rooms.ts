@@ -3,6 +3,7 @@ import { standingOf } from '../../rooms/affiliations.ts'
 import { resumeTelling } from '../../rooms/audience.ts'
 import { purgeAccount, resumeWindingUp } from '../../rooms/ends.ts'
 import { erase, leave } from '../../rooms/leave.ts'
+import { forgetDestroyed } from '../../rooms/lifecycle.ts'
 import { keepPace } from '../../rooms/pace.ts'
 import { payloadOf } from '../../rooms/payload.ts'
 import { roomsOf } from '../../rooms/registry.ts'
@@ -119,6 +120,7 @@ function arrive(t: Transit, to: Jid): void {
   const { from, el } = t.stanza
   if (to.isBare) throw new StanzaError('jid-malformed', 'A nick is missing.')
   const wantsIn = child(el, 'x', NS.muc) !== undefined
+  if (wantsIn) forgetDestroyed(t, to, from, 'entering')
   const room = roomsOf(t.world).find(t, to)
   const occupant = room?.occupantOf(from)
   if (wantsIn || (!occupant && t.config.muc.legacy_join)) return enter(t, to)
