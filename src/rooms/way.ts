@@ -3,131 +3,188 @@
  * would otherwise hold the loop for two thousand. Rooms change at once; only what is said of it waits, and whatever comes
  * later waits behind it, so that everybody hears all in the order in which it happened.
  */
+import { perObject } from '../per-object.ts'
 import type { Trip, World } from '../routing/transit.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
 /** Stanzas that a trip hands over: about two milliseconds. */
 const AT_ONCE = 128
+/** More where much waits, one part of this many: on a disk that takes long for each turn it would grow for ever. */
+const PARTS = 8
+/** Stanzas that are still handed over at a stop; a trip has an end (routing/transit.ts). */
+const AT_STOP = 10_000
 
 type Step = (t: Trip) => void
-
-interface Entry {
-  readonly step: Step
-  /** Full JID of who waits to come in. */
-  readonly joins: string | undefined
-}
+/** Comes in, or hears that the server stops. */
+type Join = (t: Trip, stops: boolean) => void
 
 class Way {
-  readonly #entries: Entry[] = []
+  readonly #steps: Step[] = []
+  /** Clients that wait to come in, by full JID: one after the other, each told to everybody before the next. */
+  readonly #joins = new Map<string, Join>()
+  /** Steps that come before the next join. */
+  #ahead = 0
   #isWalking = false
+  readonly #forget: () => void
 
-  get isClear(): boolean {
-    return this.#entries.length === 0
+  /** `forget`: nothing waits any more. */
+  constructor(forget: () => void) {
+    this.#forget = forget
   }
 
-  add(t: Trip, entry: Entry): void {
-    this.#entries.push(entry)
-    t.undo(() => this.#entries.splice(this.#entries.lastIndexOf(entry), 1))
-    if (this.#isWalking) return
-    this.#isWalking = true
-    t.undo(() => (this.#isWalking = false))
-    t.after(() => this.#goOn(t.world))
+  add(t: Trip, step: Step): void {
+    this.#steps.push(step)
+    t.undo(() => this.#steps.splice(this.#steps.lastIndexOf(step), 1))
+    this.#walk(t)
+  }
+
+  addJoin(t: Trip, jid: string, join: Join): void {
+    const ahead = this.#ahead
+    if (this.#joins.size === 0) this.#ahead = this.#steps.length
+    this.#joins.set(jid, join)
+    t.undo(() => {
+      this.#joins.delete(jid)
+      this.#ahead = ahead
+    })
+    this.#walk(t)
   }
 
   /** Takes out the join of somebody whose turn has not come. */
-  takeJoin(t: Trip, joins: string): Step | undefined {
-    const at = this.#entries.findIndex((entry) => entry.joins === joins)
-    const entry = this.#entries[at]
-    if (!entry) return undefined
-    this.#entries.splice(at, 1)
-    t.undo(() => this.#entries.splice(at, 0, entry))
-    return entry.step
+  takeJoin(t: Trip, jid: string): Join | undefined {
+    const join = this.#joins.get(jid)
+    if (!join) return undefined
+    this.#joins.delete(jid)
+    t.undo(() => this.#joins.set(jid, join))
+    return join
   }
 
-  /** All that waits, before a stop. */
-  empty(t: Trip): void {
-    for (const { step } of this.#entries.splice(0)) step(t)
+  /** Says what waits, before a stop; its answer is how much that was. Clients that are not in yet shall come again. */
+  empty(t: Trip, most: number): number {
+    const steps = this.#steps.splice(0, most)
+    for (const step of steps) step(t)
+    for (const join of this.#joins.values()) join(t, true)
+    this.#joins.clear()
+    return steps.length
+  }
+
+  #walk(t: Trip): void {
+    if (this.#isWalking) return
+    this.#isWalking = true
+    t.undo(() => this.#rest())
+    t.after(() => this.#goOn(t.world))
+  }
+
+  #rest(): void {
+    this.#isWalking = false
+    this.#forget()
   }
 
   #goOn(world: World): void {
-    if (this.isClear) this.#isWalking = false
-    else
-      world.insist((t) => {
-        const some = this.#entries.splice(0, AT_ONCE)
-        t.undo(() => this.#entries.unshift(...some))
-        for (const { step } of some) step(t)
+    if (this.#steps.length === 0 && this.#joins.size === 0) return this.#rest()
+    world.insist(
+      (t) => {
+        const { steps, putBack } = this.#take()
+        t.undo(putBack)
+        for (const step of steps) step(t)
         t.after(() => this.#goOn(world))
-      })
+      },
+      // One that always fails does not silence the room.
+      () => {
+        this.#take()
+        this.#goOn(world)
+      },
+    )
+  }
+
+  /** Takes out what is next. */
+  #take(): { steps: Step[]; putBack: () => void } {
+    const ahead = this.#ahead
+    const [first] = this.#joins
+    if (first && (ahead <= 0 || this.#steps.length === 0)) {
+      const [jid, join] = first
+      this.#joins.delete(jid)
+      const step: Step = (t) => {
+        join(t, false)
+        this.#ahead = this.#steps.length
+      }
+      const putBack = () => {
+        this.#joins.set(jid, join)
+        this.#ahead = ahead
+      }
+      return { steps: [step], putBack }
+    }
+    const steps = this.#steps.splice(0, Math.max(AT_ONCE, Math.ceil(this.#steps.length / PARTS)))
+    this.#ahead = ahead - steps.length
+    const putBack = () => {
+      this.#steps.unshift(...steps)
+      this.#ahead = ahead
+    }
+    return { steps, putBack }
   }
 }
 
 class Ways {
-  /** By bare JID of the room: a room that is made anew speaks behind the old one. */
+  /** By bare JID of the room, while something waits: a room that is made anew speaks behind the old one. */
   readonly #ways = new Map<string, Way>()
   isStopping = false
 
-  of(room: Jid): Way {
-    let way = this.#ways.get(room.bare)
-    if (!way) this.#ways.set(room.bare, (way = new Way()))
+  of({ bare }: Jid): Way {
+    let way = this.#ways.get(bare)
+    if (!way) this.#ways.set(bare, (way = new Way(() => this.#ways.delete(bare))))
     return way
   }
 
   known(room: Jid): Way | undefined {
-    const way = this.#ways.get(room.bare)
-    if (way?.isClear) this.#ways.delete(room.bare)
-    return way?.isClear ? undefined : way
+    return this.#ways.get(room.bare)
   }
 
   empty(t: Trip): void {
     this.isStopping = true
-    for (const way of this.#ways.values()) way.empty(t)
+    let most = AT_STOP
+    for (const way of this.#ways.values()) most -= way.empty(t, most)
     this.#ways.clear()
   }
 }
 
-const all = new WeakMap<World, Ways>()
-
-function waysOf(world: World): Ways {
-  let ways = all.get(world)
-  if (!ways) all.set(world, (ways = new Ways()))
-  return ways
-}
+const waysOf = perObject((_: World) => new Ways())
 
 /** Sends what the room says to one client, or one account, when it is its turn. */
 export function sends(t: Trip, room: Jid, to: Jid, make: () => Stanza): void {
   if (mayGo(t, room)) return t.emit(make())
   const session = t.sessions.find(to)
-  const step: Step = (next) => {
-    // A later session of that name has not heard what came before.
-    if (next.sessions.find(to) === session) next.emit(make())
-  }
-  waysOf(t.world).of(room).add(t, { step, joins: undefined })
+  waysOf(t.world)
+    .of(room)
+    .add(t, (next) => {
+      // A later session of that name has not heard what came before.
+      if (next.sessions.find(to) === session) next.emit(make())
+    })
 }
 
 /** Does `step` behind all that the room has said so far. */
 export function afterAll(t: Trip, room: Jid, step: Step): void {
-  if (waysOf(t.world).known(room)) waysOf(t.world).of(room).add(t, { step, joins: undefined })
+  const way = waysOf(t.world).known(room)
+  if (way) way.add(t, step)
   else step(t)
 }
 
-/** Lets a client wait whose presence would be told to many: behind all that is still to be said. Its answer is true if so. */
-export function waitsToJoin(t: Trip, room: Jid, from: Jid, step: Step): boolean {
+/**
+ * Lets a client wait whose presence would be told to many: behind all that is still to be said, and behind those that
+ * came before it. Its answer is true if so.
+ */
+export function waitsToJoin(t: Trip, room: Jid, from: Jid, join: Join): boolean {
   const way = waysOf(t.world).known(room)
   if (!way) return false
   const session = t.sessions.find(from)
-  way.add(t, {
-    joins: from.toString(),
-    step: (next) => {
-      if (next.sessions.find(from) === session) step(next)
-    },
+  way.addJoin(t, from.toString(), (next, stops) => {
+    if (next.sessions.find(from) === session) join(next, stops)
   })
   return true
 }
 
 /** A client that waits to come in says something else: it comes in now. */
 export function joinNow(t: Trip, room: Jid, from: Jid): void {
-  waysOf(t.world).known(room)?.takeJoin(t, from.toString())?.(t)
+  waysOf(t.world).known(room)?.takeJoin(t, from.toString())?.(t, false)
 }
 
 /** Before a stop: from here on everything goes at once. */

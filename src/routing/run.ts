@@ -42,11 +42,12 @@ const PATIENCE_MS = 24 * 3_600_000
 /** A trip that throws by itself is a bug, which time does not mend. */
 const BUGS = 5
 
-/** Runs `f` as a trip; all that a failed try has changed is undone before the next. */
+/** Runs `f` as a trip; all that a failed try has changed is undone before the next, and before `givenUp`. */
 export function insist(
   world: World,
   run: (f: (t: Trip) => void) => Promise<void>,
   f: (t: Trip) => void,
+  givenUp?: () => void,
 ): void {
   const { clock, store } = world
   const end = clock.monotonic() + PATIENCE_MS
@@ -56,7 +57,10 @@ export function insist(
       if (store.turn.dead) return
       const pause = Math.min(PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS)
       const goesOn = isOfStore(error) ? clock.monotonic() + pause <= end : tries < BUGS
-      if (!goesOn) return log.error('work put off to a later turn is given up', { error, tries })
+      if (!goesOn) {
+        log.error('work put off to a later turn is given up', { error, tries })
+        return givenUp?.()
+      }
       if (tries === 1) log.error('work put off to a later turn failed and is tried again', { error })
       clock.after(pause, () => go(tries + 1))
     })

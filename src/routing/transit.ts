@@ -110,7 +110,7 @@ export interface World extends ReadTx {
   /** Runs `f` as a trip of its own in a later turn. */
   soon(f: (t: Trip) => void): void
   /** The same for what must be done in the end: it is tried again where it fails (routing/run.ts). */
-  insist(f: (t: Trip) => void): void
+  insist(f: (t: Trip) => void, givenUp?: () => void): void
   /** The IQ answers that features give on behalf of the server: filled from the features at start. */
   readonly disco: DiscoIndex
   /** Ad-hoc commands of all features by their node. */

@@ -62,7 +62,7 @@ export function createWorld(options: WorldOptions): { world: World; router: Rout
     soon(f) {
       router.run(f).catch((error: unknown) => log.error('work put off to a later turn failed', { error }))
     },
-    insist: (f) => insist(world, (work) => router.run(work), f),
+    insist: (f, givenUp) => insist(world, (work) => router.run(work), f, givenUp),
     end: (session) => router.close(session),
     resumed(session) {
       for (const feature of features) feature.resumed?.(session, world)

@@ -94,7 +94,12 @@ function presence(t: Transit, to: Jid): void {
   if (type === '') {
     const seated = roomsOf(t.world).lookUp(t, to)?.occupantOf(from)
     const waits =
-      !seated && waitsToJoin(t, to, from, (next) => comesIn(new Transit(t.world, t.stanza, {}, next), to))
+      !seated &&
+      waitsToJoin(t, to, from, (next, stops) => {
+        const again = new Transit(t.world, t.stanza, {}, next)
+        if (stops) isOut(again, to, ['332', '110'])
+        else comesIn(again, to)
+      })
     return waits ? undefined : comesIn(t, to)
   }
   const room = roomsOf(t.world).lookUp(t, to)
@@ -132,14 +137,13 @@ function arrive(t: Transit, to: Jid): void {
 
 /** §7.2.18: who believes to be in the room and is not hears that it is out, and is free to come in anew. */
 function notInside(t: Transit, to: Jid): void {
+  isOut(t, to, ['110', '307', '333'], xml('reason', {}, 'You are not in this room: enter it again.'))
+}
+
+function isOut(t: Transit, to: Jid, codes: readonly string[], reason?: Element): void {
   const { from } = t.stanza
-  const item = xml(
-    'item',
-    { affiliation: 'none', role: 'none' },
-    xml('reason', {}, 'You are not in this room: enter it again.'),
-  )
-  const codes = ['110', '307', '333'].map((code) => xml('status', { code }))
-  const x = xml('x', { xmlns: NS.mucUser }, item, ...codes)
+  const item = xml('item', { affiliation: 'none', role: 'none' }, reason)
+  const x = xml('x', { xmlns: NS.mucUser }, item, ...codes.map((code) => xml('status', { code })))
   sends(t, to, from, () => Stanza.make('presence', to, from, { type: 'unavailable' }, x))
 }
 

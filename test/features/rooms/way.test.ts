@@ -1,5 +1,8 @@
 /** A large room says what it has to say in parts, and everybody hears all of it in the order in which it happened. */
 import { expect, test } from 'bun:test'
+import { roomsOf } from '../../../src/rooms/registry.ts'
+import { afterAll } from '../../../src/rooms/way.ts'
+import { Jid } from '../../../src/xmpp/jid.ts'
 import type { Actor } from '../../support/actor.ts'
 import { settle } from '../../support/phones.ts'
 import { changes, enters, hears, inside, MUC, ROOM, says } from '../../support/rooms.ts'
@@ -165,4 +168,80 @@ test('a turn that fails amid a join of several parts: nobody hears anything twic
   const heard = await hears(juliet)
   expect(heard.slice(0, heard.indexOf(SELF)).toSorted()).toEqual(OTHERS)
   expect(await othersHear(all)).toEqual(['Juliet none/participant'])
+})
+
+test('a turn that fails with the last part of a join in it: what is said afterwards still comes behind it', async () => {
+  using p = play({ toml: TOML })
+  const all = await cast(p)
+  const { juliet, romeo } = all
+  const room = Jid.parse(ROOM)
+  juliet.sends(joins('Juliet'))
+  let mend = () => {}
+  let lost: Promise<void> | undefined
+  await p.router.run((t) =>
+    // The last part has joined the next turn just before.
+    t.after(() => {
+      mend = p.commitsFail()
+      lost = p.router.run((next) => {
+        afterAll(next, room, () => {})
+        roomsOf(next.world).need(next, room).update(next, { subject: null })
+      })
+    }),
+  )
+  expect(await lost?.catch(() => 'lost')).toBe('lost')
+  mend()
+  says(romeo, 'hark')
+  for (let i = 0; i < 3; i++) {
+    await later(p)
+    p.clock.advance(1_000)
+  }
+  await later(p)
+  const heard = await hears(juliet)
+  const own = heard.indexOf(SELF)
+  expect(heard.slice(0, own).toSorted()).toEqual(OTHERS)
+  expect(heard.slice(own + 1)).toEqual(['# ', 'Romeo: hark'])
+  expect(await othersHear(all)).toEqual(['Juliet none/participant', 'Romeo: hark'])
+})
+
+test('what always fails in the way of a room is given up, and the room speaks on', async () => {
+  using p = play({ toml: TOML })
+  const all = await cast(p)
+  all.juliet.sends(joins('Juliet'))
+  await p.router.run(() => {})
+  await later(p)
+  const nurse = await p.online('nurse@bix.org/kitchen')
+  let tries = 0
+  nurse.sends(joins('Nurse'))
+  await p.router.run((t) =>
+    afterAll(t, Jid.parse(ROOM), () => {
+      tries++
+      throw new TypeError('a bug')
+    }),
+  )
+  for (let i = 0; i < 20; i++) {
+    await later(p)
+    p.clock.advance(1_000)
+  }
+  expect(tries).toBe(5)
+  all.juliet.forget()
+  says(all.romeo, 'hark')
+  await later(p)
+  expect(await hears(all.juliet)).toEqual(['Romeo: hark'])
+})
+
+test('XEP-0045 §16.2 a stop amid a join of several parts: all of it is told before, and who waits to come in hears 332', async () => {
+  using p = play({ toml: TOML })
+  const { juliet, romeo } = await cast(p)
+  const nurse = await p.online('nurse@bix.org/kitchen')
+  juliet.sends(joins('Juliet'))
+  nurse.sends(joins('Nurse'))
+  await p.router.run(() => {})
+  p.router.farewell()
+  await p.router.run(() => {})
+  const heard = await hears(juliet)
+  const own = heard.indexOf(SELF)
+  expect(heard.slice(0, own).toSorted()).toEqual(OTHERS)
+  expect(heard.slice(own + 1)).toEqual(['# ', '-Juliet none/none 332 110'])
+  expect(await hears(nurse)).toEqual(['-Nurse none/none 332 110'])
+  expect(await hears(romeo)).toEqual(['Juliet none/participant', '-Romeo owner/none 332 110'])
 })
