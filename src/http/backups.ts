@@ -9,7 +9,7 @@ import { NAME, UPLOAD_MODES } from '../store/backup/manifest.ts'
 import { carryOut } from '../store/maintenance.ts'
 import { OutsideError } from '../log.ts'
 import type { HttpDeps } from './deps.ts'
-import { idParam, text } from './fields.ts'
+import { idParam } from './fields.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
 import { body, iso, json, z } from './schemas.ts'
@@ -55,7 +55,9 @@ const view = ({ id, kind, state, started, ended, step, result, error }: Job) => 
 })
 
 const nameParam = z.strictObject({
-  name: text(40)
+  name: z
+    .string()
+    .max(40)
     .regex(NAME, { error: 'not the name of a backup' })
     .openapi({ param: { name: 'name', in: 'path' } }),
 })

@@ -15,7 +15,7 @@ export const DATABASE = 'belfry.db'
 export const UPLOADS = 'uploads'
 export const CONFIG = 'config'
 /** A second within a second gets a number. */
-export const NAME = /^belfry-\d{8}T\d{6}Z(?:-\d{1,3})?$/
+export const NAME = /^belfry-[0-9]{8}T[0-9]{6}Z(?:-[0-9]{1,3})?$/
 export const UPLOAD_MODES = ['link', 'copy', 'none'] as const
 export type UploadMode = (typeof UPLOAD_MODES)[number]
 
