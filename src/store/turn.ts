@@ -195,6 +195,9 @@ export class Turn {
     return this.#syncing ? this.#clock.monotonic() - this.#syncing.start : 0
   }
 
+  /** Ends of passes of the loop that a turn has seen: what was readable then has been served. */
+  ticks = 0
+
   /** True once the outcome of a commit is unknown: no statement may touch the database any more. */
   get dead(): boolean {
     return this.#dead
@@ -228,6 +231,7 @@ export class Turn {
   }
 
   readonly #tick = (): void => {
+    this.ticks++
     const wait = this.#begun ? this.#notBefore - this.#clock.monotonic() : 0
     if (this.#begun && this.#syncing) this.#due = true
     else if (wait > 0) this.#cancelTick = this.#clock.after(wait, this.#tick)

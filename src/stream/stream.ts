@@ -169,7 +169,7 @@ export abstract class Stream {
   /** Serves what was read, up to this stream's share of the turn. */
   protected pump(): void {
     const start = this.clock.monotonic()
-    this.#pass.begins(start)
+    this.#pass.begins(start, this.turn.ticks)
     try {
       this.#serve(start)
     } catch (error) {
