@@ -53,7 +53,7 @@ export class InternalAuth implements AuthBackend {
     return Promise.resolve(this.#accounts.find(jid.bare) !== undefined)
   }
 
-  /** Nothing to provide: the account's row went while the password was checked. */
+  /** The account's row went while the password was checked, so that there is none to give. */
   provision(): undefined {
     return undefined
   }

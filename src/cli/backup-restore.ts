@@ -90,7 +90,7 @@ function exchange(
   syncDirectory(dataDir)
   rmSync(mark)
   syncDirectory(dataDir)
-  // What root has made here belongs to the service, the lock too.
+  // Files that root has made here belong to the service, the lock too.
   for (const name of ['lock.db', 'belfry.pid']) belongTo(join(dataDir, name), dataDir)
 }
 

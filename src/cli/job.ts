@@ -16,7 +16,7 @@ interface JobView {
 
 const ASK_MS = 200
 
-/** It goes on where this command is interrupted. @throws CliError */
+/** Result of a job. The job goes on where this command is interrupted. @throws CliError */
 export async function runJob(door: Door, path: string, body?: unknown): Promise<Row> {
   let job = await door.call<JobView>('POST', path, body)
   const progress = Progress.here(job.label, 'bytes')

@@ -36,7 +36,7 @@ interface Owner<Row> {
 
 export interface ImportOptions {
   readonly hosts: HostMap
-  /** Nothing is written. */
+  /** Report only: no row is written. */
   readonly isDry: boolean
 }
 
@@ -244,7 +244,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof Refused || error instanceof JidError) return error.message
   if (error instanceof StanzaError && error.condition !== 'resource-constraint')
     return error.text ?? error.condition
-  // What the store could not take is no fault of the source.
+  // A fact that the store could not take is no fault of the source.
   if (error instanceof StanzaError && error.text !== undefined) return error.text
   throw error
 }

@@ -85,7 +85,7 @@ export function tellMembers(
   const { id } = message
   t.store.roomFanouts.put({ id, roomId: room.id, after: '', trusted: [] })
   const telling = { id, after: '', message, givens: new Map(), again: [], ...about }
-  // Whoever is in the room has been given it by then.
+  // Occupants have been given it by then.
   afterAll(t, room.jid, (next) => next.after(() => tellingsOf(t.world).add(t.world, room, telling)))
 }
 
@@ -174,7 +174,7 @@ function finish(t: Trip, room: Room, telling: Telling): false {
   return false
 }
 
-/** Some who are to be told, and the position behind them; undefined: they are the last. */
+/** Listeners who are to be told next, and the position behind them; undefined: they are the last. */
 interface Page {
   readonly listeners: readonly Listener[]
   readonly looked: string | undefined

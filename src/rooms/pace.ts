@@ -13,7 +13,7 @@ const KINDS = {
 
 type Kind = keyof typeof KINDS
 
-/** So many times the rate may come at once. */
+/** Multiple of the rate that may come at once. */
 const BURST = 10
 
 const rates = new WeakMap<Room, Map<Kind, Rate>>()

@@ -13,7 +13,7 @@ export interface Removal {
   readonly reason?: string | undefined
   /** Whether the person is sent a message, which rings; undefined: as [muc] tell_removed says. */
   readonly tells?: boolean | undefined
-  /** Nobody of the room did it, but who runs the server. */
+  /** The operator of the server did it, and nobody of the room. */
   readonly byOperator: boolean
 }
 
@@ -22,7 +22,7 @@ export function removed(t: Trip, room: Room, removal: Removal): void {
   const { user, affiliation, reason, byOperator, tells = t.config.muc.tell_removed } = removal
   const account = t.store.accounts.find(user.bare)
   if (!account) return
-  // Who may still come in keeps the bookmark: clients leave a room whose bookmark loses its autojoin.
+  // A person who may still come in keeps the bookmark: clients leave a room whose bookmark loses its autojoin.
   if (byOperator || affiliation === 'outcast' || room.settings.membersOnly)
     stopAutojoin(t, account, room.jid.bare)
   if (!tells) return

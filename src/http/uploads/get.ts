@@ -45,7 +45,7 @@ async function answer(c: Ctx, { file, name, size, type }: Upload, msLeft: number
   return new Response(await contentOf(c, file, part), { status: part ? 206 : 200, headers })
 }
 
-/** Nothing for HEAD. @throws HttpError where it is not there. */
+/** Content of the answer, null for HEAD. @throws HttpError where the file is not there. */
 async function contentOf(c: Ctx, file: string, part: Part | undefined): Promise<Content | null> {
   const storage = storageOf(c.get('deps').world)
   let found: Content | null | undefined

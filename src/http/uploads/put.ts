@@ -141,7 +141,7 @@ type Pieces = AsyncIterable<Uint8Array>
 /** The same pieces, the first of which is asked for at once. */
 function begun(pieces: AsyncGenerator<Uint8Array, undefined>): Pieces {
   const first = pieces.next()
-  // Whoever comes to it hears of its failure; who refuses the file need not.
+  // A failure is told to whoever awaits the promise; a refusal before that need not wait for it.
   first.catch(() => undefined)
   return (async function* () {
     const { done, value } = await first
