@@ -1,5 +1,6 @@
 /** /v1/audit: who has changed what, by which door. */
 import type { AuditRow } from '../store/audit-table.ts'
+import type { HttpDeps } from './deps.ts'
 import { text, whole } from './fields.ts'
 import { type App, route, scope } from './policy.ts'
 import { json, z } from './schemas.ts'
@@ -44,6 +45,16 @@ export const auditQuery = z.strictObject({
   limit: whole(1, 500).default(100),
 })
 
+/** A page of entries, the newest first, behind that of the cursor. */
+export function listAudit({ world }: HttpDeps, asked: z.infer<typeof auditQuery>) {
+  const { cursor, limit, since, ...filter } = asked
+  const from = since === undefined ? undefined : Date.parse(since)
+  const before = cursor === undefined ? undefined : Number(cursor)
+  const found = world.store.audit.page({ ...filter, since: from }, before, limit + 1)
+  const items = found.slice(0, limit).map(auditView)
+  return { items, next: found.length > limit ? String(items.at(-1)?.id) : null }
+}
+
 export function addAudit(app: App): void {
   app.openapi(
     route(scope('audit:read'), {
@@ -56,20 +67,6 @@ export function addAudit(app: App): void {
         200: json('A page', z.object({ items: z.array(rowSchema), next: z.string().nullable() })),
       },
     }),
-    (c) => {
-      const { cursor, limit, since, ...filter } = c.req.valid('query')
-      const { audit } = c.var.deps.world.store
-      const from = since === undefined ? undefined : Date.parse(since)
-      const rows = audit.page(
-        { ...filter, since: from },
-        cursor === undefined ? undefined : Number(cursor),
-        limit,
-      )
-      const last = rows.at(-1)
-      return c.json(
-        { items: rows.map(auditView), next: rows.length === limit && last ? String(last.id) : null },
-        200,
-      )
-    },
+    (c) => c.json(listAudit(c.var.deps, c.req.valid('query')), 200),
   )
 }

@@ -1,16 +1,16 @@
 /** @jsxImportSource hono/jsx */
-import type { auditView } from '../audit.ts'
+import type { listAudit } from '../audit.ts'
 import { Layout, Time } from './layout.tsx'
 
 interface Props {
   readonly admin: string
-  readonly rows: readonly ReturnType<typeof auditView>[]
+  readonly items: ReturnType<typeof listAudit>['items']
   readonly about: string | undefined
   readonly by: string | undefined
-  readonly next: string | undefined
+  readonly next: string | null
 }
 
-export const AuditPage = ({ admin, rows, about, by, next }: Props) => (
+export const AuditPage = ({ admin, items, about, by, next }: Props) => (
   <Layout title="Audit" admin={admin} here="audit">
     <h1>Audit</h1>
     <form method="get" action="/admin/audit" class="row">
@@ -21,9 +21,9 @@ export const AuditPage = ({ admin, rows, about, by, next }: Props) => (
       </button>
     </form>
     <section class="card flush">
-      {rows.length === 0 ? <p class="empty">Nothing was changed.</p> : <Table rows={rows} />}
+      {items.length === 0 ? <p class="empty">Nothing was changed.</p> : <Table items={items} />}
     </section>
-    {next !== undefined && (
+    {next !== null && (
       <p>
         <a
           class="button quiet"
@@ -36,7 +36,7 @@ export const AuditPage = ({ admin, rows, about, by, next }: Props) => (
   </Layout>
 )
 
-const Table = ({ rows }: Pick<Props, 'rows'>) => (
+const Table = ({ items }: Pick<Props, 'items'>) => (
   <table>
     <thead>
       <tr>
@@ -45,7 +45,7 @@ const Table = ({ rows }: Pick<Props, 'rows'>) => (
       </tr>
     </thead>
     <tbody>
-      {rows.map(({ at, event, about, by, door, address, facts }) => (
+      {items.map(({ at, event, about, by, door, address, facts }) => (
         <tr>
           <td>
             {event}
