@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { parseDuration } from '../config/values.ts'
 import type { ContextOf } from './context.ts'
 import { CliError, EXIT } from './exit.ts'
+import { duration, wholeNumber } from './numbers.ts'
 import type { Row } from './output.ts'
 
 interface Options {
@@ -26,11 +26,10 @@ export function addAudit(program: Command, context: ContextOf): void {
     .option('--limit <n>', 'at most so many', '100')
     .action(async ({ since, limit, ...filter }: Options) => {
       const ctx = context()
-      const most = Number(limit)
-      if (!Number.isInteger(most) || most < 1)
-        throw new CliError(`"${limit}" is not a number from 1 on`, EXIT.usage)
+      const most = wholeNumber(limit, 'number of changes')
+      if (most < 1) throw new CliError('--limit begins with 1', EXIT.usage)
       const query = new URLSearchParams({ ...filter, limit: String(Math.min(most, 500)) })
-      if (since !== undefined) query.set('since', timeOf(since))
+      if (since !== undefined) query.set('since', new Date(Date.now() - duration(since, '7d')).toISOString())
       await ctx.withDoor(async (door) => {
         const rows: Row[] = []
         for (let next: string | null = ''; next !== null && rows.length < most;) {
@@ -50,14 +49,6 @@ export function addAudit(program: Command, context: ContextOf): void {
 }
 
 const COLUMNS = ['at', 'event', 'about', 'by', 'door', 'address', 'facts']
-
-/** @throws CliError */
-function timeOf(text: string): string {
-  const ms = parseDuration(text)
-  if (ms === undefined || !Number.isFinite(ms))
-    throw new CliError(`"${text}" is not a duration such as 7d`, EXIT.usage)
-  return new Date(Date.now() - ms).toISOString()
-}
 
 /** Facts that no other column shows, as `key=value`. */
 const factsOf = ({ facts, about }: Row): string =>

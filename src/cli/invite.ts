@@ -1,8 +1,6 @@
 import type { Command } from 'commander'
-import { parseDuration } from '../config/values.ts'
 import type { ContextOf } from './context.ts'
-import { CliError, EXIT } from './exit.ts'
-import { wholeNumber } from './numbers.ts'
+import { duration, wholeNumber } from './numbers.ts'
 import type { Row } from './output.ts'
 
 interface CreateOptions {
@@ -36,7 +34,9 @@ export function addInvite(program: Command, context: ContextOf): void {
         inviter: options.from,
         register: options.contactOnly !== true,
         uses: wholeNumber(options.uses, 'number of uses'),
-        expires_in: options.expires === undefined ? undefined : seconds(options.expires),
+        // An invitation must have an end (XEP-0379 §5.2).
+        expires_in:
+          options.expires === undefined ? undefined : Math.floor(duration(options.expires, '7d') / 1000),
       }
       await ctx.withDoor(async (door) => {
         const made = await door.call<Row>('POST', '/v1/invites', request)
@@ -64,12 +64,4 @@ export function addInvite(program: Command, context: ContextOf): void {
         ctx.out.done(`invitation ${id} revoked`, { id })
       })
     })
-}
-
-/** @throws CliError for what is no duration, or has no end: an invitation must have one (XEP-0379 §5.2). */
-function seconds(text: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined || !Number.isFinite(ms))
-    throw new CliError(`"${text}" is not a duration such as 7d`, EXIT.usage)
-  return Math.floor(ms / 1000)
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { parseDuration } from '../config/values.ts'
 import type { ContextOf } from './context.ts'
 import { CliError, EXIT } from './exit.ts'
+import { duration } from './numbers.ts'
 import type { Row } from './output.ts'
 import { everyPage } from './user.ts'
 
@@ -29,7 +29,8 @@ export function addUpload(program: Command, context: ContextOf): void {
       if (account === undefined && olderThan === undefined)
         throw new CliError('which files? Say --account <jid>, --older-than <duration> or both', EXIT.usage)
       const query = new URLSearchParams(account === undefined ? {} : { account })
-      if (olderThan !== undefined) query.set('older_than', String(seconds(olderThan)))
+      if (olderThan !== undefined)
+        query.set('older_than', String(Math.floor(duration(olderThan, '30d') / 1000)))
       const whose = account === undefined ? 'all accounts' : account
       const which = olderThan === undefined ? 'all files' : `files older than ${olderThan}`
       await ctx.confirm(`Remove ${which} of ${whose}?`)
@@ -38,12 +39,4 @@ export function addUpload(program: Command, context: ContextOf): void {
         ctx.out.done(`${String(removed.files)} files removed, ${String(removed.bytes)} bytes`, removed)
       })
     })
-}
-
-/** @throws CliError */
-function seconds(text: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined || !Number.isFinite(ms))
-    throw new CliError(`"${text}" is not a duration such as 30d`, EXIT.usage)
-  return Math.floor(ms / 1000)
 }
