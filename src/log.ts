@@ -205,6 +205,10 @@ function sentence(error: Error): string {
   return code === '' || text.includes(code) ? text : `${text} (${code})`
 }
 
+/** Code of an error of the system or a library, such as ENOENT; undefined where it has none. */
+export const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined
+
 /**
  * Thrown where something outside of the program is not as it must be: a file, a key, a port, a peer. Its message is the
  * sentence that is told; a trace would lead nowhere.

@@ -1,5 +1,5 @@
 /** A port that cannot be had, in one line that names the remedy. */
-import { OutsideError } from '../log.ts'
+import { codeOf, OutsideError } from '../log.ts'
 
 /** `key` is the configuration key that names the address. */
 export function bindError(what: string, address: string, key: string, error: unknown): Error {
@@ -7,7 +7,7 @@ export function bindError(what: string, address: string, key: string, error: unk
 }
 
 function reason(key: string, error: unknown): string {
-  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
+  switch (codeOf(error)) {
     case 'EADDRINUSE':
       return `another program does; find it with: ss -ltnp, or change ${key}`
     case 'EACCES':

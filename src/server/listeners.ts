@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { ListenAddress } from '../config/values.ts'
 import { HttpCrowd } from '../http/crowd.ts'
 import { type Handler, type HttpListener, listenSocket, listenTcp as listenHttp } from '../http/serve.ts'
-import { getLogger } from '../log.ts'
+import { codeOf, getLogger } from '../log.ts'
 import { isAddress, Networks } from '../net/address.ts'
 import { fileLimit, openSockets } from '../net/sockets.ts'
 import { bindError } from '../ops/bind-error.ts'
@@ -192,9 +192,6 @@ async function each(
 }
 
 const NO_FAMILY: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT'])
-
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined
 
 const sharesPort = ({ port }: ListenAddress, addresses: readonly ListenAddress[]): boolean =>
   addresses.some((other) => other.port === port && !other.host.includes(':'))

@@ -3,6 +3,7 @@ import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'n
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
+import { codeOf } from '../log.ts'
 import { ensureSelfSigned, type PairFiles } from './self-signed.ts'
 
 /** RFC 9325 §4.2: of TLS 1.2 only what keeps old sessions secret and proves what it decrypts; TLS 1.3 has nothing else. */
@@ -201,8 +202,7 @@ function read(file: string): string {
 }
 
 function remedy(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  switch (code) {
+  switch (codeOf(error)) {
     case 'ENOENT':
       return 'does not exist: correct the path in [tls], or remove cert and key to use a self-signed one.'
     case 'EACCES':

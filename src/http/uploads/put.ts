@@ -1,5 +1,5 @@
 /** PUT of a file to its slot (XEP-0363 §7): streamed to the disk, on it before the answer. */
-import { getLogger } from '../../log.ts'
+import { codeOf, getLogger } from '../../log.ts'
 import { type UploadResult, uploads } from '../../metrics/metrics.ts'
 import type { Upload } from '../../store/uploads.ts'
 import { excessOf, underWayOf } from '../../uploads/quota.ts'
@@ -126,7 +126,7 @@ async function keep(c: Ctx, upload: Upload, type: string, pieces: Pieces): Promi
     await (partial?.discard() ?? storage.remove(upload.file)).catch((left: unknown) =>
       log.warn('what is left of an upload could not be removed', { file: upload.file, error: left }),
     )
-    if (error instanceof Error && 'code' in error && FULL.has(error.code)) {
+    if (FULL.has(codeOf(error))) {
       log.error('a file was refused: the disk is full', { bytes: upload.size, error })
       throw noRoom('The disk of the server is full.')
     }

@@ -6,7 +6,7 @@
 import http2 from 'node:http2'
 import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
-import { OutsideError } from '../../log.ts'
+import { codeOf, OutsideError } from '../../log.ts'
 import type { Clock } from '../../store/clock.ts'
 import { parseAnswer } from './reasons.ts'
 
@@ -280,7 +280,7 @@ export class Link {
 
   #fail(exchange: Exchange, cause: unknown): void {
     const { stream } = exchange
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    const code = codeOf(cause)
     // RFC 9113 §6.8 and §8.7: above GOAWAY's last id, or refused, or never sent: surely not processed.
     const untouched =
       !this.#ready ||

@@ -13,6 +13,7 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { codeOf } from '../../log.ts'
 import type { Pace } from './pace.ts'
 
 const PIECE = 1 << 20
@@ -29,9 +30,6 @@ export function filesBelow(directory: string): string[] {
     throw error
   }
 }
-
-export const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined
 
 export function sumOf(file: string, piece: (bytes: number) => void = () => {}): string {
   const hash = createHash('sha256')
