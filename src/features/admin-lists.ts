@@ -10,6 +10,7 @@ import {
   many,
 } from '../accounts/admin-forms.ts'
 import { done } from '../accounts/commands.ts'
+import { rosterItem } from '../accounts/roster.ts'
 import type { Feature } from '../routing/feature.ts'
 import type { Step, Transit } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
@@ -79,17 +80,8 @@ function rosters(t: Transit, values: FormValues): Step {
 }
 
 function rosterOf(t: Transit, account: Account): Element {
-  const items = t.store.contacts
-    .all(account)
-    .filter(({ listed }) => listed)
-    .map(({ jid, name, subscription, ask, groups }) =>
-      xml(
-        'item',
-        { jid, name: name ?? undefined, subscription, ask: ask ? 'subscribe' : undefined },
-        ...groups.map((group) => xml('group', {}, group)),
-      ),
-    )
-  return xml('query', { xmlns: NS.roster }, ...items)
+  const contacts = t.store.contacts.all(account).filter(({ listed }) => listed)
+  return xml('query', { xmlns: NS.roster }, ...contacts.map(rosterItem))
 }
 
 const jidsOf = (accounts: readonly Account[]): Field => ({

@@ -5,6 +5,7 @@
 import { adminCommand, adminForm, hostOf } from '../accounts/admin-forms.ts'
 import { badPayload, done } from '../accounts/commands.ts'
 import { BoundedMap } from '../bounded-map.ts'
+import { perObject } from '../per-object.ts'
 import type { Feature } from '../routing/feature.ts'
 import { sessionState } from '../routing/session-state.ts'
 import type { Session } from '../routing/session.ts'
@@ -66,30 +67,24 @@ export const announcements: Feature = {
 
 const greeted = sessionState<true>('announcements', { saved: true })
 /** Accounts by id that have heard the message of the day since the start, with the time of that message. */
-const heard = new WeakMap<World, BoundedMap<number, number>>()
+const heardIn = perObject((_: World) => new BoundedMap<number, number>(REMEMBERED))
 
 function greet(t: Trip, session: Session): void {
-  const { account, jid } = session
-  const first = t.store.accounts.find(account.jid)?.lastSeen === null && t.sessions.countOf(account.jid) === 1
-  const welcome = first ? read(t.store, 'welcome', jid.domain) : undefined
-  if (welcome) write(t, session, { type: 'normal', subject: 'Welcome', text: welcome.text })
-  const motd = read(t.store, 'motd', jid.domain)
-  if (motd && !hasHeard(t, account.id, motd)) {
-    write(t, session, { type: 'headline', subject: 'Message of the day', text: motd.text })
-    remember(t, account.id, motd)
-  }
-}
-
-/** An account that was here since the message was set has heard it: at that moment, or at the login. */
-function hasHeard(t: Trip, id: number, { since }: Standing): boolean {
-  const lastSeen = t.store.accounts.byId(id)?.lastSeen ?? null
-  return (lastSeen !== null && lastSeen >= since) || heard.get(t.world)?.get(id) === since
+  const { domain } = session.jid
+  const [welcome, motd] = [read(t.store, 'welcome', domain), read(t.store, 'motd', domain)]
+  const account = welcome || motd ? t.store.accounts.find(session.account.jid) : undefined
+  if (!account) return
+  const { id, jid, lastSeen } = account
+  if (welcome && lastSeen === null && t.sessions.countOf(jid) === 1)
+    write(t, session, { type: 'normal', subject: 'Welcome', text: welcome.text })
+  // An account that was here since the message was set has heard it: at that moment, or at the login.
+  if (!motd || (lastSeen ?? 0) >= motd.since || heardIn(t.world).get(id) === motd.since) return
+  write(t, session, { type: 'headline', subject: 'Message of the day', text: motd.text })
+  remember(t, id, motd)
 }
 
 function remember(t: Trip, id: number, { since }: Standing): void {
-  const all = heard.get(t.world) ?? new BoundedMap<number, number>(REMEMBERED)
-  heard.set(t.world, all)
-  t.after(() => all.set(id, since))
+  t.after(() => heardIn(t.world).set(id, since))
 }
 
 const formFor = (kind: Kind, title: string, text: string, submit: Ask['submit']): Ask =>

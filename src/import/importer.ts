@@ -6,7 +6,6 @@ import type { Trip, World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Credentials } from '../store/credentials.ts'
 import type { RoomRow } from '../store/rooms.ts'
-import { roomsOf } from '../rooms/registry.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { Element } from '../xmpp/xml.ts'
@@ -211,7 +210,6 @@ export class Importer {
     if (isDry) return true
     setStanding(t, room, hosts, fact)
     t.store.imports.add(jid.bare, text)
-    roomsOf(t.world).lookUp(t, jid)
     return true
   }
 

@@ -1,4 +1,5 @@
 /** Limits of what may happen in one room a second ([limits] room_…_per_second): whoever is too fast is told to wait. */
+import { perObject } from '../per-object.ts'
 import { Rate } from '../limits/rate.ts'
 import { limitsHit } from '../metrics/metrics.ts'
 import type { Trip } from '../routing/transit.ts'
@@ -16,7 +17,7 @@ type Kind = keyof typeof KINDS
 /** Multiple of the rate that may come at once. */
 const BURST = 10
 
-const rates = new WeakMap<Room, Map<Kind, Rate>>()
+const ratesOf = perObject((_: Room) => new Map<Kind, Rate>())
 
 /** @throws StanzaError resource-constraint, of the kind that passes; the stream goes on. */
 export function keepPace(t: Trip, room: Room, kind: Kind): void {
@@ -31,8 +32,7 @@ export function keepPace(t: Trip, room: Room, kind: Kind): void {
 }
 
 function rateOf(t: Trip, room: Room, kind: Kind, most: number): Rate {
-  let mine = rates.get(room)
-  if (!mine) rates.set(room, (mine = new Map<Kind, Rate>()))
+  const mine = ratesOf(room)
   let rate = mine.get(kind)
   if (!rate) mine.set(kind, (rate = new Rate(t.world.clock, most, most * BURST)))
   return rate

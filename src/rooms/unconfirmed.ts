@@ -3,6 +3,7 @@
  * known. Until it shows that, the message's row names its account, so that a crash costs nobody a ring. Clients show it
  * within a second, as a rule, so what is left is looked at each second, in one trip for all rooms.
  */
+import { perObject } from '../per-object.ts'
 import { isTrusted } from '../routing/delivery.ts'
 import type { Given } from '../routing/outcome.ts'
 import type { Trip, World } from '../routing/transit.ts'
@@ -70,11 +71,9 @@ function isPending(t: Trip, { id, arrived, awaited, account }: Given): boolean {
   return !arrived && awaited > 0 && [...t.sessions.of(account.jid)].some((session) => isTrusted(session, id))
 }
 
-const watches = new WeakMap<World, Unconfirmed>()
+const watchesOf = perObject((_: World) => new Unconfirmed())
 
 /** All members were told of it; `givens` are of those who were not rung for the client's sake. */
 export function watchGivens(world: World, id: number, givens: Givens): void {
-  let mine = watches.get(world)
-  if (!mine) watches.set(world, (mine = new Unconfirmed()))
-  mine.add(world, id, givens)
+  watchesOf(world).add(world, id, givens)
 }

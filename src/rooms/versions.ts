@@ -7,7 +7,7 @@ import type { Affiliation } from '../store/room-affiliations.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { Stanza } from '../xmpp/stanza.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { type Element, xml } from '../xmpp/xml.ts'
+import { child, type Element, xml } from '../xmpp/xml.ts'
 import { isAdmin } from './privileges.ts'
 import type { Occupant, Room, Standing } from './room.ts'
 import { sends } from './way.ts'
@@ -49,10 +49,7 @@ export function lastStep(t: Trip, room: Room, user: string): Versions | undefine
  * Before any presence; whoever may not list the affiliations hears that (§4.4).
  */
 export function tellMissed(t: Trip, room: Room, occupant: Occupant, jid: Jid, x: Element | undefined): void {
-  const asked = x?.children.find(
-    (node): node is Element =>
-      typeof node === 'object' && node.name === 'mav' && node.attrs.xmlns === NS.affiliationVersions,
-  )
+  const asked = x && child(x, 'mav', NS.affiliationVersions)
   if (!asked) return
   const { since } = asked.attrs
   const missed = mayKnow(room, occupant) ? missedBy(t, room, occupant, since) : 'forbidden'

@@ -3,6 +3,8 @@
  * come at once, as after a restart, would hold the loop for all of theirs together. A timer for each pass would cost the
  * relay a sixth of its CPU, so that its end is that of a turn, or what lies between two streams: nothing within one.
  */
+import { perObject } from '../per-object.ts'
+
 const SHARE_MS = 5
 /** Time between two streams after which the loop has done something else meanwhile. */
 const GAP_MS = 0.3
@@ -39,11 +41,5 @@ export class Pass {
   }
 }
 
-const passes = new WeakMap<object, Pass>()
-
 /** The pass of a loop, which is known by its clock. */
-export function passOf(clock: object): Pass {
-  let pass = passes.get(clock)
-  if (!pass) passes.set(clock, (pass = new Pass()))
-  return pass
-}
+export const passOf = perObject((_: object) => new Pass())

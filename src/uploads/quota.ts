@@ -1,4 +1,5 @@
 /** Quotas of files. What is stored counts, and what is on its way, so that nobody gets past by many at a time. */
+import { perObject } from '../per-object.ts'
 import type { Config } from '../config/config.ts'
 import type { World } from '../routing/transit.ts'
 import type { Purpose, Upload } from '../store/uploads.ts'
@@ -37,15 +38,7 @@ export class UnderWay {
   }
 }
 
-const underWay = new WeakMap<World, UnderWay>()
-
-export function underWayOf(world: World): UnderWay {
-  const known = underWay.get(world)
-  if (known) return known
-  const made = new UnderWay()
-  underWay.set(world, made)
-  return made
-}
+export const underWayOf = perObject((_: World) => new UnderWay())
 
 /** Of the purposes that count together. */
 export function bucketOf(purpose: Purpose): readonly Purpose[] {
