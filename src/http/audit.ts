@@ -1,7 +1,7 @@
 /** /v1/audit: who has changed what, by which door. */
 import type { AuditRow } from '../store/audit-table.ts'
 import type { HttpDeps } from './deps.ts'
-import { text, whole } from './fields.ts'
+import { idCursor, text, whole } from './fields.ts'
 import { type App, route, scope } from './policy.ts'
 import { json, z } from './schemas.ts'
 
@@ -26,9 +26,6 @@ export const auditView = ({ at, facts, ...row }: AuditRow) => ({
   facts: JSON.parse(facts) as Record<string, unknown>,
 })
 
-/** Id of the last entry of the page before. */
-const cursorSchema = text(15).regex(/^[0-9]{1,15}$/, { error: 'this cursor did not come from here' })
-
 export const auditQuery = z.strictObject({
   about: text(3071).optional().openapi({ description: 'Of this account or room.' }),
   by: text(3071)
@@ -41,7 +38,7 @@ export const auditQuery = z.strictObject({
     .max(40)
     .optional()
     .openapi({ description: 'From this time on.', example: '2026-11-30T00:00:00Z' }),
-  cursor: cursorSchema.optional(),
+  cursor: idCursor.optional(),
   limit: whole(1, 500).default(100),
 })
 

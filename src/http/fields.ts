@@ -24,6 +24,9 @@ export const text = (most: number, least = 1) =>
     .regex(XML_TEXT, { error: 'It holds a character that XML cannot carry.' })
     .openapi({ minLength: least, maxLength: most })
 
+/** Id of the last row of the page before, for lists in the order of ids. */
+export const idCursor = text(15).regex(/^\d{1,15}$/, { error: 'this cursor did not come from here' })
+
 /** Apple's, in the digits of push/registration/register.ts and of old apps, which send NSData's "<0a1b 2c3d …>". */
 export const deviceTokenSchema = counted(32, 500)
   .regex(/^<?(?: *[0-9a-fA-F] *[0-9a-fA-F]){16,200} *>?$/, {

@@ -5,7 +5,7 @@ import { removeUploads } from '../../uploads/remove.ts'
 import { storageOf } from '../../uploads/storage-of.ts'
 import { accountOf } from '../accounts.ts'
 import type { HttpDeps } from '../deps.ts'
-import { idParam, jidSchema, text, whole } from '../fields.ts'
+import { idCursor, idParam, jidSchema, whole } from '../fields.ts'
 import { type App, route, scope } from '../policy.ts'
 import { HttpError } from '../problem.ts'
 import { iso, json, z } from '../schemas.ts'
@@ -42,12 +42,9 @@ const view = ({ world: { config } }: HttpDeps, upload: OwnedUpload) => {
   }
 }
 
-/** Id of the last file of the page before. */
-const cursorSchema = text(15).regex(/^\d{1,15}$/, { error: 'this cursor did not come from here' })
-
 export const listQuery = z.strictObject({
   account: jidSchema.optional(),
-  cursor: cursorSchema.optional(),
+  cursor: idCursor.optional(),
   limit: whole(1, 500).default(50),
 })
 
