@@ -5,7 +5,7 @@
  */
 import type { Trip, World } from '../routing/transit.ts'
 import type { Occupant, Room } from './room.ts'
-import { AS_IT_IS, isShown, type News, show, showSubscribers, tell } from './tell.ts'
+import { AS_IT_IS, isShown, type News, show, tell, tellOthers } from './tell.ts'
 
 const GATHERED_MS = 1_000
 
@@ -27,14 +27,12 @@ function gather(world: World, room: Room, occupant: Occupant): void {
     const gathered = [...(waiting.get(room) ?? [])]
     waiting.delete(room)
     // One a trip: a full room hears of it in a thousand stanzas.
-    for (const one of gathered) world.insist((t) => tellOthers(t, room, one))
+    for (const one of gathered) world.insist((t) => tellNewest(t, room, one))
   })
 }
 
-function tellOthers(t: Trip, room: Room, occupant: Occupant): void {
+function tellNewest(t: Trip, room: Room, occupant: Occupant): void {
   // Gone meanwhile, and told of already.
-  if (room.byNick(occupant.nick) !== occupant || !isShown(room, occupant)) return
-  for (const listener of room.occupants)
-    if (listener !== occupant) show(t, room, occupant, listener, AS_IT_IS)
-  showSubscribers(t, room, occupant, AS_IT_IS)
+  if (room.byNick(occupant.nick) === occupant && isShown(room, occupant))
+    tellOthers(t, room, occupant, AS_IT_IS)
 }

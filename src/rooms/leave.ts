@@ -3,7 +3,7 @@ import type { Trip } from '../routing/transit.ts'
 import type { Occupant, Room, Seat } from './room.ts'
 import { roomsOf } from './registry.ts'
 import { subscribersOf } from './subscriptions.ts'
-import { AS_IT_IS, isShown, type News, show, showSeat, showSubscribers, tell } from './tell.ts'
+import { AS_IT_IS, isShown, type News, show, showSeat, tell, tellOthers } from './tell.ts'
 
 /** Removes an occupant with all clients; everybody hears why. */
 export function remove(t: Trip, room: Room, occupant: Occupant, news: Omit<News, 'type'>): void {
@@ -13,10 +13,7 @@ export function remove(t: Trip, room: Room, occupant: Occupant, news: Omit<News,
   show(t, room, occupant, occupant, told)
   const seats = [...occupant.seats.values()]
   for (const seat of seats) room.unseat(t, occupant, seat)
-  if (shown) {
-    for (const listener of room.occupants) show(t, room, occupant, listener, told)
-    showSubscribers(t, room, occupant, told)
-  }
+  if (shown) tellOthers(t, room, occupant, told)
   closeIfEmpty(t, room)
 }
 

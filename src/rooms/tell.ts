@@ -57,11 +57,14 @@ export function tell(
   news: News,
   toOthers = isShown(room, occupant),
 ): void {
-  if (toOthers) {
-    for (const listener of room.occupants) if (listener !== occupant) show(t, room, occupant, listener, news)
-    showSubscribers(t, room, occupant, news)
-  }
+  if (toOthers) tellOthers(t, room, occupant, news)
   show(t, room, occupant, occupant, news)
+}
+
+/** The same without the occupant itself. */
+export function tellOthers(t: Trip, room: Room, occupant: Occupant, news: News): void {
+  for (const listener of room.occupants) if (listener !== occupant) show(t, room, occupant, listener, news)
+  showSubscribers(t, room, occupant, news)
 }
 
 /** Tells who is subscribed: of who comes and goes, or of what is new about who is there. */
