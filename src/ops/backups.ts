@@ -205,16 +205,13 @@ export class Backups {
   }
 
   #makeOne(): void {
-    const { clock, jobs } = this.#parts
+    const { clock } = this.#parts
     try {
-      const { id } = this.create()
-      const wait = (): void => {
-        const state = jobs.find(id)?.state
-        if (state === 'running') return void clock.after(1_000, wait)
-        if (state === 'failed') this.#failedAt = clock.now()
+      const job = this.create()
+      void job.over.then(() => {
+        if (job.state === 'failed') this.#failedAt = clock.now()
         else this.#removeOld().catch((error: unknown) => log.error('old backups stay', { error }))
-      }
-      wait()
+      })
     } catch (error) {
       this.#failedAt = clock.now()
       log.error('the backup failed', { error })

@@ -15,6 +15,8 @@ export interface Job {
   step: Step
   result: object | undefined
   error: string | undefined
+  /** Settles when it is no longer running, and never rejects. */
+  over: Promise<void>
 }
 
 /** Another one is under way. */
@@ -52,13 +54,13 @@ export class Jobs {
     const step = { label: kind, done: 0, total: 0 }
     const job: Job = {
       ...{ id: ++this.#last, kind, started: this.#clock.now(), ended: undefined },
-      ...{ state: 'running', step, result: undefined, error: undefined },
+      ...{ state: 'running', step, result: undefined, error: undefined, over: Promise.resolve() },
     }
     const { result, ...ends } = work((now) => (job.step = now))
     this.#stop = () => ends.stop()
     this.#jobs.push(job)
     if (this.#jobs.length > REMEMBERED) this.#jobs.shift()
-    void this.#follow(
+    job.over = this.#follow(
       job,
       result.then(async (found) => {
         await then(found)

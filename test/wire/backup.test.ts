@@ -166,3 +166,19 @@ test.if(mayMount())('the ballast is written for real, given up on a full disk, a
   await ballast.look(0)
   expect(statSync(join(data, 'ballast')).size).toBe(size)
 })
+
+test('by the clock: one at the start, and no second before its time; the old ones go behind it', async () => {
+  await using w = await wire({ toml: '[backup]\nevery = "1h"\nmost = 1\n' })
+  type List = { items: { name: string }[]; running: Job | null }
+  const settled = async (): Promise<List> => {
+    for (;;) {
+      const list = (await (await w.ask('GET', '/v1/backups')).json()) as List
+      if (list.running === null && list.items.length > 0) return list
+    }
+  }
+  const [first] = (await settled()).items
+  await w.restart()
+  expect((await settled()).items.map(({ name }) => name)).toEqual([first?.name ?? ''])
+  const by = await finished(w, await w.ask('POST', '/v1/backups', {}))
+  expect(by.state).toBe('done')
+})
