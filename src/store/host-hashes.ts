@@ -4,7 +4,8 @@
  * accounts have set a password anew.
  */
 import type { Credentials, HashName } from './credentials.ts'
-import { type Db, rawWriter, type Write } from './db.ts'
+import type { Db } from './db.ts'
+import type { Settings } from './settings.ts'
 
 const ALL: readonly HashName[] = ['SHA-256', 'SHA-1']
 const NAME = 'one-hash-'
@@ -12,14 +13,11 @@ const NAME = 'one-hash-'
 export class HostHashes {
   readonly #hosts = new Map<string, ReadonlySet<HashName>>()
   readonly #db: Db
-  readonly #put: Write<{ name: string; value: Buffer }>
+  readonly #settings: Settings
 
-  constructor(db: Db) {
+  constructor(db: Db, settings: Settings) {
     this.#db = db
-    this.#put = rawWriter(
-      db,
-      'INSERT INTO settings VALUES ($name, $value) ON CONFLICT DO UPDATE SET value = excluded.value',
-    )
+    this.#settings = settings
     const lacks = db.raw.query<{ n: number }, [string, string]>(
       `SELECT EXISTS (SELECT 1 FROM accounts a JOIN credentials c ON c.account_id = a.id
        WHERE a.host = ? AND NOT EXISTS
@@ -45,7 +43,7 @@ export class HostHashes {
     const before = this.#hosts.get(host)
     const after = new Set((before ? [...before] : ALL).filter((hash) => own.includes(hash)))
     if (before && before.size === after.size) return
-    this.#put({ name: `${NAME}${host}`, value: Buffer.from('1') })
+    this.#settings.set(`${NAME}${host}`, Buffer.from('1'))
     this.#hosts.set(host, after)
     this.#db.turn.undo(() => (before ? this.#hosts.set(host, before) : this.#hosts.delete(host)))
   }

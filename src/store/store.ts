@@ -119,7 +119,7 @@ export class Store {
     this.tokens = new Tokens(db, random, this.audit)
     this.clients = new Clients(db, random, this.audit)
     this.invites = new Invites(db, random, this.audit)
-    this.hostHashes = new HostHashes(db)
+    this.hostHashes = new HostHashes(db, this.settings)
     this.imports = new Imports(db)
     this.rooms = new RoomRows(db, this.audit, this.events)
     this.roomAffiliations = new RoomAffiliations(db, this.audit, this.events)

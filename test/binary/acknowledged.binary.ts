@@ -5,7 +5,7 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { enter } from './senders.ts'
+import { enter, slowDisk } from './senders.ts'
 import { build, Home, Simulator } from './support.ts'
 
 const SENDERS = ['romeo', 'mercutio', 'benvolio', 'tybalt']
@@ -13,12 +13,6 @@ const JULIET = 'juliet@bix.org'
 const PASSWORD = 'wherefore art thou'
 /** `npm run test:killed` takes many more. */
 const ROUNDS = Number(process.env.ACK_ROUNDS ?? 30)
-/** Every so many rounds the disk is slow. */
-const SLOW_EVERY = 5
-const SLOW_DISK = [
-  'strace -D -f -qq --seccomp-bpf -o /dev/null -e trace=fdatasync,fsync',
-  '-e inject=fdatasync,fsync:delay_enter=20000',
-].join(' ')
 /** Answers that are seen before the kill, by round: the same each run. */
 const killAfter = (round: number): number => 1 + ((round * 7919) % 151)
 /** Messages that a sender has under way at most. */
@@ -37,7 +31,7 @@ afterAll(async () => {
 
 /** Traffic until that many answers were seen, then kill -9 in the same breath; what is still in the sockets is heard. */
 async function round(home: Home, n: number): Promise<string[]> {
-  const server = await home.serve(n % SLOW_EVERY === SLOW_EVERY - 1 ? SLOW_DISK.split(' ') : [])
+  const server = await home.serve(slowDisk(n))
   let answers = 0
   let killed = false
   const answered = () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { sample } from '../bench/server.ts'
 import { addAccounts, addDevices } from '../bench/people.ts'
 import { WireClient } from '../wire/support.ts'
-import { enter, type Sender, type Sign } from './senders.ts'
+import { enter, type Sender, type Sign, slowDisk } from './senders.ts'
 import { build, Home, type Push, type Running, Simulator, TOPIC } from './support.ts'
 
 const PASSWORD = 'wherefore art thou'
@@ -21,12 +21,6 @@ const MEMBERS = 100
 /** `npm run test:killed` takes many more. */
 const ROUNDS = Number(process.env.ROOM_KILL_ROUNDS ?? 6)
 const HALL_MESSAGES = 3
-/** Every so many rounds the disk takes 20 ms to sync. */
-const SLOW_EVERY = 5
-const SLOW_DISK = [
-  'strace -D -f -qq --seccomp-bpf -o /dev/null -e trace=fdatasync,fsync',
-  '-e inject=fdatasync,fsync:delay_enter=20000',
-].join(' ')
 /** Members of the hall that were told of a message before the kill, by round: the same each run. */
 const killAt = (round: number): number => 1 + ((round * 7919) % (MEMBERS - 10))
 /** Messages that are acknowledged before the hall hears anything. */
@@ -132,7 +126,7 @@ interface Killed {
 }
 
 async function round(home: Home, n: number): Promise<Killed> {
-  const server = await home.serve(n % SLOW_EVERY === SLOW_EVERY - 1 ? SLOW_DISK.split(' ') : [])
+  const server = await home.serve(slowDisk(n))
   // The answers come late, so that some pushes are on the wire and unanswered when the server dies.
   await simulator.script([{ times: 40, delayMs: 5 * (n % 4) }])
   // In the other rounds the members are still being told of what came before the last kill.

@@ -88,3 +88,12 @@ export async function enter(port: number, saying: Saying): Promise<Sender> {
   })
   return sender
 }
+
+/** Every so many rounds the disk takes 20 ms to sync. */
+const SLOW_EVERY = 5
+const SLOW_DISK =
+  'strace -D -f -qq --seccomp-bpf -o /dev/null -e trace=fdatasync,fsync -e inject=fdatasync,fsync:delay_enter=20000'
+
+/** Words in front of the server's command in that round. */
+export const slowDisk = (round: number): string[] =>
+  round % SLOW_EVERY === SLOW_EVERY - 1 ? SLOW_DISK.split(' ') : []
