@@ -31,8 +31,10 @@ export interface DispatcherOptions extends Look, Providers {
 const PAUSE_MS = 60_000
 const PAUSE_CAP_MS = 15 * 60_000
 const PAGE = 500
-/** Answers written in one trip, so that none holds the loop for long. */
+/** Answers written in one trip at most. */
 const BATCH = 100
+/** Time (ms) after which the rest of them, and of the requests that are due, is left to the next pass of the loop. */
+const HOLDS = 2
 /** A row that waited longer than this is looked up again before it is sent. */
 const STALE_MS = 1_000
 /** Pause before answers that could not be recorded are recorded again. */
@@ -221,6 +223,7 @@ export class Dispatcher {
   #serve(lane: Lane): void {
     const { provider } = lane
     if (!provider) return
+    const until = this.#options.clock.monotonic() + HOLDS
     for (;;) {
       const busy = this.#inFlight.get(provider) ?? 0
       if (busy >= provider.concurrency) return
@@ -228,6 +231,7 @@ export class Dispatcher {
       if (!job) break
       this.#inFlight.set(provider, busy + 1)
       void this.#send(lane, provider, job)
+      if (this.#options.clock.monotonic() > until) return void setImmediate(() => this.notify())
     }
     if (lane.idle) this.#lanes.delete(lane.name)
   }
@@ -355,27 +359,32 @@ export class Dispatcher {
     this.#recording = true
     queueMicrotask(() => {
       const batch = this.#answers.splice(0, BATCH)
-      this.#options
-        .run(({ store }) => {
-          for (const answer of batch) recordAnswer(store.push, answer, this.#options.clock.now())
-        })
-        .then(
-          () => {
-            for (const { job, result } of batch) if (result.is !== 'retry') this.#rows.delete(job.id)
+      const { clock, run } = this.#options
+      void run(({ store }) => {
+        const until = clock.monotonic() + HOLDS
+        for (const [i, answer] of batch.entries()) {
+          recordAnswer(store.push, answer, clock.now())
+          if (clock.monotonic() > until) return i + 1
+        }
+        return batch.length
+      }).then(
+        (recorded) => {
+          this.#answers = [...batch.splice(recorded), ...this.#answers]
+          for (const { job, result } of batch) if (result.is !== 'retry') this.#rows.delete(job.id)
+          this.#recording = false
+          this.#record()
+          this.#checkIdle()
+          this.notify()
+        },
+        (error: unknown) => {
+          log.error('answers could not be recorded; they are kept', { answers: batch.length, error })
+          this.#answers = [...batch, ...this.#answers]
+          this.#options.clock.after(RECORD_AGAIN_MS, () => {
             this.#recording = false
             this.#record()
-            this.#checkIdle()
-            this.notify()
-          },
-          (error: unknown) => {
-            log.error('answers could not be recorded; they are kept', { answers: batch.length, error })
-            this.#answers = [...batch, ...this.#answers]
-            this.#options.clock.after(RECORD_AGAIN_MS, () => {
-              this.#recording = false
-              this.#record()
-            })
-          },
-        )
+          })
+        },
+      )
     })
   }
 
