@@ -50,12 +50,31 @@ interface Telling {
 /** Queues of messages by room: one message after the other, so that unread messages keep their order. */
 class Tellings {
   readonly #waiting = new Map<number, Telling[]>()
+  /** Rooms that go on in the next pass of the loop, behind what has become readable meanwhile. */
+  readonly #resting = new Set<Room>()
+  #isStopping = false
 
   add(world: World, room: Room, telling: Telling): void {
     const queue = this.#waiting.get(room.id)
     if (queue) return void queue.push(telling)
     this.#waiting.set(room.id, [telling])
     this.#goOn(world, room)
+  }
+
+  /** Before a stop no part waits for a pass: there may be none. */
+  stop(world: World): void {
+    this.#isStopping = true
+    const rooms = [...this.#resting]
+    this.#resting.clear()
+    for (const room of rooms) this.#goOn(world, room)
+  }
+
+  #rest(world: World, room: Room): void {
+    if (this.#isStopping) return this.#goOn(world, room)
+    this.#resting.add(room)
+    setImmediate(() => {
+      if (this.#resting.delete(room)) this.#goOn(world, room)
+    })
   }
 
   #goOn(world: World, room: Room): void {
@@ -65,7 +84,7 @@ class Tellings {
       const more = tellSome(t, room, telling)
       t.after(() => {
         if (!more) this.#waiting.get(room.id)?.shift()
-        this.#goOn(world, room)
+        this.#rest(world, room)
       })
     })
   }
@@ -87,6 +106,11 @@ export function tellMembers(
   const telling = { id, after: '', message, givens: new Map(), again: [], ...about }
   // Occupants have been given it by then.
   afterAll(t, room.jid, (next) => next.after(() => tellingsOf(t.world).add(t.world, room, telling)))
+}
+
+/** Before a stop: what has begun goes on at once, as far as the stop waits for it; the rest is the next start's. */
+export function hurryTelling(t: Trip): void {
+  t.after(() => tellingsOf(t.world).stop(t.world))
 }
 
 /** After a start: who was not told before the stop. */

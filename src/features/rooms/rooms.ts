@@ -1,6 +1,6 @@
 /** Multi-User Chat (XEP-0045): a service beside each host, whose stanzas go to the files of this folder. */
 import { standingOf } from '../../rooms/affiliations.ts'
-import { resumeTelling } from '../../rooms/audience.ts'
+import { hurryTelling, resumeTelling } from '../../rooms/audience.ts'
 import { purgeAccount, resumeWindingUp } from '../../rooms/ends.ts'
 import { erase, leave } from '../../rooms/leave.ts'
 import { forgetDestroyed } from '../../rooms/lifecycle.ts'
@@ -81,6 +81,7 @@ const service: Service = {
   /** §16.2: everybody hears that the server stops; who resumes its session afterwards, too. */
   farewell(t) {
     sayAll(t)
+    hurryTelling(t)
     for (const room of [...roomsOf(t.world).occupied])
       for (const occupant of room.occupants)
         for (const seat of occupant.seats.values())
