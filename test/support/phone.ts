@@ -34,6 +34,7 @@ export class Phone {
   readonly #apple: Apple
   readonly #token: string
   #seen = 0
+  #off: number | undefined
 
   constructor(apple: Apple, token: string) {
     this.#apple = apple
@@ -60,6 +61,24 @@ export class Phone {
     await this.#apple.drains()
     const got = this.#apple.sim.received.filter(({ token }) => token === this.#token)
     return got.slice(this.#seen, (this.#seen = got.length)).map(shownBy)
+  }
+
+  /** It has no network from now on. */
+  async isOff(): Promise<void> {
+    await this.shows()
+    this.#off = this.#seen
+  }
+
+  /** It has one again: Apple hands over the last push that was to be kept, one for each app and phone, and no more. */
+  async comesOn(): Promise<Shown[]> {
+    if (this.#off === undefined) throw new Error('the phone is not off')
+    await this.shows()
+    const meanwhile = this.#apple.sim.received
+      .filter(({ token }) => token === this.#token)
+      .slice(this.#off, this.#seen)
+    const kept = meanwhile.filter(({ headers }) => Number(headers['apns-expiration']) > 0).at(-1)
+    this.#off = undefined
+    return kept ? [shownBy(kept)] : []
   }
 
   /** The nth phone or pad of the play. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Job } from '../../store/push.ts'
 import type { ApnsRequest } from './composer.ts'
 import type { Environment } from './credentials.ts'
-import { urgencyOf, wakesUnseen } from '../rules/notice.ts'
+import { isWorthKeeping, urgencyOf, wakesUnseen } from '../rules/notice.ts'
 import { type AppStyle, composeCall, composePayload } from './payload.ts'
 
 export interface RequestOptions {
@@ -47,7 +47,7 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
     pushType: voip ? 'voip' : unseen ? 'background' : 'alert',
     // Apple refuses 10 for what is not seen.
     priority: urgencyOf(kind, options, unseen) === 'high' ? 10 : 5,
-    expiration: Math.floor(ends / 1000),
+    expiration: isWorthKeeping(kind) ? Math.floor(ends / 1000) : 0,
     payload: voip ? composeCall(job, input) : composePayload(job, input),
   }
 }

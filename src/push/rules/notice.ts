@@ -90,6 +90,12 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
 export const wakesUnseen = (kind: string, options: DeviceOptions): boolean =>
   (options.silent === true && kind !== 'badge') || isUpdate(kind)
 
+/**
+ * Whether Apple shall keep it for a phone that is off. There is one place for each app and phone, whatever is pushed: a
+ * number, or what only wakes the app, would take that of a message. An app that is only ever woken has no other.
+ */
+export const isWorthKeeping = (kind: string): boolean => kind !== 'badge' && !isUpdate(kind)
+
 /** Pushes that nobody sees need not wake the phone; what an app calls unimportant need not either, unless somebody calls. */
 export function urgencyOf(kind: string, { importance }: DeviceOptions, unseen: boolean): Urgency {
   return unseen || kind === 'badge' || (importance === 'normal' && kind !== 'call') ? 'normal' : 'high'
