@@ -81,6 +81,12 @@ export const app = z
       .enum(['passive', 'active', 'time-sensitive'])
       .optional()
       .describe('How much an alert may disturb; calls are time-sensitive in any case.'),
+    calls: z
+      .enum(['voip', 'alert'])
+      .default('voip')
+      .describe(
+        'How a call rings an app with a PushKit token; "alert" where the app may not use CallKit, as in China’s store.',
+      ),
     attachments: z
       .boolean()
       .default(false)

@@ -3,12 +3,13 @@
  * printed from it. Names are kept as they stand in the file, so that a key can be searched through the whole code.
  */
 import { z } from 'zod'
-import { app, conflicts } from './app.ts'
+import { conflicts } from './app.ts'
 import { backup, storage } from './backup.ts'
 import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
 import { c2s, http, tls } from './listening.ts'
 import { HOST, muc } from './muc.ts'
+import { push } from './push.ts'
 import { S3_KEYS, upload } from './upload.ts'
 import {
   count,
@@ -133,49 +134,6 @@ const audit = z.strictObject({
     .transform(foreverToo)
     .describe('How long it is kept who has changed what (`belfry audit list`).'),
   max_rows: countLimit(1_000_000).describe('Most changes that are kept; the oldest go first.'),
-})
-
-const push = z.strictObject({
-  simulator: z.boolean().default(false).describe('Push to the built-in APNs simulator instead of Apple.'),
-  burst: count(10).describe(
-    'Pushes per device and minute before messages of one chat are merged; 0 = never.',
-  ),
-  hold: duration('30s').describe(
-    'How long a push waits while another device of the account is in use; "0s" = not at all.',
-  ),
-  inactive_wait: duration('3s').describe(
-    'How long a push waits for the ack of an app in the background; "0s" = not at all.',
-  ),
-  expiration: duration('7d').describe(
-    'How long a push is tried and kept for a phone that is off; Apple keeps 30 days.',
-  ),
-  reactions: z
-    .enum(['nothing', 'badge', 'silent'])
-    .default('nothing')
-    .describe(
-      'What a reaction does to a phone: nothing, one more on the icon, or wake the app unseen (Apple lets few through).',
-    ),
-  corrections: z
-    .enum(['nothing', 'silent'])
-    .default('nothing')
-    .describe('What the correction of a message does: nothing, or wake the app unseen.'),
-  retractions: z
-    .enum(['badge', 'silent'])
-    .default('badge')
-    .describe(
-      'What taking a message back does: lower the number on the icon, or wake the app unseen as well.',
-    ),
-  ring_time: duration('1m').describe('How long a call rings; a push about it is worth nothing later.'),
-  proxy: httpUrl
-    .optional()
-    .describe('HTTP proxy for connections to Apple (CONNECT), with user:password@ where it asks for them.')
-    .meta({ sample: ['http://127.0.0.1:3128'] }),
-  keep_verdicts: duration('14d').describe(
-    'How long it is remembered why a phone rang or not, and what the webhook refused.',
-  ),
-  alarm_after: duration('5m').describe('A push that waits longer than this raises an alarm.'),
-  certificate_alarm: duration('30d').describe('A push certificate that ends within this raises an alarm.'),
-  apps: z.array(app).default([]).describe('The apps that this server may ring.'),
 })
 
 const webhook = z

@@ -2,15 +2,17 @@
  * The end of a call that has rung (XEP-0353): phones stop when it was answered on another device or is over, and
  * a call that nobody took leaves a word.
  */
-import { callNews } from '../push/rules/calls.ts'
+import { callNews, isMissed } from '../push/rules/calls.ts'
 import type { Feature, HookResult } from '../routing/feature.ts'
 import { endWaiting } from '../push/schedule/schedule.ts'
 import { lower } from '../push/schedule/read-state.ts'
 import { endRinging, ring } from '../push/schedule/ringing.ts'
 import type { Session } from '../routing/session.ts'
-import type { Transit } from '../routing/transit.ts'
-import { isOwn } from '../push/registration/whose.ts'
+import type { Trip } from '../routing/transit.ts'
+import { isOwn, sessionOf } from '../push/registration/whose.ts'
 import type { Account } from '../store/accounts.ts'
+import type { Device } from '../store/devices.ts'
+import type { CallEnding } from '../store/push.ts'
 import { Jid } from '../xmpp/jid.ts'
 
 export const calls: Feature = {
@@ -22,21 +24,30 @@ export const calls: Feature = {
     const { stanza, origin } = t
     if (stanza.kind !== 'message' || !origin) return
     const news = callNews(stanza.el, stanza.from.toString())
-    if (news?.is === 'ended') end(t, origin.account, news.call.sid, false, origin)
+    // §3.3: only a caller takes a call back; what the account retracts is a call of its own.
+    if (news?.is === 'ended' && !isMissed(news.how)) end(t, origin.account, news.call.sid, news.how, origin)
   },
 
   settled(t) {
     const { stanza, owner } = t
     if (stanza.kind !== 'message' || stanza.from.bare === owner.jid) return
     const news = callNews(stanza.el, stanza.from.toString())
-    if (news?.is === 'ended') end(t, owner, news.call.sid, news.missed)
-    else if (news && t.storedId !== undefined) ring(t, owner, String(t.storedId), news.call)
+    // The other side does not answer or refuse a call of its own: to this account it is over.
+    if (news?.is === 'ended')
+      end(t, owner, news.call.sid, isMissed(news.how) ? news.how : 'ended', stanza.from.bare)
+    else if (news && t.storedId !== undefined) ring(t, owner, String(t.storedId), news.call, unanswered)
   },
 }
 
-/** `by`: the session that ended it, whose device knows. */
-function end(t: Transit, account: Account, sid: string, missed: boolean, by?: Session): void {
-  const call = endRinging(t, account, sid, missed ? 'missed' : 'taken')
+/** The caller has vanished: it has neither taken the call back nor been answered in the time for which one rings. */
+const unanswered = (t: Trip, account: Account, sid: string): void => end(t, account, sid, 'unanswered')
+
+/** `by`: the session that ended it, whose device knows, or the bare JID of the other side. */
+function end(t: Trip, account: Account, sid: string, how: CallEnding, by?: Session | string): void {
+  const missed = isMissed(how)
+  const session = typeof by === 'string' ? undefined : by
+  const caller = typeof by === 'string' ? by : undefined
+  const call = endRinging(t, account, sid, missed ? 'missed' : 'taken', caller)
   if (!call) return
   const { push, unread } = t.store
   // The account that took or refused the call has seen it.
@@ -45,24 +56,31 @@ function end(t: Transit, account: Account, sid: string, missed: boolean, by?: Se
   const rung = new Set(push.rung(account.id, call.messageId))
   for (const device of push.devices.of(account.id)) {
     const tells = rung.has(device.id) || (missed && spared.has(device.id))
-    if (!tells || (by && isOwn(t, account, by, device))) continue
+    if (!tells || (session && isOwn(t, account, session, device))) continue
+    if (!missed && hears(t, account, device)) continue
     const badge = t.store.badges.on(device)
-    const what = {
+    push.queue({
       account,
       device,
       messageId: call.messageId,
       collapseId: call.messageId,
       sender: Jid.parse(call.facts.from).bare,
       badge,
-      call: { ...call.facts, media: [] },
+      call: { ...call.facts, media: [], ended: how },
       now: t.now,
       expiresAt: t.now + t.config.push.expiration,
-    }
-    // CallKit must be told that it is over; an alert is replaced by what became of the call.
-    if (rung.has(device.id) && (device.callAddress || !missed)) push.queue({ ...what, kind: 'call-ended' })
-    if (missed) push.queue({ ...what, kind: 'call-missed' })
-    // PushKit has no number.
-    if (!device.callAddress || missed) t.store.badges.tell(device, badge)
+      kind: missed ? 'call-missed' : 'call-ended',
+    })
+    t.store.badges.tell(device, badge)
   }
   if (seen) lower(t, account)
+}
+
+/**
+ * An app that PushKit has woken is on its way here, and hears of the end by its stream: Apple knows no other word for it,
+ * and no push may say it, since each one must be reported as a call. Without a stream an alert says it.
+ */
+function hears(t: Trip, account: Account, device: Device): boolean {
+  const session = device.callAddress === null ? undefined : sessionOf(t, account, device)
+  return session !== undefined && !session.hibernating && !session.delivery.unresponsive
 }

@@ -12,7 +12,7 @@ import { type CallEnd, endOf } from '../push/schedule/ringing.ts'
 import { awaits } from '../routing/delivery.ts'
 import type { Session } from '../routing/session.ts'
 import { isOwn, mayBeOwn, sessionOf } from '../push/registration/whose.ts'
-import { type AccountState, decide, type DeviceState } from '../push/rules/decide.ts'
+import { type AccountState, awaitsAck, decide, type DeviceState } from '../push/rules/decide.ts'
 import { filtered, isReferred, mentions, type StanzaFacts } from '../push/rules/filters.ts'
 import { keptFor, wordsOf } from '../push/schedule/words.ts'
 import type { NewPush } from '../store/push.ts'
@@ -288,12 +288,13 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts }: Known)
   const deviceState: DeviceState = {
     connection: connectionOf(own),
     took: own !== undefined && ring.takers.includes(own),
+    acknowledges: own?.delivery.acknowledges === true,
     ringsWhenAway: device.options.away === true,
     filter: filtered(device.options, facts),
   }
   const elsewhere = useOf(ring.takers.filter((session) => session !== own))
-  const { hold, inactive_wait } = t.config.push
-  const waits = { elsewhere: hold, inactive: inactive_wait }
+  const { hold, inactive_wait, call_wait } = t.config.push
+  const waits = { elsewhere: hold, inactive: inactive_wait, call: call_wait }
   const { verdict, rule, until } = decide(deviceState, { ...state, elsewhere }, waits, t.now)
   if (verdict === 'suppress') return recordSuppressed(t, account, id, device, rule)
   const over = callEnd(t, ring)
@@ -304,7 +305,7 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts }: Known)
   if (ring.proposal.kind === 'silent')
     return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from.bare), badge: undefined })
   if (verdict === 'hold') {
-    if (own && rule === 'inactive-unacked') awaitAck(t, own, push.messageId)
+    if (own && awaitsAck(rule)) awaitAck(t, own, push.messageId)
     return holdPush(t, { ...push, device }, rule, until ?? t.now)
   }
   if (ring.proposal.rule !== 'call' && holdBurst(t, { ...push, device })) return
@@ -380,7 +381,7 @@ function pushOf(
     // XEP-0045: who speaks in a room is its resource.
     nick: el.attrs.type === 'groupchat' && keptFor(t, device).names ? from.resource : undefined,
     badge,
-    call: call && over ? { ...call, media: [] } : call,
+    call: call && over ? { ...call, media: [], ended: 'cancelled' } : call,
     now: t.now,
     expiresAt: t.now + t.config.push.expiration,
   }

@@ -3,6 +3,9 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Device } from './devices.ts'
 
 /** Facts of a call in a push (XEP-0353): kinds `call`, `call-ended` and `call-missed`. */
+/** End of a call that had rung; CallKit's reasons remoteEnded, unanswered, answeredElsewhere and declinedElsewhere. */
+export type CallEnding = 'ended' | 'cancelled' | 'unanswered' | 'answered-elsewhere' | 'declined-elsewhere'
+
 export interface CallFacts {
   /** The session's id. */
   readonly sid: string
@@ -10,6 +13,8 @@ export interface CallFacts {
   readonly from: string
   /** 'audio', 'video'; empty once it has ended. */
   readonly media: readonly string[]
+  /** Once it has ended: how. */
+  readonly ended?: CallEnding
 }
 
 /** Facts of a file in a push: only where the app's policy lets Apple see it. */

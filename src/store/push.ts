@@ -14,7 +14,7 @@ import { type Job, type NewPush, outbox, type OutboxRow, type Words } from './ou
 import { KeptTokens } from './provider-tokens.ts'
 import { type AppleIds, type PushVerdict, type VerdictName, verdicts } from './verdict-table.ts'
 
-export type { CallFacts, FileFacts, Job, NewPush, Words } from './outbox-table.ts'
+export type { CallEnding, CallFacts, FileFacts, Job, NewPush, Words } from './outbox-table.ts'
 export type { AppleIds, PushVerdict, VerdictName } from './verdict-table.ts'
 
 /** Of the pushes that go with a device so many say so, the newest: after a long outage no trip may take too long. */

@@ -31,6 +31,7 @@ export const NS = {
   oldRetract: 'urn:xmpp:message-retract:0',
   oldModerate: 'urn:xmpp:message-moderate:0',
   jingleMessage: 'urn:xmpp:jingle-message:0',
+  callInvites: 'urn:xmpp:call-invites:0',
   affiliationVersions: 'urn:xmpp:muc:affiliations:1',
   mucUser: 'http://jabber.org/protocol/muc#user',
   mucRequest: 'http://jabber.org/protocol/muc#request',

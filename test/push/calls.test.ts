@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { hasRungOut, goesToPushKit, requestFor } from '../../src/push/apns/request.ts'
 import { callNews } from '../../src/push/rules/calls.ts'
+import { classify } from '../../src/push/rules/classify.ts'
 import type { Device, DeviceOptions } from '../../src/store/devices.ts'
-import type { Job } from '../../src/store/push.ts'
+import type { CallEnding, Job } from '../../src/store/push.ts'
 import { seededRandom } from '../support/clock.ts'
 import { parse } from '../support/xml.ts'
 
@@ -13,6 +14,14 @@ const jmi = (name: string, inner = '') =>
   `<${name} xmlns='urn:xmpp:jingle-message:0' id='c1'>${inner}</${name}>`
 const rtp = (media: string) => `<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='${media}'/>`
 
+const ENDINGS: Readonly<Record<string, CallEnding>> = {
+  accept: 'answered-elsewhere',
+  proceed: 'answered-elsewhere',
+  reject: 'declined-elsewhere',
+  finish: 'ended',
+  retract: 'cancelled',
+}
+
 describe('XEP-0353', () => {
   test('§3.1: a proposal, with the media that phones know', () => {
     expect(news(jmi('propose', rtp('audio') + rtp('video') + rtp('smell') + rtp('audio')))).toEqual({
@@ -21,10 +30,21 @@ describe('XEP-0353', () => {
     })
   })
 
-  test('§3.2–3.7: what ends the ringing; only what the caller takes back was missed', () => {
+  test('§3.2–3.7: what ends the ringing; each in its way', () => {
     for (const name of ['accept', 'proceed', 'reject', 'finish', 'retract'])
-      expect(news(jmi(name))).toMatchObject({ is: 'ended', missed: name === 'retract', call: { sid: 'c1' } })
+      expect(news(jmi(name))).toMatchObject({ is: 'ended', how: ENDINGS[name], call: { sid: 'c1' } })
     expect(news(jmi('ringing'))).toBeUndefined()
+  })
+
+  test('XEP-0234: a file that is proposed is no call; a call that has a file beside it is one', () => {
+    const file = `<description xmlns='urn:xmpp:jingle:apps:file-transfer:5'/>`
+    expect(news(jmi('propose', file))).toBeUndefined()
+    expect(news(jmi('propose', file + rtp('audio')))).toMatchObject({
+      is: 'proposed',
+      call: { media: ['audio'] },
+    })
+    expect(classify(parse(`<message>${jmi('propose', file)}</message>`)).kind).toBe('nothing')
+    expect(classify(parse(`<message>${jmi('propose')}</message>`)).kind).toBe('ring')
   })
 
   test('what is no call, or has no id that can be kept', () => {
@@ -83,7 +103,7 @@ describe('what Apple is asked', () => {
       style: { body: 'sender' },
       ringMs: 60_000,
       short: false,
-      voip: goesToPushKit(what),
+      voip: goesToPushKit(what, {}),
       bytes: (n) => random.bytes(n),
     })
 
@@ -100,10 +120,17 @@ describe('what Apple is asked', () => {
     expect(hasRungOut(job('call'), 1_060_000, 60_000)).toBe(true)
   })
 
-  test('nothing but a call goes there: iOS would end the app', () => {
-    for (const kind of ['body', 'encrypted', 'invitation', 'attention', 'call-missed'])
+  test('nothing but a call that begins goes there: iOS would end the app', () => {
+    for (const kind of ['body', 'encrypted', 'invitation', 'attention', 'call-missed', 'call-ended'])
       expect(request(job(kind))).toMatchObject({ pushType: 'alert', token: 'aa'.repeat(32) })
     expect(request(job('call', { call: null }))).toMatchObject({ pushType: 'alert' })
+    const siskin = (options: DeviceOptions) => ({
+      device: device({ options: { dialect: 'tigase', ...options } }),
+    })
+    expect(request(job('call', siskin({}))).pushType).toBe('alert')
+    const encryption = { scheme: 'aes-128-gcm', key: Buffer.alloc(16).toString('base64') } as const
+    expect(request(job('call', siskin({ encryption }))).pushType).toBe('voip')
+    expect(goesToPushKit(job('call'), { calls: 'alert' })).toBe(false)
     expect(hasRungOut(job('call-missed'), 5_000_000, 60_000)).toBe(false)
   })
 

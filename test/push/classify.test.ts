@@ -81,6 +81,31 @@ const rows: [string, Element, Proposal['kind'], string][] = [
   ['a query', xml('iq', { type: 'get' }), 'nothing', 'not-a-message'],
   ['a call', message({}, xml('propose', { xmlns: 'urn:xmpp:jingle-message:0', id: 'a' })), 'ring', 'call'],
   [
+    'a file that is proposed',
+    message(
+      {},
+      xml(
+        'propose',
+        { xmlns: 'urn:xmpp:jingle-message:0', id: 'a' },
+        xml('description', { xmlns: 'urn:xmpp:jingle:apps:file-transfer:5' }),
+      ),
+    ),
+    'nothing',
+    'proposal',
+  ],
+  [
+    'an invitation to a call',
+    message({}, xml('invite', { xmlns: 'urn:xmpp:call-invites:0' }, xml('jingle', { sid: 's1' }))),
+    'ring',
+    'call-invite',
+  ],
+  ...['retract', 'accept', 'reject', 'left'].map((name): [string, Element, Proposal['kind'], string] => [
+    `${name} of an invitation to a call`,
+    message({}, xml(name, { xmlns: 'urn:xmpp:call-invites:0', id: 'i1' })),
+    'nothing',
+    'call-answer',
+  ]),
+  [
     'the end of a call',
     message({}, xml('retract', { xmlns: 'urn:xmpp:jingle-message:0', id: 'a' })),
     'silent',

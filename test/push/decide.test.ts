@@ -10,7 +10,7 @@ import {
 } from '../../src/push/rules/decide.ts'
 
 const NOW = 1_000_000
-const WAITS: Waits = { elsewhere: 30_000, inactive: 3_000 }
+const WAITS: Waits = { elsewhere: 30_000, inactive: 3_000, call: 2_000 }
 const RING: Proposal = { kind: 'ring', rule: 'body' }
 const SILENT: Proposal = { kind: 'silent', rule: 'reaction' }
 const CALL: Proposal = { kind: 'ring', rule: 'call' }
@@ -18,6 +18,7 @@ const CALL: Proposal = { kind: 'ring', rule: 'call' }
 const device = (more: Partial<DeviceState> = {}): DeviceState => ({
   connection: 'none',
   took: false,
+  acknowledges: true,
   ringsWhenAway: false,
   ...more,
 })
@@ -68,6 +69,31 @@ const ROWS: readonly Row[] = [
     state: { elsewhere: 'in-use' },
     waits: { elsewhere: 0 },
     is: 'send away',
+  },
+  {
+    what: 'it is open: a call waits shortly for the ack, iOS may have suspended the app',
+    device: { connection: 'active', took: true },
+    state: { proposal: CALL },
+    is: 'hold call-unacked 1002000',
+  },
+  {
+    what: 'it is open and never acknowledges: it has the call',
+    device: { connection: 'active', took: true, acknowledges: false },
+    state: { proposal: CALL },
+    is: 'suppress session-active',
+  },
+  {
+    what: 'the app is in the background: a call waits no longer than that',
+    device: { connection: 'inactive', took: true, acknowledges: false },
+    state: { proposal: CALL },
+    is: 'hold call-unacked 1002000',
+  },
+  {
+    what: 'no wait is set for calls: as a message would',
+    device: { connection: 'inactive', took: true },
+    state: { proposal: CALL },
+    waits: { call: 0 },
+    is: 'hold inactive-unacked 1003000',
   },
   { what: 'a call cannot wait', state: { elsewhere: 'in-use', proposal: CALL }, is: 'send away' },
   {

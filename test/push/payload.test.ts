@@ -24,7 +24,9 @@ const input = {
   body: 'Neither, fair saint, if either thee dislike.',
   badge: 3,
   messageId: '17',
+  createdAt: 1_767_225_600_500,
 }
+const ends = 1_767_225_660
 const GENERIC = 'New message'
 
 describe('a payload', () => {
@@ -239,17 +241,16 @@ describe('tigase:push:encrypt:0: a sealed payload', () => {
       nickname: 'Romeo',
     })
     const call = { style: { body: 'none' }, options: sealing, bytes } as const
-    expect(unseal(composeCall({ ...input, kind: 'call', call: CALL }, call))).toEqual({
+    expect(unseal(composeCall({ ...input, kind: 'call', call: CALL, ends }, call))).toEqual({
       unread: 3,
       sender: 'romeo@bix.org/orchard',
       type: 'call',
       sid: 'ca3cf894',
       media: ['audio', 'video'],
     })
-    // CallManager.swift:1047: no media is the end of the call.
-    expect(unseal(composeCall({ ...input, kind: 'call-ended', call: CALL }, call))).not.toHaveProperty(
-      'media',
-    )
+    // As an alert it is a text: the extension says "New message!" where there is none.
+    const missed = { ...input, kind: 'call-missed', body: null, call: { ...CALL, media: [] } }
+    expect(unseal(compose(missed, 'none', sealing))).toMatchObject({ type: 'chat', message: 'Missed call' })
   })
 
   for (const unit of ['a', '"\\', '漢', '👩‍👩‍👧‍👦', '\ud800'])
@@ -289,8 +290,8 @@ describe('tigase:push:encrypt:0: a sealed payload', () => {
 
 describe('a call for PushKit', () => {
   const how = (body: BodyPolicy) => ({ style: { body }, options: {}, bytes })
-  test('names who calls, which call and with what; its end names the same call', () => {
-    const call = { ...input, call: CALL }
+  test('names who calls, which call and with what, and until when; an alert about its end names the same call', () => {
+    const call = { ...input, call: CALL, ends }
     expect(composeCall({ ...call, kind: 'call' }, how('sender'))).toEqual({
       aps: {},
       account: 'juliet@bix.org',
@@ -299,12 +300,21 @@ describe('a call for PushKit', () => {
       from: 'romeo@bix.org',
       sender: 'romeo@bix.org/orchard',
       media: ['audio', 'video'],
+      sent: 1_767_225_600,
+      expires: ends,
     })
-    expect(composeCall({ ...call, kind: 'call-ended' }, how('none'))).toEqual({
-      aps: {},
+    const ended = {
+      ...input,
+      kind: 'call-ended',
+      body: null,
+      call: { ...CALL, ended: 'declined-elsewhere' },
+    } as const
+    expect(compose(ended, 'none')).toMatchObject({
       account: 'juliet@bix.org',
       call: 'ended',
       sid: 'ca3cf894',
+      reason: 'declined-elsewhere',
+      sent: 1_767_225_600,
     })
   })
 
@@ -312,7 +322,7 @@ describe('a call for PushKit', () => {
   const of = (names: { account?: string; local?: string; resource?: string; sid?: string }, custom = {}) => {
     const sender = `${names.local ?? 'romeo'}@bix.org`
     const call = { sid: names.sid ?? 'c1', from: `${sender}/${names.resource ?? 'r'}`, media: ['audio'] }
-    const what = { ...input, kind: 'call', account: names.account ?? input.account, sender, call }
+    const what = { ...input, kind: 'call', account: names.account ?? input.account, sender, call, ends }
     return composeCall(what, { ...how('sender'), style: { body: 'sender', custom } })
   }
 
@@ -356,16 +366,23 @@ describe('a call for PushKit', () => {
       kind: 'call',
       account: `${long('漢', 680)}@bix.org`,
       call: { ...CALL, sid: long('"', 200) },
+      ends,
     }
     const style = { body: 'none' as const, custom: { k: long('x', 4000) } }
     const payload = composeCall(what, { ...how('none'), style })
     expect(encodedSize(payload)).toBeLessThanOrEqual(5120)
-    expect(Object.keys(payload)).toEqual(['aps', 'account', 'call', 'sid', 'media'])
+    expect(Object.keys(payload)).toEqual(['aps', 'account', 'call', 'sid', 'media', 'sent', 'expires'])
   })
 
   test('is under the limit when it is sealed as well', () => {
     const from = `${long('漢', 340)}@bix.org/${long('漢', 341)}`
-    const what = { ...input, kind: 'call', account: `${long('漢', 340)}@bix.org`, call: { ...CALL, from } }
+    const what = {
+      ...input,
+      kind: 'call',
+      account: `${long('漢', 340)}@bix.org`,
+      call: { ...CALL, from },
+      ends,
+    }
     const payload = composeCall(what, { style: { body: 'none' }, options: sealing, bytes })
     expect(encodedSize(payload)).toBeLessThanOrEqual(5120)
     expect(unseal(payload)).toMatchObject({ sender: from, sid: CALL.sid })

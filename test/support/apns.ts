@@ -102,5 +102,6 @@ export const APP_DEFAULTS = {
   sound: 'default',
   mutable_content: false,
   attachments: false,
+  calls: 'voip' as const,
   custom: {},
 }

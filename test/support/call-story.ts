@@ -7,7 +7,7 @@ import { expect } from 'bun:test'
 import type { PushVerdict } from '../../src/store/push.ts'
 import { child, type Element } from '../../src/xmpp/xml.ts'
 import { PhoneStory } from './phone-story.ts'
-import { atDesk, PUSH, quietly, settle } from './phones.ts'
+import { atDesk, PUSH, quietly, registers, registersForCalls, settle } from './phones.ts'
 import type { StoryClient } from './story-client.ts'
 import { JULIET, markOf } from './story-words.ts'
 
@@ -20,6 +20,9 @@ const part = (name: string, to: string, sid: string) =>
   `<message to='${to}' type='chat' id='${name}-${sid}'><${name} xmlns='${JINGLE}' id='${sid}'/>` +
   `<store xmlns='urn:xmpp:hints'/></message>`
 
+/** The caller has vanished. */
+const NOBODY = 'nobody'
+
 const KINDS = new Set(['call', 'call-ended', 'call-missed'])
 type Promised = [what: string, is: boolean]
 
@@ -27,7 +30,13 @@ interface Call {
   readonly sid: string
   readonly n: number
   readonly at: number
-  end?: { readonly missed: boolean; readonly by: string; readonly at: number }
+  end?: {
+    readonly missed: boolean
+    readonly by: string
+    readonly at: number
+    /** Phones whose app was there. */
+    readonly there: ReadonlySet<string>
+  }
   /** By phone: what Apple had been told when the call ended. */
   readonly told: Map<string, string[]>
   /** The server has started again since: of calls it knows nothing any more. */
@@ -45,14 +54,10 @@ export class CallStory extends PhoneStory {
   }
 
   async begin(): Promise<void> {
-    for (const [resource, node] of [
-      ['phone', `${'1'.repeat(64)}.${'a'.repeat(64)}`],
-      ['tablet', '2'.repeat(64)],
-    ]) {
-      const phone = await this.p.online(`${JULIET}/${resource}`)
-      await phone.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${node}'/>`)
-      phone.sends('</stream:stream>')
-    }
+    const phone = await this.p.online(`${JULIET}/phone`)
+    await registersForCalls(this.p, '1'.repeat(64), 'a'.repeat(64))
+    phone.sends('</stream:stream>')
+    await registers(this.p, 'tablet', 2)
     const app = await atDesk(this.p)
     await this.p.account('romeo@bix.org')
     app.sends(markOf('romeo', 'none'))
@@ -194,7 +199,7 @@ export class CallStory extends PhoneStory {
         ...promises,
         ['who does not know of it hears of it', knows || rung || sent.includes('call-missed')],
       ]
-    promises.push(['what is over does not ring', !rung || before.includes('call')])
+    if (end.by !== NOBODY) promises.push(['what is over does not ring', !rung || before.includes('call')])
     if (end.missed)
       promises.push([
         'who does not know of it hears that it was missed',
@@ -206,9 +211,13 @@ export class CallStory extends PhoneStory {
         sent.includes('call-missed') === before.includes('call-missed'),
       ])
     if (end.by === resource) return [...promises, ['who took it knows', !sent.includes('call-ended')]]
-    // CallKit must be told; an alert is replaced by the word that it was missed.
-    const stops = rung && (resource === 'phone' || !end.missed)
-    return [...promises, ['who was rung hears the end', sent.includes('call-ended') === stops]]
+    // An app with PushKit's token hears by its stream, if it has one; an alert is replaced by the word that it was missed.
+    const stops = rung && !end.missed
+    const hears = resource === 'phone' && end.there.has(resource)
+    return [
+      ...promises,
+      ['who was rung hears the end', sent.includes('call-ended') === stops || (stops && hears)],
+    ]
   }
 
   #about(resource: string, { sid }: Call): PushVerdict[] {
@@ -217,7 +226,8 @@ export class CallStory extends PhoneStory {
   }
 
   #ends(call: Call, missed: boolean, by: string): void {
-    call.end = { missed, by, at: this.p.clock.now() }
+    const there = new Set(this.phones.filter(({ actor }) => actor).map(({ resource }) => resource))
+    call.end = { missed, by, at: this.p.clock.now(), there }
     for (const { resource } of this.phones) call.told.set(resource, sentOf(this.#about(resource, call)))
   }
 
@@ -233,6 +243,8 @@ export class CallStory extends PhoneStory {
       if (client.unshown.length > 0) this.mayHaveMissed(client)
     }
     this.p.clock.advance(ms)
+    const now = this.p.clock.now()
+    for (const call of this.calls) if (!call.end && now - call.at >= RING_MS) this.#ends(call, true, NOBODY)
   }
 }
 

@@ -24,6 +24,9 @@ export interface Shown {
   readonly nick: unknown
   /** The call that it is about (XEP-0353). */
   readonly sid: unknown
+  /** How the call has ended. */
+  readonly reason: unknown
+  readonly level: unknown
   /** The message that it is about, by its id in the archive. */
   readonly message: unknown
   /** Later pushes of the same id take its place on the screen. */
@@ -83,7 +86,12 @@ export class Phone {
 
   /** The nth phone or pad of the play. */
   other(n: number): Phone {
-    return new Phone(this.#apple, tokenOf(n))
+    return this.of(tokenOf(n))
+  }
+
+  /** What comes to another token. */
+  of(token: string): Phone {
+    return new Phone(this.#apple, token)
   }
 
   /** Apple answers from now on. */
@@ -159,8 +167,13 @@ export async function explain(p: Play, jid = JULIET): Promise<string[]> {
 }
 
 function shownBy({ payload, headers, collapseId }: SimReceived): Shown {
-  const { aps = {}, account, call, from, nick, sid, 'stanza-id': message } = payload
-  const { alert, badge, 'content-available': wakes } = aps as Record<string, unknown>
+  const { aps = {}, account, call, from, nick, sid, reason, 'stanza-id': message } = payload
+  const {
+    alert,
+    badge,
+    'content-available': wakes,
+    'interruption-level': level,
+  } = aps as Record<string, unknown>
   const { title, body } = (alert ?? {}) as Record<string, unknown>
   const as = headers['apns-push-type'] === 'voip' ? (call === 'proposed' ? 'call' : 'call-ended') : undefined
   const quiet = wakes === undefined ? 'number' : 'update'
@@ -173,6 +186,8 @@ function shownBy({ payload, headers, collapseId }: SimReceived): Shown {
     from,
     nick,
     sid,
+    reason,
+    level,
     message,
     collapse: collapseId,
   }

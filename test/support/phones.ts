@@ -1,6 +1,7 @@
 /** Juliet's phones and who writes to them, for plays about what rings. */
 import { type Play } from './world.ts'
 import type { Actor } from './actor.ts'
+import { doorOf } from './door.ts'
 
 export const PUSH =
   '[push]\nburst = 3\n[[push.apps]]\ntopic = "org.bix.chat"\n' +
@@ -86,6 +87,13 @@ export async function registers(p: Play, resource = 'phone', n = 1): Promise<voi
 /** The nth device's registration. */
 export const enableOf = (n: number) =>
   `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${String(n).repeat(64)}'/>`
+
+/** Juliet's app registers over the API, with PushKit's token. */
+export async function registersForCalls(p: Play, token: string, voip: string): Promise<void> {
+  const device = { token, voip_token: voip, topic: 'org.bix.chat', resource: 'phone' }
+  const { status } = await doorOf(p)('POST', '/v1/me/devices', device, 'juliet@bix.org')
+  if (status !== 200) throw new Error(`the device was refused: ${status}`)
+}
 
 export const leaves = async (p: Play, actor: Actor): Promise<void> => {
   actor.sends('</stream:stream>')

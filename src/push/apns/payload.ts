@@ -22,6 +22,8 @@ export interface PayloadInput {
   readonly messageId: string
   readonly call?: CallFacts | null
   readonly file?: FileFacts | null
+  /** Time at which the message came (ms since the epoch). */
+  readonly createdAt: number
 }
 
 /** Style of payloads in an app's table of the configuration. */
@@ -34,6 +36,7 @@ export interface AppStyle {
   readonly interruption_level?: 'passive' | 'active' | 'time-sensitive' | undefined
   /** Read where the row is written: what is not to be told is not in it. */
   readonly attachments?: boolean
+  readonly calls?: 'voip' | 'alert' | undefined
   readonly custom?: Readonly<Record<string, string | number | boolean>>
 }
 
@@ -67,7 +70,10 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   const notice = noticeOf(input, style, options)
   const attachment = policy === 'full' ? attachmentOf(input) : {}
   const apsOf = (said: Notice) => alertOf(said, input, policy, how)
-  if (options.encryption) return sealedPayload(input, how, apsOf(notice), ALERT_BYTES)
+  if (options.encryption) {
+    const content = contentOf(input, how.short === true)
+    return sealedPayload(input, how, { aps: apsOf(notice), content, limit: ALERT_BYTES })
+  }
   const text = how.short ? undefined : notice.body
   const build = (body: string | undefined): Payload => ({
     ...style.custom,
@@ -105,18 +111,31 @@ function updatePayload(input: PayloadInput, { style, options }: PayloadOptions):
   }
 }
 
-/** For PushKit: what CallKit shows. `aps` says nothing. */
-export function composeCall(input: PayloadInput, how: PayloadOptions): Payload {
-  if (how.options.encryption) return sealedPayload(input, how, {}, VOIP_BYTES)
-  const { call, sender } = input
+/** A call that rings. */
+export interface CallInput extends PayloadInput {
+  /** Time at which it has rung long enough (s since the epoch). */
+  readonly ends: number
+}
+
+/** For PushKit: what CallKit shows. `aps` says nothing. Apple may be late: the app drops what is over by then. */
+export function composeCall(input: CallInput, how: PayloadOptions): Payload {
+  const { call, sender, ends } = input
+  const times = { sent: secondsOf(input), expires: ends }
+  if (how.options.encryption)
+    return sealedPayload(input, how, {
+      aps: {},
+      content: callContentOf(input),
+      limit: VOIP_BYTES,
+      plain: times,
+    })
   const shown = showsSender(policyFor(how.style.body, how.options))
-  const ringing = input.kind === 'call'
   const least = {
     aps: {},
     account: input.account,
-    call: ringing ? 'proposed' : 'ended',
+    call: 'proposed',
     ...(call ? { sid: call.sid } : {}),
-    ...(ringing ? { media: call?.media ?? [] } : {}),
+    media: call?.media ?? [],
+    ...times,
   }
   if (!shown) return fitting([{ ...how.style.custom, ...least }, least])
   const full = { ...least, from: sender, ...(call ? { sender: call.from } : {}) }
@@ -176,7 +195,7 @@ function dataOf(
   return {
     ...(shown ? { from: input.sender } : {}),
     ...(nick === undefined ? {} : { nick }),
-    ...(input.call ? { sid: input.call.sid } : {}),
+    ...callOf(input),
     // XEP-0357 §6: the summary, for what is woken to write its own notice.
     ...(options.silent
       ? {
@@ -195,27 +214,53 @@ function dataOf(
   }
 }
 
+/** Of a call as an alert: the app takes what rings off the screen by it. */
+function callOf({ call, kind, createdAt }: PayloadInput): Record<string, unknown> {
+  if (!call) return {}
+  const ended = call.ended === undefined ? {} : { reason: call.ended }
+  return {
+    call: kind === 'call' ? 'proposed' : 'ended',
+    sid: call.sid,
+    ...ended,
+    sent: secondsOf({ createdAt }),
+  }
+}
+
+const secondsOf = ({ createdAt }: Pick<PayloadInput, 'createdAt'>): number => Math.floor(createdAt / 1000)
+
+interface Sealing {
+  readonly aps: Payload['aps']
+  readonly content: Content
+  /** Bytes of the whole. */
+  readonly limit: number
+  /** Beside what is sealed. */
+  readonly plain?: Record<string, unknown>
+}
+
 function sealedPayload(
-  input: PayloadInput,
+  { account }: PayloadInput,
   how: PayloadOptions,
-  aps: Payload['aps'],
-  limit: number,
+  { aps, content, limit, plain }: Sealing,
 ): Payload {
   const { encryption } = how.options
   if (!encryption) throw new Error('a payload without a key cannot be sealed')
-  const rest = { aps, account: input.account }
+  const rest = { aps, account, ...plain }
   const iv = how.bytes(IV_BYTES)
   const room = limit - encodedSize({ ...rest, encrypted: '', iv: iv.toString('base64') })
-  return { ...rest, ...seal(contentOf(input, how.short === true), encryption, iv, room) }
+  return { ...rest, ...seal(content, encryption, iv, room) }
 }
 
-function contentOf({ kind, sender, nick, body, badge, call, file }: PayloadInput, short: boolean): Content {
+/** For PushKit: without media the app would take it for the end of the call. */
+function callContentOf({ badge, call, sender }: PayloadInput): Content {
   const unread = badge ?? 0
-  if (call) {
-    // No media at all is how the app is told that the call is over.
-    const media = kind === 'call' ? { media: call.media } : {}
-    return { unread, sender: call.from, type: 'call', sid: call.sid, ...media }
-  }
+  return call
+    ? { unread, sender: call.from, type: 'call', sid: call.sid, media: call.media }
+    : { unread, sender, type: 'call' }
+}
+
+/** A call as an alert is a text like others: without `message` the apps say "New message!". */
+function contentOf({ kind, sender, nick, body, badge, file }: PayloadInput, short: boolean): Content {
+  const unread = badge ?? 0
   const text = kind === 'encrypted' || short ? undefined : body
   return {
     unread,

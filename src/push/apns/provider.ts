@@ -82,7 +82,8 @@ export class ApnsProvider implements Provider {
     const { clock, ringMs = RING_MS } = this.#options
     const asks = (): Result | undefined =>
       hasRungOut(job, clock.now(), ringMs) ? { is: 'drop', reason: 'CallOver', unsent: true } : leaves()
-    if (!goesToPushKit(job)) return this.#deliver(job, device, false, asks)
+    if (!goesToPushKit(job, this.#options.style(device.topic, environmentOf(device))))
+      return this.#deliver(job, device, false, asks)
     const result = await this.#deliver(job, device, true, asks)
     const ofTopic = result.is === 'pause' && !result.shared
     const misfit = result.is === 'drop' && result.reason === 'DeviceTokenNotForTopic'

@@ -17,9 +17,13 @@ export interface RequestOptions {
   readonly bytes: (n: number) => Buffer
 }
 
-/** Calls, and only they, go to PushKit: iOS ends an app that is woken so and reports no call. */
-export function goesToPushKit({ kind, call, device }: Job): boolean {
-  return !!device?.callAddress && call !== null && (kind === 'call' || kind === 'call-ended')
+/**
+ * Calls that begin, and nothing else, go to PushKit: iOS ends an app that is woken so and reports no call. Siskin and
+ * Snikket read of a call only what is sealed.
+ */
+export function goesToPushKit({ kind, call, device }: Job, { calls }: Pick<AppStyle, 'calls'>): boolean {
+  if (kind !== 'call' || call === null || !device?.callAddress || calls === 'alert') return false
+  return device.options.dialect !== 'tigase' || device.options.encryption !== undefined
 }
 
 /** The call that this row is about has rung long enough. */
@@ -48,7 +52,9 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
     // Apple refuses 10 for what is not seen.
     priority: urgencyOf(kind, options, unseen) === 'high' ? 10 : 5,
     expiration: isWorthKeeping(kind) ? Math.floor(ends / 1000) : 0,
-    payload: voip ? composeCall(job, input) : composePayload(job, input),
+    payload: voip
+      ? composeCall({ ...job, ends: Math.floor(ends / 1000) }, input)
+      : composePayload(job, input),
   }
 }
 

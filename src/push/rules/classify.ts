@@ -5,6 +5,7 @@
 import { correctedId, hasBody, retractedId } from '../../xmpp/message.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { child, type Element, elements } from '../../xmpp/xml.ts'
+import { isCall } from './calls.ts'
 
 export type PushKind =
   /** Alert, sound, badge. */
@@ -42,6 +43,12 @@ const isMessage = (el: Element): boolean => el.name === 'message'
 const has = (el: Element, name: string, xmlns: string): boolean => child(el, name, xmlns) !== undefined
 const inNamespace = (el: Element, xmlns: string): boolean =>
   elements(el).some((node) => node.attrs.xmlns === xmlns)
+
+/** Undefined where it proposes nothing. */
+function proposes(el: Element): boolean | undefined {
+  const propose = child(el, 'propose', NS.jingleMessage)
+  return propose && isCall(propose)
+}
 
 const omemo = (el: Element): Element | undefined =>
   child(el, 'encrypted', AXOLOTL) ?? child(el, 'encrypted', OMEMO)
@@ -82,10 +89,20 @@ export const PUSH_RULES: readonly PushRule[] = [
     'A room’s history at joining',
     (el) => el.attrs.type === 'groupchat' && has(el, 'delay', NS.delay),
   ),
-  rule('ring', 'call', 'A call proposal (XEP-0353)', (el) => has(el, 'propose', NS.jingleMessage)),
+  rule('ring', 'call', 'A call proposal (XEP-0353)', (el) => proposes(el) === true),
+  rule(
+    'nothing',
+    'proposal',
+    'A proposal that is no call (XEP-0353 of a file)',
+    (el) => proposes(el) === false,
+  ),
   rule('silent', 'call-ended', 'A call was answered elsewhere or withdrawn', (el) =>
     inNamespace(el, NS.jingleMessage),
   ),
+  rule('ring', 'call-invite', 'An invitation to a call of several (XEP-0482)', (el) =>
+    has(el, 'invite', NS.callInvites),
+  ),
+  rule('nothing', 'call-answer', 'An answer to such an invitation', (el) => inNamespace(el, NS.callInvites)),
   rule('ring', 'invitation', 'An invitation to a room (XEP-0045 §7.8, XEP-0249)', isInvitation),
   chosen(
     'reactions',

@@ -23,6 +23,8 @@ export interface DeviceState {
   readonly connection: Connection
   /** The message was written to that session. */
   readonly took: boolean
+  /** Its client acknowledges what it gets (XEP-0198). */
+  readonly acknowledges: boolean
   /** The app asked to be rung also while the account's sessions say that nobody is there (tigase:push:away:0). */
   readonly ringsWhenAway: boolean
   /** A rule of the device's own (what its client asked for) that keeps it quiet. */
@@ -51,6 +53,8 @@ export interface Waits {
   readonly elsewhere: number
   /** For the ack of an app in the background. */
   readonly inactive: number
+  /** For that of a call: iOS may have suspended an app whose stream looks open. */
+  readonly call: number
 }
 
 export interface Decision {
@@ -130,6 +134,17 @@ export const DECISION_RULES: readonly DecisionRule[] = [
     applies: ({ filter }) => filter !== undefined,
   },
   {
+    rule: 'call-unacked',
+    verdict: 'hold',
+    what: 'The app is connected: the call rings unless it shows at once that it has it',
+    applies: (device, { proposal }, { call }) =>
+      proposal.rule === 'call' &&
+      device.took &&
+      call > 0 &&
+      (isBehind(device) || (isOpen(device) && device.acknowledges)),
+    wait: ({ call }) => call,
+  },
+  {
     rule: 'session-active',
     verdict: 'suppress',
     what: 'The app is open on this device and has the message',
@@ -150,6 +165,10 @@ export const DECISION_RULES: readonly DecisionRule[] = [
     wait: ({ elsewhere }) => elsewhere,
   },
 ]
+
+/** Rules that wait for an ack of the app itself. */
+export const awaitsAck = (rule: string | null): boolean =>
+  rule === 'inactive-unacked' || rule === 'call-unacked'
 
 /** The decision where no rule applies: the device is rung. */
 export const AWAY = { verdict: 'send', rule: 'away' } as const

@@ -53,6 +53,7 @@ const THREAD_BYTES = 100
 const PHRASES: Readonly<Record<string, Phrase>> = {
   'subscription-request': { english: 'wants to add you as a contact', key: 'BELFRY_SUBSCRIPTION' },
   invitation: { english: 'invites you to a room', key: 'BELFRY_INVITATION' },
+  'call-invite': { english: 'invites you to a call', key: 'BELFRY_CALL_INVITE' },
   call: { english: 'is calling you', key: 'BELFRY_CALL' },
   'call-ended': { english: 'Call ended', key: 'BELFRY_CALL_ENDED' },
   'call-missed': { english: 'Missed call', key: 'BELFRY_MISSED_CALL' },
@@ -80,7 +81,12 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
     phrase: phraseOf(kind, policy === 'full' ? facts.file : undefined),
     thread: shown ? threadOf(sender) : undefined,
     urgency: urgencyOf(kind, options, wakesUnseen(kind, options)),
-    level: kind === 'call' ? 'time-sensitive' : kind === 'call-ended' ? 'passive' : undefined,
+    level:
+      kind === 'call' || kind === 'call-invite'
+        ? 'time-sensitive'
+        : kind === 'call-ended'
+          ? 'passive'
+          : undefined,
     badge: badge ?? undefined,
     sound: sound === '' || kind === 'call-ended' ? undefined : sound,
   }

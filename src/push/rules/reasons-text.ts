@@ -24,6 +24,7 @@ const RULES: Readonly<Record<string, string>> = {
   'room-not-chosen': 'the app asked for other rooms alone',
   'room-not-mentioned': 'the app asked for mentions in this room alone',
   'inactive-unacked': 'the app is in the background and may still show that it has it',
+  'call-unacked': 'the app is connected and may still show that it has the call',
   'other-device-active': 'another device is in use and may still read it',
   'read-elsewhere': 'it was read on another device',
   'late-ack': 'an app has shown late that it has it',

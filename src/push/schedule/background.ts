@@ -1,7 +1,8 @@
 /**
- * The wait for the ack of an app in the background (push/rules/decide.ts, inactive-unacked). It is over as soon as the app
+ * The wait for the ack of an app in the background (push/rules/decide.ts: awaitsAck). It is over as soon as the app
  * has shown that it has the message: it may close before the wait ends.
  */
+import { awaitsAck } from '../rules/decide.ts'
 import { withdrawFrom } from './schedule.ts'
 import type { Session } from '../../routing/session.ts'
 import { sessionState } from '../../routing/session-state.ts'
@@ -39,7 +40,8 @@ export function stopAwaiting(t: Trip, session: Session, all = false): void {
       session.account,
       messageId,
       'acked',
-      ({ hold, device_id }) => hold === 'inactive-unacked' && own.has(device_id),
+      ({ hold, device_id }) => awaitsAck(hold) && own.has(device_id),
+      { calls: true },
     )
   }
 }

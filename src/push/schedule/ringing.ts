@@ -3,9 +3,11 @@
  * came before a restart those are known of which a phone is still to be told.
  */
 import { BoundedMap } from '../../bounded-map.ts'
+import { perObject } from '../../per-object.ts'
 import type { Account } from '../../store/accounts.ts'
 import type { CallFacts } from '../../store/push.ts'
 import type { Trip, World } from '../../routing/transit.ts'
+import { Jid } from '../../xmpp/jid.ts'
 
 /** Calls in mind; the oldest are forgotten. */
 const REMEMBERED = 1_000
@@ -13,40 +15,88 @@ const REMEMBERED = 1_000
 export type CallEnd = 'missed' | 'taken'
 
 interface Call {
+  readonly account: Account
   readonly messageId: string
   readonly facts: CallFacts
   readonly end: CallEnd | undefined
+  /** From when it rings to nobody any longer (ms). */
+  readonly until: number
+  readonly unanswered: Unanswered
 }
 
-const calls = new WeakMap<World, BoundedMap<string, Call>>()
+/** Says that nobody has answered a call in the time for which it rings. */
+type Unanswered = (t: Trip, account: Account, sid: string) => void
+
+class Calls {
+  readonly #calls = new BoundedMap<string, Call>(REMEMBERED)
+  readonly #world: World
+  #isWatched = false
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  get(account: Account, sid: string): Call | undefined {
+    return this.#calls.get(keyOf(account, sid))
+  }
+
+  put(t: Trip, call: Call): void {
+    this.#calls.setIn(t, keyOf(call.account, call.facts.sid), call)
+    t.after(() => this.#watch())
+  }
+
+  /** One clock for all of them. */
+  #watch(): void {
+    if (this.#isWatched) return
+    let first = Number.POSITIVE_INFINITY
+    for (const { end, until } of this.#calls.values()) if (!end) first = Math.min(first, until)
+    if (first === Number.POSITIVE_INFINITY) return
+    this.#isWatched = true
+    const { clock } = this.#world
+    clock.after(Math.max(0, first - clock.now()), () => {
+      this.#isWatched = false
+      this.#world.insist((t) => {
+        for (const { end, until, account, facts, unanswered } of [...this.#calls.values()])
+          if (!end && until <= t.now) unanswered(t, account, facts.sid)
+        t.after(() => this.#watch())
+      })
+    })
+  }
+}
+
+const callsOf = perObject((world: World) => new Calls(world))
 
 /** A call begins to ring. */
-export function ring(t: Trip, account: Account, messageId: string, facts: CallFacts): void {
-  put(t, account, { messageId, facts, end: undefined })
+export function ring(
+  t: Trip,
+  account: Account,
+  messageId: string,
+  facts: CallFacts,
+  unanswered: Unanswered,
+): void {
+  const until = t.now + t.config.push.ring_time
+  callsOf(t.world).put(t, { account, messageId, facts, end: undefined, until, unanswered })
 }
 
-/** A call ends ringing; undefined where it did not ring. */
-export function endRinging(t: Trip, account: Account, sid: string, end: CallEnd): Call | undefined {
-  const call = calls.get(t.world)?.get(keyOf(account, sid)) ?? fromBefore(t, account, sid)
-  if (!call || call.end) return undefined
-  put(t, account, { ...call, end })
+/** A call ends ringing; undefined where it did not ring, or where `caller`, a bare JID, is not whose call it is. */
+export function endRinging(
+  t: Trip,
+  account: Account,
+  sid: string,
+  end: CallEnd,
+  caller?: string,
+): Pick<Call, 'messageId' | 'facts'> | undefined {
+  const known = callsOf(t.world).get(account, sid)
+  const call = known ?? t.store.held.call(account.id, sid)
+  if (!call || known?.end) return undefined
+  if (caller !== undefined && Jid.parse(call.facts.from).bare !== caller) return undefined
+  callsOf(t.world).put(t, { until: t.now, unanswered: () => undefined, account, ...call, end })
   return call
-}
-
-function fromBefore(t: Trip, account: Account, sid: string): Call | undefined {
-  const call = t.store.held.call(account.id, sid)
-  return call && { ...call, end: undefined }
 }
 
 /** End of the call; undefined where it rings, or where nothing is known of it. */
 export function endOf(world: World, account: Account, sid: string): CallEnd | undefined {
-  return calls.get(world)?.get(keyOf(account, sid))?.end
-}
-
-function put(t: Trip, account: Account, call: Call): void {
-  let known = calls.get(t.world)
-  if (!known) calls.set(t.world, (known = new BoundedMap(REMEMBERED)))
-  known.setIn(t, keyOf(account, call.facts.sid), call)
+  return callsOf(world).get(account, sid)?.end
 }
 
 const keyOf = (account: Account, sid: string): string => `${account.id} ${sid}`

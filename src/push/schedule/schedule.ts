@@ -6,6 +6,7 @@ import type { Device } from '../../store/devices.ts'
 import type { Words } from '../../store/push.ts'
 import { mayGo } from './burst.ts'
 import { useOf } from './in-use.ts'
+import { awaitsAck } from '../rules/decide.ts'
 import type { Session } from '../../routing/session.ts'
 import { silence } from './silence.ts'
 import type { Trip } from '../../routing/transit.ts'
@@ -79,18 +80,27 @@ const isMeant = (row: Waiting, { accountId, sender, upTo, lastRow }: Withdrawal)
   Number(row.message_id) <= upTo &&
   isOfMessage(row)
 
-/** Takes away what a phone was not told yet of one message, for the devices that `from` chooses; returns it. */
+/**
+ * Takes away what a phone was not told yet of one message, for the devices that `from` chooses; returns it. A call rings
+ * on its own terms, but for an app that has it (`calls`).
+ */
 export function withdrawFrom(
   t: Trip,
   account: Account,
   messageId: string,
   rule: string,
   from: (waiting: HeldPush) => boolean,
+  { calls = false } = {},
 ): HeldPush[] {
   const gone: HeldPush[] = []
   t.store.events.together(() => {
     for (const waiting of t.store.held.waitingAbout(account.id, messageId))
-      if (isOfMessage(waiting) && from(waiting) && drop(t, waiting, 'withdrawn', rule)) gone.push(waiting)
+      if (
+        (isOfMessage(waiting) || (calls && waiting.kind === 'call')) &&
+        from(waiting) &&
+        drop(t, waiting, 'withdrawn', rule)
+      )
+        gone.push(waiting)
   })
   return gone
 }
@@ -121,7 +131,7 @@ const isOfMessage = ({ kind }: Pick<HeldPush, 'kind'>): boolean =>
 export function stopWaiting(t: Trip, account: Account, messageId: string): void {
   t.store.events.together(() => {
     for (const waiting of t.store.held.waitingAbout(account.id, messageId)) {
-      const waits = waiting.hold === 'other-device-active' || waiting.hold === 'inactive-unacked'
+      const waits = waiting.hold === 'other-device-active' || awaitsAck(waiting.hold)
       if (waits && !ownApp(t, account, waiting)) expire(t, waiting.id)
     }
   })
@@ -206,18 +216,23 @@ function expire(t: Trip, id: number): void {
   const { badges } = t.store
   const device = deviceOf(t, account, held)
   if (!device) return
-  const badge = badges.on(device)
   if (held.hold === 'badge') {
-    if (badges.told(device) === badge) return void t.store.held.drop(held)
+    if (badges.told(device) === badges.on(device)) return void t.store.held.drop(held)
   } else {
     const reason = reasonToStay(t, account, held)
     if (reason) return void drop(t, held, 'withdrawn', reason)
-    const until = held.hold === 'inactive-unacked' ? endOfUse(t, account, held) : t.now
+    const until = awaitsAck(held.hold) ? endOfUse(t, account, held) : t.now
     if (until > t.now) return waitOn(t, held, 'other-device-active', until)
     if (waitsInBurst(t, held)) return
+    // It did not count while the app seemed to be open.
+    const message = { id: Number(held.message_id), peer: held.sender, ref: undefined }
+    if (held.hold === 'call-unacked') t.store.unread.add(account.id, message, t.config.limits.unread_per_user)
   }
+  const badge = badges.on(device)
   badges.tell(device, badge)
-  t.store.held.release(held, account, badge, t.now)
+  // A start may have come between.
+  const rings = held.kind !== 'call' || t.now < held.created_at + t.config.push.ring_time
+  t.store.held.release(rings ? held : { ...held, kind: 'call-missed' }, account, badge, t.now)
 }
 
 /** The app does not have it, and somebody may read it elsewhere: until then the phone waits like one that sleeps. */
@@ -244,7 +259,7 @@ function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undef
   if (silent) return silent
   if (held.hold === 'other-device-active')
     return t.store.unread.has(Number(held.message_id)) ? undefined : 'read-elsewhere'
-  if (held.hold !== 'inactive-unacked') return undefined
+  if (!awaitsAck(held.hold)) return undefined
   const session = ownApp(t, account, held)
   // Without a session that has it, it may have landed where it waits for the app.
   if (!session || t.store.messages.isStored(Number(held.message_id))) return undefined
