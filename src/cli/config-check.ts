@@ -1,22 +1,18 @@
 /** Contents of the files that the configuration names, looked at as the server would, but all of them at once. */
 import type { Config } from '../config/config.ts'
 import type { Path } from '../config/positions.ts'
+import type { Fault } from '../ops/ports-check.ts'
 import { loadApp } from '../push/apns/credentials.ts'
+import { checkApp } from '../push/diagnose/check-app.ts'
 import { loadCertificates } from '../stream/tls.ts'
 import { isHere, uploadBase } from '../uploads/address.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { checkApp } from './app.ts'
 
 export interface Findings {
   /** The server would not start; each with the key that it is about. */
   readonly problems: readonly Fault[]
   /** The warning that it would write. */
   readonly warnings: string[]
-}
-
-export interface Fault {
-  readonly path: Path
-  readonly message: string
 }
 
 /** The keys by which a table names files. */

@@ -6,10 +6,10 @@ import { jsonSchema } from '../config/describe.ts'
 import { commentedSample } from '../config/sample.ts'
 import { maskAddresses } from '../net/mask-address.ts'
 import { databaseFile } from '../ops/data-dir.ts'
+import { checkPorts } from '../ops/ports-check.ts'
 import { checkContents } from './config-check.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Context, ContextOf } from './context.ts'
-import { checkPorts } from './ports-check.ts'
 import { groupId, SERVICE_USER } from './unix-names.ts'
 
 /** JSON has no Infinity; the file's own word for it is clearer than null. */

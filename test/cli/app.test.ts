@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkApp } from '../../src/cli/app.ts'
+import { checkApp } from '../../src/push/diagnose/check-app.ts'
 import { APP_DEFAULTS, TOPIC } from '../support/apns.ts'
 
 const DAY = 86_400_000

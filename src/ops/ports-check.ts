@@ -5,10 +5,15 @@ import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import type { ListenAddress } from '../config/values.ts'
 import type { Path } from '../config/positions.ts'
-import { bindError } from '../ops/bind-error.ts'
-import type { Fault } from './config-check.ts'
+import { bindError } from './bind-error.ts'
 
-interface PortFindings {
+/** A fault, with the key that it is about. */
+export interface Fault {
+  readonly path: Path
+  readonly message: string
+}
+
+export interface PortFindings {
   readonly problems: Fault[]
   readonly warnings: string[]
 }
