@@ -105,7 +105,7 @@ async function checkApps({ config, store, router, clock, random }: Core): Promis
 }
 
 /** Files that root makes could not be opened by the service afterwards. */
-function becomeOwner(dataDir: string): void {
+export function becomeOwner(dataDir: string): void {
   if (process.getuid?.() !== 0 || !existsSync(dataDir)) return
   const { uid, gid } = statSync(dataDir)
   if (uid === 0) return

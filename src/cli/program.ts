@@ -16,6 +16,7 @@ import { addBan } from './ban.ts'
 import { addConfig } from './config.ts'
 import { addDb } from './db.ts'
 import { addDevice } from './device.ts'
+import { addDoctor } from './doctor.ts'
 import { addExport } from './export.ts'
 import { addHealth } from './health.ts'
 import { addHelp } from './help.ts'
@@ -40,6 +41,7 @@ const NOUNS = [
   addInvite,
   addRoom,
   addStatus,
+  addDoctor,
   addHealth,
   addVersion,
   addConfig,

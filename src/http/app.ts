@@ -25,6 +25,7 @@ import { addTokens } from './tokens.ts'
 import { addFiles } from './uploads/files.ts'
 import { addAudit } from './audit.ts'
 import { addUploads } from './uploads/manage.ts'
+import { addDoctor } from './doctor.ts'
 import { addExport } from './export.ts'
 import { addUsers } from './users.ts'
 import { addInvitePage } from './web/invite.ts'
@@ -58,6 +59,7 @@ export function createApp(deps: HttpDeps): App {
   app.use(bodies(deps))
 
   addSystem(app)
+  addDoctor(app)
   addUsers(app)
   addExport(app)
   addMe(app, deps)

@@ -22,7 +22,7 @@ export const TAGS = [
   {
     name: 'server',
     description: 'Health, figures, this description',
-    at: /^\/(livez|readyz|metrics|v1\/status|v1\/openapi\.json)$/,
+    at: /^\/(livez|readyz|metrics|v1\/status|v1\/doctor|v1\/openapi\.json)$/,
   },
   {
     name: 'streams',

@@ -36,6 +36,13 @@ const ROWS: readonly Row[] = [
     hasNot: PRIVATE,
   },
   { route: 'GET /v1/status', status: [401, 403, 403, 200, 200], has: '"accounts":', hasNot: PRIVATE },
+  {
+    route: 'GET /v1/doctor',
+    path: '/v1/doctor?only=access',
+    status: [401, 403, 403, 200, 200],
+    has: '"summary":',
+    hasNot: PRIVATE,
+  },
   { route: 'GET /v1/users', status: [401, 403, 200, 200, 200], has: JULIET, hasNot: 'stored' },
   {
     route: 'POST /v1/users',
@@ -268,6 +275,7 @@ const ROWS: readonly Row[] = [
   { route: 'GET /admin/users/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/rooms', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/rooms/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/doctor', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/audit', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/uploads', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   {

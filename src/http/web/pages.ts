@@ -18,6 +18,7 @@ export const MENU = [
   { here: 'rooms', path: '/admin/rooms', name: 'Rooms' },
   { here: 'uploads', path: '/admin/uploads', name: 'Files' },
   { here: 'push', path: '/admin/push', name: 'Push' },
+  { here: 'doctor', path: '/admin/doctor', name: 'Doctor' },
   { here: 'audit', path: '/admin/audit', name: 'Audit' },
 ] as const
 

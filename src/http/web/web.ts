@@ -13,6 +13,7 @@ import { addAssets, field, html, said } from './answers.ts'
 import { DashboardPage } from './dashboard.tsx'
 import { ErrorPage } from './error.tsx'
 import { addAuditPage } from './audit.ts'
+import { addDoctorPage } from './doctor.ts'
 import type { Handler, Pages } from './pages.ts'
 import { LoginPage } from './login.tsx'
 import { addPushPages } from './push.ts'
@@ -81,7 +82,8 @@ export function addWeb(app: App, deps: HttpDeps): void {
   get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
   addUserForms(post, deps)
   const pages: Pages = { get, post, notice }
-  for (const add of [addPushPages, addRoomPages, addUploadPages, addAuditPage]) add(deps, pages)
+  for (const add of [addPushPages, addRoomPages, addUploadPages, addAuditPage, addDoctorPage])
+    add(deps, pages)
 }
 
 function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
