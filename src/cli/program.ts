@@ -26,6 +26,7 @@ import { addPush } from './push.ts'
 import { addReload } from './reload.ts'
 import { addRoom } from './room.ts'
 import { addServe } from './serve.ts'
+import { addSetup } from './setup.ts'
 import { addStatus } from './status.ts'
 import { addSystemd } from './systemd.ts'
 import { addToken } from './token.ts'
@@ -36,6 +37,7 @@ import { addWebhook } from './webhook.ts'
 
 const NOUNS = [
   addServe,
+  addSetup,
   addReload,
   addUser,
   addInvite,
