@@ -164,7 +164,8 @@ test.each([
   ['--purge', 2, '--uninstall'],
 ])('setup %s → %i, before anything is touched', (args, code, message) => {
   const run = setup(args)
-  expect([run.code, run.err]).toEqual([code, expect.stringContaining(message)])
+  expect(run.code).toBe(code)
+  expect(run.err).toContain(message)
   expect(readdirSync(root)).toEqual([])
 })
 

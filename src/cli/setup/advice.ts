@@ -48,7 +48,7 @@ export function firewallLines({ root }: Place): string[] {
 }
 
 export function selinuxLines({ root }: Place): string[] {
-  if (!family(root).isRedHat && !existsSync(join(root, 'sys/fs/selinux'))) return []
+  if (!family(root).isRedHat && !existsSync(join(root, 'sys/fs/selinux/enforce'))) return []
   return ['restorecon -RF /usr/local/bin/belfry /etc/belfry /var/lib/belfry']
 }
 

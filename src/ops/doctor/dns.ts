@@ -3,29 +3,61 @@ import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { isLoopback, isPublic } from '../../net/address.ts'
 import { type DoctorCheck, type DoctorWorld, fail, ok, skip, some, unless, warn } from './check.ts'
-import type { Names, Srv } from './names.ts'
+import { type Names, NoAnswer, type Srv } from './names.ts'
 
-export const DNS_CHECKS: readonly DoctorCheck[] = [
-  { id: 'dns.address', needs: ['config', 'network'], look: address },
+/** Asked of every host. */
+const QUESTIONS: readonly DoctorCheck[] = [
+  { id: 'dns.address', look: address },
   {
     id: 'dns.starttls',
-    needs: ['config', 'network'],
+
     look: (w) => service(w, '_xmpp-client._tcp', portsOf(w, 'listen'), 5222),
   },
   {
     id: 'dns.direct_tls',
-    needs: ['config', 'network'],
+
     look: (w) => service(w, '_xmpps-client._tcp', portsOf(w, 'direct_tls_listen'), 5223),
   },
-  { id: 'dns.targets', needs: ['config', 'network'], look: targets },
-  { id: 'dns.aliases', needs: ['config', 'network'], look: aliases },
-  { id: 'dns.ours', needs: ['config', 'network'], look: ours },
-  { id: 'dns.private', needs: ['config', 'network'], look: privateAddresses },
-  { id: 'dns.ipv6', needs: ['config', 'network'], look: ipv6 },
-  { id: 'dns.servers', needs: ['config', 'network'], look: servers },
-  { id: 'dns.caa', needs: ['config', 'network'], look: caa },
-  { id: 'dns.web', needs: ['config', 'network'], look: web },
+  { id: 'dns.targets', look: targets },
+  { id: 'dns.aliases', look: aliases },
+  { id: 'dns.ours', look: ours },
+  { id: 'dns.private', look: privateAddresses },
+  { id: 'dns.ipv6', look: ipv6 },
+  { id: 'dns.servers', look: servers },
+  { id: 'dns.caa', look: caa },
+  { id: 'dns.web', look: web },
 ]
+
+const NEEDS = ['config', 'network'] as const
+
+export const DNS_CHECKS: readonly DoctorCheck[] = [
+  { id: 'dns.resolver', needs: NEEDS, look: resolver },
+  ...QUESTIONS.map(({ id, look }) => ({ id, needs: NEEDS, look: answered(look) })),
+]
+
+/** One that nobody answers is told of once, by dns.resolver. */
+function answered(look: DoctorCheck['look']): DoctorCheck['look'] {
+  return async (w) => {
+    try {
+      return await look(w)
+    } catch (error) {
+      if (error instanceof NoAnswer) return skip('DNS does not answer')
+      throw error
+    }
+  }
+}
+
+async function resolver(w: DoctorWorld) {
+  const [host] = domains(w)
+  if (host === undefined) return skip(LOCAL)
+  try {
+    await w.names.a(host)
+    return ok('DNS answers')
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error
+    return fail(error.message, 'look at /etc/resolv.conf, and whether port 53 is let out')
+  }
+}
 
 const LOCAL = 'no domain that DNS would know'
 const CLIENT = ['_xmpp-client._tcp', '_xmpps-client._tcp']

@@ -11,7 +11,7 @@ export interface Srv {
   readonly weight: number
 }
 
-/** An empty list: there are none. @throws Error where nobody answers. */
+/** An empty list: there are none. @throws NoAnswer. */
 export interface Names {
   srv(name: string): Promise<readonly Srv[]>
   a(name: string): Promise<readonly string[]>
@@ -20,6 +20,9 @@ export interface Names {
   /** Authorities that may issue certificates. */
   caa(name: string): Promise<readonly string[]>
 }
+
+/** Nobody answered; that there is no such name is an answer. */
+export class NoAnswer extends Error {}
 
 const ASK_MS = 1_500
 /** The answer is that there are none. */
@@ -36,7 +39,9 @@ export function openNames(servers = ''): Names {
       return await question(ascii)
     } catch (error) {
       if (NONE.has(codeOf(error))) return []
-      throw new Error(`the resolver did not answer for ${name} (${String(codeOf(error))})`, { cause: error })
+      throw new NoAnswer(`the resolver did not answer for ${name} (${String(codeOf(error))})`, {
+        cause: error,
+      })
     }
   }
   return {

@@ -153,7 +153,9 @@ export const NET_ROWS: readonly Row[] = [
 
   dns('dns.address', 'ok', 'bix.org'),
   row('dns.address', 'fail', 'leads nowhere', (t) => t.dns({ 'other.org A': [PUBLIC] })),
-  row('dns.address', 'warn', 'did not answer'),
+  row('dns.address', 'skip', 'does not answer'),
+  dns('dns.resolver', 'ok', 'answers'),
+  row('dns.resolver', 'fail', 'did not answer'),
   row('dns.address', 'skip', 'offline', (t) => void (t.offline = true)),
   row('dns.address', 'skip', 'no domain', (t) => void (t.config.hosts = ['localhost', '[::1]'])),
   dns('dns.starttls', 'ok', 'leads here'),
