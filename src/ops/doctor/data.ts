@@ -34,6 +34,8 @@ const MISSING = 'there is none yet'
 /** Bytes: below the first SQLite cannot grow its log for long; below the second it is time to look for room. */
 const LEAST_FREE = 32 << 20
 const FEW_FREE = 1 << 30
+/** ms after a start by which the ballast is there. */
+const BALLAST_COMES = 180_000
 
 function directory({ config: { data_dir: dir } }: DoctorWorld) {
   const stat = statOf(dir)
@@ -153,11 +155,13 @@ export function ofInodes(free: number, all: number) {
     : ok(why)
 }
 
-function ballast({ config: { data_dir: dir, storage } }: DoctorWorld) {
+function ballast({ config: { data_dir: dir, storage }, live }: DoctorWorld) {
   if (storage.ballast === 0) return skip('switched off')
   if (!statOf(dir)) return skip(MISSING)
   const size = statOf(ballastFile(dir))?.size ?? 0
   if (size >= storage.ballast) return ok(`${megabytes(size)} are kept for a full disk`)
+  // A start has better things to do with the disk.
+  if (live && live.uptime < BALLAST_COMES) return skip('the server has only just started')
   return warn(
     'there is no ballast, so a full disk could not be mended',
     'the server makes it within a minute of its start once there is room for it',

@@ -68,6 +68,7 @@ export const DATA_ROWS: readonly Row[] = [
     truncateSync(own(t, 'ballast'), 1 << 20)
   }),
   row('data.ballast', 'warn', 'no ballast'),
+  row('data.ballast', 'skip', 'only just', (t) => Object.assign(t.live ?? {}, { uptime: 9_000 })),
   row('data.ballast', 'skip', 'off', (t) => (t.config.storage.ballast = 0)),
   row('data.restore', 'ok', 'none'),
   row('data.restore', 'fail', 'interrupted', (t) => void own(t, 'restore-unfinished')),
