@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { ConfigError, parseConfig } from '../config/config.ts'
@@ -10,7 +10,7 @@ import type { Context, ContextOf } from './context.ts'
 import { CliError, EXIT } from './exit.ts'
 import { adviceFor } from './setup/advice.ts'
 import { type Apns, configText } from './setup/config-file.ts'
-import { directory, file, isWhole, type Machine, type Owner } from './setup/plan.ts'
+import { at, directory, file, isWhole, type Machine, type Owner } from './setup/plan.ts'
 import { installProgram, PROGRAM } from './setup/program-file.ts'
 import {
   CONFIG_DIR,
@@ -124,7 +124,7 @@ async function setUp(ctx: Context, machine: Machine, options: SetupOptions): Pro
     (await file(machine, { path: CONFIG_FILE, content: text, mode: 0o640, owner: readable })) || changed
   const program = await installProgram(machine, options.binary)
   const unit = await file(machine, { path: UNIT_FILE, content: unitOf(), mode: 0o644, owner: root })
-  if (!given.pair && options.acme === undefined)
+  if (signsItself(machine, text))
     ctx.out.warn(
       'no certificate was named, so the server signs its own, which apps must be told to trust: --cert and --key',
     )
@@ -139,6 +139,16 @@ async function setUp(ctx: Context, machine: Machine, options: SetupOptions): Pro
       started: isStarted,
       changed: changed || program || unit,
     })
+}
+
+/** By the file that is there, which may be another than the one that would be written. */
+function signsItself(machine: Machine, fresh: string): boolean {
+  const path = at(machine, CONFIG_FILE)
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : fresh
+  // A certificate that the server gets itself has no path.
+  if (/^\[acme\]\n(?:#.*\n|\n)*email\b/m.test(text)) return false
+  const { config } = parseConfig(text, CONFIG_FILE)
+  return config !== undefined && config.tls.cert === undefined
 }
 
 function domainOf(text: string | undefined): string {

@@ -121,6 +121,11 @@ test('what somebody changed is shown and stays, with --yes too; --force replaces
     ]).toEqual([0, true, true])
     expect(text('etc/belfry/belfry.toml')).toContain('# by hand')
   }
+  writeFileSync(
+    file,
+    text('etc/belfry/belfry.toml').replace(/^\[tls\]$/m, '[tls]\ncert = "c.pem"\nkey = "k.pem"'),
+  )
+  expect(setup('--domain bix.org').err).not.toContain('signs its own')
   setup('--domain bix.org --force')
   expect(text('etc/belfry/belfry.toml')).not.toContain('# by hand')
 })
