@@ -20,6 +20,7 @@ import { fileLimit } from '../net/sockets.ts'
 import { Backups } from '../ops/backups.ts'
 import { Ballast } from '../ops/ballast.ts'
 import { databaseFile } from '../ops/data-dir.ts'
+import { startFigures } from '../ops/figures.ts'
 import { startHousekeeping } from '../ops/housekeeping.ts'
 import { Jobs } from '../ops/jobs.ts'
 import { needsRestart, takeOver } from '../ops/live-keys.ts'
@@ -249,7 +250,9 @@ function keepHouse({ config, store, clock, router, world }: Core, figures: () =>
   const run: RunTrip = (f) => router.run(f)
   const endSweep = new UploadSweep(world, run).start()
   const end = startHousekeeping({ ...config, store, clock, run, figures })
+  const endFigures = startFigures(clock, run)
   return () => {
+    endFigures()
     endSweep()
     end()
   }

@@ -22,6 +22,7 @@ import rooms from '../../migrations/0019-rooms.sql' with { type: 'text' }
 import uploads from '../../migrations/0020-uploads.sql' with { type: 'text' }
 import audit from '../../migrations/0021-audit.sql' with { type: 'text' }
 import imports from '../../migrations/0022-imports.sql' with { type: 'text' }
+import figures from '../../migrations/0023-figures.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -46,6 +47,7 @@ const MIGRATIONS: readonly string[] = [
   uploads,
   audit,
   imports,
+  figures,
 ]
 
 /** Version of the schema of this build. */

@@ -12,6 +12,7 @@ import { Clients } from './clients.ts'
 import { Contacts } from './contacts.ts'
 import { closeDb, type Db, openDb } from './db.ts'
 import { Events } from './events.ts'
+import { FigureRows } from './figures.ts'
 import { Held } from './held.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { History } from './history.ts'
@@ -82,6 +83,7 @@ export class Store {
   readonly roomVerdicts: RoomVerdicts
   readonly uploads: Uploads
   readonly audit: Audit
+  readonly figures: FigureRows
   readonly indexes: DeferredIndexes
 
   constructor(
@@ -90,6 +92,7 @@ export class Store {
     random: Random,
   ) {
     this.events = new Events(db, clock)
+    this.figures = new FigureRows(db)
     this.audit = new Audit(db.turn, new AuditTable(db), clock)
     this.indexes = {
       archive: new DeferredIndex(db, 'archive', 'peer, id'),

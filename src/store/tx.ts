@@ -21,6 +21,7 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
   readonly clients: Pick<Store['clients'], 'find' | 'list' | 'tokens'>
   readonly contacts: Pick<Store['contacts'], 'find' | 'all' | 'size' | 'changedSince'>
   readonly events: Pick<Store['events'], 'wants' | 'jidOf'>
+  readonly figures: Pick<Store['figures'], 'between'>
   readonly held: Pick<Store['held'], 'find' | 'all' | 'page' | 'putOffs' | 'waitingAbout' | 'ofChat'>
   readonly history: Pick<Store['history'], 'page' | 'isScannable' | 'count' | 'has' | 'bounds' | 'prefs'>
   readonly hostHashes: Pick<Store['hostHashes'], 'of'>
