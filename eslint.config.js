@@ -2,7 +2,7 @@ import tseslint from 'typescript-eslint'
 
 /** Typed lint: a floating promise in a server is a lost error, so it is an error here. */
 export default tseslint.config(
-  { ignores: ['dist', 'data', 'node_modules', 'coverage', 'eslint.config.js'] },
+  { ignores: ['dist', 'data', 'node_modules', 'coverage', 'eslint.config.js', '**/*.client.js'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

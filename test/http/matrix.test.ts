@@ -271,6 +271,8 @@ const ROWS: readonly Row[] = [
   { route: 'GET /admin/login', status: [200, 200, 200, 200, 200], has: 'Password', hasNot: PRIVATE },
   { route: 'GET /admin/style.css', status: [200, 200, 200, 200, 200] },
   { route: 'GET /admin/bell.svg', status: [200, 200, 200, 200, 200] },
+  { route: 'GET /admin/admin.js', status: [200, 200, 200, 200, 200] },
+  { route: 'GET /admin/events', status: [204, 204, 204, 204, 204], hasNot: PRIVATE },
   { route: 'GET /admin/users', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/users/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/rooms', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },

@@ -5,6 +5,7 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import type { Ctx } from '../context.ts'
 import { type App, declare, open } from '../policy.ts'
 import { HttpError } from '../problem.ts'
+import script from './admin.client.js' with { type: 'text' }
 import bell from './bell.svg' with { type: 'text' }
 import { Whole } from './layout.tsx'
 import style from './style.css' with { type: 'text' }
@@ -25,6 +26,8 @@ export async function field(c: Ctx, name: string): Promise<string> {
   return typeof value === 'string' ? value : ''
 }
 
+export const SCRIPT = 'text/javascript; charset=utf-8'
+
 /** Below each of the web's paths, so that a proxy may show one of them and hide the other. */
 export function addAssets(app: App, base: '/admin' | '/invite'): void {
   const asset = (path: string, type: string, text: string) => {
@@ -33,6 +36,7 @@ export function addAssets(app: App, base: '/admin' | '/invite'): void {
   }
   asset(`${base}/style.css`, 'text/css; charset=utf-8', style)
   asset(`${base}/bell.svg`, 'image/svg+xml', bell)
+  if (base === '/admin') asset('/admin/admin.js', SCRIPT, script)
 }
 
 /** Words for a person; anything else is a bug and goes on to the one catch. */

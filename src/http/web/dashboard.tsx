@@ -2,10 +2,20 @@
 import { VERSION } from '../../version.ts'
 import type { Check } from '../../ops/readiness.ts'
 import type { HttpDeps } from '../deps.ts'
-import { Layout, State } from './layout.tsx'
+import { Layout, sizeOf, State } from './layout.tsx'
+import { Plots, type Span, SPANS } from './plots.tsx'
 import { Alarms } from './push-page.tsx'
 
-const megabytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(0)} MB`
+/** Days before a certificate's end from which on it is an alarm. */
+const CERTIFICATE_ALARM = 21
+const DAY = 86_400_000
+
+/** Figures of the moment, made for all who look. */
+export interface Now {
+  readonly checks: readonly Check[]
+  /** The end of each host's certificate, ms since the epoch, the next first. */
+  readonly certificates: readonly { readonly host: string; readonly ends: number }[]
+}
 
 function duration(seconds: number): string {
   const days = Math.floor(seconds / 86_400)
@@ -21,33 +31,61 @@ const Tile = ({ name, value }: { name: string; value: string }) => (
   </div>
 )
 
-export function DashboardPage({
-  deps,
-  checks,
-  admin,
-  notice,
-}: {
-  deps: HttpDeps
-  checks: readonly Check[]
-  admin: string
-  notice?: string | undefined
-}) {
-  const { config, store, sessions } = deps.world
-  const ready = checks.every((check) => check.ok)
-  return (
-    <Layout title="Dashboard" admin={admin} here="dashboard" notice={notice}>
+interface Props {
+  readonly deps: HttpDeps
+  readonly now: Now
+  readonly admin: string
+  readonly span: Span
+  readonly notice?: string | undefined
+}
+
+export const DashboardPage = ({ deps, now, admin, span, notice }: Props) => (
+  <Layout title="Dashboard" admin={admin} here="dashboard" notice={notice}>
+    <div data-events={`/admin/events?span=${span}`}>
       <h1>
-        Dashboard <State good={ready}>{ready ? 'ready' : 'not ready'}</State>
+        Dashboard <span class="live state">live</span>
       </h1>
+      <div id="now">
+        <Moment deps={deps} now={now} />
+      </div>
+      <nav class="spans" aria-label="Time of the plots">
+        {Object.entries(SPANS).map(([key, { name }]) => (
+          <a href={`/admin/?span=${key}`} aria-current={key === span ? 'page' : undefined}>
+            {name}
+          </a>
+        ))}
+      </nav>
+      <div id={`plots-${span}`} class="plots">
+        <Plots deps={deps} span={span} />
+      </div>
+    </div>
+    <ThisServer deps={deps} />
+  </Layout>
+)
+
+/** The part that is renewed every few seconds. */
+export const Moment = ({ deps, now: { checks, certificates } }: { deps: HttpDeps; now: Now }) => {
+  const { store, sessions } = deps.world
+  const ready = checks.every((check) => check.ok)
+  const [next] = certificates
+  return (
+    <>
       <Alarms deps={deps} />
+      {certificates.map(({ host, ends }) => (
+        <CertificateAlarm host={host} days={daysLeft(deps, ends)} />
+      ))}
       <dl class="tiles">
+        <Tile name="State" value={ready ? 'ready' : 'not ready'} />
         <Tile name="Accounts" value={String(store.accounts.count())} />
         <Tile name="Sessions" value={String(sessions.count)} />
         <Tile name="Running for" value={duration(deps.world.uptime() / 1000)} />
-        <Tile name="Memory" value={megabytes(process.memoryUsage.rss())} />
+        <Tile name="Memory" value={sizeOf(process.memoryUsage.rss())} />
+        {next && <Tile name="Certificate ends" value={`${Math.max(0, daysLeft(deps, next.ends))} d`} />}
       </dl>
       <section class="card">
-        <h2>Checks</h2>
+        <h2>
+          Checks <State good={ready}>{ready ? 'ready' : 'not ready'}</State>
+        </h2>
         <ul class="checks">
           {checks.map((check) => (
             <li>
@@ -60,30 +98,45 @@ export function DashboardPage({
           ))}
         </ul>
       </section>
-      <section class="card">
-        <h2>This server</h2>
-        <dl class="facts">
-          <dt>Hosts</dt>
-          <dd>{config.hosts.join(', ')}</dd>
-          <dt>Push</dt>
-          <dd>{deps.pushTarget()}</dd>
-          <dt>Registration</dt>
-          <dd>{registration(config.registration)}</dd>
-          <dt>Data</dt>
-          <dd>
-            <code>{config.data_dir}</code>
-          </dd>
-          <dt>Configuration</dt>
-          <dd>
-            <code>{config.source.file ?? 'built-in defaults'}</code>
-          </dd>
-          <dt>Version</dt>
-          <dd>
-            {VERSION} on Bun {Bun.version}
-          </dd>
-        </dl>
-      </section>
-    </Layout>
+    </>
+  )
+}
+
+const daysLeft = ({ clock }: HttpDeps, ends: number): number => Math.floor((ends - clock.now()) / DAY)
+
+const CertificateAlarm = ({ host, days }: { host: string; days: number }) =>
+  days >= CERTIFICATE_ALARM ? null : (
+    <p class="note bad" role="alert">
+      {days < 0 ? `The certificate of ${host} is over.` : `The certificate of ${host} ends in ${days} days.`}
+    </p>
+  )
+
+const ThisServer = ({ deps }: { deps: HttpDeps }) => {
+  const { config } = deps.world
+  return (
+    <section class="card">
+      <h2>This server</h2>
+      <dl class="facts">
+        <dt>Hosts</dt>
+        <dd>{config.hosts.join(', ')}</dd>
+        <dt>Push</dt>
+        <dd>{deps.pushTarget()}</dd>
+        <dt>Registration</dt>
+        <dd>{registration(config.registration)}</dd>
+        <dt>Data</dt>
+        <dd>
+          <code>{config.data_dir}</code>
+        </dd>
+        <dt>Configuration</dt>
+        <dd>
+          <code>{config.source.file ?? 'built-in defaults'}</code>
+        </dd>
+        <dt>Version</dt>
+        <dd>
+          {VERSION} on Bun {Bun.version}
+        </dd>
+      </dl>
+    </section>
   )
 }
 

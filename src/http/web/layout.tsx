@@ -32,6 +32,7 @@ export const Layout = (frame: Frame) => (
       <title>{frame.title} · Belfry</title>
       <link rel="stylesheet" href={`${frame.assets ?? '/admin'}/style.css?v=${VERSION}`} />
       <link rel="icon" href={`${frame.assets ?? '/admin'}/bell.svg`} type="image/svg+xml" />
+      {frame.admin !== undefined && <script src={`/admin/admin.js?v=${VERSION}`} defer />}
     </head>
     <body>
       <a class="skip" href="#main">

@@ -49,6 +49,17 @@ export class WebSessions {
 
   /** The administrator whose session this request carries: still an account, still listed, still the same password. */
   admin(c: Ctx): Account | undefined {
+    const found = this.#find(c)
+    if (found) found.session.used = this.deps.world.now()
+    return found?.account
+  }
+
+  /** Whether it carries one, without making use of it: a page that is left open does not keep it. */
+  holds(c: Ctx): boolean {
+    return this.#find(c) !== undefined
+  }
+
+  #find(c: Ctx): { session: WebSession; account: Account } | undefined {
     const id = getCookie(c, cookieOf(c).name)
     const key = id === undefined ? '' : hash(id)
     const session = this.#sessions.get(key)
@@ -61,12 +72,9 @@ export class WebSessions {
       account?.disabled === false &&
       isAdmin(this.deps.world, account.jid) &&
       this.#keysOf(account) === session.keys
-    if (!valid) {
-      this.#sessions.delete(key)
-      return undefined
-    }
-    session.used = now
-    return account
+    if (valid) return { session, account }
+    this.#sessions.delete(key)
+    return undefined
   }
 
   #keysOf(account: Account): string {

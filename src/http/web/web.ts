@@ -10,10 +10,10 @@ import { failureOf, HttpError, titleOf } from '../problem.ts'
 import { isWithoutAdmin, SETUP_PATH } from '../../accounts/first-admin.ts'
 import { jidSchema, passwordSchema } from '../fields.ts'
 import { addAssets, field, html, said } from './answers.ts'
-import { DashboardPage } from './dashboard.tsx'
 import { ErrorPage } from './error.tsx'
 import { addAuditPage } from './audit.ts'
 import { addDoctorPage } from './doctor.ts'
+import { addDashboard } from './live.ts'
 import type { Handler, Pages } from './pages.ts'
 import { LoginPage } from './login.tsx'
 import { addPushPages } from './push.ts'
@@ -74,14 +74,11 @@ export function addWeb(app: App, deps: HttpDeps): void {
   addLogin(app, deps, sessions)
   addSetup(app, deps, sessions)
   get('/admin', (c) => c.redirect('/admin/', 301))
-  get('/admin/', async (c, admin) => {
-    const checks = await deps.readiness()
-    return html(c, DashboardPage({ deps, checks, admin, notice: notice(c) }))
-  })
   get('/admin/users', (c, admin) => usersPage(c, deps, admin))
   get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
   addUserForms(post, deps)
   const pages: Pages = { get, post, notice }
+  addDashboard(app, deps, sessions, pages)
   for (const add of [addPushPages, addRoomPages, addUploadPages, addAuditPage, addDoctorPage])
     add(deps, pages)
 }
