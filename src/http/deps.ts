@@ -1,6 +1,7 @@
 /** Dependencies of the HTTP layer: given by the server when it runs, by a command that opened the data of a stopped one. */
 import type { Backups } from '../ops/backups.ts'
 import type { Jobs } from '../ops/jobs.ts'
+import type { SimPhones } from '../ops/apns-sim-phones.ts'
 import type { Check } from '../ops/readiness.ts'
 import type { Alarm } from '../push/diagnose/alarms.ts'
 import type { AppState } from '../push/apns/apns.ts'
@@ -22,6 +23,8 @@ export interface PushDoor {
   lanes(): readonly LaneState[]
   apps(): readonly AppState[]
   alarms(): readonly Alarm[]
+  /** Phones of the simulator, and how they look. */
+  readonly phones?: SimPhones
 }
 
 export interface HttpDeps {

@@ -31,6 +31,8 @@ export interface ApnsSimOptions {
   readonly host?: string
   readonly port?: number
   readonly print?: (block: string) => void
+  /** Is told of each push, once it is answered. */
+  readonly heard?: (push: SimReceived) => void
   readonly clock?: Clock
   readonly random?: Random
   /** Use this pair instead of a fresh one. */
@@ -281,7 +283,7 @@ export class ApnsSim {
     const topic = headers['apns-topic'] ?? ''
     const collapseId = headers['apns-collapse-id']
     const apnsId = headers['apns-id'] ?? ''
-    this.received.push({
+    const push: SimReceived = {
       at,
       connection,
       headers,
@@ -293,7 +295,9 @@ export class ApnsSim {
       bytes: body.length,
       status,
       reason,
-    })
+    }
+    this.received.push(push)
+    this.#options.heard?.(push)
     const keep = this.#options.keep ?? 100_000
     if (this.received.length > keep) this.received.splice(0, this.received.length - keep)
     if (this.#options.print) {

@@ -10,6 +10,7 @@ import {
   pushPaused,
 } from '../metrics/metrics.ts'
 import type { ApnsSim } from '../ops/apns-sim.ts'
+import { SimPhones } from '../ops/apns-sim-phones.ts'
 import { fingerprint } from '../ops/watch-files.ts'
 import { type Alarm, AlarmLog, alarmsOf } from '../push/diagnose/alarms.ts'
 import type { AppState } from '../push/apns/apns.ts'
@@ -29,6 +30,9 @@ const DRAIN_MS = 5_000
 /** Between two looks at what is wrong, for metrics and the log. */
 const MEASURE_MS = 2_000
 
+/** Pushes that the simulator remembers: nobody but its phones asks. */
+const KEPT = 100
+
 type Parts = Pick<PushServiceOptions, 'push' | 'badges' | 'outdated' | 'run' | 'clock' | 'random'> & {
   readonly reports: PushReports
 }
@@ -37,6 +41,8 @@ export class LivePush {
   readonly #parts: Parts
   #service: PushService | undefined
   #simulator: ApnsSim | undefined
+  /** Phones that ring nowhere but in the simulator. */
+  readonly phones = new SimPhones()
   /** Parts of which the service was made. */
   #made = ''
   #config: Config['push'] | undefined
@@ -67,7 +73,7 @@ export class LivePush {
     ])
     this.#config = push
     if (this.#service && making === this.#made) return this.#service.dispatcher.resume()
-    if (push.simulator) this.#simulator ??= await startSimulator()
+    if (push.simulator) this.#simulator ??= await startSimulator(this.phones)
     const sim = this.#simulator
     // Loaded behind the listeners: nothing that listens needs it.
     const { PushService } = await import('../push/service.ts')
@@ -189,7 +195,11 @@ function keyFiles({ push, webhook }: Config): string[] {
 }
 
 /** The simulator of Apple, printing what a phone would show. */
-async function startSimulator(): Promise<ApnsSim> {
+async function startSimulator(phones: SimPhones): Promise<ApnsSim> {
   const { startApnsSim } = await import('../ops/apns-sim.ts')
-  return startApnsSim({ print: (block) => process.stdout.write(`${block}\n`) })
+  return startApnsSim({
+    print: (block) => process.stdout.write(`${block}\n`),
+    heard: (push) => phones.take(push),
+    keep: KEPT,
+  })
 }
