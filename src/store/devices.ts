@@ -1,5 +1,5 @@
 /** Registered devices. An address belongs to one account, or to all accounts of its app; registrations outlive sessions. */
-import { and, asc, eq, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, sql } from 'drizzle-orm'
 import type { EventName } from '../config/events.ts'
 import type { Audit } from './audit.ts'
 import type { Db } from './db.ts'
@@ -50,6 +50,7 @@ export class Devices {
   readonly #audit: Audit
   readonly #byAddress
   readonly #byAccount
+  readonly #newest
   readonly #byId
   readonly #write: ReturnType<typeof deviceWrites>
 
@@ -74,6 +75,7 @@ export class Devices {
       .where(eq(devices.accountId, p('accountId')))
       .orderBy(asc(devices.refreshedAt), asc(devices.id))
       .prepare()
+    this.#newest = orm.select().from(devices).orderBy(desc(devices.id)).limit(p('limit')).prepare()
     this.#byId = orm
       .select()
       .from(devices)
@@ -174,6 +176,11 @@ export class Devices {
   /** Registrations of the phone and app of this one: of all accounts that share its address. */
   sharing(device: Device): readonly Device[] {
     return device.shared ? this.at(device) : [device]
+  }
+
+  /** Of all accounts, the last to be registered first. */
+  newest(limit: number): Device[] {
+    return this.#newest.all({ limit })
   }
 
   get(id: number): Device | undefined {

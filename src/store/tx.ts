@@ -6,7 +6,7 @@ import type { Store } from './store.ts'
 
 type Devices = Store['push']['devices']
 
-type ReadDevices = Pick<Devices, 'of' | 'at' | 'sharing' | 'get' | 'lastWord'>
+type ReadDevices = Pick<Devices, 'of' | 'at' | 'sharing' | 'get' | 'lastWord' | 'newest'>
 
 /** The store outside of a trip. */
 export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {

@@ -26,17 +26,20 @@ export async function field(c: Ctx, name: string): Promise<string> {
   return typeof value === 'string' ? value : ''
 }
 
-export const SCRIPT = 'text/javascript; charset=utf-8'
-
 /** Below each of the web's paths, so that a proxy may show one of them and hide the other. */
 export function addAssets(app: App, base: '/admin' | '/invite'): void {
-  const asset = (path: string, type: string, text: string) => {
-    declare('get', path, open)
-    app.get(path, (c) => c.body(text, 200, { 'content-type': type, 'cache-control': 'public, max-age=3600' }))
-  }
-  asset(`${base}/style.css`, 'text/css; charset=utf-8', style)
-  asset(`${base}/bell.svg`, 'image/svg+xml', bell)
-  if (base === '/admin') asset('/admin/admin.js', SCRIPT, script)
+  asset(app, `${base}/style.css`, 'text/css; charset=utf-8', style)
+  asset(app, `${base}/bell.svg`, 'image/svg+xml', bell)
+  if (base === '/admin') addScript(app, '/admin/admin.js', script)
+}
+
+/** A script of our own, as a file: the policy allows no other. */
+export const addScript = (app: App, path: string, text: string): void =>
+  asset(app, path, 'text/javascript; charset=utf-8', text)
+
+function asset(app: App, path: string, type: string, text: string): void {
+  declare('get', path, open)
+  app.get(path, (c) => c.body(text, 200, { 'content-type': type, 'cache-control': 'public, max-age=3600' }))
 }
 
 /** Words for a person; anything else is a bug and goes on to the one catch. */

@@ -2,7 +2,7 @@
 /** The frame of every page. Everything that is shown passes through JSX, which escapes it. */
 import { type Child, createContext, useContext } from 'hono/jsx'
 import { VERSION } from '../../version.ts'
-import { type Here, MENU } from './pages.ts'
+import { type Here, menus } from './pages.ts'
 
 export interface Frame {
   readonly title: string
@@ -74,13 +74,7 @@ const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
       <img src="/admin/bell.svg" alt="" width="24" height="24" />
       Belfry
     </a>
-    <nav aria-label="Main">
-      {MENU.map(({ here, path, name }) => (
-        <a href={path} aria-current={frame.here === here ? 'page' : undefined}>
-          {name}
-        </a>
-      ))}
-    </nav>
+    <Menus here={frame.here} />
     <form method="post" action="/admin/logout" class="who">
       <span title={admin}>{admin}</span>
       <button type="submit" class="quiet">
@@ -88,6 +82,26 @@ const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
       </button>
     </form>
   </header>
+)
+
+/** One is open at a time. A menu of one page is that page. */
+const Menus = ({ here }: { here: Here | undefined }) => (
+  <nav aria-label="Main" class="menus">
+    {menus(useContext(Simulated)).map(({ name, entries }) => {
+      const links = entries.map((entry) => (
+        <a href={entry.path} aria-current={entry.here === here ? 'page' : undefined}>
+          {entry.name}
+        </a>
+      ))
+      if (entries.length < 2) return links
+      return (
+        <details name="menu" class={entries.some((entry) => entry.here === here) ? 'here' : ''}>
+          <summary>{name}</summary>
+          <div class="menu">{links}</div>
+        </details>
+      )
+    })}
+  </nav>
 )
 
 /** Bytes for people, in the units of the configuration: 1 kB has 1024. */

@@ -20,6 +20,8 @@ import { addPushPages } from './push.ts'
 import { addRoomPages } from './rooms.ts'
 import { fromOwnPage, WebSessions } from './session.ts'
 import { addSetup } from './setup.ts'
+import { addSimulator } from './simulator.tsx'
+import { addTry } from './try.tsx'
 import { addUploadPages } from './uploads.ts'
 import { UserPage, UsersPage } from './users.tsx'
 
@@ -78,7 +80,7 @@ export function addWeb(app: App, deps: HttpDeps): void {
   get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
   addUserForms(post, deps)
   const pages: Pages = { get, post, notice }
-  addDashboard(app, deps, sessions, pages)
+  for (const add of [addDashboard, addSimulator, addTry]) add(app, deps, sessions, pages)
   for (const add of [addPushPages, addRoomPages, addUploadPages, addAuditPage, addDoctorPage])
     add(deps, pages)
 }
