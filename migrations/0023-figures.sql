@@ -22,4 +22,4 @@ CREATE TABLE figures (
 
 -- The list of accounts in another order than that of their addresses.
 CREATE INDEX accounts_by_creation ON accounts (created_at, id);
-CREATE INDEX accounts_by_last_seen ON accounts (last_seen, id);
+CREATE INDEX accounts_by_last_seen ON accounts (ifnull(last_seen, 0), id);

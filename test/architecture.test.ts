@@ -326,6 +326,8 @@ describe('words', () => {
       'step + 1',
       'VERDICT',
       'WAITING',
+      'COLUMNS',
+      'CHOSEN',
     ])
     const wrong = sources.flatMap(({ path, tree }) => {
       const found: string[] = []

@@ -1,6 +1,7 @@
 /** The memory of one server: one object per aggregate over one database. */
 import { SQLiteError } from 'bun:sqlite'
 import { getLogger, OutsideError } from '../log.ts'
+import { AccountPages } from './account-pages.ts'
 import { Accounts } from './accounts.ts'
 import { ArchiveSizes } from './archive-sizes.ts'
 import { Audit } from './audit.ts'
@@ -55,6 +56,7 @@ export class Store {
   readonly events: Events
   readonly skeletons: Skeletons
   readonly accounts: Accounts
+  readonly accountPages: AccountPages
   readonly contacts: Contacts
   readonly receipts: Receipts
   readonly messages: Messages
@@ -102,6 +104,7 @@ export class Store {
     }
     this.skeletons = new Skeletons(db)
     this.accounts = new Accounts(db, this.events, this.audit, Object.values(this.indexes))
+    this.accountPages = new AccountPages(db)
     this.contacts = new Contacts(db, this.accounts)
     this.receipts = new Receipts(db, clock)
     this.messages = new Messages(db, this.receipts, this.accounts, this.indexes)

@@ -1,6 +1,4 @@
 /** The routes of the web admin. Pages are rendered here and work without any script. */
-import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { accountOf, addUser, deleteUser, listUsers, setDisabled, setPassword } from '../accounts.ts'
 import { isAdmin } from '../../accounts/admins.ts'
 import { checkPassword } from '../auth.ts'
 import type { Ctx } from '../context.ts'
@@ -8,8 +6,7 @@ import type { HttpDeps } from '../deps.ts'
 import { type App, declare, open, page } from '../policy.ts'
 import { failureOf, HttpError, titleOf } from '../problem.ts'
 import { isWithoutAdmin, SETUP_PATH } from '../../accounts/first-admin.ts'
-import { jidSchema, passwordSchema } from '../fields.ts'
-import { addAssets, field, html, said } from './answers.ts'
+import { addAssets, field, html } from './answers.ts'
 import { ErrorPage } from './error.tsx'
 import { addAuditPage } from './audit.ts'
 import { addDoctorPage } from './doctor.ts'
@@ -23,7 +20,7 @@ import { addSetup } from './setup.ts'
 import { addSimulator } from './simulator.tsx'
 import { addTry } from './try.tsx'
 import { addUploadPages } from './uploads.ts'
-import { UserPage, UsersPage } from './users.tsx'
+import { addUserPages } from './users.ts'
 
 /** A closed set: what a page says after a redirect is chosen by us, not by who wrote the link. */
 const DONE: Readonly<Record<string, string>> = {
@@ -33,6 +30,8 @@ const DONE: Readonly<Record<string, string>> = {
   disabled: 'The account is disabled; its sessions were closed.',
   enabled: 'The account may log in again.',
   removed: 'The account was removed.',
+  kicked: 'Closed. An app that is running comes again by itself.',
+  forgotten: 'The device is forgotten. Its app registers it again when it is opened.',
   destroyed: 'The room was destroyed.',
   files: 'What was chosen is removed.',
   replayed: 'What the webhook refused is sent again.',
@@ -59,7 +58,9 @@ export function addWeb(app: App, deps: HttpDeps): void {
     declare('get', path, page)
     app.get(path, (c) => {
       const admin = sessions.admin(c)
-      return admin ? handler(c, admin.jid) : c.redirect('/admin/login', 303)
+      if (!admin) return c.redirect('/admin/login', 303)
+      c.get('actor').by = admin.jid
+      return handler(c, admin.jid)
     })
   }
   const post = (path: string, handler: Handler) => {
@@ -76,12 +77,16 @@ export function addWeb(app: App, deps: HttpDeps): void {
   addLogin(app, deps, sessions)
   addSetup(app, deps, sessions)
   get('/admin', (c) => c.redirect('/admin/', 301))
-  get('/admin/users', (c, admin) => usersPage(c, deps, admin))
-  get('/admin/users/show', (c, admin) => userPage(c, deps, admin, c.req.query('jid') ?? ''))
-  addUserForms(post, deps)
   const pages: Pages = { get, post, notice }
   for (const add of [addDashboard, addSimulator, addTry]) add(app, deps, sessions, pages)
-  for (const add of [addPushPages, addRoomPages, addUploadPages, addAuditPage, addDoctorPage])
+  for (const add of [
+    addUserPages,
+    addPushPages,
+    addRoomPages,
+    addUploadPages,
+    addAuditPage,
+    addDoctorPage,
+  ])
     add(deps, pages)
 }
 
@@ -119,74 +124,5 @@ function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
     fromOwnPage(c)
     sessions.end(c)
     return c.redirect('/admin/login', 303)
-  })
-}
-
-function usersPage(
-  c: Ctx,
-  deps: HttpDeps,
-  admin: string,
-  error?: string,
-  status: ContentfulStatusCode = 200,
-): Promise<Response> {
-  const search = (c.req.query('search') ?? '').slice(0, 200)
-  const cursor = c.req.query('cursor')
-  const list = listUsers(deps, { search, cursor, limit: 50 })
-  return html(c, UsersPage({ deps, admin, page: list, search, error, notice: notice(c) }), status)
-}
-
-function userPage(c: Ctx, deps: HttpDeps, admin: string, jid: string, error?: string): Promise<Response> {
-  const account = accountOf(deps, jidSchema.safeParse(jid).data ?? jid)
-  return html(
-    c,
-    UserPage({ deps, admin, account, error, notice: notice(c) }),
-    error === undefined ? 200 : 422,
-  )
-}
-
-type Post = (path: string, handler: Handler) => void
-
-function addUserForms(post: Post, deps: HttpDeps): void {
-  post('/admin/users', async (c, admin) => {
-    const jid = jidSchema.safeParse(await field(c, 'jid'))
-    const password = passwordSchema.safeParse(await field(c, 'password'))
-    const wrong = jid.error ?? password.error
-    if (!jid.success || !password.success) {
-      return usersPage(c, deps, admin, wrong?.issues[0]?.message ?? 'The form is not complete.', 422)
-    }
-    try {
-      const { warnings } = await addUser(
-        deps,
-        jid.data,
-        password.data,
-        (await field(c, 'allow_lookalike')) === 'yes',
-      )
-      return c.redirect(`/admin/users?done=${warnings.length > 0 ? 'weak' : 'added'}`, 303)
-    } catch (error) {
-      return usersPage(c, deps, admin, said(error), 422)
-    }
-  })
-  const forOne = (path: string, done: string, act: (jid: string, c: Ctx) => Promise<unknown>) =>
-    post(path, async (c, admin) => {
-      const { jid } = accountOf(deps, jidSchema.safeParse(await field(c, 'jid')).data ?? '')
-      // An administrator cannot disable or delete the account that asks: nobody could undo it.
-      if (jid === admin && done !== 'password')
-        return userPage(c, deps, admin, jid, 'This is your own account.')
-      try {
-        await act(jid, c)
-      } catch (error) {
-        return userPage(c, deps, admin, jid, said(error))
-      }
-      if (done === 'removed') return c.redirect('/admin/users?done=removed', 303)
-      return c.redirect(`/admin/users/show?jid=${encodeURIComponent(jid)}&done=${done}`, 303)
-    })
-  forOne('/admin/users/disable', 'disabled', (jid) => setDisabled(deps, jid, true))
-  forOne('/admin/users/enable', 'enabled', (jid) => setDisabled(deps, jid, false))
-  forOne('/admin/users/password', 'password', async (jid, c) =>
-    setPassword(deps, { jid, password: await field(c, 'password') }),
-  )
-  forOne('/admin/users/delete', 'removed', async (jid, c) => {
-    if ((await field(c, 'sure')) !== 'yes') throw new HttpError(422, 'not-sure', 'Tick “I am sure” first.')
-    await deleteUser(deps, jid)
   })
 }

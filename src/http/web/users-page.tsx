@@ -1,0 +1,152 @@
+/** @jsxImportSource hono/jsx */
+/** The list of accounts: searched, counted, sorted, in pages. */
+import type { Account } from '../../store/accounts.ts'
+import type { Order } from '../../store/account-pages.ts'
+import type { HttpDeps } from '../deps.ts'
+import { Layout, Time } from './layout.tsx'
+import { show, stateOf } from './user-state.tsx'
+
+export interface UserList {
+  readonly items: readonly Account[]
+  readonly total: number
+  readonly search: string
+  readonly order: Order
+  readonly descending: boolean
+  /** Cursor of the next page. */
+  readonly next: string | null
+  /** Whether something is before it. */
+  readonly isFirst: boolean
+}
+
+interface Props {
+  readonly deps: HttpDeps
+  readonly admin: string
+  readonly list: UserList
+  /** Address that was typed into a form which failed. */
+  readonly typed?: string | undefined
+  readonly notice?: string | undefined
+  readonly error?: string | undefined
+}
+
+const pathOf = (
+  { search, order, descending }: Pick<UserList, 'search' | 'order' | 'descending'>,
+  cursor?: string,
+): string => {
+  const query = { search, order, falling: descending ? 'yes' : '', cursor: cursor ?? '' }
+  const filled = Object.entries(query).filter(([, value]) => value !== '')
+  return `/admin/users?${new URLSearchParams(filled).toString()}`
+}
+
+export const UsersPage = ({ deps, admin, list, typed, notice, error }: Props) => (
+  <Layout title="Users" admin={admin} here="users" {...{ notice, error }}>
+    <h1>
+      Users <span class="state">{list.total}</span>
+    </h1>
+    <form method="get" action="/admin/users" class="row" role="search">
+      <input
+        name="search"
+        type="search"
+        value={list.search}
+        placeholder="Search addresses"
+        aria-label="Search addresses"
+      />
+      <input type="hidden" name="order" value={list.order} />
+      {list.descending && <input type="hidden" name="falling" value="yes" />}
+      <button type="submit" class="quiet">
+        Search
+      </button>
+    </form>
+    <section class="card flush">
+      {list.items.length === 0 ? (
+        <p class="empty">{list.search ? 'Nobody matches.' : 'No accounts yet.'}</p>
+      ) : (
+        <Table {...{ deps, list }} />
+      )}
+    </section>
+    <p class="row">
+      {!list.isFirst && (
+        <a class="button quiet" href={pathOf(list)}>
+          First page
+        </a>
+      )}
+      {list.next !== null && (
+        <a class="button quiet" href={pathOf(list, list.next)}>
+          Next page
+        </a>
+      )}
+    </p>
+    <Add deps={deps} typed={typed} />
+  </Layout>
+)
+
+const Add = ({ deps, typed }: Pick<Props, 'deps' | 'typed'>) => (
+  <section class="card">
+    <h2>Add an account</h2>
+    <form method="post" action="/admin/users" class="row">
+      <label>
+        Address
+        <input
+          name="jid"
+          required
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck={false}
+          value={typed}
+          placeholder={`name@${deps.world.config.hosts[0] ?? 'localhost'}`}
+        />
+      </label>
+      <label>
+        Password
+        <input name="password" type="password" autocomplete="new-password" required />
+      </label>
+      <label class="check">
+        <input type="checkbox" name="allow_lookalike" value="yes" /> Even if it looks like another’s
+      </label>
+      <button type="submit">Add</button>
+    </form>
+  </section>
+)
+
+/** Chosen once more, a column turns round. Times begin with the last. */
+const Column = ({ list, order, name }: { list: UserList; order: Order; name: string }) => {
+  const isChosen = list.order === order
+  const descending = isChosen ? !list.descending : order !== 'jid'
+  const sort = isChosen ? (list.descending ? 'descending' : 'ascending') : undefined
+  return (
+    <th scope="col" class={order === 'jid' ? '' : 'wide'} aria-sort={sort}>
+      <a href={pathOf({ ...list, order, descending })}>
+        {name}
+        {isChosen && <span aria-hidden="true">{list.descending ? ' ▾' : ' ▴'}</span>}
+      </a>
+    </th>
+  )
+}
+
+const Table = ({ deps, list }: Pick<Props, 'deps' | 'list'>) => (
+  <table>
+    <thead>
+      <tr>
+        <Column list={list} order="jid" name="Address" />
+        <th scope="col">State</th>
+        <Column list={list} order="seen" name="Last seen" />
+        <Column list={list} order="created" name="Created" />
+      </tr>
+    </thead>
+    <tbody>
+      {list.items.map((account) => (
+        <tr>
+          <td>
+            <a href={show(account.jid)}>{account.jid}</a>
+          </td>
+          <td>{stateOf(deps, account)}</td>
+          <td class="wide">
+            <Time at={account.lastSeen} />
+          </td>
+          <td class="wide">
+            <Time at={account.createdAt} />
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
+)
