@@ -53,6 +53,9 @@ const PAGES: Readonly<Record<Order, readonly [rising: string, falling: string]>>
   ],
 }
 
+/** Matches of a search that are sorted in memory; where there are more, a page is full soon. */
+const FEW = 2000
+
 /** Beyond every address and every time: behind U+10FFFF there is no character. */
 const LAST = { jid: '\u{10ffff}', created: Number.MAX_SAFE_INTEGER, seen: Number.MAX_SAFE_INTEGER }
 const FIRST = { jid: '', created: -1, seen: -1 }
@@ -69,19 +72,42 @@ export class AccountPages {
     this.#db = db
   }
 
-  page({ order, descending, search, after, limit }: AccountQuery): Account[] {
+  /** A page, and how many match in all. */
+  page(query: AccountQuery): { readonly items: Account[]; readonly total: number } {
+    const { order, descending, after, limit } = query
+    const search = query.search.toLowerCase()
+    const total = this.#count(search)
+    if (search !== '' && total <= FEW) return { items: cut(this.#matching(search), query), total }
     const { key, id } = after ?? { key: (descending ? LAST : FIRST)[order], id: 0 }
     const rows = this.#db.raw
       .query<Row, Params>(PAGES[order][descending ? 1 : 0])
-      .all({ search: search.toLowerCase(), key, id, limit })
-    return rows.map((row) => ({ ...row, disabled: row.disabled === 1 }))
+      .all({ search, key, id, limit })
+    return { items: rows.map(accountOf), total }
   }
 
-  /** Accounts that match. */
-  count(search: string): number {
-    const found = this.#db.raw
-      .query<{ n: number }, { search: string }>(`SELECT count(*) AS n FROM accounts WHERE ${CHOSEN}`)
-      .get({ search: search.toLowerCase() })
-    return found?.n ?? 0
+  #count(search: string): number {
+    const text = `SELECT count(*) AS n FROM accounts WHERE ${CHOSEN}`
+    return this.#db.raw.query<{ n: number }, { search: string }>(text).get({ search })?.n ?? 0
   }
+
+  /** All of them, found in an index that has the addresses: in another order every row would be looked at. */
+  #matching(search: string): Account[] {
+    const text = `SELECT ${COLUMNS} WHERE id IN (SELECT id FROM accounts WHERE ${CHOSEN} ORDER BY host, jid)`
+    return this.#db.raw.query<Row, { search: string }>(text).all({ search }).map(accountOf)
+  }
+}
+
+const accountOf = (row: Row): Account => ({ ...row, disabled: row.disabled === 1 })
+
+/** The page of a list that is at hand. */
+function cut(all: readonly Account[], { order, descending, after, limit }: AccountQuery): Account[] {
+  const way = descending ? -1 : 1
+  const compare = (one: Place, other: Place): number =>
+    way * (one.key < other.key ? -1 : one.key > other.key ? 1 : one.id - other.id)
+  return all
+    .map((account) => ({ account, place: placeOf(order, account) }))
+    .filter(({ place }) => after === undefined || compare(place, after) > 0)
+    .sort((one, other) => compare(one.place, other.place))
+    .slice(0, limit)
+    .map(({ account }) => account)
 }

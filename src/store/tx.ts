@@ -14,7 +14,7 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
     Store['accounts'],
     'find' | 'byId' | 'isGone' | 'scramKeys' | 'vcard' | 'photo' | 'list' | 'count'
   >
-  readonly accountPages: Pick<Store['accountPages'], 'page' | 'count'>
+  readonly accountPages: Pick<Store['accountPages'], 'page'>
   readonly archiveSizes: Pick<Store['archiveSizes'], 'of' | 'largest'>
   readonly audit: Pick<Store['audit'], 'page'>
   readonly badges: Pick<Store['badges'], 'on' | 'told'>

@@ -40,17 +40,23 @@ test('the list is counted, searched, and goes through all of it in each order', 
   const all = w.store.accounts.list({ limit: 500 })
   const key = { jid: 'jid', created: 'createdAt', seen: 'lastSeen' } as const
   for (const order of ['jid', 'created', 'seen'] as const)
-    for (const falling of ['', 'yes']) {
+    for (const [falling, search] of [
+      ['', ''],
+      ['yes', ''],
+      ['', 'C'],
+      ['yes', 'C'],
+    ] as const) {
       const found: (string | undefined)[] = []
-      let path = `/admin/users?order=${order}&falling=${falling}`
+      const matching = all.filter(({ jid }) => jid.includes(search.toLowerCase()))
+      let path = `/admin/users?order=${order}&falling=${falling}&search=${search}`
       for (; path !== ''; path = linkOf(path, 'Next page')) {
         const { text } = await page(w, path, cookie)
-        expect(text).toContain('<span class="state">124</span>')
+        expect(text).toContain(`<span class="state">${matching.length}</span>`)
         found.push(...names(text))
         path = text
       }
       const value = (account: (typeof all)[number]) => account[key[order]] ?? 0
-      const sorted = all.toSorted((a, b) => {
+      const sorted = matching.toSorted((a, b) => {
         const way = falling === '' ? 1 : -1
         return (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : a.id - b.id) * way
       })

@@ -64,14 +64,19 @@ function listOf(deps: HttpDeps, c: Ctx): UserList {
   const descending = c.req.query('falling') === 'yes'
   const cursor = c.req.query('cursor')
   const after = cursor === undefined ? undefined : placeAt(cursor, order === 'jid')
-  const { accountPages } = world.store
-  const found = accountPages.page({ order, descending, search, after, limit: LISTED + 1 })
+  const { items: found, total } = world.store.accountPages.page({
+    order,
+    descending,
+    search,
+    after,
+    limit: LISTED + 1,
+  })
   const items = found.slice(0, LISTED)
   const last = items.at(-1)
   const place = found.length > LISTED && last ? placeOf(order, last) : undefined
   return {
     ...{ items, search, order, descending, isFirst: after === undefined },
-    total: search === '' ? world.store.accounts.count() : accountPages.count(search),
+    total,
     next: place ? cursorAt(JSON.stringify([place.key, place.id])) : null,
   }
 }
