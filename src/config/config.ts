@@ -7,7 +7,7 @@ import { knownKeys } from './describe.ts'
 import { fileTrouble, type NamedFile, readableByAll, resolveFiles } from './files.ts'
 import { locate, type Path } from './positions.ts'
 import { type ConfigProblem, formatProblem, fromZod, problem } from './problems.ts'
-import { configSchema, LATER } from './schema.ts'
+import { configSchema } from './schema.ts'
 
 type Parsed = z.output<typeof configSchema>
 
@@ -56,7 +56,6 @@ function examine(toml: string, file: string): Outcome {
   }
   // Only for what is wrong: a good file needs no second reading.
   const places = (): ReturnType<typeof locate> => locate(toml)
-  const warnings = takeLater(raw)
   const checked = configSchema.safeParse(raw)
   if (!checked.success) {
     const found = fromZod(checked.error.issues, places(), knownKeys)
@@ -72,7 +71,7 @@ function examine(toml: string, file: string): Outcome {
   const config: Config = {
     ...inPlainValues(checked.data),
     data_dir: resolve(directory, dataDir),
-    source: { file: resolve(file), warnings },
+    source: { file: resolve(file), warnings: [] },
   }
   const fault = (path: Path, message: string) => problem(toml, file, places().value(path), message)
   return { result: { config }, files, fault }
@@ -90,17 +89,6 @@ function syntaxProblem(error: unknown, toml: string, file: string): ConfigProble
     { line: at.lineNumber ?? 1, column: (at.column ?? 0) + 1 },
     `not TOML: ${message}`,
   )
-}
-
-/** Removes what a later version will read, and says so. */
-function takeLater(raw: Record<string, unknown>): string[] {
-  return LATER.flatMap((path) => {
-    const key = path.at(-1) ?? ''
-    const parent = path.length === 1 ? raw : raw[path[0] ?? '']
-    if (typeof parent !== 'object' || parent === null || !(key in parent)) return []
-    Reflect.deleteProperty(parent, key)
-    return [`[${path.join('.')}] is not in this version of Belfry and has no effect`]
-  })
 }
 
 /** `limits.rates = false` as plain values, so that no other file needs to know the switch. */
@@ -168,10 +156,15 @@ export function placed(
   return found.map(({ path, message }) => problem(toml, file, places.value(path), message))
 }
 
-/** Choices of the operator that are weaker, so that they are not forgotten. */
-function weakened({ tls }: Config): string[] {
-  if (tls.compat === 'none') return []
+/** Choices of the operator that are weaker or without effect, so that they are not forgotten. */
+function weakened({ tls, acme }: Config): string[] {
+  const rests = acme.email !== undefined && tls.cert !== undefined
+  const warnings = rests
+    ? ['[acme] does nothing beside [tls] cert: remove cert and key to have it fetch certificates.']
+    : []
+  if (tls.compat === 'none') return warnings
   return [
+    ...warnings,
     tls.min === '1.3'
       ? 'tls.compat = "old" does nothing beside tls.min = "1.3": it is about ciphers of TLS 1.2.'
       : 'tls.compat = "old" allows ECDHE with AES-CBC in TLS 1.2 (against RFC 9325); remove it when the last old phone is gone.',
@@ -191,7 +184,7 @@ export function loadConfig(options: LoadOptions = {}): Config {
   }
   // What is wrong with the files is told beside what is wrong with the keys, so that one look is enough.
   const problems: ConfigProblem[] = [...(result.errors ?? [])]
-  const warnings = result.config ? [...result.config.source.warnings, ...weakened(result.config)] : []
+  const warnings = result.config ? weakened(result.config) : []
   for (const named of files) {
     const missing = fileTrouble(named.file)
     if (missing) problems.push(fault(named.path, missing))

@@ -5,6 +5,10 @@ import { type Described, isTable, jsonSchema } from './describe.ts'
 /** Keys that go together, by table. Of several such sets only one can be there: a list shows each in a table of its own. */
 const SETS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   tls: [['cert', 'key']],
+  acme: [
+    ['email', 'agree'],
+    ['eab_key_id', 'eab_key_file'],
+  ],
   'push.apps': [
     ['team_id', 'key_id', 'key_file'],
     ['cert_file', 'cert_key_file'],
@@ -69,7 +73,8 @@ function table(name: string, schema: Described): Block[] {
   const tables = inner.flatMap(([key, entry]) => table(`${name}.${key}`, entry))
   if (schema.items)
     return [list(first, 0), ...blocks, ...others.map((set, at) => list(set, at + 1)), ...tables]
-  const [opening = [], ...rest] = first.length > 0 ? [keysOf(first), ...blocks] : blocks
+  const [opening = [], ...rest] =
+    first.length > 0 ? [first, ...others].map((set) => keysOf(set)).concat(blocks) : blocks
   return [[`[${name}]`, ...opening], ...rest, ...tables]
 }
 

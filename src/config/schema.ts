@@ -3,6 +3,7 @@
  * printed from it. Names are kept as they stand in the file, so that a key can be searched through the whole code.
  */
 import { z } from 'zod'
+import { acme } from './acme.ts'
 import { conflicts } from './app.ts'
 import { backup, storage } from './backup.ts'
 import { EVENTS } from './events.ts'
@@ -283,6 +284,7 @@ export const configSchema = z
         'Accounts that may use the web admin; [] = the one that was set up by the link which the start prints.',
       ),
     tls: tls.prefault({}),
+    acme: acme.prefault({}),
     c2s: c2s.prefault({}),
     http: http.prefault({}),
     auth: auth.prefault({}),
@@ -307,6 +309,7 @@ export const configSchema = z
   })
   .superRefine((value, ctx) => {
     const issue = (path: PropertyKey[], message: string) => ctx.addIssue({ code: 'custom', path, message })
+    const isTaken = (port: number) => port > 0 && value.http.tls_listen.some((entry) => entry.port === port)
     if (value.hosts.length > 1 && !value.muc.host.includes(HOST))
       issue(['muc', 'host'], `each host needs rooms of its own: write ${HOST} for the host`)
     if (value.hosts.length > 1 && !value.upload.host.includes(HOST))
@@ -316,6 +319,12 @@ export const configSchema = z
     const lacking = S3_KEYS.filter((key) => value.upload.s3[key] === undefined)
     if (value.upload.storage === 's3' && lacking.length > 0)
       issue(['upload', 'storage'], `"s3" needs a store: [upload.s3] lacks ${lacking.join(', ')}`)
+    const { challenge, email, listen: answers = [{ port: 443 }] } = value.acme
+    if (email !== undefined && challenge === 'tls-alpn-01' && answers.some(({ port }) => isTaken(port)))
+      issue(
+        ['acme', 'challenge'],
+        'the port is that of [http] tls_listen, which cannot answer: take "http-01"',
+      )
     if ((value.tls.cert === undefined) !== (value.tls.key === undefined)) {
       issue(['tls'], 'cert and key go together: name both or neither')
     }
@@ -337,9 +346,6 @@ function duplicates(list: readonly string[]): number[] {
   return list.flatMap((item, index) => (list.indexOf(item) === index ? [] : [index]))
 }
 
-/** Sections of the design whose feature is not in this version: accepted with a warning, so that no file breaks. */
-export const LATER: readonly (readonly string[])[] = [['acme']]
-
 /** Keys whose value is a path, for the check that each file is there and not open to everyone. */
 export const FILE_KEYS: readonly { readonly key: string; readonly secret: boolean }[] = [
   { key: 'cert', secret: false },
@@ -353,4 +359,5 @@ export const FILE_KEYS: readonly { readonly key: string; readonly secret: boolea
   { key: 'token_file', secret: true },
   { key: 'password_file', secret: true },
   { key: 'ca_file', secret: false },
+  { key: 'eab_key_file', secret: true },
 ]

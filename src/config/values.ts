@@ -89,7 +89,9 @@ const listenEntry = z
     return { ...parsedListen(address, ctx), ...(proxy === undefined ? {} : { proxy }) }
   })
 
-export const listen = (fallback: string[]) => z.array(listenEntry).prefault(fallback)
+/** Addresses whose default is another key's affair. */
+export const addresses = () => z.array(listenEntry)
+export const listen = (fallback: string[]) => addresses().prefault(fallback)
 
 export const network = z.string().refine(isNetwork, {
   error: (issue) =>

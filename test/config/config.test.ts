@@ -244,9 +244,17 @@ describe('meaning', () => {
     expect([config.tls.cert, config.tls.key]).toEqual(['/etc/belfry/c.pem', '/k.pem'])
   })
 
-  test('what a later version will read is named, not refused', () => {
-    const config = accepted('[acme]\nemail = "a@b.org"')
-    expect(config.source.warnings).toEqual(['[acme] is not in this version of Belfry and has no effect'])
+  test('certificates of an authority: switched on by an address and the consent to its terms', () => {
+    const { acme } = accepted('[acme]\nemail = "you@bix.org"\nagree = true\nlisten = ["127.0.0.1:8080"]')
+    expect(acme).toMatchObject({ email: 'you@bix.org', challenge: 'http-01', services: true, names: [] })
+    expect(acme.listen).toEqual([{ host: '127.0.0.1', port: 8080 }])
+    const { email, listen } = accepted('').acme
+    expect([email, listen]).toEqual([undefined, undefined])
+    expect(refused('[acme]\nemail = "you@bix.org"')).toEqual([
+      '2:9 "email": say agree = true too: the authority gives certificates to who agrees to its terms alone',
+    ])
+    const taken = '[http]\ntls_listen = ["0.0.0.0:443"]\n[acme]\nemail = "you@bix.org"\nagree = true\n'
+    expect(refused(`${taken}challenge = "tls-alpn-01"`)[0]).toContain('take "http-01"')
   })
 })
 

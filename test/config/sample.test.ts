@@ -94,7 +94,11 @@ test('every key of the schema is in it, and keys stand together only where they 
   const sets = blocksOf(sample)
     .filter(({ isSet, text }) => isSet && !text.includes('[['))
     .map(({ text }) => [...text.matchAll(/^# ([a-z0-9_]+) = /gm)].map(([, key]) => key))
-  expect(sets).toEqual([['cert', 'key']])
+  expect(sets).toEqual([
+    ['cert', 'key'],
+    ['email', 'agree'],
+    ['eab_key_id', 'eab_key_file'],
+  ])
 })
 
 test('what cannot stand beside a default is told of, and right where it replaces that', () => {
