@@ -13,6 +13,7 @@ import { addApp } from './app.ts'
 import { addAudit } from './audit.ts'
 import { addBackup } from './backup.ts'
 import { addBan } from './ban.ts'
+import { addCert } from './cert.ts'
 import { addConfig } from './config.ts'
 import { addDb } from './db.ts'
 import { addDevice } from './device.ts'
@@ -46,6 +47,7 @@ const NOUNS = [
   addDoctor,
   addHealth,
   addVersion,
+  addCert,
   addConfig,
   addSystemd,
   addApnsSim,

@@ -9,6 +9,7 @@ import { backup, storage } from './backup.ts'
 import { EVENTS } from './events.ts'
 import { limits } from './limits.ts'
 import { c2s, http, tls } from './listening.ts'
+import { log } from './log.ts'
 import { HOST, muc } from './muc.ts'
 import { push } from './push.ts'
 import { S3_KEYS, upload } from './upload.ts'
@@ -254,17 +255,6 @@ const externalService = z
       ctx.addIssue({ code: 'custom', message: 'either a fixed password or a shared secret, not both' })
     }
   })
-
-const log = z.strictObject({
-  level: z
-    .enum(['debug', 'info', 'warn', 'error'])
-    .default('info')
-    .describe('Least severe level that is written.'),
-  format: z
-    .enum(['text', 'json'])
-    .default('text')
-    .describe('One line of key=value, or one JSON object, per event.'),
-})
 
 export const configSchema = z
   .strictObject({

@@ -3,6 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { addBackups } from './backups.ts'
 import { addBans } from './bans.ts'
 import { addBosh } from './bosh.ts'
+import { addCertificates } from './certificates.ts'
 import type { AppEnv } from './context.ts'
 import type { HttpDeps } from './deps.ts'
 import { addHostMeta } from './host-meta.ts'
@@ -81,6 +82,7 @@ export function createApp(deps: HttpDeps): App {
   addUploads(app)
   addAudit(app)
   addBackups(app)
+  addCertificates(app)
   addWeb(app, deps)
   addInvitePage(app)
   return app

@@ -27,6 +27,35 @@ export interface PushDoor {
   readonly phones?: SimPhones
 }
 
+/** A certificate in force, or one that is still to come. */
+export interface CertificateView {
+  readonly name: string
+  readonly origin: 'files' | 'acme' | 'self-signed' | 'none'
+  readonly file: string | null
+  readonly names: readonly string[]
+  readonly issuer: string | null
+  readonly serial: string | null
+  readonly not_before: string | null
+  readonly not_after: string | null
+  readonly days_left: number | null
+  /** Time at which it is renewed or asked for again; null where the server does not. */
+  readonly next: string | null
+  readonly failures: number
+  readonly error: string | null
+}
+
+/** The certificates of a running server. */
+export interface CertificateDoor {
+  list(): readonly CertificateView[]
+  alarms(): readonly string[]
+  /** @throws TooEarly, OutsideError */
+  renew(host?: string): Promise<void>
+  /** Reads the files anew. @throws OutsideError where one cannot be used */
+  reload(): Promise<void>
+  /** The answer to an authority's challenge by HTTP. */
+  answer(token: string): string | undefined
+}
+
 export interface HttpDeps {
   readonly world: World
   readonly router: Pick<Router, 'run' | 'send'>
@@ -41,6 +70,8 @@ export interface HttpDeps {
   /** Absent where there is no data on disk. */
   readonly backups?: Backups
   readonly jobs?: Jobs
+  /** Absent where no server runs. */
+  readonly certificates?: CertificateDoor
   /** Absent where no server runs. */
   readonly web?: WebStreams
   /** The link, where the start printed one. */

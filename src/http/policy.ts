@@ -26,6 +26,8 @@ export const SCOPES = [
   'audit:read',
   'backups:read',
   'backups:write',
+  'certificates:read',
+  'certificates:write',
   'push:test',
   'push:read',
   'push:write',

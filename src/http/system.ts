@@ -103,7 +103,7 @@ function addStatus(app: App): void {
       push: z.string(),
       alarms: z
         .array(z.string())
-        .openapi({ description: 'What the operator must hear about push and backups.' }),
+        .openapi({ description: 'What the operator must hear about push, backups and certificates.' }),
       data_dir: z.string(),
       config: z.string().nullable(),
       pid: z.number().int(),
@@ -120,7 +120,7 @@ function addStatus(app: App): void {
       responses: { 200: json('Status', status) },
     }),
     async (c) => {
-      const { world, readiness, push, pushTarget, backups } = c.var.deps
+      const { world, readiness, push, pushTarget, backups, certificates } = c.var.deps
       const { config, store, sessions } = world
       return c.json(
         {
@@ -130,7 +130,11 @@ function addStatus(app: App): void {
           accounts: store.accounts.count(),
           sessions: sessions.count,
           push: pushTarget(),
-          alarms: [...(push?.alarms() ?? []).map((alarm) => alarm.text), ...(backups?.alarms() ?? [])],
+          alarms: [
+            ...(push?.alarms() ?? []).map((alarm) => alarm.text),
+            ...(backups?.alarms() ?? []),
+            ...(certificates?.alarms() ?? []),
+          ],
           data_dir: config.data_dir,
           config: config.source.file ?? null,
           pid: process.pid,

@@ -199,6 +199,15 @@ export const backupSuccess = gauge(
 export const backupBytes = gauge('backup_bytes', 'Size of that backup, files that are links included.')
 
 export const certificateExpiry = gauge('cert_expiry_timestamp_seconds', 'When a certificate ends.', ['host'])
+export const certificateAlarms = gauge('cert_alarms', 'Certificates about which an alarm is raised now.')
+/** result: issued, rate-limited, refused (a name could not be proved), unreachable, failed */
+export const acmeOrders = counter('acme_orders_total', 'Orders of certificates at an authority, by result.', [
+  'result',
+])
+export const acmeNext = gauge(
+  'acme_next_timestamp_seconds',
+  'When a certificate is ordered next; 0: none is fetched.',
+)
 export const reloadSuccess = gauge('config_last_reload_success', '1 if the last reload was good.')
 
 const LAG_INTERVAL = 100

@@ -6,6 +6,7 @@ const LIVE = new Set([
   'tls.cert',
   'tls.key',
   'tls.hosts',
+  'acme',
   'push.apps',
   'webhook',
   'log',
@@ -28,6 +29,7 @@ export function takeOver(running: Config, next: Config): string[] {
   const { cert, key, hosts } = next.tls
   Object.assign(running.tls, { cert, key, hosts })
   if (pushes(running) === pushes(next)) running.push.apps = next.push.apps
+  running.acme = next.acme
   running.webhook = next.webhook
   running.archive.max_bytes = next.archive.max_bytes
   running.admins = next.admins

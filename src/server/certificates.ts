@@ -2,7 +2,9 @@
 import type { Config } from '../config/config.ts'
 import { getLogger } from '../log.ts'
 import { certificateExpiry } from '../metrics/metrics.ts'
-import { type CertificateStore, loadCertificates } from '../stream/tls.ts'
+import { AcmeFiles } from '../ops/acme/kept.ts'
+import { ordersOf } from '../ops/acme/orders.ts'
+import { type CertificateStore, loadCertificates, type Pair } from '../stream/tls.ts'
 import type { Identity } from '../stream/transports/transport.ts'
 
 const log = getLogger('tls')
@@ -30,6 +32,11 @@ export class Certificates {
   /** The first host's where no name is known. */
   readonly identity = (name?: string): Identity => this.#store.forName(name ?? this.#hosts[0] ?? 'localhost')
 
+  /** Every pair with its name and where it comes from, that for unknown names last. */
+  list(): Pair[] {
+    return this.#store.list()
+  }
+
   /** Reads every file anew; true if something is different now. Throws, and changes nothing, where one is broken. */
   async reload(config: Config): Promise<boolean> {
     const before = new Map(this.#store.list().map(({ name, material }) => [name, material.serial]))
@@ -44,16 +51,30 @@ export class Certificates {
 
   #tell(): void {
     for (const warning of this.#store.warnings()) log.warn(warning)
+    certificateExpiry.reset()
     for (const { name, material } of this.#store.list()) {
       certificateExpiry.labels(name).set(material.notAfter.getTime() / 1000)
     }
   }
 }
 
-/** The files that the configuration names; our own is renewed at a start. */
+/** The files that the configuration names; our own is renewed at a start, and those of an authority tell of themselves. */
 export function certificateFiles({ tls }: Config): string[] {
   return [tls, ...tls.hosts].flatMap(({ cert, key }) => [cert, key]).filter((file) => file !== undefined)
 }
 
 const read = (config: Config): Promise<CertificateStore> =>
-  loadCertificates({ tls: config.tls, dataDir: config.data_dir, hosts: config.hosts })
+  loadCertificates({
+    tls: config.tls,
+    fetched: fetched(config),
+    dataDir: config.data_dir,
+    hosts: config.hosts,
+  })
+
+/** Those that can be used: one that cannot is fetched anew, and the start does not wait for that. */
+function fetched(config: Config): { name: string; file: string }[] {
+  const files = new AcmeFiles(config.data_dir)
+  return ordersOf(config)
+    .filter(({ host }) => files.certificate(host) !== undefined)
+    .map(({ host }) => ({ name: host, file: files.pairOf(host) }))
+}

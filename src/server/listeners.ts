@@ -4,11 +4,12 @@ import type { Config } from '../config/config.ts'
 import type { ListenAddress } from '../config/values.ts'
 import { HttpCrowd } from '../http/crowd.ts'
 import { type Handler, type HttpListener, listenSocket, listenTcp as listenHttp } from '../http/serve.ts'
-import { codeOf, getLogger } from '../log.ts'
-import { isAddress, Networks } from '../net/address.ts'
+import { Networks } from '../net/address.ts'
 import { fileLimit, openSockets } from '../net/sockets.ts'
 import { bindError } from '../ops/bind-error.ts'
+import { asciiName } from '../ops/acme/orders.ts'
 import { adminSocket } from '../ops/data-dir.ts'
+import { each, type Place, shownPlace } from '../ops/families.ts'
 import { listenDirectTls } from '../stream/transports/direct-tls.ts'
 import type { ClientStreams } from '../stream/listener.ts'
 import type { ProxyOptions } from '../stream/transports/proxied.ts'
@@ -17,8 +18,6 @@ import { nativeTls, nodeTls } from '../stream/tls.ts'
 import type { Batch } from '../stream/transports/transport.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Certificates } from './certificates.ts'
-
-const log = getLogger('server')
 
 export interface Address {
   readonly name: string
@@ -102,7 +101,7 @@ export class Listeners {
     this.#opened.defer(() => listener.stop())
   }
 
-  /** The pair of the first host for whoever names none, and every host's own by SNI. */
+  /** The pair of the first host for whoever names none, and by SNI that of every host and service. */
   #listenHttps(address: Place): HttpListener {
     const { config, certificates, http } = this.#parts
     const pair = (host?: string) => {
@@ -110,7 +109,9 @@ export class Listeners {
       const pair = { cert: certPem, key: keyPem, ...nativeTls(config.tls) }
       return { ...pair, ...(host === undefined ? {} : { serverName: host }) }
     }
-    const pairs = [pair(), ...config.hosts.filter((host) => /^[\w.-]+$/.test(host)).map(pair)]
+    const names = certificates.list().flatMap(({ material }) => material.names)
+    const known = [...new Set([...config.hosts.map(asciiName), ...names])]
+    const pairs = [pair(), ...known.filter((name) => /^[\w.-]+$/.test(name)).map(pair)]
     return listenHttp(http, address, this.#httpOptions, pairs)
   }
 
@@ -151,7 +152,7 @@ export class Listeners {
       isBanned: streams.isBanned.bind(streams),
       proxies: this.#proxies(address),
     }).catch((error: unknown) => {
-      throw bindError('c2s-tls', shown(address), '[c2s] direct_tls_listen', error)
+      throw bindError('c2s-tls', shownPlace(address), '[c2s] direct_tls_listen', error)
     })
     this.#opened.defer(() => void tcp.close())
     this.#direct.push(tls)
@@ -161,48 +162,10 @@ export class Listeners {
   }
 }
 
-/** Address of a listener: of two wildcards on one port, that of IPv6 leaves IPv4 to the other. */
-type Place = ListenAddress & { readonly ipv6Only?: boolean }
-
-/**
- * Opens each. An address family that this machine does not have (IPv6 switched off, more often than not) is a warning
- * as long as the other one listens; every other failure ends the start.
- */
-async function each(
-  addresses: readonly ListenAddress[],
-  open: (place: Place) => void | Promise<void>,
-): Promise<void> {
-  const missing: { readonly isIpv6: boolean; readonly error: Error }[] = []
-  const listening = new Set<boolean>()
-  for (const address of addresses) {
-    const isIpv6 = address.host.includes(':')
-    try {
-      await open({ ...address, ipv6Only: isIpv6 && sharesPort(address, addresses) })
-      listening.add(isIpv6)
-    } catch (error) {
-      if (!(error instanceof Error) || !isAddress(address.host) || !NO_FAMILY.has(codeOf(error.cause)))
-        throw error
-      missing.push({ isIpv6, error })
-    }
-  }
-  for (const { isIpv6, error } of missing) {
-    if (!listening.has(!isIpv6)) throw error
-    log.warn(error.message)
-  }
-}
-
-const NO_FAMILY: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT'])
-
-const sharesPort = ({ port }: ListenAddress, addresses: readonly ListenAddress[]): boolean =>
-  addresses.some((other) => other.port === port && !other.host.includes(':'))
-
 function attempt<T>(what: string, address: ListenAddress, key: string, listen: () => T): T {
   try {
     return listen()
   } catch (error) {
-    throw bindError(what, shown(address), key, error)
+    throw bindError(what, shownPlace(address), key, error)
   }
 }
-
-const shown = ({ host, port }: ListenAddress): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`

@@ -1,4 +1,5 @@
 /** Whether the running server can do its work: the checks of all its parts, and a line of the log where one turns. */
+import type { CertificateDoor } from '../http/deps.ts'
 import type { Backups } from '../ops/backups.ts'
 import { databaseFile } from '../ops/data-dir.ts'
 import { type Check, checkDisk, FileCheck, StoreCheck } from '../ops/readiness.ts'
@@ -10,12 +11,13 @@ import type { LivePush } from './live-push.ts'
 export interface ReadinessParts extends Pick<Core, 'config' | 'clock' | 'store' | 'router'> {
   readonly push: LivePush
   readonly backups: Backups
+  readonly certificates: Pick<CertificateDoor, 'alarms'>
   /** Listeners that are open by now. */
   readonly addresses: () => readonly Address[]
 }
 
 export function readinessOf(parts: ReadinessParts): () => Promise<readonly Check[]> {
-  const { config, clock, store, router, push, backups, addresses } = parts
+  const { config, clock, store, router, push, backups, certificates, addresses } = parts
   const writes = new StoreCheck(
     store,
     (f) => router.run(f),
@@ -31,9 +33,9 @@ export function readinessOf(parts: ReadinessParts): () => Promise<readonly Check
       { name: 'listeners', ok: true, detail: portsOf(addresses()) },
       { name: 'push', ok: true, degraded: push.degraded, detail: push.describe(config) },
     ]
-    const missed = backups.alarms()
-    if (missed.length > 0)
-      checks.push({ name: 'backup', ok: true, degraded: true, detail: missed.join('; ') })
+    const alarms = { backup: backups.alarms(), certificates: certificates.alarms() }
+    for (const [name, raised] of Object.entries(alarms))
+      if (raised.length > 0) checks.push({ name, ok: true, degraded: true, detail: raised.join('; ') })
     watch.note(checks)
     return checks
   }

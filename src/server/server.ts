@@ -25,7 +25,6 @@ import { startHousekeeping } from '../ops/housekeeping.ts'
 import { Jobs } from '../ops/jobs.ts'
 import { needsRestart, takeOver } from '../ops/live-keys.ts'
 import { StorageWatch } from '../ops/watch.ts'
-import { watchFiles } from '../ops/watch-files.ts'
 import { outdated } from '../push/schedule/outdated.ts'
 import { Checkpointer } from '../store/checkpoint.ts'
 import { type Clock, systemClock, systemRandom } from '../store/clock.ts'
@@ -40,7 +39,8 @@ import { Batch } from '../stream/transports/transport.ts'
 import { WebSocketTransport } from '../stream/transports/websocket.ts'
 import { UploadSweep } from '../uploads/sweep.ts'
 import { VERSION } from '../version.ts'
-import { certificateFiles, Certificates } from './certificates.ts'
+import { CertificateKeeper } from './certificate-keeper.ts'
+import { Certificates } from './certificates.ts'
 import { type Core, openCore } from './core.ts'
 import { type Address, Listeners } from './listeners.ts'
 import { LivePush } from './live-push.ts'
@@ -82,21 +82,27 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   )
   opened.defer(() => checkpointer.stop())
 
-  const certificates = await Certificates.load(config)
+  const certificates = await CertificateKeeper.open(core)
   const push = openPush(core)
   opened.defer(() => push.stop())
-  const streams = await openStreams(core, certificates)
+  const streams = await openStreams(core, certificates.inForce)
   late.streams = streams
   opened.defer(() => streams.stop())
   router.start()
 
   const kept = openBackups(core, opened)
-  const readiness = readinessOf({ ...core, ...kept, push, addresses: () => listeners.addresses })
+  const readiness = readinessOf({
+    ...core,
+    ...kept,
+    push,
+    certificates,
+    addresses: () => listeners.addresses,
+  })
   const setup = isWithoutAdmin(world) ? SetupLink.make(world) : undefined
   const web = webStreams(core, batch, streams)
-  const deps: HttpDeps = { ...doorsOf(core, push), ...kept, readiness, setup: setup?.link, web }
+  const deps: HttpDeps = { ...doorsOf(core, push), ...kept, readiness, setup: setup?.link, web, certificates }
   const http = lazily(async () => (await import('../http/app.ts')).createApp(deps))
-  const listeners = new Listeners({ config, certificates, streams, batch, http, clock })
+  const listeners = new Listeners({ config, certificates: certificates.inForce, streams, batch, http, clock })
   // Behind the streams, whatever they meet: those over HTTP say goodbye on sockets that end with their listener.
   opened.defer(() => listeners.close())
   opened.defer(async () => {
@@ -108,24 +114,14 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   // After the listeners, since a simulator makes its certificate first: what is queued meanwhile waits in its table.
   await push.use(config)
 
-  const renewCertificates = async (): Promise<void> => {
-    if (await certificates.reload(config)) await listeners.renewCertificates()
-  }
-  opened.defer(watchCertificates(config, clock, renewCertificates))
-  const figures = (): void => {
-    measureStore(config, checkpointer)
-    // A look that fails, as where the data directory is gone, must not end the process.
-    readiness().catch((error: unknown) => log.error('readiness could not be told', { error }))
-    push.measure()
-    measureRooms(world)
-    if (world.uptime() > BALLAST_AFTER) void ballast.look()
-  }
+  opened.defer(certificates.start(listeners))
+  const figures = () => takeFigures(core, { checkpointer, readiness, push, ballast })
   opened.defer(keepHouse(core, figures))
 
   return {
     addresses: listeners.addresses,
     setupPath: setup?.path,
-    reload: (next) => reload(core, next, push, renewCertificates),
+    reload: (next) => reload(core, next, push, certificates),
     stop: () => opened.disposeAsync(),
   }
 }
@@ -136,6 +132,22 @@ function openBackups(core: Core, opened: AsyncDisposableStack): { backups: Backu
   const backups = new Backups({ config, clock, jobs, run: (f) => router.run(f), version: VERSION })
   opened.defer(backups.start())
   return { backups, jobs }
+}
+
+interface Measured {
+  readonly checkpointer: Checkpointer
+  readonly readiness: HttpDeps['readiness']
+  readonly push: LivePush
+  readonly ballast: Ballast
+}
+
+function takeFigures({ config, world }: Core, { checkpointer, readiness, push, ballast }: Measured): void {
+  measureStore(config, checkpointer)
+  // A look that fails, as where the data directory is gone, must not end the process.
+  readiness().catch((error: unknown) => log.error('readiness could not be told', { error }))
+  push.measure()
+  measureRooms(world)
+  if (world.uptime() > BALLAST_AFTER) void ballast.look()
 }
 
 function measureStore({ data_dir: dataDir }: Config, checkpointer: Checkpointer): void {
@@ -236,16 +248,6 @@ function doorsOf(core: Core, push: LivePush): Omit<HttpDeps, 'readiness'> {
   }
 }
 
-function watchCertificates(config: Config, clock: Clock, renew: () => Promise<void>): () => void {
-  return watchFiles(
-    clock,
-    () => certificateFiles(config),
-    () => {
-      renew().catch((error: unknown) => log.error('the changed certificate is not used', { error }))
-    },
-  )
-}
-
 function keepHouse({ config, store, clock, router, world }: Core, figures: () => void): () => void {
   const run: RunTrip = (f) => router.run(f)
   const endSweep = new UploadSweep(world, run).start()
@@ -262,7 +264,7 @@ async function reload(
   { config, router }: Core,
   next: Config,
   push: LivePush,
-  renewCertificates: () => Promise<void>,
+  certificates: CertificateKeeper,
 ): Promise<string[]> {
   reloadSuccess.set(0)
   const waiting = needsRestart(config, next)
@@ -271,7 +273,7 @@ async function reload(
   await Certificates.check(next)
   await push.use({ ...config, push: { ...config.push, apps: next.push.apps }, webhook: next.webhook })
   const taken = takeOver(config, next)
-  await renewCertificates()
+  await certificates.reload()
   if (taken.length > 0) await router.run((t) => t.store.audit.note('configuration changed', { keys: taken }))
   reloadSuccess.set(1)
   return taken

@@ -3,7 +3,7 @@ import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'n
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
-import { codeOf } from '../log.ts'
+import { codeOf, OutsideError } from '../log.ts'
 import { ensureSelfSigned, type PairFiles } from './self-signed.ts'
 
 /** RFC 9325 §4.2: of TLS 1.2 only what keeps old sessions secret and proves what it decrypts; TLS 1.3 has nothing else. */
@@ -39,13 +39,8 @@ export const nativeTls = (rules: TlsRules) => ({
 export const nodeTls = (rules: TlsRules) =>
   ({ minVersion: `TLSv${rules.min}`, ciphers: ciphersOf(rules) }) as const
 
-/** An error for the operator to mend: the message names the file and the remedy. */
-export class CertificateError extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'CertificateError'
-  }
-}
+/** Names the file and the remedy. */
+export class CertificateError extends OutsideError {}
 
 export interface CertificateConfig {
   tls: {
@@ -53,6 +48,8 @@ export interface CertificateConfig {
     key?: string | undefined
     hosts?: readonly { name: string; cert: string; key: string }[]
   }
+  /** Files of an authority's certificates, each with its key, by host. */
+  fetched?: readonly { name: string; file: string }[]
   dataDir: string
   hosts: readonly string[]
   now?: () => number
@@ -68,11 +65,24 @@ export interface Material {
   /** The DNS names that the certificate is for, as A-labels. */
   readonly names: readonly string[]
   readonly serial: string
+  readonly issuer: string
 }
+
+/** Source of a pair: files of the operator's, an authority that was asked, or ourselves. */
+export type Origin = 'files' | 'acme' | 'self-signed'
 
 /** A pair of files and the name it was configured for; `default` is used where no name fits. */
 interface Source extends PairFiles {
   readonly name: string
+  readonly origin: Origin
+}
+
+export interface Pair {
+  readonly name: string
+  readonly origin: Origin
+  /** File of the certificate. */
+  readonly cert: string
+  readonly material: Material
 }
 
 interface Loaded {
@@ -87,13 +97,22 @@ const DEFAULT = 'default'
 const MOST_NOTICE = 30 * 86_400_000
 
 export async function loadCertificates(config: CertificateConfig): Promise<CertificateStore> {
-  const { tls, dataDir, hosts, now = Date.now } = config
-  const files =
-    tls.cert === undefined || tls.key === undefined
-      ? await ensureSelfSigned(dataDir, [...hosts], now())
-      : { cert: tls.cert, key: tls.key }
-  const named = (tls.hosts ?? []).map(({ name, cert, key }) => ({ name: toAscii(name), cert, key }))
-  return new CertificateStore([...named, { name: DEFAULT, ...files }], hosts, now)
+  const { tls, hosts, now = Date.now } = config
+  const named = (tls.hosts ?? []).map(({ name, cert, key }) => ({
+    ...{ name: toAscii(name), cert, key, origin: 'files' as const },
+  }))
+  const fetched = (config.fetched ?? []).map(({ name, file }) => ({
+    ...{ name: toAscii(name), cert: file, key: file, origin: 'acme' as const },
+  }))
+  const first = fetched.find(({ name }) => name === toAscii(hosts[0] ?? ''))
+  const fallback = first ?? (await defaultPair(config, now()))
+  return new CertificateStore([...named, ...fetched.filter((pair) => pair !== first), fallback], hosts, now)
+}
+
+async function defaultPair({ tls, dataDir, hosts }: CertificateConfig, now: number): Promise<Source> {
+  if (tls.cert !== undefined && tls.key !== undefined)
+    return { name: DEFAULT, origin: 'files', cert: tls.cert, key: tls.key }
+  return { name: DEFAULT, origin: 'self-signed', ...(await ensureSelfSigned(dataDir, [...hosts], now)) }
 }
 
 export class CertificateStore {
@@ -115,12 +134,10 @@ export class CertificateStore {
     return byName.get(ascii) ?? (dot > 0 ? byName.get(`*${ascii.slice(dot)}`) : undefined) ?? fallback
   }
 
-  /** All pairs with the names they were configured for, the default last. */
-  list(): { name: string; cert: string; material: Material }[] {
-    return this.loaded.pairs.map(({ source, material }) => ({
-      name: source.name,
-      cert: source.cert,
-      material,
+  /** All pairs with the names they were configured for, that for unknown names last. */
+  list(): Pair[] {
+    return this.loaded.pairs.map(({ source: { name, origin, cert }, material }) => ({
+      ...{ name, origin, cert, material },
     }))
   }
 
@@ -168,6 +185,9 @@ function load(sources: readonly Source[]): Loaded {
   return { byName, pairs, fallback }
 }
 
+/** Certificates alone: a file may have the key beside them. */
+const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
 function readPair(files: PairFiles): Material {
   const certPem = read(files.cert)
   const keyPem = read(files.key)
@@ -179,13 +199,14 @@ function readPair(files: PairFiles): Material {
     )
   }
   return {
-    certPem,
+    certPem: certPem.match(CERTIFICATES)?.join('\n') ?? certPem,
     keyPem,
     endPointHash: endPointHash(certificate),
     notBefore: new Date(certificate.validFrom),
     notAfter: new Date(certificate.validTo),
     names: dnsNames(certificate),
     serial: certificate.serialNumber.toLowerCase(),
+    issuer: certificate.issuer,
   }
 }
 

@@ -234,6 +234,14 @@ const ROWS: readonly Row[] = [
   },
   { route: 'GET /v1/uploads', status: [401, 403, 200, 200, 200], has: '"total_bytes":0', hasNot: PRIVATE },
   { route: 'GET /v1/backups', status: [401, 403, 403, 200, 200], has: '"items":[]', hasNot: PRIVATE },
+  { route: 'GET /v1/certificates', status: [401, 403, 403, 503, 503], hasNot: PRIVATE },
+  { route: 'POST /v1/certificates/renew', body: {}, status: [401, 403, 403, 503, 503], hasNot: PRIVATE },
+  { route: 'POST /v1/certificates/reload', status: [401, 403, 403, 503, 503], hasNot: PRIVATE },
+  {
+    route: 'GET /.well-known/acme-challenge/:token',
+    path: '/.well-known/acme-challenge/abc',
+    status: [404, 404, 404, 404, 404],
+  },
   { route: 'POST /v1/backups', body: {}, status: [401, 403, 403, 503, 503], hasNot: PRIVATE },
   {
     route: 'POST /v1/backups/:name/verify',
@@ -285,6 +293,9 @@ const ROWS: readonly Row[] = [
   { route: 'GET /admin/rooms/show', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/doctor', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/audit', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'GET /admin/certificates', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
+  { route: 'POST /admin/certificates/renew', form: '', status: [403, 403, 403, 403, 403] },
+  { route: 'POST /admin/certificates/reload', form: '', status: [403, 403, 403, 403, 403] },
   { route: 'GET /admin/uploads', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   {
     route: 'POST /admin/uploads/delete',

@@ -31,6 +31,7 @@ export const MENU = [
   { here: 'push', path: '/admin/push', name: 'Apps and queue', group: 'Push' },
   { here: 'simulator', path: '/admin/simulator', name: 'Simulator', group: 'Push', simulator: true },
   { here: 'try', path: '/admin/try', name: 'Try it', group: 'Push', simulator: true },
+  { here: 'certificates', path: '/admin/certificates', name: 'Certificates' },
   { here: 'doctor', path: '/admin/doctor', name: 'Doctor' },
   { here: 'audit', path: '/admin/audit', name: 'Audit' },
 ] as const satisfies readonly Entry[]

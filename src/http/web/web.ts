@@ -9,6 +9,7 @@ import { isWithoutAdmin, SETUP_PATH } from '../../accounts/first-admin.ts'
 import { addAssets, field, html } from './answers.ts'
 import { ErrorPage } from './error.tsx'
 import { addAuditPage } from './audit.ts'
+import { addCertificatePages } from './certificates.ts'
 import { addDoctorPage } from './doctor.ts'
 import { addDashboard } from './live.ts'
 import type { Handler, Pages } from './pages.ts'
@@ -34,6 +35,7 @@ const DONE: Readonly<Record<string, string>> = {
   forgotten: 'The device is forgotten. Its app registers it again when it is opened.',
   destroyed: 'The room was destroyed.',
   files: 'What was chosen is removed.',
+  certificates: 'The certificates below are in force.',
   replayed: 'What the webhook refused is sent again.',
   setup: 'Welcome. You are the administrator of this server.',
 }
@@ -85,6 +87,7 @@ export function addWeb(app: App, deps: HttpDeps): void {
     addRoomPages,
     addUploadPages,
     addAuditPage,
+    addCertificatePages,
     addDoctorPage,
   ])
     add(deps, pages)
