@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import whyNoPush from '../docs/why-no-push.md' with { type: 'text' }
 import backup from '../docs/backup.md' with { type: 'text' }
+import certificates from '../docs/certificates.md' with { type: 'text' }
 import gettingStarted from '../docs/getting-started.md' with { type: 'text' }
 import groups from '../docs/groups.md' with { type: 'text' }
 import migrating from '../docs/migrating.md' with { type: 'text' }
@@ -12,6 +13,7 @@ import type { ContextOf } from './context.ts'
 /** Pages that are part of the program. */
 export const TOPICS: Readonly<Record<string, { readonly title: string; readonly text: string }>> = {
   backup: { title: 'backup and restore, a full disk, Litestream', text: backup },
+  certificates: { title: 'own files, ACME, certbot, Caddy', text: certificates },
   'getting-started': { title: 'from a machine to a message: setup and doctor', text: gettingStarted },
   groups: { title: 'groups that your own back end makes', text: groups },
   migrating: { title: 'from ejabberd, Prosody and others, with old passwords', text: migrating },
