@@ -60,8 +60,8 @@ async function serve(load: () => Config): Promise<void> {
       const changed = await actingAs(actor, () => server.reload(next))
       log.info('configuration reloaded', { changed })
     } catch (error) {
-      // Case 97: a bad file must not take down what runs.
-      log.error('the new configuration is not used', { error })
+      // A bad file must not take down what runs.
+      server.refused(error)
     } finally {
       notifier.ready(status)
     }

@@ -72,6 +72,8 @@ export interface HttpDeps {
   readonly jobs?: Jobs
   /** Absent where no server runs. */
   readonly certificates?: CertificateDoor
+  /** Tells where the last reload was refused; absent where no server runs. */
+  readonly reloads?: { alarms(): string[] }
   /** Absent where no server runs. */
   readonly web?: WebStreams
   /** The link, where the start printed one. */

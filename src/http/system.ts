@@ -120,7 +120,7 @@ function addStatus(app: App): void {
       responses: { 200: json('Status', status) },
     }),
     async (c) => {
-      const { world, readiness, push, pushTarget, backups, certificates } = c.var.deps
+      const { world, readiness, push, pushTarget, backups, certificates, reloads } = c.var.deps
       const { config, store, sessions } = world
       return c.json(
         {
@@ -134,6 +134,7 @@ function addStatus(app: App): void {
             ...(push?.alarms() ?? []).map((alarm) => alarm.text),
             ...(backups?.alarms() ?? []),
             ...(certificates?.alarms() ?? []),
+            ...(reloads?.alarms() ?? []),
           ],
           data_dir: config.data_dir,
           config: config.source.file ?? null,

@@ -1,5 +1,6 @@
 /** Checks that turn red and green again, one line of the log each time, however often it is looked at meanwhile. */
 import { getLogger } from '../log.ts'
+import { reloadSuccess } from '../metrics/metrics.ts'
 import type { Clock } from '../store/clock.ts'
 import { type Check, freeBytes } from './readiness.ts'
 
@@ -40,6 +41,37 @@ export class StorageWatch {
 
   #place(): { file: string; free_bytes: number | undefined } {
     return { file: this.#file, free_bytes: freeBytes(this.#file) }
+  }
+}
+
+const serverLog = getLogger('server')
+
+/** Reloads of the configuration: whether the last one was good. */
+export class ReloadWatch {
+  readonly #clock: Clock
+  #refused: { readonly at: number; readonly error: string } | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    reloadSuccess.set(1)
+  }
+
+  good<T>(facts: T): T {
+    this.#refused = undefined
+    reloadSuccess.set(1)
+    return facts
+  }
+
+  refused(error: unknown): void {
+    serverLog.error('the new configuration is not used', { error })
+    this.#refused = { at: this.#clock.now(), error: error instanceof Error ? error.message : String(error) }
+    reloadSuccess.set(0)
+  }
+
+  alarms(): string[] {
+    if (!this.#refused) return []
+    const { at, error } = this.#refused
+    return [`the configuration of ${new Date(at).toISOString()} is not used, that before stays: ${error}`]
   }
 }
 

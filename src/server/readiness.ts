@@ -3,7 +3,7 @@ import type { CertificateDoor } from '../http/deps.ts'
 import type { Backups } from '../ops/backups.ts'
 import { databaseFile } from '../ops/data-dir.ts'
 import { type Check, checkDisk, FileCheck, StoreCheck } from '../ops/readiness.ts'
-import { ReadinessWatch } from '../ops/watch.ts'
+import { ReadinessWatch, type ReloadWatch } from '../ops/watch.ts'
 import type { Core } from './core.ts'
 import type { Address } from './listeners.ts'
 import type { LivePush } from './live-push.ts'
@@ -11,13 +11,14 @@ import type { LivePush } from './live-push.ts'
 export interface ReadinessParts extends Pick<Core, 'config' | 'clock' | 'store' | 'router'> {
   readonly push: LivePush
   readonly backups: Backups
+  readonly reloads: ReloadWatch
   readonly certificates: Pick<CertificateDoor, 'alarms'>
   /** Listeners that are open by now. */
   readonly addresses: () => readonly Address[]
 }
 
 export function readinessOf(parts: ReadinessParts): () => Promise<readonly Check[]> {
-  const { config, clock, store, router, push, backups, certificates, addresses } = parts
+  const { config, clock, store, router, push, backups, certificates, reloads, addresses } = parts
   const writes = new StoreCheck(
     store,
     (f) => router.run(f),
@@ -33,7 +34,10 @@ export function readinessOf(parts: ReadinessParts): () => Promise<readonly Check
       { name: 'listeners', ok: true, detail: portsOf(addresses()) },
       { name: 'push', ok: true, degraded: push.degraded, detail: push.describe(config) },
     ]
-    const alarms = { backup: backups.alarms(), certificates: certificates.alarms() }
+    const alarms = {
+      ...{ backup: backups.alarms(), certificates: certificates.alarms() },
+      configuration: reloads.alarms(),
+    }
     for (const [name, raised] of Object.entries(alarms))
       if (raised.length > 0) checks.push({ name, ok: true, degraded: true, detail: raised.join('; ') })
     watch.note(checks)

@@ -12,7 +12,6 @@ import {
   commitRows,
   commitSeconds,
   databaseBytes,
-  reloadSuccess,
   startMetrics,
   walBytes,
 } from '../metrics/metrics.ts'
@@ -24,7 +23,7 @@ import { startFigures } from '../ops/figures.ts'
 import { startHousekeeping } from '../ops/housekeeping.ts'
 import { Jobs } from '../ops/jobs.ts'
 import { needsRestart, takeOver } from '../ops/live-keys.ts'
-import { StorageWatch } from '../ops/watch.ts'
+import { ReloadWatch, StorageWatch } from '../ops/watch.ts'
 import { outdated } from '../push/schedule/outdated.ts'
 import { Checkpointer } from '../store/checkpoint.ts'
 import { type Clock, systemClock, systemRandom } from '../store/clock.ts'
@@ -54,6 +53,8 @@ export interface Server {
   readonly setupPath: string | undefined
   /** Takes over what can change while running and names what cannot. Throws, and changes nothing, where a file is bad. */
   reload(next: Config): Promise<string[]>
+  /** Notes that a new configuration is not used: in readiness, status, metrics and the log. */
+  refused(error: unknown): void
   stop(): Promise<void>
 }
 
@@ -76,11 +77,8 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   const ballast = new Ballast(config.data_dir, config.storage.ballast, systemRandom)
   const turn = turnHost(config, clock, { batch, ballast, abort: () => late.streams?.abort() })
   const core = openCore(config, { clock, turn, warn: (warning) => log.warn(warning) }, opened)
-  const { world, router, store } = core
-  const checkpointer = new Checkpointer(store.db, clock, (bytes) =>
-    log.error('the write-ahead log is too large', { bytes }),
-  )
-  opened.defer(() => checkpointer.stop())
+  const { world, router } = core
+  const checkpointer = openCheckpointer(core, opened)
 
   const certificates = await CertificateKeeper.open(core)
   const push = openPush(core)
@@ -91,25 +89,31 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   router.start()
 
   const kept = openBackups(core, opened)
+  const reloads = new ReloadWatch(clock)
   const readiness = readinessOf({
     ...core,
     ...kept,
     push,
     certificates,
+    reloads,
     addresses: () => listeners.addresses,
   })
   const setup = isWithoutAdmin(world) ? SetupLink.make(world) : undefined
   const web = webStreams(core, batch, streams)
-  const deps: HttpDeps = { ...doorsOf(core, push), ...kept, readiness, setup: setup?.link, web, certificates }
+  const deps: HttpDeps = {
+    ...doorsOf(core, push),
+    ...kept,
+    readiness,
+    setup: setup?.link,
+    web,
+    certificates,
+    reloads,
+  }
   const http = lazily(async () => (await import('../http/app.ts')).createApp(deps))
   const listeners = new Listeners({ config, certificates: certificates.inForce, streams, batch, http, clock })
   // Behind the streams, whatever they meet: those over HTTP say goodbye on sockets that end with their listener.
   opened.defer(() => listeners.close())
-  opened.defer(async () => {
-    await streams.lastAcks()
-    streams.stop()
-    store.turn.end()
-  })
+  opened.defer(() => lastWords(core, streams))
   await listeners.open()
   // After the listeners, since a simulator makes its certificate first: what is queued meanwhile waits in its table.
   await push.use(config)
@@ -121,7 +125,8 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   return {
     addresses: listeners.addresses,
     setupPath: setup?.path,
-    reload: (next) => reload(core, next, push, certificates),
+    reload: async (next) => reloads.good(await reload(core, next, push, certificates)),
+    refused: (error) => reloads.refused(error),
     stop: () => opened.disposeAsync(),
   }
 }
@@ -132,6 +137,20 @@ function openBackups(core: Core, opened: AsyncDisposableStack): { backups: Backu
   const backups = new Backups({ config, clock, jobs, run: (f) => router.run(f), version: VERSION })
   opened.defer(backups.start())
   return { backups, jobs }
+}
+
+function openCheckpointer({ store, clock }: Core, opened: AsyncDisposableStack): Checkpointer {
+  const checkpointer = new Checkpointer(store.db, clock, (bytes) =>
+    log.error('the write-ahead log is too large', { bytes }),
+  )
+  opened.defer(() => checkpointer.stop())
+  return checkpointer
+}
+
+async function lastWords({ store }: Core, streams: ClientStreams): Promise<void> {
+  await streams.lastAcks()
+  streams.stop()
+  store.turn.end()
 }
 
 interface Measured {
@@ -266,7 +285,6 @@ async function reload(
   push: LivePush,
   certificates: CertificateKeeper,
 ): Promise<string[]> {
-  reloadSuccess.set(0)
   const waiting = needsRestart(config, next)
   if (waiting.length > 0) log.warn(`needs a restart: ${waiting.join(', ')}`)
   // Each of these throws before it changes anything.
@@ -275,7 +293,6 @@ async function reload(
   const taken = takeOver(config, next)
   await certificates.reload()
   if (taken.length > 0) await router.run((t) => t.store.audit.note('configuration changed', { keys: taken }))
-  reloadSuccess.set(1)
   return taken
 }
 

@@ -46,6 +46,9 @@ test('by belfry reload and by a signal; a file that is bad changes nothing', asy
       asked,
       { level: 'error', error: expect.stringContaining('hosts') as string },
     ])
+    // Whoever asks for the status hears of it too, and readiness says so.
+    const status = await fetch('http://localhost/v1/status', { unix: join(home, 'data/admin.sock') })
+    expect(await status.text()).toContain('is not used, that before stays')
   } finally {
     server.kill('SIGTERM')
     await server.exited
