@@ -117,7 +117,12 @@ test('84: what means something to SQL is text in every filter, cursor and addres
       const names = (route.parameters ?? []).filter((parameter) => parameter.in === 'query')
       for (const query of ['', ...names.map(({ name }) => `?${name}=${text}`), `?sort=${text}`]) {
         const answer = await get(at + query)
-        expect(`${at}${query} ${answer.status < 500}`).toBe(`${at}${query} true`)
+        // Beside a stopped server some say that they need one; nothing may go wrong.
+        const code = answer.status < 500 ? 'fine' : ((await answer.json()) as { code: string }).code
+        expect([`${at}${query}`, ['fine', 'server-needed'].includes(code) || code]).toEqual([
+          `${at}${query}`,
+          true,
+        ])
         asked++
       }
     }
