@@ -62,6 +62,12 @@ export const app = z
         'Whether the app has one account, so that a phone leaves the account before, or rings for several; by default ' +
           'as its way of registering tells (Siskin, Snikket, Monal and ChatSecure: many).',
       ),
+    title: z
+      .enum(['name', 'jid', 'key'])
+      .default('name')
+      .describe(
+        'Title of an alert: the sender’s name, or the room’s; its address; or keys that the app translates, with the names.',
+      ),
     localized: z
       .boolean()
       .default(false)

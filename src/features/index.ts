@@ -20,6 +20,7 @@ import { externalServices } from './external-services.ts'
 import { invites } from './invites.ts'
 import { last } from './last.ts'
 import { mam } from './mam.ts'
+import { names } from './names.ts'
 import { offline } from './offline.ts'
 import { origin } from './origin.ts'
 import { pep } from './pep.ts'
@@ -77,6 +78,7 @@ export const features = (config: Config): Feature[] => [
   avatars,
   vcard4,
   privateStorage,
+  names,
   bookmarks,
   privacy,
   register,

@@ -14,7 +14,8 @@ import type { Session } from '../routing/session.ts'
 import { isOwn, mayBeOwn, sessionOf } from '../push/registration/whose.ts'
 import { type AccountState, awaitsAck, decide, type DeviceState } from '../push/rules/decide.ts'
 import { filtered, isReferred, mentions, type StanzaFacts } from '../push/rules/filters.ts'
-import { keptFor, wordsOf } from '../push/schedule/words.ts'
+import { whoFor } from '../push/schedule/who.ts'
+import { wordsOf } from '../push/schedule/words.ts'
 import type { NewPush } from '../store/push.ts'
 import type { Feature, Given, Incoming, Outcome } from '../routing/feature.ts'
 import type { RoomFacts } from '../routing/outcome.ts'
@@ -378,8 +379,7 @@ function pushOf(
     kind: over === 'missed' ? 'call-missed' : proposal.rule,
     sender: from.bare,
     ...wordsOf(t, el, device),
-    // XEP-0045: who speaks in a room is its resource.
-    nick: el.attrs.type === 'groupchat' && keptFor(t, device).names ? from.resource : undefined,
+    ...whoFor(t, ring, device),
     badge,
     call: call && over ? { ...call, media: [], ended: 'cancelled' } : call,
     now: t.now,

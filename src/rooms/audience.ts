@@ -249,7 +249,14 @@ function tellAgain(
   const known = takers.flatMap((session) => givenById(session, messageId) ?? [])[0]
   const given = known ?? givenOfRoom(messageId, owner, stanza.el)
   if (known) givens.set(accountId, { given, mentioned: mentioned === 1 })
-  const facts = { mentioned: mentioned === 1, private: ringsForAll(t, room, owner.jid), silent, again: true }
+  const { name } = room.settings
+  const facts = {
+    name,
+    mentioned: mentioned === 1,
+    private: ringsForAll(t, room, owner.jid),
+    silent,
+    again: true,
+  }
   t.world.tell(t, { stanza, owner, id: messageId, given, room: { ...facts, stanzaId: String(id) } }, takers)
 }
 
@@ -278,6 +285,7 @@ function tellOne(
   takers.push(...telling.wrapped.filter((session) => session.account.id === owner.id && !session.closed))
   const member = { user, nicks, occupantId }
   const facts: RoomFacts = {
+    name: room.settings.name,
     mentioned: mentioned(stanza.el, room.jid, member, telling.byModerator),
     private: ringsForAll(t, room, user),
     silent,

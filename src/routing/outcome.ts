@@ -102,6 +102,8 @@ export interface RoomNews {
 
 /** Facts that a room knows of one of its members when a message came, for whether a phone rings. */
 export interface RoomFacts {
+  /** Name of the room; empty where it has none. */
+  readonly name: string
   /** The message names the member, answers it, or calls everybody. */
   readonly mentioned: boolean
   /** A group whose members know each other: it rings for every message unless the member says otherwise (XEP-0492 §3). */

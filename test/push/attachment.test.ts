@@ -171,7 +171,10 @@ describe('a phone rings', () => {
       'body = "full"\nlocalized = true',
       sfs(meta('text/csv', 'a.csv'), source(U)),
     )
-    expect(payload.aps.alert).toMatchObject({ 'loc-key': 'BELFRY_FILE_NAMED', 'loc-args': ['a.csv'] })
+    expect(payload.aps.alert).toMatchObject({
+      'loc-key': 'BELFRY_FILE_NAMED',
+      'loc-args': ['a.csv', 'romeo'],
+    })
     const voice = await rings('body = "full"\nlocalized = true', sfs(meta('audio/ogg'), source(U)))
     expect(voice.payload.aps.alert).toMatchObject({ 'loc-key': 'BELFRY_VOICE' })
   })

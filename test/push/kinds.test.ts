@@ -186,6 +186,7 @@ test('a notice is put together before any service’s words', () => {
   const said = { sender: 'romeo@bix.org', title: 'Romeo', nick: null, body: 'wherefore', badge: 3 }
   expect(noticeOf({ kind: 'body', ...said }, { body: 'full' }, {})).toEqual({
     title: 'Romeo',
+    subtitle: undefined,
     body: 'wherefore',
     phrase: { english: 'New message', key: 'BELFRY_MESSAGE' },
     thread: 'romeo@bix.org',

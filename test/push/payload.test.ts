@@ -99,7 +99,7 @@ describe('a payload', () => {
     const room = { ...input, sender: 'garden@conference.bix.org', title: 'The Garden', nick: 'Romeo' }
     const payload = compose(room, 'full')
     expect(payload.aps).toMatchObject({
-      alert: { title: 'Romeo (The Garden)', body: input.body },
+      alert: { title: 'The Garden', subtitle: 'Romeo', body: input.body },
       'thread-id': 'garden@conference.bix.org',
     })
     expect(payload).toMatchObject({ nick: 'Romeo', from: 'garden@conference.bix.org' })
@@ -120,7 +120,7 @@ describe('a payload', () => {
       tenant: 'verona',
       beta: true,
       aps: {
-        alert: { title: 'Romeo', 'loc-key': 'BELFRY_MESSAGE' },
+        alert: { title: 'Romeo', 'loc-key': 'BELFRY_MESSAGE', 'loc-args': ['Romeo'] },
         badge: 3,
         sound: 'bell.caf',
         'thread-id': 'romeo@bix.org',
@@ -131,6 +131,17 @@ describe('a payload', () => {
       account: 'juliet@bix.org',
       from: 'romeo@bix.org',
       'stanza-id': '17',
+    })
+    expect(compose(input, { ...style, title: 'key' }).aps.alert).toEqual({
+      'title-loc-key': 'BELFRY_TITLE',
+      'title-loc-args': ['Romeo'],
+      'loc-key': 'BELFRY_MESSAGE',
+      'loc-args': ['Romeo'],
+    })
+    const room = { ...input, title: 'The Garden', nick: 'Romeo' }
+    expect(compose(room, { ...style, title: 'key' }).aps.alert).toMatchObject({
+      'title-loc-key': 'BELFRY_ROOM_TITLE',
+      'title-loc-args': ['The Garden', 'Romeo'],
     })
     expect(compose(input, { body: 'full', sound: '' }).aps).not.toHaveProperty('sound')
     expect(compose(input, style, { sound: 'own.caf', category: 'OWN' }).aps).toMatchObject({

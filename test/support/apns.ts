@@ -103,5 +103,6 @@ export const APP_DEFAULTS = {
   mutable_content: false,
   attachments: false,
   calls: 'voip' as const,
+  title: 'name' as const,
   custom: {},
 }

@@ -18,6 +18,7 @@ export interface Shown {
   /** `number`: only the number on the icon changes. `update`: the app is woken without a sound. */
   readonly as: 'alert' | 'call' | 'call-ended' | 'number' | 'update'
   readonly title: unknown
+  readonly subtitle: unknown
   readonly body: unknown
   readonly badge: unknown
   readonly from: unknown
@@ -174,13 +175,14 @@ function shownBy({ payload, headers, collapseId }: SimReceived): Shown {
     'content-available': wakes,
     'interruption-level': level,
   } = aps as Record<string, unknown>
-  const { title, body } = (alert ?? {}) as Record<string, unknown>
+  const { title, subtitle, body } = (alert ?? {}) as Record<string, unknown>
   const as = headers['apns-push-type'] === 'voip' ? (call === 'proposed' ? 'call' : 'call-ended') : undefined
   const quiet = wakes === undefined ? 'number' : 'update'
   return {
     as: as ?? (alert === undefined ? quiet : 'alert'),
     account,
     title,
+    subtitle,
     body,
     badge,
     from,

@@ -29,6 +29,7 @@ export interface PayloadInput {
 /** Style of payloads in an app's table of the configuration. */
 export interface AppStyle {
   readonly body: BodyPolicy
+  readonly title?: 'name' | 'jid' | 'key'
   readonly localized?: boolean
   readonly sound?: string
   readonly category?: string | undefined
@@ -88,7 +89,7 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   // Some dialects repeat the text beside the alert, so that a text cut to fit once may still be too long.
   const payload = text ? (fitted(text, ALERT_BYTES, build) ?? build(undefined)) : whole
   if (encodedSize(payload) <= ALERT_BYTES) return payload
-  const bare = apsOf({ ...notice, title: undefined, body: undefined, thread: undefined })
+  const bare = apsOf({ ...notice, title: undefined, subtitle: undefined, body: undefined, thread: undefined })
   return { aps: bare, account: input.account, ...stanzaOf(input) }
 }
 
@@ -152,22 +153,23 @@ function fitting(payloads: readonly Payload[]): Payload {
 }
 
 function alertOf(
-  { title, body, phrase, thread, badge, sound, level }: Notice,
+  notice: Notice,
   { kind, file }: PayloadInput,
   policy: BodyPolicy,
   { style, options }: PayloadOptions,
 ): Payload['aps'] {
+  const { body, phrase, thread, badge, sound, level } = notice
   // Apple: no alert, badge or sound beside it. The number is in the summary.
   if (wakesUnseen(kind, options)) return { 'content-available': 1 }
   const category = options.category ?? style.category
   const interruption = level ?? style.interruption_level
   const words =
     body === undefined && style.localized
-      ? { 'loc-key': phrase.key, ...(phrase.args ? { 'loc-args': phrase.args } : {}) }
+      ? { 'loc-key': phrase.key, ...locArgs([...(phrase.args ?? []), ...namesIn(notice)]) }
       : { body: body ?? phrase.english }
   const fetches = policy === 'full' && file?.url !== undefined
   return {
-    alert: { ...(title === undefined ? {} : { title }), ...words },
+    alert: { ...titleOf(notice, style), ...words },
     ...(badge === undefined ? {} : { badge }),
     ...(sound === undefined ? {} : { sound }),
     ...(thread === undefined ? {} : { 'thread-id': thread }),
@@ -177,6 +179,20 @@ function alertOf(
     ...(interruption === undefined ? {} : { 'interruption-level': interruption }),
   }
 }
+
+/** Names, or keys for them: Apple fills in the arguments in order. */
+function titleOf(notice: Notice, { title: form }: AppStyle): Record<string, unknown> {
+  const { title, subtitle } = notice
+  if (title === undefined) return {}
+  if (form !== 'key') return { title, ...(subtitle === undefined ? {} : { subtitle }) }
+  const key = subtitle === undefined ? 'BELFRY_TITLE' : 'BELFRY_ROOM_TITLE'
+  return { 'title-loc-key': key, 'title-loc-args': namesIn(notice) }
+}
+
+const namesIn = ({ title, subtitle }: Notice): string[] =>
+  [title, subtitle].filter((name) => name !== undefined)
+
+const locArgs = (args: readonly string[]) => (args.length === 0 ? {} : { 'loc-args': args })
 
 function isMutable(kind: string, policy: BodyPolicy, style: AppStyle, options: DeviceOptions): boolean {
   if (policy === 'encrypted' || kind === 'encrypted' || style.mutable_content === true) return true

@@ -7,11 +7,14 @@ import type { DeviceOptions } from '../../store/devices.ts'
 import type { FileFacts, Job } from '../../store/push.ts'
 import { isUpdate } from './classify.ts'
 import { type BodyPolicy, policyFor } from './policy.ts'
+import { cleanName } from './names.ts'
 import { cut } from './text.ts'
 
 export interface Notice {
-  /** Sender; undefined where the service must not see it. */
+  /** Sender or room; undefined where the service must not see it. */
   readonly title: string | undefined
+  /** Nick of the speaker in a room. */
+  readonly subtitle: string | undefined
   /** The message's own text; undefined where there is none or the service must not see it. */
   readonly body: string | undefined
   /** Phrase instead of a text, and the key under which an app may say it in its own language. */
@@ -76,7 +79,8 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
   const shown = showsSender(policy)
   const sound = options.sound ?? style.sound ?? 'default'
   return {
-    title: shown ? titleOf(facts) : undefined,
+    title: shown ? cutName(facts.title || sender) : undefined,
+    subtitle: shown && facts.nick ? cleanName(facts.nick) : undefined,
     body: policy === 'full' && kind !== 'encrypted' ? facts.body || undefined : undefined,
     phrase: phraseOf(kind, policy === 'full' ? facts.file : undefined),
     thread: shown ? threadOf(sender) : undefined,
@@ -120,11 +124,6 @@ export const showsSender = (policy: BodyPolicy): boolean => policy === 'sender' 
 
 /** Names are as long as their owners like. */
 export const cutName = (name: string): string => cut(name, TITLE_BYTES)
-
-function titleOf({ title, sender, nick }: NoticeFacts): string {
-  const name = cutName(title || sender)
-  return nick ? `${cutName(nick)} (${name})` : name
-}
 
 /** A JID may be longer than what groups notifications has to be. */
 function threadOf(sender: string): string {

@@ -27,8 +27,15 @@ export function wordsOf(t: Trip, el: Element, device: Device | undefined): PushW
   return { file: appOf(t, device)?.attachments === true ? file : rest }
 }
 
-export const keptFor = (t: Trip, device: Device | undefined): ReturnType<typeof keeps> =>
-  device ? keeps(appOf(t, device)?.body ?? 'sender', device.options) : { names: true, body: true }
+/** Words of a message that may be written down for a device, and how its title names people. */
+export function keptFor(
+  t: Trip,
+  device: Device | undefined,
+): ReturnType<typeof keeps> & { readonly title: 'name' | 'jid' | 'key' } {
+  if (!device) return { names: true, body: true, title: 'jid' }
+  const app = appOf(t, device)
+  return { ...keeps(app?.body ?? 'sender', device.options), title: app?.title ?? 'name' }
+}
 
 function appOf(t: Trip, { topic, environment }: Device) {
   const apps = t.config.push.apps.filter((app) => app.topic === topic)

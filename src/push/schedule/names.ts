@@ -1,0 +1,70 @@
+/**
+ * Name of who writes, for the title of a push: the recipient's own for a contact, else what the sender publishes (XEP-0172),
+ * its vCard's, and at last the local part of its address. What accounts say of themselves is remembered: a vCard with a
+ * picture is much to read for each push.
+ */
+import { BoundedMap } from '../../bounded-map.ts'
+import { perObject } from '../../per-object.ts'
+import type { Trip, World } from '../../routing/transit.ts'
+import type { Account } from '../../store/accounts.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { NS } from '../../xmpp/namespaces.ts'
+import { option } from '../../xmpp/pubsub.ts'
+import { parseStored } from '../../xmpp/stored.ts'
+import { childText } from '../../xmpp/xml.ts'
+import { cleanName } from '../rules/names.ts'
+
+/** Accounts whose names are remembered. */
+const REMEMBERED = 10_000
+
+interface Names {
+  readonly nick: string | undefined
+  /** Everybody may read the nick; else contacts alone. */
+  readonly isOpen: boolean
+  readonly card: string | undefined
+}
+
+const namesOf = perObject((_: World) => new BoundedMap<number, Names>(REMEMBERED))
+
+/** The account has published another name, or none: it is read anew. */
+export function forgetNames(t: Trip, { id }: Account): void {
+  const known = namesOf(t.world)
+  // A trip that is undone has forgotten for nothing.
+  t.after(() => known.delete(id))
+  known.delete(id)
+}
+
+/** Of a person, for `account`. `subscribed`: it sees the presence of the sender. */
+export function nameFor(t: Trip, account: Account, from: Jid): string {
+  const contact = t.store.contacts.find(account, from.bare)
+  const local = from.local === '' ? from.domain : from.local
+  const given = cleanName(contact?.name)
+  if (given !== undefined) return given
+  const sender = t.store.accounts.find(from.bare)
+  const own = sender && namesOf(t.world).getOr(sender.id, () => readNames(t, sender))
+  const isSubscribed = contact?.subscription === 'to' || contact?.subscription === 'both'
+  return (
+    (own && ((own.isOpen || isSubscribed ? own.nick : undefined) ?? own.card)) ??
+    cleanName(local) ??
+    from.bare
+  )
+}
+
+/** Of a room here; undefined where it is none, or has none. */
+export function roomNameOf(t: Trip, room: Jid): string | undefined {
+  const row = t.store.rooms.find(room.bare)
+  return row && (cleanName(row.settings.name) ?? cleanName(room.local))
+}
+
+function readNames(t: Trip, sender: Account): Names {
+  const node = t.store.pep.node(sender, NS.nick)
+  const item = node && t.store.pep.last(sender, NS.nick)
+  const nick = item && parseStored(item.xml)
+  const text = t.store.accounts.vcard(sender)
+  const card = text === undefined ? undefined : parseStored(text)
+  return {
+    nick: nick?.name === 'nick' ? cleanName(nick.getText()) : undefined,
+    isOpen: node !== undefined && option(node.config, 'access_model') === 'open',
+    card: card && (cleanName(childText(card, 'FN')) ?? cleanName(childText(card, 'NICKNAME'))),
+  }
+}
