@@ -371,6 +371,7 @@ function pushOf(
 ): NewPush & Pick<Ring, 'account'> {
   const { account, el, from, id, proposal } = ring
   const call = callNews(el, from.toString())?.call
+  const who = whoFor(t, ring, device)
   return {
     account,
     device,
@@ -378,8 +379,8 @@ function pushOf(
     collapseId: String(id),
     kind: over === 'missed' ? 'call-missed' : proposal.rule,
     sender: from.bare,
-    ...wordsOf(t, el, device),
-    ...whoFor(t, ring, device),
+    ...wordsOf(t, el, device, who.nick ?? who.title),
+    ...who,
     badge,
     call: call && over ? { ...call, media: [], ended: 'cancelled' } : call,
     now: t.now,

@@ -25,6 +25,15 @@ const deviceBody = z.strictObject({
       'The resource that the app binds: what its own session has shown does not ring. Without it and user_agent_id ' +
       'that is the only session that is no other device’s.',
   }),
+  locale: z
+    .string()
+    .max(45)
+    .regex(/^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}$/)
+    .optional()
+    .openapi({
+      description: 'Language of the phone (BCP 47), for what a push says in words of its own.',
+      example: 'zh-Hans-CN',
+    }),
   exclusive: z
     .boolean()
     .optional()

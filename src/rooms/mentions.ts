@@ -24,7 +24,7 @@ export function mentioned(el: Element, room: Jid, member: Member, byModerator: b
   // A mention that is not to ring silences the name in the text, too.
   if (mine.length > 0) return mine.some((mention) => !child(mention, 'noping'))
   if (isReferred(el, room, member)) return true
-  const reply = child(el, 'reply', 'urn:xmpp:reply:0')?.attrs.to
+  const reply = child(el, 'reply', NS.reply)?.attrs.to
   if (reply !== undefined && member.nicks.some((nick) => reply === `${room.bare}/${nick}`)) return true
   const text = childText(el, 'body')?.normalize('NFKC') ?? ''
   return member.nicks.some((nick) => saysNick(text, nick.normalize('NFKC')))

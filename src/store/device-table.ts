@@ -25,6 +25,8 @@ export interface DeviceOptions {
   readonly silent?: true
   /** 'normal' lets the phone save power (apns-priority 5). */
   readonly importance?: 'high' | 'normal'
+  /** Language of the phone (BCP 47), for phrases that are no message's words. */
+  readonly locale?: string
   /** Instead of the app's. */
   readonly sound?: string
   readonly category?: string

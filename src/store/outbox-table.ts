@@ -17,11 +17,14 @@ export interface CallFacts {
   readonly ended?: CallEnding
 }
 
-/** Facts of a file in a push: only where the app's policy lets Apple see it. */
+/** Facts of a file in a push, or of what else stands for a text: only where the app's policy lets Apple see it. */
 export interface FileFacts {
   /** 'encrypted': nothing else is told of it. */
-  readonly kind: 'photo' | 'video' | 'voice' | 'file' | 'encrypted'
+  readonly kind: 'photo' | 'video' | 'voice' | 'file' | 'encrypted' | 'sticker' | 'location' | 'spoiler'
+  /** Of a spoiler the hint. */
   readonly name?: string
+  /** Length of a recording. */
+  readonly seconds?: number
   /** Media type. */
   readonly type?: string
   readonly url?: string

@@ -67,4 +67,7 @@ export const NS = {
   displayed: 'urn:xmpp:mds:displayed:0',
   upload: 'urn:xmpp:http:upload:0',
   sharing: 'urn:xmpp:sfs:0',
+  sims: 'urn:xmpp:sims:1',
+  oob: 'jabber:x:oob',
+  reply: 'urn:xmpp:reply:0',
 } as const

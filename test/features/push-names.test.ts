@@ -1,6 +1,7 @@
 /** The title of a push: whom the recipient knows by which name. */
 import { describe, expect, test } from 'bun:test'
 import type { Actor } from '../support/actor.ts'
+import { doorOf } from '../support/door.ts'
 import { phoneOf } from '../support/phone.ts'
 import { cast, chat, FULL, PUSH, says } from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
@@ -33,6 +34,43 @@ async function sees(p: Play, romeo: Actor): Promise<void> {
   await romeo.settles()
   juliet.sends('</stream:stream>')
 }
+
+describe('the language of a phone', () => {
+  test('is that of its registration, and stays when another does not name it', async () => {
+    using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
+    const { romeo } = await cast(p)
+    const enable = (attrs: string, fields = '') =>
+      `<enable xmlns='urn:xmpp:push:0' jid='push.bix.org' node='${'1'.repeat(64)}'${attrs}><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#publish-options</value></field>${fields}</x></enable>`
+    let n = 0
+    for (const [attrs, field, body] of [
+      ['', `<field var='locale'><value>de-AT</value></field>`, 'Neue Nachricht'],
+      ['', '', 'Neue Nachricht'],
+      [` xml:lang='zh-CN'`, '', '新消息'],
+      ['', `<field var='locale'><value>no language!</value></field>`, '新消息'],
+    ] as const) {
+      const app = await p.online('juliet@bix.org/phone')
+      await app.asks('set', enable(attrs, field))
+      app.sends('</stream:stream>')
+      await says(romeo, chat('hist!', `m${++n}`))
+      await phone.rings({ body })
+    }
+    const wish = { token: '1'.repeat(64), topic: 'org.bix.chat', locale: 'fr' }
+    const { status } = await doorOf(p)('POST', '/v1/me/devices', wish, 'juliet@bix.org')
+    expect(status).toBe(200)
+    await says(romeo, chat('in French'))
+    await phone.rings({ body: 'Nouveau message' })
+  })
+
+  test('what somebody does is said of the name', async () => {
+    using p = play({ toml: FULL })
+    await using phone = await phoneOf(p)
+    const { romeo } = await cast(p)
+    await calls(p, 'My love')
+    await says(romeo, chat('/me waits'))
+    await phone.rings({ title: 'My love', body: 'My love waits' })
+  })
+})
 
 describe('the title of a push', () => {
   const rows: readonly [what: string, title: string, f: (p: Play, romeo: Actor) => Promise<unknown>][] = [

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { type AppStyle, composePayload } from '../../src/push/apns/payload.ts'
 import { fileOf } from '../../src/push/rules/attachment.ts'
 import { classify } from '../../src/push/rules/classify.ts'
+import { shownText } from '../../src/push/rules/shown.ts'
 import type { Job } from '../../src/store/push.ts'
 import { files } from '../support/uploads.ts'
 import { parse } from '../support/xml.ts'
@@ -26,7 +27,10 @@ const esfs = sfs(
   meta('image/png', 'secret.png'),
   `<encrypted xmlns='urn:xmpp:esfs:0' cipher='x'><key>THEKEY</key><sources>${source(U)}</sources></encrypted>`,
 )
-const fileIn = (inner: string) => fileOf(parse(`<message xmlns='jabber:client'>${inner}</message>`), own)
+const fileIn = (inner: string) => {
+  const el = parse(`<message xmlns='jabber:client'>${inner}</message>`)
+  return fileOf(el, shownText(el), own)
+}
 
 describe('a message is a file', () => {
   test.each([

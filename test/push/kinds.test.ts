@@ -188,7 +188,7 @@ test('a notice is put together before any service’s words', () => {
     title: 'Romeo',
     subtitle: undefined,
     body: 'wherefore',
-    phrase: { english: 'New message', key: 'BELFRY_MESSAGE' },
+    phrase: { text: 'New message', key: 'BELFRY_MESSAGE' },
     thread: 'romeo@bix.org',
     urgency: 'high',
     level: undefined,
@@ -199,7 +199,7 @@ test('a notice is put together before any service’s words', () => {
     {
       title: undefined,
       body: undefined,
-      phrase: { english: 'Call ended' },
+      phrase: { text: 'Call ended' },
       thread: undefined,
       urgency: 'normal',
       level: 'passive',

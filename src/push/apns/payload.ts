@@ -72,7 +72,7 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   const attachment = policy === 'full' ? attachmentOf(input) : {}
   const apsOf = (said: Notice) => alertOf(said, input, policy, how)
   if (options.encryption) {
-    const content = contentOf(input, how.short === true)
+    const content = contentOf(input, how)
     return sealedPayload(input, how, { aps: apsOf(notice), content, limit: ALERT_BYTES })
   }
   const text = how.short ? undefined : notice.body
@@ -166,7 +166,7 @@ function alertOf(
   const words =
     body === undefined && style.localized
       ? { 'loc-key': phrase.key, ...locArgs([...(phrase.args ?? []), ...namesIn(notice)]) }
-      : { body: body ?? phrase.english }
+      : { body: body ?? phrase.text }
   const fetches = policy === 'full' && file?.url !== undefined
   return {
     alert: { ...titleOf(notice, style), ...words },
@@ -275,7 +275,10 @@ function callContentOf({ badge, call, sender }: PayloadInput): Content {
 }
 
 /** A call as an alert is a text like others: without `message` the apps say "New message!". */
-function contentOf({ kind, sender, nick, body, badge, file }: PayloadInput, short: boolean): Content {
+function contentOf(
+  { kind, sender, nick, body, badge, file }: PayloadInput,
+  { short, options: { locale } }: PayloadOptions,
+): Content {
   const unread = badge ?? 0
   const text = kind === 'encrypted' || short ? undefined : body
   return {
@@ -283,6 +286,6 @@ function contentOf({ kind, sender, nick, body, badge, file }: PayloadInput, shor
     sender,
     type: nick ? 'groupchat' : 'chat',
     ...(nick ? { nickname: cutName(nick) } : {}),
-    message: text || phraseOf(kind, file).english,
+    message: text || phraseOf(kind, locale, file).text,
   }
 }

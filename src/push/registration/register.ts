@@ -32,6 +32,8 @@ export interface DeviceWish {
   readonly accounts?: 'many' | undefined
   /** Whether the token leaves every other account; without a word the app's configuration or dialect tells. */
   readonly exclusive?: boolean | undefined
+  /** Language of the phone, beside the other options; undefined leaves it. */
+  readonly locale?: string | undefined
   /** Options in place of those of the registration before; undefined leaves them. */
   readonly options?: DeviceOptions | undefined
 }
@@ -51,7 +53,7 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
       throw new StanzaError('bad-request', `environment: ${topic} is not in ${environment}.`)
   }
   const assumed = apps[0]?.environment ?? environments[0] ?? ''
-  const { node, service, options } = wish
+  const { node, service } = wish
   const { devices } = t.store.push
   const before = devices.at({ kind, topic, address })
   const known = before.find(({ accountId }) => accountId === account.id)
@@ -68,13 +70,21 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
     tie: tied.tie,
     same: tied.session && claimsOf(tied.session),
     callAddress,
-    options,
+    options: withLocale(wish, known?.options),
     ...holding(t.config, topic, environment, wish),
   }
   const device = devices.enable(account.id, registration, t.now, most(t.config.limits))
   if (tied.session) claim(t, tied.session, device)
   if (device.shared) countAnew(t, before)
   return device
+}
+
+function withLocale(
+  { options, locale }: DeviceWish,
+  before: DeviceOptions | undefined,
+): DeviceOptions | undefined {
+  const chosen = locale ?? before?.locale
+  return chosen === undefined ? options : { ...(options ?? before), locale: chosen }
 }
 
 /** Whether the account has the token for itself, and who else loses it. */

@@ -12,8 +12,6 @@ import { cut } from './text.ts'
 export type OwnFile = (url: string) => { readonly name: string; readonly type: string | null } | undefined
 
 const ESFS = 'urn:xmpp:esfs:0'
-const SIMS = 'urn:xmpp:sims:1'
-const OOB = 'jabber:x:oob'
 const NAME_BYTES = 100
 /** Longer ones would leave no room in a payload of 4096 bytes. */
 const URL_BYTES = 1500
@@ -41,12 +39,13 @@ interface Found {
   readonly url?: string | undefined
   readonly type?: string | undefined
   readonly name?: string | undefined
+  readonly seconds?: number | undefined
 }
 
-/** Undefined where the message is no file, or has words of its own. */
-export function fileOf(el: Element, own: OwnFile): FileFacts | undefined {
+/** Undefined where the message is no file, or has words of its own. `text`: those that it shows (shown.ts). */
+export function fileOf(el: Element, text: string | undefined, own: OwnFile): FileFacts | undefined {
   if (isEncrypted(el)) return undefined
-  const body = (childText(el, 'body') ?? '').trim()
+  const body = (text ?? '').trim()
   if (/\baesgcm:\/\//i.test(body) || holds(el, ESFS)) return { kind: 'encrypted' }
   const found = shared(el) ?? referred(el) ?? linked(el, body, own)
   if (!found) return undefined
@@ -55,11 +54,13 @@ export function fileOf(el: Element, own: OwnFile): FileFacts | undefined {
   const known = url === undefined ? undefined : own(url)
   const name = found.name ?? known?.name ?? nameIn(url)
   const type = (found.type ?? known?.type ?? typeBy(name))?.toLowerCase()
+  const { seconds } = found
   const isSafe = url !== undefined && (url.startsWith('https:') || known !== undefined)
   return {
     kind: kindOf(type),
     ...(name === undefined ? {} : { name: cut(name, NAME_BYTES) }),
     ...(type === undefined ? {} : { type: cut(type, NAME_BYTES) }),
+    ...(seconds === undefined ? {} : { seconds }),
     ...(isSafe && Buffer.byteLength(url) <= URL_BYTES ? { url } : {}),
   }
 }
@@ -77,7 +78,7 @@ function shared(el: Element): Found | undefined {
 /** XEP-0385 §3 */
 function referred(el: Element): Found | undefined {
   for (const reference of elements(el)) {
-    const media = reference.attrs.xmlns === NS.references && child(reference, 'media-sharing', SIMS)
+    const media = reference.attrs.xmlns === NS.references && child(reference, 'media-sharing', NS.sims)
     if (!media) continue
     const sources = child(media, 'sources')
     const uris = sources ? elements(sources).map(({ attrs }) => attrs.uri) : []
@@ -88,7 +89,7 @@ function referred(el: Element): Found | undefined {
 
 /** XEP-0066 §4, as all phones write it: the link is the text, too. Or the text is one of our own addresses. */
 function linked(el: Element, body: string, own: OwnFile): Found | undefined {
-  const oob = child(el, 'x', OOB)
+  const oob = child(el, 'x', NS.oob)
   const told = oob && childText(oob, 'url')?.trim()
   if (body === '' || (told !== body && !own(body))) return undefined
   return { url: body }
@@ -97,7 +98,14 @@ function linked(el: Element, body: string, own: OwnFile): Found | undefined {
 const facts = (file: Element | undefined): Found => ({
   type: (file && childText(file, 'media-type')) || undefined,
   name: (file && childText(file, 'name')) || undefined,
+  seconds: secondsOf(file && childText(file, 'length')),
 })
+
+/** XEP-0446 §3: in milliseconds. */
+function secondsOf(text: string | undefined): number | undefined {
+  if (!text || !/^\d{1,8}$/.test(text)) return undefined
+  return Math.round(Number(text) / 1000)
+}
 
 /** Of any namespace: metadata have their own. */
 const inner = (el: Element, name: string): Element | undefined =>

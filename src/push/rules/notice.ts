@@ -8,6 +8,7 @@ import type { FileFacts, Job } from '../../store/push.ts'
 import { isUpdate } from './classify.ts'
 import { type BodyPolicy, policyFor } from './policy.ts'
 import { cleanName } from './names.ts'
+import { type Phrase, phrase, type PhraseKey } from './phrases.ts'
 import { cut } from './text.ts'
 
 export interface Notice {
@@ -30,13 +31,6 @@ export interface Notice {
   readonly sound: string | undefined
 }
 
-export interface Phrase {
-  readonly english: string
-  readonly key: string
-  /** Arguments of the phrase, for the app's own language. */
-  readonly args?: readonly string[]
-}
-
 /** 'normal' may wait until the phone is awake anyway. */
 export type Urgency = 'high' | 'normal'
 
@@ -53,24 +47,27 @@ export interface NoticeStyle {
 const TITLE_BYTES = 200
 const THREAD_BYTES = 100
 
-const PHRASES: Readonly<Record<string, Phrase>> = {
-  'subscription-request': { english: 'wants to add you as a contact', key: 'BELFRY_SUBSCRIPTION' },
-  invitation: { english: 'invites you to a room', key: 'BELFRY_INVITATION' },
-  'call-invite': { english: 'invites you to a call', key: 'BELFRY_CALL_INVITE' },
-  call: { english: 'is calling you', key: 'BELFRY_CALL' },
-  'call-ended': { english: 'Call ended', key: 'BELFRY_CALL_ENDED' },
-  'call-missed': { english: 'Missed call', key: 'BELFRY_MISSED_CALL' },
-  attention: { english: 'asks for your attention', key: 'BELFRY_ATTENTION' },
-  encrypted: { english: 'Encrypted message', key: 'BELFRY_ENCRYPTED' },
+const PHRASES: Readonly<Record<string, PhraseKey>> = {
+  'subscription-request': 'BELFRY_SUBSCRIPTION',
+  invitation: 'BELFRY_INVITATION',
+  'call-invite': 'BELFRY_CALL_INVITE',
+  call: 'BELFRY_CALL',
+  'call-ended': 'BELFRY_CALL_ENDED',
+  'call-missed': 'BELFRY_MISSED_CALL',
+  attention: 'BELFRY_ATTENTION',
+  encrypted: 'BELFRY_ENCRYPTED',
 }
-const FILES: Readonly<Record<FileFacts['kind'], Phrase>> = {
-  photo: { english: 'Photo', key: 'BELFRY_PHOTO' },
-  video: { english: 'Video', key: 'BELFRY_VIDEO' },
-  voice: { english: 'Voice message', key: 'BELFRY_VOICE' },
-  file: { english: 'File', key: 'BELFRY_FILE' },
-  encrypted: { english: 'sent a file', key: 'BELFRY_ENCRYPTED_FILE' },
+/** Of a file, and of whatever else stands for a text; with its name where it has one. */
+const FILES: Readonly<Record<FileFacts['kind'], readonly [bare: PhraseKey, named?: PhraseKey]>> = {
+  photo: ['BELFRY_PHOTO'],
+  video: ['BELFRY_VIDEO'],
+  voice: ['BELFRY_VOICE'],
+  file: ['BELFRY_FILE', 'BELFRY_FILE_NAMED'],
+  encrypted: ['BELFRY_ENCRYPTED_FILE'],
+  sticker: ['BELFRY_STICKER', 'BELFRY_STICKER_NAMED'],
+  location: ['BELFRY_LOCATION'],
+  spoiler: ['BELFRY_SPOILER', 'BELFRY_SPOILER_NAMED'],
 }
-const GENERIC: Phrase = { english: 'New message', key: 'BELFRY_MESSAGE' }
 
 export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: DeviceOptions): Notice {
   const { kind, sender, badge } = facts
@@ -82,7 +79,7 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
     title: shown ? cutName(facts.title || sender) : undefined,
     subtitle: shown && facts.nick ? cleanName(facts.nick) : undefined,
     body: policy === 'full' && kind !== 'encrypted' ? facts.body || undefined : undefined,
-    phrase: phraseOf(kind, policy === 'full' ? facts.file : undefined),
+    phrase: phraseOf(kind, options.locale, policy === 'full' ? facts.file : undefined),
     thread: shown ? threadOf(sender) : undefined,
     urgency: urgencyOf(kind, options, wakesUnseen(kind, options)),
     level:
@@ -111,14 +108,17 @@ export function urgencyOf(kind: string, { importance }: DeviceOptions, unseen: b
   return unseen || kind === 'badge' || (importance === 'normal' && kind !== 'call') ? 'normal' : 'high'
 }
 
-export const phraseOf = (kind: string, file?: FileFacts | null): Phrase =>
-  file ? phraseOfFile(file) : (PHRASES[kind] ?? GENERIC)
-
-function phraseOfFile({ kind, name }: FileFacts): Phrase {
-  const phrase = FILES[kind]
-  if (kind !== 'file' || name === undefined) return phrase
-  return { english: `${phrase.english} ${name}`, key: 'BELFRY_FILE_NAMED', args: [name] }
+export function phraseOf(kind: string, locale: string | undefined, file?: FileFacts | null): Phrase {
+  if (!file) return phrase(PHRASES[kind] ?? 'BELFRY_MESSAGE', locale)
+  if (file.kind === 'voice' && file.seconds !== undefined)
+    return phrase('BELFRY_VOICE_LENGTH', locale, clockOf(file.seconds))
+  const [bare, named] = FILES[file.kind]
+  return named && file.name !== undefined ? phrase(named, locale, file.name) : phrase(bare, locale)
 }
+
+/** Minutes and seconds: 0:12 */
+const clockOf = (seconds: number): string =>
+  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`
 
 export const showsSender = (policy: BodyPolicy): boolean => policy === 'sender' || policy === 'full'
 

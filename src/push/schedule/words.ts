@@ -6,6 +6,7 @@ import { idIn, UPLOAD_PATH, uploadBase } from '../../uploads/address.ts'
 import { childText, type Element } from '../../xmpp/xml.ts'
 import { fileOf, type OwnFile } from '../rules/attachment.ts'
 import { keeps } from '../rules/policy.ts'
+import { actionOf, shownText, standIn } from '../rules/shown.ts'
 
 /** Characters of a body that are kept for a payload of 4096 bytes. */
 const KEPT_TEXT = 4096
@@ -16,13 +17,13 @@ export interface PushWords {
   readonly file?: FileFacts | undefined
 }
 
-/** A web server, which is no device, gets the text whole. */
-export function wordsOf(t: Trip, el: Element, device: Device | undefined): PushWords {
-  const body = childText(el, 'body')
-  if (!device) return { body }
+/** A web server, which is no device, gets the text whole. `speaker`: name of who says it. */
+export function wordsOf(t: Trip, el: Element, device: Device | undefined, speaker?: string): PushWords {
+  if (!device) return { body: childText(el, 'body') }
   if (!keptFor(t, device).body) return {}
-  const file = fileOf(el, ownFile(t))
-  if (!file) return { body: body?.slice(0, KEPT_TEXT) }
+  const text = shownText(el)
+  const file = standIn(el, text) ?? fileOf(el, text, ownFile(t))
+  if (!file) return { body: text && actionOf(text, speaker).slice(0, KEPT_TEXT) }
   const { url: _url, type: _type, ...rest } = file
   return { file: appOf(t, device)?.attachments === true ? file : rest }
 }

@@ -23,14 +23,24 @@ const DIALECTS: readonly EnableDialect[] = [
 ]
 
 /** @throws StanzaError bad-request naming the field at fault, also where there is no token anywhere. */
-export function readEnable(enable: Element): Wanted & { readonly exclusive: boolean | undefined } {
+export function readEnable(
+  enable: Element,
+): Wanted & { readonly exclusive: boolean | undefined; readonly locale: string | undefined } {
   const x = child(enable, 'x', NS.forms)
   const form: FormValues = (x && readForm(x, PUBLISH_OPTIONS)) ?? new Map()
   for (const dialect of DIALECTS) {
     const wanted = dialect(enable, form)
-    if (wanted) return { ...wanted, exclusive: exclusiveOf(form) }
+    if (wanted) return { ...wanted, exclusive: exclusiveOf(form), locale: localeOf(enable, form) }
   }
   throw new StanzaError('bad-request', 'token: neither the form nor the node holds a device token.')
+}
+
+const LOCALE = /^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,4}$/
+
+/** Our own field, or the language of the stanza (RFC 6120 §8.1.5). What is no language is left out. */
+function localeOf(enable: Element, form: FormValues): string | undefined {
+  const value = text(form, 'locale') ?? enable.attrs['xml:lang'] ?? enable.parent?.attrs['xml:lang']
+  return value !== undefined && LOCALE.test(value) ? value.replaceAll('_', '-') : undefined
 }
 
 /** Our own field, whatever the dialect: whether the token leaves every other account. */
