@@ -207,14 +207,14 @@ describe('a message whose push waits for the connection', () => {
 })
 
 describe('a call whose push waits for the connection', () => {
-  test('has rung out after push.ring_time: it does not ring', () =>
+  test('has rung out after push.ring_time: it does not ring, and leaves a word', () =>
     scene(async ({ p, romeo, answers, got }) => {
       await says(romeo, CALL)
       p.clock.advance(25_000)
       await settle(p)
       answers()
       await isOver(p)
-      expect(got()).toEqual([])
+      expect(got()).toEqual(['Missed call'])
     }))
 
   test('was taken back: it does not ring, and leaves a word', () =>
