@@ -20,3 +20,5 @@ CREATE INDEX uploads_by_end ON uploads (ends_at) WHERE ends_at IS NOT NULL;
 
 -- What a push says of a file: FileFacts of store/outbox-table.ts, JSON.
 ALTER TABLE outbox ADD COLUMN file TEXT;
+-- What an app's extension builds a communication notification of: AboutFacts there, JSON.
+ALTER TABLE outbox ADD COLUMN about TEXT;

@@ -5,6 +5,39 @@ import { file, httpUrl, jid } from './values.ts'
 /** Topic of every registration while the simulator stands in for Apple and no app is configured. */
 export const SIMULATOR_TOPIC = 'org.example.chat'
 
+/** Keys beside `aps` that the server writes itself (push/apns/payload.ts). */
+export const PAYLOAD_KEYS: ReadonlySet<string> = new Set([
+  'account',
+  'kind',
+  'from',
+  'name',
+  'nick',
+  'avatar',
+  'chat-id',
+  'collapse-id',
+  'stanza-id',
+  'mention',
+  'reply',
+  'recipient-count',
+  'attachment',
+  'event',
+  'call',
+  'sid',
+  'sender',
+  'media',
+  'reason',
+  'sent',
+  'expires',
+  'message-count',
+  'last-message-sender',
+  'last-message-body',
+  'unread-messages',
+  'body',
+  'nickname',
+  'encrypted',
+  'iv',
+])
+
 export const app = z
   .strictObject({
     topic: z
@@ -83,6 +116,10 @@ export const app = z
       .boolean()
       .default(false)
       .describe('The app’s notification extension may change every alert.'),
+    content_available: z
+      .boolean()
+      .default(false)
+      .describe('An alert also wakes the app, which may fetch before it is opened.'),
     interruption_level: z
       .enum(['passive', 'active', 'time-sensitive'])
       .optional()
@@ -102,7 +139,10 @@ export const app = z
       ),
     custom: z
       .record(
-        z.string().regex(/^(?!aps$)/, { error: 'aps is Apple’s' }),
+        z
+          .string()
+          .refine((key) => key !== 'aps', { error: 'aps is Apple’s' })
+          .refine((key) => !PAYLOAD_KEYS.has(key), { error: 'is one that Belfry writes itself' }),
         z.union([z.string().max(500), z.number(), z.boolean()]),
       )
       .refine((keys) => JSON.stringify(keys).length <= 1024, { error: 'more than 1024 characters in all' })

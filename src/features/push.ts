@@ -215,6 +215,8 @@ interface Ring {
   readonly given: Given | undefined
   /** Of a room here. */
   readonly room?: RoomFacts | undefined
+  /** It names the account. */
+  readonly mentioned?: boolean | undefined
   /** A message that was decided before: for whom it is decided now. */
   readonly again?: { readonly devices: readonly Device[]; readonly webhook: boolean }
 }
@@ -301,7 +303,7 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts }: Known)
   const over = callEnd(t, ring)
   if (over === 'taken') return recordSuppressed(t, account, id, device, 'call-ended')
   const badge = t.store.badges.on(device)
-  const push = pushOf(t, ring, device, badge, over)
+  const push = pushOf(t, { ...ring, mentioned: facts.mentioned }, device, badge, over)
   // A silent push may replace an older one of the chat, and does not change the number.
   if (ring.proposal.kind === 'silent')
     return t.store.push.queue({ ...push, collapseId: chatId('update', ring.from.bare), badge: undefined })

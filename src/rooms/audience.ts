@@ -43,6 +43,8 @@ interface Telling {
   readonly wrapped: readonly Session[]
   /** Accounts that were told while a client of theirs had it. */
   readonly givens: Givens
+  /** Accounts that stand in some way to the room, once they have been counted. */
+  members?: number
   /** Those of before the last start, to be decided anew. */
   again: readonly Trusted[]
 }
@@ -148,6 +150,7 @@ function tellSome(t: Trip, room: Room, telling: Telling): boolean {
     return false
   }
   const stanza = new Stanza('message', el, Jid.parse(el.attrs.from ?? room.row.jid), undefined)
+  telling.members ??= t.store.roomAffiliations.countAll(room.id)
   const { clock } = t.world
   const until = clock.monotonic() + HOLDS
   for (const [i, one] of again.entries()) {
@@ -237,7 +240,7 @@ function visitorsOf(room: Room): string[] {
 function tellAgain(
   t: Trip,
   room: Room,
-  { id, givens }: Telling,
+  { id, givens, members = 0 }: Telling,
   stanza: Stanza,
   [accountId, messageId, mentioned]: Trusted,
 ): void {
@@ -252,6 +255,7 @@ function tellAgain(
   const { name } = room.settings
   const facts = {
     name,
+    members,
     mentioned: mentioned === 1,
     private: ringsForAll(t, room, owner.jid),
     silent,
@@ -286,6 +290,7 @@ function tellOne(
   const member = { user, nicks, occupantId }
   const facts: RoomFacts = {
     name: room.settings.name,
+    members: telling.members ?? 0,
     mentioned: mentioned(stanza.el, room.jid, member, telling.byModerator),
     private: ringsForAll(t, room, user),
     silent,

@@ -104,6 +104,8 @@ export interface RoomNews {
 export interface RoomFacts {
   /** Name of the room; empty where it has none. */
   readonly name: string
+  /** Accounts that stand in some way to it. */
+  readonly members: number
   /** The message names the member, answers it, or calls everybody. */
   readonly mentioned: boolean
   /** A group whose members know each other: it rings for every message unless the member says otherwise (XEP-0492 §3). */

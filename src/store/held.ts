@@ -5,7 +5,7 @@
 import type { Account } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
 import { Notes } from './notes.ts'
-import type { CallFacts, FileFacts, NewPush, Push, Words } from './push.ts'
+import type { AboutFacts, CallFacts, FileFacts, NewPush, Push, Words } from './push.ts'
 
 /** Of a device, and of an account that is there. */
 export type PhonePush = NewPush & {
@@ -30,6 +30,8 @@ export interface HeldPush {
   readonly call: string | null
   /** JSON of FileFacts. */
   readonly file: string | null
+  /** JSON of AboutFacts. */
+  readonly about: string | null
   /** ms since the epoch. */
   readonly created_at: number
   readonly expires_at: number
@@ -196,6 +198,7 @@ export class Held {
       // As `hold` has written it.
       call: held.call === null ? undefined : (JSON.parse(held.call) as CallFacts),
       file: held.file === null ? undefined : (JSON.parse(held.file) as FileFacts),
+      about: held.about === null ? undefined : (JSON.parse(held.about) as AboutFacts),
       now,
       expiresAt: held.expires_at,
     })

@@ -30,6 +30,17 @@ export interface FileFacts {
   readonly url?: string
 }
 
+/** Facts of a message that an app's extension needs for a communication notification. */
+export interface AboutFacts {
+  readonly mention?: true
+  /** An answer to the account's own message (XEP-0461). */
+  readonly reply?: true
+  /** Others who get it, in a room. */
+  readonly recipients?: number
+  /** SHA-1 of the sender's picture, lower hex (XEP-0153). */
+  readonly avatar?: string
+}
+
 export const outbox = sqliteTable('outbox', {
   id: integer('id').primaryKey(),
   accountId: integer('account_id'),
@@ -52,13 +63,15 @@ export const outbox = sqliteTable('outbox', {
   nextAt: integer('next_at').notNull(),
   hold: text('hold'),
   file: text('file', { mode: 'json' }).$type<FileFacts>(),
+  about: text('about', { mode: 'json' }).$type<AboutFacts>(),
 })
 
 export type OutboxRow = typeof outbox.$inferSelect
 
 /** A row of the outbox with what its sender needs to know; `device` is undefined for the webhook. */
-export type Job = Omit<OutboxRow, 'state' | 'deviceId' | 'hold' | 'file'> & {
+export type Job = Omit<OutboxRow, 'state' | 'deviceId' | 'hold' | 'file' | 'about'> & {
   readonly file?: FileFacts | null
+  readonly about?: AboutFacts | null
   readonly account: string
   device: Device | undefined
 }
@@ -83,6 +96,7 @@ export interface NewPush {
   readonly nick?: string | undefined
   readonly call?: CallFacts | undefined
   readonly file?: FileFacts | undefined
+  readonly about?: AboutFacts | undefined
   readonly now: number
   readonly expiresAt: number
 }

@@ -14,7 +14,7 @@ import { type Job, type NewPush, outbox, type OutboxRow, type Words } from './ou
 import { KeptTokens } from './provider-tokens.ts'
 import { type AppleIds, type PushVerdict, type VerdictName, verdicts } from './verdict-table.ts'
 
-export type { CallEnding, CallFacts, FileFacts, Job, NewPush, Words } from './outbox-table.ts'
+export type { AboutFacts, CallEnding, CallFacts, FileFacts, Job, NewPush, Words } from './outbox-table.ts'
 export type { AppleIds, PushVerdict, VerdictName } from './verdict-table.ts'
 
 /** Of the pushes that go with a device so many say so, the newest: after a long outage no trip may take too long. */
@@ -40,7 +40,7 @@ export class Push {
   readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #index: DeferredIndex
   readonly #insert: Write<
-    Omit<OutboxRow, 'attempts' | 'call' | 'file'> & { call: string | null; file: string | null }
+    Omit<OutboxRow, 'attempts' | 'call' | 'file' | 'about'> & Record<'call' | 'file' | 'about', string | null>
   >
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
@@ -85,9 +85,9 @@ export class Push {
     this.#insert = rawWriter(
       db,
       `INSERT INTO outbox (id, account_id, device_id, state, message_id, push_id, collapse_id, kind, sender, title, body,
-         badge, nick, call, file, created_at, expires_at, next_at, hold)
+         badge, nick, call, file, about, created_at, expires_at, next_at, hold)
        VALUES ($id, $accountId, $deviceId, $state, $messageId, $pushId, $collapseId, $kind, $sender, $title, $body,
-         $badge, $nick, $call, $file, $createdAt, $expiresAt, $nextAt, $hold)`,
+         $badge, $nick, $call, $file, $about, $createdAt, $expiresAt, $nextAt, $hold)`,
     )
     this.#delete = rawWriter(db, 'DELETE FROM outbox WHERE id = $id')
     this.#verdict = rawWriter(
@@ -152,6 +152,7 @@ export class Push {
       nick: push.nick ?? null,
       call: push.call ?? null,
       file: push.file ?? null,
+      about: push.about ?? null,
       createdAt: push.now,
       expiresAt: push.expiresAt,
       attempts: 0,
@@ -159,7 +160,8 @@ export class Push {
     }
     const call = job.call && JSON.stringify(job.call)
     const file = push.file === undefined ? null : JSON.stringify(push.file)
-    this.#insert({ ...job, ...how, deviceId: device?.id ?? null, call, file })
+    const about = push.about === undefined ? null : JSON.stringify(push.about)
+    this.#insert({ ...job, ...how, deviceId: device?.id ?? null, call, file, about })
     return job
   }
 

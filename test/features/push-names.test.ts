@@ -6,6 +6,8 @@ import { phoneOf } from '../support/phone.ts'
 import { cast, chat, FULL, PUSH, says } from '../support/phones.ts'
 import { type Play, play } from '../support/world.ts'
 
+/** A picture of one dot. */
+const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 const NICK = 'http://jabber.org/protocol/nick'
 const publishes = (nick: string, access = '') =>
   `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='${NICK}'><item id='current'><nick xmlns='${NICK}'>${nick}</nick></item></publish>` +
@@ -60,6 +62,24 @@ describe('the language of a phone', () => {
     expect(status).toBe(200)
     await says(romeo, chat('in French'))
     await phone.rings({ body: 'Nouveau message' })
+  })
+
+  test('an answer to the account’s own message, and the picture of who writes, are told to the app', async () => {
+    using p = play({ toml: FULL })
+    await using phone = await phoneOf(p)
+    const { romeo } = await cast(p)
+    await romeo.asks(
+      'set',
+      card(`<FN>Romeo</FN><PHOTO><TYPE>image/png</TYPE><BINVAL>${PNG}</BINVAL></PHOTO>`),
+    )
+    const reply = (to: string, id: string) =>
+      `<message to='juliet@bix.org' type='chat' id='${id}'><body>yes</body><reply xmlns='urn:xmpp:reply:0' to='${to}' id='x'/></message>`
+    const avatar: unknown = expect.stringMatching(/^[0-9a-f]{40}$/)
+    await says(romeo, reply('juliet@bix.org/desk', 'r1'))
+    await phone.rings({ data: { reply: true, avatar, name: 'Romeo', kind: 'body' } })
+    await says(romeo, reply('juliet@bix.org.example', 'r2'))
+    const [shown] = await phone.shows()
+    expect(shown?.data).not.toHaveProperty('reply')
   })
 
   test('what somebody does is said of the name', async () => {
@@ -193,6 +213,17 @@ describe('the title of a push', () => {
     )
     await phone.shows()
     await says(romeo, `<message to='${room}' type='groupchat' id='g1'><body>hist!</body></message>`)
-    await phone.rings({ title: 'The Garden', subtitle: 'Mr. R', body: 'hist!', from: room })
+    await phone.rings({
+      title: 'The Garden',
+      subtitle: 'Mr. R',
+      body: 'hist!',
+      from: room,
+      data: { name: 'The Garden', 'recipient-count': 1 },
+    })
+    await says(
+      romeo,
+      `<message to='${room}' type='groupchat' id='g2'><body>juliet: wait</body><reference xmlns='urn:xmpp:reference:0' type='mention' uri='xmpp:juliet@bix.org'/></message>`,
+    )
+    await phone.rings({ data: { mention: true, 'recipient-count': 1 } })
   })
 })

@@ -1,6 +1,7 @@
 import { createDecipheriv } from 'node:crypto'
 import { describe, expect, test } from 'bun:test'
 import { type AppStyle, composeCall, composePayload, type PayloadInput } from '../../src/push/apns/payload.ts'
+import { PAYLOAD_KEYS } from '../../src/config/app.ts'
 import { type BodyPolicy, keeps } from '../../src/push/rules/policy.ts'
 import { cut, encodedSize } from '../../src/push/rules/text.ts'
 import type { DeviceOptions } from '../../src/store/devices.ts'
@@ -28,11 +29,17 @@ const input = {
 }
 const ends = 1_767_225_660
 const GENERIC = 'New message'
+/** The same for every message of the chat. */
+const CHAT = 'jd4vXNdpFWd6nX_Rughw24'
+const IN_APS = { 'target-content-id': CHAT, 'relevance-score': 0.5, 'filter-criteria': 'juliet@bix.org' }
+const BESIDE = { kind: 'body', name: 'Romeo', 'chat-id': CHAT }
 
 describe('a payload', () => {
   test('shows what the policy allows and nothing else', () => {
     expect(compose(input, 'full')).toEqual({
+      ...BESIDE,
       aps: {
+        ...IN_APS,
         alert: { title: 'Romeo', body: input.body },
         badge: 3,
         sound: 'default',
@@ -44,7 +51,12 @@ describe('a payload', () => {
     })
     expect(compose(input, 'sender').aps.alert).toEqual({ title: 'Romeo', body: GENERIC })
     expect(compose(input, 'none')).toEqual({
-      aps: { alert: { body: GENERIC }, badge: 3, sound: 'default' },
+      aps: {
+        'filter-criteria': 'juliet@bix.org',
+        alert: { body: GENERIC },
+        badge: 3,
+        sound: 'default',
+      },
       account: 'juliet@bix.org',
       'stanza-id': '17',
     })
@@ -95,6 +107,78 @@ describe('a payload', () => {
     expect(cut('a\u0301'.repeat(10), 10)).toBe('a\u0301a\u0301…')
   })
 
+  test('has what an extension builds a communication notification of', () => {
+    const avatar = '0'.repeat(40)
+    const about = { mention: true, reply: true, recipients: 7, avatar } as const
+    const payload = compose({ ...input, about, collapseId: 'c1' }, 'sender')
+    expect(payload).toMatchObject({
+      'collapse-id': 'c1',
+      mention: true,
+      reply: true,
+      'recipient-count': 7,
+      avatar,
+      aps: { 'relevance-score': 0.9 },
+    })
+    expect(compose({ ...input, kind: 'call' }, 'sender').aps['relevance-score']).toBe(1)
+    // The same for each message of a chat, another for another chat or account.
+    const chat = (change: Partial<PayloadInput>) => compose({ ...input, ...change }, 'full')['chat-id']
+    expect([
+      chat({ messageId: '18', body: 'x', title: 'R' }),
+      chat({ sender: 'nurse@bix.org' }) === CHAT,
+    ]).toEqual([CHAT, false])
+    expect(chat({ account: 'other@bix.org' })).not.toBe(CHAT)
+    // Nothing of it where Apple must not see whom it is from.
+    for (const options of [{}, { hides: 'sender' } as const]) {
+      const hidden = compose({ ...input, about }, options.hides ? 'full' : 'none', options)
+      expect(Object.keys(hidden).sort()).toEqual(['account', 'aps', 'stanza-id'])
+      expect(hidden.aps).not.toHaveProperty('target-content-id')
+    }
+  })
+
+  test('has no key that an app’s own could be', () => {
+    const file = { kind: 'photo', url: 'https://files.example/a.jpg', type: 'image/jpeg' } as const
+    const about = { mention: true, reply: true, recipients: 7, avatar: 'x' } as const
+    const all = { ...input, nick: 'Romeo', about, file, collapseId: 'c' }
+    const call = { ...all, call: { ...CALL, ended: 'ended' as const }, ends }
+    const how = (options: DeviceOptions) => ({ style: { body: 'full' as const }, options, bytes })
+    const payloads = [
+      compose(all, 'full'),
+      compose({ ...all, kind: 'reaction' }, 'full'),
+      compose({ ...call, kind: 'call-ended' }, 'full', { dialect: 'tigase' }),
+      compose(all, 'full', { silent: true }),
+      compose(all, 'full', sealing),
+      composeCall({ ...call, kind: 'call' }, how({})),
+      composeCall({ ...call, kind: 'call' }, how(sealing)),
+    ]
+    const keys = new Set(payloads.flatMap((payload) => Object.keys(payload)))
+    keys.delete('aps')
+    expect([...keys].sort()).toEqual([...PAYLOAD_KEYS].sort())
+  })
+
+  test('wakes the app as well where its table says so', () => {
+    expect(compose(input, { body: 'full', content_available: true }).aps).toMatchObject({
+      'content-available': 1,
+      sound: 'default',
+    })
+    expect(compose(input, 'full').aps).not.toHaveProperty('content-available')
+  })
+
+  test('of Siskin and Snikket has what their extension reads: without a body it says "New message!"', () => {
+    const options = { dialect: 'tigase' } as const
+    expect(compose(input, 'full', options)).toMatchObject({
+      sender: 'romeo@bix.org',
+      body: input.body,
+      'unread-messages': 3,
+    })
+    expect(compose({ ...input, body: null, kind: 'encrypted' }, 'sender', options)).toMatchObject({
+      body: 'Encrypted message',
+    })
+    expect(compose(input, 'none', options)).not.toHaveProperty('sender')
+    expect(encodedSize(compose({ ...input, body: '漢'.repeat(4000) }, 'full', options))).toBeLessThanOrEqual(
+      4096,
+    )
+  })
+
   test('names the room and who speaks in it', () => {
     const room = { ...input, sender: 'garden@conference.bix.org', title: 'The Garden', nick: 'Romeo' }
     const payload = compose(room, 'full')
@@ -117,9 +201,11 @@ describe('a payload', () => {
       custom: { tenant: 'verona', beta: true },
     }
     expect(compose(input, style)).toEqual({
+      ...BESIDE,
       tenant: 'verona',
       beta: true,
       aps: {
+        ...IN_APS,
         alert: { title: 'Romeo', 'loc-key': 'BELFRY_MESSAGE', 'loc-args': ['Romeo'] },
         badge: 3,
         sound: 'bell.caf',
@@ -163,6 +249,7 @@ describe('a payload', () => {
 
   test('silent: nothing is shown, the summary is there for the app', () => {
     expect(compose(input, 'full', { silent: true })).toEqual({
+      ...BESIDE,
       aps: { 'content-available': 1 },
       account: 'juliet@bix.org',
       from: 'romeo@bix.org',

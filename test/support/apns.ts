@@ -104,5 +104,6 @@ export const APP_DEFAULTS = {
   attachments: false,
   calls: 'voip' as const,
   title: 'name' as const,
+  content_available: false,
   custom: {},
 }

@@ -30,6 +30,8 @@ export interface Shown {
   readonly level: unknown
   /** The message that it is about, by its id in the archive. */
   readonly message: unknown
+  /** Keys beside Apple's, for the app. */
+  readonly data: unknown
   /** Later pushes of the same id take its place on the screen. */
   readonly collapse: string | undefined
 }
@@ -191,6 +193,7 @@ function shownBy({ payload, headers, collapseId }: SimReceived): Shown {
     reason,
     level,
     message,
+    data: payload,
     collapse: collapseId,
   }
 }

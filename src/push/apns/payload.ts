@@ -1,6 +1,7 @@
 /** Apple's words for a notice (push/rules/notice.ts): the JSON that a phone gets, never above Apple's limit. */
+import { createHash } from 'node:crypto'
 import type { DeviceOptions } from '../../store/devices.ts'
-import type { CallFacts, FileFacts } from '../../store/push.ts'
+import type { AboutFacts, CallFacts, FileFacts } from '../../store/push.ts'
 import { isUpdate } from '../rules/classify.ts'
 import { type BodyPolicy, policyFor } from '../rules/policy.ts'
 import { type Content, IV_BYTES, seal } from './encrypted.ts'
@@ -20,6 +21,9 @@ export interface PayloadInput {
   readonly body?: string | null
   readonly badge?: number | null
   readonly messageId: string
+  /** Name of the notification on the screen: a later one of that name takes its place. */
+  readonly collapseId?: string | undefined
+  readonly about?: AboutFacts | null
   readonly call?: CallFacts | null
   readonly file?: FileFacts | null
   /** Time at which the message came (ms since the epoch). */
@@ -34,6 +38,7 @@ export interface AppStyle {
   readonly sound?: string
   readonly category?: string | undefined
   readonly mutable_content?: boolean
+  readonly content_available?: boolean
   readonly interruption_level?: 'passive' | 'active' | 'time-sensitive' | undefined
   /** Read where the row is written: what is not to be told is not in it. */
   readonly attachments?: boolean
@@ -60,6 +65,8 @@ export interface Payload {
 export const ALERT_BYTES = 4096
 export const VOIP_BYTES = 5120
 const CATEGORY_BYTES = 100
+/** An account's address that a Focus may filter by; a longer one is left out. */
+const FILTER_BYTES = 200
 
 /** An alert, or with `silent` its data alone. */
 export function composePayload(input: PayloadInput, how: PayloadOptions): Payload {
@@ -154,7 +161,7 @@ function fitting(payloads: readonly Payload[]): Payload {
 
 function alertOf(
   notice: Notice,
-  { kind, file }: PayloadInput,
+  { kind, file, about, account, sender }: PayloadInput,
   policy: BodyPolicy,
   { style, options }: PayloadOptions,
 ): Payload['aps'] {
@@ -173,11 +180,23 @@ function alertOf(
     ...(badge === undefined ? {} : { badge }),
     ...(sound === undefined ? {} : { sound }),
     ...(thread === undefined ? {} : { 'thread-id': thread }),
+    // Of nobody but the phone where Apple must not see whom it is from: a hash of two addresses is soon guessed.
+    ...(thread === undefined
+      ? {}
+      : { 'target-content-id': chatIdOf(account, sender), 'relevance-score': relevanceOf(kind, about) }),
+    ...(Buffer.byteLength(account) > FILTER_BYTES ? {} : { 'filter-criteria': account }),
+    ...(style.content_available ? { 'content-available': 1 } : {}),
     ...(category === undefined ? {} : { category: cut(category, CATEGORY_BYTES) }),
     // The app's extension fetches or decrypts, then writes the text itself.
     ...(fetches || isMutable(kind, policy, style, options) ? { 'mutable-content': 1 } : {}),
     ...(interruption === undefined ? {} : { 'interruption-level': interruption }),
   }
+}
+
+/** Place in a summary, 0 to 1: who is meant or called comes first. */
+function relevanceOf(kind: string, about: AboutFacts | null | undefined): number {
+  if (kind === 'call' || kind === 'call-invite') return 1
+  return about?.mention || about?.reply ? 0.9 : 0.5
 }
 
 /** Names, or keys for them: Apple fills in the arguments in order. */
@@ -209,7 +228,16 @@ function dataOf(
   const shown = showsSender(policy)
   const nick = shown && input.nick ? cutName(input.nick) : undefined
   return {
-    ...(shown ? { from: input.sender } : {}),
+    ...(input.collapseId === undefined ? {} : { 'collapse-id': input.collapseId }),
+    ...(shown
+      ? {
+          kind: input.kind,
+          from: input.sender,
+          'chat-id': chatIdOf(input.account, input.sender),
+          ...aboutOf(input),
+        }
+      : {}),
+    ...(shown && input.title ? { name: input.title } : {}),
     ...(nick === undefined ? {} : { nick }),
     ...callOf(input),
     // XEP-0357 §6: the summary, for what is woken to write its own notice.
@@ -223,12 +251,26 @@ function dataOf(
     ...(options.dialect === 'tigase'
       ? {
           'unread-messages': input.badge ?? 0,
-          ...(shown ? { sender: input.sender } : {}),
+          ...(shown
+            ? { sender: input.sender, body: body ?? phraseOf(input.kind, options.locale, input.file).text }
+            : {}),
           ...(nick === undefined ? {} : { nickname: nick }),
         }
       : {}),
   }
 }
+
+/** Conversation of an account: the same for each of its messages, whatever its name; the account's own word. */
+const chatIdOf = (account: string, peer: string): string =>
+  createHash('sha256').update(`${account}\0${peer}`).digest('base64url').slice(0, 22)
+
+/** For a communication notification (INSendMessageIntent). */
+const aboutOf = ({ about }: PayloadInput): Record<string, unknown> => ({
+  ...(about?.mention ? { mention: true } : {}),
+  ...(about?.reply ? { reply: true } : {}),
+  ...(about?.recipients === undefined ? {} : { 'recipient-count': about.recipients }),
+  ...(about?.avatar === undefined ? {} : { avatar: about.avatar }),
+})
 
 /** Of a call as an alert: the app takes what rings off the screen by it. */
 function callOf({ call, kind, createdAt }: PayloadInput): Record<string, unknown> {

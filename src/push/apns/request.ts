@@ -41,20 +41,21 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
   const ends = rings ? Math.min(job.expiresAt, job.createdAt + how.ringMs) : job.expiresAt
   const unseen = wakesUnseen(kind, options) && !voip
   const input = { style, options, short, bytes }
+  const collapseId = job.call ? callId(job.call.sid) : job.collapseId
   return {
     topic: device.topic,
     environment,
     token: (voip ? device.callAddress : undefined) ?? device.address,
     apnsId: job.pushId,
     // An alert of a call is replaced by what became of the call. PushKit has nothing to replace.
-    ...(voip ? {} : { collapseId: job.call ? callId(job.call.sid) : job.collapseId }),
+    ...(voip ? {} : { collapseId }),
     pushType: voip ? 'voip' : unseen ? 'background' : 'alert',
     // Apple refuses 10 for what is not seen.
     priority: urgencyOf(kind, options, unseen) === 'high' ? 10 : 5,
     expiration: isWorthKeeping(kind) ? Math.floor(ends / 1000) : 0,
     payload: voip
       ? composeCall({ ...job, ends: Math.floor(ends / 1000) }, input)
-      : composePayload(job, input),
+      : composePayload({ ...job, collapseId }, input),
   }
 }
 

@@ -3,9 +3,10 @@ import type { RoomFacts } from '../../routing/outcome.ts'
 import type { Trip } from '../../routing/transit.ts'
 import type { Account } from '../../store/accounts.ts'
 import type { Device } from '../../store/devices.ts'
-import type { NewPush } from '../../store/push.ts'
+import type { AboutFacts, NewPush } from '../../store/push.ts'
 import type { Jid } from '../../xmpp/jid.ts'
-import type { Element } from '../../xmpp/xml.ts'
+import { NS } from '../../xmpp/namespaces.ts'
+import { child, type Element } from '../../xmpp/xml.ts'
 import type { Proposal } from '../rules/classify.ts'
 import { cleanName } from '../rules/names.ts'
 import { nameFor, roomNameOf } from './names.ts'
@@ -17,19 +18,37 @@ interface About {
   readonly el: Element
   readonly from: Jid
   readonly proposal: Proposal
+  /** It names the account. */
+  readonly mentioned?: boolean | undefined
   readonly room?: RoomFacts | undefined
 }
 
 /** Speakers in a room are its resources (XEP-0045 §7.4, §7.5). */
 export function whoFor(
   t: Trip,
-  { account, from, el, room, proposal }: About,
+  message: About,
   device: Device | undefined,
-): Pick<NewPush, 'title' | 'nick'> {
+): Pick<NewPush, 'title' | 'nick' | 'about'> {
+  const { account, from, el, room, proposal } = message
   const { names, title } = keptFor(t, device)
   if (!names) return {}
   const roomName = room ? cleanName(room.name || from.local) : roomNameOf(t, from)
   const speaks = roomName !== undefined || el.attrs.type === 'groupchat'
   const nick = speaks && proposal.rule !== 'invitation' ? from.resource || undefined : undefined
-  return device && title !== 'jid' ? { nick, title: roomName ?? nameFor(t, account, from) } : { nick }
+  if (!device) return { nick }
+  const about = aboutOf(t, message)
+  return { nick, about, ...(title === 'jid' ? {} : { title: roomName ?? nameFor(t, account, from) }) }
+}
+
+function aboutOf(t: Trip, { account, from, el, room, mentioned }: About): AboutFacts | undefined {
+  const answers = child(el, 'reply', NS.reply)?.attrs.to
+  const sender = room ? undefined : t.store.accounts.find(from.bare)
+  const avatar = sender && t.store.accounts.photo(sender)
+  const about: AboutFacts = {
+    ...(mentioned && el.attrs.type === 'groupchat' ? { mention: true } : {}),
+    ...(answers === account.jid || answers?.startsWith(`${account.jid}/`) ? { reply: true } : {}),
+    ...(room ? { recipients: Math.max(1, room.members - 1) } : {}),
+    ...(avatar ? { avatar } : {}),
+  }
+  return Object.keys(about).length === 0 ? undefined : about
 }
