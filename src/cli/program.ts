@@ -23,6 +23,7 @@ import { addHealth } from './health.ts'
 import { addHelp } from './help.ts'
 import { addImport } from './import.ts'
 import { addInvite } from './invite.ts'
+import { addMetrics } from './metrics.ts'
 import { addPush } from './push.ts'
 import { addReload } from './reload.ts'
 import { addRoom } from './room.ts'
@@ -59,6 +60,7 @@ const NOUNS = [
   addBan,
   addUpload,
   addAudit,
+  addMetrics,
   addBackup,
   addDb,
   addImport,
