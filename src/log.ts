@@ -3,6 +3,7 @@
  * journald or a pipe. Secrets and message bodies are masked by the name of their field.
  */
 import { configureSync, getLogger as logtape, type LogRecord, resetSync } from '@logtape/logtape'
+import { floodGate } from './log/flood.ts'
 import { maskAddresses } from './net/mask-address.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -17,9 +18,8 @@ export interface Log {
   enabled(level: LogLevel): boolean
 }
 
-const LEVELS = { debug: 'debug', info: 'info', warn: 'warning', error: 'error' } as const
 /** Syslog priorities; journald reads them as "<6>" at the start of a line. */
-const PRIORITY: Readonly<Record<string, number>> = { debug: 7, info: 6, warning: 4, error: 3, fatal: 2 }
+const PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 }
 
 const SECRET =
   /pass(word|wd|phrase)|token|secret|authorization|cookie|credential|private|jwt|\bp8\b|proof|salted|storedkey|serverkey/i
@@ -36,8 +36,6 @@ const SECRET_EXACT = new Set([
 ])
 const MASK = '***'
 const LONGEST_VALUE = 2000
-/** Lines per second of one event; a flood of one kind must not drown the others, nor the disk. */
-const FLOOD = 200
 /** Unwritten output beyond this is dropped and counted: a stuck journal may not take the server's memory. */
 const BACKLOG = 1024 * 1024
 
@@ -48,13 +46,25 @@ export function getLogger(area: string): Log {
     info: (event, fields) => logger.info(event, fields ?? {}),
     warn: (event, fields) => logger.warn(event, fields ?? {}),
     error: (event, fields) => logger.error(event, fields ?? {}),
-    enabled: (level) => logger.isEnabledFor(LEVELS[level]),
+    enabled: (level) => RANK[level] >= lowest,
   }
+}
+
+/** An event as it may be shown: its fields are masked. */
+export interface LogEntry {
+  /** RFC 3339. */
+  readonly time: string
+  readonly level: LogLevel
+  readonly area: string
+  readonly event: string
+  readonly fields: Readonly<Record<string, unknown>>
 }
 
 export interface LogOptions {
   readonly level: LogLevel
   readonly format: 'text' | 'json'
+  /** Lines per second of one area at one level. */
+  readonly lines_per_second?: number
   /** Tests read the lines here. */
   readonly write?: (line: string) => void
   readonly now?: () => number
@@ -62,23 +72,65 @@ export interface LogOptions {
   readonly journal?: boolean
 }
 
-/** Starts or replaces the one sink of the process. Before it runs, nothing is written. */
+const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
+const SILENT = 4
+
+/** Those who hear of events beside the output, with the least level that they want; undefined: as the output. */
+const taps = new Map<(entry: LogEntry) => void, LogLevel | undefined>()
+/** The output, once it runs. */
+let output: { readonly rank: number; readonly take: (record: LogRecord) => void } | undefined
+/** Rank of the least severe level that anybody wants. */
+let lowest = SILENT
+
+/** Starts or replaces the output of the process. Before it runs, nothing is written. */
 export function startLogging(options: LogOptions): void {
   const write = options.write ?? standardOutput()
   const format =
     options.format === 'json' ? jsonLine : textLine(options.journal ?? !!process.env.JOURNAL_STREAM)
-  const admit = floodGate(options.now ?? Date.now, (record) => write(format(record)))
+  const rank = RANK[options.level]
+  const emit = (record: LogRecord): void => {
+    const entry = entryOf(record)
+    const isWritten = RANK[entry.level] >= rank
+    if (isWritten) write(format(entry))
+    for (const [hear, level] of taps)
+      if (level === undefined ? isWritten : RANK[entry.level] >= RANK[level]) hear(entry)
+  }
+  const admit = floodGate(options.lines_per_second ?? Infinity, options.now ?? Date.now, emit)
+  output = { rank, take: (record) => admit(record) && emit(record) }
+  configure()
+}
+
+/** Calls `hear` with each event of that level on, also where the output leaves it out; undefined: with what that writes. */
+export function tapLog(level: LogLevel | undefined, hear: (entry: LogEntry) => void): () => void {
+  taps.set(hear, level)
+  configure()
+  return () => {
+    taps.delete(hear)
+    configure()
+  }
+}
+
+/** Levels that nobody wants cost nothing. */
+function configure(): void {
+  if (!output) return
+  const { rank, take } = output
+  lowest = Math.min(rank, ...[...taps.values()].map((level) => (level === undefined ? SILENT : RANK[level])))
+  const level = LOWEST[lowest] ?? 'error'
   configureSync({
     reset: true,
-    sinks: { out: (record) => admit(record) && write(format(record)) },
+    sinks: { out: take },
     loggers: [
-      { category: ['belfry'], lowestLevel: LEVELS[options.level], sinks: ['out'] },
+      { category: ['belfry'], lowestLevel: level, sinks: ['out'] },
       { category: ['logtape', 'meta'], lowestLevel: 'error', sinks: ['out'] },
     ],
   })
 }
 
+const LOWEST = ['debug', 'info', 'warning', 'error'] as const
+
 export function stopLogging(): void {
+  output = undefined
+  lowest = SILENT
   resetSync()
 }
 
@@ -103,55 +155,32 @@ function standardOutput(): (line: string) => void {
   }
 }
 
-function floodGate(now: () => number, tell: (record: LogRecord) => void): (record: LogRecord) => boolean {
-  const seen = new Map<string, number>()
-  let second = 0
-  return (record) => {
-    const current = Math.floor(now() / 1000)
-    if (current !== second) {
-      second = current
-      for (const [event, lines] of seen) {
-        if (lines > FLOOD) tell(summary(record, event, lines - FLOOD))
-      }
-      seen.clear()
-    }
-    const event = `${record.category.join('.')} ${String(record.rawMessage)}`
-    const lines = (seen.get(event) ?? 0) + 1
-    seen.set(event, lines)
-    return lines <= FLOOD
-  }
-}
+const LEVELS: Readonly<Record<string, LogLevel>> = { debug: 'debug', info: 'info', warning: 'warn' }
 
-const summary = (record: LogRecord, event: string, lines: number): LogRecord => ({
-  ...record,
-  level: 'warning',
-  category: ['belfry', 'log'],
-  rawMessage: 'repeated lines left out',
-  properties: { of: event, lines },
+const entryOf = (record: LogRecord): LogEntry => ({
+  time: new Date(record.timestamp).toISOString(),
+  level: LEVELS[record.level] ?? 'error',
+  area: record.category.slice(1).join('.') || 'belfry',
+  event: maskAddresses(String(record.rawMessage)),
+  fields: mask(record.properties) as LogEntry['fields'],
 })
 
-const levelName = (record: LogRecord): string => (record.level === 'warning' ? 'warn' : record.level)
-const areaOf = (record: LogRecord): string => record.category.slice(1).join('.') || 'belfry'
+/** One JSON object. */
+export const jsonLine = ({ fields, ...head }: LogEntry): string =>
+  `${JSON.stringify({ ...head, ...fields })}\n`
 
-function jsonLine(record: LogRecord): string {
-  const fields = mask(record.properties)
-  const line = {
-    time: new Date(record.timestamp).toISOString(),
-    level: levelName(record),
-    area: areaOf(record),
-  }
-  return (
-    JSON.stringify({ ...line, event: maskAddresses(String(record.rawMessage)), ...(fields as object) }) + '\n'
-  )
+/** The entry of such a line. */
+export function entryIn(line: string): LogEntry {
+  const { time, level, area, event, ...fields } = JSON.parse(line) as Omit<LogEntry, 'fields'>
+  return { time, level, area, event, fields }
 }
 
-function textLine(journal: boolean): (record: LogRecord) => string {
-  return (record) => {
-    const head = journal
-      ? `<${PRIORITY[record.level] ?? 6}>`
-      : `time=${new Date(record.timestamp).toISOString()} `
-    let line = `${head}level=${levelName(record)} area=${areaOf(record)} event=${quote(maskAddresses(String(record.rawMessage)))}`
-    for (const [key, value] of Object.entries(mask(record.properties) as object)) {
+/** One line of key=value. */
+export function textLine(journal: boolean): (entry: LogEntry) => string {
+  return ({ time, level, area, event, fields }) => {
+    const head = journal ? `<${PRIORITY[level]}>` : `time=${time} `
+    let line = `${head}level=${level} area=${area} event=${quote(event)}`
+    for (const [key, value] of Object.entries(fields)) {
       if (value !== undefined)
         line += ` ${key}=${quote(typeof value === 'string' ? value : JSON.stringify(value))}`
     }
@@ -169,13 +198,25 @@ function quote(value: string): string {
   )
 }
 
+/** Credentials that stand in a sentence: of a header, a signed token, one of ours, a device's. */
+const CREDENTIAL =
+  /\b(?:(bearer|basic) +[\w.~+/=-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|bfy_[\w-]{8,}|[\da-f]{64,})/gi
+
+/** A text without credentials and what lets a caller in, and not endless. */
+function maskText(text: string): string {
+  const masked = maskAddresses(text).replace(CREDENTIAL, (_all, scheme?: string) =>
+    scheme === undefined ? MASK : `${scheme} ${MASK}`,
+  )
+  return masked.length > LONGEST_VALUE ? `${masked.slice(0, LONGEST_VALUE)}…` : masked
+}
+
 /**
  * Fields as plain data: secrets masked, errors as their message and cause, nothing deep and nothing endless. LogTape's
  * redaction masks by name and by pattern too, but does none of the rest, which would have to go through the fields again.
  */
 export function mask(value: unknown, depth = 0): unknown {
   if (value instanceof Error) return errorFields(value, depth)
-  if (typeof value === 'string') return maskAddresses(value)
+  if (typeof value === 'string') return maskText(value)
   if (typeof value === 'bigint') return value.toString()
   if (typeof value !== 'object' || value === null) return value
   if (depth > 4) return '…'
@@ -191,12 +232,12 @@ export function mask(value: unknown, depth = 0): unknown {
 
 function errorFields(error: Error, depth: number): string {
   const text = isBug(error) ? error.stack || error.message : sentence(error)
-  if (error.cause === undefined || depth > 3) return maskAddresses(text)
+  if (error.cause === undefined || depth > 3) return maskText(text)
   const cause = String(mask(error.cause, depth + 1))
   // Sentences for the operator mostly end in that of their cause.
   const isTold =
     text.includes(error.cause instanceof Error ? error.cause.message : cause) && !isBug(error.cause)
-  return maskAddresses(isTold ? text : `${text} (because: ${cause})`)
+  return maskText(isTold ? text : `${text} (because: ${cause})`)
 }
 
 function sentence(error: Error): string {

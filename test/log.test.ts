@@ -3,12 +3,16 @@ import { afterEach, expect, test } from 'bun:test'
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import {
+  entryIn,
   failureEvent,
   getLogger,
+  type LogEntry,
   type LogOptions,
   OutsideError,
   startLogging,
   stopLogging,
+  tapLog,
+  textLine,
 } from '../src/log.ts'
 
 afterEach(stopLogging)
@@ -95,6 +99,84 @@ test('a flood of one event is cut to 200 a second and summed up; others still pa
   log.warn('same thing')
   expect(lines[201]).toContain('event="repeated lines left out" of="belfry.x same thing" lines=800')
   expect(lines).toHaveLength(203)
+})
+
+test('an area is cut to its lines a second; neither another area nor another level of it suffers', () => {
+  let now = 1_000_000
+  const lines = capture({ now: () => now, lines_per_second: 50 })
+  const [noisy, other] = [getLogger('noisy'), getLogger('other')]
+  for (let i = 0; i < 300; i++) noisy.debug(`thing ${i}`)
+  noisy.error('what matters')
+  other.debug('quiet')
+  expect(lines).toHaveLength(52)
+  expect(lines.slice(50).join('')).toContain('event="what matters"')
+  now += 1000
+  noisy.debug('later')
+  expect(lines[52]).toContain('event="lines of an area left out" of="belfry.noisy debug" lines=250')
+  expect(lines[53]).toContain('event=later')
+})
+
+test('repeated lines of an event take no share of its area', () => {
+  const lines = capture({ now: () => 1_000_000, lines_per_second: 250 })
+  const log = getLogger('x')
+  for (let i = 0; i < 1000; i++) log.warn('again and again')
+  log.warn('something else')
+  expect(lines.at(-1)).toContain('event="something else"')
+})
+
+test('credentials in a sentence are masked, by what they look like', () => {
+  const lines = capture()
+  const secrets = [
+    'bfy_Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4',
+    'eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJURUFNIn0.c2lnbmF0dXJl',
+    'ab'.repeat(32),
+    'cm9tZW86Z3VsZXM=',
+  ]
+  const [own, signed, device, basic] = secrets
+  const text = `refused: Authorization: Bearer ${own} and basic ${basic}, ${signed} for ${device}`
+  getLogger('x').error('failed', {
+    text,
+    error: new OutsideError(text, { cause: new OutsideError(`x ${signed}`) }),
+  })
+  for (const secret of secrets) expect(lines.join('')).not.toContain(secret)
+  expect(lines[0]).toContain('Bearer ***')
+  // Cut after it was masked: half an address would no longer look like one.
+  getLogger('x').info('long', { text: `${'y'.repeat(1985)} https://romeo:gules@bix.org/` })
+  expect(lines[1]).not.toContain('gules')
+})
+
+test('who listens hears what is written, or more of it, masked; nobody pays for it afterwards', () => {
+  const lines = capture({ level: 'warn' })
+  const log = getLogger('x')
+  const [same, more]: [string[], LogEntry[]] = [[], []]
+  const ends = [
+    tapLog(undefined, ({ event }) => same.push(event)),
+    tapLog('debug', (entry) => more.push(entry)),
+  ]
+  log.debug('small', { password: 'gules' })
+  log.warn('large')
+  expect([lines.length, same, more.map(({ event }) => event)]).toEqual([1, ['large'], ['small', 'large']])
+  expect(more[0]).toMatchObject({ level: 'debug', area: 'x', fields: { password: '***' } })
+  expect(log.enabled('debug')).toBe(true)
+  // A reload of the configuration leaves them.
+  startLogging({ level: 'error', format: 'text', write: (line) => lines.push(line) })
+  log.debug('after')
+  expect(more.at(-1)?.event).toBe('after')
+  for (const end of ends) end()
+  log.warn('unheard')
+  expect([more.length, same.length, lines.length, log.enabled('warn')]).toEqual([3, 1, 1, false])
+})
+
+test('a line of JSON is read back as the entry that it was', () => {
+  const lines = capture({ format: 'json', journal: false })
+  const seen: LogEntry[] = []
+  const end = tapLog('debug', (entry) => seen.push(entry))
+  getLogger('c2s').warn('odd', { jid: 'a@b/\u202e', n: 3 })
+  end()
+  expect(entryIn(lines[0] ?? '')).toEqual(seen[0] as LogEntry)
+  expect(textLine(false)(entryIn(lines[0] ?? ''))).toEndWith(
+    'level=warn area=c2s event=odd jid="a@b/\\u202e" n=3\n',
+  )
 })
 
 test('levels', () => {

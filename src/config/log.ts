@@ -10,4 +10,9 @@ export const log = z.strictObject({
     .enum(['text', 'json'])
     .default('text')
     .describe('One line of key=value, or one JSON object, per event.'),
+  lines_per_second: z
+    .int()
+    .min(1)
+    .default(500)
+    .describe('Lines of one area at one level in a second; how many more there were is told in one.'),
 })
