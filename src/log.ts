@@ -179,14 +179,17 @@ export function entryIn(line: string): LogEntry {
 export function textLine(journal: boolean): (entry: LogEntry) => string {
   return ({ time, level, area, event, fields }) => {
     const head = journal ? `<${PRIORITY[level]}>` : `time=${time} `
-    let line = `${head}level=${level} area=${area} event=${quote(event)}`
-    for (const [key, value] of Object.entries(fields)) {
-      if (value !== undefined)
-        line += ` ${key}=${quote(typeof value === 'string' ? value : JSON.stringify(value))}`
-    }
-    return line + '\n'
+    const text = textOf(fields)
+    return `${head}level=${level} area=${area} event=${quote(event)}${text === '' ? '' : ` ${text}`}\n`
   }
 }
+
+/** Fields as key=value. */
+export const textOf = (fields: LogEntry['fields']): string =>
+  Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${quote(typeof value === 'string' ? value : JSON.stringify(value))}`)
+    .join(' ')
 
 /** Bare where it is one plain word; else a JSON string. Control and bidi characters never reach a terminal. */
 function quote(value: string): string {

@@ -13,6 +13,8 @@ export interface Door {
   /** The answer's JSON. @throws CliError for anything but 2xx. */
   call<T = unknown>(method: string, path: string, body?: unknown): Promise<T>
   text(path: string): Promise<{ status: number; text: string }>
+  /** Lines of an answer that goes on until the server ends it. @throws CliError for anything but 2xx. */
+  lines(path: string): AsyncIterable<string>
   close(): Promise<void>
 }
 
@@ -80,6 +82,21 @@ function door(online: boolean, fetchPath: Fetch, close: () => Promise<void>): Do
     async text(path) {
       const response = await send('GET', path)
       return { status: response.status, text: await response.text() }
+    },
+    async *lines(path) {
+      const response = await fetchPath(path, {})
+      if (!response.ok) throw await refusal(response)
+      let rest = ''
+      const decoder = new TextDecoder()
+      try {
+        for await (const bytes of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+          const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
+          rest = lines.pop() ?? ''
+          yield* lines
+        }
+      } catch {
+        // Cut off in the middle: the server has ended, which the runtime reports in several ways.
+      }
     },
   }
 }

@@ -4,6 +4,7 @@ import backup from '../docs/backup.md' with { type: 'text' }
 import certificates from '../docs/certificates.md' with { type: 'text' }
 import gettingStarted from '../docs/getting-started.md' with { type: 'text' }
 import groups from '../docs/groups.md' with { type: 'text' }
+import metrics from '../docs/metrics.md' with { type: 'text' }
 import migrating from '../docs/migrating.md' with { type: 'text' }
 import pushRules from '../docs/push-rules.md' with { type: 'text' }
 import webhook from '../docs/webhook.md' with { type: 'text' }
@@ -16,6 +17,7 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
   certificates: { title: 'own files, ACME, certbot, Caddy', text: certificates },
   'getting-started': { title: 'from a machine to a message: setup and doctor', text: gettingStarted },
   groups: { title: 'groups that your own back end makes', text: groups },
+  metrics: { title: 'Prometheus, alerts, Grafana, and the log', text: metrics },
   migrating: { title: 'from ejabberd, Prosody and others, with old passwords', text: migrating },
   'push-rules': { title: 'what rings, and what does not', text: pushRules },
   webhook: { title: 'what your web server is told, and how', text: webhook },

@@ -23,6 +23,7 @@ import { addHealth } from './health.ts'
 import { addHelp } from './help.ts'
 import { addImport } from './import.ts'
 import { addInvite } from './invite.ts'
+import { addLog } from './log.ts'
 import { addMetrics } from './metrics.ts'
 import { addPush } from './push.ts'
 import { addReload } from './reload.ts'
@@ -60,6 +61,7 @@ const NOUNS = [
   addBan,
   addUpload,
   addAudit,
+  addLog,
   addMetrics,
   addBackup,
   addDb,

@@ -9,6 +9,7 @@ import type { HttpDeps } from './deps.ts'
 import { addHostMeta } from './host-meta.ts'
 import { bodies, headers, hostCheck, identify, measure, sameSite } from './guards.ts'
 import { addInvites } from './invites.ts'
+import { addLogs } from './logs.ts'
 import { addMe } from './me.ts'
 import { addMessages } from './messages.ts'
 import { type App, authorize, routeOf } from './policy.ts'
@@ -83,6 +84,7 @@ export function createApp(deps: HttpDeps): App {
   addAudit(app)
   addBackups(app)
   addCertificates(app)
+  addLogs(app)
   addWeb(app, deps)
   addInvitePage(app)
   return app

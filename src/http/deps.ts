@@ -10,6 +10,7 @@ import type { ProbeResult } from '../push/apns/probe.ts'
 import type { TestResult } from '../push/diagnose/test-push.ts'
 import type { AuthLimiter } from '../limits/auth-limiter.ts'
 import type { SetupLink } from '../accounts/first-admin.ts'
+import type { LogTail } from '../log/tail.ts'
 import type { Router } from '../routing/router.ts'
 import type { World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
@@ -74,6 +75,8 @@ export interface HttpDeps {
   readonly certificates?: CertificateDoor
   /** Tells where the last reload was refused; absent where no server runs. */
   readonly reloads?: { alarms(): string[] }
+  /** Absent where no server runs. */
+  readonly logs?: LogTail
   /** Absent where no server runs. */
   readonly web?: WebStreams
   /** The link, where the start printed one. */

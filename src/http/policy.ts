@@ -28,6 +28,7 @@ export const SCOPES = [
   'backups:write',
   'certificates:read',
   'certificates:write',
+  'logs:read',
   'push:test',
   'push:read',
   'push:write',

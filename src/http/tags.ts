@@ -21,8 +21,8 @@ export const TAGS = [
   },
   {
     name: 'server',
-    description: 'Health, figures, certificates, this description',
-    at: /^\/(livez|readyz|metrics|v1\/status|v1\/doctor|v1\/openapi\.json|v1\/certificates.*|\.well-known\/acme-challenge\/.*)$/,
+    description: 'Health, figures, log, certificates, this description',
+    at: /^\/(livez|readyz|metrics|v1\/status|v1\/doctor|v1\/logs|v1\/openapi\.json|v1\/certificates.*|\.well-known\/acme-challenge\/.*)$/,
   },
   {
     name: 'streams',

@@ -12,6 +12,10 @@ const log = getLogger('router')
 /** Times that the end of a session is told again when the turn fails in which it was told. */
 const GOODBYES = 5
 
+const note = (event: string, { jid, outlet }: Session): void => {
+  if (log.enabled('debug')) log.debug(event, { jid: jid.toString(), transport: outlet.kind, ip: outlet.ip })
+}
+
 export class Lifetime {
   readonly #world: World
   readonly #features: readonly Feature[]
@@ -27,6 +31,7 @@ export class Lifetime {
     const { sessions, store } = this.#world
     // Not undone by a turn that fails: the client has been told that it is bound.
     sessions.add(session)
+    note('a session begins', session)
     try {
       store.turn.trip(() => {
         const t = new Trip(this.#world)
@@ -50,6 +55,7 @@ export class Lifetime {
         return keeps
       })
       if (!kept) return this.close(session)
+      note('a session waits for its client to come back', session)
       new Hibernation(session, outlet.ip, (ended) => this.close(ended))
     } catch (error) {
       if (error instanceof DatabaseBusy)
@@ -101,6 +107,7 @@ export class Lifetime {
   close(session: Session): void {
     if (session.closed) return
     session.closed = true
+    note('a session ends', session)
     this.#world.sessions.remove(session)
     // That others hear of the end must not hang on rows, nor rows on that: said outside of a trip, no failure takes it back.
     this.#world.store.turn.after(() => this.#world.insist((t) => requeueRest(t, session)))

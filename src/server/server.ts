@@ -7,6 +7,7 @@ import type { HttpDeps } from '../http/deps.ts'
 import type { WebStreams } from '../http/door.ts'
 import { lazily } from '../http/serve.ts'
 import { getLogger } from '../log.ts'
+import { LogTail } from '../log/tail.ts'
 import {
   commitFailures,
   commitRows,
@@ -88,7 +89,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   opened.defer(() => streams.stop())
   router.start()
 
-  const kept = openBackups(core, opened)
+  const kept = openKept(core, opened)
   const reloads = new ReloadWatch(clock)
   const readiness = readinessOf({
     ...core,
@@ -131,12 +132,16 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
   }
 }
 
-function openBackups(core: Core, opened: AsyncDisposableStack): { backups: Backups; jobs: Jobs } {
+type Kept = Required<Pick<HttpDeps, 'backups' | 'jobs' | 'logs'>>
+
+function openKept(core: Core, opened: AsyncDisposableStack): Kept {
   const { config, clock, router } = core
   const jobs = new Jobs(clock)
   const backups = new Backups({ config, clock, jobs, run: (f) => router.run(f), version: VERSION })
   opened.defer(backups.start())
-  return { backups, jobs }
+  const logs = new LogTail()
+  opened.defer(logs.start())
+  return { backups, jobs, logs }
 }
 
 function openCheckpointer({ store, clock }: Core, opened: AsyncDisposableStack): Checkpointer {

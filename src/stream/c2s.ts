@@ -1,4 +1,5 @@
 /** A client's stream: TLS, SASL and resource binding in the order of RFC 6120, then stanzas for the router. */
+import { getLogger } from '../log.ts'
 import { limitsHit, stanzas } from '../metrics/metrics.ts'
 import type { Feature, Guest, NonzaStream, StreamState } from '../routing/feature.ts'
 import type { Inlines } from '../routing/inline.ts'
@@ -34,6 +35,13 @@ export interface C2sContext extends LoginContext {
   identity(host: string): Identity
   closed(stream: ClientStream): void
 }
+
+const log = getLogger('c2s')
+
+/** Facts of a stanza for the log: who and what kind, never what it says. */
+const outlineOf = ({ jid }: Session, { name, attrs: { type, id, from, to } }: Element) => ({
+  ...{ jid: jid.toString(), kind: name, type, id, from, to },
+})
 
 /** Streams that end by these leave their session to be resumed (XEP-0198 §5): it is not the client that ended it. */
 const RESUMABLE: ReadonlySet<string> = new Set(['connection-timeout', 'system-shutdown'])
@@ -130,6 +138,7 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
       if (xmlns !== undefined && this.#context.router.nonza('bound', this, el)) return
       // Of other names there are as many as clients think of.
       stanzas.inc({ kind: isKind(el.name) ? el.name : 'other', direction: 'in' })
+      if (log.enabled('debug')) log.debug('a stanza comes in', outlineOf(this.session, el))
       return this.#context.router.submit(this.session, el)
     }
     if (xmlns === NS.tls) return this.#startTls(el)
@@ -203,7 +212,10 @@ export class ClientStream extends Stream implements Outlet, NonzaStream, LoginSt
   }
 
   override send(el: Element): void {
-    if (this.session) stanzas.inc({ kind: el.name, direction: 'out' })
+    if (this.session) {
+      stanzas.inc({ kind: el.name, direction: 'out' })
+      if (log.enabled('debug')) log.debug('a stanza goes out', outlineOf(this.session, el))
+    }
     super.send(el)
   }
 

@@ -4,12 +4,14 @@ const FORMAT = new Intl.DateTimeFormat(document.documentElement.lang, {
   timeStyle: 'short',
 })
 const CLOCK = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: 'short' })
+const SECONDS = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: 'medium' })
+const FORMS = { clock: CLOCK, seconds: SECONDS }
 
 function localTimes(root) {
   for (const time of root.querySelectorAll('time[datetime]')) {
     const at = new Date(time.dateTime)
     time.title = at.toISOString()
-    time.textContent = (time.dataset.form === 'clock' ? CLOCK : FORMAT).format(at)
+    time.textContent = (FORMS[time.dataset.form] ?? FORMAT).format(at)
   }
 }
 

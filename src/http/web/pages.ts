@@ -33,6 +33,7 @@ export const MENU = [
   { here: 'try', path: '/admin/try', name: 'Try it', group: 'Push', simulator: true },
   { here: 'certificates', path: '/admin/certificates', name: 'Certificates' },
   { here: 'doctor', path: '/admin/doctor', name: 'Doctor' },
+  { here: 'logs', path: '/admin/logs', name: 'Log' },
   { here: 'audit', path: '/admin/audit', name: 'Audit' },
 ] as const satisfies readonly Entry[]
 

@@ -12,6 +12,7 @@ import { addAuditPage } from './audit.ts'
 import { addCertificatePages } from './certificates.ts'
 import { addDoctorPage } from './doctor.ts'
 import { addDashboard } from './live.ts'
+import { addLogPage } from './logs.ts'
 import type { Handler, Pages } from './pages.ts'
 import { LoginPage } from './login.tsx'
 import { addPushPages } from './push.ts'
@@ -80,7 +81,7 @@ export function addWeb(app: App, deps: HttpDeps): void {
   addSetup(app, deps, sessions)
   get('/admin', (c) => c.redirect('/admin/', 301))
   const pages: Pages = { get, post, notice }
-  for (const add of [addDashboard, addSimulator, addTry]) add(app, deps, sessions, pages)
+  for (const add of [addDashboard, addLogPage, addSimulator, addTry]) add(app, deps, sessions, pages)
   for (const add of [
     addUserPages,
     addPushPages,
