@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { loadConfig } from '../config/config.ts'
-import type { Context, ContextOf } from './context.ts'
-import { CliError, EXIT } from './exit.ts'
+import type { ContextOf } from './context.ts'
 
 export function addReload(program: Command, context: ContextOf): void {
   program
@@ -9,26 +8,19 @@ export function addReload(program: Command, context: ContextOf): void {
     .description('let the running server read its configuration, keys and certificates anew')
     .action(async () => {
       const ctx = context()
-      // A file that the server would not take over is told to whoever asks, not only to the log.
-      loadConfig({ file: ctx.options.config, checkFiles: true })
-      const pid = process.env.MAINPID ? Number(process.env.MAINPID) : await servingPid(ctx)
       try {
-        process.kill(pid, 'SIGHUP')
+        // With the place of each mistake; whether the server can read and use it all it says itself.
+        loadConfig({ file: ctx.options.config, checkFiles: true })
       } catch (error) {
-        throw new CliError(
-          `process ${pid} was not told: ${error instanceof Error ? error.message : String(error)}`,
-          EXIT.failed,
-        )
+        // What cannot be read does not name the server either, but systemd does (systemd.exec(5)): let it refuse, and say so.
+        if (process.env.MAINPID) process.kill(Number(process.env.MAINPID), 'SIGHUP')
+        throw error
       }
-      ctx.out.done('the server reads its configuration; see its log for what it took over', { pid })
+      await ctx.withDoor(async (door) => {
+        const { changed } = await door.call<{ changed: string[] }>('POST', '/v1/config/reload')
+        const sentence =
+          changed.length === 0 ? 'in force; nothing has changed' : `in force: ${changed.join(', ')}`
+        ctx.out.done(sentence, { changed })
+      }, true)
     })
-}
-
-/** systemd names the process in MAINPID (systemd.exec(5)); by hand the server itself is asked. */
-async function servingPid(ctx: Context): Promise<number> {
-  let pid = 0
-  await ctx.withDoor(async (door) => {
-    pid = (await door.call<{ pid: number }>('GET', '/v1/status')).pid
-  }, true)
-  return pid
 }

@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config/config.ts'
 import { getLogger, startLogging } from '../log.ts'
-import { openNotifier } from '../ops/sd-notify.ts'
+import { type Notifier, openNotifier } from '../ops/sd-notify.ts'
 import { trimMemory } from '../ops/trim-memory.ts'
-import { actingAs } from '../store/audit.ts'
+import { maskAddresses } from '../net/mask-address.ts'
+import { actingAs, actorNow } from '../store/audit.ts'
+import type { Server } from '../server/server.ts'
 import { VERSION } from '../version.ts'
 import { banner } from './banner.ts'
 import { EXIT, onLostReader } from './exit.ts'
@@ -49,26 +51,12 @@ async function serve(load: () => Config): Promise<void> {
   notifier.ready(status)
   setTimeout(() => void trimMemory(), TRIM_AFTER).unref()
 
-  const reload = async (): Promise<void> => {
-    const actor = { by: 'operator', door: 'SIGHUP' }
-    log.info('reload asked for', actor)
-    notifier.reloading()
-    try {
-      const next = load()
-      startLogging(next.log)
-      next.source.warnings.forEach((warning) => log.warn(warning))
-      const changed = await actingAs(actor, () => server.reload(next))
-      log.info('configuration reloaded', { changed })
-    } catch (error) {
-      // A bad file must not take down what runs.
-      server.refused(error)
-    } finally {
-      notifier.ready(status)
-    }
-  }
-  // One after the other, however often it is asked for.
-  let last = Promise.resolve()
-  process.on('SIGHUP', () => void (last = last.then(reload)))
+  const reload = reloader(server, { load, notifier, status })
+  server.reloads.ask = reload
+  process.on('SIGHUP', () => {
+    // The log has said why it was refused.
+    actingAs({ by: 'operator', door: 'SIGHUP' }, reload).catch(() => undefined)
+  })
   const signal = await stopAsked
   log.info('server stops', { signal })
   notifier.stopping()
@@ -81,4 +69,40 @@ async function serve(load: () => Config): Promise<void> {
   log.info('server stopped')
   notifier.close()
   process.exit(EXIT.ok)
+}
+
+interface Reloading {
+  readonly load: () => Config
+  readonly notifier: Notifier
+  /** Words for systemd while all is well. */
+  readonly status: string
+}
+
+/** Reads the configuration anew, one time after the other however often and by whom it is asked for. */
+function reloader(server: Server, { load, notifier, status }: Reloading): () => Promise<readonly string[]> {
+  const reload = async (): Promise<readonly string[]> => {
+    log.info('reload asked for', { ...actorNow() })
+    notifier.reloading()
+    try {
+      const next = load()
+      startLogging(next.log)
+      next.source.warnings.forEach((warning) => log.warn(warning))
+      const changed = await server.reload(next)
+      log.info('configuration reloaded', { changed })
+      notifier.ready(status)
+      return changed
+    } catch (error) {
+      // A bad file must not take down what runs.
+      server.reloads.refused(error)
+      const why = error instanceof Error ? error.message : String(error)
+      notifier.ready(`${status}; the new configuration is not used: ${maskAddresses(why)}`)
+      throw error
+    }
+  }
+  let last: Promise<unknown> = Promise.resolve()
+  return () => {
+    const mine = last.then(reload)
+    last = mine.catch(() => undefined)
+    return mine
+  }
 }

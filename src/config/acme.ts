@@ -28,7 +28,7 @@ export const acme = z
       .optional()
       .describe(
         'Where it is answered, only while it is asked; by default port 80 or 443 of every address. Challenges by HTTP are ' +
-          'answered on [http] listen too, and those by TLS on [c2s] direct_tls_listen: [] = there alone, behind a proxy.',
+          'answered on the listeners of [http] too: [] = there alone, behind a proxy. Those by TLS need an address here.',
       )
       .meta({ sample: [['0.0.0.0:80', '[::]:80']] }),
     services: z

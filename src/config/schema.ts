@@ -315,6 +315,15 @@ export const configSchema = z
         ['acme', 'challenge'],
         'the port is that of [http] tls_listen, which cannot answer: take "http-01"',
       )
+    if (email !== undefined && answers.length === 0) {
+      if (challenge === 'tls-alpn-01')
+        issue(
+          ['acme', 'listen'],
+          'nothing would answer by TLS: name an address to which the proxy passes "acme-tls/1"',
+        )
+      else if (value.http.listen.length + value.http.tls_listen.length === 0)
+        issue(['acme', 'listen'], 'nothing would answer: name an address here or in [http] listen')
+    }
     if ((value.tls.cert === undefined) !== (value.tls.key === undefined)) {
       issue(['tls'], 'cert and key go together: name both or neither')
     }

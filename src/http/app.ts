@@ -17,6 +17,7 @@ import { HttpError, notFound, problemResponse } from './problem.ts'
 import { requestRate } from './request-rate.ts'
 import { addPreferences } from './preferences.ts'
 import { addPush } from './push.ts'
+import { addReload } from './reload.ts'
 import { addRegistration } from './registration.ts'
 import { addMyRooms } from './rooms/mine.ts'
 import { addRoomMembers } from './rooms/members.ts'
@@ -85,6 +86,7 @@ export function createApp(deps: HttpDeps): App {
   addBackups(app)
   addCertificates(app)
   addLogs(app)
+  addReload(app)
   addWeb(app, deps)
   addInvitePage(app)
   return app

@@ -73,8 +73,8 @@ export interface HttpDeps {
   readonly jobs?: Jobs
   /** Absent where no server runs. */
   readonly certificates?: CertificateDoor
-  /** Tells where the last reload was refused; absent where no server runs. */
-  readonly reloads?: { alarms(): string[] }
+  /** Reloads of the configuration: whether the last was refused, and one now. Absent where no server runs. */
+  readonly reloads?: { alarms(): string[]; ask(): Promise<readonly string[]> }
   /** Absent where no server runs. */
   readonly logs?: LogTail
   /** Absent where no server runs. */

@@ -22,7 +22,7 @@ export const TAGS = [
   {
     name: 'server',
     description: 'Health, figures, log, certificates, this description',
-    at: /^\/(livez|readyz|metrics|v1\/status|v1\/doctor|v1\/logs|v1\/openapi\.json|v1\/certificates.*|\.well-known\/acme-challenge\/.*)$/,
+    at: /^\/(livez|readyz|metrics|v1\/status|v1\/doctor|v1\/logs|v1\/config\/reload|v1\/openapi\.json|v1\/certificates.*|\.well-known\/acme-challenge\/.*)$/,
   },
   {
     name: 'streams',

@@ -1,5 +1,5 @@
 /** Checks that turn red and green again, one line of the log each time, however often it is looked at meanwhile. */
-import { getLogger } from '../log.ts'
+import { getLogger, OutsideError } from '../log.ts'
 import { reloadSuccess } from '../metrics/metrics.ts'
 import type { Clock } from '../store/clock.ts'
 import { type Check, freeBytes } from './readiness.ts'
@@ -67,6 +67,10 @@ export class ReloadWatch {
     this.#refused = { at: this.#clock.now(), error: error instanceof Error ? error.message : String(error) }
     reloadSuccess.set(0)
   }
+
+  /** Reads the configuration anew, as a signal does; the command that serves says how. Names what changed. */
+  ask: () => Promise<readonly string[]> = () =>
+    Promise.reject(new OutsideError('nothing reads the configuration'))
 
   alarms(): string[] {
     if (!this.#refused) return []

@@ -54,8 +54,8 @@ export interface Server {
   readonly setupPath: string | undefined
   /** Takes over what can change while running and names what cannot. Throws, and changes nothing, where a file is bad. */
   reload(next: Config): Promise<string[]>
-  /** Notes that a new configuration is not used: in readiness, status, metrics and the log. */
-  refused(error: unknown): void
+  /** Whoever serves notes here that a configuration is not used, and says how one is read for who asks over HTTP. */
+  readonly reloads: Pick<ReloadWatch, 'refused' | 'ask'>
   stop(): Promise<void>
 }
 
@@ -127,7 +127,7 @@ async function assemble(config: Config, clock: Clock, opened: AsyncDisposableSta
     addresses: listeners.addresses,
     setupPath: setup?.path,
     reload: async (next) => reloads.good(await reload(core, next, push, certificates)),
-    refused: (error) => reloads.refused(error),
+    reloads,
     stop: () => opened.disposeAsync(),
   }
 }

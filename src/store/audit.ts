@@ -49,7 +49,8 @@ export function speaking(who: Speaker, el: Element | undefined, f: () => void): 
   }
 }
 
-function actorNow(): Actor {
+/** The one who is behind what is being done. */
+export function actorNow(): Actor {
   if (!speaker) return requests.getStore() ?? { by: 'server', door: 'server' }
   const { who, el } = speaker
   const payload = el && elements(el)[0]?.attrs.xmlns

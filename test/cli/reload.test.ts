@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { listenAt } from '../support/notify.ts'
 
 const MAIN = resolve('src/main.ts')
 const BASE = `hosts = ["bix.org"]\n[c2s]\nlisten = ["127.0.0.1:0"]\ndirect_tls_listen = []\n[http]\nlisten = []\n[log]\nformat = "json"\n`
@@ -15,7 +16,9 @@ interface Line {
 
 test('by belfry reload and by a signal; a file that is bad changes nothing', async () => {
   const home = mkdtempSync(join(tmpdir(), 'belfry-reload-'))
-  const env = { PATH: '/bin' }
+  const notify = join(home, 'notify.sock')
+  using systemd = await listenAt(notify)
+  const env = { PATH: '/bin', NOTIFY_SOCKET: notify }
   const belfry = (...args: string[]) =>
     Bun.spawn([process.execPath, MAIN, ...args], { cwd: home, stdout: 'pipe', stderr: 'pipe', env })
   const writes = (text: string) => writeFileSync(join(home, 'belfry.toml'), text)
@@ -28,7 +31,7 @@ test('by belfry reload and by a signal; a file that is bad changes nothing', asy
     expect(await belfry('reload').exited).toBe(0)
     const asked = { event: 'reload asked for', by: 'operator', door: 'SIGHUP' }
     expect(await lines.until('configuration reloaded')).toMatchObject([
-      asked,
+      { event: 'reload asked for', by: 'operator', door: 'Unix socket' },
       { event: 'needs a restart: limits.stanza_bytes', level: 'warn' },
       { event: 'configuration reloaded', changed: ['admins', 'log.level'] },
     ])
@@ -46,9 +49,33 @@ test('by belfry reload and by a signal; a file that is bad changes nothing', asy
       asked,
       { level: 'error', error: expect.stringContaining('hosts') as string },
     ])
+    // A file that the command can read and the server not: the server's word counts.
+    const taken = join(home, 'other.toml')
+    writeFileSync(taken, BASE)
+    const told = belfry('-c', taken, 'reload')
+    expect(await told.exited).toBe(1)
+    expect(await new Response(told.stderr).text()).toContain('hosts')
+    // systemd hears of it each time, until the configuration is good again.
+    const said = async (words: string) => {
+      for (;;) {
+        const message = await systemd.next()
+        if (message.includes(words)) return message
+      }
+    }
+    expect(await said('not used')).toMatch(
+      /^READY=1\nSTATUS=Serving bix\.org; the new configuration is not used: .*hosts/,
+    )
     // Whoever asks for the status hears of it too, and readiness says so.
     const status = await fetch('http://localhost/v1/status', { unix: join(home, 'data/admin.sock') })
     expect(await status.text()).toContain('is not used, that before stays')
+    // systemd names the server, which the configuration no longer does.
+    const unread = belfry('reload')
+    expect(await unread.exited).toBe(2)
+    writes(BASE)
+    expect(await belfry('reload').exited).toBe(0)
+    let last = await said('READY=1')
+    while (last.includes('not used')) last = await said('READY=1')
+    expect(last).toBe('READY=1\nSTATUS=Serving bix.org')
   } finally {
     server.kill('SIGTERM')
     await server.exited

@@ -255,6 +255,13 @@ describe('meaning', () => {
     ])
     const taken = '[http]\ntls_listen = ["0.0.0.0:443"]\n[acme]\nemail = "you@bix.org"\nagree = true\n'
     expect(refused(`${taken}challenge = "tls-alpn-01"`)[0]).toContain('take "http-01"')
+    // Nobody would answer the authority.
+    const nowhere = '[acme]\nemail = "you@bix.org"\nagree = true\nlisten = []\n'
+    expect(refused(`${nowhere}challenge = "tls-alpn-01"`)).toEqual([
+      '4:10 "listen": nothing would answer by TLS: name an address to which the proxy passes "acme-tls/1"',
+    ])
+    expect(refused(`${nowhere}[http]\nlisten = []`)[0]).toContain('name an address here or in [http] listen')
+    expect(accepted(nowhere).acme.listen).toEqual([])
   })
 })
 

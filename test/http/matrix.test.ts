@@ -234,6 +234,7 @@ const ROWS: readonly Row[] = [
   },
   { route: 'GET /v1/uploads', status: [401, 403, 200, 200, 200], has: '"total_bytes":0', hasNot: PRIVATE },
   { route: 'GET /v1/backups', status: [401, 403, 403, 200, 200], has: '"items":[]', hasNot: PRIVATE },
+  { route: 'POST /v1/config/reload', status: [401, 403, 403, 503, 503], hasNot: PRIVATE },
   { route: 'GET /v1/logs', status: [401, 403, 403, 503, 503], hasNot: PRIVATE },
   { route: 'GET /v1/certificates', status: [401, 403, 403, 503, 503], hasNot: PRIVATE },
   { route: 'POST /v1/certificates/renew', body: {}, status: [401, 403, 403, 503, 503], hasNot: PRIVATE },

@@ -3,40 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openNotifier } from '../../src/ops/sd-notify.ts'
+import { listenAt } from '../support/notify.ts'
 
-/** A datagram reader in Python, since the runtime has none: prints each message as one JSON line. */
-const READER = `
-import socket, sys, json
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-name = sys.argv[1]
-s.bind('\\0' + name[1:] if name.startswith('@') else name)
-print('bound', flush=True)
-while True:
-    print(json.dumps(s.recv(4096).decode()), flush=True)
-`
 let directory: string
 beforeAll(() => void (directory = mkdtempSync(join(tmpdir(), 'belfry-notify-'))))
 afterAll(() => rmSync(directory, { recursive: true }))
-
-async function listenAt(path: string) {
-  const reader = Bun.spawn(['python3', '-c', READER, path], { stdout: 'pipe' })
-  const lines = linesOf(reader.stdout)
-  expect((await lines.next()).value).toBe('bound')
-  return {
-    next: async () => JSON.parse((await lines.next()).value ?? '""') as string,
-    [Symbol.dispose]: () => reader.kill(),
-  }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
-  let rest = ''
-  for await (const chunk of stream) {
-    const parts = (rest + Buffer.from(chunk).toString()).split('\n')
-    rest = parts.pop() ?? ''
-    yield* parts
-  }
-  return undefined
-}
 
 test.each(['path', 'abstract'])('the whole life of a service over a socket by %s', async (kind) => {
   const path = kind === 'path' ? join(directory, 'n.sock') : `@belfry-test-${process.pid}`

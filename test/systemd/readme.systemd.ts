@@ -67,6 +67,7 @@ for i in $(seq 100); do grep -q 'New message' /root/sim.out && break; sleep 0.1;
 cat /root/sim.out
 say refused; echo 'nonsense = 1' | cat - /etc/belfry/belfry.toml > bad.toml; cp /etc/belfry/belfry.toml good.toml; cat bad.toml > /etc/belfry/belfry.toml
 systemctl reload belfry; echo "reload $?"; systemctl is-active belfry
+for i in $(seq 100); do systemctl show -p StatusText belfry | grep 'is not used' && break; sleep 0.1; done
 cat good.toml > /etc/belfry/belfry.toml
 say twice; systemctl restart belfry; echo "restart $?"; systemctl is-active belfry; belfry health
 say unit; belfry systemd --install --user nobody-here; echo "status $?"; ls /etc/systemd/system/belfry.service*
@@ -157,11 +158,16 @@ test.skipIf(reason !== undefined)('the block "On a server", then a message, a pu
     // As the reload has it: the sender alone.
     expect(part('push')).toContain('New message')
     expect(part('push')).toContain('token 00112233…')
-    expect(part('refused')).toMatch(/^.*reload [1-9]\d*\nactive\n$/s)
+    expect(part('refused')).toMatch(
+      /^.*reload [1-9]\d*\nactive\nStatusText=Serving bix\.org; the new configuration is not used: .*nonsense.*\n$/s,
+    )
     expect(part('twice')).toBe('restart 0\nactive\nready\n')
     expect(part('unit')).toContain('useradd --system --user-group nobody-here')
     expect(part('unit')).toEndWith('status 1\n/etc/systemd/system/belfry.service\n')
-    expect(part('journal')).not.toMatch(/level=error|already exists but the mode|Permission denied/)
+    // Of the reload that was refused.
+    expect(part('journal').replaceAll(/^.*the new configuration is not used.*$/gm, '')).not.toMatch(
+      /level=error|already exists but the mode|Permission denied/,
+    )
   } finally {
     built.remove()
     rmSync(home, { recursive: true, force: true })
