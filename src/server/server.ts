@@ -54,7 +54,7 @@ export interface Server {
   readonly setupPath: string | undefined
   /** Takes over what can change while running and names what cannot. Throws, and changes nothing, where a file is bad. */
   reload(next: Config): Promise<string[]>
-  /** Whoever serves notes here that a configuration is not used, and says how one is read for who asks over HTTP. */
+  /** Reloads of the configuration: the command that serves notes here those that are refused, and says how one is made. */
   readonly reloads: Pick<ReloadWatch, 'refused' | 'ask'>
   stop(): Promise<void>
 }
