@@ -15,6 +15,17 @@ export function addBan(program: Command, context: ContextOf): void {
       }, true)
     })
   ban
+    .command('add <address>')
+    .description('hear no logins from an address for limits.auth_ban, or until a restart')
+    .option('--account <jid>', 'none of this account only')
+    .action(async (address: string, { account }: { account?: string }) => {
+      const ctx = context()
+      await ctx.withDoor(async (door) => {
+        const made = await door.call<Row>('POST', '/v1/bans', { address, account })
+        ctx.out.done(`${String(made.address)} is banned until ${String(made.until)}`, made)
+      }, true)
+    })
+  ban
     .command('delete <address>')
     .description('end the bans of an address')
     .option('--account <jid>', 'only that of this account')

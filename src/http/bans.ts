@@ -1,10 +1,11 @@
 /** /v1/bans: addresses that failed too many logins. They live in the memory of the server that runs. */
 import type { Ban } from '../limits/auth-limiter.ts'
+import { networkOf } from '../net/address.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { networkSchema, addressSchema } from './fields.ts'
-import { iso, json, z } from './schemas.ts'
+import { addressSchema, jidSchema, networkSchema } from './fields.ts'
+import { body, iso, json, z } from './schemas.ts'
 
 const admin = scope('admin')
 
@@ -36,6 +37,34 @@ export function addBans(app: App): void {
       responses: { 200: json('Bans, the oldest first', z.object({ items: z.array(banSchema) })) },
     }),
     (c) => c.json({ items: running(c.var.deps).logins.bans().map(view) }, 200),
+  )
+  app.openapi(
+    route(admin, {
+      method: 'post',
+      path: '/v1/bans',
+      operationId: 'addBan',
+      summary:
+        'Ban an address from logins for `limits.auth_ban`, or from those of one account; until a restart',
+      request: {
+        body: body(z.strictObject({ address: networkSchema, account: jidSchema.optional() })),
+      },
+      responses: { 201: json('Its ban, the one before where there was one', banSchema) },
+    }),
+    async (c) => {
+      const { address, account } = c.req.valid('json')
+      const { logins, router } = running(c.var.deps)
+      if (!logins.ban(address, account))
+        throw new HttpError(
+          422,
+          'never-banned',
+          'There are no bans (limits.auth_ban), or none of that address.',
+        )
+      const network = networkOf(address.replace(/\/64$/, ''))
+      await router.run((t) => t.store.audit.note('address banned', { account, network }))
+      const ban = logins.bans().find((one) => one.address === network && one.account === account)
+      if (!ban) throw new Error('a ban just made is not there')
+      return c.json(view(ban), 201)
+    },
   )
   app.openapi(
     route(admin, {

@@ -109,6 +109,14 @@ export class AuthLimiter {
     return [...this.#bans.values()].map(({ ban }) => ban)
   }
 
+  /** Bans by hand, for as long as others are; false where there are no bans, or none of that address. */
+  ban(ip: string, account?: string): boolean {
+    const address = networkOf(ip.replace(/\/64$/, ''))
+    if (this.#limits.auth_ban === 0 || this.#neverBanned.covers(address.replace(/\/64$/, ''))) return false
+    this.#ban(address, account, 0)
+    return true
+  }
+
   /** Ends what is banned at an address, all of it or about one account; returns how many bans that were. */
   pardon(ip: string, account?: string): number {
     const address = networkOf(ip.replace(/\/64$/, ''))

@@ -44,3 +44,17 @@ test('the ban of one account at an address is ended alone', async () => {
   expect((await w.call('DELETE', path, { as: 'operator' })).status).toBe(204)
   expect([(await tries(basic(ROMEO))).status, (await tries(basic(JULIET))).status]).toEqual([200, 429])
 })
+
+test('a ban by hand holds like one of failures, again it is the same, and none is made of a proxy', async () => {
+  using w = await startHttp((config) => (config.auth.never_ban = ['192.0.2.0/24']))
+  const add = (body: object) => w.call('POST', '/v1/bans', { as: 'operator', body })
+  const made = await add({ address: '2001:db8::99', account: ROMEO })
+  const ban = (await made.json()) as { address: string; until: string }
+  expect([made.status, ban]).toMatchObject([201, { address: '2001:db8::/64', account: ROMEO, failures: 0 }])
+  const tries = (as: string) => w.call('GET', '/v1/me', { as, peer })
+  expect([(await tries(basic(ROMEO))).status, (await tries(basic(JULIET))).status]).toEqual([429, 200])
+  expect(await (await add({ address: '2001:db8::/64', account: ROMEO })).json()).toEqual(ban)
+  expect((await add({ address: '2001:db8::1' })).status).toBe(201)
+  expect((await tries(basic(JULIET))).status).toBe(429)
+  expect(await codeOf(await add({ address: '192.0.2.7' }))).toBe('never-banned')
+})

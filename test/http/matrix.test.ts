@@ -213,6 +213,12 @@ const ROWS: readonly Row[] = [
   { route: 'POST /v1/tokens', body: { name: 'x', scopes: ['metrics'] }, status: [401, 403, 403, 201, 201] },
   { route: 'DELETE /v1/tokens/:id', path: '/v1/tokens/999', status: [401, 403, 403, 404, 404] },
   { route: 'GET /v1/audit', status: [401, 403, 403, 200, 200], has: 'items', hasNot: 'bfy_secret' },
+  {
+    route: 'POST /v1/bans',
+    body: { address: '192.0.2.66' },
+    status: [401, 403, 403, 201, 201],
+    has: '192.0.2.66',
+  },
   { route: 'GET /v1/bans', status: [401, 403, 403, 200, 200], has: 'items' },
   { route: 'DELETE /v1/bans/:address', path: '/v1/bans/192.0.2.1', status: [401, 403, 403, 404, 404] },
   { route: 'GET /v1/invites', status: [401, 403, 200, 200, 200], has: 'items', hasNot: 'preauth' },
