@@ -26,6 +26,7 @@ export function addDoctor(program: Command, context: ContextOf): void {
       const names = only?.split(',').map((name) => name.trim())
       const [unknown] = names ? unknownNames(names) : []
       if (unknown !== undefined) throw new CliError(`there is no check ${unknown}`, EXIT.usage)
+      if (ctx.options.curl) return ctx.withDoor((door) => door.call('GET', doctorPath(names)))
       const results = await look(ctx, names, offline === true)
       tell(ctx, results, all === true || names !== undefined)
       const { fail } = summary(results)
@@ -57,8 +58,7 @@ async function look(ctx: Context, only: string[] | undefined, offline: boolean):
 async function byServer(config: Config, only: string[] | undefined): Promise<Result[] | undefined> {
   try {
     const door = await openDoor(config, true)
-    const query = only ? `?only=${encodeURIComponent(only.join(','))}` : ''
-    const { items } = await door.call<{ items: Result[] }>('GET', `/v1/doctor${query}`)
+    const { items } = await door.call<{ items: Result[] }>('GET', doctorPath(only))
     return items
   } catch (error) {
     // Whatever keeps the server from answering is what the examination is for.
@@ -66,6 +66,9 @@ async function byServer(config: Config, only: string[] | undefined): Promise<Res
     throw error
   }
 }
+
+const doctorPath = (only: readonly string[] | undefined): string =>
+  `/v1/doctor${only ? `?only=${encodeURIComponent(only.join(','))}` : ''}`
 
 /** A configuration that cannot be used is a finding, and no reason to look at nothing else. */
 function configured(file: string | undefined): { config: Config; problems: string[] } {

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import type { Command } from 'commander'
 import { NS } from '../xmpp/namespaces.ts'
 import { escapeXML } from '../xmpp/xml.ts'
-import type { ContextOf } from './context.ts'
+import type { Context, ContextOf } from './context.ts'
 import type { Door } from './door.ts'
 
 interface Page {
@@ -25,7 +25,7 @@ export function addExport(program: Command, context: ContextOf): void {
     .action(async ({ host, out }: { host?: string; out?: string }) => {
       const ctx = context()
       await ctx.withDoor((door) =>
-        toFile(out, async (write) => {
+        toFile(ctx, out, async (write) => {
           write(HEAD)
           for (const name of host === undefined ? ctx.config.hosts : [host]) {
             write(`<host jid="${escapeXML(name)}">\n`)
@@ -53,8 +53,9 @@ export function addUserExport(user: Command, context: ContextOf): void {
     .description('write an account with its keys and messages as a file of XEP-0227')
     .option('--out <file>', 'write there, readable by its owner alone; else to standard output')
     .action(async (jid: string, { out }: { out?: string }) => {
-      await context().withDoor((door) =>
-        toFile(out, async (write) => {
+      const ctx = context()
+      await ctx.withDoor((door) =>
+        toFile(ctx, out, async (write) => {
           // The first request tells whether there is such an account: nothing is written of one that is not.
           const parts: string[] = []
           await writeUser(door, jid, (text) => void parts.push(text))
@@ -94,7 +95,12 @@ async function writePart(
   if (isOpen) write(`${close ?? ''}\n`)
 }
 
-async function toFile(out: string | undefined, f: (write: Write) => Promise<void>): Promise<void> {
+async function toFile(
+  { options }: Context,
+  out: string | undefined,
+  f: (write: Write) => Promise<void>,
+): Promise<void> {
+  if (options.curl) return f(() => {})
   if (out === undefined) return f((text) => void process.stdout.write(text))
   const file = openSync(out, 'wx', 0o600)
   try {

@@ -6,6 +6,8 @@ import { isBug } from '../log.ts'
 import { maskAddresses } from '../net/mask-address.ts'
 import { VERSION } from '../version.ts'
 import { Context, type ContextOf, type GlobalOptions } from './context.ts'
+import { CALLS } from './calls.ts'
+import { Shown } from './curl.ts'
 import { CliError, EXIT, onLostReader } from './exit.ts'
 import { printable } from './output.ts'
 import { addApnsSim } from './apns-sim.ts'
@@ -13,6 +15,7 @@ import { addApp } from './app.ts'
 import { addAudit } from './audit.ts'
 import { addBackup } from './backup.ts'
 import { addBan } from './ban.ts'
+import { addCompletion } from './completion.ts'
 import { addCert } from './cert.ts'
 import { addConfig } from './config.ts'
 import { addDb } from './db.ts'
@@ -23,6 +26,8 @@ import { addHealth } from './health.ts'
 import { addHelp } from './help.ts'
 import { addImport } from './import.ts'
 import { addInvite } from './invite.ts'
+import { addMan } from './man.ts'
+import { addMessage } from './message.ts'
 import { addLog } from './log.ts'
 import { addMetrics } from './metrics.ts'
 import { addPush } from './push.ts'
@@ -44,6 +49,7 @@ const NOUNS = [
   addReload,
   addUser,
   addInvite,
+  addMessage,
   addRoom,
   addStatus,
   addDoctor,
@@ -67,6 +73,8 @@ const NOUNS = [
   addDb,
   addImport,
   addExport,
+  addCompletion,
+  addMan,
   addHelp,
 ]
 
@@ -79,12 +87,29 @@ export function buildProgram(): { program: Command; context: ContextOf } {
     )
     .addOption(new Option('-o, --output <format>', 'what to print').choices(['text', 'json']).default('text'))
     .option('-y, --yes', 'do not ask before something that cannot be taken back')
+    .option('--curl', 'print the HTTP call instead of making it, secrets left out')
     .version(VERSION, '-V, --version', 'print the version')
     .helpCommand(false)
   const context: ContextOf = () => new Context(program.opts<GlobalOptions>())
   for (const add of NOUNS) add(program, context)
   configure(program)
+  program.hook('preAction', (_, verb) => {
+    if (program.opts<GlobalOptions>().curl) refuseCurlOfLocal(nameOf(verb))
+  })
   return { program, context }
+}
+
+/** Words of a verb, as a person types them. */
+export function nameOf(command: Command): string {
+  const outer = command.parent
+  return outer?.parent ? `${nameOf(outer)} ${command.name()}` : command.name()
+}
+
+/** @throws CliError */
+function refuseCurlOfLocal(verb: string): void {
+  const call = CALLS[verb]
+  if (call && 'local' in call)
+    throw new CliError(`belfry ${verb} makes no call: it ${call.local}`, EXIT.usage)
 }
 
 /** Commander's settings are per command, so they are given to each. */
@@ -104,6 +129,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv, { from: 'user' })
     return EXIT.ok
   } catch (error) {
+    if (error instanceof Shown) return EXIT.ok
     const json = argv.some((arg, i) => isJson(arg, argv[i + 1]))
     return report(error, json, argv)
   }

@@ -3,6 +3,7 @@ import type { ContextOf } from './context.ts'
 import { CliError, EXIT } from './exit.ts'
 import { wholeNumber } from './numbers.ts'
 import type { Row } from './output.ts'
+import { addRoomChange } from './room-change.ts'
 import { addRoomMember } from './room-member.ts'
 import { everyPage } from './user.ts'
 
@@ -46,6 +47,7 @@ export function addRoom(program: Command, context: ContextOf): void {
       await ctx.withDoor(async (door) => ctx.out.record(await door.call<Row>('GET', roomPath(jid))))
     })
   addCreate(room, context)
+  addRoomChange(room, context, roomPath)
   addDelete(room, context)
   addRoomMember(room, context)
   addMessages(room, context)

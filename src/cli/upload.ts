@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { ContextOf } from './context.ts'
 import { CliError, EXIT } from './exit.ts'
-import { duration } from './numbers.ts'
+import { duration, wholeNumber } from './numbers.ts'
 import type { Row } from './output.ts'
 import { everyPage } from './user.ts'
 
@@ -17,6 +17,18 @@ export function addUpload(program: Command, context: ContextOf): void {
       await ctx.withDoor(async (door) => {
         const rows = await everyPage(door, `/v1/uploads?${query.toString()}`)
         ctx.out.table(rows, ['id', 'owner', 'name', 'type', 'size', 'purpose', 'stored', 'expires'])
+      })
+    })
+  upload
+    .command('delete <id>')
+    .description('remove a file')
+    .action(async (id: string) => {
+      const ctx = context()
+      const file = wholeNumber(id, 'id of a file')
+      await ctx.confirm(`Remove the file ${file}?`)
+      await ctx.withDoor(async (door) => {
+        await door.call('DELETE', `/v1/uploads/${file}`)
+        ctx.out.done(`file ${file} removed`, { id: file })
       })
     })
   upload

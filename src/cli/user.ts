@@ -3,7 +3,7 @@ import { addUserExport } from './export.ts'
 import type { Door } from './door.ts'
 import { wholeNumber } from './numbers.ts'
 import type { Row } from './output.ts'
-import { type PasswordOptions, readPassword } from './password.ts'
+import type { PasswordOptions } from './password.ts'
 import type { ContextOf } from './context.ts'
 import { CliError, EXIT } from './exit.ts'
 import { Jid, jidOr } from '../xmpp/jid.ts'
@@ -89,7 +89,7 @@ function addPasswordVerbs(user: Command, context: ContextOf): void {
     async (jid: string, options: PasswordOptions & { readonly allowLookalike?: boolean }) => {
       const ctx = context()
       checkAddress(jid, ctx.config.hosts)
-      const password = await readPassword(options)
+      const password = await ctx.password(options)
       await ctx.withDoor(async (door) => {
         const made = await door.call<Written>('POST', '/v1/users', {
           jid,
@@ -105,7 +105,7 @@ function addPasswordVerbs(user: Command, context: ContextOf): void {
     async (jid: string, options: PasswordOptions) => {
       const ctx = context()
       checkAddress(jid, ctx.config.hosts)
-      const password = await readPassword(options)
+      const password = await ctx.password(options)
       await ctx.withDoor(async (door) => {
         const changed = await door.call<Written>('PUT', path(jid, '/password'), { password })
         changed.warnings?.forEach((warning) => ctx.out.warn(warning))
