@@ -18,6 +18,7 @@ export function curlDoor(socket: string, print: (line: string) => void): Door {
     online: true,
     call: async (method, path, body) => show(method, path, body),
     text: async (path) => show('GET', path),
+    lines: (path) => show('GET', path),
     close: async () => {},
   }
 }

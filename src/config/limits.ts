@@ -219,6 +219,12 @@ export const limits = z
     ),
     command_timeout: durationLimit('10m').describe('How long an ad-hoc command waits for its next form.'),
     command_accounts: countLimit(50).describe('Accounts that one ad-hoc command may change at a time.'),
+    idempotency_keep: durationLimit('24h').describe(
+      'How long the answer to a request with an Idempotency-Key is kept.',
+    ),
+    idempotency_keys: countLimit(1000).describe(
+      'Such answers of one account or token that are kept; beyond it the oldest goes.',
+    ),
     origin_id_keep: durationLimit('24h').describe(
       'How long a repeated message is recognised by its origin-id.',
     ),

@@ -58,14 +58,17 @@ interface Written {
 }
 
 async function change(
-  { router }: HttpDeps,
+  { router, keep }: HttpDeps,
   password: string,
   begin: (t: Trip) => users.Change,
 ): Promise<Written> {
   const { derive, finish } = await router.run(begin)
   const keys = await derive()
-  const { jid } = await router.run((t) => finish(t, keys))
-  return { jid, warnings: users.warningsFor(password) }
+  return router.run((t) => {
+    const written = { jid: finish(t, keys).jid, warnings: users.warningsFor(password) }
+    keep?.(t, 201, written)
+    return written
+  })
 }
 
 export async function setDisabled(deps: HttpDeps, jid: string, disabled: boolean): Promise<Account> {

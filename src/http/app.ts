@@ -8,6 +8,7 @@ import type { AppEnv } from './context.ts'
 import type { HttpDeps } from './deps.ts'
 import { addHostMeta } from './host-meta.ts'
 import { bodies, headers, hostCheck, identify, measure, sameSite } from './guards.ts'
+import { idempotency } from './idempotency.ts'
 import { addInvites } from './invites.ts'
 import { addLogs } from './logs.ts'
 import { addMe } from './me.ts'
@@ -60,6 +61,7 @@ export function createApp(deps: HttpDeps): App {
   app.use(sameSite)
   app.use(authorize)
   app.use(bodies(deps))
+  app.use(idempotency())
 
   addSystem(app)
   addDoctor(app)

@@ -12,7 +12,7 @@ import type { AuthLimiter } from '../limits/auth-limiter.ts'
 import type { SetupLink } from '../accounts/first-admin.ts'
 import type { LogTail } from '../log/tail.ts'
 import type { Router } from '../routing/router.ts'
-import type { World } from '../routing/transit.ts'
+import type { Trip, World } from '../routing/transit.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Clock } from '../store/clock.ts'
 import type { WebStreams } from './door.ts'
@@ -57,12 +57,17 @@ export interface CertificateDoor {
   answer(token: string): string | undefined
 }
 
+/** Keeps the answer to a request under a key, in the trip that makes what it tells of. */
+export type Keep = (t: Trip, status: number, answer: unknown) => void
+
 export interface HttpDeps {
   readonly world: World
   readonly router: Pick<Router, 'run' | 'send'>
   /** Failed logins, for SASL, Basic and the web alike. */
   readonly logins: AuthLimiter
   readonly clock: Clock
+  /** Set for a request that carries an Idempotency-Key. */
+  readonly keep?: Keep
   /** Target of pushes, in one line for people. */
   readonly pushTarget: () => string
   /** False: a stopped server's data, held by a command. */

@@ -53,6 +53,18 @@ export const whole = (least: number, most: number) =>
     .pipe(z.number().min(least).max(most))
     .openapi({ type: 'integer', minimum: least, maximum: most })
 
+/** Name of a request that makes something, chosen by whoever asks (idempotency.ts). */
+export const keyHeader = z.object({
+  'idempotency-key': text(255)
+    .optional()
+    .openapi({
+      example: '6f1ed002-ab5d-4f0e-9c2f-2d1c6f6ab2d3',
+      description:
+        'Asked again with the same key within `limits.idempotency_keep`, the same answer is given and nothing is made twice; ' +
+        'with another request 422. Best a UUID.',
+    }),
+})
+
 /** The number of a row, in a path. */
 export const idParam = z.strictObject({ id: whole(1, 999_999_999_999_999) })
 

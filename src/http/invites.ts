@@ -5,7 +5,7 @@ import { Jid } from '../xmpp/jid.ts'
 import { accountOf } from './accounts.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { allowLookalike, hostSchema, idParam, jidSchema } from './fields.ts'
+import { allowLookalike, hostSchema, idParam, jidSchema, keyHeader } from './fields.ts'
 import { body, inviteSchema, iso, json, z } from './schemas.ts'
 
 const read = scope('users:read')
@@ -58,7 +58,7 @@ export function addInvites(app: App): void {
       path: '/v1/invites',
       operationId: 'createInvite',
       summary: 'Make an invitation',
-      request: { body: body(newInvite) },
+      request: { headers: keyHeader, body: body(newInvite) },
       responses: { 201: json('Made; its link is shown this once', madeSchema) },
     }),
     async (c) => {
@@ -77,12 +77,15 @@ export function addInvites(app: App): void {
         throw new HttpError(422, 'nothing-to-do', 'An invitation is to an account, to a contact, or to both.')
       const lifetime = expires_in === undefined ? undefined : expires_in * 1000
       const about = { host, jid, allowLookalike: allow_lookalike, inviter, register, uses, lifetime }
-      const { made, invite } = await deps.router.run((t) => {
-        const made = makeInvite(t, { ...about, contact: inviter !== undefined })
-        return { made, invite: t.store.invites.get(made.id) }
+      const answer = await deps.router.run((t) => {
+        const { id, uri, url } = makeInvite(t, { ...about, contact: inviter !== undefined })
+        const invite = t.store.invites.get(id)
+        if (!invite) throw new Error('an invitation just made is not there')
+        const shown = { ...inviteView(invite), uri, url }
+        deps.keep?.(t, 201, shown)
+        return shown
       })
-      if (!invite) throw new Error('an invitation just made is not there')
-      return c.json({ ...inviteView(invite), uri: made.uri, url: made.url }, 201)
+      return c.json(answer, 201)
     },
   )
   app.openapi(

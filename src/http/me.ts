@@ -7,7 +7,7 @@ import type { HttpDeps } from './deps.ts'
 import { addDevice, listDevices, removeDevice } from './devices.ts'
 import { type App, ownJid, route, self } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { deviceTokenSchema, idParam, passwordSchema, resourceSchema, text } from './fields.ts'
+import { deviceTokenSchema, idParam, keyHeader, passwordSchema, resourceSchema, text } from './fields.ts'
 import { body, deviceSchema, json, tokenSchema, userSchema, writtenSchema, z } from './schemas.ts'
 import { tokenView } from './tokens.ts'
 
@@ -189,6 +189,7 @@ function addTokens(app: App): void {
       operationId: 'createMyToken',
       summary: 'Make a token that acts as this account; needs the password',
       request: {
+        headers: keyHeader,
         body: body(
           z.strictObject({
             name: text(100),
@@ -202,15 +203,19 @@ function addTokens(app: App): void {
       const { deps } = c.var
       await provePassword(c, undefined)
       const { name, expires_in } = c.req.valid('json')
-      const { secret, token } = await deps.router.run((t) => {
+      const made = await deps.router.run((t) => {
         const account = accountOf(deps, ownJid(c))
         if (t.store.tokens.countOf(account.id) >= deps.world.config.limits.tokens_per_user) {
           throw new HttpError(409, 'too-many-tokens', 'Revoke a token first.')
         }
         const expiresAt = t.now + expires_in * 1000
-        return t.store.tokens.create({ name, scopes: ['self'], accountId: account.id, expiresAt }, t.now)
+        const wanted = { name, scopes: ['self'], accountId: account.id, expiresAt }
+        const { secret, token } = t.store.tokens.create(wanted, t.now)
+        const answer = { ...tokenView(token), token: secret }
+        deps.keep?.(t, 201, answer)
+        return answer
       })
-      return c.json({ ...tokenView(token), token: secret }, 201)
+      return c.json(made, 201)
     },
   )
   app.openapi(

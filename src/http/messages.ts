@@ -8,7 +8,7 @@ import { claim } from './claim.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { addressSchema, text } from './fields.ts'
+import { addressSchema, keyHeader, text } from './fields.ts'
 import { body, json, z } from './schemas.ts'
 
 const newMessage = z.strictObject({
@@ -31,7 +31,7 @@ export function addMessages(app: App): void {
       path: '/v1/messages',
       operationId: 'sendMessage',
       summary: 'Send a message; it is on disk when this answers',
-      request: { body: body(newMessage) },
+      request: { headers: keyHeader, body: body(newMessage) },
       responses: { 202: json('Accepted', z.object({ id: z.string() })) },
     }),
     async (c) => {
@@ -57,6 +57,7 @@ export function addMessages(app: App): void {
           xml('origin-id', { xmlns: NS.stanzaId, id }),
         ),
         onBehalf,
+        (t) => deps.keep?.(t, 202, { id }),
       )
       return c.json({ id }, 202)
     },

@@ -7,6 +7,7 @@ import type { MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { authenticate } from './auth.ts'
 import type { AppEnv, Ctx, Principal } from './context.ts'
+import { keyHeader } from './fields.ts'
 import { mayOpenStream } from './origins.ts'
 import { HttpError, notFound } from './problem.ts'
 import { problemSchema } from './schemas.ts'
@@ -61,6 +62,9 @@ export const scope = (name: Scope): Policy => ({ kind: 'scope', scope: name })
 /** Routes that do nothing without a body, though each of its fields may be left out. */
 const withBody = new Set<string>()
 
+/** Routes that know an Idempotency-Key. */
+const withKey = new Set<string>()
+
 export type App = OpenAPIHono<AppEnv>
 
 const policies = new Map<string, Policy>()
@@ -105,6 +109,7 @@ type Operation = Omit<RouteConfig, 'path'> & { operationId: string }
 export function route<P extends string, R extends Operation & { path: P }>(policy: Policy, config: R) {
   declare(config.method, config.path, policy)
   if (config.request?.body?.required) withBody.add(keyOf(config.method, patternOf(config.path)))
+  if (config.request?.headers === keyHeader) withKey.add(keyOf(config.method, patternOf(config.path)))
   const responses = {
     ...config.responses,
     // Of the runtime, which reads no more than 16 kB of it.
@@ -140,6 +145,9 @@ function declared(c: Ctx): { path: string; policy: Policy } | undefined {
 
 /** Whether the request means nothing without a body. */
 export const needsBody = (c: Ctx): boolean => withBody.has(keyOf(c.req.method, routeOf(c)))
+
+/** Whether the request may carry an Idempotency-Key. */
+export const takesKey = (c: Ctx): boolean => withKey.has(keyOf(c.req.method, routeOf(c)))
 
 /** Whether the request goes to a route for XMPP streams. */
 export const isStream = (c: Ctx): boolean => declared(c)?.policy.kind === 'stream'

@@ -2,7 +2,7 @@
 import type { Token } from '../store/tokens.ts'
 import { type App, route, scope, SCOPES } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { idParam, text } from './fields.ts'
+import { idParam, keyHeader, text } from './fields.ts'
 import { body, iso, json, tokenSchema, z } from './schemas.ts'
 
 const admin = scope('admin')
@@ -49,17 +49,20 @@ export function addTokens(app: App): void {
       path: '/v1/tokens',
       operationId: 'createToken',
       summary: 'Make a token',
-      request: { body: body(newToken) },
+      request: { headers: keyHeader, body: body(newToken) },
       responses: { 201: json('Made; `token` is shown this once', tokenSchema.extend({ token: z.string() })) },
     }),
     async (c) => {
       const { deps } = c.var
       const { name, scopes, expires_in } = c.req.valid('json')
-      const { secret, token } = await deps.router.run((t) => {
+      const made = await deps.router.run((t) => {
         const expiresAt = expires_in === null ? null : t.now + expires_in * 1000
-        return t.store.tokens.create({ name, scopes, accountId: null, expiresAt }, t.now)
+        const { secret, token } = t.store.tokens.create({ name, scopes, accountId: null, expiresAt }, t.now)
+        const answer = { ...tokenView(token), token: secret }
+        deps.keep?.(t, 201, answer)
+        return answer
       })
-      return c.json({ ...tokenView(token), token: secret }, 201)
+      return c.json(made, 201)
     },
   )
   app.openapi(

@@ -19,6 +19,7 @@ import {
   hostSchema,
   jidParam,
   jidSchema,
+  keyHeader,
   passwordSchema,
   resourceSchema,
   text,
@@ -62,6 +63,7 @@ export function addUsers(app: App): void {
       operationId: 'createUser',
       summary: 'Make an account',
       request: {
+        headers: keyHeader,
         body: body(
           z.strictObject({ jid: jidSchema, password: passwordSchema, allow_lookalike: allowLookalike }),
         ),

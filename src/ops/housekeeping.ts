@@ -83,8 +83,11 @@ export function purgeOnce(
     const offline = keeps(offline_keep) ? messages.purgeOffline(now - offline_keep, BATCH) : 0
     const invited = invites.purge(now - INVITES_KEPT, BATCH)
     const departed = accounts.purgeDeparted(BATCH)
+    const answers = keeps(limits.idempotency_keep)
+      ? store.answers.purge(now - limits.idempotency_keep, BATCH)
+      : 0
     const changes = store.audit.purge(now - audit.keep, audit.max_rows, BATCH)
-    const most = Math.max(changes, origins, offline, invited, departed, skeletons.fill(BATCH))
+    const most = Math.max(changes, answers, origins, offline, invited, departed, skeletons.fill(BATCH))
     const rooms = purgeRooms(store, household, now, place)
     return purgeArchives(history, hosts, archive, now, place) || rooms || most === BATCH
   })

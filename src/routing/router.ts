@@ -70,10 +70,13 @@ export class Router {
     return runTrip(this.#world, (t) => this.#drain(t), f)
   }
 
-  /** A message that a program sends, as an account or as the server: the road of a client's own. */
-  send(stanza: Stanza, onBehalf: Account | 'server'): Promise<void> {
+  /** A message that a program sends, as an account or as the server: the road of a client's own. `also` shares its trip. */
+  send(stanza: Stanza, onBehalf: Account | 'server', also?: (t: Trip) => void): Promise<void> {
     const sender = onBehalf === 'server' ? undefined : onBehalf
-    return this.run((t) => this.#send(new Outgoing(this.#world, stanza, {}, sender, t)))
+    return this.run((t) => {
+      this.#send(new Outgoing(this.#world, stanza, {}, sender, t))
+      also?.(t)
+    })
   }
 
   /**

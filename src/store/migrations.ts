@@ -23,6 +23,7 @@ import uploads from '../../migrations/0020-uploads.sql' with { type: 'text' }
 import audit from '../../migrations/0021-audit.sql' with { type: 'text' }
 import imports from '../../migrations/0022-imports.sql' with { type: 'text' }
 import figures from '../../migrations/0023-figures.sql' with { type: 'text' }
+import answers from '../../migrations/0024-answers.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -48,6 +49,7 @@ const MIGRATIONS: readonly string[] = [
   audit,
   imports,
   figures,
+  answers,
 ]
 
 /** Version of the schema of this build. */

@@ -3,6 +3,7 @@ import { SQLiteError } from 'bun:sqlite'
 import { getLogger, OutsideError } from '../log.ts'
 import { AccountPages } from './account-pages.ts'
 import { Accounts } from './accounts.ts'
+import { Answers } from './answers.ts'
 import { ArchiveSizes } from './archive-sizes.ts'
 import { Audit } from './audit.ts'
 import { AuditTable } from './audit-table.ts'
@@ -86,6 +87,7 @@ export class Store {
   readonly uploads: Uploads
   readonly audit: Audit
   readonly figures: FigureRows
+  readonly answers: Answers
   readonly indexes: DeferredIndexes
 
   constructor(
@@ -133,6 +135,7 @@ export class Store {
     this.roomFanouts = new RoomFanouts(db)
     this.roomArchive = new RoomArchive(db, this.receipts)
     this.uploads = new Uploads(db)
+    this.answers = new Answers(db)
   }
 
   get turn(): Turn {

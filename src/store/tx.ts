@@ -15,6 +15,7 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
     'find' | 'byId' | 'isGone' | 'scramKeys' | 'vcard' | 'photo' | 'list' | 'count'
   >
   readonly accountPages: Pick<Store['accountPages'], 'page'>
+  readonly answers: Pick<Store['answers'], 'find'>
   readonly archiveSizes: Pick<Store['archiveSizes'], 'of' | 'largest'>
   readonly audit: Pick<Store['audit'], 'page'>
   readonly badges: Pick<Store['badges'], 'on' | 'told'>

@@ -18,7 +18,7 @@ interface Operation {
   readonly operationId: string
   readonly tags: readonly string[]
   readonly security: readonly Record<string, unknown>[]
-  readonly parameters?: readonly { name: string; in: 'path' | 'query'; schema: Schema }[]
+  readonly parameters?: readonly { name: string; in: 'path' | 'query' | 'header'; schema: Schema }[]
   readonly requestBody?: { content: { 'application/json'?: { schema: Schema } } }
 }
 interface Document {
@@ -29,7 +29,7 @@ interface Document {
 /** A field of an operation, wherever it stands. */
 interface Field {
   readonly name: string
-  readonly in: 'path' | 'query' | 'body'
+  readonly in: 'path' | 'query' | 'header' | 'body'
   readonly schema: Schema
 }
 
@@ -96,7 +96,9 @@ async function ask(
     ...Object.fromEntries(Object.entries(put).filter(([name]) => name in (schema.properties ?? {}))),
   }
   const as = operation.security.some((one) => 'basic' in one) ? basic(ROMEO) : admin
-  const call: Call = { as, ...(body === undefined ? {} : { body }) }
+  const given = parameters.filter((one) => one.in === 'header' && one.name in put)
+  const headers = Object.fromEntries(given.map(({ name, schema }) => [name, value(name, schema)]))
+  const call: Call = { as, headers, ...(body === undefined ? {} : { body }) }
   return w.call(method, at + (query.size > 0 ? `?${query.toString()}` : ''), call)
 }
 

@@ -12,7 +12,7 @@ import { readStored } from '../../xmpp/stored.ts'
 import { childText, xml } from '../../xmpp/xml.ts'
 import { claim } from '../claim.ts'
 import { badCursor, cursorAt, readCursor } from '../cursor.ts'
-import { cursorSchema, jidSchema, text, whole } from '../fields.ts'
+import { cursorSchema, jidSchema, keyHeader, text, whole } from '../fields.ts'
 import { type App, route, scope } from '../policy.ts'
 import { HttpError } from '../problem.ts'
 import { body, iso, json, z } from '../schemas.ts'
@@ -54,7 +54,7 @@ export function addRoomMessages(app: App): void {
       path: '/v1/rooms/{jid}/messages',
       operationId: 'sendRoomMessage',
       summary: 'Say something as a room or on behalf of a member; it is on disk when this answers',
-      request: { params: roomParam, body: body(newMessage) },
+      request: { params: roomParam, headers: keyHeader, body: body(newMessage) },
       responses: { 202: json('Accepted', z.object({ id: z.string() })) },
     }),
     async (c) => {
@@ -68,6 +68,7 @@ export function addRoomMessages(app: App): void {
         const isNew = claim(t, { from: from ?? jid, to: jid, id }, ['groupchat', content])
         if (isNew)
           say(t, room, speaker, id, [xml('body', {}, content), xml('origin-id', { xmlns: NS.stanzaId, id })])
+        deps.keep?.(t, 202, { id })
       })
       return c.json({ id }, 202)
     },

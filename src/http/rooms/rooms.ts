@@ -9,7 +9,7 @@ import { emptyCard, withPhoto } from '../../xmpp/avatar.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { noPicture, readPicture } from '../../xmpp/picture.ts'
 import type { HttpDeps } from '../deps.ts'
-import { cursorSchema, hostSchema, jidSchema, text, whole } from '../fields.ts'
+import { cursorSchema, hostSchema, keyHeader, jidSchema, text, whole } from '../fields.ts'
 import { type App, route, scope } from '../policy.ts'
 import { HttpError } from '../problem.ts'
 import { body, json, z } from '../schemas.ts'
@@ -65,7 +65,7 @@ export function addRooms(app: App): void {
       summary: 'Make a room with its members',
       description:
         'It stays when nobody is in it. All members are checked first; one that is wrong makes none.',
-      request: { body: body(newRoom) },
+      request: { headers: keyHeader, body: body(newRoom) },
       responses: {
         201: json('Made', roomSchema.extend({ placed: z.array(memberSchema) })),
       },
@@ -76,8 +76,12 @@ export function addRooms(app: App): void {
       const jid = await deps.router.run((t) => create(t, deps, wanted))
       const owner = wanted.owner === undefined ? [] : [{ jid: wanted.owner, affiliation: 'owner' as const }]
       const placed = await placeAll(deps, jid.bare, [...owner, ...wanted.members], wanted)
-      const room = await deps.router.run((t) => roomView(t, roomAt(t, jid.bare)))
-      return c.json({ ...room, placed }, 201)
+      const answer = await deps.router.run((t) => {
+        const made = { ...roomView(t, roomAt(t, jid.bare)), placed }
+        deps.keep?.(t, 201, made)
+        return made
+      })
+      return c.json(answer, 201)
     },
   )
 }
