@@ -88,7 +88,7 @@ function tell({ out }: Context, results: readonly Result[], all: boolean): void 
   if (out.json) return out.document({ summary: counts, items: results })
   for (const { id, status, why, mend } of results) {
     if (!all && status !== 'warn' && status !== 'fail') continue
-    out.line(`${status.padEnd(4)}  ${id}: ${why}`)
+    out.state(status, `${id}: ${why}`)
     if (mend !== undefined) out.line(`      → ${mend}`)
   }
   const { ok, warn, fail, skip } = counts

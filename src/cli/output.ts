@@ -1,4 +1,5 @@
 /** Output of a command: a table or `key: value` for people, one JSON document for scripts. */
+import { COLOUR_OF, paintFor } from './colour.ts'
 import { layOut, wrapped } from './table.ts'
 
 export type Row = Readonly<Record<string, unknown>>
@@ -25,6 +26,7 @@ function terminalWidth(): number {
 
 export class Output {
   readonly #width: number
+  readonly #paint = paintFor(process.stdout)
 
   constructor(
     readonly json: boolean,
@@ -38,7 +40,11 @@ export class Output {
     if (this.json) return this.document(rows)
     const cells = rows.map((row) => columns.map((column) => printable(row[column])))
     const heads = columns.map((column) => column.replaceAll('_', ' ').toUpperCase())
-    for (const line of layOut(heads, cells, this.#width)) this.#line(line)
+    const [head, ...lines] = layOut(heads, cells, this.#width)
+    // Laid out as blocks it is no head.
+    if (head !== undefined)
+      this.#line(heads.every((word) => head.includes(word)) ? this.#paint(head, 'bold') : head)
+    for (const line of lines) this.#line(line)
   }
 
   /** One thing with its facts. */
@@ -63,6 +69,12 @@ export class Output {
     this.#line(printable(text))
   }
 
+  /** A line that begins with how something stands. */
+  state(word: string, text: string): void {
+    const shown = word.padEnd(4)
+    this.#line(`${COLOUR_OF[word] ? this.#paint(shown, COLOUR_OF[word]) : shown}  ${printable(text)}`)
+  }
+
   document(value: unknown): void {
     this.#line(JSON.stringify(value, null, 2))
   }
@@ -73,7 +85,8 @@ export class Output {
   }
 
   warn(sentence: string): void {
-    process.stderr.write(`warning: ${printable(sentence)}\n`)
+    const word = paintFor(process.stderr)('warning:', 'yellow')
+    process.stderr.write(`${word} ${printable(sentence)}\n`)
   }
 
   #line(text: string): void {

@@ -7,6 +7,7 @@ import { maskAddresses } from '../net/mask-address.ts'
 import { VERSION } from '../version.ts'
 import { Context, type ContextOf, type GlobalOptions } from './context.ts'
 import { CALLS } from './calls.ts'
+import { paintFor } from './colour.ts'
 import { Shown } from './curl.ts'
 import { CliError, EXIT, onLostReader } from './exit.ts'
 import { printable } from './output.ts'
@@ -171,7 +172,7 @@ export function report(
     if (json) tell(jsonLine({ error: 'config', problems: error.problems }))
     else {
       for (const p of error.problems) {
-        tell(`error: ${typeof p === 'string' ? maskAddresses(p) : formatProblem(p)}\n`)
+        tell(`${errorWord()} ${typeof p === 'string' ? maskAddresses(p) : formatProblem(p)}\n`)
       }
     }
     return EXIT.usage
@@ -182,7 +183,7 @@ export function report(
   if (json) tell(jsonLine({ error: message, trace, ...(error instanceof CliError ? error.details : {}) }))
   else {
     const lines = (trace ?? message).split('\n').map(printable)
-    tell(`error: ${lines.join('\n')}\n`)
+    tell(`${errorWord()} ${lines.join('\n')}\n`)
   }
   return error instanceof CliError ? error.exitCode : EXIT.failed
 }
@@ -199,9 +200,10 @@ function reportUsage(error: CommanderError, json: boolean, argv: readonly string
     .replace(/^error: /, '')
     .replace(/\n\(Did you mean (.*)\?\)/s, ' — did you mean $1?')
   if (json) toStandardError(jsonLine({ error: message }))
-  else process.stderr.write(`error: ${message} (see --help)\n`)
+  else process.stderr.write(`${errorWord()} ${message} (see --help)\n`)
   return EXIT.usage
 }
 
+const errorWord = (): string => paintFor(process.stderr)('error:', 'red')
 const toStandardError = (text: string): void => void process.stderr.write(text)
 const jsonLine = (value: unknown): string => `${JSON.stringify(value)}\n`

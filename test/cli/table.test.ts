@@ -208,7 +208,7 @@ describe('every verb with a table', () => {
         cwd: home,
         stdin: 'ignore',
         stdout: 'pipe',
-        env: { ...process.env, BELFRY_CONFIG: '', SHELL: '/bin/sh' },
+        env: { ...process.env, BELFRY_CONFIG: '', SHELL: '/bin/sh', NO_COLOR: '1' },
       })
       const parts = (await run.stdout.text()).replaceAll('\r\n', '\n').split(/^== /m).slice(1)
       expect(parts).toHaveLength(VERBS.length)
