@@ -30,6 +30,7 @@ import { addFiles } from './uploads/files.ts'
 import { addAudit } from './audit.ts'
 import { addUploads } from './uploads/manage.ts'
 import { addDoctor } from './doctor.ts'
+import { entityTags } from './etag.ts'
 import { addExport } from './export.ts'
 import { addUsers } from './users.ts'
 import { addInvitePage } from './web/invite.ts'
@@ -61,6 +62,7 @@ export function createApp(deps: HttpDeps): App {
   app.use(sameSite)
   app.use(authorize)
   app.use(bodies(deps))
+  app.use(entityTags)
   app.use(idempotency())
 
   addSystem(app)

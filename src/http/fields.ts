@@ -65,6 +65,14 @@ export const keyHeader = z.object({
     }),
 })
 
+/** Condition of a change (etag.ts). */
+export const matchHeader = z.object({
+  'if-match': text(1000).optional().openapi({
+    example: '"pZGm1Av0IEBKARczz7exkNYsZb8LzaMrV7J32a2fFG4"',
+    description: 'ETags of a GET: where it is none of them any more, nothing is changed (412).',
+  }),
+})
+
 /** The number of a row, in a path. */
 export const idParam = z.strictObject({ id: whole(1, 999_999_999_999_999) })
 

@@ -7,7 +7,7 @@ import type { MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { authenticate } from './auth.ts'
 import type { AppEnv, Ctx, Principal } from './context.ts'
-import { keyHeader } from './fields.ts'
+import { keyHeader, matchHeader } from './fields.ts'
 import { mayOpenStream } from './origins.ts'
 import { HttpError, notFound } from './problem.ts'
 import { problemSchema } from './schemas.ts'
@@ -65,6 +65,9 @@ const withBody = new Set<string>()
 /** Routes that know an Idempotency-Key. */
 const withKey = new Set<string>()
 
+/** Routes that know If-Match. */
+const withMatch = new Set<string>()
+
 export type App = OpenAPIHono<AppEnv>
 
 const policies = new Map<string, Policy>()
@@ -110,6 +113,7 @@ export function route<P extends string, R extends Operation & { path: P }>(polic
   declare(config.method, config.path, policy)
   if (config.request?.body?.required) withBody.add(keyOf(config.method, patternOf(config.path)))
   if (config.request?.headers === keyHeader) withKey.add(keyOf(config.method, patternOf(config.path)))
+  if (config.request?.headers === matchHeader) withMatch.add(keyOf(config.method, patternOf(config.path)))
   const responses = {
     ...config.responses,
     // Of the runtime, which reads no more than 16 kB of it.
@@ -148,6 +152,9 @@ export const needsBody = (c: Ctx): boolean => withBody.has(keyOf(c.req.method, r
 
 /** Whether the request may carry an Idempotency-Key. */
 export const takesKey = (c: Ctx): boolean => withKey.has(keyOf(c.req.method, routeOf(c)))
+
+/** Whether the request may carry an If-Match. */
+export const takesMatch = (c: Ctx): boolean => withMatch.has(keyOf(c.req.method, routeOf(c)))
 
 /** Whether the request goes to a route for XMPP streams. */
 export const isStream = (c: Ctx): boolean => declared(c)?.policy.kind === 'stream'

@@ -4,9 +4,10 @@ import type { Account } from '../store/accounts.ts'
 import { zoneName } from '../push/rules/quiet.ts'
 import { accountOf } from './accounts.ts'
 import type { HttpDeps } from './deps.ts'
+import { checkMatch } from './etag.ts'
 import { type App, ownJid, route, scope, self } from './policy.ts'
 import { notFound } from './problem.ts'
-import { idParam, jidParam, text } from './fields.ts'
+import { idParam, jidParam, matchHeader, text } from './fields.ts'
 import { body, json, z } from './schemas.ts'
 
 const gone = { 204: { description: 'Done' } } as const
@@ -98,14 +99,17 @@ export function addPreferences(http: App): void {
       path: '/v1/me/push-settings',
       operationId: 'setMyPushSettings',
       summary: 'Set when the account’s phones ring',
-      request: { body: body(settings) },
+      request: { headers: matchHeader, body: body(settings) },
       responses: { 200: json('Settings', settings) },
     }),
     async (c) => {
       const { deps } = c.var
       const { quiet, unknown_senders: unknownSenders } = c.req.valid('json')
       const account = accountOf(deps, ownJid(c))
-      await deps.router.run((t) => t.store.unread.setSettings(account.id, { quiet, unknownSenders }))
+      await deps.router.run((t) => {
+        checkMatch(c, settingsOf(deps, account))
+        t.store.unread.setSettings(account.id, { quiet, unknownSenders })
+      })
       return c.json(settingsOf(deps, account), 200)
     },
   )

@@ -19,6 +19,7 @@ const TITLES: Readonly<Record<number, string>> = {
   408: 'Too slow',
   409: 'Conflict',
   410: 'Gone',
+  412: 'Changed meanwhile',
   413: 'Body too large',
   415: 'Unsupported media type',
   416: 'No such part',

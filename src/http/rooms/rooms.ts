@@ -9,7 +9,8 @@ import { emptyCard, withPhoto } from '../../xmpp/avatar.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { noPicture, readPicture } from '../../xmpp/picture.ts'
 import type { HttpDeps } from '../deps.ts'
-import { cursorSchema, hostSchema, keyHeader, jidSchema, text, whole } from '../fields.ts'
+import { checkMatch } from '../etag.ts'
+import { cursorSchema, hostSchema, jidSchema, keyHeader, matchHeader, text, whole } from '../fields.ts'
 import { type App, route, scope } from '../policy.ts'
 import { HttpError } from '../problem.ts'
 import { body, json, z } from '../schemas.ts'
@@ -165,7 +166,7 @@ function addChanges(app: App): void {
       path: '/v1/rooms/{jid}',
       operationId: 'changeRoom',
       summary: 'Rename a room, describe it, set its subject or its settings',
-      request: { params: roomParam, body: body(change) },
+      request: { params: roomParam, headers: matchHeader, body: body(change) },
       responses: { 200: json('The room', roomSchema) },
     }),
     async (c) => {
@@ -173,6 +174,7 @@ function addChanges(app: App): void {
       const { name, description, subject, settings } = c.req.valid('json')
       const view = await c.var.deps.router.run((t) => {
         const room = roomAt(t, jid)
+        checkMatch(c, roomView(t, room))
         const named = {
           ...(name !== undefined && { name }),
           ...(description !== undefined && { description }),
