@@ -32,6 +32,7 @@ export function addApp(program: Command, context: ContextOf): void {
     .option('--offline', 'only read the files')
     .action(async ({ offline }: { offline?: boolean }) => {
       const ctx = context()
+      if (ctx.options.curl) return ask(ctx)
       const { push } = loadConfig({ file: ctx.options.config, checkFiles: true })
       if (push.apps.length === 0 && !push.simulator) throw new CliError('no app is configured: push is off')
       const rows = await Promise.all(

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import whyNoPush from '../docs/why-no-push.md' with { type: 'text' }
+import api from '../docs/api.md' with { type: 'text' }
 import backup from '../docs/backup.md' with { type: 'text' }
 import certificates from '../docs/certificates.md' with { type: 'text' }
 import gettingStarted from '../docs/getting-started.md' with { type: 'text' }
@@ -13,6 +14,7 @@ import type { ContextOf } from './context.ts'
 
 /** Pages that are part of the program. */
 export const TOPICS: Readonly<Record<string, { readonly title: string; readonly text: string }>> = {
+  api: { title: 'the HTTP API: asking again, ETags, codes of refusals', text: api },
   backup: { title: 'backup and restore, a full disk, Litestream', text: backup },
   certificates: { title: 'own files, ACME, certbot, Caddy', text: certificates },
   'getting-started': { title: 'from a machine to a message: setup and doctor', text: gettingStarted },

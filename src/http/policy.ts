@@ -10,7 +10,7 @@ import type { AppEnv, Ctx, Principal } from './context.ts'
 import { keyHeader, matchHeader } from './fields.ts'
 import { mayOpenStream } from './origins.ts'
 import { HttpError, notFound } from './problem.ts'
-import { problemSchema } from './schemas.ts'
+import { statusesOf } from './statuses.ts'
 import { tagOf } from './tags.ts'
 
 export const SCOPES = [
@@ -114,15 +114,7 @@ export function route<P extends string, R extends Operation & { path: P }>(polic
   if (config.request?.body?.required) withBody.add(keyOf(config.method, patternOf(config.path)))
   if (config.request?.headers === keyHeader) withKey.add(keyOf(config.method, patternOf(config.path)))
   if (config.request?.headers === matchHeader) withMatch.add(keyOf(config.method, patternOf(config.path)))
-  const responses = {
-    ...config.responses,
-    // Of the runtime, which reads no more than 16 kB of it.
-    431: { description: 'The request line and its headers are too long; without a body' },
-    default: {
-      description: 'A problem (RFC 9457)',
-      content: { 'application/problem+json': { schema: problemSchema } },
-    },
-  }
+  const responses = { ...statusesOf(policy, config), ...config.responses }
   const note = policy.kind === 'scope' ? ` Scope: \`${policy.scope}\`.` : ''
   // The added parts do not change what the handler is typed by: a problem is thrown, never returned.
   return createRoute<P, R>({

@@ -7,6 +7,7 @@ import { failureEvent, getLogger } from '../log.ts'
 import { httpAborted } from '../metrics/metrics.ts'
 import { BusyError, StanzaError, type StanzaCondition } from '../xmpp/errors.ts'
 import type { AppEnv } from './context.ts'
+import type { ProblemCode } from './problem-codes.ts'
 
 const log = getLogger('http')
 
@@ -42,7 +43,7 @@ export interface FieldError {
 export class HttpError extends Error {
   constructor(
     readonly status: ContentfulStatusCode,
-    readonly code: string,
+    readonly code: ProblemCode,
     detail: string,
     readonly more: {
       readonly headers?: Record<string, string>
@@ -54,7 +55,7 @@ export class HttpError extends Error {
   }
 }
 
-const CONDITIONS: Partial<Record<StanzaCondition, ContentfulStatusCode>> = {
+const CONDITIONS = {
   'bad-request': 400,
   conflict: 409,
   'feature-not-implemented': 501,
@@ -67,7 +68,9 @@ const CONDITIONS: Partial<Record<StanzaCondition, ContentfulStatusCode>> = {
   'remote-server-not-found': 422,
   'resource-constraint': 507,
   'service-unavailable': 503,
-}
+} as const satisfies Partial<Record<StanzaCondition & ProblemCode, ContentfulStatusCode>>
+
+const isKnown = (condition: string): condition is keyof typeof CONDITIONS => condition in CONDITIONS
 
 /** Seconds after which an overload is worth another try: what waits at most takes about one. */
 const BUSY_SECONDS = 2
@@ -79,10 +82,11 @@ function known(error: unknown): HttpError | undefined {
     return new HttpError(503, 'busy', error.text ?? error.condition, { headers })
   }
   if (error instanceof StanzaError) {
-    const status = CONDITIONS[error.condition]
-    const message = error.text ?? error.condition
-    if (!status || !(error instanceof AccountError))
-      return status && new HttpError(status, error.condition, message)
+    const { condition } = error
+    if (!isKnown(condition)) return undefined
+    const status = CONDITIONS[condition]
+    const message = error.text ?? condition
+    if (!(error instanceof AccountError)) return new HttpError(status, condition, message)
     const { fault } = error
     const errors = [{ field: 'password', message }]
     return new HttpError(status, fault, message, fault === 'weak-password' ? { errors } : {})

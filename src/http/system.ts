@@ -4,6 +4,7 @@ import { exposition } from '../metrics/metrics.ts'
 import { VERSION } from '../version.ts'
 import { authenticate } from './auth.ts'
 import type { Ctx } from './context.ts'
+import { withExamples } from './examples.ts'
 import { type App, open, route, scope } from './policy.ts'
 import { json, z } from './schemas.ts'
 import { TAGS } from './tags.ts'
@@ -56,12 +57,14 @@ export function document(app: App, { limits }: Config) {
     ...(Number.isFinite(rate) ? [`An address may ask ${rate} times a minute (429).`] : []),
     'A path by a method that it does not have: 405 with `Allow`.',
   ]
-  return app.getOpenAPI31Document({
-    openapi: '3.1.0',
-    info: { title: 'Belfry', version: VERSION, description: said.join(' '), license: { name: 'MIT' } },
-    servers: [{ url: '/' }],
-    tags: TAGS.map(({ name, description }) => ({ name, description })),
-  })
+  return withExamples(
+    app.getOpenAPI31Document({
+      openapi: '3.1.0',
+      info: { title: 'Belfry', version: VERSION, description: said.join(' '), license: { name: 'MIT' } },
+      servers: [{ url: '/' }],
+      tags: TAGS.map(({ name, description }) => ({ name, description })),
+    }),
+  )
 }
 
 function addReadiness(app: App): void {

@@ -1,5 +1,7 @@
 /** The API against its own description: every field that it names gets what it cannot take, every path each method. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import page from '../../src/docs/api.md' with { type: 'text' }
+import { CONDITION_CODES, PROBLEM_CODES } from '../../src/http/problem-codes.ts'
 import { basic, type Call, codeOf, type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
 
 interface Schema {
@@ -14,12 +16,17 @@ interface Schema {
   readonly enum?: readonly string[]
   readonly items?: Schema
 }
+interface Media {
+  readonly schema: Schema
+  readonly example?: unknown
+}
 interface Operation {
   readonly operationId: string
   readonly tags: readonly string[]
   readonly security: readonly Record<string, unknown>[]
   readonly parameters?: readonly { name: string; in: 'path' | 'query' | 'header'; schema: Schema }[]
-  readonly requestBody?: { content: { 'application/json'?: { schema: Schema } } }
+  readonly requestBody?: { content: { 'application/json'?: Media } }
+  readonly responses: Record<string, { content?: Record<string, Media> }>
 }
 interface Document {
   readonly paths: Record<string, Record<string, Operation>>
@@ -111,6 +118,52 @@ test('each operation has an id of its own and a chapter', () => {
     expect(operation.tags).toHaveLength(1)
     expect(chapters).toContain(operation.tags[0] ?? 'none')
   }
+})
+
+test('each operation says which statuses there are, and each body has an example', () => {
+  for (const { method, path, operation } of operations()) {
+    const label = `${method} ${path}`
+    const { responses, requestBody, security } = operation
+    const wanted = [
+      '429',
+      'default',
+      ...(security.length > 0 ? ['401', '403'] : []),
+      ...(requestBody ? ['400', '413', '415', '422'] : []),
+    ]
+    expect([label, wanted.filter((status) => !(status in responses))]).toEqual([label, []])
+    for (const { content } of [requestBody ?? {}, ...Object.values(responses)])
+      for (const [type, media] of Object.entries(content ?? {}))
+        if (type.endsWith('json'))
+          expect([label, type, media.example === undefined]).toEqual([label, type, false])
+  }
+})
+
+test('each example of a request is one that its fields take', async () => {
+  using own = await startHttp((config) => (config.limits.http_requests_per_ip = Infinity))
+  const all = await own.token('admin')
+  // A new password is nobody's before the end.
+  const ordered = operations().toSorted(
+    (a, b) => Number(a.path === '/v1/me/password') - Number(b.path === '/v1/me/password'),
+  )
+  for (const { method, path, operation } of ordered) {
+    const example = operation.requestBody?.content['application/json']?.example
+    if (example === undefined || path === '/v1/me') continue
+    const at = path.replace(
+      '{jid}',
+      encodeURIComponent(path.includes('rooms') ? 'verona@conference.bix.org' : JULIET),
+    )
+    const as = operation.security.some((one) => 'basic' in one) ? basic(ROMEO) : all
+    const answer = await own.call(method, at.replace(/\{\w+\}/g, '1'), { as, body: example })
+    const fault = answer.status === 422 ? await answer.text() : ''
+    expect([method, path, fault.includes('"code":"invalid"') && fault]).toEqual([method, path, false])
+  }
+})
+
+test('every code of a refusal is in the page on the API, with its meaning', () => {
+  for (const [code, meaning] of Object.entries(PROBLEM_CODES))
+    expect(page).toContain(`| \`${code}\` | ${meaning} |`)
+  expect(page.match(/^\| `/gm)).toHaveLength(Object.keys(PROBLEM_CODES).length)
+  for (const code of CONDITION_CODES) expect(page).toContain(`\`${code}\``)
 })
 
 const ADDRESSES = new Set(['jid', 'jid-resource', 'idn-hostname'])

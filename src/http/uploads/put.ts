@@ -8,6 +8,7 @@ import { storageOf } from '../../uploads/storage-of.ts'
 import { essenceOf, isGeneric, readType, UNKNOWN_TYPE } from '../../uploads/types.ts'
 import { piecesOf } from '../body.ts'
 import type { Ctx } from '../context.ts'
+import type { ProblemCode } from '../problem-codes.ts'
 import { HttpError } from '../problem.ts'
 import { toldOf } from './trouble.ts'
 
@@ -23,7 +24,7 @@ class Refusal extends HttpError {
   constructor(
     readonly result: UploadResult,
     status: 400 | 404 | 409 | 410 | 413 | 415 | 502 | 503 | 507,
-    code: string,
+    code: ProblemCode,
     detail: string,
   ) {
     super(status, code, detail, { headers: { connection: 'close' } })

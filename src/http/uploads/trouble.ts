@@ -1,12 +1,13 @@
 /** Statuses and words for clients where a store elsewhere has failed. */
 import { getLogger } from '../../log.ts'
+import type { ProblemCode } from '../problem-codes.ts'
 import type { StorageError, Trouble } from '../../uploads/storage.ts'
 
 const log = getLogger('uploads')
 
 interface Told {
   readonly status: 502 | 503 | 507
-  readonly code: string
+  readonly code: ProblemCode
   readonly detail: string
 }
 
