@@ -5,6 +5,7 @@ import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { getLogger, OutsideError } from '../log.ts'
 import type { Clock } from './clock.ts'
 import { checkDatabaseFile } from './database-file.ts'
+import { copyBeforeMigration } from './migration-copy.ts'
 import { migrate } from './migrations.ts'
 import { Turn } from './turn.ts'
 import type { TurnHost } from './turn-host.ts'
@@ -47,7 +48,10 @@ interface Runnable {
  * Throws when the schema is newer than this build.
  */
 export function openDb(file: string, host: TurnHost, clock: Clock, disk?: DiskSync): Db {
-  if (file !== ':memory:' && !checkDatabaseFile(file)) create(file)
+  if (file !== ':memory:') {
+    if (checkDatabaseFile(file)) copyBeforeMigration(file)
+    else create(file)
+  }
   const raw = new Database(file, { create: file === ':memory:', readwrite: true, strict: true })
   try {
     raw.run(`PRAGMA busy_timeout = ${OPENING_MS}`)

@@ -83,7 +83,7 @@ function steps(db: Database, migrations: readonly string[], from: number, to: nu
   }
 }
 
-function userVersion(db: Database): number {
+export function userVersion(db: Database): number {
   const row = db.query<{ user_version: number }, []>('PRAGMA user_version').get()
   return row?.user_version ?? 0
 }
