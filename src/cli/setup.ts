@@ -2,8 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
-import { ConfigError, parseConfig } from '../config/config.ts'
-import { jsonSchema } from '../config/describe.ts'
+import { type Config, ConfigError, defaults, parseConfig } from '../config/config.ts'
 import { readSigningKey } from '../push/apns/token.ts'
 import { prepareDomain } from '../xmpp/jid.ts'
 import type { Context, ContextOf } from './context.ts'
@@ -112,6 +111,7 @@ async function setUp(ctx: Context, machine: Machine, options: SetupOptions): Pro
   // Everything that may be wrong with what was given, before anything is touched.
   const given = { domain: domainOf(options.domain), pair: pairOf(options), apns: apnsOf(options) }
   const text = textOf(options, given)
+  await agrees(ctx, options)
   const owner = serviceOwner(machine)
   const root: Owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
   const readable: Owner = { uid: root.uid, gid: owner.gid }
@@ -123,8 +123,10 @@ async function setUp(ctx: Context, machine: Machine, options: SetupOptions): Pro
   changed =
     (await file(machine, { path: CONFIG_FILE, content: text, mode: 0o640, owner: readable })) || changed
   const program = await installProgram(machine, options.binary)
-  const unit = await file(machine, { path: UNIT_FILE, content: unitOf(), mode: 0o644, owner: root })
-  if (signsItself(machine, text))
+  const config = inForce(machine, text)
+  const fetches = config?.acme.email !== undefined
+  const unit = await file(machine, { path: UNIT_FILE, content: unitOf(fetches), mode: 0o644, owner: root })
+  if (config?.tls.cert === undefined && !fetches)
     ctx.out.warn(
       'no certificate was named, so the server signs its own, which apps must be told to trust: --cert and --key',
     )
@@ -141,14 +143,19 @@ async function setUp(ctx: Context, machine: Machine, options: SetupOptions): Pro
     })
 }
 
-/** By the file that is there, which may be another than the one that would be written. */
-function signsItself(machine: Machine, fresh: string): boolean {
+/** The configuration of the file that is there, which may be another than the one that would be written. */
+function inForce(machine: Machine, fresh: string): Config | undefined {
   const path = at(machine, CONFIG_FILE)
-  const text = existsSync(path) ? readFileSync(path, 'utf8') : fresh
-  // A certificate that the server gets itself has no path.
-  if (/^\[acme\]\n(?:#.*\n|\n)*email\b/m.test(text)) return false
-  const { config } = parseConfig(text, CONFIG_FILE)
-  return config !== undefined && config.tls.cert === undefined
+  return parseConfig(existsSync(path) ? readFileSync(path, 'utf8') : fresh, CONFIG_FILE).config
+}
+
+/** The authority wants the word of the person, not of a program. */
+async function agrees(ctx: Context, { acme, dryRun }: SetupOptions): Promise<void> {
+  if (acme === undefined || dryRun) return
+  const { directory: authority } = defaults().acme
+  await ctx.confirm(
+    `Do you agree to the terms of service of ${new URL(authority).host}, which gives certificates?`,
+  )
 }
 
 function domainOf(text: string | undefined): string {
@@ -220,12 +227,6 @@ const keysOf = ({ pair, apns }: Given): [string, string][] => [
 
 /** @throws ConfigError where what was given makes no configuration */
 function textOf({ admin, acme }: SetupOptions, { domain, pair, apns }: Given): string {
-  const knowsAcme = 'acme' in (jsonSchema().properties ?? {})
-  if (acme !== undefined && !knowsAcme)
-    throw new CliError(
-      'this version does not get certificates itself: leave --acme out, and name --cert and --key',
-      EXIT.usage,
-    )
   const text = configText({ domain, admins: admin, apns, acme, ...(pair ? PAIR : {}) })
   const parsed = parseConfig(text, CONFIG_FILE)
   if (parsed.errors) throw new ConfigError(parsed.errors)

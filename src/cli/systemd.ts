@@ -7,9 +7,17 @@ import { groupId, SERVICE_USER, userId } from './unix-names.ts'
 
 const UNIT_FILE = '/etc/systemd/system/belfry.service'
 
-/** The unit with the place of this executable and, if it differs, the user. */
-export function renderUnit(binary: string, user: string): string {
-  return unit
+/**
+ * The unit with the place of this executable and, if it differs, the user. `lowPorts`: it may listen below 1024 and no more,
+ * for which it must be a user of the machine's own name space.
+ */
+export function renderUnit(binary: string, user: string, lowPorts = false): string {
+  const given = lowPorts
+    ? unit
+        .replace(/^(CapabilityBoundingSet|AmbientCapabilities)=$/gm, '$1=CAP_NET_BIND_SERVICE')
+        .replace(/^PrivateUsers=yes$/m, 'PrivateUsers=no')
+    : unit
+  return given
     .replaceAll('=/usr/bin/belfry ', () => `=${binary} `)
     .replace('User=belfry', () => `User=${user}`)
     .replace('Group=belfry', () => `Group=${user}`)
@@ -22,6 +30,7 @@ interface Options {
   readonly binary: string
   readonly user: string
   readonly install?: true | string
+  readonly lowPorts?: true
 }
 
 export function addSystemd(program: Command, context: ContextOf): void {
@@ -30,10 +39,11 @@ export function addSystemd(program: Command, context: ContextOf): void {
     .description('print a hardened systemd unit, or install it')
     .option('--binary <path>', 'where the executable is installed', ownPath())
     .option('--user <name>', 'the user that runs it', SERVICE_USER)
+    .option('--low-ports', 'let it listen below 1024, as [acme] does')
     .option('--install [file]', `write it to ${UNIT_FILE}, or to another file`)
     .action((options: Options) => {
       const { out } = context()
-      const text = renderUnit(options.binary, options.user)
+      const text = renderUnit(options.binary, options.user, options.lowPorts)
       if (options.install === undefined) return out.text(text)
       const file = options.install === true ? UNIT_FILE : options.install
       if (userId(options.user) === undefined || groupId(options.user) === undefined) {

@@ -344,6 +344,16 @@ test('case 83: nothing that a stranger chose moves the cursor', () => {
   expect(printable(['x\u0007', null])).toBe('x\\u0007, -')
 })
 
+test('a unit for ports below 1024 has that one right more, and nothing else is looser', () => {
+  const [plain, low] = [renderUnit('/b', 'belfry').split('\n'), renderUnit('/b', 'belfry', true).split('\n')]
+  expect(low.filter((line) => !plain.includes(line))).toEqual([
+    'CapabilityBoundingSet=CAP_NET_BIND_SERVICE',
+    'AmbientCapabilities=CAP_NET_BIND_SERVICE',
+    'PrivateUsers=no',
+  ])
+  expect(plain.length).toBe(low.length)
+})
+
 test('the unit names this executable and its user, and never forbids what the JIT compiler needs', () => {
   const unit = renderUnit('/opt/belfry/belfry', 'chat')
   expect(unit).toContain('\nExecStart=/opt/belfry/belfry serve\n')

@@ -196,3 +196,16 @@ test.each([
   expect(selinuxLines({ root, domain: 'bix.org' }).length > 0).toBe(selinux)
   expect(existsSync(root)).toBe(true)
 })
+
+test('certificates of an authority: only with consent; the unit may then listen below 1024, also the next time', () => {
+  const without = setup('--domain bix.org --binary belfry --acme you@bix.org')
+  expect([without.code, files()]).toEqual([2, []])
+  expect(without.err).toContain('terms of service')
+  expect(setup('--domain bix.org --binary belfry --acme you@bix.org --yes').code).toBe(0)
+  const { config } = parseConfig(text('etc/belfry/belfry.toml'), 'belfry.toml')
+  expect(config?.acme).toMatchObject({ email: 'you@bix.org', agree: true })
+  expect(text(UNIT)).toContain('\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n')
+  const unit = text(UNIT)
+  setup('--domain bix.org --binary belfry')
+  expect(text(UNIT)).toBe(unit)
+})

@@ -8,7 +8,7 @@ export interface Wishes {
   readonly cert?: string | undefined
   readonly key?: string | undefined
   readonly apns?: Apns | undefined
-  /** Address for an authority that issues certificates by itself. */
+  /** Address for an authority that issues certificates by itself, to whose terms its owner has agreed. */
   readonly acme?: string | undefined
 }
 
@@ -27,7 +27,8 @@ export function configText({ domain, admins, cert, key, apns, acme }: Wishes): s
     text = text.replace(/^\[tls\]$/m, () => ['[tls]', say('cert', cert), say('key', key)].join('\n'))
   text = text.replace(/^\[backup\]$/m, () => `[backup]\n${say('every', '1d')}`)
   text = text.replace(/^\[contact\]$/m, () => `[contact]\nabuse = [${JSON.stringify(`abuse@${domain}`)}]`)
-  if (acme !== undefined) text = text.replace(/^\[acme\]$/m, () => `[acme]\n${say('email', acme)}`)
+  if (acme !== undefined)
+    text = text.replace(/^\[acme\]$/m, () => `[acme]\n${say('email', acme)}\nagree = true`)
   if (!apns) return text
   const table = [
     '[[push.apps]]',

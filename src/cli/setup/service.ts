@@ -14,7 +14,8 @@ export const CONFIG_FILE = `${CONFIG_DIR}/belfry.toml`
 export const DATA_DIR = '/var/lib/belfry'
 export const UNIT_FILE = '/etc/systemd/system/belfry.service'
 
-export const unitOf = (): string => renderUnit(PROGRAM, SERVICE_USER)
+/** `fetches`: the server gets certificates itself, which takes port 80 or 443. */
+export const unitOf = (fetches: boolean): string => renderUnit(PROGRAM, SERVICE_USER, fetches)
 
 /** Parts of the machine that were written. */
 export interface Changes {
