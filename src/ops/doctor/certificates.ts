@@ -5,6 +5,8 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { domainToASCII } from 'node:url'
 import type { Config } from '../../config/config.ts'
+import { AcmeFiles } from '../acme/kept.ts'
+import { ordersOf } from '../acme/orders.ts'
 import {
   type DoctorCheck,
   type DoctorWorld,
@@ -47,17 +49,25 @@ interface Loaded extends Pair {
   readonly chain: readonly [X509Certificate, ...X509Certificate[]]
 }
 
-/** Those of the configuration, or the one that the server signs itself. */
-function pairs({ tls, data_dir: dir }: Config): Pair[] {
-  const own = join(dir, 'tls/self-signed')
-  const first =
-    tls.cert !== undefined && tls.key !== undefined
-      ? { cert: tls.cert, key: tls.key }
-      : { cert: `${own}.crt`, key: `${own}.key` }
-  return [first, ...tls.hosts]
+/** Those that an authority has given; certificate and key are one file. */
+function fetched(config: Config): Pair[] {
+  const kept = new AcmeFiles(config.data_dir)
+  return ordersOf(config)
+    .map(({ host }) => kept.pairOf(host))
+    .filter((file) => statOf(file) !== undefined)
+    .map((file) => ({ cert: file, key: file }))
 }
 
-const isOwn = ({ tls }: Config): boolean => tls.cert === undefined
+/** Those of the configuration, of an authority, or the one that the server signs itself. */
+function pairs(config: Config): Pair[] {
+  const { tls, data_dir: dir } = config
+  if (tls.cert !== undefined && tls.key !== undefined) return [{ cert: tls.cert, key: tls.key }, ...tls.hosts]
+  const own = join(dir, 'tls/self-signed')
+  const given = fetched(config)
+  return [...(given.length > 0 ? given : [{ cert: `${own}.crt`, key: `${own}.key` }]), ...tls.hosts]
+}
+
+const isOwn = (config: Config): boolean => config.tls.cert === undefined && fetched(config).length === 0
 
 function load(pair: Pair): Loaded | string {
   try {
@@ -132,7 +142,9 @@ function days({ config, now }: DoctorWorld) {
   if (!first) return none
   const mend = isOwn(config)
     ? 'restart the server, which signs a new one'
-    : 'renew it, then belfry reload; look why that was not done by itself'
+    : fetched(config).length > 0
+      ? 'belfry cert status says why it was not renewed; belfry cert renew'
+      : 'renew it, then belfry reload; look why that was not done by itself'
   if (first.left < 0) return fail(`${first.cert} ended ${-first.left} days ago`, mend)
   const why = `${first.left} days left`
   if (first.left < 7) return fail(why, mend)

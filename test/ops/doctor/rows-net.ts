@@ -104,6 +104,7 @@ export const NET_ROWS: readonly Row[] = [
   row('tls.days', 'ok', '824 days left', (t) => void t.pair()),
   row('tls.days', 'warn', '15 days left', (t) => void t.pair(['bix.org'], NOW - 809 * DAY)),
   row('tls.days', 'fail', '4 days left', (t) => void t.pair(['bix.org'], NOW - 820 * DAY)),
+  row('tls.days', 'warn', '15 days left', (t) => t.fetched(NOW - 809 * DAY)),
   row('tls.days', 'fail', 'ended', (t) => void t.pair(['bix.org'], NOW - 900 * DAY)),
   row('tls.begun', 'ok', 'already', (t) => void t.pair()),
   row('tls.begun', 'fail', 'begins', (t) => void t.pair(['bix.org'], NOW + 9 * DAY)),

@@ -6,6 +6,7 @@ import { type Config, defaults } from '../../../src/config/config.ts'
 import type { DoctorWorld, Live, Status } from '../../../src/ops/doctor/check.ts'
 import type { Names } from '../../../src/ops/doctor/names.ts'
 import { openNames } from '../../../src/ops/doctor/names.ts'
+import { AcmeFiles } from '../../../src/ops/acme/kept.ts'
 import { createSelfSigned } from '../../../src/self-signed.ts'
 import { VERSION } from '../../../src/version.ts'
 import { type Records, serveDns } from '../../support/dns.ts'
@@ -84,6 +85,13 @@ export class Trial {
     this.config.tls.cert = this.put(join(this.dir, 'cert.pem'), made.cert)
     this.config.tls.key = this.put(join(this.dir, 'key.pem'), made.key, 0o640)
     return { cert: this.config.tls.cert, key: this.config.tls.key }
+  }
+
+  /** What an authority has given. */
+  fetched(from = NOW): void {
+    const made = createSelfSigned(['bix.org'], from)
+    Object.assign(this.config.acme, { email: 'you@bix.org', agree: true })
+    new AcmeFiles(this.data).keep('bix.org', made.cert, made.key)
   }
 
   /** The configuration's file. */
