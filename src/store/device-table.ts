@@ -43,6 +43,27 @@ export interface DeviceOptions {
   readonly encryption?: { readonly scheme: 'aes-128-gcm'; readonly key: string; readonly maxSize?: number }
   /** The app reads the keys that Tigase's push service writes. */
   readonly dialect?: 'tigase'
+  /** Of a Web Push subscription. Never shown to anybody. */
+  readonly web?: WebSubscription
+  /** The app's own name for the account, which it looks for in what it gets (Conversations). */
+  readonly accountName?: string
+  /** How long (ms) a push waits while another session is in use, instead of [push] hold (urn:xmpp:push2:0). */
+  readonly grace?: number
+  /** Bare JIDs that ring for mentions alone. */
+  readonly mentions?: readonly string[]
+}
+
+/** What is sent to its endpoint is sealed with these keys (RFC 8291), so that the service in between reads nothing. */
+export interface WebSubscription {
+  /** base64url, both. */
+  readonly p256dh: string
+  readonly auth: string
+  /** Public key with which it was made (RFC 8292): no other is believed there. */
+  readonly vapid: string
+  /** Private half of it where that is the app's own, PKCS #8 in base64, and what the app wants to be claimed. */
+  readonly own?: { readonly privateKey: string; readonly claims: Readonly<Record<string, string>> }
+  /** The app reads stanzas in an envelope (XEP-0420), not our JSON. */
+  readonly format?: 'sce'
 }
 
 /** Tie of a registration to a session: push/registration/whose.ts. */

@@ -41,6 +41,7 @@ import type { Turn } from './turn.ts'
 import type { TurnHost } from './turn-host.ts'
 import { Unread } from './unread.ts'
 import { Uploads } from './uploads.ts'
+import { VapidKeys } from './vapid-keys.ts'
 import type { DiskSync } from './wal-sync.ts'
 
 const log = getLogger('store')
@@ -85,6 +86,7 @@ export class Store {
   readonly roomFanouts: RoomFanouts
   readonly roomVerdicts: RoomVerdicts
   readonly uploads: Uploads
+  readonly vapidKeys: VapidKeys
   readonly audit: Audit
   readonly figures: FigureRows
   readonly answers: Answers
@@ -123,6 +125,7 @@ export class Store {
     this.pushReports = new PushReports(db, this.indexes.verdicts)
     this.deadLetters = new DeadLetters(db, this.push)
     this.settings = new Settings(db, random)
+    this.vapidKeys = new VapidKeys(this.settings, random)
     this.sm = new Sm(db)
     this.tokens = new Tokens(db, random, this.audit)
     this.clients = new Clients(db, random, this.audit)

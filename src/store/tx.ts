@@ -51,6 +51,7 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
     Store['uploads'],
     'byFile' | 'byKey' | 'bytesOf' | 'total' | 'page' | 'isStored' | 'ofOwner'
   >
+  readonly vapidKeys: Pick<Store['vapidKeys'], 'all' | 'find'>
   readonly unread: Pick<
     Store['unread'],
     'count' | 'idOf' | 'upToOf' | 'has' | 'unfinished' | 'settings' | 'told'

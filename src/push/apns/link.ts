@@ -57,6 +57,8 @@ export interface Answer {
   readonly body: string
   /** The other side's clock (ms), where it told the time. */
   readonly date?: number | undefined
+  /** The Retry-After header, as it stands. */
+  readonly retryAfter?: string | undefined
 }
 
 /** No answer came. `processed` is 'no' only where HTTP/2 guarantees it. */
@@ -96,8 +98,8 @@ interface Exchange {
  */
 const PATIENCE = { maxSessionInvalidFrames: 2 ** 31 - 1 }
 
-/** An answer is a few hundred bytes; whatever is longer is no answer of Apple's. */
-const LONGEST_ANSWER = 16_384
+/** An answer is a few hundred bytes; what is longer is none of a push service's. */
+const LONGEST_ANSWER = 4_096
 
 export class Link {
   readonly #session: http2.ClientHttp2Session
@@ -167,7 +169,7 @@ export class Link {
     return (this.#proven ? allowed : Math.min(1, allowed)) - this.#exchanges.size
   }
 
-  start(headers: Headers, body: string, done: Done): void {
+  start(headers: Headers, body: string | Uint8Array, done: Done): void {
     const { clock, times } = this.options
     let stream: http2.ClientHttp2Stream
     try {
@@ -239,6 +241,7 @@ export class Link {
     let apnsId: string | undefined
     let uniqueId: string | undefined
     let date: number | undefined
+    let retryAfter: string | undefined
     let body = ''
     let ended = false
     stream.setEncoding('utf8')
@@ -248,10 +251,15 @@ export class Link {
       uniqueId = single(headers['apns-unique-id'])
       const told = Date.parse(headers.date ?? '')
       if (Number.isFinite(told)) date = told
+      retryAfter = headers['retry-after']
       this.#alive()
     })
     stream.on('data', (chunk: string) => {
-      if (body.length < LONGEST_ANSWER) body += chunk
+      body += chunk.slice(0, LONGEST_ANSWER - body.length)
+      if (body.length < LONGEST_ANSWER) return
+      // Whoever sends on and on is not listened to.
+      this.#finish(exchange, { status, apnsId, uniqueId, body, date, retryAfter })
+      stream.close(http2.constants.NGHTTP2_CANCEL)
     })
     stream.on('end', () => {
       ended = true
@@ -262,7 +270,7 @@ export class Link {
     })
     stream.on('close', () => {
       if (status === 0 || (!ended && stream.rstCode !== 0)) this.#fail(exchange, failure)
-      else this.#finish(exchange, { status, apnsId, uniqueId, body, date })
+      else this.#finish(exchange, { status, apnsId, uniqueId, body, date, retryAfter })
     })
   }
 

@@ -49,7 +49,7 @@ const REFUSALS = 20
 const CAUSE_CHARS = 200
 
 /** Makes the request at the moment when it leaves; undefined: it need not go any more. */
-export type Compose = () => { readonly headers: Headers; readonly body: string } | undefined
+export type Compose = () => { readonly headers: Headers; readonly body: string | Uint8Array } | undefined
 
 interface PendingRequest {
   readonly compose: Compose

@@ -47,6 +47,8 @@ export interface Provider {
   /** Requests that may be under way at a time, in all and in one lane. */
   readonly concurrency: number
   readonly laneConcurrency: number
+  /** Likewise, where it differs from lane to lane. */
+  bound?(lane: string): number
   /** A failed request blocks its lane until it is sent or given up. */
   readonly ordered: boolean
   /** Rows that were dropped are kept for the operator to send again. */

@@ -23,6 +23,7 @@ export class Lane {
   #failures = 0
   #cancel: (() => void) | undefined
   #reason = ''
+  readonly #bound: number
   pausedUntil = 0
   /** The lane rests for a fault of what its group shares. */
   restsShared = false
@@ -36,7 +37,9 @@ export class Lane {
     private readonly wake: () => void,
     /** Lanes that rest together when what they share is at fault. */
     readonly group = name,
-  ) {}
+  ) {
+    this.#bound = provider?.bound?.(name) ?? provider?.laneConcurrency ?? 0
+  }
 
   get length(): number {
     return this.#queue.length
@@ -58,7 +61,7 @@ export class Lane {
 
   /** The next row to send, if one may go now. After a pause one goes alone until something succeeds. */
   next(): Job | undefined {
-    const bound = this.#probing ? 1 : (this.provider?.laneConcurrency ?? 0)
+    const bound = this.#probing ? 1 : this.#bound
     if (this.pausedUntil > 0 || this.#open >= bound) return undefined
     const job = this.#queue.shift()
     if (job) this.#open++

@@ -18,10 +18,12 @@ export interface StanzaFacts {
   readonly mentioned?: boolean
 }
 
-export type FilterRule = 'muted' | 'unknown-sender' | 'room-not-chosen' | 'room-not-mentioned'
+export type FilterRule =
+  'muted' | 'not-mentioned' | 'unknown-sender' | 'room-not-chosen' | 'room-not-mentioned'
 
 export function filtered(options: DeviceOptions, facts: StanzaFacts): FilterRule | undefined {
   if (options.muted?.includes(facts.from)) return 'muted'
+  if (options.mentions?.includes(facts.from) && !facts.mentioned) return 'not-mentioned'
   if (facts.groupchat) return filteredRoom(options, facts)
   return options.ignoreUnknown && !facts.known ? 'unknown-sender' : undefined
 }

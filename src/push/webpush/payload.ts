@@ -1,0 +1,116 @@
+/**
+ * Words of a notice for a browser or an app: the JSON that its service worker gets, sealed. The same JSON is a
+ * declarative push (`web_push` 8030), which Safari shows without the worker; all others read the fields themselves.
+ */
+import type { DeviceOptions } from '../../store/devices.ts'
+import type { Job } from '../../store/push.ts'
+import { isUpdate } from '../rules/classify.ts'
+import { type Notice, noticeOf, showsSender } from '../rules/notice.ts'
+import { type BodyPolicy, policyFor } from '../rules/policy.ts'
+import { cut, encodedSize, fitted } from '../rules/text.ts'
+
+export interface WebStyle {
+  readonly body: BodyPolicy
+  /** Page that a tap opens, with {chat} and {account} in it; undefined: the host's own. */
+  readonly open?: string | undefined
+}
+
+export interface WebPayload {
+  readonly [key: string]: unknown
+}
+
+/** RFC of Web Push: the mark of a declarative push. */
+const DECLARATIVE = 8030
+/** Bytes of a link that the operator has written, with two addresses in it. */
+const LINK_BYTES = 1_000
+const MAX_TITLE = 200
+
+/** Only the number, or what the app fetches itself: nothing is to be seen. */
+export const isUnseen = (kind: string): boolean => kind === 'badge' || isUpdate(kind)
+
+/** `limit`: bytes of JSON. `short`: without any text of the message. */
+export function webPayload(
+  job: Job,
+  {
+    style,
+    options,
+    limit,
+    short,
+  }: { style: WebStyle; options: DeviceOptions; limit: number; short: boolean },
+): WebPayload {
+  const policy = policyFor(style.body, options)
+  const notice = noticeOf(job, style, options)
+  const build = (body: string | undefined) => payloadOf(job, notice, { policy, body, style })
+  const whole = build(short ? undefined : notice.body)
+  if (encodedSize(whole) <= limit) return whole
+  const cutDown = (notice.body && !short && fitted(notice.body, limit, build)) || build(undefined)
+  return encodedSize(cutDown) <= limit ? cutDown : bare(job, notice)
+}
+
+function payloadOf(
+  job: Job,
+  notice: Notice,
+  { policy, body, style }: { policy: BodyPolicy; body: string | undefined; style: WebStyle },
+): WebPayload {
+  const shown = showsSender(policy)
+  const data = dataOf(job, shown)
+  if (isUnseen(job.kind)) return { data: { ...data, badge: job.badge ?? 0 } }
+  const { title = notice.phrase.english } = notice
+  const said = body ?? (notice.title === undefined ? undefined : notice.phrase.english)
+  return {
+    web_push: DECLARATIVE,
+    notification: {
+      title: cut(title, MAX_TITLE),
+      ...(said === undefined ? {} : { body: said }),
+      navigate: linkOf(job, style, shown),
+      tag: job.call ? `call-${job.call.sid}`.slice(0, 100) : job.collapseId,
+      ...(notice.badge === undefined ? {} : { app_badge: String(notice.badge) }),
+      ...(notice.sound === undefined ? { silent: true } : {}),
+      timestamp: job.createdAt,
+      data,
+    },
+    mutable: true,
+  }
+}
+
+/** For the page that opens, and for workers that fetch the message themselves. */
+function dataOf(job: Job, shown: boolean): Record<string, unknown> {
+  const { account, kind, sender, nick, messageId, call } = job
+  return {
+    account,
+    kind,
+    ...(shown ? { from: sender, ...(nick ? { nick: cut(nick, MAX_TITLE) } : {}) } : {}),
+    ...(messageId === '' ? {} : { 'stanza-id': messageId }),
+    ...(call
+      ? {
+          call: kind === 'call' ? 'proposed' : 'ended',
+          sid: call.sid,
+          media: call.media,
+          ...(call.ended === undefined ? {} : { reason: call.ended }),
+        }
+      : {}),
+    sent: Math.floor(job.createdAt / 1000),
+  }
+}
+
+function linkOf({ account, sender }: Job, { open }: WebStyle, shown: boolean): string {
+  const host = account.slice(account.indexOf('@') + 1)
+  const link = (open ?? `https://${host}/`)
+    .replaceAll('{account}', encodeURIComponent(account))
+    .replaceAll('{chat}', shown ? encodeURIComponent(sender) : '')
+  return Buffer.byteLength(link) <= LINK_BYTES ? link : `https://${host}/`
+}
+
+/** The least that a worker can show. */
+function bare({ messageId, account }: Job, { phrase, badge }: Notice): WebPayload {
+  const host = account.slice(account.indexOf('@') + 1)
+  return {
+    web_push: DECLARATIVE,
+    notification: {
+      title: phrase.english.slice(0, MAX_TITLE),
+      navigate: `https://${host}/`,
+      tag: messageId,
+      ...(badge === undefined ? {} : { app_badge: String(badge) }),
+    },
+  }
+}
