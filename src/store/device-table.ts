@@ -47,13 +47,13 @@ export interface DeviceOptions {
   readonly web?: WebSubscription
   /** The app's own name for the account, which it looks for in what it gets (Conversations). */
   readonly accountName?: string
-  /** How long (ms) a push waits while another session is in use, instead of [push] hold (urn:xmpp:push2:0). */
+  /** Time (ms) that a push waits while another session is in use, instead of [push] hold (urn:xmpp:push2:0). */
   readonly grace?: number
   /** Bare JIDs that ring for mentions alone. */
   readonly mentions?: readonly string[]
 }
 
-/** What is sent to its endpoint is sealed with these keys (RFC 8291), so that the service in between reads nothing. */
+/** Subscription of a browser or app: its pushes are sealed with these keys (RFC 8291), and the service in between reads nothing. */
 export interface WebSubscription {
   /** base64url, both. */
   readonly p256dh: string

@@ -1,5 +1,5 @@
 /**
- * Whose fault it is where a service refuses a credential or an address: that of a few, who have registered something
+ * The side at fault where a service refuses a credential or an address: that of a few, who have registered something
  * wrong, or ours. Accounts count, not pushes: nobody can stop the pushes of others by what he registers.
  */
 import { BoundedMap } from '../../bounded-map.ts'

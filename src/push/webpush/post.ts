@@ -132,7 +132,7 @@ export class Poster {
     return found?.origin
   }
 
-  /** What is under way on it still finishes. */
+  /** Requests under way on it still finish. */
   #close(origin: string | undefined): void {
     if (origin === undefined) return
     void this.#lines.get(origin)?.transport.stop(TIMES.answerMs)

@@ -19,7 +19,7 @@ export interface ReachOptions {
   readonly connectMs: number
 }
 
-/** What a server speaks is asked again after this. */
+/** Time after which a server is asked again for its protocol. */
 const KNOWN_MS = 3_600_000
 const KEPT = 1_000
 
@@ -51,7 +51,7 @@ export class Reach {
     )
   }
 
-  /** What the server of an origin speaks: asked by a handshake of its own, and remembered. @throws ForbiddenAddress */
+  /** Protocol of the server of an origin: asked by a handshake of its own, and remembered. @throws ForbiddenAddress */
   async speech(origin: string): Promise<Speech> {
     const { protocol, hostname, port } = new URL(origin)
     const host = hostname.replace(/^\[|\]$/g, '')
