@@ -1,5 +1,6 @@
 /** The few lines that a start prints for whoever looks on: where the server is, what it does, and how to begin. */
 import type { Config } from '../config/config.ts'
+import { ringsSomething } from '../config/web-push.ts'
 import { isAnyAddress } from '../net/address.ts'
 import { maskAddresses } from '../net/mask-address.ts'
 import { VERSION } from '../version.ts'
@@ -64,12 +65,12 @@ function withoutSecrets(address: string): string {
 function pushTarget({ push, webhook }: Config): string {
   const hook = webhook.url ? `; webhook ${withoutSecrets(webhook.url)}` : ''
   if (push.simulator) return `*** SIMULATOR: no phone rings ***${hook}`
-  if (push.apps.length === 0) return `off: no [[push.apps]] is configured${hook}`
-  return (
-    push.apps
-      .map(
-        (app) => `${app.topic} (${app.environment}${app.endpoint ? `, ${maskAddresses(app.endpoint)}` : ''})`,
-      )
-      .join(', ') + hook
-  )
+  if (!ringsSomething(push)) return `off: no [[push.apps]] is configured${hook}`
+  const instead = (endpoint?: string): string => (endpoint ? `, ${maskAddresses(endpoint)}` : '')
+  const targets = [
+    ...push.apps.map((app) => `${app.topic} (${app.environment}${instead(app.endpoint)})`),
+    ...push.fcm.map((app) => `${app.topic} (FCM${instead(app.endpoint)})`),
+    ...(push.webpush.contact === undefined ? [] : ['Web Push']),
+  ]
+  return targets.join(', ') + hook
 }

@@ -8,6 +8,7 @@ import groups from '../docs/groups.md' with { type: 'text' }
 import metrics from '../docs/metrics.md' with { type: 'text' }
 import migrating from '../docs/migrating.md' with { type: 'text' }
 import pushRules from '../docs/push-rules.md' with { type: 'text' }
+import webPush from '../docs/web-push.md' with { type: 'text' }
 import webhook from '../docs/webhook.md' with { type: 'text' }
 import { CliError, EXIT } from './exit.ts'
 import type { ContextOf } from './context.ts'
@@ -22,6 +23,7 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
   metrics: { title: 'Prometheus, alerts, Grafana, and the log', text: metrics },
   migrating: { title: 'from ejabberd, Prosody and others, with old passwords', text: migrating },
   'push-rules': { title: 'what rings, and what does not', text: pushRules },
+  'web-push': { title: 'browsers, UnifiedPush and Android: Web Push and FCM', text: webPush },
   webhook: { title: 'what your web server is told, and how', text: webhook },
   'why-no-push': { title: 'why did my phone not ring?', text: whyNoPush },
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { app } from './app.ts'
 import { count, duration, httpUrl } from './values.ts'
+import { fcm, webpush } from './web-push.ts'
 
 export const push = z.strictObject({
   simulator: z.boolean().default(false).describe('Push to the built-in APNs simulator instead of Apple.'),
@@ -47,4 +48,6 @@ export const push = z.strictObject({
   alarm_after: duration('5m').describe('A push that waits longer than this raises an alarm.'),
   certificate_alarm: duration('30d').describe('A push certificate that ends within this raises an alarm.'),
   apps: z.array(app).default([]).describe('The apps that this server may ring.'),
+  fcm: z.array(fcm).default([]).describe('Apps for Android that it may ring through Google (FCM).'),
+  webpush: webpush.prefault({}),
 })

@@ -338,6 +338,9 @@ export const configSchema = z
     duplicates(value.push.apps.map((entry) => `${entry.environment} ${entry.topic}`)).forEach((index) =>
       issue(['push', 'apps', index], 'this topic and environment are listed twice'),
     )
+    duplicates(value.push.fcm.map(({ topic }) => topic)).forEach((index) =>
+      issue(['push', 'fcm', index], 'this topic is listed twice'),
+    )
     conflicts(value.push.apps).forEach(({ path, message }) => issue(['push', 'apps', ...path], message))
   })
 
@@ -358,5 +361,6 @@ export const FILE_KEYS: readonly { readonly key: string; readonly secret: boolea
   { key: 'token_file', secret: true },
   { key: 'password_file', secret: true },
   { key: 'ca_file', secret: false },
+  { key: 'service_account_file', secret: true },
   { key: 'eab_key_file', secret: true },
 ]

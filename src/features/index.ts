@@ -30,6 +30,7 @@ import { privacy } from './privacy.ts'
 import { privateStorage } from './private.ts'
 import { push } from './push.ts'
 import { pushRegistration } from './push-registration.ts'
+import { webPush } from './web-push.ts'
 import { readState } from './read-state.ts'
 import { register } from './register.ts'
 import { rooms } from './rooms/rooms.ts'
@@ -66,6 +67,7 @@ export const features = (config: Config): Feature[] => [
   last, // after presence: a session that closes has said its last status
   calls, // after push: what has rung is known
   pushRegistration(config),
+  webPush(config),
   rooms(config),
   upload(config),
   roster,

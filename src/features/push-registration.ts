@@ -4,13 +4,14 @@
  */
 import type { Config } from '../config/config.ts'
 import {
+  FCM_COMMANDS,
   PUSH_COMMANDS,
   readRegisterPush,
   readUnregisterPush,
 } from '../push/registration/dialects/conversations.ts'
-import { readEnable, type Wanted } from '../push/registration/dialects/enable.ts'
+import { readEnable } from '../push/registration/dialects/enable.ts'
 import { readNode, writeNode } from '../push/registration/dialects/node.ts'
-import { P1_PUSH, readP1Push } from '../push/registration/dialects/p1.ts'
+import { P1_PUSH, readP1Disable, readP1Push } from '../push/registration/dialects/p1.ts'
 import {
   readTigaseDevice,
   TIGASE_FEATURES,
@@ -18,7 +19,7 @@ import {
   TIGASE_SERVICE_FEATURES,
 } from '../push/registration/dialects/tigase.ts'
 import { ask, done, note } from '../accounts/commands.ts'
-import { ownService, pushIsOn, readToken, registerDevice, unregister } from '../push/registration/register.ts'
+import { ownService, pushIsOn, readToken, registerWanted, unregister } from '../push/registration/register.ts'
 import type { Feature, Service } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import type { Command, Done, Transit, Trip } from '../routing/transit.ts'
@@ -55,7 +56,7 @@ export function pushRegistration(config: Config): Feature {
     opened,
     // COMPAT(XMPPFramework, XMPPProcessOne): looks for this before it says that push is supported.
     streamFeatures: (s) => (s.authenticated ? [xml('push', { xmlns: P1_PUSH })] : []),
-    commands,
+    commands: commands(config),
     service,
     disco: {
       server: [NS.push, ...providers],
@@ -109,7 +110,7 @@ function enable(t: Transit, el: Element): undefined {
   if (!jid) throw new StanzaError('bad-request', 'jid: the push service is missing.')
   const service = ownService(t, jid)
   const wanted = readEnable(el)
-  register(t, { ...wanted, topic: wanted.topic ?? service.topic }, service.jid, node)
+  registerWanted(t, { ...wanted, topic: wanted.topic ?? service.topic }, service.jid, node)
 }
 
 function disable(t: Transit, el: Element): undefined {
@@ -127,12 +128,18 @@ function disable(t: Transit, el: Element): undefined {
 function enableP1(t: Transit, el: Element): undefined {
   const { appId, ...wanted } = readP1Push(el)
   const topic = t.config.push.apps.find((app) => app.topic === appId)?.topic
-  register(t, { ...wanted, topic }, P1_PUSH, undefined)
+  registerWanted(t, { ...wanted, topic }, P1_PUSH, undefined)
 }
 
 /** Without a word which device is meant: that of this session, or the only one that there is. */
-function disableP1(t: Transit): undefined {
+function disableP1(t: Transit, el: Element): undefined {
   const { origin } = t
+  const endpoint = readP1Disable(el)
+  if (endpoint !== undefined) {
+    const address = URL.parse(endpoint)?.href
+    unregister(t, t.account, (device) => device.kind === 'webpush' && device.address === address)
+    return
+  }
   const all = t.store.push.devices.of(t.account.id).filter(({ service }) => service === P1_PUSH)
   const own = all.filter((device) => origin && isOwn(t, t.account, origin, device))
   const meant = own.length > 0 || all.length !== 1 ? own : all
@@ -141,20 +148,6 @@ function disableP1(t: Transit): undefined {
 
 function remove(t: Transit, gone: readonly Device[]): void {
   unregister(t, t.account, (device) => gone.includes(device))
-}
-
-function register(
-  t: Transit,
-  wanted: Wanted & { readonly exclusive?: boolean | undefined },
-  service: string,
-  node: string | undefined,
-): void {
-  const { muted, rooms } = wanted.options
-  const limit = t.config.limits.device_filters
-  if ((muted?.length ?? 0) + (rooms?.length ?? 0) > limit)
-    throw new StanzaError('policy-violation', `At most ${limit} muted contacts and rooms are kept.`)
-  if (!t.origin) throw new StanzaError('not-allowed')
-  registerDevice(t, t.account, { ...wanted, node, service, of: t.origin })
 }
 
 const textField = (name: string, label: string, required = true): Field => ({
@@ -168,7 +161,7 @@ const PROVIDER = textField('provider', 'Provider')
 const TOKEN = textField('device-token', 'Device token')
 const DEVICE_ID = textField('device-id', 'Device id', false)
 
-const commands: readonly Command[] = [
+const commands = ({ push }: Config): readonly Command[] => [
   command(
     'register-device',
     'Register a device for push',
@@ -176,13 +169,24 @@ const commands: readonly Command[] = [
     registerTigase,
   ),
   command('unregister-device', 'Unregister a device', [PROVIDER, TOKEN], unregisterTigase),
+  ...pushCommands('apns', 'Apple push', PUSH_COMMANDS),
+  ...(push.fcm.length > 0 ? pushCommands('fcm', 'Google push', FCM_COMMANDS) : []),
+]
+
+const pushCommands = (
+  kind: 'apns' | 'fcm',
+  what: string,
+  names: { readonly register: string; readonly unregister: string },
+): readonly Command[] => [
   command(
-    PUSH_COMMANDS.register,
-    'Register for Apple push',
+    names.register,
+    `Register for ${what}`,
     [textField('token', 'Device token'), DEVICE_ID, textField('topic', 'App', false)],
-    registerPush,
+    (t, values) => registerPush(t, values, kind),
   ),
-  command(PUSH_COMMANDS.unregister, 'Unregister from Apple push', [DEVICE_ID], unregisterPush),
+  command(names.unregister, `Unregister from ${what}`, [DEVICE_ID], (t, values) =>
+    unregisterPush(t, values, kind),
+  ),
 ]
 
 /** Apps send the form with their first request; whoever does not is shown it. */
@@ -232,29 +236,34 @@ function unregisterTigase(t: Transit, values: FormValues): Done {
   return done(note('info', 'The device is not rung any more.'))
 }
 
-function registerPush(t: Transit, values: FormValues): Done {
+function registerPush(t: Transit, values: FormValues, kind: 'apns' | 'fcm'): Done {
   const { deviceId, ...wanted } = readRegisterPush(values)
-  const token = readToken(wanted.token)
-  const node = writeNode({ token, topic: wanted.topic, device: deviceId })
+  const token = readToken(wanted.token, 'token', kind)
+  const node = writeNode({
+    ...(kind === 'fcm' ? { kind } : {}),
+    token,
+    topic: wanted.topic,
+    device: deviceId,
+  })
   const jid = (t.stanza.to ?? t.stanza.from).domain
-  register(t, wanted, jid, node)
+  registerWanted(t, { ...wanted, kind: kind === 'apns' ? undefined : kind, deviceId }, jid, node)
   const fields: Field[] = [
     { name: 'jid', values: [jid] },
     { name: 'node', values: [node] },
     // Apps insist on one. The built-in service needs none: nobody else can publish to it.
     { name: 'secret', values: [t.world.random.bytes(SECRET_BYTES).toString('base64url')] },
   ]
-  return done(writeForm('result', PUSH_COMMANDS.register, fields))
+  return done(writeForm('result', kind === 'fcm' ? FCM_COMMANDS.register : PUSH_COMMANDS.register, fields))
 }
 
-function unregisterPush(t: Transit, values: FormValues): Done {
+function unregisterPush(t: Transit, values: FormValues, kind: 'apns' | 'fcm'): Done {
   const { token, deviceId } = readUnregisterPush(values)
   const { devices } = t.store.push
-  const own = devices.of(t.account.id)
+  const own = devices.of(t.account.id).filter((device) => device.kind === kind)
   const gone = own.filter((device) =>
     token === undefined
       ? readNode(device.node ?? '')?.device === deviceId
-      : device.address === readToken(token),
+      : device.address === readToken(token, 'token', kind),
   )
   if (gone.length === 0) throw new StanzaError('item-not-found', 'There is no such registration.')
   remove(t, gone)

@@ -297,7 +297,7 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts }: Known)
   }
   const elsewhere = useOf(ring.takers.filter((session) => session !== own))
   const { hold, inactive_wait, call_wait } = t.config.push
-  const waits = { elsewhere: hold, inactive: inactive_wait, call: call_wait }
+  const waits = { elsewhere: device.options.grace ?? hold, inactive: inactive_wait, call: call_wait }
   const { verdict, rule, until } = decide(deviceState, { ...state, elsewhere }, waits, t.now)
   if (verdict === 'suppress') return recordSuppressed(t, account, id, device, rule)
   const over = callEnd(t, ring)

@@ -1,5 +1,6 @@
 /** Registered phones as the API and the web admin show them. */
 import { type DeviceWish, registerDevice, unregister } from '../push/registration/register.ts'
+import { type GivenKeys, subscriptionOf } from '../push/registration/subscription.ts'
 import { connectionOf } from '../push/schedule/in-use.ts'
 import { sessionOf } from '../push/registration/whose.ts'
 import type { Account } from '../store/accounts.ts'
@@ -15,9 +16,19 @@ const SHOWN = 6
 export const listDevices = (deps: HttpDeps, account: Account) =>
   deps.world.store.push.devices.of(account.id).map((device) => deviceView(deps, account, device))
 
+/** With the keys of a Web Push subscription. */
+export type DeviceDemand = DeviceWish & { readonly keys?: GivenKeys }
+
 /** Registers or refreshes, by the one rule for every door. */
-export async function addDevice(deps: HttpDeps, account: Account, wish: DeviceWish) {
-  const device = await deps.router.run((t) => named(() => registerDevice(t, account, wish)))
+export async function addDevice(deps: HttpDeps, account: Account, { keys, ...wish }: DeviceDemand) {
+  const device = await deps.router.run((t) =>
+    named(() =>
+      registerDevice(t, account, {
+        ...wish,
+        ...(keys ? { options: { web: subscriptionOf(t, account, wish.token, keys) } } : {}),
+      }),
+    ),
+  )
   return deviceView(deps, account, device)
 }
 

@@ -4,7 +4,7 @@ import { accountOf, deleteUser, setPassword, userView } from './accounts.ts'
 import { checkPassword } from './auth.ts'
 import type { Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
-import { addDevice, listDevices, removeDevice } from './devices.ts'
+import { addDevice, type DeviceDemand, listDevices, removeDevice } from './devices.ts'
 import { type App, ownJid, route, self } from './policy.ts'
 import { HttpError } from './problem.ts'
 import { deviceTokenSchema, idParam, keyHeader, passwordSchema, resourceSchema, text } from './fields.ts'
@@ -13,13 +13,9 @@ import { tokenView } from './tokens.ts'
 
 const gone = { 204: { description: 'Done' } } as const
 const YEAR = 366 * 24 * 3600
-const deviceBody = z.strictObject({
-  token: deviceTokenSchema.openapi({ description: 'The device token.' }),
+/** Of every kind. */
+const common = {
   topic: text(255).optional().openapi({ description: 'Needed if the server has several apps.' }),
-  environment: z.enum(['production', 'sandbox']).optional(),
-  voip_token: deviceTokenSchema
-    .optional()
-    .openapi({ description: 'PushKit’s token: calls go there. Left out, the one before stays.' }),
   resource: resourceSchema.optional().openapi({
     description:
       'The resource that the app binds: what its own session has shown does not ring. Without it and user_agent_id ' +
@@ -45,7 +41,35 @@ const deviceBody = z.strictObject({
   user_agent_id: text(200)
     .optional()
     .openapi({ description: 'The id of the app’s user-agent at login (XEP-0388), instead of resource.' }),
+}
+const base64 = (most: number) => text(most).regex(/^[\w+/-]+={0,2}$/, { error: 'Base64url is needed.' })
+const appleBody = z.strictObject({
+  kind: z.literal('apns').optional(),
+  token: deviceTokenSchema.openapi({ description: 'The device token.' }),
+  environment: z.enum(['production', 'sandbox']).optional(),
+  voip_token: deviceTokenSchema
+    .optional()
+    .openapi({ description: 'PushKit’s token: calls go there. Left out, the one before stays.' }),
+  ...common,
 })
+const webBody = z.strictObject({
+  kind: z.literal('webpush'),
+  endpoint: text(2048).openapi({ description: 'Of the subscription: https.', format: 'uri' }),
+  p256dh: base64(100).openapi({ description: 'Its public key: 65 bytes in base64url.' }),
+  auth: base64(40).openapi({ description: 'Its secret: 16 bytes in base64url.' }),
+  vapid: base64(100).optional().openapi({
+    description:
+      'The key of GET /v1/push/vapid that it was made with. Left out, that of before, else the present one.',
+  }),
+  ...common,
+})
+const googleBody = z.strictObject({
+  kind: z.literal('fcm'),
+  token: text(4096).optional().openapi({ description: 'The registration token.' }),
+  fid: text(64).optional().openapi({ description: 'Or the id of the installation.' }),
+  ...common,
+})
+const deviceBody = z.discriminatedUnion('kind', [appleBody, webBody, googleBody])
 
 export function addMe(app: App, { world }: HttpDeps): void {
   const chosen = chosenPassword(world.config)
@@ -140,9 +164,7 @@ function addDevices(app: App): void {
     }),
     async (c) => {
       const { deps } = c.var
-      const { voip_token: voipToken, resource, user_agent_id: agent, ...wish } = c.req.valid('json')
-      const of = { resource, agent }
-      return c.json(await addDevice(deps, accountOf(deps, ownJid(c)), { ...wish, voipToken, of }), 200)
+      return c.json(await addDevice(deps, accountOf(deps, ownJid(c)), wishOf(c.req.valid('json'))), 200)
     },
   )
   app.openapi(
@@ -162,6 +184,26 @@ function addDevices(app: App): void {
       return c.body(null, 204)
     },
   )
+}
+
+function wishOf(given: z.infer<typeof deviceBody>): DeviceDemand {
+  const { resource, user_agent_id: agent, topic, exclusive } = given
+  const always = { topic, exclusive, of: { resource, agent } }
+  if (given.kind === 'webpush') {
+    const { endpoint, p256dh, auth, vapid } = given
+    const keys = { p256dh, auth, vapid }
+    return { ...always, kind: 'webpush', token: endpoint, tokenField: 'endpoint', keys }
+  }
+  if (given.kind === 'fcm') {
+    const { token, fid } = given
+    if ((token === undefined) === (fid === undefined))
+      throw new HttpError(422, 'invalid', 'Give either token or fid.')
+    return fid === undefined
+      ? { ...always, kind: 'fcm', token: token ?? '' }
+      : { ...always, kind: 'fcm', token: `fid:${fid}`, tokenField: 'fid' }
+  }
+  const { token, environment, voip_token: voipToken } = given
+  return { ...always, token, environment, voipToken }
 }
 
 function addTokens(app: App): void {

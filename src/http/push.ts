@@ -2,7 +2,8 @@
 import { accountOf } from './accounts.ts'
 import type { HttpDeps, PushDoor } from './deps.ts'
 import { explainAccount, explainMessage, waitingView } from './explain.ts'
-import { type App, route, scope } from './policy.ts'
+import { MOST_VAPID_KEYS, type VapidKey } from '../store/vapid-keys.ts'
+import { type App, open, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
 import { jidSchema, text, whole } from './fields.ts'
 import { body, deviceSchema, iso, json, z } from './schemas.ts'
@@ -32,6 +33,7 @@ export function addPush(app: App): void {
   addQueue(app)
   addApps(app)
   addReplay(app)
+  addVapid(app)
 }
 
 function addTest(app: App): void {
@@ -224,6 +226,60 @@ export const appView = (app: ReturnType<PushDoor['apps']>[number]) => ({
   token_age_seconds: app.tokenAgeMs === undefined ? null : Math.round(app.tokenAgeMs / 1000),
   certificate_ends: iso(app.expires ?? null),
 })
+
+const vapidSchema = z.object({
+  public_key: z.string().openapi({ description: 'applicationServerKey of a subscription: base64url.' }),
+  created: time,
+  older: z
+    .number()
+    .int()
+    .openapi({ description: 'Keys of before, which serve those that subscribed with them.' }),
+})
+
+const vapidView = (keys: readonly VapidKey[]) => ({
+  public_key: keys.at(-1)?.publicKey ?? '',
+  created: iso(keys.at(-1)?.createdAt ?? null),
+  older: Math.max(0, keys.length - 1),
+})
+
+function addVapid(app: App): void {
+  app.openapi(
+    route(open, {
+      method: 'get',
+      path: '/v1/push/vapid',
+      operationId: 'getVapidKey',
+      summary: 'The key with which browsers and UnifiedPush apps subscribe (RFC 8292)',
+      responses: { 200: json('The key', vapidSchema) },
+    }),
+    async (c) => {
+      const { world, router } = c.var.deps
+      if (world.config.push.webpush.contact === undefined)
+        throw new HttpError(404, 'no-web-push', 'This server has no [push.webpush] contact.')
+      if (world.store.vapidKeys.all().length === 0) await router.run((t) => t.store.vapidKeys.current(t.now))
+      return c.json(vapidView(world.store.vapidKeys.all()), 200)
+    },
+  )
+  app.openapi(
+    route(scope('push:write'), {
+      method: 'post',
+      path: '/v1/push/vapid',
+      operationId: 'rotateVapidKey',
+      summary: 'Make a new key for subscriptions from now on; those of before keep theirs',
+      responses: { 200: json('The new key', vapidSchema) },
+    }),
+    async (c) => {
+      const { world, router } = c.var.deps
+      const made = await router.run((t) => {
+        if (t.store.vapidKeys.all().length >= MOST_VAPID_KEYS) return false
+        const { publicKey } = t.store.vapidKeys.rotate(t.now)
+        t.store.audit.note('vapid key made', { public_key: publicKey })
+        return true
+      })
+      if (!made) throw new HttpError(409, 'too-many-keys', `At most ${MOST_VAPID_KEYS} keys are kept.`)
+      return c.json(vapidView(world.store.vapidKeys.all()), 200)
+    },
+  )
+}
 
 /** Rows per trip, so that none holds the loop. */
 const BATCH = 100

@@ -8,6 +8,8 @@ const LIVE = new Set([
   'tls.hosts',
   'acme',
   'push.apps',
+  'push.fcm',
+  'push.webpush',
   'webhook',
   'log',
   'admins',
@@ -18,17 +20,21 @@ const LIVE = new Set([
 export function needsRestart(running: Config, next: Config): string[] {
   const keys = changes('', running, next).filter((key) => !isLive(key))
   // Where pushes go is advertised to clients, and they are told once.
-  if (pushes(running) !== pushes(next)) keys.push('push.apps')
+  for (const [key, on] of PUSHES) if (on(running) !== on(next)) keys.push(key)
   return [...new Set(keys)].sort()
 }
 
 /** Puts the live keys in force: they are read where they are used. Returns those that changed, as they are spelt in the file. */
 export function takeOver(running: Config, next: Config): string[] {
-  const waiting = new Set(needsRestart(running, next))
-  const taken = changes('', running, next).filter((key) => !waiting.has(key))
+  const waiting = needsRestart(running, next)
+  const waits = (key: string): boolean => waiting.some((one) => key === one || key.startsWith(`${one}.`))
+  const same = (key: string): boolean => !waits(key)
+  const taken = changes('', running, next).filter(same)
   const { cert, key, hosts } = next.tls
   Object.assign(running.tls, { cert, key, hosts })
-  if (pushes(running) === pushes(next)) running.push.apps = next.push.apps
+  if (same('push.apps')) running.push.apps = next.push.apps
+  if (same('push.fcm')) running.push.fcm = next.push.fcm
+  if (same('push.webpush')) running.push.webpush = next.push.webpush
   running.acme = next.acme
   running.webhook = next.webhook
   running.archive.max_bytes = next.archive.max_bytes
@@ -37,7 +43,12 @@ export function takeOver(running: Config, next: Config): string[] {
   return taken.sort()
 }
 
-const pushes = ({ push }: Config): boolean => push.apps.length > 0
+/** Ways to ring, which may come and go only at a start. */
+const PUSHES: readonly (readonly [key: string, on: (config: Config) => boolean])[] = [
+  ['push.apps', ({ push }) => push.apps.length > 0],
+  ['push.fcm', ({ push }) => push.fcm.length > 0],
+  ['push.webpush', ({ push }) => push.webpush.contact !== undefined],
+]
 
 const isLive = (key: string): boolean => [...LIVE].some((live) => key === live || key.startsWith(`${live}.`))
 

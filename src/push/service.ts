@@ -13,11 +13,14 @@ import type { TransportTimes } from './apns/transport.ts'
 import { countConnection } from './apns/connections.ts'
 import { Dispatcher, type DispatcherOptions } from './outbox/dispatcher.ts'
 import type { AppStyle } from './apns/payload.ts'
+import { fcmOf, type OtherParts, webPushOf } from './others.ts'
+import type { FcmProvider } from './fcm/provider.ts'
+import type { WebPushProvider } from './webpush/provider.ts'
 import { Webhook } from './webhook/webhook.ts'
 
 const log = getLogger('push')
 
-export interface PushServiceOptions {
+export interface PushServiceOptions extends Pick<OtherParts, 'webpush' | 'fcm' | 'vapid'> {
   readonly push: ReadPush
   readonly badges: DispatcherOptions['badges']
   readonly outdated?: DispatcherOptions['outdated']
@@ -54,6 +57,8 @@ export class PushService {
   readonly dispatcher: Dispatcher
   /** Undefined: no app is configured, pushes to phones are off. */
   readonly apns: ApnsSender | undefined
+  readonly webpush: WebPushProvider | undefined
+  readonly fcm: FcmProvider | undefined
   readonly #options: PushServiceOptions
   #cancel: (() => void) | undefined
 
@@ -89,13 +94,15 @@ export class PushService {
         ringMs: options.ringMs,
         bytes: (n) => random.bytes(n),
       })
+    this.webpush = webPushOf({ ...options, log: note })
+    this.fcm = fcmOf({ ...options, log: note })
     const webhook = makeWebhook(options)
     this.dispatcher = new Dispatcher({
       push,
       badges: options.badges,
       outdated: options.outdated,
       run,
-      providers: { apns },
+      providers: { apns, webpush: this.webpush, fcm: this.fcm },
       webhook,
       clock,
       random,

@@ -16,7 +16,8 @@ import { type Alarm, AlarmLog, alarmsOf } from '../push/diagnose/alarms.ts'
 import type { AppState } from '../push/apns/apns.ts'
 import { startCensus } from '../push/diagnose/device-metrics.ts'
 import type { LaneState } from '../push/outbox/queue.ts'
-import { probeApps, type ProbeResult, withDetail } from '../push/apns/probe.ts'
+import { type ProbeResult, withDetail } from '../push/apns/probe.ts'
+import { probeAll } from '../push/diagnose/probe-others.ts'
 import { rests } from '../push/diagnose/paused.ts'
 import type { PushService, PushServiceOptions } from '../push/service.ts'
 import { testPush, type TestResult } from '../push/diagnose/test-push.ts'
@@ -33,7 +34,10 @@ const MEASURE_MS = 2_000
 /** Pushes that the simulator remembers: nobody but its phones asks. */
 const KEPT = 100
 
-type Parts = Pick<PushServiceOptions, 'push' | 'badges' | 'outdated' | 'run' | 'clock' | 'random'> & {
+type Parts = Pick<
+  PushServiceOptions,
+  'push' | 'badges' | 'outdated' | 'run' | 'clock' | 'random' | 'vapid'
+> & {
   readonly reports: PushReports
 }
 
@@ -65,6 +69,8 @@ export class LivePush {
     const making = JSON.stringify([
       push.simulator,
       push.apps,
+      push.fcm,
+      push.webpush,
       push.ring_time,
       push.keep_verdicts,
       push.proxy,
@@ -80,6 +86,8 @@ export class LivePush {
     const fresh = new PushService({
       ...this.#parts,
       apps: push.apps,
+      fcm: push.fcm,
+      webpush: push.webpush,
       ringMs: push.ring_time,
       keepMs: push.keep_verdicts,
       simulator: sim && { url: sim.url, ca: sim.ca },
@@ -103,12 +111,15 @@ export class LivePush {
 
   /** Rings every device of an account now and tells what came back. */
   test(account: Account): Promise<TestResult[]> {
-    return testPush(this.#service?.apns, this.#parts.push.devices.of(account.id), this.#parts)
+    return testPush(this.#service, this.#parts.push.devices.of(account.id), {
+      ...this.#parts,
+      account: account.jid,
+    })
   }
 
   /** Asks Apple about every app's key or certificate. */
   check(): Promise<ProbeResult[]> {
-    return probeApps(this.#service?.apns, this.#parts)
+    return probeAll(this.#service, this.#parts)
   }
 
   lanes(): LaneState[] {
@@ -178,7 +189,11 @@ export class LivePush {
 
 function targetOf(push: Config['push']): string {
   if (push.simulator) return 'simulator: no phone rings'
-  const apps = push.apps.map((app) => `${app.topic} (${app.environment})`)
+  const apps = [
+    ...push.apps.map((app) => `${app.topic} (${app.environment})`),
+    ...push.fcm.map((app) => `${app.topic} (FCM)`),
+    ...(push.webpush.contact === undefined ? [] : ['Web Push']),
+  ]
   return apps.join(', ') || 'off: no [[push.apps]] is configured'
 }
 
@@ -191,7 +206,8 @@ function keyFiles({ push, webhook }: Config): string[] {
     app.p12_password_file,
     app.ca_file,
   ])
-  return [...files, webhook.secret_file, webhook.token_file].filter((file) => file !== undefined)
+  const others = [...push.fcm.flatMap((app) => [app.service_account_file, app.ca_file]), push.webpush.ca_file]
+  return [...files, ...others, webhook.secret_file, webhook.token_file].filter((file) => file !== undefined)
 }
 
 /** The simulator of Apple, printing what a phone would show. */

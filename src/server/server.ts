@@ -224,6 +224,7 @@ function openPush({ store, world, router, clock, random }: Core): LivePush {
     badges: store.badges,
     reports: store.pushReports,
     outdated: (job, counts) => outdated(world, job, counts),
+    vapid: (key) => store.vapidKeys.find(key),
     run: (f) => router.run(f),
     clock,
     random,
@@ -294,7 +295,11 @@ async function reload(
   if (waiting.length > 0) log.warn(`needs a restart: ${waiting.join(', ')}`)
   // Each of these throws before it changes anything.
   await Certificates.check(next)
-  await push.use({ ...config, push: { ...config.push, apps: next.push.apps }, webhook: next.webhook })
+  await push.use({
+    ...config,
+    push: { ...config.push, apps: next.push.apps, fcm: next.push.fcm, webpush: next.push.webpush },
+    webhook: next.webhook,
+  })
   const taken = takeOver(config, next)
   await certificates.reload()
   if (taken.length > 0) await router.run((t) => t.store.audit.note('configuration changed', { keys: taken }))

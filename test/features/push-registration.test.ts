@@ -120,7 +120,7 @@ describe('XEP-0357 §5: enable', () => {
     expect(devices(p)[0]?.options).toEqual({ silent: true })
     const bad = (more: Record<string, string>) =>
       why(phone, xmppFramework('push.bix.org', 'n', { device_id: TOKEN, ...more }))
-    expect(await bad({ service: 'fcm' })).toStartWith('service:')
+    expect(await bad({ service: 'hms' })).toStartWith('service:')
     expect(await bad({ sound: 'x'.repeat(101) })).toStartWith('sound:')
     expect(await bad({ click_action: 'x'.repeat(101) })).toStartWith('click_action:')
   })

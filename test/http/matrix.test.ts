@@ -200,6 +200,8 @@ const ROWS: readonly Row[] = [
     hasNot: 'wherefore',
   },
   { route: 'GET /v1/push/queue', status: [401, 403, 403, 200, 200], has: '"queued":', hasNot: 'wherefore' },
+  { route: 'GET /v1/push/vapid', status: [404, 404, 404, 404, 404] },
+  { route: 'POST /v1/push/vapid', status: [401, 403, 403, 200, 200], has: '"older":' },
   { route: 'GET /v1/apps', status: [401, 403, 403, 200, 200], has: 'org.bix.chat' },
   { route: 'POST /v1/apps/check', status: [401, 403, 403, 200, 200], has: 'BadDeviceToken' },
   { route: 'POST /v1/webhook/replay', status: [401, 403, 403, 200, 200], has: '"replayed":0' },

@@ -82,7 +82,7 @@ test('a proxy that refuses is named, nothing counts as sent, and it is tried aga
   })
   const verdict = await sender.send(request(1))
   const [probed] = await probeApps(sender, tools)
-  const [tested] = await testPush(sender, [device(1)], tools)
+  const [tested] = await testPush({ apns: sender }, [device(1)], tools)
   await sender.stop(0)
   expect(verdict).toMatchObject({ outcome: 'retry', reason: 'NoConnection', untouched: true })
   // Whoever asks why is told.

@@ -9,7 +9,7 @@ test('each device is rung and each answer told in the provider’s own words', a
   const sim = await startApple()
   const sender = senderTo(sim)
   sim.script({ token: deviceToken(2), status: 400, reason: 'BadDeviceToken' })
-  const results = await testPush(sender, [device(1), device(2), device(3, 'org.unknown')], tools)
+  const results = await testPush({ apns: sender }, [device(1), device(2), device(3, 'org.unknown')], tools)
   await sender.stop(0)
   await sim.close()
   expect(results.map(({ device, result, status, reason }) => [device, result, status, reason])).toEqual([

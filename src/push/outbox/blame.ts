@@ -32,6 +32,11 @@ export class Blame {
     return refused.size >= LEAST && refused.size > (well.size + refused.size) * PART
   }
 
+  /** Whether anybody was taken there lately. */
+  works(place: string): boolean {
+    return this.#count(place).well.size > 0
+  }
+
   #count(place: string): Count {
     const known = this.#counts.use(place)
     if (known && known.well.size + known.refused.size < COUNTED) return known

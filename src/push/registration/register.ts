@@ -1,14 +1,17 @@
 /** One way for every dialect into the device table: XEP-0357, the HTTP API and what comes later. */
-import { SIMULATOR_TOPIC } from '../../config/app.ts'
+import { createHash } from 'node:crypto'
 import type { Config } from '../../config/config.ts'
+import { ringsSomething } from '../../config/web-push.ts'
 import type { Account } from '../../store/accounts.ts'
 import type { Device, DeviceKind, DeviceOptions, Registration } from '../../store/devices.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { readJid } from '../../xmpp/stanza.ts'
 import { lower } from '../schedule/read-state.ts'
 import type { Session } from '../../routing/session.ts'
-import type { Trip } from '../../routing/transit.ts'
-import { kindOf } from './kinds.ts'
+import type { Transit, Trip } from '../../routing/transit.ts'
+import type { Wanted } from './dialects/wanted.ts'
+import { subscriptionOf } from './subscription.ts'
+import { kindOf, topicFor } from './kinds.ts'
 import { claim, claimsOf, type Hint, keyOf, type Tied, tieOf } from './whose.ts'
 
 /** The kind of a device that names none. */
@@ -40,13 +43,14 @@ export interface DeviceWish {
 
 /** Registers or refreshes. Throws `bad-request` naming the field that does not fit the configuration. */
 export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Device {
-  const topic = chooseTopic(t.config, wish.topic)
   const { kind = DEFAULT_KIND, voipToken } = wish
-  const { readAddress, environments, most } = kindOf(kind)
-  const address = readAddress(wish.token, wish.tokenField ?? 'token')
+  const ofKind = kindOf(kind)
+  const topic = topicFor(t.config, ofKind, wish.topic)
+  const { readAddress, environments, most } = ofKind
+  const address = readAddress(wish.token, wish.tokenField ?? 'token', t.config)
   const callAddress = voipToken === undefined ? undefined : readAddress(voipToken, 'voip_token')
-  const apps = t.config.push.apps.filter((app) => app.topic === topic)
-  const { environment } = wish
+  const apps = kind === DEFAULT_KIND ? t.config.push.apps.filter((app) => app.topic === topic) : []
+  const environment = environments.length > 0 ? wish.environment : undefined
   // What the app pins must be there; what it leaves open starts as configured and is learned from Apple.
   if (environment && apps.length > 0 && !apps.some((app) => app.environment === environment)) {
     if (!canServe(t.config, topic))
@@ -71,7 +75,7 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
     same: tied.session && claimsOf(tied.session),
     callAddress,
     options: withLocale(wish, known?.options),
-    ...holding(t.config, topic, environment, wish),
+    ...holding(t.config, { kind, topic, environment }, wish),
   }
   const device = devices.enable(account.id, registration, t.now, most(t.config.limits))
   if (tied.session) claim(t, tied.session, device)
@@ -87,15 +91,42 @@ function withLocale(
   return chosen === undefined ? options : { ...(options ?? before), locale: chosen }
 }
 
+/** Registers what an app asks for on its own stream. @throws StanzaError naming the field at fault */
+export function registerWanted(
+  t: Transit,
+  { keys, deviceId, ...wanted }: Wanted & { readonly exclusive?: boolean | undefined },
+  service: string,
+  node: string | undefined,
+): void {
+  const { muted, rooms, mentions } = wanted.options
+  const limit = t.config.limits.device_filters
+  if ((muted?.length ?? 0) + (rooms?.length ?? 0) + (mentions?.length ?? 0) > limit)
+    throw new StanzaError('policy-violation', `At most ${limit} muted contacts and rooms are kept.`)
+  if (!t.origin) throw new StanzaError('not-allowed')
+  const options = {
+    ...wanted.options,
+    ...(keys ? { web: subscriptionOf(t, t.account, wanted.token, keys) } : {}),
+    ...(wanted.kind === 'fcm' && deviceId !== undefined
+      ? { accountName: accountNameOf(t.account.jid, deviceId) }
+      : {}),
+  }
+  registerDevice(t, t.account, { ...wanted, options, node, service, of: t.origin })
+}
+
+/** COMPAT(Conversations and kin): the name under which the app looks for the account in what it gets. */
+const accountNameOf = (jid: string, device: string): string =>
+  createHash('sha1').update(`${jid}\0${device}`).digest('hex')
+
 /** Whether the account has the token for itself, and who else loses it. */
 function holding(
   { push }: Config,
-  topic: string,
-  environment: string | undefined,
+  { kind, topic, environment }: { kind: DeviceKind; topic: string; environment: string | undefined },
   { accounts, exclusive }: DeviceWish,
 ): Pick<Registration, 'shared' | 'takes'> {
-  const apps = push.apps.filter((app) => app.topic === topic)
-  const app = apps.find((one) => one.environment === environment) ?? apps[0]
+  const apps = push.apps.filter((one) => one.topic === topic)
+  const apple = apps.find((one) => one.environment === environment) ?? apps[0]
+  const google = push.fcm.find((one) => one.topic === topic)
+  const app = kind === 'fcm' ? google : kind === DEFAULT_KIND ? apple : undefined
   if (exclusive === true || app?.accounts === 'one') return { shared: false, takes: 'all' }
   const shared = app?.accounts === 'many' || exclusive === false || accounts === 'many'
   return { shared, takes: !shared ? 'all' : app?.accounts === 'many' ? 'none' : 'unshared' }
@@ -132,37 +163,18 @@ const tiedTo = (session: Session): Tied => ({ key: keyOf(session), tie: 'named',
  * The built-in push service under one of its names: the host, push.<host> or an alias of an app.
  * @throws StanzaError remote-server-not-found for any other: the services of others come with federation.
  */
-export function ownService(t: Trip, text: string): { jid: string; topic: string | undefined } {
+export function ownService(t: Trip, text: string, field = 'jid'): { jid: string; topic: string | undefined } {
   const jid = readJid(text).toString()
-  const app = t.config.push.apps.find(({ aliases }) => aliases.includes(jid))
+  const { apps, fcm } = t.config.push
+  const app = [...apps, ...fcm].find(({ aliases }) => aliases.includes(jid))
   if (app) return { jid, topic: app.topic }
   for (const host of t.world.domains.hosts)
     if (jid === host || jid === `push.${host}`) return { jid, topic: undefined }
-  throw new StanzaError('remote-server-not-found', `jid: ${jid} is not a push service of this server.`)
+  throw new StanzaError('remote-server-not-found', `${field}: ${jid} is not a push service of this server.`)
 }
 
 /** Whether pushes go anywhere at all. */
-export function pushIsOn({ push }: Config): boolean {
-  return push.simulator || push.apps.length > 0
-}
-
-function chooseTopic({ push }: Config, asked: string | undefined): string {
-  const topics = [...new Set(push.apps.map((app) => app.topic))]
-  if (topics.length === 0) {
-    if (push.simulator) return asked ?? SIMULATOR_TOPIC
-    throw new StanzaError('feature-not-implemented', 'This server has no app to push to.')
-  }
-  if (asked === undefined) {
-    const [only, second] = topics
-    if (only === undefined || second !== undefined) {
-      throw new StanzaError('bad-request', `topic: one of ${topics.join(', ')} must be named.`)
-    }
-    return only
-  }
-  if (!topics.includes(asked))
-    throw new StanzaError('bad-request', `topic: ${asked} is not an app of this server.`)
-  return asked
-}
+export const pushIsOn = ({ push }: Config): boolean => ringsSomething(push)
 
 /** A signing key works in both environments of its topic; a certificate may not, but Apple will say so. */
 function canServe({ push }: Config, topic: string): boolean {
@@ -170,5 +182,5 @@ function canServe({ push }: Config, topic: string): boolean {
 }
 
 /** A token as an app writes it, to find its registration by. @throws StanzaError */
-export const readToken = (text: string, field = 'token'): string =>
-  kindOf(DEFAULT_KIND).readAddress(text, field)
+export const readToken = (text: string, field = 'token', kind = DEFAULT_KIND): string =>
+  kindOf(kind).readAddress(text, field)

@@ -2,6 +2,7 @@
  * Meaning of a stanza to a phone that sleeps: one table, first match wins. `belfry push rules` and the documentation
  * print it, so `what` is written for people. Pure: an Element in, a proposal out; decide.ts has the last word.
  */
+import { ringsSomething } from '../../config/web-push.ts'
 import { correctedId, hasBody, retractedId } from '../../xmpp/message.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { child, type Element, elements } from '../../xmpp/xml.ts'
@@ -147,9 +148,9 @@ export const isUpdate = (rule: string): boolean =>
 
 /** Whether anybody could be told at all: most servers' messages end here. */
 export const matters = (
-  { push }: { readonly push: { readonly apps: readonly unknown[]; readonly simulator: boolean } },
+  { push }: { readonly push: Parameters<typeof ringsSomething>[0] },
   { events }: { readonly events: { wants(kind: 'message.offline'): boolean } },
-): boolean => push.apps.length > 0 || push.simulator || events.wants('message.offline')
+): boolean => ringsSomething(push) || events.wants('message.offline')
 
 /** Proposals that never ring; what is nothing only by the operator's choice has a verdict that says so. */
 export const isNothing = ({ kind, rule }: Proposal): boolean => kind === 'nothing' && !isUpdate(rule)

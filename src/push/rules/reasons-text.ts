@@ -32,8 +32,9 @@ const RULES: Readonly<Record<string, string>> = {
   retracted: 'it was taken back before it was read',
   badge: 'only the number on the icon changes',
   'call-missed': 'a call that nobody took',
+  'shows-nothing': 'a browser’s push has to show something, and this only changes a number or a message',
   burst: 'too many came within a minute',
-  'too-many-requests': 'Apple asked for fewer pushes to this phone',
+  'too-many-requests': 'the provider asked for fewer pushes to this phone',
 }
 
 /** Ours, not Apple's. */
@@ -45,7 +46,22 @@ const REASONS: Readonly<Record<string, string>> = {
   NoConnection: 'the provider cannot be reached',
   NoAnswer: 'the provider did not answer in time',
   retry: 'the last try failed, and the next one has its time',
-  PrivateAddress: 'the webhook’s address belongs to a private network; see [webhook] allow_private',
+  PrivateAddress:
+    'the address belongs to a private network; see allow_private in [webhook] and [push.webpush]',
+  EndpointRefused: 'the endpoint is not one that [push.webpush] allows',
+  NoKeys: 'the subscription has no keys: its app must register again',
+  VapidKeyLost:
+    'the key that the subscription was made with is not in the data any more: its app must subscribe anew',
+  VapidPkHashMismatch: 'the subscription was made with another key than the app has told',
+  BadJwtToken: 'the push service refuses our token: see [push.webpush] contact, and this machine’s clock',
+  Crowded: 'too many requests to push services that users have named are under way',
+  UNREGISTERED: 'the app was removed from the phone; it registers again when it is opened',
+  SENDER_ID_MISMATCH: 'the token belongs to another project: compare service_account_file with the app’s',
+  THIRD_PARTY_AUTH_ERROR: 'the project’s own credential at Apple or for the web is not valid',
+  QUOTA_EXCEEDED: 'Google asks for fewer pushes',
+  invalid_grant: 'Google refuses the service account’s key: it was deleted, or this machine’s clock is wrong',
+  invalid_client: 'Google does not know this service account',
+  NoAccessToken: 'Google gives out no access token',
   InvalidProviderToken:
     'Apple refuses the key: compare team_id, key_id and key_file, and this machine’s clock',
   ExpiredProviderToken: 'Apple calls a fresh token expired: check this machine’s clock',

@@ -4,6 +4,7 @@ import type { Device } from '../../store/devices.ts'
 import type { FileFacts } from '../../store/push.ts'
 import { idIn, UPLOAD_PATH, uploadBase } from '../../uploads/address.ts'
 import { childText, type Element } from '../../xmpp/xml.ts'
+import { appOf } from '../rules/app-of.ts'
 import { fileOf, type OwnFile } from '../rules/attachment.ts'
 import { keeps } from '../rules/policy.ts'
 import { actionOf, shownText, standIn } from '../rules/shown.ts'
@@ -25,7 +26,7 @@ export function wordsOf(t: Trip, el: Element, device: Device | undefined, speake
   const file = standIn(el, text) ?? fileOf(el, text, ownFile(t))
   if (!file) return { body: text && actionOf(text, speaker).slice(0, KEPT_TEXT) }
   const { url: _url, type: _type, ...rest } = file
-  return { file: appOf(t, device)?.attachments === true ? file : rest }
+  return { file: appOf(t.config, device)?.attachments === true ? file : rest }
 }
 
 /** Words of a message that may be written down for a device, and how its title names people. */
@@ -34,13 +35,8 @@ export function keptFor(
   device: Device | undefined,
 ): ReturnType<typeof keeps> & { readonly title: 'name' | 'jid' | 'key' } {
   if (!device) return { names: true, body: true, title: 'jid' }
-  const app = appOf(t, device)
+  const app = appOf(t.config, device)
   return { ...keeps(app?.body ?? 'sender', device.options), title: app?.title ?? 'name' }
-}
-
-function appOf(t: Trip, { topic, environment }: Device) {
-  const apps = t.config.push.apps.filter((app) => app.topic === topic)
-  return apps.find((app) => app.environment === environment) ?? apps[0]
 }
 
 const ownFile =

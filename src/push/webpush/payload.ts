@@ -55,8 +55,8 @@ function payloadOf(
   const shown = showsSender(policy)
   const data = dataOf(job, shown)
   if (isUnseen(job.kind)) return { data: { ...data, badge: job.badge ?? 0 } }
-  const { title = notice.phrase.english } = notice
-  const said = body ?? (notice.title === undefined ? undefined : notice.phrase.english)
+  const { title = notice.phrase.text } = notice
+  const said = body ?? (notice.title === undefined ? undefined : notice.phrase.text)
   return {
     web_push: DECLARATIVE,
     notification: {
@@ -107,7 +107,7 @@ function bare({ messageId, account }: Job, { phrase, badge }: Notice): WebPayloa
   return {
     web_push: DECLARATIVE,
     notification: {
-      title: phrase.english.slice(0, MAX_TITLE),
+      title: phrase.text.slice(0, MAX_TITLE),
       navigate: `https://${host}/`,
       tag: messageId,
       ...(badge === undefined ? {} : { app_badge: String(badge) }),

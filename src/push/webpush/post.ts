@@ -181,7 +181,8 @@ export class Poster {
   }
 }
 
-async function readAnswer(response: Response): Promise<Answer> {
+/** Its beginning: whoever sends on and on is not listened to. */
+export async function readAnswer(response: Response): Promise<Answer> {
   // Bun's types leave open what the stream carries; of a response it is bytes.
   const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader()
   const parts: Uint8Array[] = []

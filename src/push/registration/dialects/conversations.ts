@@ -7,16 +7,12 @@ import type { FormValues } from '../../../xmpp/forms.ts'
 import { environmentOf, text, type Wanted } from './wanted.ts'
 
 export const PUSH_COMMANDS = { register: 'register-push-apns', unregister: 'unregister-push-apns' } as const
+export const FCM_COMMANDS = { register: 'register-push-fcm', unregister: 'unregister-push-fcm' } as const
 
 /** Characters of a device's own name: it becomes a part of the node. */
 const LONGEST_ID = 100
 
-export interface PushCommand extends Wanted {
-  /** The app's own name of the device: what it is removed by. */
-  readonly deviceId: string | undefined
-}
-
-export function readRegisterPush(form: FormValues): PushCommand {
+export function readRegisterPush(form: FormValues): Wanted {
   const token = text(form, 'token')
   if (token === undefined) throw new StanzaError('bad-request', 'token: a value is needed.')
   if (text(form, 'muc') !== undefined)

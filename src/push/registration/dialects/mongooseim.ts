@@ -11,9 +11,10 @@ export const mongooseIm: EnableDialect = (_, form) => {
   const token = text(form, 'device_id')
   if (token === undefined) return undefined
   const service = text(form, 'service')
-  if (service !== undefined && service !== 'apns')
-    throw new StanzaError('bad-request', 'service: only apns is served here.')
+  if (service !== undefined && service !== 'apns' && service !== 'fcm')
+    throw new StanzaError('bad-request', 'service: only apns and fcm are served here.')
   return {
+    ...(service === 'fcm' ? { kind: 'fcm' } : {}),
     token,
     tokenField: 'device_id',
     topic: text(form, 'topic'),

@@ -4,6 +4,8 @@
  * A bare token is such a node too.
  */
 export interface PushNode {
+  /** 'fcm', marked by `fcm!` in front; Apple's where nothing is said. */
+  readonly kind?: 'fcm' | undefined
   readonly token: string
   readonly voipToken?: string | undefined
   readonly topic?: string | undefined
@@ -13,17 +15,25 @@ export interface PushNode {
 
 const NODE = /^([0-9a-f]{32,400})(?:\.([0-9a-f]{32,400}))?(?:@([^#]{1,255}))?(?:#(.{1,300}))?$/
 
+const FCM_NODE = /^fcm!([\w:-]{32,4096})(?:@([^#]{1,255}))?(?:#(.{1,300}))?$/
+
 /** Undefined where the node is not one of ours. */
 export function readNode(node: string): PushNode | undefined {
+  const google = FCM_NODE.exec(node)
+  if (google) {
+    const [, token = '', topic, device] = google
+    return { kind: 'fcm', token, topic, device: device === undefined ? undefined : decoded(device) }
+  }
   const parts = NODE.exec(node)
   if (!parts) return undefined
   const [, token = '', voipToken, topic, device] = parts
   return { token, voipToken, topic, device: device === undefined ? undefined : decoded(device) }
 }
 
-/** Of tokens in lower-case hexadecimal digits. */
-export function writeNode({ token, voipToken, topic, device }: PushNode): string {
+/** Of Apple's tokens in lower-case hexadecimal digits, or of Google's. */
+export function writeNode({ kind, token, voipToken, topic, device }: PushNode): string {
   return [
+    kind === undefined ? '' : `${kind}!`,
     token,
     voipToken === undefined ? '' : `.${voipToken}`,
     topic === undefined ? '' : `@${topic}`,

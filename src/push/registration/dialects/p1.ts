@@ -6,6 +6,7 @@ import type { DeviceOptions } from '../../../store/devices.ts'
 import { StanzaError } from '../../../xmpp/errors.ts'
 import { child, childText, type Element } from '../../../xmpp/xml.ts'
 import type { Wanted } from './wanted.ts'
+import { readP1Id } from './web-push.ts'
 
 export const P1_PUSH = 'p1:push'
 
@@ -14,10 +15,19 @@ export function readP1Push(push: Element): Wanted & { readonly appId: string | u
   const notification = child(push, 'notification')
   const type = notification && childText(notification, 'type')?.trim()
   const token = notification && childText(notification, 'id')?.trim()
-  if (type !== 'applepush') throw new StanzaError('bad-request', 'type: only applepush is served here.')
+  if (type !== 'applepush' && type !== 'webpush')
+    throw new StanzaError('bad-request', 'type: only applepush and webpush are served here.')
   if (!token) throw new StanzaError('bad-request', 'id: the device token is missing.')
   const appId = childText(push, 'appid')?.trim() || undefined
+  if (type === 'webpush') return { ...readP1Id(token), appId, options: optionsOf(child(push, 'body')) }
   return { token, tokenField: 'id', appId, options: optionsOf(child(push, 'body')) }
+}
+
+/** Endpoint that a `disable` names; undefined: whatever is this session's. */
+export function readP1Disable(disable: Element): string | undefined {
+  const notification = child(disable, 'notification')
+  const id = notification && childText(notification, 'id')?.trim()
+  return id && childText(notification, 'type')?.trim() === 'webpush' ? readP1Id(id).token : undefined
 }
 
 function optionsOf(body: Element | undefined): DeviceOptions {

@@ -7,6 +7,7 @@ export const plain: EnableDialect = (enable, form) => {
   if (!node) return undefined
   const parts = readNode(node)
   return {
+    ...(parts?.kind ? { kind: parts.kind, deviceId: parts.device } : {}),
     token: parts?.token ?? node,
     tokenField: 'node',
     topic: text(form, 'topic') ?? parts?.topic,

@@ -1,9 +1,12 @@
 /** The result of every dialect: a registration as the app wants it, not yet checked against tokens and apps. */
-import type { DeviceOptions } from '../../../store/devices.ts'
+import type { DeviceKind, DeviceOptions } from '../../../store/devices.ts'
 import { type FormValues, formValue } from '../../../xmpp/forms.ts'
 import type { Element } from '../../../xmpp/xml.ts'
+import type { FieldNames, GivenKeys } from '../subscription.ts'
 
 export interface Wanted {
+  /** Apple's where nothing is said. */
+  readonly kind?: DeviceKind | undefined
   readonly token: string
   /** The app's name of it, for the text of an error. */
   readonly tokenField: string
@@ -13,6 +16,10 @@ export interface Wanted {
   /** Apps of this dialect have several accounts, and one token for all of them. */
   readonly accounts?: 'many' | undefined
   readonly options: DeviceOptions
+  /** Of Web Push: keys of the subscription, which was made with ours. */
+  readonly keys?: (GivenKeys & { readonly names: FieldNames }) | undefined
+  /** The app's own name of the device. */
+  readonly deviceId?: string | undefined
 }
 
 /** A dialect of <enable/> (XEP-0357 §5). Undefined where the stanza is not of this dialect. */

@@ -1,0 +1,121 @@
+/** Words of a notice for FCM (HTTP v1): data that the app reads, or a notice that Android itself shows. Pure. */
+import type { Job } from '../../store/push.ts'
+import { FID_MARK } from './address.ts'
+import { isWorthKeeping, noticeOf, showsSender, wakesUnseen } from '../rules/notice.ts'
+import { type BodyPolicy, policyFor } from '../rules/policy.ts'
+import { cut, fitted } from '../rules/text.ts'
+
+export interface FcmStyle {
+  readonly body: BodyPolicy
+  readonly notification: boolean
+  readonly channel?: string | undefined
+}
+
+export interface FcmMessage {
+  readonly [key: string]: unknown
+  readonly data: Readonly<Record<string, string>>
+}
+
+/** Google counts keys and values; that these stand as JSON is on the safe side. */
+const DATA_BYTES = 4_000
+/** Four weeks, in seconds. */
+const LONGEST_S = 2_419_200
+
+/**
+ * Keys of which only the newest push is kept for a phone that is off: four at most may be alive for a device. What has
+ * words of its own has none, since collapsible pushes are let through once in three minutes.
+ */
+const COLLAPSE = { call: 'call', update: 'update', wake: 'message', digest: 'digest' } as const
+
+export interface MessageOptions {
+  readonly style: FcmStyle
+  readonly now: number
+  /** Time for which a call rings (ms). */
+  readonly ringMs: number
+}
+
+export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): FcmMessage {
+  const options = job.device?.options ?? {}
+  const { kind, call, account } = job
+  const notice = noticeOf(job, style, options)
+  const policy = policyFor(style.body, options)
+  const address = job.device?.address ?? ''
+  const unseen = kind === 'badge' || wakesUnseen(kind, options)
+  // COMPAT(Conversations and kin): woken by its own name of the account, the app fetches all itself.
+  const wakes = options.accountName !== undefined
+  const ends = call ? Math.min(job.expiresAt, job.createdAt + ringMs) : job.expiresAt
+  const ttl = isWorthKeeping(kind) ? Math.max(0, Math.min(LONGEST_S, Math.floor((ends - now) / 1000))) : 0
+  const data = wakes
+    ? { account: options.accountName ?? account }
+    : (fitted(notice.body ?? '', DATA_BYTES, (body) => dataOf(job, { policy, body, notice })) ??
+      dataOf(job, { policy, body: '', notice }))
+  const shows = style.notification && !unseen && !wakes
+  const key = collapseKey(kind, call !== null, { unseen, wakes, wordless: !showsSender(policy) && !shows })
+  return {
+    ...(address.startsWith(FID_MARK) ? { fid: address.slice(FID_MARK.length) } : { token: address }),
+    data,
+    ...(shows
+      ? {
+          notification: {
+            title: data.title ?? notice.phrase.text,
+            body: data.body ?? notice.phrase.text,
+          },
+        }
+      : {}),
+    android: {
+      // Google lowers senders whose urgent pushes show nothing.
+      priority: !unseen && notice.urgency === 'high' ? 'HIGH' : 'NORMAL',
+      ttl: `${ttl}s`,
+      ...(key === undefined ? {} : { collapse_key: key }),
+      ...(shows
+        ? {
+            notification: {
+              tag: job.collapseId,
+              ...(style.channel === undefined ? {} : { channel_id: style.channel }),
+              ...(notice.badge === undefined ? {} : { notification_count: notice.badge }),
+            },
+          }
+        : {}),
+    },
+  }
+}
+
+function collapseKey(
+  kind: string,
+  isCall: boolean,
+  how: { unseen: boolean; wakes: boolean; wordless: boolean },
+): string | undefined {
+  if (isCall) return COLLAPSE.call
+  if (kind === 'digest') return COLLAPSE.digest
+  if (how.unseen) return COLLAPSE.update
+  return how.wakes || how.wordless ? COLLAPSE.wake : undefined
+}
+
+/** Strings alone, and none of the names that Google keeps for itself (`from`, `gcm`, `message_type`, `google…`). */
+function dataOf(
+  job: Job,
+  { policy, body, notice }: { policy: BodyPolicy; body: string; notice: ReturnType<typeof noticeOf> },
+): Record<string, string> {
+  const { account, kind, sender, nick, messageId, call, badge, createdAt } = job
+  const shown = showsSender(policy)
+  const all: Record<string, string | undefined> = {
+    account: cut(account, 500),
+    kind,
+    sender: shown ? cut(sender, 500) : undefined,
+    nick: shown && nick ? cut(nick, 200) : undefined,
+    title: notice.title,
+    body: body === '' ? undefined : body,
+    phrase: body === '' ? notice.phrase.key : undefined,
+    chat: notice.thread,
+    badge: badge === null ? undefined : String(badge),
+    'stanza-id': messageId === '' ? undefined : messageId,
+    id: cut(job.collapseId, 100),
+    call: call ? (kind === 'call' ? 'proposed' : 'ended') : undefined,
+    sid: call ? cut(call.sid, 200) : undefined,
+    media: call ? call.media.join(' ') : undefined,
+    reason: call?.ended,
+    sent: String(Math.floor(createdAt / 1000)),
+  }
+  const said = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return Object.fromEntries(said)
+}
