@@ -10,7 +10,7 @@ import { addAccounts, addDevices } from './people.ts'
 import { TOPIC } from './push.ts'
 import { type ServerUnderTest, startServerUnderTest } from './server.ts'
 
-const SENDERS = 40
+export const SENDERS = 40
 /** Accounts with one phone each, none of them here. */
 const SLEEPERS = 1_000
 /** Before the figures are taken: code is compiled, the connection is there. */
@@ -100,7 +100,7 @@ export async function once(apple: Apple): Promise<Run> {
 }
 
 /** As fast as they are taken; settles when all of them were. */
-async function send(senders: readonly BenchClient[], first: number, n: number): Promise<void> {
+export async function send(senders: readonly BenchClient[], first: number, n: number): Promise<void> {
   const taken = (sender: BenchClient | undefined, id: string) =>
     sender?.ask(`<iq type='get' id='${id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`, id)
   for (let sent = first; sent < first + n; sent += CHUNK) {
@@ -115,7 +115,7 @@ async function send(senders: readonly BenchClient[], first: number, n: number): 
 }
 
 /** Every push has its answer on disk: the queue is empty and as many were sent. */
-async function recorded(server: ServerUnderTest, pushes: number): Promise<void> {
+export async function recorded(server: ServerUnderTest, pushes: number): Promise<void> {
   const until = performance.now() + PATIENCE_MS
   for (;;) {
     const metrics = await server.metrics()

@@ -10,6 +10,7 @@ import { flatBench } from './flat.ts'
 import { guessingBench } from './guessing.ts'
 import { importBench } from './import.ts'
 import { millionBench } from './million.ts'
+import { fcmRateBench, webPushRateBench } from './others-rate.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
 import { relayBench } from './relay.ts'
@@ -29,6 +30,8 @@ const BENCHES: readonly Bench[] = [
   relayBench,
   pushBench,
   pushRateBench,
+  webPushRateBench,
+  fcmRateBench,
   millionBench,
   archiveBench,
   mamBench,
