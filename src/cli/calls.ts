@@ -11,7 +11,7 @@ export interface Local {
 export const CALLS: Readonly<Record<string, readonly string[] | Local>> = {
   serve: { local: 'is the server' },
   setup: { local: 'makes what a server needs before there is one' },
-  reload: { local: 'sends a signal, which works whatever the server is busy with' },
+  reload: ['reloadConfig'],
   'user add': ['createUser'],
   'user passwd': ['setUserPassword'],
   'user disable': ['disableUser'],
@@ -46,6 +46,13 @@ export const CALLS: Readonly<Record<string, readonly string[] | Local>> = {
   'config show': { local: 'reads the file' },
   'config schema': { local: 'tells of the program itself' },
   'config init': { local: 'writes the file' },
+  'cert status': ['listCertificates'],
+  'cert renew': ['renewCertificates'],
+  'cert reload': ['reloadCertificates'],
+  'log watch': ['followLog'],
+  'metrics show': ['getMetrics'],
+  'metrics rules': { local: 'prints a file' },
+  'metrics dashboard': { local: 'prints a file' },
   systemd: { local: 'prints a file' },
   'apns-sim': { local: 'is a server of its own' },
   'device list': ['listUserDevices'],
@@ -88,7 +95,9 @@ export const CALLS: Readonly<Record<string, readonly string[] | Local>> = {
 /** Why an operation has no verb. */
 export const NO_VERB: Readonly<Record<string, string>> = {
   isAlive: 'a probe of load balancers; `belfry health` asks for more',
-  getMetrics: 'for Prometheus',
+  answerChallenge: 'for the authority that gives certificates',
+  getVapidKey: 'for apps, before they register',
+  rotateVapidKey: 'every subscription has to be made anew: nothing for a slip of the hand',
   getDescription: 'for programs',
   listPushApps: 'the running state of what `belfry app list` reads from the configuration',
   freeBallast: '`belfry db free-ballast` removes the file itself, without a server too',

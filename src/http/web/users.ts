@@ -139,7 +139,7 @@ function addUserPage(deps: HttpDeps, { get, post, notice }: Pages): void {
     return 'forgotten'
   })
   form('ring', async (jid, c, admin) => {
-    if (!deps.pushTest) throw new HttpError(503, 'stopped', 'No server runs that could ring.')
+    if (!deps.pushTest) throw new HttpError(503, 'server-needed', 'No server runs that could ring.')
     await deps.router.run((t) => t.store.audit.note('test push', { account: jid }))
     return page(c, admin, jid, { tested: await deps.pushTest(accountOf(deps, jid)) })
   })
@@ -153,5 +153,5 @@ function addUserPage(deps: HttpDeps, { get, post, notice }: Pages): void {
 
 /** An administrator cannot disable or delete the account that asks: nobody could undo it. */
 function notOwn(jid: string, admin: string): void {
-  if (jid === admin) throw new HttpError(422, 'own-account', 'This is your own account.')
+  if (jid === admin) throw new HttpError(422, 'invalid', 'This is your own account.')
 }
