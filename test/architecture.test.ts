@@ -50,7 +50,15 @@ function visit(node: ts.Node, f: (node: ts.Node) => void): void {
 const COMMON = ['log', 'metrics', 'config', 'version', 'net', 'bounded-map', 'per-object']
 const GROUND = ['store', 'xmpp']
 /** The parts of push that never see a session: pure tables, the queue, and the ways out. */
-const BLIND = ['push/rules', 'push/outbox', 'push/apns', 'push/webpush', 'push/fcm', 'push/webhook', 'push/diagnose']
+const BLIND = [
+  'push/rules',
+  'push/outbox',
+  'push/apns',
+  'push/webpush',
+  'push/fcm',
+  'push/webhook',
+  'push/diagnose',
+]
 /** What the doors and what puts everything together may see. */
 const SHARED = [...GROUND, 'limits', 'routing', 'accounts', 'rooms', 'uploads', 'push']
 /**
