@@ -17,24 +17,33 @@ export function addApp(program: Command, context: ContextOf): void {
     .description('apps in the configuration')
     .action(() => {
       const { config, out } = context()
-      const rows = config.push.apps.map((entry) => ({
+      const { apps, fcm, simulator } = config.push
+      const rows = apps.map((entry) => ({
         topic: entry.topic,
         environment: entry.environment,
         sign_in: signIn(entry),
         body: entry.body,
-        target: config.push.simulator ? 'simulator' : (entry.endpoint ?? 'Apple'),
+        target: simulator ? 'simulator' : (entry.endpoint ?? 'Apple'),
       }))
-      out.table(rows, ['topic', 'environment', 'sign_in', 'body', 'target'])
+      const google = fcm.map(({ topic, body }) => ({
+        topic,
+        environment: '',
+        sign_in: 'service account',
+        body,
+        target: 'Google',
+      }))
+      out.table([...rows, ...google], ['topic', 'environment', 'sign_in', 'body', 'target'])
     })
   app
     .command('check')
-    .description('read the keys and certificates of every app, and ask Apple about them')
+    .description('read the keys and certificates of every app, and ask Apple and Google about them')
     .option('--offline', 'only read the files')
     .action(async ({ offline }: { offline?: boolean }) => {
       const ctx = context()
       if (ctx.options.curl) return ask(ctx)
       const { push } = loadConfig({ file: ctx.options.config, checkFiles: true })
-      if (push.apps.length === 0 && !push.simulator) throw new CliError('no app is configured: push is off')
+      if (push.apps.length + push.fcm.length === 0 && !push.simulator)
+        throw new CliError('no app is configured: push is off')
       const rows = await Promise.all(
         push.apps.map(async (entry) => {
           const problems = await checkApp(entry, new Date())

@@ -1,14 +1,19 @@
 import type { Command } from 'commander'
 import whyNoPush from '../docs/why-no-push.md' with { type: 'text' }
 import api from '../docs/api.md' with { type: 'text' }
+import apnsKey from '../docs/apns-key.md' with { type: 'text' }
 import backup from '../docs/backup.md' with { type: 'text' }
 import certificates from '../docs/certificates.md' with { type: 'text' }
 import gettingStarted from '../docs/getting-started.md' with { type: 'text' }
 import groups from '../docs/groups.md' with { type: 'text' }
 import metrics from '../docs/metrics.md' with { type: 'text' }
+import install from '../docs/install.md' with { type: 'text' }
 import migrating from '../docs/migrating.md' with { type: 'text' }
+import network from '../docs/network.md' with { type: 'text' }
 import pushRules from '../docs/push-rules.md' with { type: 'text' }
 import webPush from '../docs/web-push.md' with { type: 'text' }
+import securityModel from '../docs/security-model.md' with { type: 'text' }
+import troubleshooting from '../docs/troubleshooting.md' with { type: 'text' }
 import webhook from '../docs/webhook.md' with { type: 'text' }
 import { CliError, EXIT } from './exit.ts'
 import type { ContextOf } from './context.ts'
@@ -16,13 +21,18 @@ import type { ContextOf } from './context.ts'
 /** Pages that are part of the program. */
 export const TOPICS: Readonly<Record<string, { readonly title: string; readonly text: string }>> = {
   api: { title: 'the HTTP API: asking again, ETags, codes of refusals', text: api },
+  'apns-key': { title: 'a key of Apple’s, step by step', text: apnsKey },
   backup: { title: 'backup and restore, a full disk, Litestream', text: backup },
   certificates: { title: 'own files, ACME, certbot, Caddy', text: certificates },
   'getting-started': { title: 'from a machine to a message: setup and doctor', text: gettingStarted },
   groups: { title: 'groups that your own back end makes', text: groups },
+  install: { title: 'install, upgrade, remove; packages and Docker', text: install },
   metrics: { title: 'Prometheus, alerts, Grafana, and the log', text: metrics },
   migrating: { title: 'from ejabberd, Prosody and others, with old passwords', text: migrating },
+  network: { title: 'DNS, firewalls, SELinux, proxies, calls', text: network },
   'push-rules': { title: 'what rings, and what does not', text: pushRules },
+  'security-model': { title: 'who can do what', text: securityModel },
+  troubleshooting: { title: 'by symptom', text: troubleshooting },
   'web-push': { title: 'browsers, UnifiedPush and Android: Web Push and FCM', text: webPush },
   webhook: { title: 'what your web server is told, and how', text: webhook },
   'why-no-push': { title: 'why did my phone not ring?', text: whyNoPush },
