@@ -1,11 +1,17 @@
 import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config/config.ts'
 import { checkApp } from '../push/diagnose/check-app.ts'
+import { loadAccount } from '../push/fcm/account.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Context, ContextOf } from './context.ts'
 import type { Row } from './output.ts'
 
 type App = Config['push']['apps'][number]
+type GoogleApp = Config['push']['fcm'][number]
+
+interface Checked extends Row {
+  readonly problems: readonly string[]
+}
 
 const signIn = (app: App): string =>
   app.key_file ? `key ${app.key_id}` : app.cert_file ? 'certificate' : 'p12'
@@ -44,13 +50,17 @@ export function addApp(program: Command, context: ContextOf): void {
       const { push } = loadConfig({ file: ctx.options.config, checkFiles: true })
       if (push.apps.length + push.fcm.length === 0 && !push.simulator)
         throw new CliError('no app is configured: push is off')
-      const rows = await Promise.all(
+      const rows: Checked[] = await Promise.all(
         push.apps.map(async (entry) => {
           const problems = await checkApp(entry, new Date())
           const { topic, environment } = entry
           return { topic, environment, result: problems.join('; ') || 'ok', problems }
         }),
       )
+      for (const entry of push.fcm) {
+        const problems = accountProblems(entry)
+        rows.push({ topic: entry.topic, environment: '', result: problems.join('; ') || 'ok', problems })
+      }
       const wrong = rows.filter((row) => row.problems.length > 0).length
       if (wrong > 0 || offline) {
         ctx.out.table(rows, ['topic', 'environment', 'result'])
@@ -58,6 +68,15 @@ export function addApp(program: Command, context: ContextOf): void {
       }
       await ask(ctx)
     })
+}
+
+function accountProblems({ topic, service_account_file: file, token_url: tokenUrl }: GoogleApp): string[] {
+  try {
+    loadAccount(topic, file, tokenUrl)
+    return []
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)]
+  }
 }
 
 /** A push to a token that is none: Apple answers BadDeviceToken once key, team and topic are right. */
