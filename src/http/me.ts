@@ -187,8 +187,8 @@ function addDevices(app: App): void {
 }
 
 function wishOf(given: z.infer<typeof deviceBody>): DeviceDemand {
-  const { resource, user_agent_id: agent, topic, exclusive } = given
-  const always = { topic, exclusive, of: { resource, agent } }
+  const { resource, user_agent_id: agent, topic, exclusive, locale } = given
+  const always = { topic, exclusive, locale, of: { resource, agent } }
   if (given.kind === 'webpush') {
     const { endpoint, p256dh, auth, vapid } = given
     const keys = { p256dh, auth, vapid }
