@@ -96,6 +96,7 @@ export const CALLS: Readonly<Record<string, readonly string[] | Local>> = {
 export const NO_VERB: Readonly<Record<string, string>> = {
   isAlive: 'a probe of load balancers; `belfry health` asks for more',
   answerChallenge: 'for the authority that gives certificates',
+  getPayloadSchema: 'for authors of apps',
   getVapidKey: 'for apps, before they register',
   rotateVapidKey: 'every subscription has to be made anew: nothing for a slip of the hand',
   getDescription: 'for programs',

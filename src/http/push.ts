@@ -1,4 +1,5 @@
 /** /v1/push, /v1/apps and /v1/webhook: what became of pushes, whether Apple knows us, and what is sent again. */
+import { payloadSchema } from '../push/apns/payload-schema.ts'
 import { accountOf } from './accounts.ts'
 import type { HttpDeps, PushDoor } from './deps.ts'
 import { explainAccount, explainMessage, waitingView } from './explain.ts'
@@ -243,6 +244,16 @@ const vapidView = (keys: readonly VapidKey[]) => ({
 })
 
 function addVapid(app: App): void {
+  app.openapi(
+    route(open, {
+      method: 'get',
+      path: '/v1/push/payload.schema.json',
+      operationId: 'getPayloadSchema',
+      summary: 'What a push to an Apple device holds, for authors of apps (JSON Schema)',
+      responses: { 200: json('The schema', z.looseObject({})) },
+    }),
+    (c) => c.json(payloadSchema, 200),
+  )
   app.openapi(
     route(open, {
       method: 'get',

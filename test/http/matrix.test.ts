@@ -200,6 +200,7 @@ const ROWS: readonly Row[] = [
     hasNot: 'wherefore',
   },
   { route: 'GET /v1/push/queue', status: [401, 403, 403, 200, 200], has: '"queued":', hasNot: 'wherefore' },
+  { route: 'GET /v1/push/payload.schema.json', status: [200, 200, 200, 200, 200], has: '"chat-id":' },
   { route: 'GET /v1/push/vapid', status: [404, 404, 404, 404, 404] },
   { route: 'POST /v1/push/vapid', status: [401, 403, 403, 200, 200], has: '"older":' },
   { route: 'GET /v1/apps', status: [401, 403, 403, 200, 200], has: 'org.bix.chat' },

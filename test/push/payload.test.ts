@@ -1,6 +1,7 @@
 import { createDecipheriv } from 'node:crypto'
 import { describe, expect, test } from 'bun:test'
 import { type AppStyle, composeCall, composePayload, type PayloadInput } from '../../src/push/apns/payload.ts'
+import { EXPLAINED } from '../../src/push/apns/payload-schema.ts'
 import { PAYLOAD_KEYS } from '../../src/config/app.ts'
 import { type BodyPolicy, keeps } from '../../src/push/rules/policy.ts'
 import { cut, encodedSize } from '../../src/push/rules/text.ts'
@@ -153,6 +154,8 @@ describe('a payload', () => {
     const keys = new Set(payloads.flatMap((payload) => Object.keys(payload)))
     keys.delete('aps')
     expect([...keys].sort()).toEqual([...PAYLOAD_KEYS].sort())
+    // Authors of apps find each of them explained.
+    expect([...EXPLAINED].sort()).toEqual([...keys].sort())
   })
 
   test('wakes the app as well where its table says so', () => {
