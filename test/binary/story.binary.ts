@@ -90,7 +90,7 @@ testWith(SLIXMPP)(
       status: 200,
       topic: TOPIC,
       token: TOKEN,
-      payload: { aps: { alert: { title: ROMEO, body: 'O, speak again, bright angel' }, badge: 1 } },
+      payload: { aps: { alert: { title: 'romeo', body: 'O, speak again, bright angel' }, badge: 1 } },
     })
     expect((push?.at ?? Infinity) - (said.find(({ event }) => event === 'said')?.at ?? 0)).toBeLessThan(1_000)
 

@@ -1,6 +1,10 @@
 /** The dashboard and what keeps an open one up to date. */
 import { expect, test } from 'bun:test'
+import { Hono } from 'hono'
+import type { AppEnv } from '../../src/http/context.ts'
+import { Broadcast } from '../../src/http/web/broadcast.ts'
 import { certificateExpiry } from '../../src/metrics/metrics.ts'
+import { systemClock } from '../../src/store/clock.ts'
 import type { Figures } from '../../src/store/figures.ts'
 import { ADMIN, type HttpWorld, PASSWORD, startHttp } from './support.ts'
 
@@ -125,4 +129,26 @@ test('who takes the events too slowly is let go, and there is an end to how many
   const tooMany = await w.call('GET', '/admin/events', { headers: cookie })
   expect([tooMany.status, tooMany.headers.get('retry-after')]).toEqual([503, '60'])
   for (const events of [...more, watcher]) await events.leave()
+})
+
+test('a part that cannot be made is left as it is, and the others go on', async () => {
+  const broadcast = new Broadcast({ clock: systemClock, every: 1 })
+  let n = 0
+  let gone = false
+  const parts = [
+    {
+      name: 'gone',
+      make: () => {
+        gone = true
+        throw new Error('what it is about has gone')
+      },
+    },
+    { name: 'there', make: () => `look ${(n = Math.min(n + 1, 3))}` },
+  ]
+  const app = new Hono<AppEnv>()
+  app.get('/', (c) => broadcast.answer(c, parts, () => true))
+  const events = new Events(await app.request('/'))
+  for (const text of ['look 1', 'look 2', 'look 3']) expect(await events.part('there')).toBe(text)
+  expect(gone).toBe(true)
+  await events.leave()
 })

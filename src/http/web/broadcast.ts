@@ -2,6 +2,7 @@
  * Parts of pages that stay as they are in a browser until the server says otherwise (server-sent events). Each part is
  * made once in an interval, however many look at it, and sent where it has changed; while nobody looks nothing is made.
  */
+import { getLogger } from '../../log.ts'
 import type { Clock } from '../../store/clock.ts'
 import type { Ctx } from '../context.ts'
 import { HttpError } from '../problem.ts'
@@ -39,6 +40,7 @@ const LONGEST = 60_000
 const QUIET = 5_000
 const AGAIN = 'retry: 1000\n\n'
 
+const log = getLogger('http')
 const encoder = new TextEncoder()
 
 export class Broadcast {
@@ -110,8 +112,13 @@ export class Broadcast {
     const made = new Map<string, { text: string; event: Uint8Array }>()
     for (const { name, make } of [...this.#viewers].flatMap(({ parts }) => parts)) {
       if (made.has(name)) continue
-      const text = await make()
-      made.set(name, { text, event: encoder.encode(eventOf(name, text)) })
+      try {
+        const text = await make()
+        made.set(name, { text, event: encoder.encode(eventOf(name, text)) })
+      } catch (error) {
+        // What it is about may have gone, or the server is about to stop.
+        log.debug('a part of a page could not be made', { part: name, error })
+      }
     }
     return made
   }
