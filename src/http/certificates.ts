@@ -1,5 +1,5 @@
 /** /v1/certificates: those in force, and one fetched now. */
-import { TooEarly } from '../ops/acme/renewal.ts'
+import { NotFetched, TooEarly } from '../ops/acme/renewal.ts'
 import { OutsideError } from '../log.ts'
 import type { CertificateDoor, HttpDeps } from './deps.ts'
 import { hostSchema, text } from './fields.ts'
@@ -108,6 +108,7 @@ export async function renewNow({ router }: HttpDeps, door: CertificateDoor, host
     await door.renew(host)
   } catch (error) {
     if (error instanceof TooEarly) throw new HttpError(409, 'too-early', error.message)
+    if (error instanceof NotFetched) throw new HttpError(409, 'not-possible', error.message)
     if (error instanceof OutsideError) throw new HttpError(502, 'not-fetched', error.message)
     throw error
   }

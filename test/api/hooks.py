@@ -75,6 +75,8 @@ def what_follows_the_description_is_accepted(ctx, response, case):
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     given = [*fields(case.path_parameters or {}), *fields(dict(case.query or {})), *fields(case.body)]
+    if response.status_code == 422 and response.json().get("code") == "key-reused":
+        return  # The description cannot say that one key is for one request.
     if response.status_code in (400, 413, 415, 422, 426):
         assert cannot_be_described(case, given), f"{response.status_code}: {response.text}"
 

@@ -90,9 +90,14 @@ async function tester(who: Token, ...choice: string[]): Promise<string> {
   return /^.*generated,.*$/m.exec(out)?.[0] ?? out
 }
 
+/** Answers that take their time: the log goes on for a minute, doctor looks at the whole machine. Their own plays try them. */
+const SLOW = 'logs|doctor'
+
 test('as a program with every scope, over all that is no account’s own', async () => {
   const admin = await token({ name: 'tester', scopes: ['admin'] })
-  expect(await tester(admin, '--exclude-path-regex', '^/v1/me')).toMatch(/\d{3,} generated, \d{3,} passed/)
+  expect(await tester(admin, '--exclude-path-regex', `^/v1/(me|${SLOW})`)).toMatch(
+    /\d{3,} generated, \d{3,} passed/,
+  )
 })
 
 test('as an account, over its own', async () => {

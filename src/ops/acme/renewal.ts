@@ -55,6 +55,9 @@ export class TooEarly extends OutsideError {
   }
 }
 
+/** The certificate is no authority's. */
+export class NotFetched extends OutsideError {}
+
 export class Renewal {
   readonly challenges = new Challenges()
   readonly files: AcmeFiles
@@ -117,7 +120,7 @@ export class Renewal {
   async renew(host?: string): Promise<void> {
     const wanted = this.states().filter((state) => host === undefined || state.host === host)
     if (wanted.length === 0)
-      throw new OutsideError(
+      throw new NotFetched(
         host === undefined
           ? 'no certificate is fetched from an authority: set [acme] email and agree'
           : `no certificate of ${host} is fetched from an authority`,
