@@ -3,11 +3,10 @@
  * push as RFC 8030, 8291 and 8292 say, opens it, and can be told to fail. Nothing leaves this machine.
  */
 import { createECDH, type ECDH } from 'node:crypto'
-import http2 from 'node:http2'
-import type { AddressInfo } from 'node:net'
-import { createSelfSigned } from '../self-signed.ts'
-import { type Clock, type Random, systemClock, systemRandom } from '../store/clock.ts'
-import { parse } from './apns-sim-checks.ts'
+import type { ServerHttp2Stream } from 'node:http2'
+import { parse } from '../../src/ops/apns-sim-checks.ts'
+import { type Clock, type Random, systemClock, systemRandom } from '../../src/store/clock.ts'
+import { Http2Sim, Received, Script, type SimHeaders } from './http2-sim.ts'
 import { openSealed, tokenFault } from './web-push-open.ts'
 
 export interface WebPushStep {
@@ -23,7 +22,7 @@ export interface WebPushStep {
 
 export interface WebPushReceived {
   readonly at: number
-  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly headers: SimHeaders
   readonly path: string
   readonly bytes: number
   /** As it was opened; undefined where that failed. */
@@ -51,8 +50,6 @@ export interface Subscription {
 const MOST_BYTES = 4_096
 const AUTH_BYTES = 16
 const KEPT = 10_000
-/** Clients that misbehave are what this is for. */
-const PATIENCE = { maxSessionInvalidFrames: 2 ** 31 - 1, maxSessionRejectedStreams: 2 ** 31 - 1 }
 
 export async function startWebPushSim(options: WebPushSimOptions = {}): Promise<WebPushSim> {
   const sim = new WebPushSim(options)
@@ -66,56 +63,43 @@ interface Browser {
 }
 
 export class WebPushSim {
-  readonly received: WebPushReceived[] = []
-  /** PEM of the certificate that clients must trust. */
-  readonly ca: string
-  connections = 0
   /** Key with which the subscriptions were made; undefined takes any. */
   key: string | undefined
   readonly #options: WebPushSimOptions
   readonly #clock: Clock
   readonly #random: Random
-  readonly #server: http2.Http2SecureServer
-  readonly #sessions = new Set<http2.ServerHttp2Session>()
+  readonly #server: Http2Sim
+  readonly #received = new Received<WebPushReceived>(KEPT)
+  readonly #script = new Script<WebPushStep>()
   readonly #browsers = new Map<string, Browser>()
-  readonly #waiters = new Set<() => void>()
-  #steps: { step: WebPushStep; left: number }[] = []
 
   constructor(options: WebPushSimOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? systemRandom
     this.key = options.key
-    const { cert, key } = createSelfSigned(['localhost', '127.0.0.1'], this.#clock.now())
-    this.ca = cert
-    this.#server = http2.createSecureServer({
-      cert,
-      key,
-      ...PATIENCE,
-      settings: { maxConcurrentStreams: 1000 },
-    })
-    this.#server.on('session', (session) => {
-      this.connections++
-      this.#sessions.add(session)
-      session.on('error', () => undefined)
-      session.on('close', () => this.#sessions.delete(session))
-    })
-    // Typed as any HTTP/2 stream, but a server has only its own kind.
-    this.#server.on('stream', (stream, headers) => this.#hear(stream as http2.ServerHttp2Stream, headers))
-    this.#server.on('sessionError', () => undefined)
-    this.#server.on('error', () => undefined)
+    this.#server = new Http2Sim(this.#clock.now(), (...heard) => this.#answer(...heard))
+  }
+
+  get received(): readonly WebPushReceived[] {
+    return this.#received.all
+  }
+
+  /** PEM of the certificate that clients must trust. */
+  get ca(): string {
+    return this.#server.pems.cert
+  }
+
+  get connections(): number {
+    return this.#server.connections
   }
 
   get url(): string {
-    const { port } = this.#server.address() as AddressInfo // a TCP listener has no other form
-    return `https://localhost:${port}`
+    return this.#server.url
   }
 
   listen(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(0, '127.0.0.1', () => resolve())
-    })
+    return this.#server.listen()
   }
 
   /** A browser subscribes. */
@@ -135,44 +119,20 @@ export class WebPushSim {
   }
 
   script(...steps: WebPushStep[]): void {
-    for (const step of steps) this.#steps.push({ step, left: step.times ?? 1 })
+    this.#script.add(steps)
   }
 
   until(n: number): Promise<void> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (this.received.length < n) return
-        this.#waiters.delete(look)
-        resolve()
-      }
-      this.#waiters.add(look)
-      look()
-    })
+    return this.#received.until(n)
   }
 
-  async close(): Promise<void> {
-    for (const session of this.#sessions) session.destroy()
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve())
-    })
+  close(): Promise<void> {
+    return this.#server.close()
   }
 
-  #hear(stream: http2.ServerHttp2Stream, raw: http2.IncomingHttpHeaders): void {
-    stream.on('error', () => undefined)
-    const headers: Record<string, string | undefined> = {}
-    for (const [name, value] of Object.entries(raw))
-      headers[name] = Array.isArray(value) ? value.join(', ') : value
-    const chunks: Buffer[] = []
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-    stream.on('end', () => this.#answer(stream, headers, Buffer.concat(chunks)))
-  }
-
-  #answer(stream: http2.ServerHttp2Stream, headers: WebPushReceived['headers'], body: Buffer): void {
+  #answer(stream: ServerHttp2Stream, headers: SimHeaders, body: Buffer): void {
     const browser = this.#browsers.get(headers[':path'] ?? '')
-    const refused = this.#fault(headers, body, browser)
-    const [entry] = refused ? [] : this.#steps
-    if (entry && --entry.left <= 0) this.#steps.shift()
-    const step: WebPushStep = refused ?? entry?.step ?? this.#options.always ?? {}
+    const step = this.#fault(headers, body, browser) ?? this.#script.take() ?? this.#options.always ?? {}
     const finish = (): void => {
       const status = step.stall ? 0 : (step.status ?? 201)
       if (!step.stall && !stream.destroyed) {
@@ -189,11 +149,7 @@ export class WebPushSim {
     else finish()
   }
 
-  #fault(
-    headers: WebPushReceived['headers'],
-    body: Buffer,
-    browser: Browser | undefined,
-  ): WebPushStep | undefined {
+  #fault(headers: SimHeaders, body: Buffer, browser: Browser | undefined): WebPushStep | undefined {
     const say = (status: number, reason: string) => ({ status, body: JSON.stringify({ reason }) })
     if (!browser) return say(410, 'Unregistered')
     if (!/^\d+$/.test(headers.ttl ?? '')) return say(400, 'BadTtl')
@@ -209,12 +165,7 @@ export class WebPushSim {
     return fault === undefined ? undefined : say(403, fault)
   }
 
-  #remember(
-    headers: WebPushReceived['headers'],
-    body: Buffer,
-    browser: Browser | undefined,
-    status: number,
-  ): void {
+  #remember(headers: SimHeaders, body: Buffer, browser: Browser | undefined, status: number): void {
     let text: string | undefined
     try {
       text = browser && openSealed(body, browser.app, browser.auth).toString()
@@ -223,8 +174,6 @@ export class WebPushSim {
     }
     const path = headers[':path'] ?? ''
     const payload = parse(text ?? '') ?? {}
-    this.received.push({ at: this.#clock.now(), headers, path, bytes: body.length, text, payload, status })
-    if (this.received.length > KEPT) this.received.shift()
-    for (const look of [...this.#waiters]) look()
+    this.#received.add({ at: this.#clock.now(), headers, path, bytes: body.length, text, payload, status })
   }
 }

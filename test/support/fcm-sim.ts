@@ -3,11 +3,10 @@
  * FCM's HTTP v1 does. It can be told to fail. Nothing leaves this machine.
  */
 import { generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
-import http2 from 'node:http2'
-import type { AddressInfo } from 'node:net'
-import { createSelfSigned } from '../self-signed.ts'
-import { type Clock, type Random, systemClock, systemRandom } from '../store/clock.ts'
-import { isRecord, parse } from './apns-sim-checks.ts'
+import type { ServerHttp2Stream } from 'node:http2'
+import { isRecord, parse } from '../../src/ops/apns-sim-checks.ts'
+import { type Clock, type Random, systemClock, systemRandom } from '../../src/store/clock.ts'
+import { Http2Sim, Received, Script, type SimHeaders } from './http2-sim.ts'
 
 export interface FcmStep {
   readonly times?: number
@@ -36,7 +35,6 @@ export interface FcmSimOptions {
 
 const FCM_ERROR = 'type.googleapis.com/google.firebase.fcm.v1.FcmError'
 const BAD_REQUEST = 'type.googleapis.com/google.rpc.BadRequest'
-const PATIENCE = { maxSessionInvalidFrames: 2 ** 31 - 1, maxSessionRejectedStreams: 2 ** 31 - 1 }
 const RSA_BITS = 2048
 const MOST_BYTES = 4_096
 
@@ -47,21 +45,18 @@ export async function startFcmSim(options: FcmSimOptions = {}): Promise<FcmSim> 
 }
 
 export class FcmSim {
-  readonly received: FcmReceived[] = []
-  readonly ca: string
   readonly project: string
   /** Access tokens given out so far. */
   tokens = 0
   readonly #clock: Clock
   readonly #random: Random
-  readonly #server: http2.Http2SecureServer
+  readonly #server: Http2Sim
+  readonly #received = new Received<FcmReceived>()
+  readonly #script = new Script<FcmStep>()
   readonly #oauth: { readonly port: number; stop(): void }
-  readonly #sessions = new Set<http2.ServerHttp2Session>()
   readonly #valid = new Set<string>()
   readonly #account: { readonly publicKey: KeyObject; readonly pem: string }
-  #steps: { step: FcmStep; left: number }[] = []
   #refusal: { status: number; error: string } | undefined
-  readonly #waiters = new Set<() => void>()
 
   constructor({ clock = systemClock, random = systemRandom, project = 'belfry-sim' }: FcmSimOptions) {
     this.#clock = clock
@@ -72,23 +67,10 @@ export class FcmSim {
       publicKey: pair.publicKey,
       pem: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     }
-    const { cert, key } = createSelfSigned(['localhost', '127.0.0.1'], clock.now())
-    this.ca = cert
-    this.#server = http2.createSecureServer({
-      cert,
-      key,
-      ...PATIENCE,
-      settings: { maxConcurrentStreams: 1000 },
-    })
-    this.#server.on('session', (session) => {
-      this.#sessions.add(session)
-      session.on('error', () => undefined)
-      session.on('close', () => this.#sessions.delete(session))
-    })
-    // Typed as any HTTP/2 stream, but a server has only its own kind.
-    this.#server.on('stream', (stream, headers) => this.#hear(stream as http2.ServerHttp2Stream, headers))
-    this.#server.on('sessionError', () => undefined)
-    this.#server.on('error', () => undefined)
+    this.#server = new Http2Sim(clock.now(), (stream, headers, body) =>
+      this.#answer(stream, headers, parse(body.toString()) ?? {}),
+    )
+    const { cert, key } = this.#server.pems
     const oauth = Bun.serve({
       port: 0,
       hostname: '127.0.0.1',
@@ -98,9 +80,16 @@ export class FcmSim {
     this.#oauth = { port: oauth.port ?? 0, stop: () => void oauth.stop(true) }
   }
 
+  get received(): readonly FcmReceived[] {
+    return this.#received.all
+  }
+
+  get ca(): string {
+    return this.#server.pems.cert
+  }
+
   get url(): string {
-    const { port } = this.#server.address() as AddressInfo // a TCP listener has no other form
-    return `https://localhost:${port}`
+    return this.#server.url
   }
 
   get tokenUrl(): string {
@@ -121,14 +110,11 @@ export class FcmSim {
   }
 
   listen(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(0, '127.0.0.1', () => resolve())
-    })
+    return this.#server.listen()
   }
 
   script(...steps: FcmStep[]): void {
-    for (const step of steps) this.#steps.push({ step, left: step.times ?? 1 })
+    this.#script.add(steps)
   }
 
   /** Access tokens are given out no more; undefined: again. */
@@ -142,23 +128,12 @@ export class FcmSim {
   }
 
   until(n: number): Promise<void> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (this.received.length < n) return
-        this.#waiters.delete(look)
-        resolve()
-      }
-      this.#waiters.add(look)
-      look()
-    })
+    return this.#received.until(n)
   }
 
-  async close(): Promise<void> {
-    for (const session of this.#sessions) session.destroy()
+  close(): Promise<void> {
     this.#oauth.stop()
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve())
-    })
+    return this.#server.close()
   }
 
   #grant(form: URLSearchParams): Response {
@@ -183,34 +158,19 @@ export class FcmSim {
     return Response.json({ access_token: token, expires_in: 3599, token_type: 'Bearer' }, { headers })
   }
 
-  #hear(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): void {
-    stream.on('error', () => undefined)
-    const chunks: Buffer[] = []
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-    stream.on('end', () => this.#answer(stream, headers, parse(Buffer.concat(chunks).toString()) ?? {}))
-  }
-
-  #answer(
-    stream: http2.ServerHttp2Stream,
-    headers: http2.IncomingHttpHeaders,
-    body: Record<string, unknown>,
-  ): void {
+  #answer(stream: ServerHttp2Stream, headers: SimHeaders, body: Record<string, unknown>): void {
     const message = isRecord(body.message) ? body.message : {}
     const data = isRecord(message.data) ? message.data : {}
     const android = isRecord(message.android) ? message.android : {}
-    const refused = this.#fault(headers, message, data)
-    const [entry] = refused ? [] : this.#steps
-    if (entry && --entry.left <= 0) this.#steps.shift()
-    const step = refused ?? entry?.step
+    const step = this.#fault(headers, message, data) ?? this.#script.take()
     const status = step?.status ?? 200
     stream.respond({ ':status': status, date: new Date(this.#clock.now()).toUTCString(), ...step?.headers })
     stream.end(JSON.stringify(step ? errorOf(step) : { name: `projects/${this.project}/messages/1` }))
-    this.received.push({ message, data, android, validateOnly: body.validate_only === true, status })
-    for (const look of [...this.#waiters]) look()
+    this.#received.add({ message, data, android, validateOnly: body.validate_only === true, status })
   }
 
   #fault(
-    headers: http2.IncomingHttpHeaders,
+    headers: SimHeaders,
     message: Record<string, unknown>,
     data: Record<string, unknown>,
   ): FcmStep | undefined {
