@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { hasRungOut, goesToPushKit, requestFor } from '../../src/push/apns/request.ts'
+import { goesToPushKit, requestFor } from '../../src/push/apns/request.ts'
+import { hasRungOut, ttlOf } from '../../src/push/outbox/life.ts'
 import { callNews } from '../../src/push/rules/calls.ts'
 import { classify } from '../../src/push/rules/classify.ts'
 import type { Device, DeviceOptions } from '../../src/store/devices.ts'
@@ -158,4 +159,15 @@ describe('what Apple is asked', () => {
     expect(asks({ importance: 'normal' }, 'call')).toMatchObject({ priority: 10 })
     expect(asks({ importance: 'high' })).toMatchObject({ priority: 10, collapseId: '17' })
   })
+})
+
+test('a missed call is told for as long as a message, by whatever service; what rings is over soon', () => {
+  const job = (kind: string) => ({ kind, createdAt: 1_000_000, expiresAt: 900_000_000 })
+  const ttl = (kind: string, now = 1_010_000) => ttlOf(job(kind), now, 60_000, 1_000_000)
+  expect(['call', 'call-ended', 'call-missed', 'body'].map((kind) => ttl(kind))).toEqual([
+    50, 50, 898_990, 898_990,
+  ])
+  expect(ttlOf(job('body'), 1_010_000, 60_000, 300)).toBe(300)
+  expect(ttl('call', 2_000_000)).toBe(0)
+  expect(['badge', 'reaction', 'correction', 'retraction'].map((kind) => ttl(kind))).toEqual([0, 0, 0, 0])
 })

@@ -8,7 +8,7 @@ import type { LookupFunction } from 'node:net'
 import type { Clock, Random } from '../../store/clock.ts'
 import { type ApnsRequest, Composer } from './composer.ts'
 import type { ApnsApp, Environment } from './credentials.ts'
-import { type Answer, TransportError } from './link.ts'
+import { type Answer, TransportError, unanswered } from './link.ts'
 import { type Outcome, parseAnswer, RESTING_MS, ruleFor } from './reasons.ts'
 import { ProviderTokens, type TokenStore } from './token.ts'
 import { ApnsTransport, type TransportTimes } from './transport.ts'
@@ -159,11 +159,11 @@ export class ApnsSender {
       return await exchange()
     } catch (error) {
       if (!(error instanceof TransportError)) throw error
-      const untouched = error.processed === 'no'
+      const { reason, untouched } = unanswered(error)
       return {
         outcome: 'retry',
         status: 0,
-        reason: untouched ? 'NoConnection' : 'NoAnswer',
+        reason,
         apnsId,
         untouched,
         detail: error.cause instanceof Error ? error.cause.message : undefined,

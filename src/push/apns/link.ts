@@ -8,6 +8,7 @@ import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import { codeOf, OutsideError } from '../../log.ts'
 import type { Clock } from '../../store/clock.ts'
+import type { Result } from '../outbox/provider.ts'
 import { parseAnswer } from './reasons.ts'
 
 export interface LinkTls {
@@ -71,6 +72,12 @@ export class TransportError extends Error {
     super(message, { cause })
     this.name = 'TransportError'
   }
+}
+
+/** Result of a push without an answer. */
+export function unanswered({ processed }: TransportError): Result & { is: 'retry' } {
+  const untouched = processed === 'no'
+  return { is: 'retry', reason: untouched ? 'NoConnection' : 'NoAnswer', untouched }
 }
 
 export interface LinkEvents {

@@ -6,8 +6,9 @@ import type { Device } from '../../store/devices.ts'
 import type { Job } from '../../store/push.ts'
 import type { ApnsRequest, ApnsSender, ApnsResult } from './apns.ts'
 import { type Environment, environmentOf } from './credentials.ts'
-import { goesToPushKit, hasRungOut, type RequestOptions, requestFor } from './request.ts'
+import { goesToPushKit, type RequestOptions, requestFor } from './request.ts'
 import type { AppStyle } from './payload.ts'
+import { RING_MS, rungOut } from '../outbox/life.ts'
 import type { Leaves, Provider, Result } from '../outbox/provider.ts'
 
 const log = getLogger('push')
@@ -25,7 +26,6 @@ export interface ApnsProviderOptions {
   readonly concurrency?: number
 }
 
-const RING_MS = 60_000
 /** DeviceTokenNotForTopic from this many devices, and more than this part of a topic's answers, is a wrong bundle id. */
 const WRONG_TOPIC_LEAST = 5
 const WRONG_TOPIC_PART = 0.2
@@ -80,8 +80,7 @@ export class ApnsProvider implements Provider {
     const { device } = job
     if (!device) return { is: 'drop', reason: 'DeviceGone', unsent: true }
     const { clock, ringMs = RING_MS } = this.#options
-    const asks = (): Result | undefined =>
-      hasRungOut(job, clock.now(), ringMs) ? { is: 'drop', reason: 'CallOver', unsent: true } : leaves()
+    const asks = (): Result | undefined => rungOut(job, clock.now(), ringMs) ?? leaves()
     if (!goesToPushKit(job, this.#options.style(device.topic, environmentOf(device))))
       return this.#deliver(job, device, false, asks)
     const result = await this.#deliver(job, device, true, asks)

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import type { Job } from '../../store/push.ts'
 import type { ApnsRequest } from './composer.ts'
 import type { Environment } from './credentials.ts'
-import { isWorthKeeping, urgencyOf, wakesUnseen } from '../rules/notice.ts'
+import { endOf } from '../outbox/life.ts'
+import { showsNothing, urgencyOf, wakesUnseen } from '../rules/notice.ts'
 import { type AppStyle, composeCall, composePayload } from './payload.ts'
 
 export interface RequestOptions {
@@ -26,19 +27,13 @@ export function goesToPushKit({ kind, call, device }: Job, { calls }: Pick<AppSt
   return device.options.dialect !== 'tigase' || device.options.encryption !== undefined
 }
 
-/** The call that this row is about has rung long enough. */
-export function hasRungOut({ kind, createdAt }: Job, now: number, ringMs: number): boolean {
-  return (kind === 'call' || kind === 'call-ended') && now >= createdAt + ringMs
-}
-
 /** @throws where the row has no device. */
 export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
   const { device, kind } = job
   if (!device) throw new Error('a push without a device has no request')
   const { voip, style, short, bytes, environment } = how
   const { options } = device
-  const rings = kind === 'call' || kind === 'call-ended'
-  const ends = rings ? Math.min(job.expiresAt, job.createdAt + how.ringMs) : job.expiresAt
+  const ends = Math.floor(endOf(job, how.ringMs) / 1000)
   const unseen = wakesUnseen(kind, options) && !voip
   const input = { style, options, short, bytes }
   const collapseId = job.call ? callId(job.call.sid) : job.collapseId
@@ -52,10 +47,8 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
     pushType: voip ? 'voip' : unseen ? 'background' : 'alert',
     // Apple refuses 10 for what is not seen.
     priority: urgencyOf(kind, options, unseen) === 'high' ? 10 : 5,
-    expiration: isWorthKeeping(kind) ? Math.floor(ends / 1000) : 0,
-    payload: voip
-      ? composeCall({ ...job, ends: Math.floor(ends / 1000) }, input)
-      : composePayload({ ...job, collapseId }, input),
+    expiration: showsNothing(kind) ? 0 : ends,
+    payload: voip ? composeCall({ ...job, ends }, input) : composePayload({ ...job, collapseId }, input),
   }
 }
 

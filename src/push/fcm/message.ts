@@ -1,7 +1,8 @@
 /** Words of a notice for FCM (HTTP v1): data that the app reads, or a notice that Android itself shows. Pure. */
 import type { Job } from '../../store/push.ts'
 import { FID_MARK } from './address.ts'
-import { isWorthKeeping, noticeOf, showsSender, wakesUnseen } from '../rules/notice.ts'
+import { ttlOf } from '../outbox/life.ts'
+import { cutName, noticeOf, showsSender, wakesUnseen } from '../rules/notice.ts'
 import { type BodyPolicy, policyFor } from '../rules/policy.ts'
 import { cut, fitted } from '../rules/text.ts'
 
@@ -25,7 +26,7 @@ const LONGEST_S = 2_419_200
  * Keys of which only the newest push is kept for a phone that is off: four at most may be alive for a device. What has
  * words of its own has none, since collapsible pushes are let through once in three minutes.
  */
-const COLLAPSE = { call: 'call', update: 'update', wake: 'message', digest: 'digest' } as const
+const COLLAPSE = { call: 'call', update: 'update', wake: 'message' } as const
 
 export interface MessageOptions {
   readonly style: FcmStyle
@@ -43,14 +44,12 @@ export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): Fcm
   const unseen = kind === 'badge' || wakesUnseen(kind, options)
   // COMPAT(Conversations and kin): woken by its own name of the account, the app fetches all itself.
   const wakes = options.accountName !== undefined
-  const ends = call ? Math.min(job.expiresAt, job.createdAt + ringMs) : job.expiresAt
-  const ttl = isWorthKeeping(kind) ? Math.max(0, Math.min(LONGEST_S, Math.floor((ends - now) / 1000))) : 0
   const data = wakes
     ? { account: options.accountName ?? account }
     : (fitted(notice.body ?? '', DATA_BYTES, (body) => dataOf(job, { policy, body, notice })) ??
       dataOf(job, { policy, body: '', notice }))
   const shows = style.notification && !unseen && !wakes
-  const key = collapseKey(kind, call !== null, { unseen, wakes, wordless: !showsSender(policy) && !shows })
+  const key = collapseKey(call !== null, { unseen, wakes, wordless: !showsSender(policy) && !shows })
   return {
     ...(address.startsWith(FID_MARK) ? { fid: address.slice(FID_MARK.length) } : { token: address }),
     data,
@@ -65,7 +64,7 @@ export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): Fcm
     android: {
       // Google lowers senders whose urgent pushes show nothing.
       priority: !unseen && notice.urgency === 'high' ? 'HIGH' : 'NORMAL',
-      ttl: `${ttl}s`,
+      ttl: `${ttlOf(job, now, ringMs, LONGEST_S)}s`,
       ...(key === undefined ? {} : { collapse_key: key }),
       ...(shows
         ? {
@@ -81,12 +80,10 @@ export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): Fcm
 }
 
 function collapseKey(
-  kind: string,
   isCall: boolean,
   how: { unseen: boolean; wakes: boolean; wordless: boolean },
 ): string | undefined {
   if (isCall) return COLLAPSE.call
-  if (kind === 'digest') return COLLAPSE.digest
   if (how.unseen) return COLLAPSE.update
   return how.wakes || how.wordless ? COLLAPSE.wake : undefined
 }
@@ -102,7 +99,7 @@ function dataOf(
     account: cut(account, 500),
     kind,
     sender: shown ? cut(sender, 500) : undefined,
-    nick: shown && nick ? cut(nick, 200) : undefined,
+    nick: shown && nick ? cutName(nick) : undefined,
     title: notice.title,
     body: body === '' ? undefined : body,
     phrase: body === '' ? notice.phrase.key : undefined,

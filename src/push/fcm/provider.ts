@@ -2,10 +2,10 @@
 import { getLogger } from '../../log.ts'
 import type { Clock, Random } from '../../store/clock.ts'
 import type { Job } from '../../store/push.ts'
-import { type Answer, TransportError } from '../apns/link.ts'
-import { hasRungOut } from '../apns/request.ts'
+import { type Answer, TransportError, unanswered } from '../apns/link.ts'
 import { ApnsTransport as Transport, type TransportTimes } from '../apns/transport.ts'
 import { Blame } from '../outbox/blame.ts'
+import { RING_MS, rungOut } from '../outbox/life.ts'
 import type { Leaves, Provider, Result } from '../outbox/provider.ts'
 import { AccessError, AccessTokens } from './access.ts'
 import type { ServiceAccount } from './account.ts'
@@ -33,7 +33,6 @@ export interface FcmOptions {
 }
 
 const GOOGLE = 'https://fcm.googleapis.com'
-const RING_MS = 60_000
 const IN_ALL = 1_000
 const REFUSED_MS = 15 * 60_000
 
@@ -108,9 +107,7 @@ export class FcmProvider implements Provider {
     let stays: Result | undefined
     let sentAt = clock.now()
     const make = (): FcmMessage | undefined => {
-      stays = hasRungOut(job, clock.now(), ringMs)
-        ? { is: 'drop', reason: 'CallOver', unsent: true }
-        : leaves()
+      stays = rungOut(job, clock.now(), ringMs) ?? leaves()
       if (stays) return undefined
       sentAt = clock.now()
       return messageOf(job, { style: way.app, now: sentAt, ringMs })
@@ -172,7 +169,7 @@ export class FcmProvider implements Provider {
       case 'gone':
         return { is: 'forget', reason, since: sentAt }
       case 'misfit':
-        // So many cannot all be wrong, nor the first of all: then it is the file of another project.
+        // The file of another project is the cause where so many are refused, or the first of all.
         if (this.#blame.refused(app.topic, account)) return { is: 'pause', reason, operator: true }
         return this.#blame.works(app.topic)
           ? { is: 'forget', reason, since: sentAt }
@@ -213,9 +210,8 @@ function failureOf(error: unknown): { result: Result; detail?: string | undefine
     }
   }
   if (!(error instanceof TransportError)) throw error
-  const untouched = error.processed === 'no'
   return {
-    result: { is: 'retry', reason: untouched ? 'NoConnection' : 'NoAnswer', untouched },
+    result: unanswered(error),
     detail: error.cause instanceof Error ? error.cause.message : undefined,
   }
 }

@@ -98,10 +98,10 @@ export const wakesUnseen = (kind: string, options: DeviceOptions): boolean =>
   (options.silent === true && kind !== 'badge') || isUpdate(kind)
 
 /**
- * Whether Apple shall keep it for a phone that is off. There is one place for each app and phone, whatever is pushed: a
- * number, or what only wakes the app, would take that of a message. An app that is only ever woken has no other.
+ * A number, or what only wakes the app: no service shall keep it for a phone that is off. Apple has one place for each app
+ * and phone, whatever is pushed, and it would take that of a message. An app that is only ever woken has no other.
  */
-export const isWorthKeeping = (kind: string): boolean => kind !== 'badge' && !isUpdate(kind)
+export const showsNothing = (kind: string): boolean => kind === 'badge' || isUpdate(kind)
 
 /** Pushes that nobody sees need not wake the phone; what an app calls unimportant need not either, unless somebody calls. */
 export function urgencyOf(kind: string, { importance }: DeviceOptions, unseen: boolean): Urgency {

@@ -4,10 +4,9 @@
  */
 import type { DeviceOptions } from '../../store/devices.ts'
 import type { Job } from '../../store/push.ts'
-import { isUpdate } from '../rules/classify.ts'
-import { type Notice, noticeOf, showsSender } from '../rules/notice.ts'
+import { cutName, type Notice, showsNothing, showsSender } from '../rules/notice.ts'
 import { type BodyPolicy, policyFor } from '../rules/policy.ts'
-import { cut, encodedSize, fitted } from '../rules/text.ts'
+import { encodedSize, fitted } from '../rules/text.ts'
 
 export interface WebStyle {
   readonly body: BodyPolicy
@@ -23,14 +22,11 @@ export interface WebPayload {
 const DECLARATIVE = 8030
 /** Bytes of a link that the operator has written, with two addresses in it. */
 const LINK_BYTES = 1_000
-const MAX_TITLE = 200
-
-/** Only the number, or what the app fetches itself: nothing is to be seen. */
-export const isUnseen = (kind: string): boolean => kind === 'badge' || isUpdate(kind)
 
 /** `limit`: bytes of JSON. `short`: without any text of the message. */
 export function webPayload(
   job: Job,
+  notice: Notice,
   {
     style,
     options,
@@ -39,7 +35,6 @@ export function webPayload(
   }: { style: WebStyle; options: DeviceOptions; limit: number; short: boolean },
 ): WebPayload {
   const policy = policyFor(style.body, options)
-  const notice = noticeOf(job, style, options)
   const build = (body: string | undefined) => payloadOf(job, notice, { policy, body, style })
   const whole = build(short ? undefined : notice.body)
   if (encodedSize(whole) <= limit) return whole
@@ -54,13 +49,13 @@ function payloadOf(
 ): WebPayload {
   const shown = showsSender(policy)
   const data = dataOf(job, shown)
-  if (isUnseen(job.kind)) return { data: { ...data, badge: job.badge ?? 0 } }
+  if (showsNothing(job.kind)) return { data: { ...data, badge: job.badge ?? 0 } }
   const { title = notice.phrase.text } = notice
   const said = body ?? (notice.title === undefined ? undefined : notice.phrase.text)
   return {
     web_push: DECLARATIVE,
     notification: {
-      title: cut(title, MAX_TITLE),
+      title: cutName(title),
       ...(said === undefined ? {} : { body: said }),
       navigate: linkOf(job, style, shown),
       tag: job.call ? `call-${job.call.sid}`.slice(0, 100) : job.collapseId,
@@ -79,7 +74,7 @@ function dataOf(job: Job, shown: boolean): Record<string, unknown> {
   return {
     account,
     kind,
-    ...(shown ? { from: sender, ...(nick ? { nick: cut(nick, MAX_TITLE) } : {}) } : {}),
+    ...(shown ? { from: sender, ...(nick ? { nick: cutName(nick) } : {}) } : {}),
     ...(messageId === '' ? {} : { 'stanza-id': messageId }),
     ...(call
       ? {
@@ -107,7 +102,7 @@ function bare({ messageId, account }: Job, { phrase, badge }: Notice): WebPayloa
   return {
     web_push: DECLARATIVE,
     notification: {
-      title: phrase.text.slice(0, MAX_TITLE),
+      title: cutName(phrase.text),
       navigate: `https://${host}/`,
       tag: messageId,
       ...(badge === undefined ? {} : { app_badge: String(badge) }),

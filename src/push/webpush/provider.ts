@@ -6,16 +6,16 @@ import type { Clock, Random } from '../../store/clock.ts'
 import type { Device, DeviceOptions } from '../../store/devices.ts'
 import type { Job } from '../../store/push.ts'
 import type { VapidKey } from '../../store/vapid-keys.ts'
-import { type Answer, TransportError } from '../apns/link.ts'
-import { hasRungOut } from '../apns/request.ts'
+import { type Answer, TransportError, unanswered } from '../apns/link.ts'
 import { Blame } from '../outbox/blame.ts'
+import { RING_MS, rungOut, ttlOf } from '../outbox/life.ts'
 import type { Leaves, Provider, Result } from '../outbox/provider.ts'
-import { isWorthKeeping, noticeOf } from '../rules/notice.ts'
+import { noticeOf, showsNothing } from '../rules/notice.ts'
 import { ForbiddenAddress } from '../webhook/address.ts'
 import { reasonOf, resultOf, rulingOf } from './answers.ts'
 import { type Endpoint, isBrowsers, mostBytes, readEndpoint } from './endpoint.ts'
 import { envelopeOf } from './envelope.ts'
-import { isUnseen, webPayload, type WebStyle } from './payload.ts'
+import { webPayload, type WebStyle } from './payload.ts'
 import { type Post, Poster, type PosterOptions } from './post.ts'
 import { chanceFrom, sealText } from './sealing.ts'
 import { type VapidSigner, VapidTokens } from './tokens.ts'
@@ -36,7 +36,6 @@ export interface WebPushOptions extends Pick<PosterOptions, 'resolve' | 'ca' | '
   readonly random: Random
 }
 
-const RING_MS = 60_000
 const HOUR = 3_600_000
 /** Longest that any service keeps a push. */
 const TTL_S = 28 * 86_400
@@ -96,7 +95,7 @@ export class WebPushProvider implements Provider {
     if (!device) return { is: 'drop', reason: 'DeviceGone', unsent: true }
     const endpoint = this.#endpoint(device.address)
     if (typeof endpoint === 'string') return { is: 'drop', reason: 'EndpointRefused', unsent: true }
-    if (isUnseen(kind) && isBrowsers(endpoint.host)) return { is: 'withdrawn', rule: 'shows-nothing' }
+    if (showsNothing(kind) && isBrowsers(endpoint.host)) return { is: 'withdrawn', rule: 'shows-nothing' }
     if (!this.#isStranger(endpoint.host)) return this.#deliver(job, device, endpoint, leaves)
     if (this.#strangers >= STRANGERS)
       return { is: 'retry', reason: 'Crowded', afterMs: CROWDED_MS, untouched: true, whole: true }
@@ -140,6 +139,7 @@ export class WebPushProvider implements Provider {
     leaves: Leaves,
     heard?: (answer: Answer) => void,
   ): Promise<Result> {
+    const { clock, ringMs = RING_MS } = this.#options
     const { web } = device.options
     const signer = web && this.#signerOf(web)
     if (!web) return { is: 'drop', reason: 'NoKeys', unsent: true }
@@ -147,14 +147,14 @@ export class WebPushProvider implements Provider {
     let short = false
     let again = false
     for (;;) {
-      let sentAt = this.#options.clock.now()
+      let sentAt = clock.now()
       let stays: Result | undefined
       let answer: Answer | undefined
       try {
         answer = await this.#poster.post(endpoint, () => {
-          stays = this.#hindrance(job) ?? leaves()
+          stays = rungOut(job, clock.now(), ringMs) ?? leaves()
           if (stays) return undefined
-          sentAt = this.#options.clock.now()
+          sentAt = clock.now()
           return this.#request(job, endpoint, { web, signer, short })
         })
       } catch (error) {
@@ -189,11 +189,6 @@ export class WebPushProvider implements Provider {
     return times < MALFORMED ? result : { is: 'retry', reason: reasonOf(answer), afterMs: HOUR, whole: true }
   }
 
-  #hindrance(job: Job): Result | undefined {
-    const { clock, ringMs = RING_MS } = this.#options
-    return hasRungOut(job, clock.now(), ringMs) ? { is: 'drop', reason: 'CallOver', unsent: true } : undefined
-  }
-
   #request(
     job: Job,
     { origin, host }: Endpoint,
@@ -206,26 +201,21 @@ export class WebPushProvider implements Provider {
     const sce = web.format === 'sce'
     const text = sce
       ? envelopeOf(job, short ? undefined : notice.body, limit)
-      : Buffer.from(JSON.stringify(webPayload(job, { style, options, limit, short })))
+      : Buffer.from(JSON.stringify(webPayload(job, notice, { style, options, limit, short })))
     const keys = { p256dh: Buffer.from(web.p256dh, 'base64url'), auth: Buffer.from(web.auth, 'base64url') }
     const body = sealText(
       text,
       keys,
       chanceFrom((n) => random.bytes(n)),
     )
-    const ends = job.call ? Math.min(job.expiresAt, job.createdAt + ringMs) : job.expiresAt
-    const ttl = isWorthKeeping(job.kind)
-      ? Math.max(0, Math.min(TTL_S, Math.floor((ends - clock.now()) / 1000)))
-      : 0
-    const unseen = isUnseen(job.kind)
     return {
       headers: {
         authorization: this.#tokens.header(origin, signer),
         'content-type': sce ? 'application/octet-stream' : 'application/notification+json',
         'content-encoding': 'aes128gcm',
         'content-length': String(body.length),
-        ttl: String(ttl),
-        urgency: unseen ? 'low' : notice.urgency,
+        ttl: String(ttlOf(job, clock.now(), ringMs, TTL_S)),
+        urgency: showsNothing(job.kind) ? 'low' : notice.urgency,
         topic: topicOf(job),
       },
       body,
@@ -261,6 +251,5 @@ function failureOf(error: unknown): Result {
   if (error instanceof ForbiddenAddress) return { is: 'drop', reason: 'PrivateAddress', unsent: true }
   if (!(error instanceof TransportError)) throw error
   if (error.cause instanceof ForbiddenAddress) return { is: 'drop', reason: 'PrivateAddress', unsent: true }
-  const untouched = error.processed === 'no'
-  return { is: 'retry', reason: untouched ? 'NoConnection' : 'NoAnswer', untouched }
+  return unanswered(error)
 }
