@@ -1,42 +1,10 @@
 /** [[push.apps]]: an app that may be rung. */
 import { z } from 'zod'
+import { PAYLOAD_KEYS } from './payload-schema.ts'
 import { file, httpUrl, jid } from './values.ts'
 
 /** Topic of every registration while the simulator stands in for Apple and no app is configured. */
 export const SIMULATOR_TOPIC = 'org.example.chat'
-
-/** Keys beside `aps` that the server writes itself (push/apns/payload.ts). */
-export const PAYLOAD_KEYS: ReadonlySet<string> = new Set([
-  'account',
-  'kind',
-  'from',
-  'name',
-  'nick',
-  'avatar',
-  'chat-id',
-  'collapse-id',
-  'stanza-id',
-  'mention',
-  'reply',
-  'recipient-count',
-  'attachment',
-  'event',
-  'call',
-  'sid',
-  'sender',
-  'media',
-  'reason',
-  'sent',
-  'expires',
-  'message-count',
-  'last-message-sender',
-  'last-message-body',
-  'unread-messages',
-  'body',
-  'nickname',
-  'encrypted',
-  'iv',
-])
 
 export const app = z
   .strictObject({

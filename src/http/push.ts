@@ -1,5 +1,5 @@
 /** /v1/push, /v1/apps and /v1/webhook: what became of pushes, whether Apple knows us, and what is sent again. */
-import { payloadSchema } from '../push/apns/payload-schema.ts'
+import { payloadSchema } from '../config/payload-schema.ts'
 import { accountOf } from './accounts.ts'
 import type { HttpDeps, PushDoor } from './deps.ts'
 import { explainAccount, explainMessage, waitingView } from './explain.ts'

@@ -1,7 +1,7 @@
 /** JSON Schema of the payloads that Apple's phones get, for authors of apps: what stands beside `aps`, and in it. */
 
-/** Raised where a key changes its meaning or goes; new keys do not change it. */
-export const PAYLOAD_VERSION = 1
+/** Version of the payload: it rises where a key changes its meaning or goes, not for new keys. */
+const VERSION = 1
 
 const text = (description: string) => ({ type: 'string', description })
 const seconds = (description: string) => ({
@@ -57,13 +57,13 @@ const BESIDE = {
   iv: text('Its initialization vector, base64.'),
 } as const
 
-/** Keys beside `aps` that it explains. */
-export const EXPLAINED: readonly string[] = Object.keys(BESIDE)
+/** Keys beside `aps` that the server writes itself (push/apns/payload.ts). */
+export const PAYLOAD_KEYS: ReadonlySet<string> = new Set(Object.keys(BESIDE))
 
-export const payloadSchema: Readonly<Record<string, unknown>> = {
+export const payloadSchema: Readonly<Record<string, unknown>> & { readonly properties: object } = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'Payload of a push to an Apple device',
-  'x-version': PAYLOAD_VERSION,
+  'x-version': VERSION,
   type: 'object',
   required: ['aps', 'account'],
   properties: {
