@@ -1,5 +1,6 @@
 /** /v1/me: what the app itself may do, as the account that it logs in with. */
 import type { Config } from '../config/config.ts'
+import { LOCALE } from '../push/rules/phrases.ts'
 import { accountOf, deleteUser, setPassword, userView } from './accounts.ts'
 import { checkPassword } from './auth.ts'
 import type { Ctx } from './context.ts'
@@ -21,15 +22,10 @@ const common = {
       'The resource that the app binds: what its own session has shown does not ring. Without it and user_agent_id ' +
       'that is the only session that is no other device’s.',
   }),
-  locale: z
-    .string()
-    .max(45)
-    .regex(/^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}$/)
-    .optional()
-    .openapi({
-      description: 'Language of the phone (BCP 47), for what a push says in words of its own.',
-      example: 'zh-Hans-CN',
-    }),
+  locale: z.string().max(45).regex(LOCALE).optional().openapi({
+    description: 'Language of the phone (BCP 47), for what a push says in words of its own.',
+    example: 'zh-Hans-CN',
+  }),
   exclusive: z
     .boolean()
     .optional()

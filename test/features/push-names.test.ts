@@ -80,6 +80,11 @@ describe('the language of a phone', () => {
     await says(romeo, reply('juliet@bix.org.example', 'r2'))
     const [shown] = await phone.shows()
     expect(shown?.data).not.toHaveProperty('reply')
+    await romeo.asks('set', card('<FN>Romeo</FN>'))
+    await says(romeo, reply('juliet@bix.org', 'r3'))
+    const [bare] = await phone.shows()
+    expect(bare?.data).toMatchObject({ reply: true, name: 'Romeo' })
+    expect(bare?.data).not.toHaveProperty('avatar')
   })
 
   test('what somebody does is said of the name', async () => {

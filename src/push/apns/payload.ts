@@ -77,7 +77,9 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   const policy = options.encryption ? 'none' : policyFor(style.body, options)
   const notice = noticeOf(input, style, options)
   const attachment = policy === 'full' ? attachmentOf(input) : {}
-  const apsOf = (said: Notice) => alertOf(said, input, policy, how)
+  // Apple must not have it where it must not see whom it is from: a hash of two addresses is soon guessed.
+  const chat = notice.thread === undefined ? undefined : chatIdOf(input)
+  const apsOf = (said: Notice) => alertOf(said, input, { policy, chat: said.thread && chat }, how)
   if (options.encryption) {
     const content = contentOf(input, how)
     return sealedPayload(input, how, { aps: apsOf(notice), content, limit: ALERT_BYTES })
@@ -87,7 +89,7 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
     ...style.custom,
     aps: apsOf({ ...notice, body }),
     account: input.account,
-    ...dataOf(input, how, policy, body),
+    ...dataOf(input, how, { notice, chat, body }),
     ...attachment,
     ...stanzaOf(input),
   })
@@ -161,8 +163,8 @@ function fitting(payloads: readonly Payload[]): Payload {
 
 function alertOf(
   notice: Notice,
-  { kind, file, about, account, sender }: PayloadInput,
-  policy: BodyPolicy,
+  { kind, file, about, account }: PayloadInput,
+  { policy, chat }: { readonly policy: BodyPolicy; readonly chat: string | undefined },
   { style, options }: PayloadOptions,
 ): Payload['aps'] {
   const { body, phrase, thread, badge, sound, level } = notice
@@ -180,10 +182,7 @@ function alertOf(
     ...(badge === undefined ? {} : { badge }),
     ...(sound === undefined ? {} : { sound }),
     ...(thread === undefined ? {} : { 'thread-id': thread }),
-    // Of nobody but the phone where Apple must not see whom it is from: a hash of two addresses is soon guessed.
-    ...(thread === undefined
-      ? {}
-      : { 'target-content-id': chatIdOf(account, sender), 'relevance-score': relevanceOf(kind, about) }),
+    ...(chat === undefined ? {} : { 'target-content-id': chat, 'relevance-score': relevanceOf(kind, about) }),
     ...(Buffer.byteLength(account) > FILTER_BYTES ? {} : { 'filter-criteria': account }),
     ...(style.content_available ? { 'content-available': 1 } : {}),
     ...(category === undefined ? {} : { category: cut(category, CATEGORY_BYTES) }),
@@ -218,14 +217,20 @@ function isMutable(kind: string, policy: BodyPolicy, style: AppStyle, options: D
   return options.mutableContent === true || options.dialect === 'tigase'
 }
 
+interface Said {
+  readonly notice: Notice
+  /** Undefined where Apple must not see whom it is from. */
+  readonly chat: string | undefined
+  readonly body: string | undefined
+}
+
 /** Beside `aps`: for the app, in the words of its dialect. */
 function dataOf(
   input: PayloadInput,
   { options }: PayloadOptions,
-  policy: BodyPolicy,
-  body: string | undefined,
+  { notice, chat, body }: Said,
 ): Record<string, unknown> {
-  const shown = showsSender(policy)
+  const shown = chat !== undefined
   const nick = shown && input.nick ? cutName(input.nick) : undefined
   return {
     ...(input.collapseId === undefined ? {} : { 'collapse-id': input.collapseId }),
@@ -233,7 +238,7 @@ function dataOf(
       ? {
           kind: input.kind,
           from: input.sender,
-          'chat-id': chatIdOf(input.account, input.sender),
+          'chat-id': chat,
           ...aboutOf(input),
         }
       : {}),
@@ -251,9 +256,7 @@ function dataOf(
     ...(options.dialect === 'tigase'
       ? {
           'unread-messages': input.badge ?? 0,
-          ...(shown
-            ? { sender: input.sender, body: body ?? phraseOf(input.kind, options.locale, input.file).text }
-            : {}),
+          ...(shown ? { sender: input.sender, body: body ?? notice.phrase.text } : {}),
           ...(nick === undefined ? {} : { nickname: nick }),
         }
       : {}),
@@ -261,8 +264,8 @@ function dataOf(
 }
 
 /** Conversation of an account: the same for each of its messages, whatever its name; the account's own word. */
-const chatIdOf = (account: string, peer: string): string =>
-  createHash('sha256').update(`${account}\0${peer}`).digest('base64url').slice(0, 22)
+const chatIdOf = ({ account, sender }: PayloadInput): string =>
+  createHash('sha256').update(`${account}\0${sender}`).digest('base64url').slice(0, 22)
 
 /** For a communication notification (INSendMessageIntent). */
 const aboutOf = ({ about }: PayloadInput): Record<string, unknown> => ({

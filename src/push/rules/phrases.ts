@@ -142,6 +142,9 @@ const TEXTS = {
 export type PhraseKey = keyof typeof TEXTS
 export const PHRASE_KEYS = Object.keys(TEXTS) as readonly PhraseKey[]
 
+/** BCP 47, with the underscores that some systems write. */
+export const LOCALE = /^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,4}$/
+
 /** In the language of `locale` (BCP 47), English where it is none of these. */
 export function phrase(key: PhraseKey, locale: string | undefined, arg?: string): Phrase {
   const text = TEXTS[key][LANGUAGES.indexOf(languageOf(locale))] ?? TEXTS[key][0]

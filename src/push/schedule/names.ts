@@ -22,6 +22,8 @@ interface Names {
   /** Everybody may read the nick; else contacts alone. */
   readonly isOpen: boolean
   readonly card: string | undefined
+  /** SHA-1 of its picture; empty where it has none. */
+  readonly photo: string
 }
 
 const namesOf = perObject((_: World) => new BoundedMap<number, Names>(REMEMBERED))
@@ -40,14 +42,21 @@ export function nameFor(t: Trip, account: Account, from: Jid): string {
   const local = from.local === '' ? from.domain : from.local
   const given = cleanName(contact?.name)
   if (given !== undefined) return given
-  const sender = t.store.accounts.find(from.bare)
-  const own = sender && namesOf(t.world).getOr(sender.id, () => readNames(t, sender))
+  const own = ownNames(t, from)
   const isSubscribed = contact?.subscription === 'to' || contact?.subscription === 'both'
   return (
     (own && ((own.isOpen || isSubscribed ? own.nick : undefined) ?? own.card)) ??
     cleanName(local) ??
     from.bare
   )
+}
+
+/** SHA-1 of the picture of an account here; undefined where it has none. */
+export const pictureOf = (t: Trip, from: Jid): string | undefined => ownNames(t, from)?.photo || undefined
+
+function ownNames(t: Trip, from: Jid): Names | undefined {
+  const sender = t.store.accounts.find(from.bare)
+  return sender && namesOf(t.world).getOr(sender.id, () => readNames(t, sender))
 }
 
 /** Of a room here; undefined where it is none, or has none. */
@@ -65,6 +74,7 @@ function readNames(t: Trip, sender: Account): Names {
   return {
     nick: nick?.name === 'nick' ? cleanName(nick.getText()) : undefined,
     isOpen: node !== undefined && option(node.config, 'access_model') === 'open',
+    photo: t.store.accounts.photo(sender) ?? '',
     card: card && (cleanName(childText(card, 'FN')) ?? cleanName(childText(card, 'NICKNAME'))),
   }
 }

@@ -9,7 +9,7 @@ import { NS } from '../../xmpp/namespaces.ts'
 import { child, type Element } from '../../xmpp/xml.ts'
 import type { Proposal } from '../rules/classify.ts'
 import { cleanName } from '../rules/names.ts'
-import { nameFor, roomNameOf } from './names.ts'
+import { nameFor, pictureOf, roomNameOf } from './names.ts'
 import { keptFor } from './words.ts'
 
 /** A message that rings. */
@@ -18,7 +18,7 @@ interface About {
   readonly el: Element
   readonly from: Jid
   readonly proposal: Proposal
-  /** It names the account. */
+  /** Whether it names the account. */
   readonly mentioned?: boolean | undefined
   readonly room?: RoomFacts | undefined
 }
@@ -42,8 +42,7 @@ export function whoFor(
 
 function aboutOf(t: Trip, { account, from, el, room, mentioned }: About): AboutFacts | undefined {
   const answers = child(el, 'reply', NS.reply)?.attrs.to
-  const sender = room ? undefined : t.store.accounts.find(from.bare)
-  const avatar = sender && t.store.accounts.photo(sender)
+  const avatar = room ? undefined : pictureOf(t, from)
   const about: AboutFacts = {
     ...(mentioned && el.attrs.type === 'groupchat' ? { mention: true } : {}),
     ...(answers === account.jid || answers?.startsWith(`${account.jid}/`) ? { reply: true } : {}),

@@ -3,6 +3,7 @@ import { StanzaError } from '../../../xmpp/errors.ts'
 import { type FormValues, readForm } from '../../../xmpp/forms.ts'
 import { NS } from '../../../xmpp/namespaces.ts'
 import { child, type Element } from '../../../xmpp/xml.ts'
+import { LOCALE } from '../../rules/phrases.ts'
 import { monal } from './monal.ts'
 import { mongooseIm } from './mongooseim.ts'
 import { plain } from './plain.ts'
@@ -34,8 +35,6 @@ export function readEnable(
   }
   throw new StanzaError('bad-request', 'token: neither the form nor the node holds a device token.')
 }
-
-const LOCALE = /^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,4}$/
 
 /** Our own field, or the language of the stanza (RFC 6120 §8.1.5). What is no language is left out. */
 function localeOf(enable: Element, form: FormValues): string | undefined {
