@@ -7,6 +7,8 @@ const log = getLogger('tls')
 const DAY = 86_400_000
 /** Days left; of a certificate that lives for less than 90 days the same parts of its life. */
 const LEVELS = [21, 7, 1, 0] as const
+/** The first two of them, as doctor and the web admin tell them. */
+export const [SOON_DAYS, NOW_DAYS] = LEVELS
 const FULL_LIFE = 90 * DAY
 
 export interface Ending {

@@ -1,13 +1,12 @@
 /** @jsxImportSource hono/jsx */
 import { VERSION } from '../../version.ts'
+import { SOON_DAYS } from '../../ops/certificate-alarms.ts'
 import type { Check } from '../../ops/readiness.ts'
 import type { HttpDeps } from '../deps.ts'
 import { Layout, sizeOf, State } from './layout.tsx'
 import { Plots, type Span, SPANS } from './plots.tsx'
 import { Alarms } from './push-page.tsx'
 
-/** Days before a certificate's end from which on it is an alarm. */
-const CERTIFICATE_ALARM = 21
 const DAY = 86_400_000
 
 /** Figures of the moment, made for all who look. */
@@ -105,7 +104,7 @@ export const Moment = ({ deps, now: { checks, certificates } }: { deps: HttpDeps
 const daysLeft = ({ clock }: HttpDeps, ends: number): number => Math.floor((ends - clock.now()) / DAY)
 
 const CertificateAlarm = ({ host, days }: { host: string; days: number }) =>
-  days >= CERTIFICATE_ALARM ? null : (
+  days >= SOON_DAYS ? null : (
     <p class="note bad" role="alert">
       {days < 0 ? `The certificate of ${host} is over.` : `The certificate of ${host} ends in ${days} days.`}
     </p>

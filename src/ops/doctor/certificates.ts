@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { domainToASCII } from 'node:url'
 import type { Config } from '../../config/config.ts'
 import { AcmeFiles } from '../acme/kept.ts'
+import { NOW_DAYS, SOON_DAYS } from '../certificate-alarms.ts'
 import { ordersOf } from '../acme/orders.ts'
 import {
   type DoctorCheck,
@@ -147,8 +148,8 @@ function days({ config, now }: DoctorWorld) {
       : 'renew it, then belfry reload; look why that was not done by itself'
   if (first.left < 0) return fail(`${first.cert} ended ${-first.left} days ago`, mend)
   const why = `${first.left} days left`
-  if (first.left < 7) return fail(why, mend)
-  return first.left < 21 ? warn(why, mend) : ok(why)
+  if (first.left < NOW_DAYS) return fail(why, mend)
+  return first.left < SOON_DAYS ? warn(why, mend) : ok(why)
 }
 
 function begun({ config, now }: DoctorWorld) {

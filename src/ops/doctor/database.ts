@@ -1,6 +1,7 @@
 /** The database's files, what is in them, and who holds them. */
 import { Database } from 'bun:sqlite'
 import { join } from 'node:path'
+import { perObject } from '../../per-object.ts'
 import { SCHEMA } from '../../store/migrations.ts'
 import { carryOut } from '../../store/maintenance.ts'
 import { databaseFile } from '../data-dir.ts'
@@ -49,16 +50,8 @@ function file({ config: { data_dir: dir } }: DoctorWorld) {
     : ok(`${megabytes(size)}, ${path}`)
 }
 
-/** One look in a Worker, for all who ask about it. */
-const looks = new WeakMap<DoctorWorld, Promise<Awaited<ReturnType<typeof lookInside>>>>()
-
-function inside(w: DoctorWorld): ReturnType<typeof lookInside> {
-  const known = looks.get(w)
-  if (known) return known
-  const look = lookInside(databaseFile(w.config.data_dir))
-  looks.set(w, look)
-  return look
-}
+/** Look in a Worker, one for all who ask about it. */
+const inside = perObject(({ config }: DoctorWorld) => lookInside(databaseFile(config.data_dir)))
 
 async function lookInside(path: string) {
   const size = statOf(path)?.size ?? 0

@@ -1,9 +1,10 @@
 /** Listeners: whether they can be had, who else wants them, and whether anybody gets through to them. */
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { perObject } from '../../per-object.ts'
 import { isLoopback } from '../../net/address.ts'
 import type { ListenAddress } from '../../config/values.ts'
-import { checkPorts, type PortFindings } from '../ports-check.ts'
+import { checkPorts } from '../ports-check.ts'
 import {
   type DoctorCheck,
   type DoctorWorld,
@@ -30,14 +31,8 @@ export const NET_CHECKS: readonly DoctorCheck[] = [
   { id: 'net.http', needs: ['config', 'server'], look: http },
 ]
 
-/** One look for both who ask: it takes the ports for a moment. */
-const looks = new WeakMap<DoctorWorld, Promise<PortFindings>>()
-
-function lookAtPorts(w: DoctorWorld): Promise<PortFindings> {
-  const known = looks.get(w) ?? checkPorts(w.config)
-  looks.set(w, known)
-  return known
-}
+/** Look at the ports, one for both who ask: it takes them for a moment. */
+const lookAtPorts = perObject(({ config }: DoctorWorld) => checkPorts(config))
 
 async function ports(w: DoctorWorld) {
   const { problems } = await lookAtPorts(w)
