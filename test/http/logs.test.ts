@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { getLogger, startLogging, stopLogging } from '../../src/log.ts'
 import { LogTail } from '../../src/log/tail.ts'
-import { ADMIN, type HttpWorld, PASSWORD, ROMEO, startHttp } from './support.ts'
+import { type HttpWorld, ROMEO, startHttp } from './support.ts'
+import { signIn } from './web-support.ts'
 
 interface Line {
   readonly time: string
@@ -163,12 +164,8 @@ test('with the scope alone, as long as the token lives, a minute by TCP, and not
   await again.leave()
 })
 
-const FORM = { 'content-type': 'application/x-www-form-urlencoded', origin: 'http://127.0.0.1:5280' }
-
 test('the page shows the newest first, harmless, and an open one goes on', async () => {
-  const raw = new URLSearchParams({ jid: ADMIN, password: PASSWORD }).toString()
-  const signed = await w.call('POST', '/admin/login', { raw, headers: FORM })
-  const headers = { cookie: signed.headers.get('set-cookie')?.split(';')[0] ?? '' }
+  const headers = await signIn(w)
   const page = async (query: string) => (await w.call('GET', `/admin/logs${query}`, { headers })).text()
   log.info('earlier one', { nick: '<script>alert(1)</script>', token: 'gules' })
   log.error('later one', { account: ROMEO })

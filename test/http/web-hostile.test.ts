@@ -4,9 +4,9 @@ import { features } from '../../src/features/index.ts'
 import { addDevice } from '../../src/http/devices.ts'
 import { SimPhones } from '../../src/ops/apns-sim-phones.ts'
 import { actingAs } from '../../src/store/audit.ts'
-import { ADMIN, JULIET, PASSWORD, ROMEO, startHttp } from './support.ts'
+import { JULIET, ROMEO, startHttp } from './support.ts'
+import { signIn } from './web-support.ts'
 
-const FORM = { 'content-type': 'application/x-www-form-urlencoded', origin: 'http://127.0.0.1:5280' }
 const EVIL = `'"><script>alert(1)</script><img src=x onerror=alert(1)>\u0007\u001b[31m\u202e]]>&amp;<!--`
 /** The same for fields that take no control characters. */
 const MARKUP = `'"><script>alert(1)</script><img src=x onerror=alert(1)>]]>&amp;<!--`
@@ -16,9 +16,7 @@ test('what others have stored stays text on every page', async () => {
   using w = await startHttp(() => {}, features)
   const phones = new SimPhones()
   Object.assign(w.deps, { push: { ...w.deps.push, phones } })
-  const raw = new URLSearchParams({ jid: ADMIN, password: PASSWORD }).toString()
-  const login = await w.call('POST', '/admin/login', { raw, headers: FORM })
-  const headers = { cookie: login.headers.get('set-cookie')?.split(';')[0] ?? '' }
+  const headers = await signIn(w)
   const juliet = w.store.accounts.find(JULIET)
   if (!juliet) throw new Error('no account')
   await w.call('POST', '/v1/rooms', {

@@ -6,16 +6,10 @@ import { Broadcast } from '../../src/http/web/broadcast.ts'
 import { certificateExpiry } from '../../src/metrics/metrics.ts'
 import { systemClock } from '../../src/store/clock.ts'
 import type { Figures } from '../../src/store/figures.ts'
-import { ADMIN, type HttpWorld, PASSWORD, startHttp } from './support.ts'
+import { type HttpWorld, startHttp } from './support.ts'
+import { FORM, signIn } from './web-support.ts'
 
-const FORM = { 'content-type': 'application/x-www-form-urlencoded', origin: 'http://127.0.0.1:5280' }
 const MINUTE = 60_000
-
-async function signIn(w: HttpWorld): Promise<{ cookie: string }> {
-  const raw = new URLSearchParams({ jid: ADMIN, password: PASSWORD }).toString()
-  const answer = await w.call('POST', '/admin/login', { raw, headers: FORM })
-  return { cookie: answer.headers.get('set-cookie')?.split(';')[0] ?? '' }
-}
 
 /** Events of an open page, one by one; undefined once the server has ended them. */
 class Events {

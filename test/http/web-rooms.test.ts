@@ -1,27 +1,10 @@
 /** The pages of rooms in the web admin. */
 import { expect, test } from 'bun:test'
 import { features } from '../../src/features/index.ts'
-import { ADMIN, type HttpWorld, JULIET, PASSWORD, ROMEO, startHttp } from './support.ts'
+import { type HttpWorld, JULIET, ROMEO, startHttp } from './support.ts'
+import { page, post, signIn } from './web-support.ts'
 
-const FORM = { 'content-type': 'application/x-www-form-urlencoded', origin: 'http://127.0.0.1:5280' }
 const VERONA = 'verona@conference.bix.org'
-
-const post = (w: HttpWorld, path: string, fields: Record<string, string>, headers = {}) =>
-  w.call('POST', path, { raw: new URLSearchParams(fields).toString(), headers: { ...FORM, ...headers } })
-
-async function signIn(w: HttpWorld): Promise<{ cookie: string }> {
-  const answer = await post(w, '/admin/login', { jid: ADMIN, password: PASSWORD })
-  return { cookie: answer.headers.get('set-cookie')?.split(';')[0] ?? '' }
-}
-
-const page = async (w: HttpWorld, path: string, headers: Record<string, string>) => {
-  const answer = await w.call('GET', path, { headers })
-  return {
-    status: answer.status,
-    text: await answer.text(),
-    csp: answer.headers.get('content-security-policy'),
-  }
-}
 
 const make = (w: HttpWorld, body: Record<string, unknown>) =>
   w.call('POST', '/v1/rooms', { as: 'operator', body })

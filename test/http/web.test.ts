@@ -1,35 +1,11 @@
 import { expect, test } from 'bun:test'
 import { addDevice } from '../../src/http/devices.ts'
-import { ADMIN, type Call, type HttpWorld, JULIET, LOOPBACK, PASSWORD, ROMEO, startHttp } from './support.ts'
+import { ADMIN, JULIET, PASSWORD, ROMEO, startHttp } from './support.ts'
+import { FORM, page, post, signIn } from './web-support.ts'
 
-const FORM = { 'content-type': 'application/x-www-form-urlencoded', origin: 'http://127.0.0.1:5280' }
 /** Any but the one file of our own. */
 const STRANGE_SCRIPT = /<script(?! src="\/admin\/admin\.js)/
 const TLS = { kind: 'tcp', address: '192.0.2.1', tls: true } as const
-
-const post = (
-  w: HttpWorld,
-  path: string,
-  fields: Record<string, string>,
-  headers = {},
-  peer: Call['peer'] = LOOPBACK,
-) =>
-  w.call('POST', path, {
-    raw: new URLSearchParams(fields).toString(),
-    headers: { ...FORM, ...headers },
-    peer,
-  })
-
-async function signIn(w: HttpWorld): Promise<{ cookie: string }> {
-  const answer = await post(w, '/admin/login', { jid: ADMIN, password: PASSWORD })
-  expect([answer.status, answer.headers.get('location')]).toEqual([303, '/admin/'])
-  return { cookie: answer.headers.get('set-cookie')?.split(';')[0] ?? '' }
-}
-
-const page = async (w: HttpWorld, path: string, headers: Record<string, string>) => {
-  const answer = await w.call('GET', path, { headers })
-  return { status: answer.status, text: await answer.text() }
-}
 
 test('signing in: for listed accounts, with a cookie that no script and no other site gets', async () => {
   using w = await startHttp()
