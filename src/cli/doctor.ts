@@ -61,7 +61,7 @@ async function byServer(config: Config, only: string[] | undefined): Promise<Res
     const { items } = await door.call<{ items: Result[] }>('GET', doctorPath(only))
     return items
   } catch (error) {
-    // Whatever keeps the server from answering is what the examination is for.
+    // A server that does not answer is examined as a stopped one: that is what doctor is for.
     if (error instanceof CliError && error.exitCode === EXIT.unreachable) return undefined
     throw error
   }

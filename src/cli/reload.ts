@@ -12,7 +12,7 @@ export function addReload(program: Command, context: ContextOf): void {
         // With the place of each mistake; whether the server can read and use it all it says itself.
         loadConfig({ file: ctx.options.config, checkFiles: true })
       } catch (error) {
-        // What cannot be read does not name the server either, but systemd does (systemd.exec(5)): let it refuse, and say so.
+        // A file that cannot be read does not name the server, but systemd does (systemd.exec(5)): the server refuses it, and says so.
         if (process.env.MAINPID) process.kill(Number(process.env.MAINPID), 'SIGHUP')
         throw error
       }

@@ -215,7 +215,7 @@ interface Ring {
   readonly given: Given | undefined
   /** Of a room here. */
   readonly room?: RoomFacts | undefined
-  /** It names the account. */
+  /** Whether it names the account. */
   readonly mentioned?: boolean | undefined
   /** A message that was decided before: for whom it is decided now. */
   readonly again?: { readonly devices: readonly Device[]; readonly webhook: boolean }

@@ -34,7 +34,7 @@ function enable(t: Transit, el: Element): undefined {
   const { service, wanted } = readPush2(el)
   // We are the service: what would be told to it is posted at once.
   ownService(t, service, 'service')
-  // One registration for each client, which may have another endpoint now.
+  // A client has one registration, whose endpoint may have changed.
   registerWanted(t, wanted, PUSH2, PUSH2)
 }
 

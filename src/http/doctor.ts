@@ -89,7 +89,7 @@ export function examined(deps: HttpDeps): Promise<Result[]> {
   if (known && now - known.at < FRESH) return known.results
   const results = worldOf(deps).then((world) => examine(world, chosen(undefined)))
   recent.set(deps, { at: now, results })
-  // One that failed as a whole is no answer for the next who asks.
+  // A run that failed as a whole is no answer for the next request.
   results.catch(() => recent.delete(deps))
   return results
 }

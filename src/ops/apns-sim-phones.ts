@@ -48,7 +48,7 @@ export class SimPhones {
     if (phone) Object.assign(phone, { badge: 0, notifications: [] })
   }
 
-  /** Nobody has that phone any more. */
+  /** A phone goes: its app is nowhere registered any more. */
   forget(topic: string, token: string): void {
     this.#phones.delete(keyOf(topic, token))
   }

@@ -114,7 +114,7 @@ export class ApnsSim {
       settings: { maxConcurrentStreams: 1, maxHeaderListSize: 8000 },
     })
     this.#server.on('session', (session) => this.#accept(session))
-    // Typed as any HTTP/2 stream, but a server has only its own kind.
+    // The type is that of both sides; a server has only its own kind.
     this.#server.on('stream', (stream, headers) => this.#hear(stream as http2.ServerHttp2Stream, headers))
     this.#server.on('sessionError', () => undefined)
     this.#server.on('error', () => undefined)

@@ -178,7 +178,7 @@ const HEIGHT = 7
 const WIDTH = 8
 const ACROSS = 24 / WIDTH
 
-/** Its JSON, for "Import dashboard". */
+/** The dashboard as JSON, for Grafana's "Import dashboard". */
 export function grafanaDashboard(): object {
   return {
     uid: 'belfry',

@@ -53,7 +53,7 @@ export class CertificateKeeper implements CertificateDoor {
       },
     )
     this.#tellOfWaiting()
-    // What it does by the clock is nobody else's doing.
+    // A renewal by the clock is the server's own doing, not that of whoever reloads.
     const endRenewal = actingAs({ by: 'server', door: 'acme' }, () => this.#renewal.start())
     return async () => {
       endWatch()

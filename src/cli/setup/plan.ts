@@ -27,7 +27,7 @@ export interface Machine {
 
 export const isWhole = ({ root }: Machine): boolean => root === '/'
 
-/** Its path below the root. */
+/** A path of the machine, below `root` (a test's directory, else "/"). */
 export const at = ({ root }: Pick<Machine, 'root'>, path: string): string => join(root, path)
 
 export interface Owner {

@@ -10,7 +10,7 @@ import { HttpError } from '../problem.ts'
 export interface Part {
   /** Id of the element that it replaces; parts of one name are the same. */
   readonly name: string
-  /** Its HTML. */
+  /** The part as HTML, made once for all viewers. */
   readonly make: () => string | Promise<string>
 }
 
@@ -116,7 +116,7 @@ export class Broadcast {
         const text = await make()
         made.set(name, { text, event: encoder.encode(eventOf(name, text)) })
       } catch (error) {
-        // What it is about may have gone, or the server is about to stop.
+        // The thing that it shows may have gone, or the server is about to stop.
         log.debug('a part of a page could not be made', { part: name, error })
       }
     }

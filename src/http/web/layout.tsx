@@ -84,7 +84,7 @@ const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
   </header>
 )
 
-/** One is open at a time. A menu of one page is that page. */
+/** Menus, of which one is open at a time. A menu of one page is that page. */
 const Menus = ({ here }: { here: Here | undefined }) => (
   <nav aria-label="Main" class="menus">
     {menus(useContext(Simulated)).map(({ name, entries }) => {

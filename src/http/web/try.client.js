@@ -40,7 +40,7 @@ class Chat {
       event.preventDefault()
       this.say(event.target.elements.text)
     })
-    // Whoever taps a notification opens the app.
+    // A tap on a notification opens the app.
     element.querySelector('[id^=phone]').addEventListener('click', ({ target }) => {
       if (target.closest('.notifications li') && !this.socket) this.open()
     })

@@ -68,7 +68,7 @@ async function converse(parts: OrderParts, signal: AbortSignal): Promise<Issued>
       ...(acme.email === undefined ? {} : { email: acme.email }),
       termsOfServiceAgreed: acme.agree === true,
       challengePriority: [acme.challenge],
-      // It would ask the names itself, which a machine behind a router cannot.
+      // The library would ask the names itself, which a machine behind a router cannot.
       skipChallengeVerification: true,
       async challengeCreateFn({ identifier }, { type, ...challenge }, answer) {
         if (type !== acme.challenge)

@@ -137,7 +137,7 @@ export class Renewal {
     if (failed) throw new OutsideError(failed.error)
   }
 
-  /** One run at a time; who comes meanwhile waits for it and then has its own turn. */
+  /** Runs do not overlap: a caller that comes meanwhile waits and then has its own. */
   async #run(orders: readonly Order[]): Promise<void> {
     while (this.#running) await this.#running
     this.#running = this.#each(orders)

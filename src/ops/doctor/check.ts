@@ -60,7 +60,7 @@ export interface DoctorWorld {
   readonly root: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly uid: number
-  /** Nobody is asked: no server, no DNS, no Apple. */
+  /** Only the machine is looked at: no server, no DNS, no Apple is asked. */
   readonly offline: boolean
   readonly live?: Live
   readonly names: Names

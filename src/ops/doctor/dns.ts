@@ -35,7 +35,7 @@ export const DNS_CHECKS: readonly DoctorCheck[] = [
   ...QUESTIONS.map(({ id, look }) => ({ id, needs: NEEDS, look: answered(look) })),
 ]
 
-/** One that nobody answers is told of once, by dns.resolver. */
+/** A resolver that does not answer is told of once, by dns.resolver, and skips the other checks of names. */
 function answered(look: DoctorCheck['look']): DoctorCheck['look'] {
   return async (w) => {
     try {

@@ -21,7 +21,7 @@ export interface Names {
   caa(name: string): Promise<readonly string[]>
 }
 
-/** Nobody answered; that there is no such name is an answer. */
+/** Silence of DNS; that there is no such name is an answer. */
 export class NoAnswer extends Error {}
 
 const ASK_MS = 1_500

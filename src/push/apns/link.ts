@@ -264,7 +264,7 @@ export class Link {
     stream.on('data', (chunk: string) => {
       body += chunk.slice(0, LONGEST_ANSWER - body.length)
       if (body.length < LONGEST_ANSWER) return
-      // Whoever sends on and on is not listened to.
+      // The rest of an endless answer is not listened to.
       this.#finish(exchange, { status, apnsId, uniqueId, body, date, retryAfter })
       stream.close(http2.constants.NGHTTP2_CANCEL)
     })

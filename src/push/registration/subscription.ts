@@ -55,7 +55,7 @@ export function subscriptionOf(
   return { ...keys, vapid: named ?? kept ?? vapidKeys.current(t.now).publicKey }
 }
 
-/** Some clients write plain base64. Undefined where it is neither. */
+/** Bytes of base64url, or of plain base64 as some clients write it; undefined where it is neither. */
 function bytesOf(text: string): Buffer | undefined {
   return /^[\w+/-]{1,200}={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined
 }

@@ -23,7 +23,7 @@ export type CallNews =
   | { readonly is: 'proposed'; readonly call: CallFacts }
   | { readonly is: 'ended'; readonly how: CallEnding; readonly call: CallFacts }
 
-/** Nobody had answered (§3.3: the caller took it back). */
+/** A call that nobody had answered (§3.3: the caller took it back). */
 export const isMissed = (how: CallEnding): boolean => how === 'cancelled' || how === 'unanswered'
 
 /** Undefined where the message says nothing of a call, or only that it rings elsewhere. */

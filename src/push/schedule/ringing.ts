@@ -45,7 +45,7 @@ class Calls {
     t.after(() => this.#watch())
   }
 
-  /** One clock for all of them. */
+  /** A single timer for all calls, set to the one that ends first. */
   #watch(): void {
     if (this.#isWatched) return
     let first = Number.POSITIVE_INFINITY

@@ -224,7 +224,7 @@ function expire(t: Trip, id: number): void {
     const until = awaitsAck(held.hold) ? endOfUse(t, account, held) : t.now
     if (until > t.now) return waitOn(t, held, 'other-device-active', until)
     if (waitsInBurst(t, held)) return
-    // It did not count while the app seemed to be open.
+    // A call did not count while the app seemed to be open.
     const message = { id: Number(held.message_id), peer: held.sender, ref: undefined }
     if (held.hold === 'call-unacked') t.store.unread.add(account.id, message, t.config.limits.unread_per_user)
   }

@@ -20,7 +20,7 @@ export type Ruling =
   | 'later'
   /** The service is ill. */
   | 'retry'
-  /** It answers what no push service does: a redirect, a page of a proxy. */
+  /** An answer that no push service gives: a redirect, a page of a proxy. */
   | 'strange'
 
 const HOUR = 3_600_000

@@ -181,7 +181,7 @@ export class Poster {
   }
 }
 
-/** Its beginning: whoever sends on and on is not listened to. */
+/** The beginning of the answer's body: a server that sends on and on is cut off. */
 export async function readAnswer(response: Response): Promise<Answer> {
   // Bun's types leave open what the stream carries; of a response it is bytes.
   const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader()

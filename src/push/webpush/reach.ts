@@ -66,7 +66,7 @@ export class Reach {
     return speech
   }
 
-  /** It may have become another server. */
+  /** Forgets an origin's address: after a failure the name may mean another server. */
   forget(origin: string): void {
     this.#known.delete(origin)
   }
