@@ -228,5 +228,8 @@ export const limits = z
     origin_id_keep: durationLimit('24h').describe(
       'How long a repeated message is recognised by its origin-id.',
     ),
+    origin_ids: countLimit(1_000_000).describe(
+      'Stored messages that are recognised so, in 16 to 32 bytes of memory each; beyond it the oldest is forgotten.',
+    ),
   })
   .prefault({})

@@ -4,10 +4,11 @@
  * COMPAT(XMPPFramework): a correction is a copy of the message with its old origin-id, so the id alone says nothing.
  */
 import { perObject } from '../per-object.ts'
-import { hash } from 'node:crypto'
 import { BoundedMap } from '../bounded-map.ts'
 import type { Feature, Outgoing, HookResult } from '../routing/feature.ts'
 import type { Transit, World } from '../routing/transit.ts'
+import type { Hash } from '../store/hash-set.ts'
+import { hashOf } from '../store/origins.ts'
 import { contentOf } from '../xmpp/content.ts'
 import { isForgedDelay } from '../xmpp/delay.ts'
 import { NS } from '../xmpp/namespaces.ts'
@@ -27,15 +28,16 @@ export const origin: Feature = {
   sent(t): HookResult {
     withoutForged(t)
     // Taken before other features change what is in it.
-    const key = originKey(t)
-    if (key === undefined) return
+    const hash = originHash(t)
+    if (!hash) return
+    const key = `${hash.high} ${hash.low}`
     const recent = recentOf(t.world)
-    if (recent.has(key) || t.store.messages.wasStored(key)) return 'stop'
+    if (recent.has(key) || t.store.origins.has(hash)) return 'stop'
     // What bounces may be tried again. Only what is stored needs to be known after a restart.
     t.onAccepted((to) => {
       recent.setIn(t, key, true)
       const isStored = t.archivedId !== undefined || to?.storedId !== undefined || to?.outcome === 'stored'
-      if (isStored) t.store.messages.rememberOrigin(t.store.messages.nextId(), key)
+      if (isStored) t.store.origins.remember(t.store.messages.nextId(), hash)
     })
   },
 }
@@ -58,10 +60,10 @@ function withoutForged(t: Transit): void {
 
 const recentOf = perObject((_: World) => new BoundedMap<string, true>(REMEMBERED))
 
-function originKey(t: Outgoing): string | undefined {
+function originHash(t: Outgoing): Hash | undefined {
   const { kind, el, from, to } = t.stanza
   if (kind !== 'message') return undefined
   const id = child(el, 'origin-id', NS.stanzaId)?.attrs.id
   if (id === undefined || id === '' || id.length > ID_LENGTH) return undefined
-  return `${from.bare} ${to?.bare ?? from.bare} ${hash('sha256', contentOf(el), 'base64url')} ${id}`
+  return hashOf(`${from.bare} ${to?.bare ?? from.bare} ${id} ${contentOf(el)}`)
 }

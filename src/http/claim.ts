@@ -1,6 +1,7 @@
 /** Ids under which programs send: again within a day, what they name is the same message (`limits.origin_id_keep`). */
 import { createHash } from 'node:crypto'
 import type { Trip } from '../routing/transit.ts'
+import { hashOf } from '../store/origins.ts'
 import { HttpError } from './problem.ts'
 
 /**
@@ -14,10 +15,10 @@ export function claim(
 ): boolean {
   const mark = `http ${from} ${to} ${id}`
   const hash = createHash('sha256').update(JSON.stringify(content)).digest('base64')
-  const { messages } = t.store
-  if (messages.wasStored(`${mark} ${hash}`)) return false
-  if (messages.wasStored(mark))
-    throw new HttpError(409, 'id-reused', 'Another message was sent under that id.')
-  for (const origin of [mark, `${mark} ${hash}`]) messages.rememberOrigin(messages.nextId(), origin)
+  const { messages, origins } = t.store
+  const [alone, whole] = [hashOf(mark), hashOf(`${mark} ${hash}`)]
+  if (origins.has(whole)) return false
+  if (origins.has(alone)) throw new HttpError(409, 'id-reused', 'Another message was sent under that id.')
+  for (const each of [alone, whole]) origins.remember(messages.nextId(), each)
   return true
 }

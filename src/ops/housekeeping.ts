@@ -77,9 +77,13 @@ export function purgeOnce(
   const { limits, hosts, archive, audit, clock } = household
   const { origin_id_keep, offline_keep } = limits
   return household.run(({ store }) => {
-    const { accounts, history, invites, messages, skeletons } = store
+    const { accounts, history, invites, messages, origins, skeletons } = store
     const now = clock.now()
-    const origins = keeps(origin_id_keep) ? messages.purgeOrigins(now - origin_id_keep, BATCH) : 0
+    const sent = origins.purge(
+      keeps(origin_id_keep) ? now - origin_id_keep : Number.NEGATIVE_INFINITY,
+      limits.origin_ids,
+      BATCH,
+    )
     const offline = keeps(offline_keep) ? messages.purgeOffline(now - offline_keep, BATCH) : 0
     const invited = invites.purge(now - INVITES_KEPT, BATCH)
     const departed = accounts.purgeDeparted(BATCH)
@@ -87,7 +91,7 @@ export function purgeOnce(
       ? store.answers.purge(now - limits.idempotency_keep, BATCH)
       : 0
     const changes = store.audit.purge(now - audit.keep, audit.max_rows, BATCH)
-    const most = Math.max(changes, answers, origins, offline, invited, departed, skeletons.fill(BATCH))
+    const most = Math.max(changes, answers, sent, offline, invited, departed, skeletons.fill(BATCH))
     const rooms = purgeRooms(store, household, now, place)
     return purgeArchives(history, hosts, archive, now, place) || rooms || most === BATCH
   })

@@ -1,5 +1,5 @@
-/** The archive, offline storage and the memory of what a client sent before. */
-import { asc, count, lt, lte, sql } from 'drizzle-orm'
+/** The archive and offline storage. */
+import { asc, count, lt, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Account, Accounts } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
@@ -21,11 +21,6 @@ export const offline = sqliteTable('offline', {
   unread: integer('unread', { mode: 'boolean' }).notNull(),
   xml: text('xml').notNull(),
   inFlight: integer('in_flight', { mode: 'boolean' }).notNull(),
-})
-
-export const origins = sqliteTable('origins', {
-  id: integer('id').primaryKey(),
-  origin: text('origin').notNull(),
 })
 
 const NOTHING: OfflineSize = { messages: 0, bytes: 0, unread: 0 }
@@ -56,7 +51,6 @@ export class Messages {
   readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #archived: DeferredIndex
   readonly #offlineIndex: DeferredIndex
-  readonly #known
   readonly #stored
   readonly #waiting
   readonly #size
@@ -76,7 +70,6 @@ export class Messages {
   }>
   readonly #land: Write<{ id: number; accountId: number }>
   readonly #drop
-  readonly #origin: Write<{ id: number; origin: string }>
 
   constructor(
     db: Db,
@@ -112,7 +105,6 @@ export class Messages {
       )
       .prepare()
     // Up to six of these a message: Drizzle's binding would add 0.5 µs to a read and 2 µs to a write of 2 µs.
-    this.#known = db.raw.prepare<unknown, [string]>('SELECT 1 FROM origins WHERE origin = ?')
     this.#archive = rawWriter(
       db,
       'INSERT INTO archive (id, account_id, peer, xml) VALUES ($id, $accountId, $peer, $xml)',
@@ -122,7 +114,6 @@ export class Messages {
       'INSERT INTO offline (id, account_id, bytes, unread, xml, in_flight)' +
         ' VALUES ($id, $accountId, $bytes, $unread, $xml, $inFlight)',
     )
-    this.#origin = rawWriter(db, 'INSERT INTO origins (id, origin) VALUES ($id, $origin)')
     this.#drop = db.raw.prepare<{ bytes: number }, [number, number, boolean]>(
       'DELETE FROM offline WHERE id = ? AND account_id = ? AND in_flight = ? RETURNING bytes',
     )
@@ -234,31 +225,6 @@ export class Messages {
     const some = this.#waitingArchived.all(account.id, pending, BATCH, before)
     for (const { id } of some) this.#remove(account.id, id)
     return some.length === BATCH
-  }
-
-  /** Whether this very message was stored before (XEP-0359 §3.2 origin-id, within the sender and recipient). */
-  wasStored(origin: string): boolean {
-    return this.#known.get(origin) !== null
-  }
-
-  rememberOrigin(id: number, origin: string): void {
-    this.#origin({ id, origin })
-  }
-
-  /** Deletes up to `limit` rows of what is older than `before` (ms); returns how many. */
-  purgeOrigins(before: number, limit: number): number {
-    const oldest = this.#db.orm
-      .select({ id: origins.id })
-      .from(origins)
-      .where(lt(origins.id, this.#receipts.below(before)))
-      .orderBy(asc(origins.id))
-      .limit(Math.min(limit, BATCH))
-      .all()
-    const last = oldest.at(-1)
-    if (!last) return 0
-    this.#db.turn.writes()
-    this.#db.orm.delete(origins).where(lte(origins.id, last.id)).run()
-    return oldest.length
   }
 
   purgeOffline(before: number, limit: number): number {

@@ -23,6 +23,7 @@ import { Imports } from './imports.ts'
 import { Invites } from './invites.ts'
 import { DeferredIndex } from './deferred-index.ts'
 import { Messages } from './messages.ts'
+import { Origins } from './origins.ts'
 import { Pep } from './pep.ts'
 import { PrivateXml } from './private.ts'
 import { Push } from './push.ts'
@@ -62,6 +63,7 @@ export class Store {
   readonly contacts: Contacts
   readonly receipts: Receipts
   readonly messages: Messages
+  readonly origins: Origins
   readonly archiveSizes: ArchiveSizes
   readonly history: History
   readonly blocked: Blocked
@@ -112,6 +114,7 @@ export class Store {
     this.contacts = new Contacts(db, this.accounts)
     this.receipts = new Receipts(db, clock)
     this.messages = new Messages(db, this.receipts, this.accounts, this.indexes)
+    this.origins = new Origins(db, this.receipts)
     this.archiveSizes = new ArchiveSizes(db)
     this.history = new History(db, this.indexes.archive, this.receipts, this.archiveSizes)
     this.blocked = new Blocked(db)

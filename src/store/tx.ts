@@ -33,8 +33,9 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
   >
   readonly messages: Pick<
     Store['messages'],
-    'inFlight' | 'waiting' | 'offlineSize' | 'boxSize' | 'isStored' | 'wasStored' | 'totalOffline'
+    'inFlight' | 'waiting' | 'offlineSize' | 'boxSize' | 'isStored' | 'totalOffline'
   >
+  readonly origins: Pick<Store['origins'], 'has'>
   readonly pep: Pick<
     Store['pep'],
     'nodes' | 'node' | 'item' | 'last' | 'items' | 'marks' | 'count' | 'bytes' | 'subscribers'

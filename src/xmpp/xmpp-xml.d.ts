@@ -1,4 +1,4 @@
-// @xmpp/xml ships no types; this is the part of its Element that Belfry uses.
+// @xmpp/xml ships no types; this is the part of it that Belfry and its benchmarks use.
 declare module '@xmpp/xml' {
   export type Node = Element | string
   export class Element {
@@ -12,5 +12,9 @@ declare module '@xmpp/xml' {
     getText(): string
     toString(): string
     write(writer: (text: string) => void): void
+  }
+  export class Parser {
+    on(event: 'start' | 'element', listener: (element: Element) => void): void
+    write(text: string): void
   }
 }

@@ -131,8 +131,17 @@ export class BenchClient {
     if (this.#wait) this.#gone?.(new Error('the server has closed the connection'))
   }
 
+  /** Answers the server's ping, as every client does: one that shows nothing is taken for gone. */
+  #pong(text: string): void {
+    for (const [iq] of text.matchAll(/<iq [^>]*type=["']get["'][^>]*>/g)) {
+      const id = /\bid=["']([^"']+)["']/.exec(iq)?.[1]
+      if (id) this.send(`<iq type='result' id='${id}'/>`)
+    }
+  }
+
   #received(bytes: Uint8Array): void {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    if (text.includes('urn:xmpp:ping')) this.#pong(text)
     if (this.#wait) this.#wait(text)
     else this.onText(text)
   }

@@ -9,6 +9,7 @@ import { type Bench, median } from './bench.ts'
 import { flatBench } from './flat.ts'
 import { guessingBench } from './guessing.ts'
 import { importBench } from './import.ts'
+import { messagesBench } from './messages.ts'
 import { millionBench } from './million.ts'
 import { fcmRateBench, webPushRateBench } from './others-rate.ts'
 import { pushBench } from './push.ts'
@@ -28,6 +29,7 @@ import { walBench } from './wal.ts'
 const BENCHES: readonly Bench[] = [
   startBench,
   relayBench,
+  messagesBench,
   pushBench,
   pushRateBench,
   webPushRateBench,

@@ -4,14 +4,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { cpuMsOf } from './cpu.ts'
 
 export const PASSWORD = 'bench password'
 const BINARY = resolve('dist/belfry')
 const PROBED = [process.execPath, '--preload', resolve('test/bench/loop-probe.ts'), resolve('src/main.ts')]
 export const COMMAND = existsSync(BINARY) ? [BINARY] : [process.execPath, resolve('src/main.ts')]
-
-/** Kernel clock ticks per second on every Linux that Bun runs on. */
-const TICK_MS = 10
 
 export interface ServerUnderTest {
   readonly pid: number
@@ -115,8 +113,7 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
     http,
     startMs,
     cpuMs() {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-      return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+      return cpuMsOf(pid)
     },
     rssMiB() {
       return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024

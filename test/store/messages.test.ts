@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { hashOf } from '../../src/store/origins.ts'
 import type { Store } from '../../src/store/store.ts'
 import { FakeClock } from '../support/clock.ts'
 import { make, open, tempDir, trip } from './support.ts'
@@ -71,26 +72,6 @@ describe('offline storage', () => {
   })
 })
 
-test('an origin is known from its trip on, unless that is taken back', () => {
-  using w = open()
-  const { messages } = w.store
-  expect(messages.wasStored('a')).toBe(false)
-  expect(() =>
-    w.store.turn.trip(() => {
-      messages.rememberOrigin(messages.nextId(), 'a')
-      expect(messages.wasStored('a')).toBe(true)
-      throw new Error('bug')
-    }),
-  ).toThrow('bug')
-  expect(messages.wasStored('a')).toBe(false)
-  trip(w.store, () => messages.rememberOrigin(messages.nextId(), 'a'))
-  expect([messages.wasStored('a'), messages.wasStored('A'), messages.wasStored('')]).toEqual([
-    true,
-    false,
-    false,
-  ])
-})
-
 describe('a purge', () => {
   test('deletes the oldest, at most 500 rows a trip, and nothing that is young enough', () => {
     using w = open()
@@ -101,7 +82,7 @@ describe('a purge', () => {
       trip(store, () => {
         for (let i = 0; i < count; i++) {
           const id = messages.nextId()
-          messages.rememberOrigin(id, `o${id}`)
+          store.origins.remember(id, hashOf(`o${id}`))
           messages.storeOffline(romeo, id, '<message/>', false)
         }
       })
@@ -110,7 +91,7 @@ describe('a purge', () => {
     const before = clock.now()
     fill(3)
     const kinds = {
-      origins: (limit: number) => messages.purgeOrigins(before, limit),
+      origins: (limit: number) => store.origins.purge(before, 10_000, limit),
       offline: (limit: number) => messages.purgeOffline(before, limit),
     }
     for (const [name, purge] of Object.entries(kinds)) {
@@ -126,7 +107,7 @@ describe('a purge', () => {
 
   test('with nothing to do writes nothing', () => {
     using w = open()
-    trip(w.store, () => w.store.messages.purgeOrigins(w.clock.now(), 500))
+    trip(w.store, () => w.store.origins.purge(w.clock.now(), 10, 500))
     expect(w.host.take()).toEqual(['flushed'])
   })
 })

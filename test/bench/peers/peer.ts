@@ -2,10 +2,8 @@
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { cpuMsOf } from '../cpu.ts'
 import { PASSWORD } from '../server.ts'
-
-/** Kernel clock ticks per second on every Linux that Bun runs on. */
-const TICK_MS = 10
 
 export interface Peer {
   /** Port of clients. */
@@ -53,12 +51,7 @@ export const PEER_PASSWORD = PASSWORD
 
 /** CPU of the processes whose command line holds `mark`, which names a directory of the bench. */
 export function cpuOf(mark: string): number {
-  let ticks = 0
-  for (const pid of pidsOf(mark)) {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-    ticks += Number(fields[11]) + Number(fields[12])
-  }
-  return ticks * TICK_MS
+  return pidsOf(mark).reduce((ms, pid) => ms + cpuMsOf(Number(pid)), 0)
 }
 
 function pidsOf(mark: string): string[] {
