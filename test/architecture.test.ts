@@ -228,6 +228,7 @@ describe('words', () => {
   test('only the turn says BEGIN, SAVEPOINT and COMMIT', () => {
     const allowed: Readonly<Record<string, string>> = {
       'store/turn.ts': 'the one place',
+      'store/savepoint.ts': 'its SAVEPOINT and ROLLBACK',
       'store/write-lock.ts': 'its BEGIN, which may have to wait for another process',
       'store/migrations.ts': 'runs before there is a turn',
       'store/backup/copy-database.ts': 'a reader of its own, in a Worker',

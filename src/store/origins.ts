@@ -1,5 +1,5 @@
 /**
- * What was sent before, by its hash: rows that are only ever appended, and a set in memory that answers. An index would
+ * Hashes of what was sent before: rows that are only ever appended, and a set in memory that answers. An index would
  * cost each message a look and a page of its own.
  */
 import { asc, gte, lte } from 'drizzle-orm'

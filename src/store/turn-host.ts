@@ -12,6 +12,8 @@ export interface TurnTrip {
   level: 1 | 2
   /** Savepoints that are open; 0 until the first write. */
   open: number
+  /** It has begun the transaction, whose beginning is its first savepoint then. */
+  begins: boolean
 }
 
 /** A turn that was committed and is not known to be on disk. */

@@ -1,27 +1,25 @@
 /**
  * The turn: all trips between two flushes share one transaction, and nothing they say is heard before it is on
- * disk. This is the only file that says BEGIN, SAVEPOINT and COMMIT.
+ * disk. Only this file and savepoint.ts say BEGIN, SAVEPOINT and COMMIT.
  *
  * One turn at a time is on its way to the disk, and the next takes in what comes meanwhile: a slow disk makes turns larger.
  *
- * A trip that throws is rolled back to its savepoint: its rows, its output and, by `undo`, its memory. When SQLite
- * drops the whole transaction (FULL, IOERR and NOMEM do), every trip of the turn is undone and refused. When the
- * sync of a COMMIT fails the outcome is unknown: nothing is answered and the process must end.
+ * A trip that throws is rolled back to its savepoint (the first that writes: to the beginning): its rows, its output and,
+ * by `undo`, its memory. When SQLite drops the whole transaction (FULL, IOERR and NOMEM do), every trip of the turn is
+ * undone and refused. When the sync of a COMMIT fails the outcome is unknown: nothing is answered and the process must end.
  *
  * Output outside of any trip (a stream's header, the answer to a trip that failed by itself) rests on no row.
  * It waits in the same buffer, so that order is kept, but a failed turn does not take it away.
  */
 import type { Database } from 'bun:sqlite'
-import { getLogger } from '../log.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { caught, guard, runReversed } from './guarded.ts'
+import { Savepoint } from './savepoint.ts'
 import { isOutOfRoom, isUnknownOutcome, refusal, TurnFailed } from './turn-failed.ts'
 import type { Syncing, TurnHost, TurnLimits, TurnTrip } from './turn-host.ts'
 import type { DiskSync } from './wal-sync.ts'
 import { DatabaseBusy, WriteLock } from './write-lock.ts'
-
-const log = getLogger('turn')
 
 /** `end` follows the turns that its own flush opens, but not for ever. */
 const FOLLOW = 1_000
@@ -56,7 +54,8 @@ export class Turn {
   readonly #clock: Clock
   readonly #limits: TurnLimits
   readonly #sync: DiskSync | undefined
-  readonly #sql
+  readonly #commit
+  readonly #savepoint: Savepoint
 
   constructor(
     db: Database,
@@ -70,13 +69,8 @@ export class Turn {
     this.#limits = limits
     this.#sync = sync
     this.lock = new WriteLock(db, clock, () => this.#begins())
-    const [commit, savepoint] = [db.prepare('COMMIT'), db.prepare('SAVEPOINT trip')]
-    this.#sql = {
-      commit,
-      savepoint,
-      release: db.prepare('RELEASE trip'),
-      undo: db.prepare('ROLLBACK TO trip'),
-    }
+    this.#commit = db.prepare('COMMIT')
+    this.#savepoint = new Savepoint(db)
   }
 
   /**
@@ -91,14 +85,14 @@ export class Turn {
     if (this.lock.isAwaited) throw this.lock.isCrowded ? refusal(new DatabaseBusy()) : new DatabaseBusy()
     this.#open()
     const first = this.#output.length
-    const trip: TurnTrip = { undo: [], refuse, first, end: first, level: 1, open: 0 }
+    const trip: TurnTrip = { undo: [], refuse, first, end: first, level: 1, open: 0, begins: false }
     this.#trips.push(trip)
     this.#current = trip
     try {
       const result = f()
       // An error that `f` caught may have cost the whole transaction.
       if (this.#isDropped()) throw new Error('SQLite dropped the transaction')
-      if (trip.open > 0) this.#sql.release.run()
+      if (trip.open > 0 && !trip.begins) this.#savepoint.release()
       trip.end = this.#output.length
       this.#current = undefined
       return result
@@ -124,12 +118,12 @@ export class Turn {
     trip.level = 2
     try {
       const result = f()
-      if (trip.open === 2 && !this.#isDropped()) this.#sql.release.run()
+      if (trip.open === 2 && !this.#isDropped()) this.#savepoint.release()
       return result
     } catch (error) {
       // Beyond a dropped transaction the trip fails, with all that it has in `undo`.
       if (this.#isDropped()) throw error
-      if (trip.open === 2) this.#rollBackToSavepoint()
+      if (trip.open === 2) this.#savepoint.takeBack()
       this.#output.length = first
       runReversed(trip.undo.splice(undos))
       throw error
@@ -151,9 +145,12 @@ export class Turn {
     if (trip.open >= trip.level) return
     const first = trip.open === 0
     try {
-      if (!this.#begun) this.lock.take()
-      this.#begun = true
-      for (; trip.open < trip.level; trip.open++) this.#sql.savepoint.run()
+      if (!this.#begun) {
+        this.lock.take()
+        this.#begun = trip.begins = true
+        trip.open = 1
+      }
+      for (; trip.open < trip.level; trip.open++) this.#savepoint.open()
     } catch (cause) {
       this.#failed(cause)
       throw cause instanceof DatabaseBusy ? cause : refusal(cause)
@@ -252,7 +249,7 @@ export class Turn {
   }
 
   #rollBack(trip: TurnTrip, error: unknown): void {
-    if (trip.open > 0 && !this.#isDropped()) this.#rollBackToSavepoint()
+    if (trip.open > 0 && !this.#isDropped()) this.#takeBack(trip)
     if (this.#isDropped()) {
       this.#fail(error)
       throw new TurnFailed(refusal(error))
@@ -268,15 +265,14 @@ export class Turn {
     }
   }
 
-  /** The whole transaction goes where even that fails: better than a trip that is kept by halves. */
-  #rollBackToSavepoint(): void {
-    try {
-      this.#sql.undo.run()
-      this.#sql.release.run()
-    } catch (error) {
-      log.error('a savepoint could not be rolled back', { error })
-      if (this.#db.inTransaction) this.#db.run('ROLLBACK')
-    }
+  /** A transaction that cannot be taken back must not be committed either. */
+  #takeBack({ begins }: TurnTrip): void {
+    if (!begins) return this.#savepoint.takeBack()
+    const failed = caught(() => this.#savepoint.rollBack())
+    if (failed && this.#db.inTransaction) return this.#die(failed.cause)
+    // The next write begins another transaction.
+    this.#begun = false
+    this.#writing = 0
   }
 
   #end(): void {
@@ -295,7 +291,7 @@ export class Turn {
     }
     const trips = this.#writing
     const start = this.#clock.monotonic()
-    const failed = caught(() => this.#sql.commit.run())
+    const failed = caught(() => this.#commit.run())
     // Pacing: where the writing itself takes d ms it gets at most half of the loop's time.
     this.#notBefore = 2 * this.#clock.monotonic() - start
     if (failed) return this.#commitFailed(failed.cause)
@@ -340,7 +336,7 @@ export class Turn {
   #commitFailed(error: unknown): void {
     const { inTransaction } = this.#db
     if (isUnknownOutcome(error, inTransaction)) return this.#die(error)
-    if (inTransaction) this.#db.run('ROLLBACK')
+    if (inTransaction) this.#savepoint.rollBack()
     this.#fail(error)
     // What the refusals opened.
     this.#end()
