@@ -1,15 +1,15 @@
-/** CPU time of a process as the scheduler counts it, finer than the clock ticks of /proc/PID/stat. */
-import { readdirSync, readFileSync } from 'node:fs'
+/** CPU time of a process as the kernel counts it, threads that have ended included. */
+import { readFileSync } from 'node:fs'
 
-/** User and system time of all threads that live, in ms. */
+/** Kernel clock ticks per second on every Linux that Bun runs on. */
+const TICK_MS = 10
+
+/** User and system time of a process, in ms, by ticks of 10 ms; 0 of one that is gone. */
 export function cpuMsOf(pid: number): number {
-  let ns = 0
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    try {
-      ns += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
-    } catch {
-      // A thread that has ended meanwhile.
-    }
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+  } catch {
+    return 0
   }
-  return ns / 1e6
 }
