@@ -7,6 +7,7 @@ import { NS } from '../xmpp/namespaces.ts'
 
 export class Inlines {
   readonly #features: readonly Feature[]
+  readonly #offers: readonly Element[]
   readonly #resume = new Map<string, ResumeHandler>()
   readonly #bind = new Map<string, BindHandler>()
 
@@ -16,16 +17,17 @@ export class Inlines {
       for (const [key, handler] of Object.entries(inline?.resume ?? {})) this.#resume.set(key, handler)
       for (const [key, handler] of Object.entries(inline?.bind ?? {})) this.#bind.set(key, handler)
     }
+    const names = new Set([...this.#bind.keys()].map((key) => key.slice(1, key.indexOf('}'))))
+    const bind = [...names].map((name) => xml('feature', { var: name }))
+    this.#offers = [
+      ...features.flatMap(({ inline }) => inline?.offers ?? []),
+      xml('bind', { xmlns: NS.bind2 }, xml('inline', {}, ...bind)),
+    ]
   }
 
   /** Children of <inline/> in the stream features. */
-  offers(): Element[] {
-    const names = new Set([...this.#bind.keys()].map((key) => key.slice(1, key.indexOf('}'))))
-    const bind = [...names].map((name) => xml('feature', { var: name }))
-    return [
-      ...this.#features.flatMap(({ inline }) => inline?.offers ?? []),
-      xml('bind', { xmlns: NS.bind2 }, xml('inline', {}, ...bind)),
-    ]
+  offers(): readonly Element[] {
+    return this.#offers
   }
 
   /** An earlier session to go on with, or the element that says why not; undefined where none was asked for. */

@@ -295,8 +295,9 @@ export class Accounts {
   }
 
   setLastSeen(account: Account, at: number, status: string | null): void {
-    this.#rows.forget(account.jid)
     this.#seen({ id: account.id, lastSeen: at, lastStatus: status })
+    // The next login finds it where it is.
+    this.#rows.change(account.jid, (row) => row && { ...row, lastSeen: at, lastStatus: status })
   }
 
   /** The next roster version (RFC 6121 §2.6). */

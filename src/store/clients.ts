@@ -39,6 +39,9 @@ export interface FastToken {
   readonly expiresAt: number
 }
 
+/** Time of the last login is as old as this at most. */
+const SEEN_AGAIN_MS = 300_000
+
 export class Clients {
   readonly #db: Db
   readonly #random: Random
@@ -138,11 +141,20 @@ export class Clients {
     return this.#one.get({ accountId, agent })
   }
 
-  /** Notes a login; above `most` apps of the account the ones not seen for longest are forgotten. */
+  /**
+   * Notes a login; above `most` apps of the account the ones not seen for longest are forgotten. One soon behind another
+   * is not written down: phones log in with every change of their network.
+   */
   seen(account: Account, { id: agent, software, device }: UserAgent, now: number, most: number): Client {
     const accountId = account.id
+    const known = this.find(accountId, agent)
+    const isNews = (value: string | undefined, old: string | null) => value !== undefined && value !== old
+    if (known && !isNews(software, known.software) && !isNews(device, known.device)) {
+      const ago = now - known.lastLogin
+      if (ago >= 0 && ago < SEEN_AGAIN_MS) return known
+    }
     this.#seen({ accountId, agent, software: software ?? null, device: device ?? null, now })
-    if (this.#countOf(accountId) > most) {
+    if (!known && this.#countOf(accountId) > most) {
       const old = this.list(account).slice(most)
       for (const { id } of old) this.delete(account, id)
     }

@@ -209,10 +209,10 @@ export class History {
   }
 
   /** Ids of the first and the last message; undefined for an empty archive. */
-  bounds(account: Account): { first: number; last: number } | undefined {
-    const first = this.#places(account, {}, false, 1).get()
-    const last = this.#places(account, {}, true, 1).get()
-    return first && last && { first: first.id, last: last.id }
+  bounds({ id }: Account): { first: number; last: number } | undefined {
+    const [first] = this.#index.oldest(id, Number.MAX_SAFE_INTEGER, 1)
+    const [last] = this.#index.newest(id, 1)
+    return first !== undefined && last !== undefined ? { first, last } : undefined
   }
 
   /** Asked for every message, so it is remembered. */

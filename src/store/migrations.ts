@@ -24,7 +24,7 @@ import audit from '../../migrations/0021-audit.sql' with { type: 'text' }
 import imports from '../../migrations/0022-imports.sql' with { type: 'text' }
 import figures from '../../migrations/0023-figures.sql' with { type: 'text' }
 import answers from '../../migrations/0024-answers.sql' with { type: 'text' }
-import origins from '../../migrations/0028-origins.sql' with { type: 'text' }
+import origins from '../../migrations/0025-origins.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,

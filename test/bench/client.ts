@@ -15,7 +15,7 @@ export class BenchClient {
     const plain = Buffer.from(`\0${user}\0${PASSWORD}`).toString('base64')
     client.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`)
     await client.#until('<success')
-    await client.#open('</stream:features>')
+    await client.open('</stream:features>')
     client.send(
       `<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
     )
@@ -35,14 +35,14 @@ export class BenchClient {
     const client = new BenchClient()
     await client.#connect(port, source)
     over('connect')
-    await client.#open('</stream:features>')
+    await client.open('</stream:features>')
     over('features')
     client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
     await client.#until('<proceed')
     over('proceed')
     await client.#secure()
     over('handshake')
-    await client.#open('</stream:features>')
+    await client.open('</stream:features>')
     over('features in TLS')
     return client
   }
@@ -102,7 +102,8 @@ export class BenchClient {
     })
   }
 
-  async #open(mark: string): Promise<void> {
+  /** Begins a stream and waits for its features, or for another mark. */
+  async open(mark = '</stream:features>'): Promise<void> {
     await this.ask(
       "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>",
       mark,

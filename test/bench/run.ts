@@ -9,6 +9,7 @@ import { type Bench, median } from './bench.ts'
 import { flatBench } from './flat.ts'
 import { guessingBench } from './guessing.ts'
 import { importBench } from './import.ts'
+import { loginsBench } from './logins.ts'
 import { messagesBench } from './messages.ts'
 import { millionBench } from './million.ts'
 import { fcmRateBench, webPushRateBench } from './others-rate.ts'
@@ -30,6 +31,7 @@ const BENCHES: readonly Bench[] = [
   startBench,
   relayBench,
   messagesBench,
+  loginsBench,
   pushBench,
   pushRateBench,
   webPushRateBench,

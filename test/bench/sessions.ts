@@ -93,11 +93,27 @@ export async function first(port: number, i: number): Promise<Kept> {
   return { token, id }
 }
 
-export function resumes(client: BenchClient, i: number, { token, id }: Kept): Promise<string> {
+/** A token of u`i`, for `fastLogin`. */
+export async function firstToken(port: number, i: number): Promise<string> {
+  return (await first(port, i)).token
+}
+
+const proofOf = (i: number, token: string): Buffer => {
   const proof = new Bun.CryptoHasher('sha256', token).update('Initiator').digest()
-  const initial = Buffer.concat([Buffer.from(`u${i}\0`), proof])
+  return Buffer.concat([Buffer.from(`u${i}\0`), proof])
+}
+
+/** One round trip from the handshake to a bound resource (XEP-0388, XEP-0484, XEP-0386). */
+export async function fastLogin(port: number, i: number, token: string): Promise<BenchClient> {
+  const client = await BenchClient.secured(port)
+  const more = `<fast xmlns='${FAST}'/><bind xmlns='urn:xmpp:bind:0'><tag>b</tag></bind>`
+  await client.ask(login(i, 'HT-SHA-256-NONE', proofOf(i, token), more), '</stream:features>')
+  return client
+}
+
+export function resumes(client: BenchClient, i: number, { token, id }: Kept): Promise<string> {
   const more = `<fast xmlns='${FAST}'/><resume xmlns='${SM}' h='0' previd='${id}'/>`
-  return client.ask(login(i, 'HT-SHA-256-NONE', initial, more), '<resumed')
+  return client.ask(login(i, 'HT-SHA-256-NONE', proofOf(i, token), more), '<resumed')
 }
 
 export const resumeBench: Bench = {
