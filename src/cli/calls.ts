@@ -120,6 +120,7 @@ export const NO_VERB: Readonly<Record<string, string>> = {
   listMyDevices: 'an account asks about itself',
   registerMyDevice: 'an app registers its own phone',
   deleteMyDevice: 'an account asks for itself',
+  changeMyDevice: 'a person says when the own phone rings',
   listMyTokens: 'an account asks about itself',
   createMyToken: 'an account asks for itself',
   deleteMyToken: 'an account asks for itself',

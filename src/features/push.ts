@@ -14,6 +14,7 @@ import type { Session } from '../routing/session.ts'
 import { isOwn, mayBeOwn, sessionOf } from '../push/registration/whose.ts'
 import { type AccountState, awaitsAck, decide, type DeviceState } from '../push/rules/decide.ts'
 import { filtered, isReferred, mentions, type StanzaFacts } from '../push/rules/filters.ts'
+import { stillness } from '../push/rules/wishes.ts'
 import { whoFor } from '../push/schedule/who.ts'
 import { wordsOf } from '../push/schedule/words.ts'
 import type { NewPush } from '../store/push.ts'
@@ -294,6 +295,11 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts }: Known)
     acknowledges: own?.delivery.acknowledges === true,
     ringsWhenAway: device.options.away === true,
     filter: filtered(device.options, facts),
+    still: stillness(
+      device.options.wishes,
+      { kind: ring.proposal.rule, mention: facts.groupchat && facts.mentioned === true },
+      t.now,
+    ),
   }
   const elsewhere = useOf(ring.takers.filter((session) => session !== own))
   const { hold, inactive_wait, call_wait } = t.config.push

@@ -12,6 +12,7 @@ import { idempotency } from './idempotency.ts'
 import { addInvites } from './invites.ts'
 import { addLogs } from './logs.ts'
 import { addMe } from './me.ts'
+import { addMyDevices } from './my-devices.ts'
 import { addMessages } from './messages.ts'
 import { type App, authorize, routeOf } from './policy.ts'
 import { HttpError, notFound, problemResponse } from './problem.ts'
@@ -70,6 +71,7 @@ export function createApp(deps: HttpDeps): App {
   addUsers(app)
   addExport(app)
   addMe(app, deps)
+  addMyDevices(app)
   addMyRooms(app)
   addPreferences(app)
   addMessages(app)

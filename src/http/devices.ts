@@ -4,7 +4,7 @@ import { type GivenKeys, subscriptionOf } from '../push/registration/subscriptio
 import { connectionOf } from '../push/schedule/in-use.ts'
 import { sessionOf } from '../push/registration/whose.ts'
 import type { Account } from '../store/accounts.ts'
-import type { Device } from '../store/devices.ts'
+import type { Device, Devices } from '../store/devices.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { HttpDeps } from './deps.ts'
 import { HttpError } from './problem.ts'
@@ -32,12 +32,19 @@ export async function addDevice(deps: HttpDeps, account: Account, { keys, ...wis
   return deviceView(deps, account, device)
 }
 
+const isId = (id: string): boolean => /^\d{1,15}$/.test(id)
+
+/** @throws HttpError where the account has no such device */
+export function findDevice(devices: Pick<Devices, 'of'>, account: Account, id: string): Device {
+  const device = isId(id) ? devices.of(account.id).find((one) => one.id === Number(id)) : undefined
+  if (!device) throw new HttpError(404, 'no-such-device', 'This account has no such device.')
+  return device
+}
+
 /** False if the account has no such device. */
 export function removeDevice(deps: HttpDeps, account: Account, id: string): Promise<boolean> {
   return deps.router.run((t) => {
-    return (
-      /^\d{1,15}$/.test(id) && unregister(t, account, (device) => device.id === Number(id), 'deleted') > 0
-    )
+    return isId(id) && unregister(t, account, (device) => device.id === Number(id), 'deleted') > 0
   })
 }
 
@@ -53,7 +60,7 @@ function named<T>(f: () => T): T {
   }
 }
 
-function deviceView({ world }: HttpDeps, account: Account, device: Device) {
+export function deviceView({ world }: HttpDeps, account: Account, device: Device) {
   const session = sessionOf(world, account, device)
   return {
     id: String(device.id),
@@ -63,8 +70,20 @@ function deviceView({ world }: HttpDeps, account: Account, device: Device) {
     token: device.address.slice(-SHOWN),
     session: device.sessionKey,
     connected: session ? `${session.jid.resource}: ${connectionOf(session)}` : null,
+    ...wishesView(device),
     state: device.lastReason ?? (device.lastSuccess === null ? 'not rung yet' : 'ok'),
     created: iso(device.createdAt),
     updated: iso(device.refreshedAt),
+  }
+}
+
+function wishesView({ options: { locale, wishes = {} } }: Device) {
+  const { muted, quiet = null, through = [] } = wishes
+  return {
+    muted: muted !== undefined,
+    muted_until: iso(muted?.until ?? null),
+    locale: locale ?? null,
+    quiet,
+    quiet_lets_through: [...through],
   }
 }

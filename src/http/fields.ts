@@ -1,6 +1,7 @@
 /** Fields of requests, with what they may hold. The API's description is made of the limits that are applied. */
 import { z } from '@hono/zod-openapi'
 import { isAddress } from '../net/address.ts'
+import { zoneName } from '../push/rules/quiet.ts'
 import { Jid, JidError, prepareDomain, prepareResource, jidOr } from '../xmpp/jid.ts'
 
 // XML 1.0 §2.2: what it cannot carry would spoil the stream of whoever receives it.
@@ -140,4 +141,16 @@ export const passwordSchema = counted(1, LONGEST_PASSWORD).openapi({
 
 export const allowLookalike = z.boolean().default(false).openapi({
   description: 'Even if people would take the name for that of another account or of an administrator.',
+})
+
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'a time such as "22:30"' })
+
+/** Hours of each day, which may pass midnight. */
+export const quietSchema = z.strictObject({
+  from: timeOfDay,
+  to: timeOfDay,
+  zone: text(64)
+    .refine((zone) => zoneName(zone) !== undefined, { error: 'a time zone such as "Europe/Rome"' })
+    .transform((zone) => zoneName(zone) ?? zone)
+    .openapi({ type: 'string', format: 'time-zone' }),
 })

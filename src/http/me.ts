@@ -1,72 +1,17 @@
 /** /v1/me: what the app itself may do, as the account that it logs in with. */
 import type { Config } from '../config/config.ts'
-import { LOCALE } from '../push/rules/phrases.ts'
 import { accountOf, deleteUser, setPassword, userView } from './accounts.ts'
 import { checkPassword } from './auth.ts'
 import type { Ctx } from './context.ts'
 import type { HttpDeps } from './deps.ts'
-import { addDevice, type DeviceDemand, listDevices, removeDevice } from './devices.ts'
 import { type App, ownJid, route, self } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { deviceTokenSchema, idParam, keyHeader, passwordSchema, resourceSchema, text } from './fields.ts'
-import { body, deviceSchema, json, tokenSchema, userSchema, writtenSchema, z } from './schemas.ts'
+import { idParam, keyHeader, passwordSchema, text } from './fields.ts'
+import { body, json, tokenSchema, userSchema, writtenSchema, z } from './schemas.ts'
 import { tokenView } from './tokens.ts'
 
 const gone = { 204: { description: 'Done' } } as const
 const YEAR = 366 * 24 * 3600
-/** Of every kind. */
-const common = {
-  topic: text(255).optional().openapi({ description: 'Needed if the server has several apps.' }),
-  resource: resourceSchema.optional().openapi({
-    description:
-      'The resource that the app binds: what its own session has shown does not ring. Without it and user_agent_id ' +
-      'that is the only session that is no other device’s.',
-  }),
-  locale: z.string().max(45).regex(LOCALE).optional().openapi({
-    description: 'Language of the phone (BCP 47), for what a push says in words of its own.',
-    example: 'zh-Hans-CN',
-  }),
-  exclusive: z
-    .boolean()
-    .optional()
-    .openapi({
-      description:
-        'Whether the token leaves every other account, or is rung for all that registered it so. Without a word the ' +
-        'app’s accounts setting tells; else it leaves them.',
-    }),
-  user_agent_id: text(200)
-    .optional()
-    .openapi({ description: 'The id of the app’s user-agent at login (XEP-0388), instead of resource.' }),
-}
-const base64 = (most: number) => text(most).regex(/^[\w+/-]+={0,2}$/, { error: 'Base64url is needed.' })
-const appleBody = z.strictObject({
-  kind: z.literal('apns').optional(),
-  token: deviceTokenSchema.openapi({ description: 'The device token.' }),
-  environment: z.enum(['production', 'sandbox']).optional(),
-  voip_token: deviceTokenSchema
-    .optional()
-    .openapi({ description: 'PushKit’s token: calls go there. Left out, the one before stays.' }),
-  ...common,
-})
-const webBody = z.strictObject({
-  kind: z.literal('webpush'),
-  endpoint: text(2048).openapi({ description: 'Of the subscription: https.', format: 'uri' }),
-  p256dh: base64(100).openapi({ description: 'Its public key: 65 bytes in base64url.' }),
-  auth: base64(40).openapi({ description: 'Its secret: 16 bytes in base64url.' }),
-  vapid: base64(100).optional().openapi({
-    description:
-      'The key of GET /v1/push/vapid that it was made with. Left out, that of before, else the present one.',
-  }),
-  ...common,
-})
-const googleBody = z.strictObject({
-  kind: z.literal('fcm'),
-  token: text(4096).optional().openapi({ description: 'The registration token.' }),
-  fid: text(64).optional().openapi({ description: 'Or the id of the installation.' }),
-  ...common,
-})
-const deviceBody = z.discriminatedUnion('kind', [appleBody, webBody, googleBody])
-
 export function addMe(app: App, { world }: HttpDeps): void {
   const chosen = chosenPassword(world.config)
   app.openapi(
@@ -118,7 +63,6 @@ export function addMe(app: App, { world }: HttpDeps): void {
       return c.json(await setPassword(c.var.deps, { jid: ownJid(c), password, minPassword }), 200)
     },
   )
-  addDevices(app)
   addTokens(app)
 }
 
@@ -134,73 +78,6 @@ async function provePassword(c: Ctx, given: string | undefined): Promise<void> {
 /** A password that a person chooses. A short one is refused where accounts are made, under a code of its own. */
 export const chosenPassword = ({ registration }: Config) =>
   passwordSchema.openapi({ minLength: Math.max(1, registration.min_password) })
-
-function addDevices(app: App): void {
-  app.openapi(
-    route(self, {
-      method: 'get',
-      path: '/v1/me/devices',
-      operationId: 'listMyDevices',
-      summary: 'Phones that messages to this account ring',
-      responses: { 200: json('Devices', z.object({ items: z.array(deviceSchema) })) },
-    }),
-    (c) => {
-      const { deps } = c.var
-      return c.json({ items: listDevices(deps, accountOf(deps, ownJid(c))) }, 200)
-    },
-  )
-  app.openapi(
-    route(self, {
-      method: 'post',
-      path: '/v1/me/devices',
-      operationId: 'registerMyDevice',
-      summary: 'Register this phone; again at each start of the app, which changes nothing',
-      request: { body: body(deviceBody) },
-      responses: { 200: json('The device', deviceSchema) },
-    }),
-    async (c) => {
-      const { deps } = c.var
-      return c.json(await addDevice(deps, accountOf(deps, ownJid(c)), wishOf(c.req.valid('json'))), 200)
-    },
-  )
-  app.openapi(
-    route(self, {
-      method: 'delete',
-      path: '/v1/me/devices/{id}',
-      operationId: 'deleteMyDevice',
-      summary: 'Stop ringing a phone',
-      request: { params: z.strictObject({ id: text(64) }) },
-      responses: gone,
-    }),
-    async (c) => {
-      const { deps } = c.var
-      const { id } = c.req.valid('param')
-      const removed = await removeDevice(deps, accountOf(deps, ownJid(c)), id)
-      if (!removed) throw new HttpError(404, 'no-such-device', 'This account has no such device.')
-      return c.body(null, 204)
-    },
-  )
-}
-
-function wishOf(given: z.infer<typeof deviceBody>): DeviceDemand {
-  const { resource, user_agent_id: agent, topic, exclusive, locale } = given
-  const always = { topic, exclusive, locale, of: { resource, agent } }
-  if (given.kind === 'webpush') {
-    const { endpoint, p256dh, auth, vapid } = given
-    const keys = { p256dh, auth, vapid }
-    return { ...always, kind: 'webpush', token: endpoint, tokenField: 'endpoint', keys }
-  }
-  if (given.kind === 'fcm') {
-    const { token, fid } = given
-    if ((token === undefined) === (fid === undefined))
-      throw new HttpError(422, 'invalid', 'Give either token or fid.')
-    return fid === undefined
-      ? { ...always, kind: 'fcm', token: token ?? '' }
-      : { ...always, kind: 'fcm', token: `fid:${fid}`, tokenField: 'fid' }
-  }
-  const { token, environment, voip_token: voipToken } = given
-  return { ...always, token, environment, voipToken }
-}
 
 function addTokens(app: App): void {
   const made = tokenSchema.extend({ token: z.string().openapi({ description: 'Shown this once.' }) })

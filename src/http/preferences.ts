@@ -1,30 +1,18 @@
 /** Preferences that a person sets for the own account over HTTP: when phones ring, and which apps may log in without the password. */
 import { unregister } from '../push/registration/register.ts'
 import type { Account } from '../store/accounts.ts'
-import { zoneName } from '../push/rules/quiet.ts'
 import { accountOf } from './accounts.ts'
 import type { HttpDeps } from './deps.ts'
 import { checkMatch } from './etag.ts'
 import { type App, ownJid, route, scope, self } from './policy.ts'
 import { notFound } from './problem.ts'
-import { idParam, jidParam, matchHeader, text } from './fields.ts'
+import { idParam, jidParam, matchHeader, quietSchema } from './fields.ts'
 import { body, json, z } from './schemas.ts'
 
 const gone = { 204: { description: 'Done' } } as const
-const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'a time such as "22:30"' })
 const settings = z
   .strictObject({
-    quiet: z
-      .strictObject({
-        from: time,
-        to: time,
-        zone: text(64)
-          .refine((zone) => zoneName(zone) !== undefined, { error: 'a time zone such as "Europe/Rome"' })
-          .transform((zone) => zoneName(zone) ?? zone)
-          .openapi({ type: 'string', format: 'time-zone' }),
-      })
-      .nullable()
-      .openapi({ description: 'When nothing rings, each day; null: never.' }),
+    quiet: quietSchema.nullable().openapi({ description: 'When nothing rings, each day; null: never.' }),
     unknown_senders: z
       .boolean()
       .openapi({ description: 'Whether messages of people who are no contacts ring.' }),

@@ -1,5 +1,6 @@
 /** The table of registered phones, and what an app may ask for when it registers. */
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Quiet } from './unread.ts'
 
 /** Services of devices: 'apns', and whichever kinds are added to push/registration/kinds.ts. */
 export type DeviceKind = string
@@ -11,6 +12,16 @@ export interface RoomFilter {
   readonly allow: 'always' | 'mentioned'
   /** With 'mentioned': the name that counts. */
   readonly nick?: string
+}
+
+/** Wishes of the person for this device: they outlive what the app says at its next registration. */
+export interface DeviceWishes {
+  /** Until when (ms); null: until it is taken back. */
+  readonly muted?: { readonly until: number | null }
+  /** Beside the account's. */
+  readonly quiet?: Quiet
+  /** Pushes that ring through quiet hours, the device's and the account's. */
+  readonly through?: readonly ('calls' | 'mentions')[]
 }
 
 /** Wishes of an app at its registration. Whatever is absent was not asked for, and the server's own rules hold. */
@@ -51,6 +62,7 @@ export interface DeviceOptions {
   readonly grace?: number
   /** Bare JIDs that ring for mentions alone. */
   readonly mentions?: readonly string[]
+  readonly wishes?: DeviceWishes
 }
 
 /** Subscription of a browser or app: its pushes are sealed with these keys (RFC 8291), and the service in between reads nothing. */

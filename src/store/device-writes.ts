@@ -37,6 +37,10 @@ export function deviceWrites(db: Db) {
       db,
       'UPDATE devices SET session_key = $sessionKey, tie = $tie WHERE id = $id',
     ),
+    options: rawWriter<{ id: number; options: string }>(
+      db,
+      'UPDATE devices SET options = $options WHERE id = $id',
+    ),
     delete: rawWriter<{ id: number }>(db, 'DELETE FROM devices WHERE id = $id'),
     forgetCalls: rawWriter<{ id: number; address: string }>(
       db,

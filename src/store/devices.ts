@@ -8,7 +8,7 @@ import { deviceWrites } from './device-writes.ts'
 import type { Events } from './events.ts'
 import { Remembered } from './remembered.ts'
 
-export type { Device, DeviceKind, DeviceOptions, RoomFilter, Tie } from './device-table.ts'
+export type { Device, DeviceKind, DeviceOptions, DeviceWishes, RoomFilter, Tie } from './device-table.ts'
 
 /** One phone and app, whichever accounts have registered it. */
 export type Place = Pick<Device, 'kind' | 'topic' | 'address'>
@@ -156,6 +156,12 @@ export class Devices {
   tie({ id, accountId }: Device, sessionKey: string | null, tie: Tie): void {
     this.#accounts.forget(accountId)
     this.#write.tie({ id, sessionKey, tie })
+  }
+
+  /** Others in place of its options. */
+  setOptions({ id, accountId }: Device, options: DeviceOptions): void {
+    this.#accounts.forget(accountId)
+    this.#write.options({ id, options: JSON.stringify(options) })
   }
 
   delete(id: number, reason: 'deleted' | 'disabled' = 'deleted'): boolean {

@@ -18,6 +18,7 @@ export class RoomVerdicts {
   readonly #note: Write<
     Record<'messageId' | 'saidId' | 'chosen' | 'mentioned', number> & { room: string; rule: string }
   >
+  readonly #mentions
   readonly #purge: Write<{ before: number; limit: number }>
 
   constructor(db: Db) {
@@ -28,6 +29,9 @@ export class RoomVerdicts {
        VALUES ($messageId, $room, $saidId, $rule, $chosen, $mentioned)
        ON CONFLICT DO UPDATE SET rule = excluded.rule, chosen = excluded.chosen`,
     )
+    this.#mentions = db.raw.prepare<unknown, [number]>(
+      'SELECT 1 FROM room_verdicts WHERE message_id = ? AND mentioned',
+    )
     this.#purge = rawWriter(
       db,
       `DELETE FROM room_verdicts WHERE message_id IN
@@ -37,6 +41,11 @@ export class RoomVerdicts {
 
   note({ chosen, mentioned, ...rest }: RoomVerdict): void {
     this.#note({ ...rest, chosen: Number(chosen), mentioned: Number(mentioned) })
+  }
+
+  /** Whether a message of a room named the account. */
+  mentions(messageId: string): boolean {
+    return this.#mentions.get(Number(messageId)) !== null
   }
 
   /** Deletes up to `limit` of before `time` (ms); returns how many. Ids may run ahead of the clock, never behind it. */

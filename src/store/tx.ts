@@ -44,6 +44,7 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
   readonly push: ReadPush
   readonly receipts: Pick<Store['receipts'], 'timeOf' | 'isFromBefore' | 'between' | 'below'>
   readonly rooms: Pick<Store['rooms'], 'countAll'>
+  readonly roomVerdicts: Pick<Store['roomVerdicts'], 'mentions'>
   readonly settings: Pick<Store['settings'], 'get'>
   readonly skeletons: Pick<Store['skeletons'], 'like'>
   readonly sm: Pick<Store['sm'], 'sessions' | 'stanzas'>

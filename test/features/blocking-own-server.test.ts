@@ -113,7 +113,7 @@ describe('with the own server and the own address on the block list', () => {
     const account = p.store.accounts.find('juliet@bix.org')
     if (!account) throw new Error('no account')
     const why = (sender: string) =>
-      silence(p.store, account, undefined, { sender, kind: 'message' }, p.clock.now())
+      silence(p.store, account, undefined, { sender, kind: 'message', messageId: '' }, p.clock.now())
     expect(['bix.org', 'push.bix.org', 'romeo@bix.org'].map(why)).toEqual([undefined, undefined, 'blocked'])
   })
 })

@@ -114,6 +114,12 @@ const ROWS: readonly Row[] = [
     status: [401, 200, 403, 403, 403],
     hasNot: 'ab'.repeat(32),
   },
+  {
+    route: 'PATCH /v1/me/devices/:id',
+    path: '/v1/me/devices/9',
+    body: { muted: true },
+    status: [401, 404, 403, 403, 403],
+  },
   { route: 'DELETE /v1/me/devices/:id', path: '/v1/me/devices/9', status: [401, 404, 403, 403, 403] },
   { route: 'GET /v1/me/push-settings', status: [401, 200, 403, 403, 403], has: 'unknown_senders' },
   {

@@ -160,6 +160,22 @@ const ROWS: readonly Row[] = [
   },
   { what: 'a contact rings where strangers do not', state: { unknownSenders: false }, is: 'send away' },
   { what: 'quiet hours', state: { quiet: true }, is: 'suppress quiet-hours' },
+  {
+    what: 'a muted device, whoever may pass',
+    device: { still: { muted: true, quiet: false, passes: true } },
+    is: 'suppress device-muted',
+  },
+  {
+    what: 'the account’s quiet hours, and the device lets it through',
+    device: { still: { muted: false, quiet: true, passes: true } },
+    state: { quiet: true },
+    is: 'send away',
+  },
+  {
+    what: 'quiet hours of the device',
+    device: { still: { muted: false, quiet: true, passes: false } },
+    is: 'suppress device-quiet-hours',
+  },
   { what: 'quiet hours hold for calls', state: { quiet: true, proposal: CALL }, is: 'suppress quiet-hours' },
   { what: 'a filter of the app', device: { filter: 'muted-by-app' }, is: 'suppress muted-by-app' },
   {

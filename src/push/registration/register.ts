@@ -74,7 +74,7 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
     tie: tied.tie,
     same: tied.session && claimsOf(tied.session),
     callAddress,
-    options: withLocale(wish, known?.options),
+    options: withKept(wish, known?.options),
     ...holding(t.config, { kind, topic, environment }, wish),
   }
   const device = devices.enable(account.id, registration, t.now, most(t.config.limits))
@@ -83,12 +83,19 @@ export function registerDevice(t: Trip, account: Account, wish: DeviceWish): Dev
   return device
 }
 
-function withLocale(
+/** New options, with what they do not replace: the phone's language, and the person's wishes. */
+function withKept(
   { options, locale }: DeviceWish,
   before: DeviceOptions | undefined,
 ): DeviceOptions | undefined {
   const chosen = locale ?? before?.locale
-  return chosen === undefined ? options : { ...(options ?? before), locale: chosen }
+  const wishes = before?.wishes
+  if (chosen === undefined && wishes === undefined) return options
+  return {
+    ...(options ?? before),
+    ...(chosen === undefined ? {} : { locale: chosen }),
+    ...(wishes === undefined ? {} : { wishes }),
+  }
 }
 
 /** Registers what an app asks for on its own stream. @throws StanzaError naming the field at fault */

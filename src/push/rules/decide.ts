@@ -3,6 +3,7 @@
  * every verdict is recorded. First match wins; `belfry push rules` and the documentation print `what`.
  */
 import { isUpdate, type Proposal } from './classify.ts'
+import type { Stillness } from './wishes.ts'
 
 /** Connection of the device itself, by the session that registered it. */
 export type Connection =
@@ -29,6 +30,8 @@ export interface DeviceState {
   readonly ringsWhenAway: boolean
   /** A rule of the device's own (what its client asked for) that keeps it quiet. */
   readonly filter?: string | undefined
+  /** Wishes of its person; undefined where there are none. */
+  readonly still?: Stillness | undefined
 }
 
 /** State of the account, as far as it matters, at the moment when delivery is known. */
@@ -122,10 +125,22 @@ export const DECISION_RULES: readonly DecisionRule[] = [
     applies: (_, { stranger, unknownSenders }) => stranger && !unknownSenders,
   },
   {
+    rule: 'device-muted',
+    verdict: 'suppress',
+    what: 'The device is muted by its person',
+    applies: ({ still }) => still?.muted === true,
+  },
+  {
     rule: 'quiet-hours',
     verdict: 'suppress',
-    what: 'The person’s quiet hours',
-    applies: (_, { quiet }) => quiet,
+    what: 'The person’s quiet hours, unless the device lets it through',
+    applies: ({ still }, { quiet }) => quiet && still?.passes !== true,
+  },
+  {
+    rule: 'device-quiet-hours',
+    verdict: 'suppress',
+    what: 'The device’s own quiet hours, likewise',
+    applies: ({ still }) => still?.quiet === true && !still.passes,
   },
   {
     rule: 'filter',

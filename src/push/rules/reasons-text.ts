@@ -21,6 +21,8 @@ const RULES: Readonly<Record<string, string>> = {
   'not-mentioned': 'the chat rings for mentions alone',
   'unknown-sender': 'the sender is no contact, and only contacts may ring',
   'quiet-hours': 'it came in the quiet hours',
+  'device-muted': 'its person has muted the device',
+  'device-quiet-hours': 'it came in the device’s own quiet hours',
   'room-not-chosen': 'the app asked for other rooms alone',
   'room-not-mentioned': 'the app asked for mentions in this room alone',
   'inactive-unacked': 'the app is in the background and may still show that it has it',

@@ -251,11 +251,13 @@ function waitOn(t: Trip, held: HeldPush, rule: string, until: number): void {
   watch(t, held.id, until)
 }
 
+const aboutOf = ({ sender, kind, message_id: messageId }: HeldPush) => ({ sender, kind, messageId })
+
 /** Why a push whose time is over need not go after all. */
 function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undefined {
   // Withdrawals that are on their way count already.
   for (const [, withdrawal] of t.store.held.putOffs()) if (isMeant(held, withdrawal)) return withdrawal.rule
-  const silent = silence(t.store, account, deviceOf(t, account, held), held, t.now)
+  const silent = silence(t.store, account, deviceOf(t, account, held), aboutOf(held), t.now)
   if (silent) return silent
   if (held.hold === 'other-device-active')
     return t.store.unread.has(Number(held.message_id)) ? undefined : 'read-elsewhere'

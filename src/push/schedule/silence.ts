@@ -5,14 +5,14 @@ import type { ReadStore } from '../../store/tx.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { covers } from '../../accounts/blocklist.ts'
 import { notifyRule } from '../rules/notify-rule.ts'
-import { isQuiet } from '../rules/quiet.ts'
+import { stilled } from '../rules/wishes.ts'
 
 /** `sender` is a bare JID; `now` in ms. The name of the rule. */
 export function silence(
   store: ReadStore,
   account: Account,
   device: Device | undefined,
-  { sender, kind }: { readonly sender: string; readonly kind: string },
+  { sender, kind, messageId }: { readonly sender: string; readonly kind: string; readonly messageId: string },
   now: number,
 ): string | undefined {
   if (account.disabled) return 'account-disabled'
@@ -23,5 +23,6 @@ export function silence(
   // A person who asks to become a contact is none yet, and may ring all the same.
   if (!unknownSenders && kind !== 'subscription-request' && !store.contacts.find(account, sender)?.listed)
     return 'unknown-sender'
-  return isQuiet(quiet, now) ? 'quiet-hours' : undefined
+  const mention = store.roomVerdicts.mentions(messageId)
+  return stilled(device?.options.wishes, { kind, mention }, quiet, now)
 }
