@@ -1,5 +1,6 @@
 /** Checks of Apple on a push request, in an order close to Apple's, with Apple's statuses and reasons. */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { BoundedMap } from '../bounded-map.ts'
 
 export interface Refusal {
   readonly status: number
@@ -48,11 +49,16 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** Apple's tokens are 32 bytes today and may grow; none is all ones. */
 const TOKEN = /^(?!f+$)([0-9a-f]{2}){32,100}$/i
 
+/** Tokens of which it is known what they are for. */
+const TOKENS = 100_000
+
 const refuse = (status: number, reason: string): Refusal => ({ status, reason })
 
 export class Checks {
   readonly #options: CheckOptions
   readonly #key: KeyObject | undefined
+  /** Topic that each token has proved to be for. */
+  readonly #tokens = new BoundedMap<string, string>(TOKENS)
   readonly #seen = new Map<string, { jwt: string; at: number }[]>()
 
   constructor(options: CheckOptions) {
@@ -70,8 +76,18 @@ export class Checks {
     return (
       this.#provider(headers.authorization, hasCertificate, now) ??
       (TOKEN.test(token) ? undefined : refuse(400, 'BadDeviceToken')) ??
-      this.#apns(headers, hasCertificate)
+      this.#apns(headers, hasCertificate) ??
+      this.#tokenOf(token.toLowerCase(), headers['apns-topic'])
     )
+  }
+
+  /** Apple gives out each token for one app and use of it: here it is for what it was first pushed to. */
+  #tokenOf(token: string, topic: string | undefined): Refusal | undefined {
+    const known = this.#tokens.use(token)
+    if (topic === undefined || known === topic) return undefined
+    if (known !== undefined) return refuse(400, 'DeviceTokenNotForTopic')
+    this.#tokens.set(token, topic)
+    return undefined
   }
 
   payload(body: Buffer, pushType: string | undefined): Refusal | undefined {

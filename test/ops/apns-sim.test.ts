@@ -129,6 +129,15 @@ describe('the simulator refuses', () => {
     })
   }
 
+  test('a token under the topic of another use: 400 DeviceTokenNotForTopic', async () => {
+    const widgets = { 'apns-push-type': 'widgets', 'apns-topic': `${TOPIC}.push-type.widgets` }
+    expect((await post({})).status).toBe(200)
+    expect((await post(widgets)).body).toContain('DeviceTokenNotForTopic')
+    const other = { ':path': `/3/device/${deviceToken(2)}` }
+    expect((await post({ ...widgets, ...other })).status).toBe(200)
+    expect((await post(other)).body).toContain('DeviceTokenNotForTopic')
+  })
+
   test('the third provider token within 20 minutes: 429', async () => {
     expect((await post({ authorization: jwt({ iat: NOW - 1 }) })).status).toBe(200)
     expect((await post({ authorization: jwt({ iat: NOW - 2 }) })).status).toBe(200)
@@ -145,7 +154,8 @@ describe('the simulator takes', () => {
     expect((await post({}, full)).status).toBe(200)
     expect((await post({ ':path': `/3/device/${'ab'.repeat(80)}` })).status).toBe(200)
     const voip = { 'apns-push-type': 'voip', 'apns-topic': `${TOPIC}.voip` }
-    expect((await post(voip, JSON.stringify({ aps: 'x'.repeat(5_110) }))).status).toBe(200)
+    const call = { ...voip, ':path': `/3/device/${deviceToken(2)}` }
+    expect((await post(call, JSON.stringify({ aps: 'x'.repeat(5_110) }))).status).toBe(200)
     const id = '6B1CD1B0-0000-4000-8000-000000000001'
     expect((await post({ 'apns-id': id })).apnsId).toBe(id)
     expect((await post({})).apnsId).toMatch(/^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$/)
