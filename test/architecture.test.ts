@@ -58,6 +58,7 @@ const BLIND = [
   'push/fcm',
   'push/webhook',
   'push/diagnose',
+  'push/direct',
 ]
 /** What the doors and what puts everything together may see. */
 const SHARED = [...GROUND, 'limits', 'routing', 'accounts', 'rooms', 'uploads', 'push']

@@ -11,6 +11,7 @@ import install from '../docs/install.md' with { type: 'text' }
 import migrating from '../docs/migrating.md' with { type: 'text' }
 import network from '../docs/network.md' with { type: 'text' }
 import pushRules from '../docs/push-rules.md' with { type: 'text' }
+import pushSend from '../docs/push-send.md' with { type: 'text' }
 import webPush from '../docs/web-push.md' with { type: 'text' }
 import securityModel from '../docs/security-model.md' with { type: 'text' }
 import troubleshooting from '../docs/troubleshooting.md' with { type: 'text' }
@@ -31,6 +32,7 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
   migrating: { title: 'from ejabberd, Prosody and others, with old passwords', text: migrating },
   network: { title: 'DNS, firewalls, SELinux, proxies, calls', text: network },
   'push-rules': { title: 'what rings, and what does not', text: pushRules },
+  'push-send': { title: 'pushes of your own back end: alerts, Live Activities, widgets', text: pushSend },
   'security-model': { title: 'who can do what', text: securityModel },
   troubleshooting: { title: 'by symptom', text: troubleshooting },
   'web-push': { title: 'browsers, UnifiedPush and Android: Web Push and FCM', text: webPush },

@@ -179,6 +179,9 @@ export const limits = z
     devices_per_user: between(1, 80, 10).describe(
       'Push registrations of one account, at most 80; the oldest gives way.',
     ),
+    device_tokens: between(1, 500, 50).describe(
+      'Tokens of one device for activities, widgets, controls and the like; the oldest gives way.',
+    ),
     unread_per_user: countLimit(10_000).describe(
       'Unread messages of one account that are counted for its badge.',
     ),

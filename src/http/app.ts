@@ -19,6 +19,7 @@ import { HttpError, notFound, problemResponse } from './problem.ts'
 import { requestRate } from './request-rate.ts'
 import { addPreferences } from './preferences.ts'
 import { addPush } from './push.ts'
+import { addPushSend } from './push-send.ts'
 import { addReload } from './reload.ts'
 import { addRegistration } from './registration.ts'
 import { addMyRooms } from './rooms/mine.ts'
@@ -79,6 +80,7 @@ export function createApp(deps: HttpDeps): App {
   addRoomMembers(app)
   addRoomMessages(app)
   addPush(app)
+  addPushSend(app)
   addRegistration(app, deps)
   addTokens(app)
   addBans(app)

@@ -5,6 +5,7 @@ import { connectionOf } from '../push/schedule/in-use.ts'
 import { sessionOf } from '../push/registration/whose.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Device, Devices } from '../store/devices.ts'
+import type { DeviceToken } from '../store/device-tokens.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { HttpDeps } from './deps.ts'
 import { HttpError } from './problem.ts'
@@ -71,11 +72,21 @@ export function deviceView({ world }: HttpDeps, account: Account, device: Device
     session: device.sessionKey,
     connected: session ? `${session.jid.resource}: ${connectionOf(session)}` : null,
     ...wishesView(device),
+    tokens: world.store.push.deviceTokens.of(device.id).map(tokenView),
     state: device.lastReason ?? (device.lastSuccess === null ? 'not rung yet' : 'ok'),
     created: iso(device.createdAt),
     updated: iso(device.refreshedAt),
   }
 }
+
+export const tokenView = ({ id, kind, name, token, createdAt, refreshedAt }: DeviceToken) => ({
+  id: String(id),
+  kind,
+  name: name === '' ? null : name,
+  token: token.slice(-SHOWN),
+  created: iso(createdAt),
+  updated: iso(refreshedAt),
+})
 
 function wishesView({ options: { locale, wishes = {} } }: Device) {
   const { muted, quiet = null, through = [] } = wishes

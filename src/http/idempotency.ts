@@ -58,7 +58,8 @@ async function requestOf(c: Ctx, key: string) {
   }
 }
 
-function actorOf(principal: Principal): string {
+/** Name of who asks, by which keys are told apart. */
+export function actorOf(principal: Principal): string {
   if (principal.kind === 'token') return `token ${principal.id}`
   return principal.kind === 'account' ? principal.jid : principal.kind
 }

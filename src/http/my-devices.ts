@@ -3,6 +3,7 @@ import { LOCALE } from '../push/rules/phrases.ts'
 import { THROUGH } from '../push/rules/wishes.ts'
 import type { DeviceOptions } from '../store/devices.ts'
 import { accountOf } from './accounts.ts'
+import { addDeviceTokens } from './device-tokens.ts'
 import { addDevice, type DeviceDemand, deviceView, findDevice, listDevices, removeDevice } from './devices.ts'
 import { deviceTokenSchema, quietSchema, resourceSchema, text } from './fields.ts'
 import { type App, ownJid, route, self } from './policy.ts'
@@ -15,6 +16,7 @@ const wishesBody = z.strictObject({
   muted: z.boolean().optional().openapi({ description: 'Nothing rings; the number on the icon goes on.' }),
   muted_until: z.iso
     .datetime({ offset: true })
+    .max(40)
     .nullable()
     .optional()
     .openapi({ description: 'End of `muted: true`; null or left out: until it is taken back.' }),
@@ -133,6 +135,7 @@ export function addMyDevices(app: App): void {
     },
   )
   addWishes(app)
+  addDeviceTokens(app)
 }
 
 function addWishes(app: App): void {

@@ -33,6 +33,7 @@ export const SCOPES = [
   'push:test',
   'push:read',
   'push:write',
+  'push:send',
   'status',
   'metrics',
 ] as const

@@ -45,6 +45,7 @@ export const PROBLEM_CODES = {
   'no-such-session': 'The account has no such session.',
   'no-such-token': 'There is no such token.',
   'no-such-user': 'There is no such account.',
+  'no-token': 'No device has a token for that.',
   'no-web-push': 'The server has no Web Push.',
   'not-a-member': 'The account does not belong to the room.',
   'not-an-account': 'This is for an account, about itself.',
@@ -81,6 +82,7 @@ export const PROBLEM_CODES = {
   'unknown-host': 'The server has no such host, or does not answer to that name.',
   'weak-password': 'The password is too short.',
   'websocket-only': 'The path is for a WebSocket.',
+  'wrong-token': 'The token is of another kind than the push.',
 } as const satisfies Record<string, string>
 
 /** Conditions of stanza errors (RFC 6120 §8.3.3), where the API asks for what a client of XMPP might. */

@@ -47,6 +47,15 @@ export const sessionSchema = z
   })
   .openapi('Session')
 
+export const deviceTokenShape = z.object({
+  id: z.string(),
+  kind: z.string(),
+  name: z.string().nullable(),
+  token: z.string().openapi({ description: 'The last characters only.' }),
+  created: time,
+  updated: time,
+})
+
 export const deviceSchema = z
   .object({
     id: z.string(),
@@ -63,6 +72,7 @@ export const deviceSchema = z
     locale: z.string().nullable(),
     quiet: z.object({ from: z.string(), to: z.string(), zone: z.string() }).nullable(),
     quiet_lets_through: z.array(z.string()).openapi({ description: '`calls`, `mentions`.' }),
+    tokens: z.array(deviceTokenShape).openapi({ description: 'For pushes of a back end.' }),
     state: z.string(),
     created: time,
     updated: time,

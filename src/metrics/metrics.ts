@@ -131,6 +131,11 @@ export const pushVerdicts = hotCounter(
   'Decisions about devices, and answers for them.',
   ['verdict', 'rule'],
 )
+/** type: Apple's push types; result: queued, suppressed, refused */
+export const pushSends = counter('push_sends_total', 'Pushes that back ends have asked for.', [
+  'type',
+  'result',
+])
 export const pushUnderWay = gauge('push_under_way', 'Push requests that are on the wire.')
 /** event: opened, left, failed; cause: see push/apns/connections.ts */
 export const pushConnections = counter(

@@ -44,12 +44,15 @@ const UUID = /[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}/i
 export class Devices {
   /** Set by the outbox: hears of each device before it goes, and what waits for it with it. */
   leaving: ((device: Device) => void) | undefined
+  /** Set by who tells accounts: hears of each device whose service has called it dead. */
+  died: ((device: Device) => void) | undefined
 
   readonly #accounts: Remembered<number, readonly Device[]>
   readonly #events: Events
   readonly #audit: Audit
   readonly #byAddress
   readonly #byAccount
+  readonly #byCallAddress
   readonly #newest
   readonly #byId
   readonly #write: ReturnType<typeof deviceWrites>
@@ -73,6 +76,12 @@ export class Devices {
       .select()
       .from(devices)
       .where(eq(devices.accountId, p('accountId')))
+      .orderBy(asc(devices.refreshedAt), asc(devices.id))
+      .prepare()
+    this.#byCallAddress = orm
+      .select()
+      .from(devices)
+      .where(eq(devices.callAddress, p('callAddress')))
       .orderBy(asc(devices.refreshedAt), asc(devices.id))
       .prepare()
     this.#newest = orm.select().from(devices).orderBy(desc(devices.id)).limit(p('limit')).prepare()
@@ -179,6 +188,11 @@ export class Devices {
     return this.#byAddress.all({ kind, topic, address })
   }
 
+  /** Those whose token for calls it is. */
+  calledAt(callAddress: string): Device[] {
+    return this.#byCallAddress.all({ callAddress })
+  }
+
   /** Registrations of the phone and app of this one: of all accounts that share its address. */
   sharing(device: Device): readonly Device[] {
     return device.shared ? this.at(device) : [device]
@@ -206,7 +220,11 @@ export class Devices {
     const device = this.get(id)
     if (!device || this.lastWord(device) > before) return false
     let gone = false
-    for (const one of this.at(device)) gone = this.#remove(one, 'dead') || gone
+    for (const one of this.at(device)) {
+      if (!this.#remove(one, 'dead')) continue
+      gone = true
+      this.died?.(one)
+    }
     return gone
   }
 

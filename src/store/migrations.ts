@@ -24,7 +24,8 @@ import audit from '../../migrations/0021-audit.sql' with { type: 'text' }
 import imports from '../../migrations/0022-imports.sql' with { type: 'text' }
 import figures from '../../migrations/0023-figures.sql' with { type: 'text' }
 import answers from '../../migrations/0024-answers.sql' with { type: 'text' }
-import origins from '../../migrations/0025-origins.sql' with { type: 'text' }
+import deviceTokens from '../../migrations/0026-device-tokens.sql' with { type: 'text' }
+import origins from '../../migrations/0027-origins.sql' with { type: 'text' }
 
 const MIGRATIONS: readonly string[] = [
   core,
@@ -51,6 +52,7 @@ const MIGRATIONS: readonly string[] = [
   imports,
   figures,
   answers,
+  deviceTokens,
   origins,
 ]
 

@@ -41,6 +41,31 @@ export interface AboutFacts {
   readonly avatar?: string
 }
 
+/** Apple's push types, but those that only its own servers and device managers send. */
+export type PushType =
+  | 'alert'
+  | 'background'
+  | 'voip'
+  | 'liveactivity'
+  | 'widgets'
+  | 'controls'
+  | 'location'
+  | 'pushtotalk'
+  | 'complication'
+  | 'fileprovider'
+
+/** Facts of a push that the operator's own back end has composed (POST /v1/push/send). */
+export interface DirectFacts {
+  readonly type: PushType
+  readonly priority: 10 | 5 | 1
+  /** Its service shall not keep it for a phone that is off. */
+  readonly now?: true
+  /** The body as it goes out; of a call what stands beside its own words. */
+  readonly payload: { readonly aps: Readonly<Record<string, unknown>>; readonly [key: string]: unknown }
+  /** Row of device_tokens, and its token; undefined: the device's own, or PushKit's. */
+  readonly token?: { readonly id: number; readonly token: string }
+}
+
 export const outbox = sqliteTable('outbox', {
   id: integer('id').primaryKey(),
   accountId: integer('account_id'),
@@ -64,14 +89,16 @@ export const outbox = sqliteTable('outbox', {
   hold: text('hold'),
   file: text('file', { mode: 'json' }).$type<FileFacts>(),
   about: text('about', { mode: 'json' }).$type<AboutFacts>(),
+  direct: text('direct', { mode: 'json' }).$type<DirectFacts>(),
 })
 
 export type OutboxRow = typeof outbox.$inferSelect
 
 /** A row of the outbox with what its sender needs to know; `device` is undefined for the webhook. */
-export type Job = Omit<OutboxRow, 'state' | 'deviceId' | 'hold' | 'file' | 'about'> & {
+export type Job = Omit<OutboxRow, 'state' | 'deviceId' | 'hold' | 'file' | 'about' | 'direct'> & {
   readonly file?: FileFacts | null
   readonly about?: AboutFacts | null
+  direct?: DirectFacts | null
   readonly account: string
   device: Device | undefined
 }
@@ -97,6 +124,7 @@ export interface NewPush {
   readonly call?: CallFacts | undefined
   readonly file?: FileFacts | undefined
   readonly about?: AboutFacts | undefined
+  readonly direct?: DirectFacts | undefined
   readonly now: number
   readonly expiresAt: number
 }

@@ -7,6 +7,7 @@ import type { Clock, Random } from './clock.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { devices } from './device-table.ts'
 import { type Device, Devices } from './devices.ts'
+import { DeviceTokens } from './device-tokens.ts'
 import type { Audit } from './audit.ts'
 import type { Events } from './events.ts'
 import type { DeferredIndex } from './deferred-index.ts'
@@ -14,7 +15,17 @@ import { type Job, type NewPush, outbox, type OutboxRow, type Words } from './ou
 import { KeptTokens } from './provider-tokens.ts'
 import { type AppleIds, type PushVerdict, type VerdictName, verdicts } from './verdict-table.ts'
 
-export type { AboutFacts, CallEnding, CallFacts, FileFacts, Job, NewPush, Words } from './outbox-table.ts'
+export type {
+  AboutFacts,
+  CallEnding,
+  CallFacts,
+  DirectFacts,
+  FileFacts,
+  Job,
+  NewPush,
+  PushType,
+  Words,
+} from './outbox-table.ts'
 export type { AppleIds, PushVerdict, VerdictName } from './verdict-table.ts'
 
 /** Of the pushes that go with a device so many say so, the newest: after a long outage no trip may take too long. */
@@ -22,6 +33,7 @@ const EXPLAINED = 500
 
 export class Push {
   readonly devices: Devices
+  readonly deviceTokens: DeviceTokens
   readonly tokens: KeptTokens
   /** Set by the dispatcher: gets each row once its transaction is on disk. */
   queued: ((job: Job) => void) | undefined
@@ -40,7 +52,8 @@ export class Push {
   readonly #accounts: Pick<Accounts, 'isGone'>
   readonly #index: DeferredIndex
   readonly #insert: Write<
-    Omit<OutboxRow, 'attempts' | 'call' | 'file' | 'about'> & Record<'call' | 'file' | 'about', string | null>
+    Omit<OutboxRow, 'attempts' | 'call' | 'file' | 'about' | 'direct'> &
+      Record<'call' | 'file' | 'about' | 'direct', string | null>
   >
   readonly #delete: Write<{ id: number }>
   readonly #bury: Write<{ id: number; attempts: number }>
@@ -58,6 +71,7 @@ export class Push {
     this.#accounts = existing
     this.#index = index
     this.tokens = new KeptTokens(db)
+    this.deviceTokens = new DeviceTokens(db)
     this.devices = new Devices(db, events, audit)
     this.devices.leaving = (device) => this.#leave(device)
     this.#clock = clock
@@ -85,9 +99,9 @@ export class Push {
     this.#insert = rawWriter(
       db,
       `INSERT INTO outbox (id, account_id, device_id, state, message_id, push_id, collapse_id, kind, sender, title, body,
-         badge, nick, call, file, about, created_at, expires_at, next_at, hold)
+         badge, nick, call, file, about, direct, created_at, expires_at, next_at, hold)
        VALUES ($id, $accountId, $deviceId, $state, $messageId, $pushId, $collapseId, $kind, $sender, $title, $body,
-         $badge, $nick, $call, $file, $about, $createdAt, $expiresAt, $nextAt, $hold)`,
+         $badge, $nick, $call, $file, $about, $direct, $createdAt, $expiresAt, $nextAt, $hold)`,
     )
     this.#delete = rawWriter(db, 'DELETE FROM outbox WHERE id = $id')
     this.#verdict = rawWriter(
@@ -153,6 +167,7 @@ export class Push {
       call: push.call ?? null,
       file: push.file ?? null,
       about: push.about ?? null,
+      direct: push.direct ?? null,
       createdAt: push.now,
       expiresAt: push.expiresAt,
       attempts: 0,
@@ -161,7 +176,8 @@ export class Push {
     const call = job.call && JSON.stringify(job.call)
     const file = push.file === undefined ? null : JSON.stringify(push.file)
     const about = push.about === undefined ? null : JSON.stringify(push.about)
-    this.#insert({ ...job, ...how, deviceId: device?.id ?? null, call, file, about })
+    const direct = push.direct === undefined ? null : JSON.stringify(push.direct)
+    this.#insert({ ...job, ...how, deviceId: device?.id ?? null, call, file, about, direct })
     return job
   }
 

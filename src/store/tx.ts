@@ -6,7 +6,10 @@ import type { Store } from './store.ts'
 
 type Devices = Store['push']['devices']
 
-type ReadDevices = Pick<Devices, 'of' | 'at' | 'sharing' | 'get' | 'lastWord' | 'newest'>
+type ReadDevices = Pick<
+  Devices,
+  'of' | 'at' | 'calledAt' | 'sharing' | 'get' | 'lastWord' | 'newest' | 'died'
+>
 
 /** The store outside of a trip. */
 export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
@@ -66,6 +69,7 @@ export interface ReadPush extends Pick<
   'waiting' | 'decidedFor' | 'wasCounted' | 'rung' | 'explain' | 'counts' | 'queued' | 'recall' | 'reworded'
 > {
   readonly devices: ReadDevices
+  readonly deviceTokens: Pick<Store['push']['deviceTokens'], 'of' | 'get' | 'at'>
   readonly tokens: Pick<Store['push']['tokens'], 'get'>
 }
 

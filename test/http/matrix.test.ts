@@ -120,6 +120,18 @@ const ROWS: readonly Row[] = [
     body: { muted: true },
     status: [401, 404, 403, 403, 403],
   },
+  {
+    route: 'POST /v1/me/devices/:id/tokens',
+    path: '/v1/me/devices/9/tokens',
+    body: { kind: 'widget', token: 'cd'.repeat(32) },
+    status: [401, 404, 403, 403, 403],
+    hasNot: 'cd'.repeat(32),
+  },
+  {
+    route: 'DELETE /v1/me/devices/:id/tokens/:token',
+    path: '/v1/me/devices/9/tokens/9',
+    status: [401, 404, 403, 403, 403],
+  },
   { route: 'DELETE /v1/me/devices/:id', path: '/v1/me/devices/9', status: [401, 404, 403, 403, 403] },
   { route: 'GET /v1/me/push-settings', status: [401, 200, 403, 403, 403], has: 'unknown_senders' },
   {
@@ -198,6 +210,13 @@ const ROWS: readonly Row[] = [
   },
   { route: 'DELETE /v1/rooms/:jid', path: room, status: [401, 403, 403, 204, 404] },
   { route: 'POST /v1/push/test', body: { jid: JULIET }, status: [401, 403, 403, 200, 200], has: 'sent' },
+  {
+    route: 'POST /v1/push/send',
+    body: { items: [{ to: { jid: JULIET }, type: 'alert', aps: { alert: 'wherefore' } }] },
+    status: [401, 403, 403, 202, 202],
+    has: '"refused":1',
+    hasNot: 'wherefore',
+  },
   {
     route: 'GET /v1/push/explain',
     path: `/v1/push/explain?jid=${encodeURIComponent(JULIET)}`,

@@ -9,7 +9,13 @@ export interface Answered {
   readonly body: Record<string, unknown>
 }
 
-export type Asks = (method: string, path: string, body?: unknown, jid?: string) => Promise<Answered>
+export type Asks = (
+  method: string,
+  path: string,
+  body?: unknown,
+  jid?: string,
+  more?: { readonly headers?: Readonly<Record<string, string>>; readonly raw?: string },
+) => Promise<Answered>
 
 /** `jid`: as that account; without it as the operator. */
 export function doorOf({ world, router, clock, config }: Play): Asks {
@@ -22,19 +28,20 @@ export function doorOf({ world, router, clock, config }: Play): Asks {
     online: true,
     readiness: async () => [],
   })
-  return async (method, path, body, jid) => {
-    const headers = new Headers({ host: 'bix.org' })
+  return async (method, path, body, jid, { headers: others = {}, raw } = {}) => {
+    const headers = new Headers({ host: 'bix.org', ...others })
     if (jid !== undefined)
       headers.set('authorization', `Basic ${Buffer.from(`${jid}:${PASSWORD}`).toString('base64')}`)
-    if (body !== undefined) headers.set('content-type', 'application/json')
-    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
+    const text = raw ?? (body === undefined ? undefined : JSON.stringify(body))
+    if (text !== undefined) headers.set('content-type', 'application/json')
+    const init = { method, headers, ...(text === undefined ? {} : { body: text }) }
     const peer =
       jid === undefined
         ? ({ kind: 'socket' } as const)
         : ({ kind: 'tcp', address: '127.0.0.1', tls: false } as const)
     const answer = await app.fetch(new Request(`http://bix.org${path}`, init), { peer })
-    const text = await answer.text()
+    const answered = await answer.text()
     // Every answer of the API is an object.
-    return { status: answer.status, body: text === '' ? {} : (JSON.parse(text) as Answered['body']) }
+    return { status: answer.status, body: answered === '' ? {} : (JSON.parse(answered) as Answered['body']) }
   }
 }

@@ -3,7 +3,7 @@
  * outbox. Nothing waits for silence: once the outbox is drained, Apple has had all that was to be sent.
  */
 import { expect } from 'bun:test'
-import type { ApnsSim, SimReceived } from '../../src/ops/apns-sim.ts'
+import type { ApnsSim, SimReceived, SimStep } from '../../src/ops/apns-sim.ts'
 import { ApnsProvider } from '../../src/push/apns/provider.ts'
 import { Dispatcher } from '../../src/push/outbox/dispatcher.ts'
 import { outdated } from '../../src/push/schedule/outdated.ts'
@@ -64,9 +64,19 @@ export class Phone {
 
   /** All that has come since it was asked last. */
   async shows(): Promise<Shown[]> {
+    return (await this.gets()).map(shownBy)
+  }
+
+  /** The same as it went over the wire. */
+  async gets(): Promise<SimReceived[]> {
     await this.#apple.drains()
     const got = this.#apple.sim.received.filter(({ token }) => token === this.#token)
-    return got.slice(this.#seen, (this.#seen = got.length)).map(shownBy)
+    return got.slice(this.#seen, (this.#seen = got.length))
+  }
+
+  /** Apple answers the next push so. */
+  refuses(step: SimStep): void {
+    this.#apple.sim.script(step)
   }
 
   /** It has no network from now on. */

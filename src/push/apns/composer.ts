@@ -5,9 +5,10 @@
  * it into a function.
  */
 import { ApnsClient, Notification, type PushType } from 'apns2'
+import type { PushType as ApplePushType } from '../../store/outbox-table.ts'
 import type { Headers } from './link.ts'
 
-export type PushKind = 'alert' | 'background' | 'voip' | 'liveactivity' | 'location' | 'complication'
+export type PushKind = ApplePushType
 
 export interface ApnsRequest {
   /** The app's bundle identifier; the suffix of the push type is added here. */
@@ -35,7 +36,14 @@ const TOPIC_SUFFIX: Readonly<Record<PushKind, string>> = {
   liveactivity: '.push-type.liveactivity',
   location: '.location-query',
   complication: '.complication',
+  fileprovider: '.pushkit.fileprovider',
+  pushtotalk: '.voip-ptt',
+  widgets: '.push-type.widgets',
+  controls: '.push-type.controls',
 }
+
+/** Topic of a push type. */
+export const topicFor = (topic: string, type: PushKind): string => topic + TOPIC_SUFFIX[type]
 
 interface Recorded {
   path: string
@@ -66,7 +74,7 @@ export class Composer {
     const notification = new Notification(request.token, {
       // apns2 lists fewer push types than Apple; the value goes to the header as it is.
       type: request.pushType as PushType,
-      topic: request.topic + TOPIC_SUFFIX[request.pushType],
+      topic: topicFor(request.topic, request.pushType),
       priority: request.priority,
       expiration: request.expiration,
       ...(request.collapseId === undefined ? {} : { collapseId: request.collapseId }),

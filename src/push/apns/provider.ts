@@ -3,8 +3,9 @@ import { BoundedMap } from '../../bounded-map.ts'
 import { getLogger } from '../../log.ts'
 import type { Clock } from '../../store/clock.ts'
 import type { Device } from '../../store/devices.ts'
-import type { Job } from '../../store/push.ts'
+import type { DirectFacts, Job, PushType } from '../../store/push.ts'
 import type { ApnsRequest, ApnsSender, ApnsResult } from './apns.ts'
+import { topicFor } from './composer.ts'
 import { type Environment, environmentOf } from './credentials.ts'
 import { goesToPushKit, type RequestOptions, requestFor } from './request.ts'
 import type { AppStyle } from './payload.ts'
@@ -81,15 +82,16 @@ export class ApnsProvider implements Provider {
     if (!device) return { is: 'drop', reason: 'DeviceGone', unsent: true }
     const { clock, ringMs = RING_MS } = this.#options
     const asks = (): Result | undefined => rungOut(job, clock.now(), ringMs) ?? leaves()
+    if (job.direct) return directResult(job.direct, await this.#deliver(job, device, job.direct.type, asks))
     if (!goesToPushKit(job, this.#options.style(device.topic, environmentOf(device))))
-      return this.#deliver(job, device, false, asks)
-    const result = await this.#deliver(job, device, true, asks)
+      return this.#deliver(job, device, 'alert', asks)
+    const result = await this.#deliver(job, device, 'voip', asks)
     const ofTopic = result.is === 'pause' && !result.shared
     const misfit = result.is === 'drop' && result.reason === 'DeviceTokenNotForTopic'
     if (result.is !== 'forget' && !ofTopic && !misfit) return result
     if (ofTopic || misfit) this.#refused(device.topic, result.reason)
     // Only the token or the topic for calls is at fault: the phone hears of the call as an alert.
-    const alert = await this.#deliver(job, device, false, asks)
+    const alert = await this.#deliver(job, device, 'alert', asks)
     const gone = result.is === 'forget' && device.refreshedAt <= result.since
     return alert.is === 'sent' && gone ? { ...alert, callsGone: true } : alert
   }
@@ -105,11 +107,11 @@ export class ApnsProvider implements Provider {
     return this.#options.sender.stop(ms)
   }
 
-  async #deliver(job: Job, device: Device, voip: boolean, asks: Leaves): Promise<Result> {
+  async #deliver(job: Job, device: Device, type: PushType, asks: Leaves): Promise<Result> {
     let sentAt = this.#options.clock.now()
     let stays: Result | undefined
-    // PushKit's topic is another: what is wrong with it says nothing of the app's own.
-    const topic = voip ? `${device.topic}.voip` : device.topic
+    // PushKit's topic is another, and so on: what is wrong with it says nothing of the app's own.
+    const topic = topicFor(device.topic, type)
     const attempt = (environment: Environment, short = false) =>
       this.#options.sender.sendComposed({
         topic: device.topic,
@@ -120,7 +122,7 @@ export class ApnsProvider implements Provider {
           if (stays) return undefined
           sentAt = this.#options.clock.now()
           // What was looked up anew may say other things of the device.
-          return this.#request(job, job.device ?? device, { environment, short, voip })
+          return this.#request(job, job.device ?? device, { environment, short, voip: type === 'voip' })
         },
       })
     const own = environmentOf(device)
@@ -207,6 +209,12 @@ const wayOf = ({ device }: Job): Way =>
   device
     ? { topic: device.topic, environment: environmentOf(device) }
     : { topic: '', environment: 'production' }
+
+/** Topics of their own have faults of their own, and messages to the phone do not wait for them. */
+function directResult({ type }: DirectFacts, result: Result): Result {
+  const ofTopic = result.is === 'pause' && !result.shared && topicFor('', type) !== ''
+  return ofTopic ? { is: 'drop', reason: result.reason } : result
+}
 
 const sent = ({ uniqueId }: ApnsResult): Result & { is: 'sent' } =>
   uniqueId === undefined ? { is: 'sent' } : { is: 'sent', uniqueId }

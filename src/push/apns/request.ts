@@ -1,11 +1,12 @@
 /** From an outbox row to what Apple is asked: which push type, which token, how urgent, how long. Pure but for `bytes`. */
 import { createHash } from 'node:crypto'
-import type { Job } from '../../store/push.ts'
+import type { Device } from '../../store/devices.ts'
+import type { DirectFacts, Job } from '../../store/push.ts'
 import type { ApnsRequest } from './composer.ts'
 import type { Environment } from './credentials.ts'
 import { endOf } from '../outbox/life.ts'
 import { showsNothing, urgencyOf, wakesUnseen } from '../rules/notice.ts'
-import { type AppStyle, composeCall, composePayload } from './payload.ts'
+import { type AppStyle, composeCall, composePayload, type Payload } from './payload.ts'
 
 export interface RequestOptions {
   readonly environment: Environment
@@ -32,6 +33,7 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
   const { device, kind } = job
   if (!device) throw new Error('a push without a device has no request')
   const { voip, style, short, bytes, environment } = how
+  if (job.direct) return directRequest(job, job.direct, device, how)
   const { options } = device
   const ends = Math.floor(endOf(job, how.ringMs) / 1000)
   const unseen = wakesUnseen(kind, options) && !voip
@@ -54,3 +56,32 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
 
 /** 64 bytes is Apple's limit; the caller chose the id of the call. */
 const callId = (sid: string): string => `call-${createHash('sha256').update(sid).digest('base64url')}`
+
+/** A back end has composed it. The words of a call are ours, so that each app's handler of calls reads it. */
+function directRequest(job: Job, direct: DirectFacts, device: Device, how: RequestOptions): ApnsRequest {
+  const { type, payload, token, priority, now } = direct
+  const isCall = type === 'voip'
+  return {
+    topic: device.topic,
+    environment: how.environment,
+    token: token?.token ?? (isCall ? device.callAddress : undefined) ?? device.address,
+    apnsId: job.pushId,
+    ...(job.collapseId === '' ? {} : { collapseId: job.collapseId }),
+    pushType: type,
+    priority,
+    expiration: now ? 0 : Math.floor(endOf(job, how.ringMs) / 1000),
+    payload: isCall ? callPayload(job, device, how) : payload,
+  }
+}
+
+/** Words of a call that a back end proposes, with its own beside them. */
+export function callPayload(
+  job: Job,
+  { options }: Device,
+  how: Pick<RequestOptions, 'style' | 'bytes' | 'ringMs'>,
+): Payload {
+  const { style, bytes } = how
+  const ends = Math.floor(endOf(job, how.ringMs) / 1000)
+  const words = composeCall({ ...job, kind: 'call', ends }, { style, options, bytes })
+  return { ...job.direct?.payload, ...words }
+}

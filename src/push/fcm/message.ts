@@ -1,5 +1,6 @@
 /** Words of a notice for FCM (HTTP v1): data that the app reads, or a notice that Android itself shows. Pure. */
-import type { Job } from '../../store/push.ts'
+import type { DirectFacts, Job } from '../../store/push.ts'
+import { directData, wordsOf } from '../direct/web.ts'
 import { FID_MARK } from './address.ts'
 import { ttlOf } from '../outbox/life.ts'
 import { cutName, noticeOf, showsSender, wakesUnseen } from '../rules/notice.ts'
@@ -36,6 +37,7 @@ export interface MessageOptions {
 }
 
 export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): FcmMessage {
+  if (job.direct) return directMessage(job, job.direct, style, now)
   const options = job.device?.options ?? {}
   const { kind, call, account } = job
   const notice = noticeOf(job, style, options)
@@ -51,7 +53,7 @@ export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): Fcm
   const shows = style.notification && !unseen && !wakes
   const key = collapseKey(call !== null, { unseen, wakes, wordless: !showsSender(policy) && !shows })
   return {
-    ...(address.startsWith(FID_MARK) ? { fid: address.slice(FID_MARK.length) } : { token: address }),
+    ...toOf(address),
     data,
     ...(shows
       ? {
@@ -72,6 +74,39 @@ export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): Fcm
               tag: job.collapseId,
               ...(style.channel === undefined ? {} : { channel_id: style.channel }),
               ...(notice.badge === undefined ? {} : { notification_count: notice.badge }),
+            },
+          }
+        : {}),
+    },
+  }
+}
+
+const toOf = (address: string) =>
+  address.startsWith(FID_MARK) ? { fid: address.slice(FID_MARK.length) } : { token: address }
+
+/** A back end has composed it; one after the other is shown, so that nothing is collapsed but what shows nothing. */
+function directMessage(job: Job, direct: DirectFacts, style: FcmStyle, now: number): FcmMessage {
+  const data = directData(job, direct)
+  const { title, body, badge } = wordsOf(direct)
+  const isAlert = direct.type === 'alert'
+  const shows = style.notification && isAlert
+  const ttl = direct.now ? 0 : Math.max(0, Math.min(LONGEST_S, Math.floor((job.expiresAt - now) / 1000)))
+  return {
+    ...toOf(job.device?.address ?? ''),
+    data,
+    ...(shows
+      ? { notification: { title: title ?? job.sender, ...(body === undefined ? {} : { body }) } }
+      : {}),
+    android: {
+      priority: isAlert && direct.priority === 10 ? 'HIGH' : 'NORMAL',
+      ttl: `${ttl}s`,
+      ...(isAlert ? {} : { collapse_key: COLLAPSE.update }),
+      ...(shows
+        ? {
+            notification: {
+              tag: job.collapseId || job.messageId,
+              ...(style.channel === undefined ? {} : { channel_id: style.channel }),
+              ...(badge === undefined ? {} : { notification_count: badge }),
             },
           }
         : {}),

@@ -4,9 +4,9 @@ import type { Job } from '../../store/push.ts'
 import { isUpdate } from '../rules/classify.ts'
 
 /** Alike in this, the newer of two says all that is to be said. Undefined: nothing else takes its place. */
-export function alike({ device, kind, sender, call }: Job): string | undefined {
-  // Each call, and its end, is shown by itself.
-  if (!device || call !== null) return undefined
+export function alike({ device, kind, sender, call, direct }: Job): string | undefined {
+  // Each call, and its end, is shown by itself; so is what a back end has composed.
+  if (!device || call !== null || direct) return undefined
   const what = kind === 'badge' ? 'badge' : isUpdate(kind) ? 'update' : 'chat'
   return `${device.id} ${what} ${sender}`
 }

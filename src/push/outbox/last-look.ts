@@ -20,7 +20,7 @@ export interface Look {
  */
 export function lastLook(job: Job, { push, badges, outdated }: Look, stale: boolean): Result | undefined {
   if (!stale || !job.device) return undefined
-  if (!renew(job, push.devices, badges)) return { is: 'drop', reason: 'DeviceGone', unsent: true }
+  if (!renew(job, push, badges)) return { is: 'drop', reason: 'DeviceGone', unsent: true }
   const rule = outdated?.(job, !isUpdate(job.kind))
   return rule === undefined ? undefined : { is: 'withdrawn', rule }
 }

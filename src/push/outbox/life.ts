@@ -9,7 +9,8 @@ export const RING_MS = 60_000
 type Aging = Pick<Job, 'kind' | 'createdAt' | 'expiresAt'>
 
 /** Of a call that rings or has just ended: a missed one is told for as long as a message. */
-const isAboutRinging = ({ kind }: Pick<Job, 'kind'>): boolean => kind === 'call' || kind === 'call-ended'
+const isAboutRinging = ({ kind }: Pick<Job, 'kind'>): boolean =>
+  kind === 'call' || kind === 'call-ended' || kind === 'direct-voip'
 
 /** The call that this row is about has rung long enough. */
 export const hasRungOut = (job: Pick<Aging, 'kind' | 'createdAt'>, now: number, ringMs: number): boolean =>

@@ -1,5 +1,6 @@
 /** Traces of a provider's answer: the end of the row, its verdict, and what was learned of the device. */
 import type { AppleIds, Job, Push } from '../../store/push.ts'
+import type { Device } from '../../store/devices.ts'
 import type { Lane } from './queue.ts'
 import { isAnswer } from './last-look.ts'
 import type { Result } from './provider.ts'
@@ -16,7 +17,7 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
   switch (result.is) {
     case 'sent':
       push.done(job, 'sent', job.kind, undefined, now, apple)
-      if (device) push.devices.succeeded(device, now)
+      if (device && !hasOwnToken(job)) push.devices.succeeded(device, now)
       if (device && result.environment) push.devices.learned(device.id, result.environment)
       if (device?.callAddress && result.callsGone) push.devices.forgetCalls(device.id, device.callAddress)
       return
@@ -31,10 +32,11 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
       return
     case 'drop':
       if (lane.provider?.replayable) return push.bury(job, job.kind, result.reason, now)
-      if (push.done(job, 'dropped', job.kind, result.reason, now, apple) && device)
+      if (push.done(job, 'dropped', job.kind, result.reason, now, apple) && device && !hasOwnToken(job))
         push.devices.failed(device.id, result.reason)
       return
     case 'forget': {
+      if (device && hasOwnToken(job)) return forgetToken(push, job, device, result, now)
       // A registration that is newer than Apple's word stays; the row goes first, since it would go with its device.
       const since = device && push.devices.get(device.id) && push.devices.lastWord(device)
       const stays = since !== undefined && since > result.since
@@ -46,6 +48,22 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
     }
     case 'pause':
   }
+}
+
+/** Its token is another than the one that messages go to: what becomes of it says nothing of the device. */
+const hasOwnToken = ({ direct }: Job): boolean => direct?.token !== undefined || direct?.type === 'voip'
+
+function forgetToken(
+  push: Push,
+  job: Job,
+  device: Device,
+  { reason, since }: Result & { is: 'forget' },
+  now: number,
+): void {
+  push.done(job, 'forgotten', job.kind, reason, now, { apnsId: job.pushId })
+  const { token } = job.direct ?? {}
+  if (token) push.deviceTokens.forget(token.id, token.token, since)
+  else if (device.callAddress !== null) push.devices.forgetCalls(device.id, device.callAddress)
 }
 
 /** Apple's ids of the request; undefined where it was never sent. */

@@ -101,7 +101,8 @@ export const wakesUnseen = (kind: string, options: DeviceOptions): boolean =>
  * A number, or what only wakes the app: no service shall keep it for a phone that is off. Apple has one place for each app
  * and phone, whatever is pushed, and it would take that of a message. An app that is only ever woken has no other.
  */
-export const showsNothing = (kind: string): boolean => kind === 'badge' || isUpdate(kind)
+export const showsNothing = (kind: string): boolean =>
+  kind === 'badge' || kind === 'direct-background' || isUpdate(kind)
 
 /** Pushes that nobody sees need not wake the phone; what an app calls unimportant need not either, unless somebody calls. */
 export function urgencyOf(kind: string, { importance }: DeviceOptions, unseen: boolean): Urgency {

@@ -110,6 +110,7 @@ function why(verdict: string | undefined, rule: string, reason: string | null | 
 }
 
 export function ruleInWords(rule: string): string {
+  if (rule.startsWith('direct-')) return `your back end has sent it (${rule.slice('direct-'.length)})`
   return RULES[rule] ?? PUSH_RULES.find((entry) => entry.rule === rule)?.what ?? rule
 }
 

@@ -5,7 +5,7 @@
 import type { Job } from '../../store/push.ts'
 import { connectionOf } from './in-use.ts'
 import { endOf } from './ringing.ts'
-import { silence } from './silence.ts'
+import { silence, stillFor } from './silence.ts'
 import type { World } from '../../routing/transit.ts'
 import { sessionOf } from '../registration/whose.ts'
 
@@ -18,6 +18,7 @@ export function outdated(world: World, job: Job, counts: boolean): string | unde
   if (!account || !device || kind === 'call-ended') return undefined
   if (account.disabled) return 'account-disabled'
   if (kind === 'badge') return undefined
+  if (job.direct) return stillFor(store, account, device, job.direct.type, world.now())
   const silent = silence(store, account, device, job, world.now())
   if (silent || !counts) return silent
   if (kind === 'call' && job.call && endOf(world, account, job.call.sid)) return 'call-ended'

@@ -1,6 +1,7 @@
 /** Reasons to silence a push that has waited: the rules of push/rules/decide.ts that need no more than its row. */
 import type { Account } from '../../store/accounts.ts'
 import type { Device } from '../../store/devices.ts'
+import type { PushType } from '../../store/push.ts'
 import type { ReadStore } from '../../store/tx.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { covers } from '../../accounts/blocklist.ts'
@@ -25,4 +26,18 @@ export function silence(
     return 'unknown-sender'
   const mention = store.roomVerdicts.mentions(messageId)
   return stilled(device?.options.wishes, { kind, mention }, quiet, now)
+}
+
+/** The same for what a back end has composed, whomever it is from: it is still where its person wants that. */
+export function stillFor(
+  store: ReadStore,
+  account: Account,
+  device: Device,
+  type: PushType,
+  now: number,
+): string | undefined {
+  if (account.disabled) return 'account-disabled'
+  if (type !== 'alert' && type !== 'voip') return undefined
+  const { quiet } = store.unread.settings(account.id)
+  return stilled(device.options.wishes, { kind: `direct-${type}`, mention: false }, quiet, now)
 }

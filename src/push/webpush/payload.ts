@@ -88,7 +88,8 @@ function dataOf(job: Job, shown: boolean): Record<string, unknown> {
   }
 }
 
-function linkOf({ account, sender }: Job, { open }: WebStyle, shown: boolean): string {
+/** Page that a tap opens; `shown`: it may name the chat. */
+export function linkOf({ account, sender }: Job, { open }: WebStyle, shown: boolean): string {
   const host = account.slice(account.indexOf('@') + 1)
   const link = (open ?? `https://${host}/`)
     .replaceAll('{account}', encodeURIComponent(account))

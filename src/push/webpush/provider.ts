@@ -4,8 +4,9 @@ import { BoundedMap } from '../../bounded-map.ts'
 import { getLogger } from '../../log.ts'
 import type { Clock, Random } from '../../store/clock.ts'
 import type { Device, DeviceOptions } from '../../store/devices.ts'
-import type { Job } from '../../store/push.ts'
+import type { DirectFacts, Job } from '../../store/push.ts'
 import type { VapidKey } from '../../store/vapid-keys.ts'
+import { directWeb } from '../direct/web.ts'
 import { type Answer, TransportError, unanswered } from '../apns/link.ts'
 import { Blame } from '../outbox/blame.ts'
 import { RING_MS, rungOut, ttlOf } from '../outbox/life.ts'
@@ -15,7 +16,7 @@ import { ForbiddenAddress } from '../webhook/address.ts'
 import { reasonOf, resultOf, rulingOf } from './answers.ts'
 import { type Endpoint, isBrowsers, mostBytes, readEndpoint } from './endpoint.ts'
 import { envelopeOf } from './envelope.ts'
-import { webPayload, type WebStyle } from './payload.ts'
+import { linkOf, webPayload, type WebStyle } from './payload.ts'
 import { type Post, Poster, type PosterOptions } from './post.ts'
 import { chanceFrom, sealText } from './sealing.ts'
 import { type VapidSigner, VapidTokens } from './tokens.ts'
@@ -199,9 +200,13 @@ export class WebPushProvider implements Provider {
     const limit = mostBytes(host)
     const notice = noticeOf(job, style, options)
     const sce = web.format === 'sce'
+    const words = () =>
+      job.direct
+        ? directWeb(job, job.direct, linkOf(job, style, false))
+        : webPayload(job, notice, { style, options, limit, short })
     const text = sce
       ? envelopeOf(job, short ? undefined : notice.body, limit)
-      : Buffer.from(JSON.stringify(webPayload(job, notice, { style, options, limit, short })))
+      : Buffer.from(JSON.stringify(words()))
     const keys = { p256dh: Buffer.from(web.p256dh, 'base64url'), auth: Buffer.from(web.auth, 'base64url') }
     const body = sealText(
       text,
@@ -215,7 +220,7 @@ export class WebPushProvider implements Provider {
         'content-encoding': 'aes128gcm',
         'content-length': String(body.length),
         ttl: String(ttlOf(job, clock.now(), ringMs, TTL_S)),
-        urgency: showsNothing(job.kind) ? 'low' : notice.urgency,
+        urgency: showsNothing(job.kind) ? 'low' : job.direct ? urgencyOf(job.direct) : notice.urgency,
         topic: topicOf(job),
       },
       body,
@@ -236,14 +241,17 @@ export class WebPushProvider implements Provider {
   }
 }
 
+const urgencyOf = ({ priority }: DirectFacts) =>
+  priority === 10 ? 'high' : priority === 5 ? 'normal' : 'low'
+
 const originOf = (lane: string): string => {
   const origin = lane.slice(lane.indexOf(' ') + 1)
   return URL.canParse(origin) ? origin : 'https://nowhere.invalid'
 }
 
 /** RFC 8030 §5.4: at most 32 characters of base64url; the service sees it, so that nothing can be read from it. */
-function topicOf({ collapseId, call, accountId }: Job): string {
-  const name = `${accountId} ${call ? call.sid : collapseId}`
+function topicOf({ collapseId, call, accountId, messageId }: Job): string {
+  const name = `${accountId} ${call ? call.sid : collapseId || messageId}`
   return createHash('sha256').update(name).digest('base64url').slice(0, 32)
 }
 
