@@ -19,6 +19,7 @@ import {
   TIGASE_SERVICE_FEATURES,
 } from '../push/registration/dialects/tigase.ts'
 import { ask, done, note } from '../accounts/commands.ts'
+import { tellOfTheDead } from '../push/registration/dead.ts'
 import { ownService, pushIsOn, readToken, registerWanted, unregister } from '../push/registration/register.ts'
 import type { Feature, Service } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
@@ -53,6 +54,7 @@ export function pushRegistration(config: Config): Feature {
   return {
     ...base,
     iq,
+    started: tellOfTheDead,
     opened,
     // COMPAT(XMPPFramework, XMPPProcessOne): looks for this before it says that push is supported.
     streamFeatures: (s) => (s.authenticated ? [xml('push', { xmlns: P1_PUSH })] : []),

@@ -28,6 +28,10 @@ export interface PushFacts {
   }[]
 }
 
+/** Apps register at each new session, but for some: those that have told a token do not tell it again. */
+const BACK =
+  'It comes back at the app’s next session; for Siskin and Snikket, which register once alone, switch its notifications off and on in the app.'
+
 /** Sentences for people; never empty. */
 export function findings(facts: PushFacts): string[] {
   const last = facts.verdicts[0]
@@ -56,7 +60,7 @@ function ofAccount({ disabled, devices, awake, own = [], waiting, verdicts }: Pu
   if (disabled) found.push('The account is disabled.')
   const gone = verdicts.find(({ verdict }) => verdict === 'forgotten')
   if (devices.length === 0) {
-    const why = gone ? ` The last one was removed: ${reasonInWords(gone.reason ?? gone.rule)}.` : ''
+    const why = gone ? ` The last one was removed: ${reasonInWords(gone.reason ?? gone.rule)}. ${BACK}` : ''
     found.push(`No device is registered: the app must enable push (XEP-0357, POST /v1/me/devices).${why}`)
   }
   for (const { id, lastReason } of devices)
