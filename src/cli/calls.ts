@@ -56,6 +56,7 @@ export const CALLS: Readonly<Record<string, readonly string[] | Local>> = {
   systemd: { local: 'prints a file' },
   'apns-sim': { local: 'is a server of its own' },
   'device list': ['listUserDevices'],
+  'device show': ['listUserDevices', 'explainPush'],
   'device delete': ['deleteUserDevice'],
   'app list': { local: 'reads the configuration' },
   'app check': ['checkPushApps'],

@@ -75,6 +75,7 @@ describe('--curl', () => {
     'room change': ['--name', "Romeo's"],
     'upload purge': ['--account', 'juliet@bix.org'],
     'token create': ['--scope', 'status'],
+    'push send': ['--to', 'juliet@bix.org', '--body', 'Dinner is ready'],
   }
 
   test('every verb that asks the API prints the call of its first operation; every other says why not', async () => {
@@ -118,6 +119,43 @@ describe('--curl', () => {
       `set -- ${change.out.trim()}; printf '%s\\n' "$@"`,
     ]).stdout.toString()
     expect(words.split('\n')).toContain('{"name":"it\'s $HOME `x`"}')
+  })
+
+  test('push send: options become one item, a file the whole request, and what does not fit is told', async () => {
+    const item = async (...options: string[]) => {
+      const { out, err } = await belfry('--curl', 'push', 'send', ...options)
+      const sent = / -d '(.*)' http/.exec(out)?.[1]
+      return sent === undefined ? err : (JSON.parse(sent) as unknown)
+    }
+    const to = ['--to', 'juliet@bix.org']
+    expect(
+      await item(...to, '--title', 'Verona', '--body', 'Dinner', '--collapse-id', 'o7', '--ttl', '60'),
+    ).toEqual({
+      items: [
+        {
+          type: 'alert',
+          collapse_id: 'o7',
+          to: { jid: 'juliet@bix.org' },
+          aps: { alert: { title: 'Verona', body: 'Dinner' }, sound: 'default' },
+          ttl: 60,
+        },
+      ],
+    })
+    expect(await item('--device', '7', '8', '--type', 'background', '--data', '{"a":1}')).toEqual({
+      items: [{ type: 'background', to: { devices: ['7', '8'] }, data: { a: 1 } }],
+    })
+    expect(await item('--token', 'ab', '--kind', 'widget', '--type', 'widgets')).toEqual({
+      items: [{ type: 'widgets', to: { kind: 'widget', tokens: ['ab'] } }],
+    })
+    const file = join(home, 'items.json')
+    writeFileSync(file, '{"items":[]}')
+    expect(await item('--file', file)).toEqual({ items: [] })
+    expect(await item()).toContain('name one of --to, --device, --token and --file')
+    expect(await item(...to, '--device', '7')).toContain('name one of')
+    expect(await item('--token', 'ab')).toContain('--token needs --kind')
+    expect(await item(...to, '--data', '{')).toContain('--data is not JSON')
+    expect(await item(...to, '--type', 'widgets', '--body', 'x')).toContain('are of an alert')
+    expect(await item('--file', join(home, 'nothing.json'))).toContain('cannot be read')
   })
 
   test('the printed call is answered by a running server', async () => {
