@@ -27,7 +27,9 @@ const copies = () =>
 function older(): void {
   open().close()
   const raw = new Database(file)
-  raw.run('DROP TABLE answers')
+  raw.run('DROP TABLE device_tokens')
+  raw.run('DROP INDEX devices_by_call_address')
+  raw.run('ALTER TABLE outbox DROP COLUMN direct')
   raw.run(`PRAGMA user_version = ${SCHEMA - 1}`)
   raw.run('PRAGMA wal_checkpoint(TRUNCATE)')
   raw.close()
@@ -40,7 +42,9 @@ test('a start after an upgrade copies the database, a later one does not', () =>
   const copy = new Database(join(home, `belfry.db.schema-${SCHEMA - 1}`), { readonly: true })
   expect(copy.query('PRAGMA user_version').get()).toEqual({ user_version: SCHEMA - 1 })
   expect(copy.query('PRAGMA quick_check').get()).toEqual({ quick_check: 'ok' })
-  expect(copy.query("SELECT count(*) AS n FROM sqlite_master WHERE name = 'answers'").get()).toEqual({ n: 0 })
+  expect(copy.query("SELECT count(*) AS n FROM sqlite_master WHERE name = 'device_tokens'").get()).toEqual({
+    n: 0,
+  })
   copy.close()
   rmSync(join(home, copies()[0] ?? ''))
   open().close()
