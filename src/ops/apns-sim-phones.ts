@@ -28,6 +28,9 @@ const PHONES = 200
 const SHOWN = 30
 const TEXT = 500
 
+/** Topics of tokens that put nothing on the lock screen by themselves. */
+const OTHER_USE = /\.(?:push-type\.\w+|location-query|voip-ptt|complication|pushkit\.fileprovider)$/
+
 const keyOf = (topic: string, token: string): string => `${topic} ${token}`
 
 export class SimPhones {
@@ -55,7 +58,7 @@ export class SimPhones {
 
   /** A push that was answered, with a 200 or not. */
   take({ status, topic, token, payload, collapseId, apnsId, at }: SimReceived): void {
-    if (status !== 200) return
+    if (status !== 200 || OTHER_USE.test(topic)) return
     const key = keyOf(topic.replace(/\.voip$/, ''), token)
     const phone = this.#phones.use(key) ?? { topic, token, badge: 0, notifications: [] }
     this.#phones.set(key, phone)

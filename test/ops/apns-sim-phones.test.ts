@@ -63,3 +63,10 @@ test('neither phones, notifications nor their words grow without end', () => {
   expect(phones.find(TOPIC, '299')?.notifications[0]?.body.length).toBe(500)
   expect(shown(phones)?.length).toBe(30)
 })
+
+test('a token of a widget, an activity or a talk is no phone', () => {
+  const phones = new SimPhones()
+  for (const use of ['push-type.widgets', 'push-type.liveactivity', 'location-query', 'voip-ptt'])
+    phones.take(push({ 'content-changed': true }, { topic: `${TOPIC}.${use}` }))
+  expect(phones.list()).toEqual([])
+})
