@@ -1,6 +1,7 @@
 /** Members of a room whose app is closed are rung: once each, by their rule, whoever else is in the room. */
 import { expect, test } from 'bun:test'
 import type { Actor } from '../../support/actor.ts'
+import { doorOf } from '../../support/door.ts'
 import { FULL, passes, registers, settle } from '../../support/phones.ts'
 import { changes, configures, enters, inside, ROOM, says } from '../../support/rooms.ts'
 import { manages } from '../../support/phones.ts'
@@ -41,6 +42,26 @@ test('in a public room only what is meant for the member rings', async () => {
   expect(rings(p)).toEqual([])
   await speaks(p, romeo, 'hark, capulet!')
   expect(rings(p)).toEqual([`${ROOM} Romeo: hark, capulet!`])
+})
+
+test('in quiet hours a mention rings where the device lets mentions through, at once or when its wait is over', async () => {
+  using p = play({ toml: FULL })
+  const romeo = await group(p)
+  const night = { quiet: { from: '00:00', to: '07:00', zone: 'UTC' }, quiet_lets_through: ['mentions'] }
+  const changed = await doorOf(p)('PATCH', '/v1/me/devices/1', night, 'juliet@bix.org')
+  expect(changed.status).toBe(200)
+  await speaks(p, romeo, 'hark')
+  await speaks(p, romeo, 'hark, capulet!')
+  expect(rings(p)).toEqual([`${ROOM} Romeo: hark, capulet!`])
+  p.pushed.length = 0
+  const desk = await p.online('juliet@bix.org/desk')
+  await enters(desk, 'Capulet')
+  desk.pongs = true
+  await speaks(p, romeo, 'thou too')
+  await speaks(p, romeo, 'thou, capulet')
+  expect(rings(p)).toEqual([])
+  await passes(p, 30_000)
+  expect(rings(p)).toEqual([`${ROOM} Romeo: thou, capulet`])
 })
 
 test('the member’s own rule for the room decides: never, on-mention, always', async () => {
