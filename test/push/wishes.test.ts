@@ -15,7 +15,7 @@ interface Row {
   readonly wishes: DeviceWishes
   readonly what: typeof message
   readonly now: number
-  readonly is: string | undefined
+  readonly is: ReturnType<typeof stilled>
   /** The account has the same quiet hours. */
   readonly account?: true
 }
