@@ -107,9 +107,10 @@ export class Devices {
     for (const device of losing) this.#drop(device)
     if (own) this.#renew(own, registration, now)
     else {
-      this.#replace(accountId, registration)
+      const wishes = this.#replace(accountId, registration)
       this.#makeRoom(accountId, registration.kind, max)
-      this.#add(accountId, registration, now)
+      const options = wishes ? { wishes, ...registration.options } : registration.options
+      this.#add(accountId, { ...registration, options }, now)
     }
     this.#accounts.forget(accountId)
     const device = this.at(registration).find((found) => found.accountId === accountId)
@@ -259,11 +260,13 @@ export class Devices {
   /**
    * XEP-0357 §5: of one service and node the last registration holds. Some apps call it the same everywhere, so the app
    * must be the same too; and phones of one model may bear one name, so that node or key must be an id that no other
-   * installation has. The old address of any other dies by its service's word.
+   * installation has. The old address of any other dies by its service's word. Returns the wishes of the person for what
+   * is replaced.
    */
-  #replace(accountId: number, registration: Registration): void {
+  #replace(accountId: number, registration: Registration): DeviceOptions['wishes'] {
     const { kind, topic, service, node, sessionKey, same } = registration
-    if (service === undefined || node === undefined || !sessionKey) return
+    if (service === undefined || node === undefined || !sessionKey) return undefined
+    let wishes: DeviceOptions['wishes']
     const unique = UUID.test(node) || UUID.test(sessionKey)
     for (const device of this.of(accountId))
       if (
@@ -273,8 +276,11 @@ export class Devices {
         device.node === node &&
         device.sessionKey === sessionKey &&
         (unique || same?.has(device.id))
-      )
+      ) {
+        wishes = device.options.wishes ?? wishes
         this.#remove(device, 'replaced')
+      }
+    return wishes
   }
 
   #makeRoom(accountId: number, kind: DeviceKind, max: number): void {

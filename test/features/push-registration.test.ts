@@ -171,6 +171,19 @@ describe('XEP-0357 §5: the same service and node with another token', () => {
     expect(devices(p)).toMatchObject([{ address: OTHER, node: 'E0B1' }])
   })
 
+  test('what its person has wished for the phone goes on', async () => {
+    using p = play()
+    const phone = await p.online('juliet@bix.org/phone')
+    await phone.asks('set', enabled(TOKEN))
+    const wishes = { muted: { until: null }, through: ['calls'] as const }
+    await p.router.run((t) => {
+      const [device] = devices(p)
+      if (device) t.store.push.devices.setOptions(device, { ...device.options, wishes })
+    })
+    await phone.asks('set', enabled(OTHER))
+    expect(devices(p)).toMatchObject([{ address: OTHER, options: { wishes } }])
+  })
+
   test('but not where the node is another, or another app gave the same one', async () => {
     using p = play()
     const phone = await p.online('juliet@bix.org/phone')
