@@ -159,14 +159,14 @@ const Devices = ({ deps, account, tested }: { deps: HttpDeps; account: Account; 
       </h2>
       {devices.length === 0 && <p class="dim">None: no phone rings.</p>}
       <ul class="lines">
-        {devices.map(({ id, topic, environment, token, connected, state, updated }) => {
+        {devices.map(({ id, topic, environment, token, connected, muted, state, updated }) => {
           const result = tested?.find(({ device }) => device === id)
           return (
             <li>
               <span class="break">
                 {topic} {result && <State good={result.result === 'sent'}>{result.result}</State>}
                 <div class="dim small">
-                  {`${environment} …${token}, ${state}${connected === null ? '' : `, ${connected}`}, registered `}
+                  {`${environment} …${token}, ${state}${muted ? ', muted' : ''}${connected === null ? '' : `, ${connected}`}, registered `}
                   <Time at={updated === null ? null : Date.parse(updated)} />
                 </div>
                 {result?.reason && <div class="small">{result.reason}</div>}
