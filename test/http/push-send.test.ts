@@ -364,6 +364,29 @@ describe('batches', () => {
     expect(await asks(p, 'POST', '/v1/push/send', { items: [] })).toMatchObject({ status: 422 })
   })
 
+  test('a batch that broke off between two trips goes on under its key where it broke off', async () => {
+    using p = play({ toml: PUSH })
+    await using phone = await phoneOf(p)
+    await cast(p)
+    const item = { to: { jid: JULIET }, type: 'background' }
+    const body = { items: Array.from({ length: 250 }, () => item) }
+    const again = { headers: { 'idempotency-key': 'k2' } }
+    let trips = 0
+    const broken: Play = Object.create(p, {
+      router: {
+        value: {
+          run: (f: Parameters<typeof p.router.run>[0]) =>
+            ++trips === 2 ? Promise.reject(new Error('the process has ended')) : p.router.run(f),
+        },
+      },
+    }) as Play
+    expect((await doorOf(broken)('POST', '/v1/push/send', body, undefined, again)).status).toBe(500)
+    expect(await phone.gets()).toHaveLength(100)
+    const { status, body: answer } = await doorOf(p)('POST', '/v1/push/send', body, undefined, again)
+    expect([status, answer.queued]).toEqual([202, 250])
+    expect(await phone.gets()).toHaveLength(150)
+  })
+
   test('under an Idempotency-Key nothing is sent twice, even where the answer was lost before it was kept', async () => {
     using p = play({ toml: PUSH })
     await using phone = await phoneOf(p)
