@@ -27,7 +27,8 @@ import answers from '../../migrations/0024-answers.sql' with { type: 'text' }
 import deviceTokens from '../../migrations/0026-device-tokens.sql' with { type: 'text' }
 import origins from '../../migrations/0027-origins.sql' with { type: 'text' }
 
-const MIGRATIONS: readonly string[] = [
+/** Each brings the schema one version on. */
+export const MIGRATIONS: readonly string[] = [
   core,
   push,
   history,
