@@ -22,7 +22,7 @@ import { DATABASE, type Manifest, UPLOADS } from '../store/backup/manifest.ts'
 import { verified } from './backup-verify.ts'
 import type { Context } from './context.ts'
 import { CliError } from './exit.ts'
-import { openStopped } from './offline.ts'
+import { openStopped } from './data.ts'
 
 /** The database with its log, and what Litestream keeps of the one that goes. */
 const DATABASE_FILES = [DATABASE, `${DATABASE}-wal`, `${DATABASE}-shm`, '.belfry.db-litestream']

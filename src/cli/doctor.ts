@@ -6,7 +6,7 @@ import { chosen, examine, type Result, summary, unknownNames } from '../ops/doct
 import type { Context, ContextOf } from './context.ts'
 import { openDoor } from './door.ts'
 import { CliError, EXIT } from './exit.ts'
-import { becomeOwner } from './offline.ts'
+import { becomeOwner } from './data.ts'
 
 interface Options {
   readonly only?: string

@@ -44,7 +44,7 @@ const collect = (value: string, before: readonly string[]): readonly string[] =>
 
 async function run(ctx: Context, server: Server, paths: readonly string[], options: Options): Promise<void> {
   const map = new Map(options.host.map(readMapping))
-  const { openData } = await import('./offline.ts')
+  const { openData } = await import('./data.ts')
   const { core, close } = await openData(ctx.config)
   let report: Report
   try {

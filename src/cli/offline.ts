@@ -1,38 +1,16 @@
 /** The data of a stopped server behind the very application that a running one answers with. */
-import { existsSync, statSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { createApp } from '../http/app.ts'
 import { Backups } from '../ops/backups.ts'
 import { Jobs } from '../ops/jobs.ts'
 import type { ProbeResult } from '../push/apns/probe.ts'
-import { type Core, openCore } from '../server/core.ts'
-import { systemClock } from '../store/clock.ts'
-import type { TurnHost } from '../store/turn-host.ts'
+import type { Core } from '../server/core.ts'
 import { VERSION } from '../version.ts'
-import { CliError } from './exit.ts'
+import { openData } from './data.ts'
 
 export interface Offline {
   readonly request: (path: string, init: RequestInit) => Promise<Response>
   readonly close: () => Promise<void>
-}
-
-/** The data of a stopped server, as its owner. Throws one sentence for the operator. */
-export function openStopped(config: Config, opened: AsyncDisposableStack): Core {
-  becomeOwner(config.data_dir)
-  return openCore(config, { clock: systemClock, turn: turnHost(config), warn }, opened)
-}
-
-/** The same for work that is no request; closes with `close`. */
-export async function openData(
-  config: Config,
-): Promise<{ readonly core: Core; readonly close: () => Promise<void> }> {
-  const opened = new AsyncDisposableStack()
-  try {
-    return { core: openStopped(config, opened), close: () => opened.disposeAsync() }
-  } catch (error) {
-    await opened.disposeAsync()
-    throw error
-  }
 }
 
 export async function openOffline(config: Config): Promise<Offline> {
@@ -66,16 +44,6 @@ export async function openOffline(config: Config): Promise<Offline> {
   }
 }
 
-const warn = (warning: string): void => void process.stderr.write(`warning: ${warning}\n`)
-
-const turnHost = ({ data_dir: dataDir }: Config): TurnHost => ({
-  flushed() {},
-  fatal(cause) {
-    process.stderr.write(`error: ${dataDir} cannot be written: ${String(cause)}\n`)
-    process.exit(1)
-  },
-})
-
 /** Nothing is sent by a command but probes. */
 const NOTHING_RUNS = { lanes: () => [], apps: () => [], alarms: () => [] }
 
@@ -101,19 +69,5 @@ async function checkApps({ config, store, router, clock, random }: Core): Promis
     return await probeApps(service.apns, { clock, random })
   } finally {
     await service.apns?.stop(0)
-  }
-}
-
-/** Files that root makes could not be opened by the service afterwards. */
-export function becomeOwner(dataDir: string): void {
-  if (process.getuid?.() !== 0 || !existsSync(dataDir)) return
-  const { uid, gid } = statSync(dataDir)
-  if (uid === 0) return
-  try {
-    process.setgroups?.([gid])
-    process.setgid?.(gid)
-    process.setuid?.(uid)
-  } catch (error) {
-    throw new CliError(`cannot act as the owner of ${dataDir} (uid ${uid}): ${String(error)}`)
   }
 }

@@ -13,12 +13,21 @@ export const ejabberdDump = (paths: readonly string[], encoding?: string): Sourc
     passes: 3,
     async *facts(pass, told) {
       for (const path of paths)
-        for await (const term of termsOf(textOf(path, told, encoding), path)) {
-          const [table, ...fields] = items(term)
-          const read = PASSES[pass]?.[text(table)]
-          if (read) yield* read(fields, nodes)
-        }
+        for await (const terms of termsOf(textOf(path, told, encoding), path))
+          yield factsOf(terms, PASSES[pass] ?? {}, nodes)
     },
+  }
+}
+
+function* factsOf(
+  terms: Iterable<Term>,
+  readers: Readonly<Record<string, Record_>>,
+  nodes: Nodes,
+): Generator<Fact> {
+  for (const term of terms) {
+    const [table, ...fields] = items(term)
+    const facts = readers[text(table)]?.(fields, nodes) ?? []
+    for (const fact of facts) yield fact
   }
 }
 

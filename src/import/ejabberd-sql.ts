@@ -5,7 +5,7 @@ import { readTerm } from './erlang.ts'
 import { sizeOf } from './input.ts'
 import { hashNamed } from './keys.ts'
 import { type Fact, type Source, SourceError, type SourceKeys } from './model.ts'
-import { type Row, rowsOf } from './sql.ts'
+import { type Row, rowsOf, type TableRow } from './sql.ts'
 import { readXml } from './stanzas.ts'
 
 /** Numbers that rows of one table name rows of another by. */
@@ -39,21 +39,27 @@ export const ejabberdSql = (paths: readonly string[], host: string, encoding?: s
         }
         const found = new Set<string>()
         seen.set(path, found)
-        for await (const { table, row } of rowsOf(path, tables, told, encoding, found))
-          yield* guarded(readers[table], row, numbered)
+        for await (const rows of rowsOf(path, tables, told, encoding, found))
+          yield factsOf(rows, readers, numbered)
       }
     },
   }
 }
 
 /** A term in a row that is none costs that row alone. */
-function* guarded(read: Reader | undefined, row: Row, numbered: Numbered): Generator<Fact> {
-  try {
-    if (read) yield* read(row, numbered)
-  } catch (error) {
-    if (!(error instanceof SourceError)) throw error
-    yield { kind: 'reject', owner: row.username ?? row.name ?? '', why: error.message }
-  }
+function* factsOf(
+  rows: Iterable<TableRow>,
+  readers: Readonly<Record<string, Reader>>,
+  numbered: Numbered,
+): Generator<Fact> {
+  for (const { table, row } of rows)
+    try {
+      const facts = readers[table]?.(row, numbered) ?? []
+      for (const fact of facts) yield fact
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error
+      yield { kind: 'reject', owner: row.username ?? row.name ?? '', why: error.message }
+    }
 }
 
 const ownerOf = ({ username = '', server_host }: Row, { host }: Numbered): string =>

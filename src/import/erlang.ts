@@ -184,26 +184,35 @@ function numberOf(text: string): number {
 /** A string or a quoted atom, or what lies between them, up to a dot that ends a term. */
 const PIECE = /"(?:[^"\\]|\\[^])*"|'(?:[^'\\]|\\[^])*'|\$\\?[^]|%[^\n]*\n|[^"'.%$]+|\.(?!\s|$)|\./y
 
-/** Cuts a text into terms, each ended by a dot and white space, whatever the chunks. */
-export async function* termsOf(chunks: AsyncIterable<string>, path: string): AsyncGenerator<Term> {
-  let text = ''
-  /** Characters of `text` that hold no end. */
-  let scanned = 0
+/** Cuts a text into terms, each ended by a dot and white space, whatever the chunks: those that end in one at a time. */
+export async function* termsOf(chunks: AsyncIterable<string>, path: string): AsyncGenerator<Iterable<Term>> {
+  const rest = { text: '', scanned: 0 }
   for await (const chunk of chunks) {
-    text += chunk
-    for (;;) {
-      const end = endOf(text, scanned)
-      scanned = end.scanned
-      if (end.dot < 0) break
-      yield readTerm(text.slice(0, end.dot))
-      text = text.slice(end.dot + 1)
-      scanned = 0
-    }
-    if (text.length > LIMITS.record) throw new SourceError(`${path}: a term without an end`)
+    rest.text += chunk
+    yield termsIn(rest)
+    if (rest.text.length > LIMITS.record) throw new SourceError(`${path}: a term without an end`)
   }
+  const { text } = rest
   if (text.trim() === '') return
   if (endOf(`${text}\n`, 0).dot < 0) throw new SourceError(`${path} ends in its midst: it was cut off`)
-  yield readTerm(text)
+  yield [readTerm(text)]
+}
+
+/** `rest`: what belongs to no whole term stays, with the number of its characters that hold no end. */
+function* termsIn(rest: { text: string; scanned: number }): Generator<Term> {
+  const { text } = rest
+  let from = 0
+  for (let at = rest.scanned; ;) {
+    const end = endOf(text, at)
+    at = end.scanned
+    if (end.dot < 0) {
+      rest.text = text.slice(from)
+      rest.scanned = at - from
+      return
+    }
+    yield readTerm(text.slice(from, end.dot))
+    from = at = end.dot + 1
+  }
 }
 
 /** The place at which the first term ends; -1 where more is needed. That which was looked at need not be looked at again. */

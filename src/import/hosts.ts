@@ -1,8 +1,13 @@
-/** Domains of a source as they are called here: hosts, and the services of rooms beside them. */
+/** Domains and addresses of a source as they are called here: hosts, and the services of rooms beside them. */
+import { BoundedMap } from '../bounded-map.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
+
+/** Addresses that are remembered: those of an archive come again and again. */
+const REMEMBERED = 16_384
 
 export class HostMap {
   readonly #map: ReadonlyMap<string, string>
+  readonly #known = new BoundedMap<string, Jid>(REMEMBERED)
   /** Host of accounts whose source names none, as the source would name it. */
   readonly unnamed: string
 
@@ -18,9 +23,11 @@ export class HostMap {
 
   /** The address here. @throws JidError */
   map(text: string): Jid {
-    const jid = Jid.parse(text)
-    const domain = this.domain(jid.domain)
-    return domain === jid.domain ? jid : Jid.of(jid.local, domain, jid.resource)
+    return this.#known.getOr(text, () => {
+      const jid = Jid.parse(text)
+      const domain = this.domain(jid.domain)
+      return domain === jid.domain ? jid : Jid.of(jid.local, domain, jid.resource)
+    })
   }
 
   tryMap(text: string): Jid | undefined {

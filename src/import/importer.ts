@@ -18,10 +18,13 @@ import { HANDLERS, Refused } from './write-account.ts'
 import { archive, archiveOfRoom } from './write-archive.ts'
 import { makeRoom, setStanding } from './write-room.ts'
 
-/** Facts of one trip. */
-const TOGETHER = 1_000
+/** Facts of one trip, and bytes of the source: facts may be large, as pictures are. */
+const TOGETHER = 2_000
+const TOGETHER_BYTES = 1 * 1024 * 1024
 /** Addresses that are remembered between two facts of the same owner. */
-const REMEMBERED = 65_536
+const REMEMBERED = 16_384
+/** Kinds that are checked before their only row is written, so that nothing of a refused one has to be taken back. */
+const ONE_ROW: ReadonlySet<Fact['kind']> = new Set(['archived', 'room-message'])
 
 type AccountFact = Extract<Fact, { kind: 'account' }>
 /** Keys of an account, and reasons for what there is not. */
@@ -60,13 +63,14 @@ export class Importer {
   async take(source: Source, told: (bytes: number) => void = () => {}): Promise<void> {
     const broken = new Set<string>()
     for (let pass = 0; pass < source.passes; pass++) {
-      let batch: Fact[] = []
+      const batches = new Batches((batch) => this.#write(batch))
       try {
-        for await (const fact of source.facts(pass, told)) {
-          if (batch.push(fact) < TOGETHER) continue
-          await this.#write(batch)
-          batch = []
-        }
+        const facts = source.facts(pass, (bytes) => {
+          batches.read += bytes
+          told(bytes)
+        })
+        for await (const piece of facts)
+          for (const fact of piece) if (batches.isFullWith(fact)) await batches.hand()
       } catch (error) {
         if (!(error instanceof SourceError)) throw error
         // The next pass meets it again.
@@ -74,7 +78,7 @@ export class Importer {
         this.report.isBroken = true
         broken.add(error.message)
       }
-      await this.#write(batch)
+      await batches.finish()
     }
   }
 
@@ -103,7 +107,8 @@ export class Importer {
   #one(t: Trip, fact: Fact, keys: Keys | undefined): void {
     if (fact.kind === 'reject') return this.report.reject(fact.owner, fact.kind, fact.why)
     try {
-      const isNew = t.store.turn.part(() => this.#apply(t, fact, keys))
+      const apply = () => this.#apply(t, fact, keys)
+      const isNew = ONE_ROW.has(fact.kind) ? apply() : t.store.turn.part(apply)
       if (isNew) this.report.count(fact.kind)
       else this.report.there++
     } catch (error) {
@@ -229,6 +234,38 @@ export class Importer {
     })
     if (typeof found === 'string') throw new Refused(found)
     return found
+  }
+}
+
+/** Facts of one trip at a time: while they are on their way to the disk, the next are read. */
+class Batches {
+  /** Bytes of the source since the last batch. */
+  read = 0
+  #batch: Fact[] = []
+  #written: Promise<void> = Promise.resolve()
+  readonly #write: (batch: readonly Fact[]) => Promise<void>
+
+  constructor(write: (batch: readonly Fact[]) => Promise<void>) {
+    this.#write = write
+  }
+
+  isFullWith(fact: Fact): boolean {
+    return this.#batch.push(fact) >= TOGETHER || this.read >= TOGETHER_BYTES
+  }
+
+  /** Waits for the batch before. */
+  async hand(): Promise<void> {
+    await this.#written
+    this.#written = this.#write(this.#batch)
+    // A failure is met by whoever waits next.
+    this.#written.catch(() => {})
+    this.#batch = []
+    this.read = 0
+  }
+
+  async finish(): Promise<void> {
+    await this.hand()
+    await this.#written
   }
 }
 

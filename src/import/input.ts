@@ -1,4 +1,5 @@
 /** Files of a source as text, a chunk at a time. */
+import { isUtf8 } from 'node:buffer'
 import { createReadStream, statSync } from 'node:fs'
 import { SourceError } from './model.ts'
 
@@ -22,6 +23,39 @@ export async function* bytesOf(path: string, told: Told): AsyncGenerator<Buffer>
   } catch (error) {
     throw new SourceError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** Chunks in UTF-8, none of which ends within a character; `encoding` as in `textOf`. */
+export async function* utf8Of(path: string, told: Told, encoding = 'utf-8'): AsyncGenerator<Buffer> {
+  if (!/^utf-?8$/i.test(encoding)) {
+    for await (const text of textOf(path, told, encoding)) yield Buffer.from(text)
+    return
+  }
+  let rest = Buffer.alloc(0)
+  let at = 0
+  for await (const bytes of bytesOf(path, told)) {
+    const joined = rest.length > 0 ? Buffer.concat([rest, bytes]) : bytes
+    const end = wholeOf(joined)
+    const whole = joined.subarray(0, end)
+    if (!isUtf8(whole)) throw otherEncoding('utf-8', path, at, at + end)
+    // A copy: the chunk's memory is used again.
+    rest = Buffer.from(joined.subarray(end))
+    yield at === 0 && BOM.equals(whole.subarray(0, BOM.length)) ? whole.subarray(BOM.length) : whole
+    at += end
+  }
+  if (rest.length > 0) throw otherEncoding('utf-8', path, at, at + rest.length)
+}
+
+const BOM = Buffer.from('\ufeff')
+
+/** The length without a character that may go on. */
+function wholeOf(bytes: Buffer): number {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back] ?? 0
+    if (byte < 0x80) break
+    if (byte >= 0xc0) return bytes.length - back
+  }
+  return bytes.length
 }
 
 /** `encoding` as in the WHATWG's list: "utf-8", "latin1", "windows-1252". */
@@ -55,8 +89,11 @@ export function decoded(
   try {
     return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode()
   } catch {
-    throw new SourceError(
-      `${path} is not ${decoder.encoding} between bytes ${at} and ${at + (bytes?.length ?? 0)}; say --encoding latin1 if it is Latin-1, or it was cut off`,
-    )
+    throw otherEncoding(decoder.encoding, path, at, at + (bytes?.length ?? 0))
   }
 }
+
+const otherEncoding = (encoding: string, path: string, from: number, to: number): SourceError =>
+  new SourceError(
+    `${path} is not ${encoding} between bytes ${from} and ${to}; say --encoding latin1 if it is Latin-1, or it was cut off`,
+  )

@@ -83,8 +83,11 @@ export interface Source {
    * added to them, without keeping either in memory.
    */
   readonly passes: number
-  /** Facts of one pass, from 0; `told` hears of bytes that were read. */
-  facts(pass: number, told: (bytes: number) => void): AsyncIterable<Fact>
+  /**
+   * Facts of one pass, from 0, those of a piece of the source at a time: each is to be read to its end before the next is
+   * asked for. `told` hears of bytes that were read.
+   */
+  facts(pass: number, told: (bytes: number) => void): AsyncIterable<Iterable<Fact>>
 }
 
 /** Raised for a source that cannot be read on; the message is for the operator. */

@@ -21,7 +21,7 @@ interface StoreFile {
 
 /** `paths`: data folders, each with a folder a host, such as /var/lib/prosody. */
 export const prosodyFiles = (paths: readonly string[]): Source => {
-  const files = paths.flatMap(storeFiles)
+  const files = paths.flatMap(storeFiles).filter(isKnown)
   return {
     bytes: files.reduce((sum, { path }) => sum + statSync(path).size, 0) * 2,
     passes: 3,
@@ -29,15 +29,28 @@ export const prosodyFiles = (paths: readonly string[]): Source => {
       for (const file of files) {
         if (passOf(file) !== pass && !(file.store === 'config' && pass < 2)) continue
         try {
-          yield* file.path.endsWith('.list') ? listFacts(file, told) : tableFacts(file, pass, told)
+          if (file.path.endsWith('.list')) yield* listFacts(file, told)
+          else yield guarded(file, tableFacts(file, pass, await contents(file.path, told)))
         } catch (error) {
-          // One file that is damaged costs one user one store.
-          if (!(error instanceof SourceError)) throw error
-          yield { kind: 'reject', owner: file.owner, why: `${file.store}: ${error.message}` }
+          yield [rejected(file, error)]
         }
       }
     },
   }
+}
+
+/** One file that is damaged costs one user one store. */
+function* guarded(file: StoreFile, facts: Iterable<Fact>): Generator<Fact> {
+  try {
+    yield* facts
+  } catch (error) {
+    yield rejected(file, error)
+  }
+}
+
+function rejected({ owner, store }: StoreFile, error: unknown): Fact {
+  if (!(error instanceof SourceError)) throw error
+  return { kind: 'reject', owner, why: `${store}: ${error.message}` }
 }
 
 /** Nodes come before their items. */
@@ -65,15 +78,14 @@ function foldersIn(path: string): string[] {
     .sort()
 }
 
-async function* tableFacts(
-  { path, store, owner }: StoreFile,
-  pass: number,
-  told: Told,
-): AsyncGenerator<Fact> {
+/** A store of which anything comes over. */
+const isKnown = ({ path, store }: StoreFile): boolean =>
+  path.endsWith('.list') || store === 'accounts' || store in WHOLE || store in KEYED
+
+function* tableFacts({ path, store, owner }: StoreFile, pass: number, bytes: string): Generator<Fact> {
   const whole = WHOLE[store]
   const keyed = KEYED[store]
-  if (store !== 'accounts' && !whole && !keyed) return
-  const [table] = luaValues(await contents(path, told))
+  const [table] = luaValues(bytes)
   if (!isTable(table)) throw new SourceError(`${basename(path)} holds no table`)
   if (store === 'accounts') yield account(owner, table)
   else if (store === 'config' && pass === 0) yield roomOf(owner, dataOf(table))
@@ -95,24 +107,21 @@ async function contents(path: string, told: Told): Promise<string> {
 }
 
 /** `item({` at the beginning of a line begins a record: what is in a string has its line ends escaped. */
-const RECORD = /\nitem\(/g
+const RECORD = '\nitem('
 
-async function* listFacts({ path, store, owner }: StoreFile, told: Told): AsyncGenerator<Fact> {
+async function* listFacts(file: StoreFile, told: Told): AsyncGenerator<Iterable<Fact>> {
   let rest = ''
-  for await (const bytes of bytesOf(path, told)) {
-    rest += bytes.toString('latin1')
-    const starts = [...rest.matchAll(RECORD)]
-    const last = starts.at(-1)?.index
-    if (last !== undefined) {
-      yield* itemsIn(rest.slice(0, last), store, owner)
-      rest = rest.slice(last)
-    }
+  for await (const bytes of bytesOf(file.path, told)) {
+    const text = rest + bytes.toString('latin1')
+    const last = text.lastIndexOf(RECORD)
+    if (last > 0) yield guarded(file, itemsIn(text.slice(0, last), file))
+    rest = last > 0 ? text.slice(last) : text
     if (rest.length > LIMITS.record) throw new SourceError('an item without an end')
   }
-  yield* itemsIn(rest, store, owner)
+  yield guarded(file, itemsIn(rest, file))
 }
 
-function* itemsIn(bytes: string, store: string, owner: string): Generator<Fact> {
+function* itemsIn(bytes: string, { store, owner }: StoreFile): Generator<Fact> {
   for (const value of luaValues(bytes)) {
     const el = element(value)
     if (!isTable(value) || !el) continue

@@ -3,7 +3,7 @@ import { sizeOf } from './input.ts'
 import { isTable, type LuaTable, type LuaValue, ofJson } from './lua.ts'
 import type { Fact, Source } from './model.ts'
 import { account, itemOf, KEYED, roomOf, WHOLE } from './prosody-stores.ts'
-import { type Row, rowsOf } from './sql.ts'
+import { type Row, rowsOf, type TableRow } from './sql.ts'
 import { readXml } from './stanzas.ts'
 
 const TABLES = new Set(['prosody', 'prosodyarchive'])
@@ -13,29 +13,39 @@ export const prosodySql = (paths: readonly string[], encoding?: string): Source 
   passes: 3,
   async *facts(pass, told) {
     // Stores that mean something as a whole: their rows may lie apart.
-    const whole = new Map<string, { owner: string; store: string; map: Map<string, LuaValue> }>()
+    const whole: Parts = new Map()
     for (const path of paths)
-      for await (const { table, row } of rowsOf(path, TABLES, told, encoding)) {
-        const owner = `${row.user ?? ''}@${row.host ?? ''}`
-        const store = row.store ?? ''
-        if (table === 'prosodyarchive') yield* archived(row, owner, store, pass)
-        else if (pass === 0 ? store === 'accounts' : pass === 1 && store in WHOLE) {
-          const known = whole.get(`${store} ${owner}`) ?? { owner, store, map: new Map<string, LuaValue>() }
-          whole.set(`${store} ${owner}`, known)
-          known.map.set(row.key || '[false]', valueOf(row))
-          const isWhole = ['stored_key', 'server_key', 'salt', 'iteration_count'].every((key) =>
-            known.map.has(key),
-          )
-          if (isWhole && whole.delete(`${store} ${owner}`)) yield account(owner, { list: [], map: known.map })
-        } else yield* keyed(row, owner, store, pass)
-      }
-    for (const { owner, store, map } of whole.values()) {
-      const table: LuaTable = spread(map)
-      if (store === 'accounts') yield account(owner, table)
-      else yield* WHOLE[store]?.(owner, table) ?? []
-    }
+      for await (const rows of rowsOf(path, TABLES, told, encoding)) yield factsOf(rows, pass, whole)
+    yield rest(whole)
   },
 })
+
+type Parts = Map<string, { owner: string; store: string; map: Map<string, LuaValue> }>
+
+function* factsOf(rows: Iterable<TableRow>, pass: number, whole: Parts): Generator<Fact> {
+  for (const { table, row } of rows) {
+    const owner = `${row.user ?? ''}@${row.host ?? ''}`
+    const store = row.store ?? ''
+    if (table === 'prosodyarchive') yield* archived(row, owner, store, pass)
+    else if (pass === 0 ? store === 'accounts' : pass === 1 && store in WHOLE) {
+      const known = whole.get(`${store} ${owner}`) ?? { owner, store, map: new Map<string, LuaValue>() }
+      whole.set(`${store} ${owner}`, known)
+      known.map.set(row.key || '[false]', valueOf(row))
+      const isWhole = ['stored_key', 'server_key', 'salt', 'iteration_count'].every((key) =>
+        known.map.has(key),
+      )
+      if (isWhole && whole.delete(`${store} ${owner}`)) yield account(owner, { list: [], map: known.map })
+    } else yield* keyed(row, owner, store, pass)
+  }
+}
+
+function* rest(whole: Parts): Generator<Fact> {
+  for (const { owner, store, map } of whole.values()) {
+    const table: LuaTable = spread(map)
+    if (store === 'accounts') yield account(owner, table)
+    else yield* WHOLE[store]?.(owner, table) ?? []
+  }
+}
 
 /** Parts whose keys are no text are one row of JSON. */
 function spread(map: ReadonlyMap<string, LuaValue>): LuaTable {

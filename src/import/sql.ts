@@ -1,26 +1,38 @@
 /** Rows of a database: of an SQLite file, or of a dump as text by SQLite, MySQL, PostgreSQL or ejabberd itself. */
 import { Database } from 'bun:sqlite'
 import { openSync, readSync, closeSync } from 'node:fs'
-import { type Told, sizeOf, textOf } from './input.ts'
-import { LIMITS, SourceError } from './model.ts'
-import { readValues } from './sql-values.ts'
+import { type Told, sizeOf, utf8Of } from './input.ts'
+import { SourceError } from './model.ts'
+import { type Found, Statements } from './sql-statements.ts'
+import { readValues, type Value } from './sql-values.ts'
 
 export type Row = Readonly<Record<string, string>>
 
-/** Rows of those tables, in the order of the file; a value that is NULL is not in its row. `seen` gets all tables with rows. */
+export interface TableRow {
+  readonly table: string
+  readonly row: Row
+}
+
+/**
+ * Rows of those tables, in the order of the file, piece by piece; a value that is NULL is not in its row. `seen` gets all
+ * tables with rows.
+ */
 export async function* rowsOf(
   path: string,
   tables: ReadonlySet<string>,
   told: Told,
   encoding?: string,
   seen = new Set<string>(),
-): AsyncGenerator<{ readonly table: string; readonly row: Row }> {
-  if (isSqlite(path)) return yield* rowsOfSqlite(path, tables, told, seen)
-  const columns = new Map<string, readonly string[]>()
-  const dump = new Dump(path)
-  for await (const chunk of textOf(path, told, encoding))
-    for (const found of dump.feed(chunk)) yield* rowsIn(found, columns, tables, dump, seen)
-  dump.finish()
+): AsyncGenerator<Iterable<TableRow>> {
+  if (isSqlite(path)) return yield rowsOfSqlite(path, tables, told, seen)
+  const statements = new Statements(path)
+  const rows = new Rows(path, tables, seen)
+  for await (const chunk of utf8Of(path, told, encoding)) yield rowsIn(chunk, statements, rows)
+  statements.finish()
+}
+
+function* rowsIn(chunk: Buffer, statements: Statements, rows: Rows): Generator<TableRow> {
+  for (const found of statements.feed(chunk)) yield* rows.in(found, statements.escapes)
 }
 
 function isSqlite(path: string): boolean {
@@ -34,7 +46,12 @@ function isSqlite(path: string): boolean {
   return head.toString('latin1') === 'SQLite format 3\0'
 }
 
-function* rowsOfSqlite(path: string, tables: ReadonlySet<string>, told: Told, seen: Set<string>) {
+function* rowsOfSqlite(
+  path: string,
+  tables: ReadonlySet<string>,
+  told: Told,
+  seen: Set<string>,
+): Generator<TableRow> {
   using db = new Database(path, { readonly: true })
   try {
     const there = db.query<{ name: string }, []>(`SELECT name FROM sqlite_schema WHERE type = 'table'`).all()
@@ -59,108 +76,6 @@ function textsOf(found: Record<string, unknown>): Row {
   return row
 }
 
-/** Each is a statement, or a line of COPY with the statement that it belongs to. */
-interface Found {
-  readonly statement: string
-  readonly line?: string
-}
-
-/** Cuts the text of a dump, whatever its chunks. */
-class Dump {
-  /** A backslash in a string escapes what follows. */
-  escapes = false
-  #text = ''
-  #scanned = 0
-  #copying: string | undefined
-  #isFirst = true
-
-  constructor(readonly path: string) {}
-
-  *feed(chunk: string): Generator<Found> {
-    this.#text += chunk
-    if (this.#isFirst) {
-      const isTold = /^\s*--.*(?:MySQL|MariaDB)|^-- Mnesia table:|\/\*!40101/m.test(this.#text.slice(0, 4096))
-      this.escapes = isTold || /(?:INTO|TABLE(?: IF EXISTS)?) `/.test(this.#text.slice(0, 65_536))
-    }
-    this.#isFirst = false
-    for (;;) {
-      const found = this.#copying === undefined ? this.#statement() : this.#line(this.#copying)
-      if (!found) break
-      yield found
-    }
-    if (this.#text.length > LIMITS.record) throw new SourceError(`${this.path}: a statement without an end`)
-  }
-
-  finish(): void {
-    const rest = this.#text.replace(/--[^\n]*|\/\*[^]*?\*\//g, '').trim()
-    if (rest !== '' || this.#copying !== undefined)
-      throw new SourceError(`${this.path} ends in its midst: it was cut off`)
-  }
-
-  #statement(): Found | undefined {
-    const end = this.#end()
-    if (end < 0) return undefined
-    const statement = this.#text.slice(0, end).replace(/^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)+/, '')
-    this.#text = this.#text.slice(end + 1)
-    this.#scanned = 0
-    if (!/^COPY\s/i.test(statement) || !/FROM stdin/i.test(statement)) return { statement }
-    this.#copying = statement
-    this.#text = this.#text.replace(/^\r?\n/, '')
-    return { statement: '' }
-  }
-
-  #line(statement: string): Found | undefined {
-    const end = this.#text.indexOf('\n')
-    if (end < 0) return undefined
-    const line = this.#text.slice(0, end).replace(/\r$/, '')
-    this.#text = this.#text.slice(end + 1)
-    if (line !== '\\.') return { statement, line }
-    this.#copying = undefined
-    return { statement: '' }
-  }
-
-  /** The place at which the first statement ends; -1 where more is needed. */
-  #end(): number {
-    const text = this.#text
-    const special = /['"`;]|--|\/\*/g
-    // Behind the last mark that was read.
-    let at = this.#scanned
-    special.lastIndex = at
-    for (let found = special.exec(text); found; found = special.exec(text)) {
-      const [mark] = found
-      this.#scanned = found.index
-      if (mark === ';') return found.index
-      const end =
-        mark === '--'
-          ? text.indexOf('\n', found.index)
-          : mark === '/*'
-            ? text.indexOf('*/', found.index)
-            : this.#close(
-                mark,
-                found.index + 1,
-                this.escapes || /\WE$/i.test(text.slice(found.index - 2, found.index)),
-              )
-      if (end < 0) return -1
-      special.lastIndex = at = end + 1
-    }
-    // The last character may be half of a mark.
-    this.#scanned = Math.max(at, text.length - 1)
-    return -1
-  }
-
-  /** The end of a string; a mark that is doubled is a part of it. */
-  #close(mark: string, from: number, escapes: boolean): number {
-    for (let end = this.#text.indexOf(mark, from); end >= 0; end = this.#text.indexOf(mark, end + 1)) {
-      let slashes = 0
-      if (escapes) while (this.#text[end - 1 - slashes] === '\\' && end - 1 - slashes >= from) slashes++
-      if (slashes % 2 === 1) continue
-      if (this.#text[end + 1] !== mark) return end
-      end++
-    }
-    return -1
-  }
-}
-
 const NAME = '(?:[\\w"`\\[\\]]+\\.)*["`\\[]?(\\w+)["`\\]]?'
 /** A name of the grammar between two patterns. */
 const around = (before: string, after: string): RegExp => new RegExp(before + NAME + after, 'i')
@@ -174,36 +89,85 @@ const NO_COLUMN = /^(?:PRIMARY|UNIQUE|KEY|CONSTRAINT|INDEX|FOREIGN|CHECK|FULLTEX
 
 const namesIn = (list: string): string[] => list.split(',').map((name) => name.trim().replace(/["`[\]]/g, ''))
 
-function* rowsIn(
-  { statement, line }: Found,
-  columns: Map<string, readonly string[]>,
-  tables: ReadonlySet<string>,
-  { path, escapes }: Dump,
-  seen: Set<string>,
-): Generator<{ table: string; row: Row }> {
-  const head = statement.slice(0, 8).toUpperCase()
-  if (head.startsWith('CREATE')) {
-    const [, table = '', body = ''] = CREATE.exec(statement) ?? []
-    if (table !== '') columns.set(table, columnsIn(body))
-    return
+/** Bytes of a statement that may lie before its values. */
+const LONGEST_HEAD = 64 * 1024
+
+/** Table of the values that follow, and its columns in their order. */
+interface Target {
+  readonly table: string
+  readonly names: readonly string[]
+}
+
+/** Rows of the statements of one dump. */
+class Rows {
+  readonly #path: string
+  readonly #tables: ReadonlySet<string>
+  readonly #seen: Set<string>
+  readonly #columns = new Map<string, readonly string[]>()
+  /** The beginning of the last INSERT, up to its values: most are like the one before. */
+  #head: Buffer = Buffer.alloc(0)
+  #target: Target | undefined
+  #copying = ''
+
+  constructor(path: string, tables: ReadonlySet<string>, seen: Set<string>) {
+    this.#path = path
+    this.#tables = tables
+    this.#seen = seen
   }
-  const isCopy = line !== undefined
-  if (!isCopy && !head.startsWith('INSERT') && !head.startsWith('REPLACE')) return
-  const found = (isCopy ? COPY : INSERT).exec(statement)
-  const [whole = '', table = '', list] = found ?? []
-  seen.add(table)
-  if (!tables.has(table)) return
-  const names = list === undefined ? columns.get(table) : namesIn(list)
-  if (!names) throw new SourceError(`${path}: the columns of ${table} are not named; dump it with its schema`)
-  const rows = isCopy ? [copied(line)] : readValues(statement, whole.length, escapes)
-  for (const values of rows) {
-    const row: Record<string, string> = {}
-    for (const [i, name] of names.entries()) {
-      const value = values[i]
-      if (value !== undefined && value !== null) row[name] = value
+
+  *in(found: Found, escapes: boolean): Generator<TableRow> {
+    const { bytes, from, to, copying } = found
+    if (copying === undefined) {
+      if (!this.#aim(found) || !this.#target) return
+      const { table, names } = this.#target
+      for (const values of readValues(bytes, from + this.#head.length, to, escapes))
+        yield { table, row: rowOf(names, values) }
+    } else {
+      if (copying !== this.#copying) this.#target = this.#targetOf(COPY.exec(copying))
+      this.#copying = copying
+      if (!this.#target) return
+      const { table, names } = this.#target
+      yield { table, row: rowOf(names, copied(bytes.toString('utf8', from, to))) }
     }
-    yield { table, row }
   }
+
+  /** False where the statement is no INSERT. */
+  #aim({ bytes, from, to }: Found): boolean {
+    const { length } = this.#head
+    if (length > 0 && length <= to - from && bytes.compare(this.#head, 0, length, from, from + length) === 0)
+      return true
+    const verb = bytes.toString('latin1', from, Math.min(to, from + 8)).toUpperCase()
+    if (verb.startsWith('CREATE')) {
+      const [, table = '', body = ''] = CREATE.exec(bytes.toString('utf8', from, to)) ?? []
+      if (table !== '') this.#columns.set(table, columnsIn(body))
+      return false
+    }
+    if (!verb.startsWith('INSERT') && !verb.startsWith('REPLACE')) return false
+    const match = INSERT.exec(bytes.toString('latin1', from, Math.min(to, from + LONGEST_HEAD)))
+    this.#target = this.#targetOf(match)
+    this.#head = Buffer.from(bytes.subarray(from, from + (match?.[0].length ?? 0)))
+    return true
+  }
+
+  /** Undefined for a table that nobody wants. */
+  #targetOf(match: RegExpExecArray | null): Target | undefined {
+    const [, table = '', list] = match ?? []
+    this.#seen.add(table)
+    if (!this.#tables.has(table)) return undefined
+    const names = list === undefined ? this.#columns.get(table) : namesIn(list)
+    if (!names)
+      throw new SourceError(`${this.#path}: the columns of ${table} are not named; dump it with its schema`)
+    return { table, names }
+  }
+}
+
+function rowOf(names: readonly string[], values: readonly Value[]): Row {
+  const row: Record<string, string> = {}
+  for (let i = 0; i < names.length; i++) {
+    const value = values[i]
+    if (value !== undefined && value !== null) row[names[i] ?? ''] = value
+  }
+  return row
 }
 
 /** The first word of each part between the commas that are in no parentheses. */

@@ -2,9 +2,10 @@
 import { NS } from '../xmpp/namespaces.ts'
 import type { Element } from '../xmpp/xml.ts'
 import { elements } from '../xmpp/xml.ts'
-import { sizeOf, type Told } from './input.ts'
+import { sizeOf } from './input.ts'
 import { hashNamed, keysOfBase64 } from './keys.ts'
 import { type Fact, type Source, SourceError, type SourceKeys } from './model.ts'
+import type { ReaderEvent } from '../xml/reader.ts'
 import { xmlEvents } from './xml-file.ts'
 import { factsOf, textOf } from './xep0227-parts.ts'
 
@@ -21,20 +22,26 @@ export const xep0227 = (paths: readonly string[], encoding?: string): Source => 
   bytes: 2 * sizeOf(paths),
   passes: 2,
   async *facts(pass, told) {
-    for (const path of paths) yield* fileFacts(path, pass, told, encoding)
+    for (const path of paths) {
+      const reading: Reading = { path, pass, open: [], owner: '', keys: [] }
+      for await (const events of xmlEvents(path, (name) => CONTAINERS.has(name), told, encoding))
+        yield factsIn(events, reading)
+    }
   },
 })
 
-async function* fileFacts(
-  path: string,
-  pass: number,
-  told: Told,
-  encoding: string | undefined,
-): AsyncGenerator<Fact> {
-  const open: Container[] = []
-  let owner = ''
-  let keys: SourceKeys[] = []
-  for await (const event of xmlEvents(path, (name) => CONTAINERS.has(name), told, encoding)) {
+/** Where a file is being read: what encloses the next element. */
+interface Reading {
+  readonly path: string
+  readonly pass: number
+  readonly open: Container[]
+  owner: string
+  keys: SourceKeys[]
+}
+
+function* factsIn(events: Iterable<ReaderEvent>, reading: Reading): Generator<Fact> {
+  const { path, pass, open } = reading
+  for (const event of events)
     if (event.kind === 'open') {
       const { name, attrs } = event.element
       if (open.length === 0) {
@@ -43,24 +50,23 @@ async function* fileFacts(
       }
       open.push({ name, attrs })
       if (name !== 'user') continue
-      owner = addressOf(open, attrs)
-      keys = []
+      reading.owner = addressOf(open, attrs)
+      reading.keys = []
     } else if (event.kind === 'close') {
       const closed = open.pop()
       if (closed?.name !== 'user') continue
-      if (pass === 0) yield account(owner, keys, closed.attrs)
-      owner = ''
-    } else if (event.element.name === 'user' && owner === '') {
-      yield* whole(addressOf(open, event.element.attrs), event.element, pass)
-    } else if (event.element.name === 'include' && pass === 0)
-      yield {
-        kind: 'reject',
-        owner: path,
-        why: `it names ${event.element.attrs.href ?? 'another file'}, which is not followed: name the files themselves`,
-      }
-    else if (owner !== '' && pass === 0) keys.push(...keysOf(event.element))
-    else if (owner !== '') yield* factsOf(owner, event.element, open.at(-1) ?? { name: '', attrs: {} })
-  }
+      if (pass === 0) yield account(reading.owner, reading.keys, closed.attrs)
+      reading.owner = ''
+    } else yield* ofElement(event.element, reading)
+}
+
+function* ofElement(el: Element, { path, pass, open, owner, keys }: Reading): Generator<Fact> {
+  if (el.name === 'user' && owner === '') yield* whole(addressOf(open, el.attrs), el, pass)
+  else if (el.name === 'include') {
+    const why = `it names ${el.attrs.href ?? 'another file'}, which is not followed: name the files themselves`
+    if (pass === 0) yield { kind: 'reject', owner: path, why }
+  } else if (owner !== '' && pass === 0) keys.push(...keysOf(el))
+  else if (owner !== '') yield* factsOf(owner, el, open.at(-1) ?? { name: '', attrs: {} })
 }
 
 /** A user that has no children to be read one by one. */

@@ -12,13 +12,13 @@ const ENDS: Readonly<Record<string, string>> = { '<!--': '-->', '<?': '?>', '<![
 /** Characters of the longest beginning of markup. */
 const LONGEST = '<![CDATA['.length
 
-/** Events of a file; elements that `isContainer` names are opened, all others come whole. */
+/** Events of a file, those of a piece at a time; elements that `isContainer` names are opened, all others come whole. */
 export async function* xmlEvents(
   path: string,
   isContainer: (name: string) => boolean,
   told: Told,
   encoding?: string,
-): AsyncGenerator<ReaderEvent> {
+): AsyncGenerator<Iterable<ReaderEvent>> {
   const reader = new Reader(
     { bytes: LIMITS.record, depth: LIMITS.depth, elements: LIMITS.parts, attributes: 200, namespaces: 200 },
     'stream',
@@ -27,18 +27,14 @@ export async function* xmlEvents(
   const cleaner = new Cleaner(path)
   let decoder: TextDecoder | undefined
   let at = 0
-  let depth = 0
+  const nesting = { depth: 0 }
   for await (const bytes of bytesOf(path, told)) {
     decoder ??= decoderOf(encoding ?? declared(bytes), path)
     reader.feed(Buffer.from(cleaner.clean(decoded(decoder, bytes, path, at))))
     at += bytes.length
-    for (let event = next(reader, path); event; event = next(reader, path)) {
-      if (event.kind === 'open') depth++
-      if (event.kind === 'close') depth--
-      yield event
-    }
+    yield eventsIn(reader, path, nesting)
   }
-  if (depth > 0 || at === 0) throw new SourceError(`${path} ends in its midst: it was cut off`)
+  if (nesting.depth > 0 || at === 0) throw new SourceError(`${path} ends in its midst: it was cut off`)
 }
 
 /** As its declaration says, or its first bytes. */
@@ -47,6 +43,14 @@ function declared(bytes: Buffer): string {
   if (/^\xfe\xff/.test(head)) return 'utf-16be'
   if (/^\xff\xfe/.test(head)) return 'utf-16le'
   return /^(?:\xef\xbb\xbf)?<\?xml[^>]*encoding\s*=\s*["']([\w.-]+)["']/.exec(head)?.[1] ?? 'utf-8'
+}
+
+function* eventsIn(reader: Reader, path: string, nesting: { depth: number }): Generator<ReaderEvent> {
+  for (let event = next(reader, path); event; event = next(reader, path)) {
+    if (event.kind === 'open') nesting.depth++
+    if (event.kind === 'close') nesting.depth--
+    yield event
+  }
 }
 
 function next(reader: Reader, path: string): ReaderEvent | null {

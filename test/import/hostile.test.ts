@@ -7,14 +7,15 @@ import { SourceError } from '../../src/import/model.ts'
 import { luaValues } from '../../src/import/lua.ts'
 import { prosodyFiles } from '../../src/import/prosody-files.ts'
 import { rowsOf } from '../../src/import/sql.ts'
+import { Statements } from '../../src/import/sql-statements.ts'
 import { importInto, later, logsIn, reasons, scratch } from './support.ts'
 
 async function* chunksOf(text: string, size: number): AsyncGenerator<string> {
   for (let at = 0; at < text.length; at += size) yield text.slice(at, at + size)
 }
-const collected = async <T>(list: AsyncIterable<T>): Promise<T[]> => {
+const collected = async <T>(pieces: AsyncIterable<Iterable<T>>): Promise<T[]> => {
   const all: T[] = []
-  for await (const one of list) all.push(one)
+  for await (const piece of pieces) all.push(...piece)
   return all
 }
 
@@ -133,6 +134,27 @@ describe('SQL', () => {
     const found = await read(Array.from({ length: 9_000 }, (_, i) => row(i)).join(''))
     expect(found).toHaveLength(9_000)
     expect(new Set(found.map(({ row: { password } }) => password)).size).toBe(1)
+  })
+
+  test.each([1, 2, 3, 7, 64])('in pieces of %i bytes', (size) => {
+    const text = Buffer.from(
+      `-- it's; a comment\n/* and "another; */ -- more\nSET x = -1;INSERT INTO users VALUES (E'it''s \\'; é', 'c\\');;\n` +
+        'CREATE TABLE "a;b" (c text);\r\nCOPY users (username) FROM stdin;\r\na;b\r\n字\n\\.\nDELETE FROM users;\n',
+    )
+    const statements = new Statements('dump.sql')
+    const found: string[] = []
+    for (let at = 0; at < text.length; at += size)
+      for (const { bytes, from, to, copying } of statements.feed(text.subarray(at, at + size)))
+        found.push(`${copying === undefined ? '' : '> '}${bytes.toString('utf8', from, to)}`)
+    statements.finish()
+    expect(found).toEqual([
+      'SET x = -1',
+      "INSERT INTO users VALUES (E'it''s \\'; é', 'c\\')",
+      'CREATE TABLE "a;b" (c text)',
+      '> a;b',
+      '> 字',
+      'DELETE FROM users',
+    ])
   })
 
   test.each([
