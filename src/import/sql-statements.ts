@@ -31,7 +31,7 @@ export class Statements {
   /** A backslash in a string escapes what follows. */
   escapes = false
   readonly #path: string
-  /** What was read and not yet given out lies between #from and #to. */
+  /** Bytes that were read and not yet given out lie between #from and #to. */
   #bytes: Buffer = Buffer.alloc(0)
   #from = 0
   #to = 0

@@ -24,7 +24,10 @@ export async function* rowsOf(
   encoding?: string,
   seen = new Set<string>(),
 ): AsyncGenerator<Iterable<TableRow>> {
-  if (isSqlite(path)) return yield rowsOfSqlite(path, tables, told, seen)
+  if (isSqlite(path)) {
+    yield rowsOfSqlite(path, tables, told, seen)
+    return
+  }
   const statements = new Statements(path)
   const rows = new Rows(path, tables, seen)
   for await (const chunk of utf8Of(path, told, encoding)) yield rowsIn(chunk, statements, rows)

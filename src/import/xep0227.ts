@@ -30,7 +30,7 @@ export const xep0227 = (paths: readonly string[], encoding?: string): Source => 
   },
 })
 
-/** Where a file is being read: what encloses the next element. */
+/** A file that is being read, and what encloses its next element. */
 interface Reading {
   readonly path: string
   readonly pass: number
