@@ -2,12 +2,21 @@
 import { BoundedMap } from '../bounded-map.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 
-/** Addresses that are remembered: those of an archive come again and again. */
-const REMEMBERED = 16_384
+/** Domains that are remembered. */
+const REMEMBERED = 1_024
+/** Addresses that are as their preparation would leave them: most are, and of an archive there are millions. */
+const PLAIN = /^[a-z0-9][a-z0-9._-]{0,255}@[a-z0-9.-]{1,253}(?:\/[!-~]{1,255})?$/
+
+/** Text of an address as it is here. */
+export interface Address {
+  readonly bare: string
+  readonly full: string
+}
 
 export class HostMap {
   readonly #map: ReadonlyMap<string, string>
-  readonly #known = new BoundedMap<string, Jid>(REMEMBERED)
+  /** As they are called here; undefined for those that are none. */
+  readonly #known = new BoundedMap<string, string | undefined>(REMEMBERED)
   /** Host of accounts whose source names none, as the source would name it. */
   readonly unnamed: string
 
@@ -23,11 +32,26 @@ export class HostMap {
 
   /** The address here. @throws JidError */
   map(text: string): Jid {
-    return this.#known.getOr(text, () => {
-      const jid = Jid.parse(text)
-      const domain = this.domain(jid.domain)
-      return domain === jid.domain ? jid : Jid.of(jid.local, domain, jid.resource)
-    })
+    const jid = Jid.parse(text)
+    const domain = this.domain(jid.domain)
+    return domain === jid.domain ? jid : Jid.of(jid.local, domain, jid.resource)
+  }
+
+  /** Like `tryMap`, for where the text is all that is needed. */
+  address(text: string): Address | undefined {
+    if (!PLAIN.test(text)) {
+      const jid = this.tryMap(text)
+      return jid && { bare: jid.bare, full: jid.toString() }
+    }
+    const at = text.indexOf('@') + 1
+    const slash = text.indexOf('/', at)
+    const end = slash < 0 ? text.length : slash
+    const old = text.slice(at, end)
+    const domain = this.#known.getOr(old, () => this.tryMap(old)?.domain)
+    if (domain === undefined) return undefined
+    if (domain === old) return { bare: text.slice(0, end), full: text }
+    const bare = text.slice(0, at) + domain
+    return { bare, full: bare + text.slice(end) }
   }
 
   tryMap(text: string): Jid | undefined {

@@ -22,7 +22,7 @@ import { makeRoom, setStanding } from './write-room.ts'
 const TOGETHER = 2_000
 const TOGETHER_BYTES = 1 * 1024 * 1024
 /** Addresses that are remembered between two facts of the same owner. */
-const REMEMBERED = 16_384
+const REMEMBERED = 32_768
 /** Kinds that are checked before their only row is written, so that nothing of a refused one has to be taken back. */
 const ONE_ROW: ReadonlySet<Fact['kind']> = new Set(['archived', 'room-message'])
 
@@ -189,7 +189,7 @@ export class Importer {
     const { jid, row: account } = owner
     if (!account) return true
     const past = { t, hosts, places: this.#places, isDry }
-    if (fact.kind === 'archived') return archive(past, account, fact)
+    if (fact.kind === 'archived') return archive(past, { account, jid }, fact)
     const text = textOf(fact)
     if (t.store.imports.has(jid.bare, text)) return false
     if (isDry) return true

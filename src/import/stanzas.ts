@@ -51,7 +51,7 @@ export function cleaned(el: Element, owner: Jid, hosts: HostMap): Element {
     node.name === 'archived'
       ? node.attrs.xmlns === OLD_ARCHIVED
       : isIdOf(node, owner) ||
-        (node.name === 'stanza-id' && hosts.tryMap(node.attrs.by ?? '')?.bare === owner.bare)
+        (node.name === 'stanza-id' && hosts.address(node.attrs.by ?? '')?.bare === owner.bare)
   const { from, to } = el.attrs
   const attrs = { xmlns: undefined, stamp: undefined, from: mapped(from, hosts), to: mapped(to, hosts) }
   const copy = withAttrs(el, attrs)
@@ -59,12 +59,14 @@ export function cleaned(el: Element, owner: Jid, hosts: HostMap): Element {
 }
 
 const mapped = (text: string | undefined, hosts: HostMap): string | undefined =>
-  text === undefined || text === '' ? undefined : (hosts.tryMap(text)?.toString() ?? text)
+  text === undefined || text === '' ? undefined : (hosts.address(text)?.full ?? text)
 
-/** Bare JID of the sender or the recipient, whoever is not the owner. */
-export function peerOf(el: Element, owner: Jid, hosts: HostMap): Jid | undefined {
-  const [from, to] = [el.attrs.from, el.attrs.to].map((text) => (text ? hosts.tryMap(text) : undefined))
-  return from && from.bare !== owner.bare ? from.toBare() : to?.toBare()
+/** Bare address of the sender or the recipient, whoever is not the owner. */
+export function peerOf(el: Element, owner: Jid, hosts: HostMap): string | undefined {
+  const [from, to] = [el.attrs.from, el.attrs.to].map((text) =>
+    text ? hosts.address(text)?.bare : undefined,
+  )
+  return from !== undefined && from !== owner.bare ? from : to
 }
 
 export const stanzaId = (id: number, by: string) => ({ xmlns: NS.stanzaId, id: String(id), by })

@@ -27,14 +27,17 @@ export interface Past {
 }
 
 /** Stores it; false where an earlier run has done so. */
-export function archive(past: Past, account: Account, fact: Extract<Fact, { kind: 'archived' }>): boolean {
+export function archive(
+  past: Past,
+  { account, jid: owner }: { readonly account: Account; readonly jid: Jid },
+  fact: Extract<Fact, { kind: 'archived' }>,
+): boolean {
   const { t, hosts } = past
   checkTime(t, fact.at)
-  const owner = Jid.parse(account.jid)
-  const peer = hosts.tryMap(fact.peer)?.bare ?? peerOf(fact.el, owner, hosts)?.bare
+  const peer = hosts.address(fact.peer)?.bare ?? peerOf(fact.el, owner, hosts)
   if (peer === undefined) throw new Refused('an archived message of nobody')
   const clean = StoredElement.of(cleaned(fact.el, owner, hosts))
-  const isOwn = hosts.tryMap(fact.el.attrs.from ?? '')?.bare === account.jid
+  const isOwn = hosts.address(fact.el.attrs.from ?? '')?.bare === account.jid
   for (let id = past.places.first(account.jid, fact); ; id++) {
     const text = isOwn
       ? clean.toString()
@@ -60,7 +63,7 @@ export function archiveOfRoom(
   const { t, hosts } = past
   checkTime(t, fact.at)
   const jid = Jid.parse(room.jid)
-  const user = fact.from === undefined ? '' : (hosts.tryMap(fact.from)?.bare ?? '')
+  const user = fact.from === undefined ? '' : (hosts.address(fact.from)?.bare ?? '')
   const author = user === '' ? authorOf(fact.el) : roomsOf(t.world).occupantId(t, jid, user)
   const payload = payloadOf(cleaned(fact.el, jid, hosts), jid)
   const from = fact.nick === '' ? jid : jid.withResource(fact.nick)

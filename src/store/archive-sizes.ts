@@ -16,6 +16,9 @@ interface Size {
 }
 
 export class ArchiveSizes {
+  readonly #db: Db
+  /** The id up to which messages are counted, once it was asked for. */
+  #told: number | undefined
   readonly #counted
   readonly #newer
   readonly #of
@@ -28,6 +31,7 @@ export class ArchiveSizes {
 
   constructor(db: Db) {
     const { raw } = db
+    this.#db = db
     this.#counted = raw.prepare<{ value: Uint8Array }, [string]>('SELECT value FROM settings WHERE name = ?')
     this.#newer = raw.prepare<Size, [number, number]>(
       `SELECT account_id AS accountId, sum(octet_length(xml)) AS bytes, count(*) AS rows, max(id) AS last
@@ -68,6 +72,8 @@ export class ArchiveSizes {
     for (const { accountId, bytes } of sizes) this.#add({ accountId, bytes })
     const last = Math.max(...sizes.map((size) => size.last))
     this.#mark({ name: COUNTED, value: Buffer.from(String(last)) })
+    this.#told = undefined
+    this.#db.turn.undo(() => (this.#told = undefined))
     return sizes.reduce((sum, { rows }) => sum + rows, 0)
   }
 
@@ -108,7 +114,8 @@ export class ArchiveSizes {
 
   /** The id up to which messages are counted; 0 where there never was a quota. */
   #upTo(): number {
+    if (this.#told !== undefined) return this.#told
     const row = this.#counted.get(COUNTED)
-    return row ? Number(Buffer.from(row.value).toString()) : 0
+    return (this.#told = row ? Number(Buffer.from(row.value).toString()) : 0)
   }
 }
