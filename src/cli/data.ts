@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { type Core, openCore } from '../server/core.ts'
 import { systemClock } from '../store/clock.ts'
+import { copyBackInLoop } from '../store/checkpoint.ts'
 import type { TurnHost } from '../store/turn-host.ts'
 import { CliError } from './exit.ts'
 
@@ -18,7 +19,9 @@ export async function openData(
 ): Promise<{ readonly core: Core; readonly close: () => Promise<void> }> {
   const opened = new AsyncDisposableStack()
   try {
-    return { core: openStopped(config, opened), close: () => opened.disposeAsync() }
+    const core = openStopped(config, opened)
+    copyBackInLoop(core.store.db)
+    return { core, close: () => opened.disposeAsync() }
   } catch (error) {
     await opened.disposeAsync()
     throw error

@@ -1,4 +1,5 @@
 /** Takes the facts of a source into the store of this server, many in a trip, and reports what became of them. */
+import { fullGC } from 'bun:jsc'
 import { adopt, keysFor } from '../accounts/accounts.ts'
 import { BoundedMap } from '../bounded-map.ts'
 import type { Router } from '../routing/router.ts'
@@ -21,6 +22,11 @@ import { makeRoom, setStanding } from './write-room.ts'
 /** Facts of one trip, and bytes of the source: facts may be large, as pictures are. */
 const TOGETHER = 2_000
 const TOGETHER_BYTES = 1 * 1024 * 1024
+/**
+ * Bytes of the source between two collections of garbage. Each message leaves ten kilobytes of it, and left alone the heap grows
+ * to several times of what is in use before it is collected.
+ */
+const COLLECTED_BYTES = 3 * 512 * 1024
 /** Addresses that are remembered between two facts of the same owner. */
 const REMEMBERED = 32_768
 /** Kinds that are checked before their only row is written, so that nothing of a refused one has to be taken back. */
@@ -242,6 +248,7 @@ class Batches {
   /** Bytes of the source since the last batch. */
   read = 0
   #batch: Fact[] = []
+  #uncollected = 0
   #written: Promise<void> = Promise.resolve()
   readonly #write: (batch: readonly Fact[]) => Promise<void>
 
@@ -260,7 +267,11 @@ class Batches {
     // A failure is met by whoever waits next.
     this.#written.catch(() => {})
     this.#batch = []
+    this.#uncollected += this.read
     this.read = 0
+    if (this.#uncollected < COLLECTED_BYTES) return
+    this.#uncollected = 0
+    fullGC()
   }
 
   async finish(): Promise<void> {

@@ -169,3 +169,15 @@ export class Checkpointer {
     this.#alarm(bytes)
   }
 }
+
+/** Bytes of the WAL beyond which it is copied back in the loop. */
+const LARGE = 64 * MIB
+
+/** For a command on stopped data, which nobody waits for: no Worker, and a WAL that stays small however much is written. */
+export function copyBackInLoop({ file, raw, turn }: Db, large = LARGE): void {
+  if (file === ':memory:') return
+  turn.between = () => {
+    const bytes = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0
+    if (bytes > large) raw.query('PRAGMA wal_checkpoint(TRUNCATE)').get()
+  }
+}

@@ -2,7 +2,7 @@ import { Database } from 'bun:sqlite'
 import { afterEach, expect, test } from 'bun:test'
 import { renameSync } from 'node:fs'
 import { startLogging, stopLogging } from '../../src/log.ts'
-import { Checkpointer, type CheckpointReport } from '../../src/store/checkpoint.ts'
+import { Checkpointer, type CheckpointReport, copyBackInLoop } from '../../src/store/checkpoint.ts'
 import type { Store } from '../../src/store/store.ts'
 import { open, tempDir, trip } from './support.ts'
 
@@ -158,4 +158,17 @@ test('the file is whole by itself after close', () => {
   const copy = new Database(Bun.file(dir.file).size > 0 ? dir.file : '', { readonly: true })
   expect(copy.query('SELECT name FROM settings').all()).toEqual([{ name: 'n' }])
   copy.close()
+})
+
+test('of a command on stopped data: the loop copies the log back, so that it stays small', () => {
+  using dir = tempDir()
+  using opened = open(dir.file)
+  const { store } = opened
+  copyBackInLoop(store.db, KIB * KIB)
+  let largest = 0
+  for (let i = 0; i < 64; i++) {
+    trip(store, () => store.settings.set('large', Buffer.alloc(64 * KIB, i)))
+    largest = Math.max(largest, Bun.file(`${store.db.file}-wal`).size)
+  }
+  expect(largest).toBeLessThan(2 * KIB * KIB)
 })
