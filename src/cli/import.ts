@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import { hintsOf, tomlOf } from '../import/config-hints.ts'
+import { readConfig } from '../import/ejabberd-config.ts'
 import { HostMap } from '../import/hosts.ts'
 import { Importer } from '../import/importer.ts'
 import { SourceError } from '../import/model.ts'
@@ -19,7 +21,9 @@ interface Options {
 }
 
 const ABOUT: Readonly<Record<Server, string>> = {
-  ejabberd: 'from ejabberd: its dump, export2sql, SQL tables (SQLite, dumps of MySQL, PostgreSQL), piefxis',
+  ejabberd:
+    'from ejabberd: its dump, export2sql, SQL tables (SQLite, dumps of MySQL, PostgreSQL), piefxis; without a path, ' +
+    '--config names an ejabberd.yml or .cfg, which is printed as lines of belfry.toml',
   prosody: 'from Prosody: its data folder, or its SQL tables (SQLite, dumps of MySQL, PostgreSQL)',
   xep0227: 'from files of XEP-0227, whoever has written them',
 }
@@ -31,7 +35,7 @@ export function addImport(program: Command, context: ContextOf): void {
   const noun = program.command('import').description('take over the accounts of another server')
   for (const server of ['ejabberd', 'prosody', 'xep0227'] as const)
     noun
-      .command(`${server} <path...>`)
+      .command(`${server} ${server === 'ejabberd' ? '[path...]' : '<path...>'}`)
       .description(ABOUT[server])
       .option('--host <old=new>', 'domain OLD of the source is NEW here; again for each', collect, [])
       .option('--dry-run', 'report what would come over, and write nothing')
@@ -43,6 +47,8 @@ export function addImport(program: Command, context: ContextOf): void {
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value]
 
 async function run(ctx: Context, server: Server, paths: readonly string[], options: Options): Promise<void> {
+  // Of the data there is nothing to be read, so no configuration of ours is needed either.
+  if (paths.length === 0) return showConfig(ctx)
   const map = new Map(options.host.map(readMapping))
   const { openData } = await import('./data.ts')
   const { core, close } = await openData(ctx.config)
@@ -58,6 +64,22 @@ async function run(ctx: Context, server: Server, paths: readonly string[], optio
   }
   show(ctx, report, options)
   if (report.isBroken) throw new CliError('not all of the source could be read; see above', EXIT.partial)
+}
+
+async function showConfig({ out, options: { config: path } }: Context): Promise<void> {
+  if (path === undefined)
+    throw new CliError(
+      'name the files; or an ejabberd.yml by --config, to see it as lines of belfry.toml',
+      EXIT.usage,
+    )
+  try {
+    const hints = hintsOf(await readConfig(path))
+    if (out.json) out.document({ tables: Object.fromEntries(hints.tables), not_taken: hints.left })
+    else for (const line of tomlOf(hints)) out.line(line)
+  } catch (error) {
+    if (error instanceof SourceError) throw new CliError(error.message, EXIT.usage)
+    throw error
+  }
 }
 
 async function take(
