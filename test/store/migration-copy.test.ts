@@ -40,7 +40,9 @@ test('a start after an upgrade copies the database, a later one does not', () =>
   const copy = new Database(join(home, `belfry.db.schema-${SCHEMA - 1}`), { readonly: true })
   expect(copy.query('PRAGMA user_version').get()).toEqual({ user_version: SCHEMA - 1 })
   expect(copy.query('PRAGMA quick_check').get()).toEqual({ quick_check: 'ok' })
-  expect(copy.query("SELECT hex(value) AS value FROM settings WHERE name = 'from'").get()).toEqual({ value: '2A' })
+  expect(copy.query("SELECT hex(value) AS value FROM settings WHERE name = 'from'").get()).toEqual({
+    value: '2A',
+  })
   copy.close()
   rmSync(join(home, copies()[0] ?? ''))
   open().close()
