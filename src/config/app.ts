@@ -98,6 +98,12 @@ export const app = z
       .describe(
         'How a call rings an app with a PushKit token; "alert" where the app may not use CallKit, as in China’s store.',
       ),
+    removals: z
+      .boolean()
+      .default(false)
+      .describe(
+        'The app takes notices off the screen by the names in `remove`: what was read elsewhere or taken back.',
+      ),
     attachments: z
       .boolean()
       .default(false)

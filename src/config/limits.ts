@@ -185,6 +185,9 @@ export const limits = z
     unread_per_user: countLimit(10_000).describe(
       'Unread messages of one account that are counted for its badge.',
     ),
+    notices_per_device: countLimit(50).describe(
+      'Notices of one phone and account that are remembered, so that its app may take them off (`removals`); the oldest are forgotten.',
+    ),
     device_filters: countLimit(500).describe(
       'Muted contacts and chosen rooms of one push registration (the filters of Siskin and Snikket).',
     ),

@@ -22,6 +22,13 @@ const BESIDE = {
     'Conversation, the same for each of its messages. INSendMessageIntent.conversationIdentifier.',
   ),
   'collapse-id': text('Identifier of the notification on the phone, for removeDeliveredNotifications.'),
+  remove: {
+    type: 'array',
+    items: { type: 'string' },
+    description:
+      'Names (collapse-id) of notifications that have gone: removeDeliveredNotifications(withIdentifiers:). Only of an app with ' +
+      '`removals`; beside an alert, and alone in a push that wakes the app.',
+  },
   'stanza-id': text('Id of the message in the account’s archive (XEP-0359).'),
   mention: { const: true, description: 'The account is named. Donation metadata: mentionsCurrentUser.' },
   reply: { const: true, description: 'It answers the account’s own message: isReplyToCurrentUser.' },

@@ -37,6 +37,9 @@ export const push = z.strictObject({
     .describe(
       'What taking a message back does: lower the number on the icon, or wake the app unseen as well.',
     ),
+  removal_every: duration('30m').describe(
+    'The least time between two pushes that wake a phone only to take notices off; Apple lets two or three an hour through.',
+  ),
   ring_time: duration('1m').describe('How long a call rings; a push about it is worth nothing later.'),
   proxy: httpUrl
     .optional()

@@ -20,6 +20,12 @@ export const webpush = z.strictObject({
     .enum(['none', 'sender', 'full', 'encrypted'])
     .default('full')
     .describe('How much of a message goes out; only the subscribed browser or app can read it.'),
+  removals: z
+    .boolean()
+    .default(false)
+    .describe(
+      'The app takes notices off the screen by the names in `remove`: what was read elsewhere or taken back.',
+    ),
   open: z
     .string()
     .regex(/^https:\/\/\S+$/, { error: 'not an https address' })
@@ -64,6 +70,12 @@ export const fcm = z.strictObject({
     .default(false)
     .describe(
       'Android itself shows the notice, and the app does not run; by default the app gets data and shows it.',
+    ),
+  removals: z
+    .boolean()
+    .default(false)
+    .describe(
+      'The app takes notices off the screen by the names in `remove`: what was read elsewhere or taken back.',
     ),
   channel: z
     .string()

@@ -24,6 +24,7 @@ export interface PushServiceOptions extends Pick<OtherParts, 'webpush' | 'fcm' |
   readonly push: ReadPush
   readonly badges: DispatcherOptions['badges']
   readonly outdated?: DispatcherOptions['outdated']
+  readonly removal?: DispatcherOptions['removal']
   readonly run: RunTrip
   readonly clock: Clock
   readonly random: Random
@@ -101,6 +102,7 @@ export class PushService {
       push,
       badges: options.badges,
       outdated: options.outdated,
+      removal: options.removal,
       run,
       providers: { apns, webpush: this.webpush, fcm: this.fcm },
       webhook,

@@ -36,7 +36,7 @@ const KEPT = 100
 
 type Parts = Pick<
   PushServiceOptions,
-  'push' | 'badges' | 'outdated' | 'run' | 'clock' | 'random' | 'vapid'
+  'push' | 'badges' | 'outdated' | 'removal' | 'run' | 'clock' | 'random' | 'vapid'
 > & {
   readonly reports: PushReports
 }

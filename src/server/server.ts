@@ -26,6 +26,7 @@ import { Jobs } from '../ops/jobs.ts'
 import { needsRestart, takeOver } from '../ops/live-keys.ts'
 import { ReloadWatch, StorageWatch } from '../ops/watch.ts'
 import { outdated } from '../push/schedule/outdated.ts'
+import { removalOf } from '../push/schedule/removals.ts'
 import { Checkpointer } from '../store/checkpoint.ts'
 import { type Clock, systemClock, systemRandom } from '../store/clock.ts'
 import type { TurnHost } from '../store/turn-host.ts'
@@ -224,6 +225,7 @@ function openPush({ store, world, router, clock, random }: Core): LivePush {
     badges: store.badges,
     reports: store.pushReports,
     outdated: (job, counts) => outdated(world, job, counts),
+    removal: (job) => removalOf(world, job),
     vapid: (key) => store.vapidKeys.find(key),
     run: (f) => router.run(f),
     clock,

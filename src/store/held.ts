@@ -181,7 +181,7 @@ export class Held {
   }
 
   /** A held push goes now, as a new row, which is what the dispatcher looks for. */
-  release(held: HeldPush, account: Account, badge: number, now: number): void {
+  release(held: HeldPush, account: Account, badge: number | undefined, now: number): void {
     const device = this.#push.devices.of(account.id).find(({ id }) => id === held.device_id)
     if (!this.drop(held) || !device) return
     this.#push.queue({

@@ -24,6 +24,7 @@ import audit from '../../migrations/0021-audit.sql' with { type: 'text' }
 import imports from '../../migrations/0022-imports.sql' with { type: 'text' }
 import figures from '../../migrations/0023-figures.sql' with { type: 'text' }
 import answers from '../../migrations/0024-answers.sql' with { type: 'text' }
+import bell from '../../migrations/0025-bell.sql' with { type: 'text' }
 import deviceTokens from '../../migrations/0026-device-tokens.sql' with { type: 'text' }
 import origins from '../../migrations/0027-origins.sql' with { type: 'text' }
 
@@ -53,6 +54,7 @@ export const MIGRATIONS: readonly string[] = [
   imports,
   figures,
   answers,
+  bell,
   deviceTokens,
   origins,
 ]

@@ -101,6 +101,18 @@ export type Job = Omit<OutboxRow, 'state' | 'deviceId' | 'hold' | 'file' | 'abou
   direct?: DirectFacts | null
   readonly account: string
   device: Device | undefined
+  /** Undefined where the app takes no notices off. */
+  removal?: Removal | undefined
+}
+
+/** Notices of a phone whose app takes them off, as it is when a push leaves. */
+export interface Removal {
+  /** Names of those that have gone, the oldest first. */
+  readonly ids: readonly string[]
+  /** The message of this push is unread: its notice goes once that is read. */
+  readonly counts: boolean
+  /** Notices of one phone that are kept in mind. */
+  readonly most: number
 }
 
 /** Words of a push. */

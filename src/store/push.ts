@@ -11,6 +11,7 @@ import { DeviceTokens } from './device-tokens.ts'
 import type { Audit } from './audit.ts'
 import type { Events } from './events.ts'
 import type { DeferredIndex } from './deferred-index.ts'
+import { Notices } from './notices.ts'
 import { type Job, type NewPush, outbox, type OutboxRow, type Words } from './outbox-table.ts'
 import { KeptTokens } from './provider-tokens.ts'
 import { type AppleIds, type PushVerdict, type VerdictName, verdicts } from './verdict-table.ts'
@@ -24,6 +25,7 @@ export type {
   Job,
   NewPush,
   PushType,
+  Removal,
   Words,
 } from './outbox-table.ts'
 export type { AppleIds, PushVerdict, VerdictName } from './verdict-table.ts'
@@ -34,6 +36,7 @@ const EXPLAINED = 500
 export class Push {
   readonly devices: Devices
   readonly deviceTokens: DeviceTokens
+  readonly notices: Notices
   readonly tokens: KeptTokens
   /** Set by the dispatcher: gets each row once its transaction is on disk. */
   queued: ((job: Job) => void) | undefined
@@ -72,6 +75,7 @@ export class Push {
     this.#index = index
     this.tokens = new KeptTokens(db)
     this.deviceTokens = new DeviceTokens(db)
+    this.notices = new Notices(db)
     this.devices = new Devices(db, events, audit)
     this.devices.leaving = (device) => this.#leave(device)
     this.#clock = clock
@@ -140,6 +144,7 @@ export class Push {
       pushId: this.#random.uuid(),
       nextAt: push.now,
     })
+    if (push.device) this.notices.renew(push.device.id, push.collapseId, Number(push.messageId))
     this.#db.turn.after(() => this.queued?.(job))
   }
 
@@ -336,10 +341,11 @@ export class Push {
 
   /** The rows are deleted with the device: here they get their verdict, and nothing is sent from memory either. */
   #leave({ id: device, accountId: account }: Device): void {
+    this.notices.leave(device)
     const rows = this.#db.raw
       .query<{ id: number; message: string; kind: string; state: string }, [number, number]>(
-        // Of a number alone there is nothing to explain.
-        `SELECT id, message_id AS message, kind, state FROM outbox WHERE device_id = ? AND kind <> 'badge'
+        // Of a number, or what goes off the screen, there is nothing to explain.
+        `SELECT id, message_id AS message, kind, state FROM outbox WHERE device_id = ? AND kind NOT IN ('badge', 'remove')
          ORDER BY id DESC LIMIT ?`,
       )
       .all(device, EXPLAINED)

@@ -70,6 +70,7 @@ export interface ReadPush extends Pick<
 > {
   readonly devices: ReadDevices
   readonly deviceTokens: Pick<Store['push']['deviceTokens'], 'of' | 'get' | 'at'>
+  readonly notices: Pick<Store['push']['notices'], 'of' | 'wokenAt'>
   readonly tokens: Pick<Store['push']['tokens'], 'get'>
 }
 

@@ -16,11 +16,22 @@ export interface Quiet {
   readonly zone: string
 }
 
+/** The daily digest of muted rooms; `at` is "HH:MM", empty for none. */
+export interface Digest {
+  readonly at: string
+  /** IANA name. */
+  readonly zone: string
+}
+
 export const pushSettings = sqliteTable('push_settings', {
   accountId: integer('account_id').primaryKey(),
   marks: integer('marks', { mode: 'boolean' }).notNull(),
   quiet: text('quiet', { mode: 'json' }).$type<Quiet>(),
   unknownSenders: integer('unknown_senders', { mode: 'boolean' }).notNull(),
+  reactions: integer('reactions', { mode: 'boolean' }),
+  joined: integer('joined', { mode: 'boolean' }),
+  digest: text('digest', { mode: 'json' }).$type<Digest>(),
+  digested: integer('digested'),
 })
 
 export const deviceBadges = sqliteTable('device_badges', {

@@ -102,6 +102,7 @@ export const APP_DEFAULTS = {
   sound: 'default',
   mutable_content: false,
   attachments: false,
+  removals: false,
   calls: 'voip' as const,
   title: 'name' as const,
   content_available: false,

@@ -7,6 +7,7 @@ import type { ApnsSim, SimReceived, SimStep } from '../../src/ops/apns-sim.ts'
 import { ApnsProvider } from '../../src/push/apns/provider.ts'
 import { Dispatcher } from '../../src/push/outbox/dispatcher.ts'
 import { outdated } from '../../src/push/schedule/outdated.ts'
+import { removalOf } from '../../src/push/schedule/removals.ts'
 import { keyApp, senderTo, startApple } from './apns.ts'
 import { doorOf } from './door.ts'
 import { JULIET } from './story-words.ts'
@@ -143,6 +144,7 @@ export async function phoneOf(p: Play, { reached = true, token = tokenOf(1) } = 
     push: p.store.push,
     badges: p.store.badges,
     outdated: (job, counts) => outdated(p.world, job, counts),
+    removal: (job) => removalOf(p.world, job),
     run: (f) => p.router.run(f),
     providers: { apns },
     clock: p.clock,

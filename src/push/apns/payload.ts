@@ -1,11 +1,12 @@
 /** Apple's words for a notice (push/rules/notice.ts): the JSON that a phone gets, never above Apple's limit. */
 import { createHash } from 'node:crypto'
 import type { DeviceOptions } from '../../store/devices.ts'
-import type { AboutFacts, CallFacts, FileFacts } from '../../store/push.ts'
+import type { AboutFacts, CallFacts, FileFacts, Removal } from '../../store/push.ts'
 import { isUpdate } from '../rules/classify.ts'
 import { type BodyPolicy, policyFor } from '../rules/policy.ts'
 import { type Content, IV_BYTES, seal } from './encrypted.ts'
 import { cutName, type Notice, noticeOf, phraseOf, showsSender, wakesUnseen } from '../rules/notice.ts'
+import { removedBy, ridingAlong } from '../rules/removals.ts'
 import { cut, cutEncoded, encodedSize, fitted } from '../rules/text.ts'
 
 export interface PayloadInput {
@@ -26,6 +27,7 @@ export interface PayloadInput {
   readonly about?: AboutFacts | null
   readonly call?: CallFacts | null
   readonly file?: FileFacts | null
+  readonly removal?: Removal | undefined
   /** Time at which the message came (ms since the epoch). */
   readonly createdAt: number
 }
@@ -73,6 +75,8 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   const { style, options } = how
   // Nothing is said: only the number on the icon changes.
   if (input.kind === 'badge') return { aps: { badge: input.badge ?? 0 }, account: input.account }
+  if (input.kind === 'remove')
+    return { aps: { 'content-available': 1 }, account: input.account, remove: removedBy(input.removal) }
   if (isUpdate(input.kind)) return updatePayload(input, how)
   const policy = options.encryption ? 'none' : policyFor(style.body, options)
   const notice = noticeOf(input, style, options)
@@ -82,7 +86,8 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   const apsOf = (said: Notice) => alertOf(said, input, { policy, chat: said.thread && chat }, how)
   if (options.encryption) {
     const content = contentOf(input, how)
-    return sealedPayload(input, how, { aps: apsOf(notice), content, limit: ALERT_BYTES })
+    const plain = { ...(input.removal ? nameOf(input) : {}), ...ridingAlong(input.removal, input.collapseId) }
+    return sealedPayload(input, how, { aps: apsOf(notice), content, limit: ALERT_BYTES, plain })
   }
   const text = how.short ? undefined : notice.body
   const build = (body: string | undefined): Payload => ({
@@ -92,6 +97,7 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
     ...dataOf(input, how, { notice, chat, body }),
     ...attachment,
     ...stanzaOf(input),
+    ...ridingAlong(input.removal, input.collapseId),
   })
   const whole = build(text)
   if (encodedSize(whole) <= ALERT_BYTES) return whole
@@ -99,7 +105,7 @@ export function composePayload(input: PayloadInput, how: PayloadOptions): Payloa
   const payload = text ? (fitted(text, ALERT_BYTES, build) ?? build(undefined)) : whole
   if (encodedSize(payload) <= ALERT_BYTES) return payload
   const bare = apsOf({ ...notice, title: undefined, subtitle: undefined, body: undefined, thread: undefined })
-  return { aps: bare, account: input.account, ...stanzaOf(input) }
+  return { aps: bare, account: input.account, ...nameOf(input), ...stanzaOf(input) }
 }
 
 /** File that the app's extension fetches to show it; the address is kept only where the app's table says so. */
@@ -107,6 +113,10 @@ const attachmentOf = ({ file }: PayloadInput) =>
   file?.url === undefined
     ? {}
     : { attachment: { url: file.url, ...(file.type === undefined ? {} : { type: file.type }) } }
+
+/** Name of the notice on the phone, so that the app knows its own. */
+const nameOf = ({ collapseId }: PayloadInput) =>
+  collapseId === undefined ? {} : { 'collapse-id': collapseId }
 
 const stanzaOf = ({ messageId }: PayloadInput) => (messageId === '' ? {} : { 'stanza-id': messageId })
 
@@ -233,7 +243,7 @@ function dataOf(
   const shown = chat !== undefined
   const nick = shown && input.nick ? cutName(input.nick) : undefined
   return {
-    ...(input.collapseId === undefined ? {} : { 'collapse-id': input.collapseId }),
+    ...nameOf(input),
     ...(shown
       ? {
           kind: input.kind,

@@ -1,9 +1,9 @@
 /** From an outbox row to what Apple is asked: which push type, which token, how urgent, how long. Pure but for `bytes`. */
-import { createHash } from 'node:crypto'
 import type { Device } from '../../store/devices.ts'
 import type { DirectFacts, Job } from '../../store/push.ts'
 import type { ApnsRequest } from './composer.ts'
 import type { Environment } from './credentials.ts'
+import { noticeId } from '../outbox/collapse.ts'
 import { endOf } from '../outbox/life.ts'
 import { showsNothing, urgencyOf, wakesUnseen } from '../rules/notice.ts'
 import { type AppStyle, composeCall, composePayload, type Payload } from './payload.ts'
@@ -38,13 +38,13 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
   const ends = Math.floor(endOf(job, how.ringMs) / 1000)
   const unseen = wakesUnseen(kind, options) && !voip
   const input = { style, options, short, bytes }
-  const collapseId = job.call ? callId(job.call.sid) : job.collapseId
+  const collapseId = noticeId(job)
   return {
     topic: device.topic,
     environment,
     token: (voip ? device.callAddress : undefined) ?? device.address,
     apnsId: job.pushId,
-    // An alert of a call is replaced by what became of the call. PushKit has nothing to replace.
+    // PushKit has nothing to replace.
     ...(voip ? {} : { collapseId }),
     pushType: voip ? 'voip' : unseen ? 'background' : 'alert',
     // Apple refuses 10 for what is not seen.
@@ -53,9 +53,6 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
     payload: voip ? composeCall({ ...job, ends }, input) : composePayload({ ...job, collapseId }, input),
   }
 }
-
-/** 64 bytes is Apple's limit; the caller chose the id of the call. */
-const callId = (sid: string): string => `call-${createHash('sha256').update(sid).digest('base64url')}`
 
 /** A back end has composed it. The words of a call are ours, so that each app's handler of calls reads it. */
 function directRequest(job: Job, direct: DirectFacts, device: Device, how: RequestOptions): ApnsRequest {

@@ -2,9 +2,11 @@
 import type { DirectFacts, Job } from '../../store/push.ts'
 import { directData, wordsOf } from '../direct/web.ts'
 import { FID_MARK } from './address.ts'
+import { noticeId } from '../outbox/collapse.ts'
 import { ttlOf } from '../outbox/life.ts'
-import { cutName, noticeOf, showsSender, wakesUnseen } from '../rules/notice.ts'
+import { cutName, noticeOf, showsNothing, showsSender, wakesUnseen } from '../rules/notice.ts'
 import { type BodyPolicy, policyFor } from '../rules/policy.ts'
+import { removedBy, ridingAlong } from '../rules/removals.ts'
 import { cut, fitted } from '../rules/text.ts'
 
 export interface FcmStyle {
@@ -43,7 +45,7 @@ export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): Fcm
   const notice = noticeOf(job, style, options)
   const policy = policyFor(style.body, options)
   const address = job.device?.address ?? ''
-  const unseen = kind === 'badge' || wakesUnseen(kind, options)
+  const unseen = showsNothing(kind) || wakesUnseen(kind, options)
   // COMPAT(Conversations and kin): woken by its own name of the account, the app fetches all itself.
   const wakes = options.accountName !== undefined
   const data = wakes
@@ -71,7 +73,7 @@ export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): Fcm
       ...(shows
         ? {
             notification: {
-              tag: job.collapseId,
+              tag: noticeId(job),
               ...(style.channel === undefined ? {} : { channel_id: style.channel }),
               ...(notice.badge === undefined ? {} : { notification_count: notice.badge }),
             },
@@ -128,7 +130,10 @@ function dataOf(
   job: Job,
   { policy, body, notice }: { policy: BodyPolicy; body: string; notice: ReturnType<typeof noticeOf> },
 ): Record<string, string> {
-  const { account, kind, sender, nick, messageId, call, badge, createdAt } = job
+  const { account, kind, sender, nick, messageId, call, badge, createdAt, removal } = job
+  const id = noticeId(job)
+  const remove = kind === 'remove' ? removedBy(removal) : ridingAlong(removal, id).remove
+  if (kind === 'remove') return { account: cut(account, 500), kind, remove: JSON.stringify(remove) }
   const shown = showsSender(policy)
   const all: Record<string, string | undefined> = {
     account: cut(account, 500),
@@ -141,7 +146,8 @@ function dataOf(
     chat: notice.thread,
     badge: badge === null ? undefined : String(badge),
     'stanza-id': messageId === '' ? undefined : messageId,
-    id: cut(job.collapseId, 100),
+    id: cut(id, 100),
+    remove: remove && JSON.stringify(remove),
     call: call ? (kind === 'call' ? 'proposed' : 'ended') : undefined,
     sid: call ? cut(call.sid, 200) : undefined,
     media: call ? call.media.join(' ') : undefined,

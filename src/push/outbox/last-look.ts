@@ -1,7 +1,7 @@
 /** The moment at which a push goes on the wire: whether it still may. */
 import { BoundedMap } from '../../bounded-map.ts'
 import type { Device } from '../../store/devices.ts'
-import type { Job } from '../../store/push.ts'
+import type { Job, Removal } from '../../store/push.ts'
 import type { ReadPush, ReadStore } from '../../store/tx.ts'
 import { isUpdate } from '../rules/classify.ts'
 import type { Result } from './provider.ts'
@@ -12,13 +12,17 @@ export interface Look {
   readonly badges: ReadStore['badges']
   /** Name of the rule that has made a push needless since it was queued. `counts`: it is about an unread message. */
   readonly outdated?: ((job: Job, counts: boolean) => string | undefined) | undefined
+  /** Notices that a push takes off its phone; undefined where the app takes none off. */
+  readonly removal?: ((job: Job) => Removal | undefined) | undefined
 }
 
 /**
  * `stale`: it waited for so long, or was sent before, that what it rests on is looked up again. What came about since it
  * was queued has taken it back as far as that was told (Push.recall); what only time brings about has not.
  */
-export function lastLook(job: Job, { push, badges, outdated }: Look, stale: boolean): Result | undefined {
+export function lastLook(job: Job, look: Look, stale: boolean): Result | undefined {
+  const { push, badges, outdated, removal } = look
+  job.removal = removal?.(job)
   if (!stale || !job.device) return undefined
   if (!renew(job, push, badges)) return { is: 'drop', reason: 'DeviceGone', unsent: true }
   const rule = outdated?.(job, !isUpdate(job.kind))

@@ -1,6 +1,8 @@
 /** Traces of a provider's answer: the end of the row, its verdict, and what was learned of the device. */
-import type { AppleIds, Job, Push } from '../../store/push.ts'
 import type { Device } from '../../store/devices.ts'
+import type { AppleIds, Job, Push, Removal } from '../../store/push.ts'
+import { showsNothing, wakesUnseen } from '../rules/notice.ts'
+import { noticeId } from './collapse.ts'
 import type { Lane } from './queue.ts'
 import { isAnswer } from './last-look.ts'
 import type { Result } from './provider.ts'
@@ -18,6 +20,7 @@ export function recordAnswer(push: Push, { job, result, lane }: Answer, now: num
     case 'sent':
       push.done(job, 'sent', job.kind, undefined, now, apple)
       if (device && !hasOwnToken(job)) push.devices.succeeded(device, now)
+      if (device && job.removal) noteRemoval(push, job, device, job.removal, now)
       if (device && result.environment) push.devices.learned(device.id, result.environment)
       if (device?.callAddress && result.callsGone) push.devices.forgetCalls(device.id, device.callAddress)
       return
@@ -64,6 +67,21 @@ function forgetToken(
   const { token } = job.direct ?? {}
   if (token) push.deviceTokens.forget(token.id, token.token, since)
   else if (device.callAddress !== null) push.devices.forgetCalls(device.id, device.callAddress)
+}
+
+/** The phone shows a notice more, or has been told which have gone. */
+function noteRemoval(
+  { notices, devices }: Push,
+  job: Job,
+  device: Device,
+  { ids, counts, most }: Removal,
+  now: number,
+): void {
+  if (job.kind === 'remove') return devices.sharing(device).forEach(({ id }) => notices.tell(id, ids))
+  if (!counts || showsNothing(job.kind) || wakesUnseen(job.kind, device.options)) return
+  // The row may have gone with its account meanwhile.
+  if (!devices.get(device.id)) return
+  notices.show(device.id, { collapseId: noticeId(job), messageId: Number(job.messageId) }, now, most)
 }
 
 /** Apple's ids of the request; undefined where it was never sent. */

@@ -6,6 +6,7 @@ import type { BodyPolicy } from './policy.ts'
 interface OfApp {
   readonly body: BodyPolicy
   readonly attachments?: boolean
+  readonly removals?: boolean
   readonly title?: 'name' | 'jid' | 'key'
 }
 

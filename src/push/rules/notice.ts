@@ -95,14 +95,15 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
 
 /** The app is woken and nothing is shown, unless it does so itself. */
 export const wakesUnseen = (kind: string, options: DeviceOptions): boolean =>
-  (options.silent === true && kind !== 'badge') || isUpdate(kind)
+  (options.silent === true && kind !== 'badge') || isUpdate(kind) || kind === 'remove'
 
 /**
- * A number, or what only wakes the app: no service shall keep it for a phone that is off. Apple has one place for each app
- * and phone, whatever is pushed, and it would take that of a message. An app that is only ever woken has no other.
+ * A number, or what only wakes the app, to take notices off too: no service shall keep it for a phone that is off. Apple
+ * has one place for each app and phone, whatever is pushed, and it would take that of a message. An app that is only ever
+ * woken has no other.
  */
 export const showsNothing = (kind: string): boolean =>
-  kind === 'badge' || kind === 'direct-background' || isUpdate(kind)
+  ['badge', 'remove', 'direct-background'].includes(kind) || isUpdate(kind)
 
 /** Pushes that nobody sees need not wake the phone; what an app calls unimportant need not either, unless somebody calls. */
 export function urgencyOf(kind: string, { importance }: DeviceOptions, unseen: boolean): Urgency {

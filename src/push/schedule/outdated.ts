@@ -17,7 +17,7 @@ export function outdated(world: World, job: Job, counts: boolean): string | unde
   // CallKit must hear of the end of what it shows, whatever has come about.
   if (!account || !device || kind === 'call-ended') return undefined
   if (account.disabled) return 'account-disabled'
-  if (kind === 'badge') return undefined
+  if (kind === 'badge' || kind === 'remove') return undefined
   if (job.direct) return stillFor(store, account, device, job.direct.type, world.now())
   const silent = silence(store, account, device, job, world.now())
   if (silent || !counts) return silent

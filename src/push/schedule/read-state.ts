@@ -6,6 +6,7 @@ import { retractedId } from '../../xmpp/message.ts'
 import type { Element } from '../../xmpp/xml.ts'
 import { holdPush, withdraw, withdrawFrom } from './schedule.ts'
 import { standIn } from './replacement.ts'
+import { mayWake, untold } from './removals.ts'
 import type { Trip } from '../../routing/transit.ts'
 import { sessionOf } from '../registration/whose.ts'
 
@@ -66,6 +67,7 @@ export function takeBack(t: Trip, account: Account, el: Element, from: Jid): voi
 
 /** The number went down: told to every phone that shows a higher one and cannot change it by itself. */
 export function lower(t: Trip, account: Account): void {
+  removeSoon(t, account)
   tell(t, account, (shown, badge) => shown > badge)
 }
 
@@ -85,7 +87,7 @@ function tell(t: Trip, account: Account, needs: (shown: number, badge: number) =
         badges.tell(device, badge)
         continue
       }
-      if (!needs(badges.told(device), badge) || waits(t, account, device.id)) continue
+      if (!needs(badges.told(device), badge) || waits(t, account, device.id, 'badge')) continue
       const until = t.now + BADGE_WAIT_MS
       const expiresAt = t.now + t.config.push.expiration
       const what = { messageId: 'badge', collapseId: 'badge', kind: 'badge', sender: account.jid }
@@ -103,6 +105,23 @@ function isOpen(t: Trip, device: Device): boolean {
   })
 }
 
-function waits(t: Trip, account: Account, device: number): boolean {
-  return t.store.held.ofChat(account.id, account.jid).some((held) => held.device_id === device)
+function waits(t: Trip, account: Account, device: number, kind: 'badge' | 'remove'): boolean {
+  return t.store.held
+    .ofChat(account.id, account.jid)
+    .some((held) => held.device_id === device && held.kind === kind)
+}
+
+/** Notices of what is not unread any more go off the screens of the phones whose apps do that. */
+function removeSoon(t: Trip, account: Account): void {
+  const { push } = t.store
+  const every = t.config.push.removal_every
+  for (const device of push.devices.of(account.id)) {
+    // An app that is open hears of it by its stream.
+    if (!mayWake(t.world, device) || untold(t.world, device).length === 0 || isOpen(t, device)) continue
+    if (waits(t, account, device.id, 'remove')) continue
+    const until = Math.max(t.now + BADGE_WAIT_MS, push.notices.wokenAt(device.id) + every)
+    // A later one says the same and more, so that it is not worth more than two turns.
+    const what = { messageId: 'remove', collapseId: 'remove', kind: 'remove', sender: account.jid }
+    holdPush(t, { account, device, ...what, now: t.now, expiresAt: until + 2 * every }, 'remove', until)
+  }
 }

@@ -10,6 +10,7 @@ import { awaitsAck } from '../rules/decide.ts'
 import type { Session } from '../../routing/session.ts'
 import { silence } from './silence.ts'
 import type { Trip } from '../../routing/transit.ts'
+import { untold } from './removals.ts'
 import { sessionOf } from '../registration/whose.ts'
 
 /** Rows that one trip takes back; beside them it may lower the numbers of all phones, and all are 256 at most. */
@@ -125,7 +126,7 @@ export function deviceOf(
 
 /** A call rings on its own terms, and a number is told for its own sake. */
 const isOfMessage = ({ kind }: Pick<HeldPush, 'kind'>): boolean =>
-  kind !== 'badge' && !kind.startsWith('call')
+  kind !== 'badge' && kind !== 'remove' && !kind.startsWith('call')
 
 /** Ends the wait for another device: nobody is there after all, unless the own app is back. */
 export function stopWaiting(t: Trip, account: Account, messageId: string): void {
@@ -216,6 +217,7 @@ function expire(t: Trip, id: number): void {
   const { badges } = t.store
   const device = deviceOf(t, account, held)
   if (!device) return
+  if (held.hold === 'remove') return removeNow(t, held, account, device)
   if (held.hold === 'badge') {
     if (badges.told(device) === badges.on(device)) return void t.store.held.drop(held)
   } else {
@@ -233,6 +235,18 @@ function expire(t: Trip, id: number): void {
   // A start may have come between.
   const rings = held.kind !== 'call' || t.now < held.created_at + t.config.push.ring_time
   t.store.held.release(rings ? held : { ...held, kind: 'call-missed' }, account, badge, t.now)
+}
+
+function removeNow(t: Trip, held: HeldPush, account: Account, device: Device): void {
+  if (untold(t.world, device).length === 0) return void t.store.held.drop(held)
+  // Another account that the app has on the phone may have been first.
+  const next = t.store.push.notices.wokenAt(device.id) + t.config.push.removal_every
+  if (next > t.now) {
+    t.store.held.wait(held.id, next)
+    return watch(t, held.id, next)
+  }
+  for (const { id } of t.store.push.devices.sharing(device)) t.store.push.notices.woken(id, t.now)
+  t.store.held.release(held, account, undefined, t.now)
 }
 
 /** The app does not have it, and somebody may read it elsewhere: until then the phone waits like one that sleeps. */

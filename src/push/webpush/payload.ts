@@ -4,8 +4,10 @@
  */
 import type { DeviceOptions } from '../../store/devices.ts'
 import type { Job } from '../../store/push.ts'
+import { noticeId } from '../outbox/collapse.ts'
 import { cutName, type Notice, showsNothing, showsSender } from '../rules/notice.ts'
 import { type BodyPolicy, policyFor } from '../rules/policy.ts'
+import { removedBy, ridingAlong } from '../rules/removals.ts'
 import { encodedSize, fitted } from '../rules/text.ts'
 
 export interface WebStyle {
@@ -49,6 +51,8 @@ function payloadOf(
 ): WebPayload {
   const shown = showsSender(policy)
   const data = dataOf(job, shown)
+  if (job.kind === 'remove')
+    return { data: { account: job.account, kind: job.kind, remove: removedBy(job.removal) } }
   if (showsNothing(job.kind)) return { data: { ...data, badge: job.badge ?? 0 } }
   const { title = notice.phrase.text } = notice
   const said = body ?? (notice.title === undefined ? undefined : notice.phrase.text)
@@ -58,11 +62,11 @@ function payloadOf(
       title: cutName(title),
       ...(said === undefined ? {} : { body: said }),
       navigate: linkOf(job, style, shown),
-      tag: job.call ? `call-${job.call.sid}`.slice(0, 100) : job.collapseId,
+      tag: noticeId(job),
       ...(notice.badge === undefined ? {} : { app_badge: String(notice.badge) }),
       ...(notice.sound === undefined ? { silent: true } : {}),
       timestamp: job.createdAt,
-      data,
+      data: { ...data, ...ridingAlong(job.removal, noticeId(job)) },
     },
     mutable: true,
   }
