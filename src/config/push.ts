@@ -12,6 +12,9 @@ export const push = z.strictObject({
   hold: duration('30s').describe(
     'How long a push waits while another device of the account is in use; "0s" = not at all.',
   ),
+  active_within: duration('60s').describe(
+    'How long a session counts as in use after its person typed, sent, read or opened it; a push waits no longer than that.',
+  ),
   inactive_wait: duration('3s').describe(
     'How long a push waits for the ack of an app in the background; "0s" = not at all.',
   ),

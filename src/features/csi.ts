@@ -4,6 +4,8 @@
  * stream (XEP-0198 §5) is spared the same.
  */
 import { classify } from '../push/rules/classify.ts'
+import { touch } from '../push/schedule/in-use.ts'
+import { useEnded } from '../push/schedule/schedule.ts'
 import type { Feature, NonzaStream, HookResult } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { sessionState } from '../routing/session-state.ts'
@@ -76,8 +78,10 @@ function become(t: Trip, { session }: NonzaStream, inactive: boolean): void {
 }
 
 function put(t: Trip, session: Session, inactive: boolean): undefined {
+  if (!inactive) touch(t, session)
   if (session.inactive === inactive) return
   session.inactive = inactive
+  if (inactive) useEnded(t, session.account)
   t.undo(() => (session.inactive = !inactive))
   if (!inactive) t.after(() => flush(t.world, session))
 }

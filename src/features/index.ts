@@ -1,6 +1,7 @@
 /** THE ORDER. Hooks run from top to bottom; nothing else decides who comes first. */
 import type { Config } from '../config/config.ts'
 import type { Feature } from '../routing/feature.ts'
+import { activity } from './activity.ts'
 import { adminCommands } from './admin-commands.ts'
 import { adminLists } from './admin-lists.ts'
 import { announcements } from './announcements.ts'
@@ -54,6 +55,7 @@ export const features = (config: Config): Feature[] => [
   vcardAvatars, // before presence: what is remembered and told has the hash
   subscriptions, // before presence: it decides who may see what
   presence, // before offline: a phone is available before it catches up
+  activity, // after presence: what it says of its person is known
   pep, // after presence: a client that appears hears what is new
   displayed, // before carbons and archive: what it takes out of a message is for the server only
   carbons, // before archive: the private mark is for the server only

@@ -3,7 +3,7 @@ import { callNews } from '../push/rules/calls.ts'
 import { classify, isEncrypted, isNothing, isUpdate, matters, type Proposal } from '../push/rules/classify.ts'
 import { awaitAck, stopAwaiting } from '../push/schedule/background.ts'
 import { holdBurst, holdPush, resumeHolds, reword, stopWaiting } from '../push/schedule/schedule.ts'
-import { connectionOf, useOf } from '../push/schedule/in-use.ts'
+import { connectionOf, patienceOf, usedUntil } from '../push/schedule/in-use.ts'
 import { undoRinging } from '../push/schedule/late-ack.ts'
 import { type NotifyRule, notifyRule } from '../push/rules/notify-rule.ts'
 import { isQuiet } from '../push/rules/quiet.ts'
@@ -160,7 +160,7 @@ function isRead(t: Trip, given: Given, { kind }: Proposal): boolean {
 
 /** Whether somebody sits at one of the account's apps, as far as anybody knows. */
 const isUsed = (t: Trip, account: string): boolean =>
-  useOf([...t.sessions.of(account)].filter(({ delivery }) => !delivery.unresponsive)) !== 'none'
+  usedUntil(t.sessions.of(account), t.config.push.active_within) > t.now
 
 /** Messages that nobody has acknowledged, and what their sender has said of them since. */
 const changed = new WeakMap<Given, Element>()
@@ -301,9 +301,14 @@ function decideFor(t: Trip, ring: Ring, device: Device, { state, facts }: Known)
       t.now,
     ),
   }
-  const elsewhere = useOf(ring.takers.filter((session) => session !== own))
-  const { hold, inactive_wait, call_wait } = t.config.push
-  const waits = { elsewhere: device.options.grace ?? hold, inactive: inactive_wait, call: call_wait }
+  const { within, hold } = patienceOf(t.config, device)
+  const used = usedUntil(
+    ring.takers.filter((session) => session !== own),
+    within,
+  )
+  const elsewhere = used > t.now ? 'in-use' : 'none'
+  const { inactive_wait, call_wait } = t.config.push
+  const waits = { elsewhere: Math.min(hold, used - t.now), inactive: inactive_wait, call: call_wait }
   const { verdict, rule, until } = decide(deviceState, { ...state, elsewhere }, waits, t.now)
   if (verdict === 'suppress') return recordSuppressed(t, account, id, device, rule)
   const over = callEnd(t, ring)

@@ -3,6 +3,7 @@
  * own answer. What was read on one device is not rung for on another, and lowers the number on all of them.
  */
 import type { Feature, HookResult } from '../routing/feature.ts'
+import { connectionOf } from '../push/schedule/in-use.ts'
 import { notifyRule } from '../push/rules/notify-rule.ts'
 import { mute, read, readAll, readUpToId, resumeReading, takeBack } from '../push/schedule/read-state.ts'
 import type { Session } from '../routing/session.ts'
@@ -63,10 +64,10 @@ function marked(t: Trip, account: Account, to: Jid, id: string): void {
   if (upTo !== undefined) read(t, account, to.bare, upTo)
 }
 
-/** An app that never tells what was read has shown everything once it was open. */
+/** An app that never tells what was read has shown everything once it was open; not to a person who is away. */
 function arrived(t: Trip, session: Session): void {
   const { account } = session
-  if (session.inactive || t.store.unread.settings(account.id).marks) return
+  if (connectionOf(session) !== 'active' || t.store.unread.settings(account.id).marks) return
   readAll(t, account)
 }
 

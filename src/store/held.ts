@@ -171,6 +171,15 @@ export class Held {
     return row ? { messageId: row.messageId, facts: JSON.parse(row.call) as CallFacts } : undefined
   }
 
+  /** Those of an account that one of these rules holds. */
+  waitingFor(accountId: number, rules: readonly [string, string]): HeldPush[] {
+    return this.#db.raw
+      .query<HeldPush, [number, string, string]>(
+        `SELECT * FROM outbox WHERE account_id = ? AND state = 'held' AND hold IN (?, ?) ORDER BY id`,
+      )
+      .all(accountId, ...rules)
+  }
+
   /** Those of one chat that are held. */
   ofChat(accountId: number, sender: string): HeldPush[] {
     return this.#db.raw

@@ -88,7 +88,8 @@ describe('another device is in use', () => {
     ['away', ` away='true'`, true],
     ['xa', ` away='true'`, true],
     ['dnd', ` away='true'`, false],
-    ['away', '', false],
+    ['away', '', true],
+    ['dnd', '', false],
   ] as const)
     test(`tigase:push:away:0: a desk that says ${show} holds ${atOnce ? 'nothing' : 'the ring'} back${away === '' ? ' without it' : ''}`, async () => {
       using p = play({ toml: PUSH })

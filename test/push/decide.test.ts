@@ -102,13 +102,6 @@ const ROWS: readonly Row[] = [
     state: { elsewhere: 'in-use' },
     is: 'hold inactive-unacked 1003000',
   },
-  { what: 'another device is away', state: { elsewhere: 'away' }, is: 'hold other-device-active 1030000' },
-  {
-    what: 'another device is away, and the app asked to be rung then',
-    device: { ringsWhenAway: true },
-    state: { elsewhere: 'away' },
-    is: 'send away',
-  },
   {
     what: 'another device is in use, whatever the app asked for when they are away',
     device: { ringsWhenAway: true },

@@ -38,8 +38,8 @@ export interface DeviceState {
 export interface AccountState {
   readonly proposal: Proposal
   readonly disabled: boolean
-  /** Whether another device took it, with the app there in the foreground: in use, or its person said to be away. */
-  readonly elsewhere: 'none' | 'away' | 'in-use'
+  /** Another device took it, and somebody sits there. */
+  readonly elsewhere: 'none' | 'in-use'
   /** The chat's own rule (XEP-0492). */
   readonly notify: 'always' | 'on-mention' | 'never' | undefined
   readonly mention: boolean
@@ -88,9 +88,6 @@ const isOpen = ({ connection, ringsWhenAway }: DeviceState): boolean =>
 
 const isBehind = ({ connection, ringsWhenAway }: DeviceState): boolean =>
   connection === 'inactive' || (connection === 'away' && ringsWhenAway)
-
-const isElsewhere = ({ ringsWhenAway }: DeviceState, { elsewhere }: AccountState): boolean =>
-  elsewhere === 'in-use' || (elsewhere === 'away' && !ringsWhenAway)
 
 export const DECISION_RULES: readonly DecisionRule[] = [
   {
@@ -176,7 +173,7 @@ export const DECISION_RULES: readonly DecisionRule[] = [
     rule: 'other-device-active',
     verdict: 'hold',
     what: 'Another device is in use: it rings unless the message is read there soon',
-    applies: (device, state, { elsewhere }) => isElsewhere(device, state) && canWait(state) && elsewhere > 0,
+    applies: (_, state, { elsewhere }) => state.elsewhere === 'in-use' && canWait(state) && elsewhere > 0,
     wait: ({ elsewhere }) => elsewhere,
   },
 ]

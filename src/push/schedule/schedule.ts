@@ -5,7 +5,7 @@ import { chatId } from '../../store/chat-id.ts'
 import type { Device } from '../../store/devices.ts'
 import type { Words } from '../../store/push.ts'
 import { mayGo } from './burst.ts'
-import { useOf } from './in-use.ts'
+import { patienceOf, usedUntil } from './in-use.ts'
 import { awaitsAck } from '../rules/decide.ts'
 import type { Session } from '../../routing/session.ts'
 import { silence } from './silence.ts'
@@ -223,8 +223,8 @@ function expire(t: Trip, id: number): void {
   } else {
     const reason = reasonToStay(t, account, held)
     if (reason) return void drop(t, held, 'withdrawn', reason)
-    const until = awaitsAck(held.hold) ? endOfUse(t, account, held) : t.now
-    if (until > t.now) return waitOn(t, held, 'other-device-active', until)
+    const until = held.hold === 'burst' ? t.now : endOfUse(t, account, held)
+    if (until > t.now) return waitForUse(t, held, until)
     if (waitsInBurst(t, held)) return
     // A call did not count while the app seemed to be open.
     const message = { id: Number(held.message_id), peer: held.sender, ref: undefined }
@@ -251,12 +251,32 @@ function removeNow(t: Trip, held: HeldPush, account: Account, device: Device): v
 
 /** The app does not have it, and somebody may read it elsewhere: until then the phone waits like one that sleeps. */
 function endOfUse(t: Trip, account: Account, held: HeldPush): number {
-  if (!isOfMessage(held)) return t.now
   const device = deviceOf(t, account, held)
+  if (!isOfMessage(held) || !device) return t.now
+  const { within, hold } = patienceOf(t.config, device)
   const own = sessionOf(t, account, device)
-  const use = useOf([...t.sessions.of(account.jid)].filter((session) => session !== own))
-  const waits = use === 'in-use' || (use === 'away' && device?.options.away !== true)
-  return waits ? held.created_at + t.config.push.hold : t.now
+  const others = [...t.sessions.of(account.jid)].filter((session) => session !== own)
+  return Math.min(held.created_at + hold, usedUntil(others, within))
+}
+
+/** A new sign of somebody at another device; what waits for that already has said so. */
+function waitForUse(t: Trip, held: HeldPush, until: number): void {
+  if (!isForUse(t, held)) return waitOn(t, held, 'other-device-active', until)
+  t.store.held.wait(held.id, until)
+  watch(t, held.id, until)
+}
+
+/** Whether a push waits for another device, perhaps after it has waited for the ack of its own app. */
+const isForUse = (t: Trip, { hold, next_at, created_at }: HeldPush): boolean =>
+  hold === 'other-device-active' ||
+  (hold === 'inactive-unacked' && next_at > created_at + t.config.push.inactive_wait)
+
+/** Somebody has left an app, or says so: what waits for that rings now, unless it still waits for another. */
+export function useEnded(t: Trip, account: Account): void {
+  t.store.events.together(() => {
+    for (const held of t.store.held.waitingFor(account.id, ['other-device-active', 'inactive-unacked']))
+      if (isForUse(t, held) && endOfUse(t, account, held) <= t.now) expire(t, held.id)
+  })
 }
 
 function waitOn(t: Trip, held: HeldPush, rule: string, until: number): void {
