@@ -31,9 +31,11 @@ export const push = z.strictObject({
       'What a reaction does to a phone: nothing, one more on the icon, or wake the app unseen (Apple lets few through).',
     ),
   corrections: z
-    .enum(['nothing', 'silent'])
-    .default('nothing')
-    .describe('What the correction of a message does: nothing, or wake the app unseen.'),
+    .enum(['nothing', 'silent', 'replace'])
+    .default('replace')
+    .describe(
+      'What the correction of a message does: nothing, wake the app unseen, or replace the text that a phone shows, without a sound.',
+    ),
   retractions: z
     .enum(['badge', 'silent'])
     .default('badge')

@@ -1,8 +1,9 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
 import { callNews } from '../push/rules/calls.ts'
-import { classify, isEncrypted, isNothing, isUpdate, matters, type Proposal } from '../push/rules/classify.ts'
+import { classify, isNothing, isUpdate, matters, type Proposal } from '../push/rules/classify.ts'
 import { awaitAck, stopAwaiting } from '../push/schedule/background.ts'
-import { holdBurst, holdPush, resumeHolds, reword, stopWaiting } from '../push/schedule/schedule.ts'
+import { correct } from '../push/schedule/corrected.ts'
+import { holdBurst, holdPush, resumeHolds, stopWaiting } from '../push/schedule/schedule.ts'
 import { connectionOf, patienceOf, usedUntil } from '../push/schedule/in-use.ts'
 import { undoRinging } from '../push/schedule/late-ack.ts'
 import { type NotifyRule, notifyRule } from '../push/rules/notify-rule.ts'
@@ -118,7 +119,7 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
       given,
     } as const
     consider(t, { ...ring, room, again })
-    if (change) correct(t, account, change, Jid.parse(from))
+    if (change) correct(t, account, change, Jid.parse(from), false)
   }
 }
 
@@ -179,19 +180,6 @@ function noteChange(t: Trip, account: Account, el: Element, from: Jid): void {
     }
 }
 
-/**
- * XEP-0308 §4: what no phone was told yet is told in the new words, where its sender's bare JID is that of the
- * correction. Of a room's messages the full JID would have to be the same, which is not known here.
- */
-function correct(t: Trip, account: Account, el: Element, from: Jid): void {
-  const ref = correctedId(el)
-  if (!ref || el.attrs.type === 'groupchat') return
-  const id = t.store.unread.idOf(account.id, from.bare, ref)
-  if (id === undefined) return
-  const kind = isEncrypted(el) ? 'encrypted' : 'body'
-  reword(t, account, String(id), (device) => ({ kind, body: wordsOf(t, el, device).body ?? null }))
-}
-
 function suppress(t: Trip, account: Account, id: number, rule: string, devices: readonly Device[]): void {
   t.store.events.together(() => {
     for (const device of devices) recordSuppressed(t, account, id, device, rule)
@@ -226,7 +214,7 @@ function consider(t: Trip, ring: Ring): void {
   const { account, from, el, proposal, outcome } = ring
   // What one sends to oneself is no news.
   if (from.bare === account.jid) return
-  if (proposal.rule === 'correction') correct(t, account, el, from)
+  if (proposal.rule === 'correction') correct(t, account, el, from, ring.again === undefined)
   // A retraction may find what rang only now, although it was there before.
   if (proposal.rule === 'retraction') takeBack(t, account, el, from)
   const seen = ring.takers.some((session) => !session.hibernating && !session.delivery.unresponsive)

@@ -295,6 +295,16 @@ export class Push {
     return mine.all(accountId, messageId).map(({ id }) => id)
   }
 
+  /** Devices that show a message by itself, not as the newest of several. */
+  shownAlone(accountId: number, messageId: string): number[] {
+    const mine = this.#db.raw.query<{ id: number }, [number, string]>(
+      `SELECT device_id AS id FROM verdicts
+         WHERE account_id = ?1 AND message_id = ?2 AND verdict = 'sent' AND device_id IS NOT NULL
+       EXCEPT SELECT device_id FROM verdicts WHERE account_id = ?1 AND message_id = ?2 AND rule = 'burst'`,
+    )
+    return mine.all(accountId, messageId).map(({ id }) => id)
+  }
+
   /** The account's last verdicts, newest first. */
   explain(accountId: number, limit: number): PushVerdict[] {
     const ids = this.#index.newest(accountId, limit)

@@ -31,6 +31,48 @@ describe('a correction', () => {
     ])
   })
 
+  test('of a message that a phone shows takes its place there, without a sound', async () => {
+    using p = play({ toml: FULL })
+    await using phone = await phoneOf(p)
+    const { romeo } = await cast(p)
+    await says(romeo, chat('hist, Romep!', 'm1'))
+    await says(romeo, chat('another', 'm2'))
+    const [first] = await phone.shows()
+    await says(romeo, correction('hist, Romeo!'))
+    const [again, ...more] = await phone.shows()
+    expect(again).toMatchObject({
+      as: 'alert',
+      body: 'hist, Romeo!',
+      collapse: first?.collapse ?? '',
+      level: 'passive',
+      badge: 2,
+      data: { aps: { alert: { title: 'romeo' } }, kind: 'corrected' },
+    })
+    expect(JSON.stringify(again?.data)).not.toContain('sound')
+    expect(more).toEqual([])
+    expect(await explain(p)).toEqual(['not rung: A message was corrected (XEP-0308)'])
+  })
+
+  for (const [what, act] of [
+    ['that was read', (p: Play) => p.online('juliet@bix.org/desk')],
+    ['whose words the phone does not show', undefined],
+    ['of another’s', undefined],
+    ['with push.corrections = "nothing"', undefined],
+  ] as const)
+    test(`replaces nothing of a message ${what}`, async () => {
+      const shows = what.startsWith('whose') ? 'body = "sender"' : 'body = "full"'
+      const set = what.startsWith('with') ? '[push]\ncorrections = "nothing"' : '[push]'
+      using p = play({ toml: FULL.replace('body = "full"', shows).replace('[push]', set) })
+      await using phone = await phoneOf(p)
+      const { romeo } = await cast(p)
+      const nurse = await p.online('nurse@bix.org/home')
+      await says(romeo, chat('hist, Romep!', 'm1'))
+      await phone.rings({})
+      if (act) await act(p)
+      await says(what.startsWith('of') ? nurse : romeo, correction('hist, Romeo!'))
+      expect((await phone.shows()).map(({ body }) => body)).not.toContain('hist, Romeo!')
+    })
+
   test('XEP-0308 §4: several times, by the id of the first: the last holds', async () => {
     using p = play({ toml: FULL })
     await using phone = await phoneOf(p)

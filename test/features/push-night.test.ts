@@ -35,6 +35,20 @@ describe('a phone that is off for a night', () => {
     expect(await phone.comesOn()).toMatchObject([{ as: 'alert', body: 'two' }])
   })
 
+  test('nor does a correction that replaces what is shown: it may be of an older message', async () => {
+    using p = play({ toml: FULL })
+    await using phone = await phoneOf(p)
+    const { romeo } = await cast(p)
+    await phone.isOff()
+    for (const body of ['one', 'two']) await says(romeo, chat(body))
+    await phone.shows()
+    await says(
+      romeo,
+      `<message to='juliet@bix.org' type='chat' id='c'><body>One</body><replace xmlns='urn:xmpp:message-correct:0' id='one'/></message>`,
+    )
+    expect(await phone.comesOn()).toMatchObject([{ as: 'alert', body: 'two' }])
+  })
+
   for (const [what, xml] of [
     [
       'a correction',

@@ -5,7 +5,7 @@ import type { ApnsRequest } from './composer.ts'
 import type { Environment } from './credentials.ts'
 import { noticeId } from '../outbox/collapse.ts'
 import { endOf } from '../outbox/life.ts'
-import { showsNothing, urgencyOf, wakesUnseen } from '../rules/notice.ts'
+import { isPassing, urgencyOf, wakesUnseen } from '../rules/notice.ts'
 import { type AppStyle, composeCall, composePayload, type Payload } from './payload.ts'
 
 export interface RequestOptions {
@@ -49,7 +49,7 @@ export function requestFor(job: Job, how: RequestOptions): ApnsRequest {
     pushType: voip ? 'voip' : unseen ? 'background' : 'alert',
     // Apple refuses 10 for what is not seen.
     priority: urgencyOf(kind, options, unseen) === 'high' ? 10 : 5,
-    expiration: showsNothing(kind) ? 0 : ends,
+    expiration: isPassing(kind) ? 0 : ends,
     payload: voip ? composeCall({ ...job, ends }, input) : composePayload({ ...job, collapseId }, input),
   }
 }

@@ -1,6 +1,6 @@
 /** Time for which a push is worth something, whatever service carries it. Pure. */
 import type { Job } from '../../store/push.ts'
-import { showsNothing } from '../rules/notice.ts'
+import { isPassing } from '../rules/notice.ts'
 import type { Result } from './provider.ts'
 
 /** Time for which a call rings where nothing is said. */
@@ -26,4 +26,4 @@ export const endOf = (job: Aging, ringMs: number): number =>
 
 /** Seconds for which a service may keep it, `most` of them; 0: now or never. */
 export const ttlOf = (job: Aging, now: number, ringMs: number, most: number): number =>
-  showsNothing(job.kind) ? 0 : Math.max(0, Math.min(most, Math.floor((endOf(job, ringMs) - now) / 1000)))
+  isPassing(job.kind) ? 0 : Math.max(0, Math.min(most, Math.floor((endOf(job, ringMs) - now) / 1000)))

@@ -26,7 +26,8 @@ export interface Proposal {
 /** Kinds that the operator chooses: [push] reactions, corrections, retractions. */
 export interface QuietSettings {
   readonly reactions: PushKind
-  readonly corrections: PushKind
+  /** 'replace': it is no news, and what is shown changes. */
+  readonly corrections: PushKind | 'replace'
   readonly retractions: PushKind
 }
 
@@ -138,7 +139,10 @@ export const PUSH_RULES: readonly PushRule[] = [
 /** Without `settings` each rule has its default. */
 export function classify(el: Element, settings?: QuietSettings): Proposal {
   for (const { kind, rule, setting, applies } of PUSH_RULES)
-    if (applies(el)) return { kind: setting && settings ? settings[setting] : kind, rule }
+    if (applies(el)) {
+      const chosen = setting && settings ? settings[setting] : kind
+      return { kind: chosen === 'replace' ? 'nothing' : chosen, rule }
+    }
   return { kind: 'nothing', rule: 'no-content' }
 }
 

@@ -85,11 +85,11 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
     level:
       kind === 'call' || kind === 'call-invite'
         ? 'time-sensitive'
-        : kind === 'call-ended'
+        : isSoundless(kind)
           ? 'passive'
           : undefined,
     badge: badge ?? undefined,
-    sound: sound === '' || kind === 'call-ended' ? undefined : sound,
+    sound: sound === '' || isSoundless(kind) ? undefined : sound,
   }
 }
 
@@ -105,9 +105,20 @@ export const wakesUnseen = (kind: string, options: DeviceOptions): boolean =>
 export const showsNothing = (kind: string): boolean =>
   ['badge', 'remove', 'direct-background'].includes(kind) || isUpdate(kind)
 
+/** Alerts that only take the place of one that is shown. */
+const isSoundless = (kind: string): boolean => kind === 'call-ended' || kind === 'corrected'
+
+/**
+ * No service shall keep it for a phone that is off: beside what shows nothing, a correction, which might be of an older
+ * message than the one that is kept.
+ */
+export const isPassing = (kind: string): boolean => showsNothing(kind) || kind === 'corrected'
+
 /** Pushes that nobody sees need not wake the phone; what an app calls unimportant need not either, unless somebody calls. */
 export function urgencyOf(kind: string, { importance }: DeviceOptions, unseen: boolean): Urgency {
-  return unseen || kind === 'badge' || (importance === 'normal' && kind !== 'call') ? 'normal' : 'high'
+  return unseen || kind === 'badge' || kind === 'corrected' || (importance === 'normal' && kind !== 'call')
+    ? 'normal'
+    : 'high'
 }
 
 export function phraseOf(kind: string, locale: string | undefined, file?: FileFacts | null): Phrase {

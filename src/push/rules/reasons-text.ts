@@ -34,6 +34,7 @@ const RULES: Readonly<Record<string, string>> = {
   retracted: 'it was taken back before it was read',
   badge: 'only the number on the icon changes',
   remove: 'notices of what was read elsewhere or taken back go off the screen',
+  corrected: 'its sender has corrected what the phone shows',
   'call-missed': 'a call that nobody took',
   'shows-nothing': 'a browser’s push has to show something, and this only changes a number or a message',
   burst: 'too many came within a minute',
