@@ -2,6 +2,7 @@
  * Rights of an invitation's holder (XEP-0401, 0445, 0379), within a trip: written once for the stream, HTTP,
  * ad-hoc commands and presence.
  */
+import { perObject } from '../per-object.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Invite } from '../store/invites.ts'
 import type { ReadTx } from '../store/tx.ts'
@@ -10,7 +11,7 @@ import { Jid } from '../xmpp/jid.ts'
 import { lookalike, lookalikeText } from './lookalikes.ts'
 import type { Guest } from '../routing/outcome.ts'
 import { isRosterFull, pushRoster, subscriptionOf } from './roster.ts'
-import type { Trip } from '../routing/transit.ts'
+import type { Trip, World } from '../routing/transit.ts'
 import { isAdmin } from './admins.ts'
 
 const TOKEN = /^[0-9a-f]{32}$/
@@ -134,6 +135,11 @@ export function checkName(t: Trip, jid: Jid, invite: Invite | undefined): void {
     throw new StanzaError('conflict', 'The name looks like one that is taken.')
 }
 
+/** Listener to contacts that have joined by an invitation: what rings phones stands above this floor. */
+export const joinedOf = perObject(
+  (_: World): { hear?: (t: Trip, inviter: Account, jid: string) => void } => ({}),
+)
+
 /** The account was made with the invitation: counts it, and makes the two contacts where that was meant. */
 export function redeem(t: Trip, { id }: Invite, account: Account): void {
   // Read again: it may have been revoked or used up while the keys were made.
@@ -144,6 +150,7 @@ export function redeem(t: Trip, { id }: Invite, account: Account): void {
   if (!inviter || !invite.contact) return
   befriend(t, inviter, account.jid)
   befriend(t, account, inviter.jid)
+  joinedOf(t.world).hear?.(t, inviter, account.jid)
 }
 
 /** XEP-0401 §5.5: a full subscription, pushed to whoever looks at the roster now. A full roster stays as it is. */
@@ -177,6 +184,7 @@ export function preapprove(t: Trip, account: Account, token: string | undefined,
   if (!known && isRosterFull(t, account)) return false
   const granted = state.subscription === 'from' || state.subscription === 'both'
   if (granted || !t.store.invites.use(invite.id)) return false
+  joinedOf(t.world).hear?.(t, account, from.bare)
   const asks = state.subscription === 'none' && !state.ask
   t.store.contacts.put(account, {
     jid: from.bare,

@@ -25,10 +25,17 @@ export const push = z.strictObject({
     'How long a push is tried and kept for a phone that is off; Apple keeps 30 days.',
   ),
   reactions: z
-    .enum(['nothing', 'badge', 'silent'])
+    .enum(['nothing', 'badge', 'silent', 'ring'])
     .default('nothing')
     .describe(
-      'What a reaction does to a phone: nothing, one more on the icon, or wake the app unseen (Apple lets few through).',
+      'What a reaction does to a phone: nothing, one more on the icon, wake the app unseen (Apple lets few through), or ring ' +
+        'who wrote the message; a person may say whether it rings (`/v1/me/push-settings`).',
+    ),
+  joined: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether a contact that has joined by an invitation rings who made it; a person may say so as well.',
     ),
   corrections: z
     .enum(['nothing', 'silent', 'replace'])

@@ -1,6 +1,7 @@
 /** Push Notifications (XEP-0357): the decision after delivery. Registration is push-registration.ts. */
+import { joinedOf } from '../accounts/invites.ts'
 import { callNews } from '../push/rules/calls.ts'
-import { classify, isNothing, isUpdate, matters, type Proposal } from '../push/rules/classify.ts'
+import { isNothing, isUncounted, isUpdate, matters, type Proposal } from '../push/rules/classify.ts'
 import { awaitAck, stopAwaiting } from '../push/schedule/background.ts'
 import { correct } from '../push/schedule/corrected.ts'
 import { holdBurst, holdPush, resumeHolds, stopWaiting } from '../push/schedule/schedule.ts'
@@ -8,6 +9,8 @@ import { connectionOf, patienceOf, usedUntil } from '../push/schedule/in-use.ts'
 import { undoRinging } from '../push/schedule/late-ack.ts'
 import { type NotifyRule, notifyRule } from '../push/rules/notify-rule.ts'
 import { isQuiet } from '../push/rules/quiet.ts'
+import { ringJoined } from '../push/schedule/joined.ts'
+import { proposalFor } from '../push/schedule/reactions.ts'
 import { showCount, takeBack } from '../push/schedule/read-state.ts'
 import { type CallEnd, endOf } from '../push/schedule/ringing.ts'
 import { awaits } from '../routing/delivery.ts'
@@ -36,7 +39,10 @@ const OUTBOX_ROWS = 256
 export const push: Feature = {
   name: 'push',
   xeps: [],
-  started: resumeHolds,
+  started(t) {
+    resumeHolds(t)
+    joinedOf(t.world).hear = ringJoined
+  },
   settled,
   // Of a client without acks any stanza shows it, and so does its goodbye.
   sent(t) {
@@ -56,10 +62,10 @@ export const push: Feature = {
 }
 
 function settled(t: Incoming): void {
-  const proposal = classify(t.stanza.el, t.config.push)
-  if (isNothing(proposal) || !matters(t.config, t.store)) return
   const { owner: account, outcome } = t
   const { el, from, kind } = t.stanza
+  const proposal = proposalFor(t, account, el, from)
+  if (isNothing(proposal) || !matters(t.config, t.store)) return
   const id = t.storedId ?? t.given?.id ?? t.store.messages.nextId()
   if (isUpdate(proposal.rule)) noteChange(t, account, el, from)
   if (t.given && t.room) told.set(t.given, t.room)
@@ -81,9 +87,10 @@ function unseen(t: Trip, messages: readonly Given[], doubted?: Session): void {
   for (const [i, given] of messages.entries()) {
     const { id, account, el, live, arrived } = given
     const { from } = el.attrs
-    const proposal = classify(el, t.config.push)
+    if (!live || from === undefined) continue
+    const proposal = proposalFor(t, account, el, Jid.parse(from))
     const shown = doubted ? !doubted.closed && !awaits(doubted, given) : arrived
-    if (!live || shown || from === undefined || isNothing(proposal)) continue
+    if (shown || isNothing(proposal)) continue
     // The message's room has not told of it yet, and will look again who has it.
     if (given.ofRoom && !told.has(given)) continue
     // A message may ring each device and change the number on it; the webhook and its events come on top.
@@ -259,7 +266,8 @@ function count(t: Trip, { account, from, el, id, given, room }: Ring): void {
 
 /** Whether the number on the icon grows. What was taken back has been counted down by then. */
 const counts = ({ proposal: { kind, rule }, notify }: AccountState): boolean =>
-  (kind === 'ring' || (kind === 'badge' && rule !== 'retraction')) && notify !== 'never'
+  ((kind === 'ring' && !isUncounted(rule)) || (kind === 'badge' && rule !== 'retraction')) &&
+  notify !== 'never'
 
 /** An app that never tells what was read shows at once what comes while it is open; no other phone waits for it. */
 function shows(t: Trip, { account, takers }: Ring, devices: readonly Device[]): boolean {

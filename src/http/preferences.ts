@@ -10,12 +10,20 @@ import { idParam, jidParam, matchHeader, quietSchema } from './fields.ts'
 import { body, json, z } from './schemas.ts'
 
 const gone = { 204: { description: 'Done' } } as const
+const wish = (description: string) =>
+  z
+    .boolean()
+    .nullable()
+    .default(null)
+    .openapi({ description: `${description} null: as the server has it.` })
 const settings = z
   .strictObject({
     quiet: quietSchema.nullable().openapi({ description: 'When nothing rings, each day; null: never.' }),
     unknown_senders: z
       .boolean()
       .openapi({ description: 'Whether messages of people who are no contacts ring.' }),
+    reactions: wish('Whether a reaction to an own message rings.'),
+    joined: wish('Whether a contact that has joined by an own invitation rings.'),
   })
   .openapi('PushSettings')
 
@@ -36,8 +44,8 @@ const app = z
 const list = json('Apps', z.object({ items: z.array(app) }))
 
 function settingsOf(deps: HttpDeps, account: Account) {
-  const { quiet, unknownSenders } = deps.world.store.unread.settings(account.id)
-  return { quiet, unknown_senders: unknownSenders }
+  const { quiet, unknownSenders, reactions, joined } = deps.world.store.unread.settings(account.id)
+  return { quiet, unknown_senders: unknownSenders, reactions, joined }
 }
 
 /** The apps that have logged in by XEP-0388, the last first. */
@@ -92,11 +100,11 @@ export function addPreferences(http: App): void {
     }),
     async (c) => {
       const { deps } = c.var
-      const { quiet, unknown_senders: unknownSenders } = c.req.valid('json')
+      const { unknown_senders: unknownSenders, ...wishes } = c.req.valid('json')
       const account = accountOf(deps, ownJid(c))
       await deps.router.run((t) => {
         checkMatch(c, settingsOf(deps, account))
-        t.store.unread.setSettings(account.id, { quiet, unknownSenders })
+        t.store.unread.setSettings(account.id, { ...wishes, unknownSenders })
       })
       return c.json(settingsOf(deps, account), 200)
     },

@@ -45,12 +45,21 @@ export interface PushSettings {
   readonly quiet: Quiet | null
   /** Whether who is no contact rings. */
   readonly unknownSenders: boolean
+  /** Whether a reaction to an own message rings, and a contact that has joined by an own invitation; null: as the server has it. */
+  readonly reactions: boolean | null
+  readonly joined: boolean | null
 }
 
 /** To find the oldest of an account is to look at all of them: this part of what may be there is forgotten with them. */
 const TRIMMED = 100
 
-const DEFAULTS: PushSettings = { marks: false, quiet: null, unknownSenders: true }
+const DEFAULTS: PushSettings = {
+  marks: false,
+  quiet: null,
+  unknownSenders: true,
+  reactions: null,
+  joined: null,
+}
 
 export class Unread {
   readonly #accounts: Pick<Accounts, 'isGone'>
@@ -67,7 +76,13 @@ export class Unread {
   readonly #owner
   readonly #add: Write<{ id: number; accountId: number; peer: string; ref: string | null }>
   readonly #marks: Write<{ accountId: number }>
-  readonly #put: Write<{ accountId: number; quiet: string | null; unknownSenders: boolean }>
+  readonly #put: Write<{
+    accountId: number
+    quiet: string | null
+    unknownSenders: boolean
+    reactions: boolean | null
+    joined: boolean | null
+  }>
   readonly #tell: Write<{ deviceId: number; badge: number }>
 
   constructor(db: Db, accounts: Pick<Accounts, 'isGone'>, index: DeferredIndex) {
@@ -114,8 +129,10 @@ export class Unread {
     )
     this.#put = rawWriter(
       db,
-      `INSERT INTO push_settings (account_id, quiet, unknown_senders) VALUES ($accountId, $quiet, $unknownSenders)
-       ON CONFLICT DO UPDATE SET quiet = excluded.quiet, unknown_senders = excluded.unknown_senders`,
+      `INSERT INTO push_settings (account_id, quiet, unknown_senders, reactions, joined)
+       VALUES ($accountId, $quiet, $unknownSenders, $reactions, $joined)
+       ON CONFLICT DO UPDATE SET quiet = excluded.quiet, unknown_senders = excluded.unknown_senders,
+         reactions = excluded.reactions, joined = excluded.joined`,
     )
     this.#tell = rawWriter(
       db,
@@ -208,8 +225,13 @@ export class Unread {
     return this.#wishes.get(accountId, () => this.#settings.get({ accountId }) ?? DEFAULTS)
   }
 
-  setSettings(accountId: number, { quiet, unknownSenders }: Omit<PushSettings, 'marks'>): void {
-    this.#put({ accountId, quiet: quiet && JSON.stringify(quiet), unknownSenders })
+  setSettings(
+    accountId: number,
+    wishes: Pick<PushSettings, 'quiet' | 'unknownSenders'> &
+      Partial<Pick<PushSettings, 'reactions' | 'joined'>>,
+  ): void {
+    const { quiet, unknownSenders, reactions = null, joined = null } = wishes
+    this.#put({ accountId, quiet: quiet && JSON.stringify(quiet), unknownSenders, reactions, joined })
     this.#wishes.forget(accountId)
   }
 

@@ -69,5 +69,6 @@ export const NS = {
   sharing: 'urn:xmpp:sfs:0',
   sims: 'urn:xmpp:sims:1',
   oob: 'jabber:x:oob',
+  reactions: 'urn:xmpp:reactions:0',
   reply: 'urn:xmpp:reply:0',
 } as const

@@ -94,7 +94,7 @@ describe('phrases', () => {
       for (const locale of LOCALES) {
         const { text } = phrase(key, locale, '$& %s')
         expect(`${key} ${locale} ${text.includes('undefined')}`).toBe(`${key} ${locale} false`)
-        const takes = key.endsWith('_NAMED') || key.endsWith('_LENGTH')
+        const takes = /_(NAMED|LENGTH|WITH)$/.test(key)
         expect(`${key} ${locale} ${text.includes('$& %s')}`).toBe(`${key} ${locale} ${takes}`)
       }
   })

@@ -3,7 +3,7 @@ import { BoundedMap } from '../../bounded-map.ts'
 import type { Device } from '../../store/devices.ts'
 import type { Job, Removal } from '../../store/push.ts'
 import type { ReadPush, ReadStore } from '../../store/tx.ts'
-import { isUpdate } from '../rules/classify.ts'
+import { isUncounted, isUpdate } from '../rules/classify.ts'
 import type { Result } from './provider.ts'
 import { renew } from './refresh.ts'
 
@@ -25,7 +25,7 @@ export function lastLook(job: Job, look: Look, stale: boolean): Result | undefin
   job.removal = removal?.(job)
   if (!stale || !job.device) return undefined
   if (!renew(job, push, badges)) return { is: 'drop', reason: 'DeviceGone', unsent: true }
-  const rule = outdated?.(job, !isUpdate(job.kind))
+  const rule = outdated?.(job, !isUpdate(job.kind) && !isUncounted(job.kind))
   return rule === undefined ? undefined : { is: 'withdrawn', rule }
 }
 

@@ -108,7 +108,7 @@ export const PUSH_RULES: readonly PushRule[] = [
   rule('ring', 'invitation', 'An invitation to a room (XEP-0045 §7.8, XEP-0249)', isInvitation),
   chosen(
     'reactions',
-    rule('nothing', 'reaction', 'Reactions (XEP-0444)', (el) => has(el, 'reactions', 'urn:xmpp:reactions:0')),
+    rule('nothing', 'reaction', 'Reactions (XEP-0444)', (el) => has(el, 'reactions', NS.reactions)),
   ),
   chosen('retractions', rule('badge', 'retraction', 'A message was taken back (XEP-0424)', isRetraction)),
   chosen(
@@ -149,6 +149,9 @@ export function classify(el: Element, settings?: QuietSettings): Proposal {
 /** Updates of a message that was there before: as a push of its own it only wakes the app. */
 export const isUpdate = (rule: string): boolean =>
   rule === 'reaction' || rule === 'correction' || rule === 'retraction'
+
+/** Rings that are about no message which may be unread: the number on the icon stays. */
+export const isUncounted = (rule: string): boolean => rule === 'reacted' || rule === 'joined'
 
 /** Whether anybody could be told at all: most servers' messages end here. */
 export const matters = (

@@ -55,6 +55,8 @@ const PHRASES: Readonly<Record<string, PhraseKey>> = {
   'call-ended': 'BELFRY_CALL_ENDED',
   'call-missed': 'BELFRY_MISSED_CALL',
   attention: 'BELFRY_ATTENTION',
+  reacted: 'BELFRY_REACTION',
+  joined: 'BELFRY_JOINED',
   encrypted: 'BELFRY_ENCRYPTED',
 }
 /** Of a file, and of whatever else stands for a text; with its name where it has one. */
@@ -78,7 +80,10 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
   return {
     title: shown ? cutName(facts.title || sender) : undefined,
     subtitle: shown && facts.nick ? cleanName(facts.nick) : undefined,
-    body: policy === 'full' && kind !== 'encrypted' ? facts.body || undefined : undefined,
+    body:
+      policy === 'full' && kind !== 'encrypted' && facts.body
+        ? sentence(kind, facts.body, options)
+        : undefined,
     phrase: phraseOf(kind, options.locale, policy === 'full' ? facts.file : undefined),
     thread: shown ? threadOf(sender) : undefined,
     urgency: urgencyOf(kind, options, wakesUnseen(kind, options)),
@@ -92,6 +97,10 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
     sound: sound === '' || isSoundless(kind) ? undefined : sound,
   }
 }
+
+/** Of a reaction its emojis are no sentence. */
+const sentence = (kind: string, body: string, { locale }: DeviceOptions): string =>
+  kind === 'reacted' ? phrase('BELFRY_REACTION_WITH', locale, body).text : body
 
 /** The app is woken and nothing is shown, unless it does so itself. */
 export const wakesUnseen = (kind: string, options: DeviceOptions): boolean =>

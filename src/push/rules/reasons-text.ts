@@ -35,6 +35,8 @@ const RULES: Readonly<Record<string, string>> = {
   badge: 'only the number on the icon changes',
   remove: 'notices of what was read elsewhere or taken back go off the screen',
   corrected: 'its sender has corrected what the phone shows',
+  reacted: 'a reaction to the account’s own message',
+  joined: 'a contact that has joined by the account’s invitation',
   'call-missed': 'a call that nobody took',
   'shows-nothing': 'a browser’s push has to show something, and this only changes a number or a message',
   burst: 'too many came within a minute',

@@ -42,6 +42,18 @@ export function standIn(el: Element, text: string | undefined): FileFacts | unde
   return text !== undefined && GEO.test(text.trim()) ? { kind: 'location' } : undefined
 }
 
+/** Emojis of a reaction (XEP-0444), in a row; undefined where it has none. */
+export function emojisOf(el: Element): string | undefined {
+  const all = child(el, 'reactions', NS.reactions)
+  const emojis = all && elements(all).map((one) => cleanName(one.getText()))
+  return (
+    emojis
+      ?.filter((one) => one !== undefined && one.length <= STICKER_TEXT)
+      .slice(0, PARTS)
+      .join(' ') || undefined
+  )
+}
+
 /** XEP-0245 §3: "/me dances" is said of who speaks. */
 export function actionOf(text: string, name: string | null | undefined): string {
   if (!text.startsWith('/me ')) return text

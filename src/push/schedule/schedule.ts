@@ -6,6 +6,7 @@ import type { Device } from '../../store/devices.ts'
 import type { Words } from '../../store/push.ts'
 import { mayGo } from './burst.ts'
 import { patienceOf, usedUntil } from './in-use.ts'
+import { isUncounted } from '../rules/classify.ts'
 import { awaitsAck } from '../rules/decide.ts'
 import type { Session } from '../../routing/session.ts'
 import { silence } from './silence.ts'
@@ -293,7 +294,7 @@ function reasonToStay(t: Trip, account: Account, held: HeldPush): string | undef
   for (const [, withdrawal] of t.store.held.putOffs()) if (isMeant(held, withdrawal)) return withdrawal.rule
   const silent = silence(t.store, account, deviceOf(t, account, held), aboutOf(held), t.now)
   if (silent) return silent
-  if (held.hold === 'other-device-active')
+  if (held.hold === 'other-device-active' && !isUncounted(held.kind))
     return t.store.unread.has(Number(held.message_id)) ? undefined : 'read-elsewhere'
   if (!awaitsAck(held.hold)) return undefined
   const session = ownApp(t, account, held)

@@ -7,7 +7,7 @@ import { childText, type Element } from '../../xmpp/xml.ts'
 import { appOf } from '../rules/app-of.ts'
 import { fileOf, type OwnFile } from '../rules/attachment.ts'
 import { keeps } from '../rules/policy.ts'
-import { actionOf, shownText, standIn } from '../rules/shown.ts'
+import { actionOf, emojisOf, shownText, standIn } from '../rules/shown.ts'
 
 /** Characters of a body that are kept for a payload of 4096 bytes. */
 const KEPT_TEXT = 4096
@@ -22,6 +22,8 @@ export interface PushWords {
 export function wordsOf(t: Trip, el: Element, device: Device | undefined, speaker?: string): PushWords {
   if (!device) return { body: childText(el, 'body') }
   if (!keptFor(t, device).body) return {}
+  const emojis = emojisOf(el)
+  if (emojis !== undefined) return { body: emojis }
   const text = shownText(el)
   const file = standIn(el, text) ?? fileOf(el, text, ownFile(t))
   if (!file) return { body: text && actionOf(text, speaker).slice(0, KEPT_TEXT) }
