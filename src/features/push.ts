@@ -9,6 +9,7 @@ import { connectionOf, patienceOf, usedUntil } from '../push/schedule/in-use.ts'
 import { undoRinging } from '../push/schedule/late-ack.ts'
 import { type NotifyRule, notifyRule } from '../push/rules/notify-rule.ts'
 import { isQuiet } from '../push/rules/quiet.ts'
+import { startDigests } from '../push/schedule/digest.ts'
 import { ringJoined } from '../push/schedule/joined.ts'
 import { proposalFor } from '../push/schedule/reactions.ts'
 import { showCount, takeBack } from '../push/schedule/read-state.ts'
@@ -42,6 +43,7 @@ export const push: Feature = {
   started(t) {
     resumeHolds(t)
     joinedOf(t.world).hear = ringJoined
+    if (t.store.unread.digests(0, 1).length > 0) startDigests(t.world)
   },
   settled,
   // Of a client without acks any stanza shows it, and so does its goodbye.

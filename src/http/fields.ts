@@ -143,14 +143,16 @@ export const allowLookalike = z.boolean().default(false).openapi({
   description: 'Even if people would take the name for that of another account or of an administrator.',
 })
 
-const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'a time such as "22:30"' })
+export const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'a time such as "22:30"' })
+
+export const zoneSchema = text(64)
+  .refine((zone) => zoneName(zone) !== undefined, { error: 'a time zone such as "Europe/Rome"' })
+  .transform((zone) => zoneName(zone) ?? zone)
+  .openapi({ type: 'string', format: 'time-zone' })
 
 /** Hours of each day, which may pass midnight. */
 export const quietSchema = z.strictObject({
   from: timeOfDay,
   to: timeOfDay,
-  zone: text(64)
-    .refine((zone) => zoneName(zone) !== undefined, { error: 'a time zone such as "Europe/Rome"' })
-    .transform((zone) => zoneName(zone) ?? zone)
-    .openapi({ type: 'string', format: 'time-zone' }),
+  zone: zoneSchema,
 })

@@ -1,12 +1,13 @@
 /** Preferences that a person sets for the own account over HTTP: when phones ring, and which apps may log in without the password. */
 import { unregister } from '../push/registration/register.ts'
 import type { Account } from '../store/accounts.ts'
+import { startDigests } from '../push/schedule/digest.ts'
 import { accountOf } from './accounts.ts'
 import type { HttpDeps } from './deps.ts'
 import { checkMatch } from './etag.ts'
 import { type App, ownJid, route, scope, self } from './policy.ts'
 import { notFound } from './problem.ts'
-import { idParam, jidParam, matchHeader, quietSchema } from './fields.ts'
+import { idParam, jidParam, matchHeader, quietSchema, timeOfDay, zoneSchema } from './fields.ts'
 import { body, json, z } from './schemas.ts'
 
 const gone = { 204: { description: 'Done' } } as const
@@ -23,6 +24,10 @@ const settings = z
       .boolean()
       .openapi({ description: 'Whether messages of people who are no contacts ring.' }),
     reactions: wish('Whether a reaction to an own message rings.'),
+    digest: z.strictObject({ at: timeOfDay, zone: zoneSchema.optional() }).nullable().default(null).openapi({
+      description:
+        'When a digest of muted rooms is told, each day; null: never. The zone is that of the quiet hours, else the server’s, where none is given.',
+    }),
     joined: wish('Whether a contact that has joined by an own invitation rings.'),
   })
   .openapi('PushSettings')
@@ -44,8 +49,8 @@ const app = z
 const list = json('Apps', z.object({ items: z.array(app) }))
 
 function settingsOf(deps: HttpDeps, account: Account) {
-  const { quiet, unknownSenders, reactions, joined } = deps.world.store.unread.settings(account.id)
-  return { quiet, unknown_senders: unknownSenders, reactions, joined }
+  const { quiet, unknownSenders, reactions, joined, digest } = deps.world.store.unread.settings(account.id)
+  return { quiet, unknown_senders: unknownSenders, reactions, joined, digest }
 }
 
 /** The apps that have logged in by XEP-0388, the last first. */
@@ -100,12 +105,15 @@ export function addPreferences(http: App): void {
     }),
     async (c) => {
       const { deps } = c.var
-      const { unknown_senders: unknownSenders, ...wishes } = c.req.valid('json')
+      const { unknown_senders: unknownSenders, digest: wanted, ...wishes } = c.req.valid('json')
+      const here = Intl.DateTimeFormat().resolvedOptions().timeZone
+      const digest = wanted && { at: wanted.at, zone: wanted.zone ?? wishes.quiet?.zone ?? here }
       const account = accountOf(deps, ownJid(c))
       await deps.router.run((t) => {
         checkMatch(c, settingsOf(deps, account))
-        t.store.unread.setSettings(account.id, { ...wishes, unknownSenders })
+        t.store.unread.setSettings(account.id, { ...wishes, unknownSenders, digest })
       })
+      if (digest) startDigests(deps.world)
       return c.json(settingsOf(deps, account), 200)
     },
   )

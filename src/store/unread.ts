@@ -1,5 +1,5 @@
 /** Unread messages of accounts, their wishes for their phones, and the number that each phone was told. */
-import { eq, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, isNotNull, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Accounts } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
@@ -16,7 +16,7 @@ export interface Quiet {
   readonly zone: string
 }
 
-/** The daily digest of muted rooms; `at` is "HH:MM", empty for none. */
+/** Time of the daily digest of muted rooms; `at` is "HH:MM". */
 export interface Digest {
   readonly at: string
   /** IANA name. */
@@ -48,6 +48,8 @@ export interface PushSettings {
   /** Whether a reaction to an own message rings, and a contact that has joined by an own invitation; null: as the server has it. */
   readonly reactions: boolean | null
   readonly joined: boolean | null
+  /** Time of the daily digest of muted rooms; null: none. */
+  readonly digest: Digest | null
 }
 
 /** To find the oldest of an account is to look at all of them: this part of what may be there is forgotten with them. */
@@ -59,6 +61,7 @@ const DEFAULTS: PushSettings = {
   unknownSenders: true,
   reactions: null,
   joined: null,
+  digest: null,
 }
 
 export class Unread {
@@ -70,6 +73,7 @@ export class Unread {
   readonly #badges: Remembered<number, number>
   readonly #count
   readonly #settings
+  readonly #digests
   readonly #told
   readonly #idOf
   readonly #upTo
@@ -82,7 +86,9 @@ export class Unread {
     unknownSenders: boolean
     reactions: boolean | null
     joined: boolean | null
+    digest: string | null
   }>
+  readonly #digested: Write<{ accountId: number; now: number }>
   readonly #tell: Write<{ deviceId: number; badge: number }>
 
   constructor(db: Db, accounts: Pick<Accounts, 'isGone'>, index: DeferredIndex) {
@@ -129,11 +135,23 @@ export class Unread {
     )
     this.#put = rawWriter(
       db,
-      `INSERT INTO push_settings (account_id, quiet, unknown_senders, reactions, joined)
-       VALUES ($accountId, $quiet, $unknownSenders, $reactions, $joined)
+      `INSERT INTO push_settings (account_id, quiet, unknown_senders, reactions, joined, digest)
+       VALUES ($accountId, $quiet, $unknownSenders, $reactions, $joined, $digest)
        ON CONFLICT DO UPDATE SET quiet = excluded.quiet, unknown_senders = excluded.unknown_senders,
-         reactions = excluded.reactions, joined = excluded.joined`,
+         reactions = excluded.reactions, joined = excluded.joined, digest = excluded.digest`,
     )
+    this.#digested = rawWriter(db, 'UPDATE push_settings SET digested = $now WHERE account_id = $accountId')
+    this.#digests = orm
+      .select({
+        accountId: pushSettings.accountId,
+        digest: pushSettings.digest,
+        digested: pushSettings.digested,
+      })
+      .from(pushSettings)
+      .where(and(isNotNull(pushSettings.digest), gt(pushSettings.accountId, p('after'))))
+      .orderBy(asc(pushSettings.accountId))
+      .limit(p('limit'))
+      .prepare()
     this.#tell = rawWriter(
       db,
       `INSERT INTO device_badges (device_id, badge) VALUES ($deviceId, $badge)
@@ -228,11 +246,29 @@ export class Unread {
   setSettings(
     accountId: number,
     wishes: Pick<PushSettings, 'quiet' | 'unknownSenders'> &
-      Partial<Pick<PushSettings, 'reactions' | 'joined'>>,
+      Partial<Pick<PushSettings, 'reactions' | 'joined' | 'digest'>>,
   ): void {
-    const { quiet, unknownSenders, reactions = null, joined = null } = wishes
-    this.#put({ accountId, quiet: quiet && JSON.stringify(quiet), unknownSenders, reactions, joined })
+    const { quiet, unknownSenders, reactions = null, joined = null, digest = null } = wishes
+    this.#put({
+      accountId,
+      quiet: quiet && JSON.stringify(quiet),
+      unknownSenders,
+      reactions,
+      joined,
+      digest: digest && JSON.stringify(digest),
+    })
     this.#wishes.forget(accountId)
+  }
+
+  /** Accounts behind `after` that want a digest, and when each had the last one (ms). */
+  digests(after: number, limit: number): { accountId: number; digest: Digest; digested: number | null }[] {
+    return this.#digests
+      .all({ after, limit })
+      .flatMap(({ digest, ...rest }) => (digest ? [{ ...rest, digest }] : []))
+  }
+
+  digestedAt(accountId: number, now: number): void {
+    this.#digested({ accountId, now })
   }
 
   /** The account's apps tell what was read: from now on only that counts as read. */

@@ -151,7 +151,7 @@ export const isUpdate = (rule: string): boolean =>
   rule === 'reaction' || rule === 'correction' || rule === 'retraction'
 
 /** Rings that are about no message which may be unread: the number on the icon stays. */
-export const isUncounted = (rule: string): boolean => rule === 'reacted' || rule === 'joined'
+export const isUncounted = (rule: string): boolean => ['reacted', 'joined', 'digest'].includes(rule)
 
 /** Whether anybody could be told at all: most servers' messages end here. */
 export const matters = (

@@ -57,6 +57,7 @@ const PHRASES: Readonly<Record<string, PhraseKey>> = {
   attention: 'BELFRY_ATTENTION',
   reacted: 'BELFRY_REACTION',
   joined: 'BELFRY_JOINED',
+  digest: 'BELFRY_DIGEST',
   encrypted: 'BELFRY_ENCRYPTED',
 }
 /** Of a file, and of whatever else stands for a text; with its name where it has one. */

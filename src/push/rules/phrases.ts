@@ -106,6 +106,14 @@ const TEXTS = {
     'ha reaccionado a tu mensaje: %s',
     'あなたのメッセージにリアクションしました：%s',
   ],
+  BELFRY_DIGEST: [
+    'New messages in muted rooms',
+    '已静音的群聊有新消息',
+    'Neue Nachrichten in stummen Räumen',
+    'Nouveaux messages dans des salons en sourdine',
+    'Mensajes nuevos en salas silenciadas',
+    'ミュートしたルームの新着メッセージ',
+  ],
   BELFRY_JOINED: [
     'has joined by your invitation',
     '通过你的邀请加入了',

@@ -25,7 +25,7 @@ export function zoneName(zone: string): string | undefined {
 }
 
 /** "HH:MM" */
-function timeIn(zone: string, now: number): string {
+export function timeIn(zone: string, now: number): string {
   return formatOf(zone).format(now)
 }
 

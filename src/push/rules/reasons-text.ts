@@ -35,6 +35,7 @@ const RULES: Readonly<Record<string, string>> = {
   badge: 'only the number on the icon changes',
   remove: 'notices of what was read elsewhere or taken back go off the screen',
   corrected: 'its sender has corrected what the phone shows',
+  digest: 'the daily digest of muted rooms',
   reacted: 'a reaction to the account’s own message',
   joined: 'a contact that has joined by the account’s invitation',
   'call-missed': 'a call that nobody took',

@@ -22,7 +22,12 @@ export function silence(
     return 'muted'
   const { quiet, unknownSenders } = store.unread.settings(account.id)
   // A person who asks to become a contact is none yet, and may ring all the same.
-  if (!unknownSenders && kind !== 'subscription-request' && !store.contacts.find(account, sender)?.listed)
+  if (
+    !unknownSenders &&
+    kind !== 'subscription-request' &&
+    kind !== 'digest' &&
+    !store.contacts.find(account, sender)?.listed
+  )
     return 'unknown-sender'
   const mention = store.roomVerdicts.mentions(messageId)
   return stilled(device?.options.wishes, { kind, mention }, quiet, now)
