@@ -5,7 +5,7 @@
 import { classify } from '../push/rules/classify.ts'
 import { pushIsOn } from '../push/registration/register.ts'
 import { connectionOf, forget, touch } from '../push/schedule/in-use.ts'
-import { useEnded } from '../push/schedule/schedule.ts'
+import { isAwaited, useEnded } from '../push/schedule/schedule.ts'
 import type { Feature, HookResult } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { sessionState } from '../routing/session-state.ts'
@@ -64,7 +64,9 @@ function appears(t: Trip, session: Session): void {
 function isGone({ world }: Trip, { account }: Session): void {
   if (world.store.push.devices.of(account.id).length === 0) return
   world.store.turn.after(() => {
-    world.clock.after(GOODBYE_MS, () => world.insist((later) => useEnded(later, account)))
+    world.clock.after(GOODBYE_MS, () => {
+      if (isAwaited(world, account)) world.insist((later) => useEnded(later, account))
+    })
   })
 }
 

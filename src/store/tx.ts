@@ -27,7 +27,10 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
   readonly contacts: Pick<Store['contacts'], 'find' | 'all' | 'size' | 'changedSince'>
   readonly events: Pick<Store['events'], 'wants' | 'jidOf'>
   readonly figures: Pick<Store['figures'], 'between'>
-  readonly held: Pick<Store['held'], 'find' | 'all' | 'page' | 'putOffs' | 'waitingAbout' | 'ofChat'>
+  readonly held: Pick<
+    Store['held'],
+    'find' | 'all' | 'page' | 'putOffs' | 'waitingAbout' | 'waitingFor' | 'ofChat'
+  >
   readonly history: Pick<Store['history'], 'page' | 'isScannable' | 'count' | 'has' | 'bounds' | 'prefs'>
   readonly hostHashes: Pick<Store['hostHashes'], 'of'>
   readonly invites: Pick<

@@ -24,7 +24,8 @@ const BYTES = 1_000_000
 /** Looks each minute who is to be told. */
 export const startDigests = perObject((world: World) => {
   const look = () => {
-    world.insist((t) => someOf(t, 0))
+    // It comes again by itself.
+    world.soon((t) => someOf(t, 0))
     world.clock.after(MINUTE, look)
   }
   world.clock.after(MINUTE, look)
@@ -42,7 +43,7 @@ function someOf(t: Trip, after: number): void {
     tell(t, account, Math.max(since, t.now - LOOKS_BACK))
   }
   const last = some.at(-1)
-  if (some.length === ACCOUNTS && last) t.insist((next) => someOf(next, last.accountId))
+  if (some.length === ACCOUNTS && last) t.soon((next) => someOf(next, last.accountId))
 }
 
 interface Count {

@@ -20,6 +20,8 @@ export const WITHDRAWN = 128
 const BURST_WAIT_MS = 5_000
 /** Rows that one trip looks through for those. */
 const SCANNED = 500
+/** Holds that may wait for another device. */
+const FOR_USE = ['other-device-active', 'inactive-unacked'] as const
 
 /** Holds a push for a device and records why. */
 export function holdPush(t: Trip, push: PhonePush, rule: string, until: number): void {
@@ -272,10 +274,14 @@ const isForUse = (t: Trip, { hold, next_at, created_at }: HeldPush): boolean =>
   hold === 'other-device-active' ||
   (hold === 'inactive-unacked' && next_at > created_at + t.config.push.inactive_wait)
 
+/** Whether a push waits for the end of a session's use. */
+export const isAwaited = ({ store }: Pick<Trip['world'], 'store'>, { id }: Account): boolean =>
+  store.held.waitingFor(id, FOR_USE).length > 0
+
 /** Somebody has left an app, or says so: what waits for that rings now, unless it still waits for another. */
 export function useEnded(t: Trip, account: Account): void {
   t.store.events.together(() => {
-    for (const held of t.store.held.waitingFor(account.id, ['other-device-active', 'inactive-unacked']))
+    for (const held of t.store.held.waitingFor(account.id, FOR_USE))
       if (isForUse(t, held) && endOfUse(t, account, held) <= t.now) expire(t, held.id)
   })
 }
