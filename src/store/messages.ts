@@ -221,6 +221,7 @@ export class Messages {
 
   /** Removes what waits, came before that id and stands in the account's archive too; true where there may be more. */
   dropArchived(account: Account, before: number): boolean {
+    if (this.offlineSize(account).messages === 0) return false
     const pending = JSON.stringify(this.#offlineIndex.pending(account.id))
     const some = this.#waitingArchived.all(account.id, pending, BATCH, before)
     for (const { id } of some) this.#remove(account.id, id)

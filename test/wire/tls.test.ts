@@ -1,8 +1,10 @@
 /** TLS on real sockets, by STARTTLS and from the first byte: who is shown which certificate, and what is refused. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { X509Certificate } from 'node:crypto'
-import { chmodSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import type { ConnectionOptions } from 'node:tls'
 import { loadConfig } from '../../src/config/config.ts'
 import { createSelfSigned } from '../../src/self-signed.ts'
@@ -47,6 +49,39 @@ async function agreed(client: Promise<WireClient>): Promise<string> {
     return 'refused'
   }
 }
+
+/** A login of openssl, which goes on only where the server has written: a ticket of TLS 1.3 comes with that. */
+async function shook(door: readonly string[], version: string, session: readonly string[]): Promise<string> {
+  const client = Bun.spawn(['openssl', 's_client', ...door, `-${version}`, ...session], {
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'ignore',
+  })
+  await client.stdin.write(
+    `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='bix.org' version='1.0'>`,
+  )
+  let text = ''
+  for await (const part of client.stdout.pipeThrough(new TextDecoderStream())) {
+    text += part
+    if (text.includes('<mechanism>')) await client.stdin.end()
+  }
+  return /^(New|Reused), /m.exec(text)?.[1] ?? text
+}
+
+describe('RFC 8446 §2.2: a client that comes again needs no certificate', () => {
+  for (const version of ['tls1_2', 'tls1_3'])
+    for (const way of ['STARTTLS', 'direct TLS'])
+      test(`by ${way}, ${version}`, async () => {
+        const door =
+          way === 'STARTTLS'
+            ? ['-connect', `127.0.0.1:${shared.port('c2s')}`, '-starttls', 'xmpp', '-xmpphost', 'bix.org']
+            : ['-connect', `127.0.0.1:${shared.port('c2s-tls')}`, '-servername', 'bix.org']
+        const file = join(mkdtempSync(join(tmpdir(), 'belfry-ticket-')), 'session.pem')
+        expect(await shook(door, version, ['-sess_out', file])).toBe('New')
+        expect(await shook(door, version, ['-sess_in', file])).toBe('Reused')
+        rmSync(dirname(file), { recursive: true })
+      })
+})
 
 describe('each host has its own certificate', () => {
   test('STARTTLS by the stream’s `to`', async () => {
