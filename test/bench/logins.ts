@@ -1,5 +1,5 @@
 /** Server CPU of a whole login, from the connection to the bound resource: by SCRAM as older apps do, by token (XEP-0484). */
-import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import type { Bench } from './bench.ts'
 import { BenchClient } from './client.ts'
 import { PASSWORD, startServerUnderTest } from './server.ts'
@@ -15,7 +15,7 @@ const salted = new Map<string, Buffer>()
 
 async function scramLogin(port: number, user: string): Promise<BenchClient> {
   const client = await BenchClient.secured(port)
-  const bare = `n=${user},r=${Math.random().toString(36).slice(2)}`
+  const bare = `n=${user},r=${randomBytes(12).toString('hex')}`
   const b64 = (text: string) => Buffer.from(text).toString('base64')
   const challenge = await client.ask(
     `<auth xmlns='${SASL}' mechanism='SCRAM-SHA-256'>${b64(`n,,${bare}`)}</auth>`,

@@ -24,12 +24,13 @@ export async function relay(
     await receiver.ask('<presence/>', '<presence')
     receivers.push(receiver)
   }
-  return () => run(senders, receivers, { pairs, inFlight, messages, first })
+  return () => saturate(senders, receivers, { pairs, inFlight, messages, first })
 }
 
-async function run(
-  senders: BenchClient[],
-  receivers: BenchClient[],
+/** Each sender has as many messages on the way as it may; returns the ms that all took. */
+export async function saturate(
+  senders: readonly BenchClient[],
+  receivers: readonly BenchClient[],
   { inFlight, messages, first = 0 }: Load,
 ): Promise<number> {
   const from = performance.now()

@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- NAME …]`: runs the benchmarks and writes each as JSON to bench-results/. `-- room --against PEER,…`
- * measures other servers beside ours; their Debian packages have to be there.
+ * `npm run bench [-- NAME …]`: runs the benchmarks and writes each to bench-results/ as JSON, Markdown and a chart in SVG;
+ * `-- --list` names them. `-- room --against PEER,…` and `-- messages --against PEER,…` measure other servers beside ours,
+ * with a configuration of their own on loopback; their Debian packages have to be there.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
@@ -15,6 +16,7 @@ import { millionBench } from './million.ts'
 import { fcmRateBench, webPushRateBench } from './others-rate.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
+import { chart, markdown } from './report.ts'
 import { relayBench } from './relay.ts'
 import { roomBench, roomJoinBench, roomsBench } from './room.ts'
 import { PEERS, roomAgainst } from './room-against.ts'
@@ -30,7 +32,7 @@ import { walBench } from './wal.ts'
 const BENCHES: readonly Bench[] = [
   startBench,
   relayBench,
-  messagesBench,
+  messagesBench(),
   loginsBench,
   pushBench,
   pushRateBench,
@@ -56,13 +58,19 @@ const BENCHES: readonly Bench[] = [
 ]
 
 const words = process.argv.slice(2)
+if (words.includes('--list')) {
+  for (const { name, what } of BENCHES) console.log(`${name.padEnd(16)}${what}`)
+  process.exit(0)
+}
 const against = words.indexOf('--against')
 const wanted = against < 0 ? words : words.slice(0, against)
 const peers = against < 0 ? [] : (words[against + 1] ?? '').split(',')
 const unknown = [
   ...wanted.filter((name) => !BENCHES.some((bench) => bench.name === name)),
   ...peers.filter((name) => PEERS[name] === undefined),
-  ...(peers.length > 0 && wanted.join() !== 'room' ? ['beside others but room'] : []),
+  ...(peers.length > 0 && !['room', 'messages'].includes(wanted.join())
+    ? ['beside others but room and messages']
+    : []),
 ]
 if (unknown.length > 0) {
   console.error(
@@ -83,7 +91,7 @@ mkdirSync('bench-results', { recursive: true })
 let missed = 0
 const chosen =
   peers.length > 0
-    ? [roomAgainst(peers)]
+    ? [wanted[0] === 'room' ? roomAgainst(peers) : messagesBench(peers)]
     : BENCHES.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
 for (const bench of chosen) {
   console.log(`${bench.name}: ${bench.what}`)
@@ -99,6 +107,9 @@ for (const bench of chosen) {
     figures,
   }
   writeFileSync(`bench-results/${bench.name}.json`, `${JSON.stringify(result, null, 2)}\n`)
+  writeFileSync(`bench-results/${bench.name}.md`, `${bench.what}\n\n${markdown(figures)}`)
+  const costs = figures.filter(({ unit }) => unit === 'µs')
+  if (costs.length > 1) writeFileSync(`bench-results/${bench.name}.svg`, chart(bench.what, costs))
   for (const { figure, value, unit, limit, least } of figures) {
     const reached = (limit === undefined || value <= limit) && (least === undefined || value >= least)
     if (!reached) missed++

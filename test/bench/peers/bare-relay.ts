@@ -89,7 +89,7 @@ class Client {
     }
     const pair = this.socket.upgradeTLS(options)
     this.#secured = true
-    this.socket = pair[1] as Socket<Client>
+    this.socket = pair[1]
     this.#listen()
   }
 

@@ -7,7 +7,7 @@ import { certificate, cpuOf, endAll, homeOf, PEER_PASSWORD, type PeerKind, run }
 export const ejabberd: PeerKind = {
   name: 'ejabberd',
   conference: 'conference.localhost',
-  async start(accounts) {
+  async start(accounts, archive = true) {
     const dir = homeOf('ejabberd')
     const pem = certificate(dir)
     const c2s = await freePort()
@@ -33,7 +33,7 @@ modules:
   mod_roster: {}
   mod_stream_mgmt: {}
   mod_carboncopy: {}
-  mod_mam: {default: always}
+  mod_mam: {default: ${archive ? 'always' : 'never'}}
   mod_muc:
     access: all
     access_create: all

@@ -17,8 +17,8 @@ export interface PeerKind {
   readonly name: string
   /** Domain of its rooms. */
   readonly conference: string
-  /** Starts it with accounts u0 … u(n-1)@localhost. */
-  start(accounts: number): Promise<Peer>
+  /** Starts it with accounts u0 … u(n-1)@localhost, and with archives unless they are not wanted. */
+  start(accounts: number, archive?: boolean): Promise<Peer>
 }
 
 /** A directory that the peer's own user may use. */

@@ -7,7 +7,7 @@ import { certificate, cpuOf, endAll, homeOf, PEER_PASSWORD, type PeerKind } from
 export const prosody: PeerKind = {
   name: 'prosody',
   conference: 'conference.localhost',
-  async start(accounts) {
+  async start(accounts, archive = true) {
     const dir = homeOf('prosody')
     certificate(dir)
     const c2s = await freePort()
@@ -21,10 +21,11 @@ export const prosody: PeerKind = {
         `log = { warn = "${dir}/prosody.log" }`,
         `interfaces = { "127.0.0.1" }`,
         `c2s_ports = { ${c2s} }`,
-        `modules_enabled = { "disco", "roster", "saslauth", "tls", "ping", "smacks", "carbons", "mam" }`,
+        `modules_enabled = { "disco", "roster", "saslauth", "tls", "ping", "smacks", "carbons"${archive ? ', "mam"' : ''} }`,
         `modules_disabled = { "s2s" }`,
         `authentication = "internal_plain"`,
         `storage = "internal"`,
+        `default_archive_policy = true`,
         `c2s_require_encryption = true`,
         `ssl = { key = "${dir}/localhost.key", certificate = "${dir}/localhost.crt" }`,
         `certificates = "${dir}"`,
