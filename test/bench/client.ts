@@ -48,7 +48,15 @@ export class BenchClient {
   }
 
   send(text: string): void {
-    this.#socket?.write(text)
+    if (this.#rest.length > 0) this.#rest = Buffer.concat([this.#rest, Buffer.from(text)])
+    else this.#write(Buffer.from(text))
+  }
+  /** Bytes that the socket did not take. */
+  #rest = Buffer.alloc(0)
+
+  #write(bytes: Buffer): void {
+    const taken = Math.max(0, this.#socket?.write(bytes) ?? bytes.length)
+    this.#rest = Buffer.from(bytes.subarray(taken))
   }
 
   /** Sends and waits until `mark` has come back. */
@@ -77,7 +85,7 @@ export class BenchClient {
       hostname: '127.0.0.1',
       port,
       ...from,
-      socket: { data, close: () => this.#closed() },
+      socket: { data, drain: () => this.#write(this.#rest), close: () => this.#closed() },
     })
   }
   #secured = false
@@ -91,6 +99,7 @@ export class BenchClient {
         socket: {
           handshake: () => resolve(),
           data: (_socket, bytes) => this.#received(bytes),
+          drain: () => this.#write(this.#rest),
           error: (_socket, error) => reject(error),
           close: () => {
             reject(new Error('the server has closed the connection'))

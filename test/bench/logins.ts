@@ -13,7 +13,7 @@ const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
 /** Salted passwords, as a client keeps them (RFC 5802 §3). */
 const salted = new Map<string, Buffer>()
 
-async function scramLogin(port: number, user: string): Promise<BenchClient> {
+export async function scramLogin(port: number, user: string): Promise<BenchClient> {
   const client = await BenchClient.secured(port)
   const bare = `n=${user},r=${randomBytes(12).toString('hex')}`
   const b64 = (text: string) => Buffer.from(text).toString('base64')

@@ -100,13 +100,18 @@ export async function once(apple: Apple): Promise<Run> {
 }
 
 /** As fast as they are taken; settles when all of them were. */
-export async function send(senders: readonly BenchClient[], first: number, n: number): Promise<void> {
+export async function send(
+  senders: readonly BenchClient[],
+  first: number,
+  n: number,
+  sleepers = SLEEPERS,
+): Promise<void> {
   const taken = (sender: BenchClient | undefined, id: string) =>
     sender?.ask(`<iq type='get' id='${id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`, id)
   for (let sent = first; sent < first + n; sent += CHUNK) {
     for (let i = sent; i < sent + CHUNK; i++)
       senders[i % SENDERS]?.send(
-        `<message to='sleeper${1 + ((i * 7919) % SLEEPERS)}@localhost' type='chat' id='p${i}'><body>But, soft! what ` +
+        `<message to='sleeper${1 + ((i * 7919) % sleepers)}@localhost' type='chat' id='p${i}'><body>But, soft! what ` +
           `light through yonder window breaks?</body></message>`,
       )
     await taken(senders[(sent / CHUNK) % SENDERS], `s${sent}`)
