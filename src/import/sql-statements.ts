@@ -1,5 +1,6 @@
 /** Cuts the bytes of a dump into statements and lines of COPY, whatever its chunks: UTF-8 has no mark within a character. */
 import { LIMITS, SourceError } from './model.ts'
+import { escapesByBackslash } from './sql-quoting.ts'
 
 /** Bytes of the marks that matter outside of strings and comments. */
 const [QUOTE, DOUBLE, TICK, DASH, SLASH, STAR, SEMICOLON, BACKSLASH, NEWLINE, RETURN, SPACE] = Buffer.from(
@@ -53,7 +54,10 @@ export class Statements {
 
   *feed(chunk: Buffer): Generator<Found> {
     this.#append(chunk)
-    if (this.#isFirst) this.escapes = isOfMysql(this.#bytes.toString('latin1', this.#from, this.#to))
+    if (this.#isFirst) {
+      const head = this.#bytes.toString('latin1', this.#from, this.#to)
+      this.escapes = isOfMysql(head) || (isOfMnesia(head) && escapesByBackslash(this.#path))
+    }
     this.#isFirst = false
     while (this.#copying === undefined ? this.#statement() : this.#line()) {
       const [from, to] = [this.#first < 0 ? this.#at : this.#first, this.#at]
@@ -193,5 +197,7 @@ export class Statements {
 }
 
 const isOfMysql = (text: string): boolean =>
-  /^\s*--.*(?:MySQL|MariaDB)|^-- Mnesia table:|\/\*!40101/m.test(text.slice(0, 4096)) ||
+  /^\s*--.*(?:MySQL|MariaDB)|\/\*!40101/m.test(text.slice(0, 4096)) ||
   /(?:INTO|TABLE(?: IF EXISTS)?) `/.test(text.slice(0, 65_536))
+
+const isOfMnesia = (text: string): boolean => /^-- Mnesia table:/m.test(text.slice(0, 4096))

@@ -1,9 +1,11 @@
 /** ejabberd's own forms: everything of the fixtures comes over, and everybody logs in with the old password. */
 import { describe, expect, test } from 'bun:test'
+import { dirname, join } from 'node:path'
 import { ejabberdDump } from '../../src/import/ejabberd-dump.ts'
 import { ejabberdSql } from '../../src/import/ejabberd-sql.ts'
 import type { Source } from '../../src/import/model.ts'
-import { fixture, importInto, later, logsIn, PASSWORDS, rowsOf } from './support.ts'
+import { prosodyFiles } from '../../src/import/prosody-files.ts'
+import { fixture, importInto, later, logsIn, PASSWORDS, rowsOf, scratch } from './support.ts'
 
 interface Form {
   readonly what: string
@@ -83,3 +85,52 @@ for (const { what, source, hash, archived, items, subscribers } of FORMS)
       })
     })
   })
+
+/** A room, a contact and a password, in a file of `export2sql` whose strings are quoted so. */
+function exported(quote: (text: string) => string): string {
+  const row = (table: string, columns: string, values: readonly string[]) =>
+    `INSERT INTO ${table}(${columns}) VALUES (${values.map((text) => `'${quote(text)}'`).join(', ')});\n`
+  const body = `<message to='b@localhost' from='a@localhost/x' type='chat'><body>C:\\yonder\\new\tit&apos;s\n</body></message>`
+  return (
+    `-- \n-- Mnesia table: passwd\n--\n` +
+    row('users', 'username, password, serverkey, salt, iterationcount', ['a', `it's \\ "so"`, '', '', '0']) +
+    row('archive', 'username, timestamp, peer, bare_peer, xml, txt, kind, nick', [
+      ...['a', '1700000000000000', 'b@localhost', 'b@localhost', body, '', 'chat', ''],
+    ])
+  )
+}
+
+describe('strings of export2sql', () => {
+  const escapes: Readonly<Record<string, string>> = { '\n': '\\n', '\t': '\\t', '"': '\\"', '\\': '\\\\' }
+  test.each([
+    ['MySQL', (text: string) => text.replace(/[\n\t"\\]/g, (c) => escapes[c] ?? c).replaceAll("'", "''")],
+    ['SQLite and PostgreSQL', (text: string) => text.replaceAll("'", "''")],
+  ])('quoted as %s wants it mean the same', async (_, quote) => {
+    using w = later()
+    using files = scratch()
+    // The sign lies behind the first piece that is read.
+    const padding = `-- ${'x'.repeat(1000)}\n`.repeat(3000)
+    for (const [name, text] of [
+      ['short.sql', exported(quote)],
+      ['long.sql', exported(quote).replace('--\nINSERT', `--\n${padding}INSERT`)],
+    ] as const)
+      await importInto(w, ejabberdSql([files.file(name, text)], 'localhost'))
+    await logsIn(w, 'a', `it's \\ "so"`)
+    const [row] = w.store.db.raw.query<{ xml: string }, []>('SELECT xml FROM archive').all()
+    expect(row?.xml).toContain("<body>C:\\yonder\\new\tit's\n</body>")
+    expect(w.store.db.raw.query('SELECT count(*) AS n FROM archive').get()).toEqual({ n: 1 })
+  })
+})
+
+test('a message of the second in which the import runs comes over', async () => {
+  using w = later()
+  using files = scratch()
+  const at = Math.floor(w.world.now() / 1000)
+  const item = (when: number) =>
+    `item({ ["attr"] = { ["to"] = "b@localhost"; ["from"] = "a@localhost/x"; ["type"] = "chat"; }; { ["attr"] = {}; ["name"] = "body"; "Now"; }; ["name"] = "message"; ["when"] = ${when}; ["with"] = "b@localhost"; ["key"] = "k"; });\n`
+  files.file('localhost/accounts/a.dat', 'return { ["password"] = "a good password"; };')
+  const list = files.file('localhost/archive/a.list', item(at) + item(at + 1))
+  const { figures, rejects } = await importInto(w, prosodyFiles([join(dirname(list), '../..')]))
+  expect(figures).toMatchObject({ archived_messages: 1 })
+  expect(rejects.map(({ why }) => why)).toEqual(['a message from the future'])
+})
