@@ -8,9 +8,8 @@ import { bytesOf, decoded, decoderOf, type Told } from './input.ts'
 import { LIMITS, SourceError } from './model.ts'
 
 const MARKUP = /<!--|<\?|<!\[CDATA\[|<!DOCTYPE/
+const MARKS = ['<!--', '<?', '<![CDATA[', '<!DOCTYPE']
 const ENDS: Readonly<Record<string, string>> = { '<!--': '-->', '<?': '?>', '<![CDATA[': ']]>' }
-/** Characters of the longest beginning of markup. */
-const LONGEST = '<![CDATA['.length
 
 /** Events of a file, those of a piece at a time; elements that `isContainer` names are opened, all others come whole. */
 export async function* xmlEvents(
@@ -94,9 +93,9 @@ class Cleaner {
       at += mark.length
       this.#until = ENDS[mark] ?? ''
     }
-    // Perhaps the beginning of markup.
     const tail = this.#until === '' ? text.lastIndexOf('<') : -1
-    const cut = tail >= Math.max(at, text.length - LONGEST) ? tail : this.#until === '' ? text.length : at
+    const isBegun = tail >= at && MARKS.some((mark) => mark.startsWith(text.slice(tail)))
+    const cut = isBegun ? tail : this.#until === '' ? text.length : at
     this.#held = text.slice(cut)
     return out + text.slice(at, cut)
   }

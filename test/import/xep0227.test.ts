@@ -12,6 +12,21 @@ test('everybody of ejabberd’s file logs in with the old password', async () =>
   for (const [user, password] of PASSWORDS) await logsIn(w, user, password)
 })
 
+test('a file ends with the last character of its root', async () => {
+  const user = `<user name='a' password='a good password'/>`
+  for (const [i, end] of ['</host>', '</host>\n', '</host><!-- over -->', '</host><?over?>'].entries()) {
+    using w = later()
+    using files = scratch()
+    const text = `<host xmlns='urn:xmpp:pie:0' jid='localhost'>${user}${end}`
+    const report = await importInto(w, xep0227([files.file(`${i}.xml`, text)]))
+    expect([end, report.isBroken, report.figures.accounts]).toEqual([end, false, 1])
+    const cut = await importInto(w, xep0227([files.file('cut.xml', text.slice(0, -end.length + 3))]))
+    expect([end, cut.isBroken]).toEqual([end, true])
+  }
+  using w = later()
+  expect((await importInto(w, xep0227([PIEFXIS]))).isBroken).toBe(false)
+})
+
 test('a second run changes nothing', async () => {
   using w = later()
   await importInto(w, xep0227([PIEFXIS]))
