@@ -72,7 +72,9 @@ const PASSES: readonly Readonly<Record<string, Record_>>[] = [
       },
     ],
     privacy: ([us, chosen, lists]) => privacy(jid(us), text(chosen), items(lists)),
-    push_session: ([us, , service]) => [{ kind: 'push', owner: jid(us), service: jid(service) }],
+    push_session: ([us, , service, node, form]) => [
+      { kind: 'push', owner: jid(us), service: jid(service), node: text(node), form: element(form) },
+    ],
     pubsub_node: (fields, nodes) => nodeOf(fields, nodes),
   },
   {

@@ -106,7 +106,10 @@ const PASSES: readonly Readonly<Record<string, Reader>>[] = [
     private_storage: (row, numbered) =>
       ofXml({ xml: row.data ?? '' }, ownerOf(row, numbered), (owner, el) => ({ kind: 'private', owner, el })),
     push_session: (row, numbered) => [
-      { kind: 'push', owner: ownerOf(row, numbered), service: row.service ?? '' },
+      {
+        ...{ kind: 'push', owner: ownerOf(row, numbered), service: row.service ?? '' },
+        ...{ node: row.node ?? '', form: readXml(row.xml ?? '') },
+      },
     ],
     privacy_list(row, numbered) {
       numbered.lists.set(row.id ?? '', { owner: ownerOf(row, numbered), name: row.name ?? '' })

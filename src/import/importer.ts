@@ -12,11 +12,12 @@ import { Jid, JidError } from '../xmpp/jid.ts'
 import { Element } from '../xmpp/xml.ts'
 import type { HostMap } from './hosts.ts'
 import { checkKeys, hasKeys } from './keys.ts'
-import { type Fact, type Source, SourceError } from './model.ts'
+import { type Fact, Refused, type Source, SourceError } from './model.ts'
 import { Report } from './report.ts'
 import { Places } from './times.ts'
-import { HANDLERS, Refused } from './write-account.ts'
+import { HANDLERS } from './write-account.ts'
 import { archive, archiveOfRoom } from './write-archive.ts'
+import { wishOf } from './write-push.ts'
 import { makeRoom, setStanding } from './write-room.ts'
 
 /** Facts of one trip, and bytes of the source: facts may be large, as pictures are. */
@@ -131,8 +132,6 @@ export class Importer {
         return this.#account(t, fact, keys ?? { keys: {}, faults: [] })
       case 'room':
         return this.#room(t, fact)
-      case 'push':
-        throw new Refused('a registration at a push service: apps register again at their next login')
       case 'room-message':
       case 'affiliation':
       case 'room-nick':
@@ -185,14 +184,15 @@ export class Importer {
     fact: Exclude<
       Fact,
       {
-        kind:
-          'reject' | 'account' | 'room' | 'push' | 'room-message' | 'affiliation' | 'room-nick' | 'subscriber'
+        kind: 'reject' | 'account' | 'room' | 'room-message' | 'affiliation' | 'room-nick' | 'subscriber'
       }
     >,
   ): boolean {
     const { hosts, isDry } = this.#options
     const owner = this.#ownerOf(fact.owner, this.#accountOwners, (bare) => t.store.accounts.find(bare), t)
     const { jid, row: account } = owner
+    // Most are refused, and a dry run is to tell of each.
+    if (fact.kind === 'push') wishOf(t, hosts, fact)
     if (!account) return true
     const past = { t, hosts, places: this.#places, isDry }
     if (fact.kind === 'archived') return archive(past, { account, jid }, fact)

@@ -52,8 +52,8 @@ export type Fact =
   /** Options by their names in XEP-0060, with "pubsub#". */
   | Of<'node', { node: string; options: FormValues }>
   | Of<'item', { node: string; id: string; payload: Element | undefined }>
-  /** A registration of XEP-0357 at somebody's push service. */
-  | Of<'push', { service: string }>
+  /** A registration of XEP-0357: at which push service, and what its app has said; `resource`: of the session that said it. */
+  | Of<'push', { service: string; node: string; form: Element | undefined; resource?: string | undefined }>
   | Of<
       'room',
       { settings: Partial<RoomSettings>; subject?: { text: string; nick: string; at?: number } | undefined }
@@ -89,6 +89,9 @@ export interface Source {
    */
   facts(pass: number, told: (bytes: number) => void): AsyncIterable<Iterable<Fact>>
 }
+
+/** Raised for a fact that cannot be taken; the message says why. */
+export class Refused extends Error {}
 
 /** Raised for a source that cannot be read on; the message is for the operator. */
 export class SourceError extends Error {

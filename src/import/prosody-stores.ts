@@ -87,7 +87,12 @@ export const KEYED: Readonly<Record<string, OfKey>> = {
     if (el) yield { kind: 'private', owner, el }
   },
   *cloud_notify(owner, _, value) {
-    if (isTable(value)) yield { kind: 'push', owner, service: text(value.map.get('jid')) }
+    if (!isTable(value)) return
+    const of = (name: string) => text(value.map.get(name))
+    yield {
+      ...{ kind: 'push', owner, service: of('jid'), node: of('node'), resource: of('resource') || undefined },
+      form: element(value.map.get('options')),
+    }
   },
   *pep(owner, key, value) {
     const config = isTable(value) ? value.map.get('config') : undefined

@@ -53,6 +53,7 @@ export class Report {
       private_documents: of('private'),
       blocked: of('blocked'),
       published_items: of('item'),
+      push_registrations: of('push'),
       rooms: of('room'),
       affiliations: of('affiliation'),
       subscribers: of('subscriber'),

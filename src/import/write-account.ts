@@ -11,9 +11,10 @@ import { NS } from '../xmpp/namespaces.ts'
 import { checkName, defaultsOf, merge, type NodeConfig } from '../xmpp/pubsub.ts'
 import { type Element, withAttrs, xml } from '../xmpp/xml.ts'
 import type { HostMap } from './hosts.ts'
-import type { Fact } from './model.ts'
+import { type Fact, Refused } from './model.ts'
 import type { Places } from './times.ts'
 import { cleaned, delayOf, stanzaId } from './stanzas.ts'
+import { register } from './write-push.ts'
 
 export interface Owned {
   readonly t: Trip
@@ -22,9 +23,6 @@ export interface Owned {
   readonly hosts: HostMap
   readonly places: Places
 }
-
-/** The fact that is meant cannot be taken; the message says why. */
-export class Refused extends Error {}
 
 type Handler<Kind extends Fact['kind']> = (at: Owned, fact: Extract<Fact, { kind: Kind }>) => void
 
@@ -85,6 +83,10 @@ export const HANDLERS: { readonly [Kind in Fact['kind']]?: Handler<Kind> } = {
 
   blocked({ t, account, hosts }, { jid }) {
     t.store.blocked.add(account, hosts.map(jid).toString())
+  },
+
+  push({ t, account, hosts }, fact) {
+    register(t, account, hosts, fact)
   },
 
   'archive-prefs'({ t, account, hosts }, { mode, always, never }) {

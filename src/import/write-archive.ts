@@ -11,10 +11,9 @@ import { NS } from '../xmpp/namespaces.ts'
 import { parseStored } from '../xmpp/stored.ts'
 import { StoredElement, xml } from '../xmpp/xml.ts'
 import type { HostMap } from './hosts.ts'
-import type { Fact } from './model.ts'
+import { type Fact, Refused } from './model.ts'
 import { cleaned, peerOf, stanzaId } from './stanzas.ts'
 import type { Places } from './times.ts'
-import { Refused } from './write-account.ts'
 
 /** µs; nothing was said before the first server of this kind. */
 const EARLIEST = Date.UTC(1999, 0) * 1000

@@ -7,8 +7,7 @@ import { isNode } from '../rooms/subscriptions.ts'
 import { nicknameKey } from '../xmpp/precis.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { HostMap } from './hosts.ts'
-import type { Fact } from './model.ts'
-import { Refused } from './write-account.ts'
+import { type Fact, Refused } from './model.ts'
 
 export function makeRoom(t: Trip, jid: Jid, { settings, subject }: Extract<Fact, { kind: 'room' }>): RoomRow {
   const wanted = { ...newSettings(t.config), ...settings, persistent: true }

@@ -5,10 +5,12 @@
 import { expect } from 'bun:test'
 import { testWith } from '../support/programs.ts'
 import { startEjabberd } from './ejabberd.ts'
-import { live } from './life.ts'
+import { live, PUSH_SERVICE } from './life.ts'
 import { findsAll, moveIn, type Part } from './moved.ts'
+import { HOST } from './old-client.ts'
 import { startProsody } from './prosody.ts'
 
+const PUSH_IS_ELSEWHERE = `romeo@${HOST} push the push service ${PUSH_SERVICE} is not of this server`
 const PIEFXIS_LACKS: readonly Part[] = ['archive', 'rooms']
 
 async function moves(
@@ -18,6 +20,8 @@ async function moves(
 ): Promise<void> {
   await using moved = await moveIn(server, path)
   expect(moved.report).toMatchObject({ accounts: 4, without_password: 0 })
+  const lost = moved.report.rejects.map(({ owner, kind, why }) => `${owner} ${kind} ${why}`)
+  expect(lost.filter((line) => !line.startsWith(PUSH_IS_ELSEWHERE))).toEqual([])
   await findsAll(moved.c2s, missing)
 }
 

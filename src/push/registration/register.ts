@@ -105,10 +105,7 @@ export function registerWanted(
   service: string,
   node: string | undefined,
 ): void {
-  const { muted, rooms, mentions } = wanted.options
-  const limit = t.config.limits.device_filters
-  if ((muted?.length ?? 0) + (rooms?.length ?? 0) + (mentions?.length ?? 0) > limit)
-    throw new StanzaError('policy-violation', `At most ${limit} muted contacts and rooms are kept.`)
+  checkFilters(t.config, wanted.options)
   if (!t.origin) throw new StanzaError('not-allowed')
   const options = {
     ...wanted.options,
@@ -118,6 +115,13 @@ export function registerWanted(
       : {}),
   }
   registerDevice(t, t.account, { ...wanted, options, node, service, of: t.origin })
+}
+
+/** @throws StanzaError */
+export function checkFilters({ limits }: Config, { muted, rooms, mentions }: DeviceOptions): void {
+  const limit = limits.device_filters
+  if ((muted?.length ?? 0) + (rooms?.length ?? 0) + (mentions?.length ?? 0) > limit)
+    throw new StanzaError('policy-violation', `At most ${limit} muted contacts and rooms are kept.`)
 }
 
 /** COMPAT(Conversations and kin): the name under which the app looks for the account in what it gets. */
