@@ -103,7 +103,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   stream: [...GROUND, 'limits', 'routing', 'accounts', 'xml', 'self-signed'],
   ops: [...GROUND, 'push', 'self-signed'],
   http: [...SHARED, 'ops'],
-  import: [...GROUND, 'routing', 'accounts', 'rooms', 'push/rules', 'xml'],
+  import: [...GROUND, 'routing', 'accounts', 'rooms', 'push/rules', 'push/registration', 'xml'],
   docs: [],
   packaging: [],
   server: [...SHARED, 'features', 'stream', 'http', 'ops', 'self-signed'],
