@@ -10,7 +10,7 @@ import { CliError, EXIT } from './exit.ts'
 import { adviceFor } from './setup/advice.ts'
 import { type Apns, configText } from './setup/config-file.ts'
 import { at, directory, file, isWhole, type Machine, type Owner } from './setup/plan.ts'
-import { installProgram, PROGRAM } from './setup/program-file.ts'
+import { installProgram, isPackaged, PACKAGED, PROGRAM } from './setup/program-file.ts'
 import {
   CONFIG_DIR,
   CONFIG_FILE,
@@ -122,10 +122,14 @@ async function setUp(ctx: Context, machine: Machine, options: SetupOptions): Pro
   for (const secret of secrets) changed = (await file(machine, secret)) || changed
   changed =
     (await file(machine, { path: CONFIG_FILE, content: text, mode: 0o640, owner: readable })) || changed
-  const program = await installProgram(machine, options.binary)
+  const packaged = isPackaged(machine, options.binary)
+  const program = packaged ? false : await installProgram(machine, options.binary)
   const config = inForce(machine, text)
   const fetches = config?.acme.email !== undefined
-  const unit = await file(machine, { path: UNIT_FILE, content: unitOf(fetches), mode: 0o644, owner: root })
+  const content = unitOf(packaged ? PACKAGED : PROGRAM, fetches)
+  // The package's own unit serves but for low ports.
+  const needsUnit = !packaged || fetches || existsSync(at(machine, UNIT_FILE))
+  const unit = needsUnit && (await file(machine, { path: UNIT_FILE, content, mode: 0o644, owner: root }))
   if (config?.tls.cert === undefined && !fetches)
     ctx.out.warn(
       'no certificate was named, so the server signs its own, which apps must be told to trust: --cert and --key',

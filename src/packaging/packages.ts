@@ -30,6 +30,10 @@ const AFTER_INSTALL = `getent group belfry >/dev/null || groupadd --system belfr
 getent passwd belfry >/dev/null || useradd --system --gid belfry --home-dir /var/lib/belfry --no-create-home --shell /usr/sbin/nologin belfry
 install -d -o belfry -g belfry -m 0750 /var/lib/belfry
 install -d -o root -g belfry -m 0750 /etc/belfry
+if [ -e /etc/systemd/system/belfry.service ]; then
+  echo "belfry: /etc/systemd/system/belfry.service is of belfry setup and goes before the unit of this package." >&2
+  echo "belfry: to run the package: rm /etc/systemd/system/belfry.service /usr/local/bin/belfry; systemctl daemon-reload; systemctl restart belfry" >&2
+fi
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload
   if [ "$upgrade" = yes ]; then systemctl try-restart belfry.service || true; fi

@@ -15,7 +15,14 @@ import { dirname } from 'node:path'
 import { at, type Machine, step } from './plan.ts'
 
 export const PROGRAM = '/usr/local/bin/belfry'
+/** The place of a package's executable, and of the unit beside it. */
+export const PACKAGED = '/usr/bin/belfry'
+export const PACKAGED_UNIT = '/usr/lib/systemd/system/belfry.service'
 const PIECE = 1 << 20
+
+/** Whether it is a package's executable that is to serve: then it stays the only one, and the package updates it. */
+export const isPackaged = (machine: Machine, binary: string | undefined): boolean =>
+  binary === undefined && process.execPath === at(machine, PACKAGED) && existsSync(at(machine, PACKAGED_UNIT))
 
 /** True if it was written. */
 export async function installProgram(machine: Machine, binary: string | undefined): Promise<boolean> {

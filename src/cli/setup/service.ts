@@ -15,7 +15,8 @@ export const DATA_DIR = '/var/lib/belfry'
 export const UNIT_FILE = '/etc/systemd/system/belfry.service'
 
 /** `fetches`: the server gets certificates itself, which takes port 80 or 443. */
-export const unitOf = (fetches: boolean): string => renderUnit(PROGRAM, SERVICE_USER, fetches)
+export const unitOf = (program: string, fetches: boolean): string =>
+  renderUnit(program, SERVICE_USER, fetches)
 
 /** Parts of the machine that were written. */
 export interface Changes {
