@@ -36,6 +36,7 @@ import { entityTags } from './etag.ts'
 import { addExport } from './export.ts'
 import { addUsers } from './users.ts'
 import { addInvitePage } from './web/invite.ts'
+import { speaks } from './web/language.ts'
 import { addWebSocket } from './websocket.ts'
 import { addWeb, errorPage, isPage } from './web/web.ts'
 
@@ -56,16 +57,7 @@ export function createApp(deps: HttpDeps): App {
   app.onError((error, c) => (isPage(c.req.path) ? errorPage(c, error) : problemResponse(c, error)))
   app.notFound((c) => problemResponse(c, notFound()))
 
-  app.use(identify(deps))
-  app.use(headers)
-  app.use(measure(routeOf))
-  app.use(requestRate(deps.world.config.limits.http_requests_per_ip, () => deps.world.now()))
-  app.use(hostCheck)
-  app.use(sameSite)
-  app.use(authorize)
-  app.use(bodies(deps))
-  app.use(entityTags)
-  app.use(idempotency())
+  addGuards(app, deps)
 
   addSystem(app)
   addDoctor(app)
@@ -98,4 +90,19 @@ export function createApp(deps: HttpDeps): App {
   addWeb(app, deps)
   addInvitePage(app)
   return app
+}
+
+/** Guards, in the order in which each request passes them. */
+function addGuards(app: App, deps: HttpDeps): void {
+  app.use(identify(deps))
+  app.use(headers)
+  app.use(speaks)
+  app.use(measure(routeOf))
+  app.use(requestRate(deps.world.config.limits.http_requests_per_ip, () => deps.world.now()))
+  app.use(hostCheck)
+  app.use(sameSite)
+  app.use(authorize)
+  app.use(bodies(deps))
+  app.use(entityTags)
+  app.use(idempotency())
 }

@@ -313,6 +313,8 @@ const ROWS: readonly Row[] = [
   { route: 'GET /admin', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/', status: [303, 303, 303, 303, 303], hasNot: PRIVATE },
   { route: 'GET /admin/login', status: [200, 200, 200, 200, 200], has: 'Password', hasNot: PRIVATE },
+  { route: 'GET /admin/language', path: '/admin/language?to=zh-Hans', status: [303, 303, 303, 303, 303] },
+  { route: 'GET /invite/language', path: '/invite/language?to=en', status: [303, 303, 303, 303, 303] },
   { route: 'GET /admin/style.css', status: [200, 200, 200, 200, 200] },
   { route: 'GET /admin/bell.svg', status: [200, 200, 200, 200, 200] },
   { route: 'GET /admin/admin.js', status: [200, 200, 200, 200, 200] },

@@ -1,14 +1,17 @@
 /** Parts that every page of the web needs: HTML as an answer, fields of a form, the style and the bell. */
 import type { HtmlEscapedString } from 'hono/utils/html'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { AccountError } from '../../accounts/accounts.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Ctx } from '../context.ts'
 import { type App, declare, open } from '../policy.ts'
 import { HttpError } from '../problem.ts'
 import script from './admin.client.js' with { type: 'text' }
 import bell from './bell.svg' with { type: 'text' }
+import { addLanguage } from './language.ts'
 import { Whole } from './layout.tsx'
 import style from './style.css' with { type: 'text' }
+import { problemText } from './words.ts'
 
 export async function html(
   c: Ctx,
@@ -30,6 +33,7 @@ export async function field(c: Ctx, name: string): Promise<string> {
 export function addAssets(app: App, base: '/admin' | '/invite'): void {
   asset(app, `${base}/style.css`, 'text/css; charset=utf-8', style)
   asset(app, `${base}/bell.svg`, 'image/svg+xml', bell)
+  addLanguage(app, base)
   if (base === '/admin') addScript(app, '/admin/admin.js', script)
 }
 
@@ -44,8 +48,9 @@ function asset(app: App, path: string, type: string, text: string): void {
 
 /** Words for a person; anything else is a bug and goes on to the one catch. */
 export function said(error: unknown): string {
-  if (error instanceof HttpError) return error.message
-  if (error instanceof StanzaError) return error.text ?? error.condition
+  if (error instanceof HttpError) return problemText(error.code, error.message)
+  if (error instanceof AccountError) return problemText(error.fault, error.text ?? error.condition)
+  if (error instanceof StanzaError) return problemText(error.condition, error.text ?? error.condition)
   throw error
 }
 

@@ -1,6 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import type { listAudit } from '../audit.ts'
 import { Layout, Time } from './layout.tsx'
+import { tr, known } from './words.ts'
 
 interface Props {
   readonly admin: string
@@ -11,17 +12,22 @@ interface Props {
 }
 
 export const AuditPage = ({ admin, items, about, by, next }: Props) => (
-  <Layout title="Audit" admin={admin} here="audit">
-    <h1>Audit</h1>
+  <Layout title={tr('Audit')} admin={admin} here="audit">
+    <h1>{tr('Audit')}</h1>
     <form method="get" action="/admin/audit" class="row">
-      <input name="about" value={about ?? ''} aria-label="Account or room" placeholder="Account or room" />
-      <input name="by" value={by ?? ''} aria-label="Done by" placeholder="Done by" />
+      <input
+        name="about"
+        value={about ?? ''}
+        aria-label={tr('Account or room')}
+        placeholder={tr('Account or room')}
+      />
+      <input name="by" value={by ?? ''} aria-label={tr('Done by')} placeholder={tr('Done by')} />
       <button type="submit" class="quiet">
-        Show
+        {tr('Show')}
       </button>
     </form>
     <section class="card flush">
-      {items.length === 0 ? <p class="empty">Nothing was changed.</p> : <Table items={items} />}
+      {items.length === 0 ? <p class="empty">{tr('Nothing was changed.')}</p> : <Table items={items} />}
     </section>
     {next !== null && (
       <p>
@@ -29,7 +35,7 @@ export const AuditPage = ({ admin, items, about, by, next }: Props) => (
           class="button quiet"
           href={`/admin/audit?${new URLSearchParams({ about: about ?? '', by: by ?? '', cursor: next }).toString()}`}
         >
-          Older
+          {tr('Older')}
         </a>
       </p>
     )}
@@ -40,15 +46,15 @@ const Table = ({ items }: Pick<Props, 'items'>) => (
   <table>
     <thead>
       <tr>
-        <th scope="col">What</th>
-        <th scope="col">By</th>
+        <th scope="col">{tr('What')}</th>
+        <th scope="col">{tr('By')}</th>
       </tr>
     </thead>
     <tbody>
       {items.map(({ at, event, about, by, door, address, facts }) => (
         <tr>
           <td>
-            {event}
+            {known(event)}
             <div class="dim break">{about}</div>
             <Facts facts={facts} about={about} />
           </td>

@@ -6,12 +6,22 @@ import { getLogger } from '../../log.ts'
 import type { Clock } from '../../store/clock.ts'
 import type { Ctx } from '../context.ts'
 import { HttpError } from '../problem.ts'
+import { inLanguage, languageNow } from './words.ts'
 
 export interface Part {
-  /** Id of the element that it replaces; parts of one name are the same. */
+  /** Id of the element that it replaces; parts of one name are the same, so that it tells languages apart. */
   readonly name: string
   /** The part as HTML, made once for all viewers. */
   readonly make: () => string | Promise<string>
+}
+
+/** Name of a part for readers of this language. */
+export const nameIn = (name: string): string => (languageNow() === 'en' ? name : `${name}-${languageNow()}`)
+
+/** The part in the language of whoever asks now, whenever it is made. */
+function inWords({ name, make }: Part): Part {
+  const language = languageNow()
+  return { name: nameIn(name), make: () => inLanguage(language, make) }
 }
 
 interface Viewer {
@@ -58,7 +68,8 @@ export class Broadcast {
   }
 
   /** An answer that goes on until the client leaves, may look no longer, or comes again. */
-  answer(c: Ctx, parts: readonly Part[], may: () => boolean): Response {
+  answer(c: Ctx, asked: readonly Part[], may: () => boolean): Response {
+    const parts = asked.map(inWords)
     if (this.#viewers.size >= MOST)
       throw new HttpError(503, 'too-many-viewers', 'Too many pages are open.', {
         headers: { 'retry-after': '60' },

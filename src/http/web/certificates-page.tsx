@@ -1,6 +1,8 @@
 /** @jsxImportSource hono/jsx */
 import type { CertificateView } from '../deps.ts'
 import { Layout, State, Time } from './layout.tsx'
+import { Rich } from './rich.tsx'
+import { tr } from './words.ts'
 
 interface Props {
   readonly admin: string
@@ -11,8 +13,8 @@ interface Props {
 }
 
 export const CertificatesPage = ({ admin, items, alarms, notice, error }: Props) => (
-  <Layout title="Certificates" admin={admin} here="certificates" notice={notice}>
-    <h1>Certificates</h1>
+  <Layout title={tr('Certificates')} admin={admin} here="certificates" notice={notice}>
+    <h1>{tr('Certificates')}</h1>
     {[...(error === undefined ? [] : [error]), ...alarms.filter((text) => text !== error)].map((text) => (
       <p class="note bad break" role="alert">
         {text}
@@ -22,8 +24,8 @@ export const CertificatesPage = ({ admin, items, alarms, notice, error }: Props)
       <table>
         <thead>
           <tr>
-            <th scope="col">For</th>
-            <th scope="col">Until</th>
+            <th scope="col">{tr('For')}</th>
+            <th scope="col">{tr('Until')}</th>
           </tr>
         </thead>
         <tbody>
@@ -34,8 +36,8 @@ export const CertificatesPage = ({ admin, items, alarms, notice, error }: Props)
       </table>
     </section>
     <div class="row">
-      <Action path="reload" name="Read files anew" />
-      {items.some(({ next }) => next !== null) && <Action path="renew" name="Fetch new ones now" />}
+      <Action path="reload" name={tr('Read files anew')} />
+      {items.some(({ next }) => next !== null) && <Action path="renew" name={tr('Fetch new ones now')} />}
     </div>
   </Layout>
 )
@@ -68,22 +70,24 @@ const Certificate = ({
 }: CertificateView) => (
   <tr>
     <td>
-      <span class="break">{name === 'default' ? 'all other names' : name}</span>
+      <span class="break">{name === 'default' ? tr('all other names') : name}</span>
       <div class="dim break">{names.join(', ')}</div>
       <div class="dim break">
-        {ORIGINS[origin]}
+        {tr(ORIGINS[origin])}
         {issuer !== null && `, ${issuer.replaceAll('\n', ', ')}`}
-        {serial !== null && `, serial ${serial}`}
+        {serial !== null && `, ${tr('serial {serial}', { serial })}`}
       </div>
       {error !== null && <div class="break">{error}</div>}
     </td>
     <td>
-      {not_after === null ? <State good={false}>none</State> : <Time at={Date.parse(not_after)} />}
-      {days_left !== null && <div class="dim">{days_left} days left</div>}
+      {not_after === null ? <State good={false}>{tr('none')}</State> : <Time at={Date.parse(not_after)} />}
+      {days_left !== null && <div class="dim">{tr('{n} days left', { n: days_left })}</div>}
       {next !== null && (
         <div class="dim">
-          {error === null ? 'renewed ' : 'tried again '}
-          <Time at={Date.parse(next)} />
+          <Rich
+            text={error === null ? 'renewed {when}' : 'tried again {when}'}
+            parts={{ when: <Time at={Date.parse(next)} /> }}
+          />
         </div>
       )}
     </td>

@@ -3,9 +3,11 @@ import { VERSION } from '../../version.ts'
 import { SOON_DAYS } from '../../ops/certificate-alarms.ts'
 import type { Check } from '../../ops/readiness.ts'
 import type { HttpDeps } from '../deps.ts'
+import { nameIn } from './broadcast.ts'
 import { Layout, sizeOf, State } from './layout.tsx'
 import { Plots, type Span, SPANS } from './plots.tsx'
 import { Alarms } from './push-page.tsx'
+import { known, numberOf, tr } from './words.ts'
 
 const DAY = 86_400_000
 
@@ -20,7 +22,13 @@ function duration(seconds: number): string {
   const days = Math.floor(seconds / 86_400)
   const hours = Math.floor((seconds % 86_400) / 3600)
   const minutes = Math.floor((seconds % 3600) / 60)
-  return [days && `${days} d`, (days || hours) && `${hours} h`, `${minutes} min`].filter(Boolean).join(' ')
+  return [
+    days && tr('{n} d', { n: days }),
+    (days || hours) && tr('{n} h', { n: hours }),
+    tr('{n} min', { n: minutes }),
+  ]
+    .filter(Boolean)
+    .join(' ')
 }
 
 const Tile = ({ name, value }: { name: string; value: string }) => (
@@ -39,22 +47,22 @@ interface Props {
 }
 
 export const DashboardPage = ({ deps, now, admin, span, notice }: Props) => (
-  <Layout title="Dashboard" admin={admin} here="dashboard" notice={notice}>
+  <Layout title={tr('Dashboard')} admin={admin} here="dashboard" notice={notice}>
     <div data-events={`/admin/events?span=${span}`}>
       <h1>
-        Dashboard <span class="live state">live</span>
+        {tr('Dashboard')} <span class="live state">{tr('live')}</span>
       </h1>
-      <div id="now">
+      <div id={nameIn('now')}>
         <Moment deps={deps} now={now} />
       </div>
-      <nav class="spans" aria-label="Time of the plots">
+      <nav class="spans" aria-label={tr('Time of the plots')}>
         {Object.entries(SPANS).map(([key, { name }]) => (
           <a href={`/admin/?span=${key}`} aria-current={key === span ? 'page' : undefined}>
-            {name}
+            {tr(name)}
           </a>
         ))}
       </nav>
-      <div id={`plots-${span}`} class="plots">
+      <div id={nameIn(`plots-${span}`)} class="plots">
         <Plots deps={deps} span={span} />
       </div>
     </div>
@@ -74,16 +82,21 @@ export const Moment = ({ deps, now: { checks, certificates } }: { deps: HttpDeps
         <CertificateAlarm host={host} days={daysLeft(deps, ends)} />
       ))}
       <dl class="tiles">
-        <Tile name="State" value={ready ? 'ready' : 'not ready'} />
-        <Tile name="Accounts" value={String(store.accounts.count())} />
-        <Tile name="Sessions" value={String(sessions.count)} />
-        <Tile name="Running for" value={duration(deps.world.uptime() / 1000)} />
-        <Tile name="Memory" value={sizeOf(process.memoryUsage.rss())} />
-        {next && <Tile name="Certificate ends" value={`${Math.max(0, daysLeft(deps, next.ends))} d`} />}
+        <Tile name={tr('State')} value={ready ? tr('ready') : tr('not ready')} />
+        <Tile name={tr('Accounts')} value={numberOf(store.accounts.count())} />
+        <Tile name={tr('Sessions')} value={numberOf(sessions.count)} />
+        <Tile name={tr('Running for')} value={duration(deps.world.uptime() / 1000)} />
+        <Tile name={tr('Memory')} value={sizeOf(process.memoryUsage.rss())} />
+        {next && (
+          <Tile
+            name={tr('Certificate ends')}
+            value={tr('{n} d', { n: Math.max(0, daysLeft(deps, next.ends)) })}
+          />
+        )}
       </dl>
       <section class="card">
         <h2>
-          Checks <State good={ready}>{ready ? 'ready' : 'not ready'}</State>
+          {tr('Checks')} <State good={ready}>{ready ? tr('ready') : tr('not ready')}</State>
         </h2>
         <ul class="checks">
           {checks.map((check) => (
@@ -106,7 +119,9 @@ const daysLeft = ({ clock }: HttpDeps, ends: number): number => Math.floor((ends
 const CertificateAlarm = ({ host, days }: { host: string; days: number }) =>
   days >= SOON_DAYS ? null : (
     <p class="note bad" role="alert">
-      {days < 0 ? `The certificate of ${host} is over.` : `The certificate of ${host} ends in ${days} days.`}
+      {days < 0
+        ? tr('The certificate of {host} is over.', { host })
+        : tr('The certificate of {host} ends in {n} days.', { host, n: days })}
     </p>
   )
 
@@ -114,34 +129,34 @@ const ThisServer = ({ deps }: { deps: HttpDeps }) => {
   const { config } = deps.world
   return (
     <section class="card">
-      <h2>This server</h2>
+      <h2>{tr('This server')}</h2>
       <dl class="facts">
-        <dt>Hosts</dt>
+        <dt>{tr('Hosts')}</dt>
         <dd>{config.hosts.join(', ')}</dd>
-        <dt>Push</dt>
-        <dd>{deps.pushTarget()}</dd>
-        <dt>Registration</dt>
+        <dt>{tr('Push')}</dt>
+        <dd>{known(deps.pushTarget())}</dd>
+        <dt>{tr('Registration')}</dt>
         <dd>{registration(config.registration)}</dd>
-        <dt>Data</dt>
+        <dt>{tr('Data')}</dt>
         <dd>
           <code>{config.data_dir}</code>
         </dd>
-        <dt>Configuration</dt>
+        <dt>{tr('Configuration')}</dt>
         <dd>
-          <code>{config.source.file ?? 'built-in defaults'}</code>
+          <code>{config.source.file ?? tr('built-in defaults')}</code>
         </dd>
-        <dt>Version</dt>
-        <dd>
-          {VERSION} on Bun {Bun.version}
-        </dd>
+        <dt>{tr('Version')}</dt>
+        <dd>{tr('{version} on Bun {bun}', { version: VERSION, bun: Bun.version })}</dd>
       </dl>
     </section>
   )
 }
 
-const stateOf = ({ ok, degraded }: Check): string => (!ok ? 'fails' : degraded === true ? 'rests' : 'ok')
+const stateOf = ({ ok, degraded }: Check): string =>
+  !ok ? tr('fails') : degraded === true ? tr('rests') : tr('ok')
 
 function registration({ in_band, http }: HttpDeps['world']['config']['registration']): string {
-  const doors = [in_band && 'in the app', http && 'over HTTP'].filter(Boolean)
-  return doors.length > 0 ? `open ${doors.join(' and ')}` : 'closed: accounts are made here'
+  if (in_band && http) return tr('open in the app and over HTTP')
+  if (in_band) return tr('open in the app')
+  return http ? tr('open over HTTP') : tr('closed: accounts are made here')
 }

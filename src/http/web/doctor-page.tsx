@@ -2,8 +2,14 @@
 import type { Status } from '../../ops/doctor/check.ts'
 import { type Result, summary } from '../../ops/doctor/run.ts'
 import { Layout } from './layout.tsx'
+import { type English, tr } from './words.ts'
 
-const WORDS: Readonly<Record<Status, string>> = { ok: 'ok', warn: 'look', fail: 'fails', skip: 'not asked' }
+const WORDS = {
+  ok: 'ok',
+  warn: 'look',
+  fail: 'fails',
+  skip: 'not asked',
+} as const satisfies Record<Status, English>
 const LOOKS: Readonly<Record<Status, string>> = { ok: 'good', warn: 'doubtful', fail: 'bad', skip: 'quiet' }
 
 export function DoctorPage({ admin, results }: { admin: string; results: readonly Result[] }) {
@@ -13,14 +19,17 @@ export function DoctorPage({ admin, results }: { admin: string; results: readonl
   )
   const areas = [...new Set(results.map(({ id }) => areaOf(id)))]
   return (
-    <Layout title="Doctor" admin={admin} here="doctor">
-      <h1>Doctor</h1>
+    <Layout title={tr('Doctor')} admin={admin} here="doctor">
+      <h1>{tr('Doctor')}</h1>
       <p>
-        {results.length} checks: {ok} ok, {warn} to look at, {fail} fail, {skip} not asked.
+        {tr('{n} checks: {ok} ok, {warn} to look at, {fail} fail, {skip} not asked.', {
+          n: results.length,
+          ...{ ok, warn, fail, skip },
+        })}
       </p>
       <section class="card">
-        <h2>To mend</h2>
-        {wrong.length === 0 ? <p class="dim">Nothing.</p> : <Findings list={wrong} />}
+        <h2>{tr('To mend')}</h2>
+        {wrong.length === 0 ? <p class="dim">{tr('Nothing.')}</p> : <Findings list={wrong} />}
       </section>
       {areas.map((area) => (
         <details class="card">
@@ -40,7 +49,7 @@ function countsOf(list: readonly Result[]): string {
   const counts = summary(list)
   return (['fail', 'warn', 'ok', 'skip'] as const)
     .filter((status) => counts[status] > 0)
-    .map((status) => `${counts[status]} ${WORDS[status]}`)
+    .map((status) => `${counts[status]} ${tr(WORDS[status])}`)
     .join(', ')
 }
 
@@ -48,8 +57,8 @@ const Findings = ({ list }: { list: readonly Result[] }) => (
   <ul class="checks examined">
     {list.map(({ id, status, why, mend }) => (
       <li>
-        <span class={`state ${LOOKS[status]}`}>{WORDS[status]}</span>
-        <span class="break">
+        <span class={`state ${LOOKS[status]}`}>{tr(WORDS[status])}</span>
+        <span class="break" lang="en">
           <code>{id}</code> {why}
           {mend !== undefined && <span class="mend">{mend}</span>}
         </span>

@@ -1,5 +1,6 @@
 /** @jsxImportSource hono/jsx */
 import { Layout } from './layout.tsx'
+import { tr } from './words.ts'
 
 export const ErrorPage = ({ title, detail, admin }: { title: string; detail: string; admin: boolean }) => (
   <Layout title={title} assets={admin ? '/admin' : '/invite'}>
@@ -8,7 +9,7 @@ export const ErrorPage = ({ title, detail, admin }: { title: string; detail: str
       <p class="break">{detail}</p>
       {admin && (
         <p>
-          <a href="/admin/">Back to the dashboard</a>
+          <a href="/admin/">{tr('Back to the dashboard')}</a>
         </p>
       )}
     </section>

@@ -5,6 +5,8 @@ import { type App, APPS, type Platform } from './chat-apps.ts'
 import { Layout, Time } from './layout.tsx'
 import { NewPassword } from './new-password.tsx'
 import { Qr } from './qr.tsx'
+import { Rich } from './rich.tsx'
+import { type English, tr } from './words.ts'
 
 interface Props {
   readonly invite: Invite
@@ -25,41 +27,45 @@ export const InvitePage = (props: Props) => {
   const { invite, platform, error } = props
   const who = invite.inviter
   return (
-    <Layout title="Invitation" assets="/invite" error={error}>
+    <Layout title={tr('Invitation')} assets="/invite" error={error}>
       <h1 class="break">
-        {who === null ? `You are invited to chat on ${invite.host}` : `${who} invites you to chat`}
+        {who === null
+          ? tr('You are invited to chat on {host}', { host: invite.host })
+          : tr('{who} invites you to chat', { who })}
       </h1>
       <p class="dim">
-        {invite.jid !== null && <>For {invite.jid}. </>}
-        The invitation holds until <Time at={invite.expiresAt} />.
+        {invite.jid !== null && `${tr('For {jid}.', { jid: invite.jid })} `}
+        <Rich text="The invitation holds until {when}." parts={{ when: <Time at={invite.expiresAt} /> }} />
       </p>
       <section class="card stack">
-        <h2>1. Get a chat app for {DEVICE[platform]}</h2>
+        <h2>{tr(GET[platform])}</h2>
         <Apps apps={APPS.filter((app) => app.on === platform)} />
         <details>
-          <summary class="button quiet">Other devices</summary>
+          <summary class="button quiet">{tr('Other devices')}</summary>
           <Apps apps={APPS.filter((app) => app.on !== platform)} named />
         </details>
         <p class="dim small">
           {invite.register
-            ? `Every XMPP app will do: the server is ${invite.host}.`
-            : 'Every XMPP app will do, with an account of any server.'}
+            ? tr('Every XMPP app will do: the server is {host}.', { host: invite.host })
+            : tr('Every XMPP app will do, with an account of any server.')}
         </p>
       </section>
       <section class="card stack">
-        <h2>2. Open the invitation in it</h2>
+        <h2>{tr('2. Open the invitation in it')}</h2>
         <div class="beside">
           <div class="stack">
             <p>
               <a class="button" href={props.uri}>
-                Open in the app
+                {tr('Open in the app')}
               </a>
             </p>
-            <p class="dim small">Nothing happens? Install the app first, then come back to this page.</p>
+            <p class="dim small">
+              {tr('Nothing happens? Install the app first, then come back to this page.')}
+            </p>
           </div>
           <figure class="wide">
-            <Qr text={props.scan} label="QR code of this invitation" />
-            <figcaption class="dim small">Or scan this with your phone.</figcaption>
+            <Qr text={props.scan} label={tr('QR code of this invitation')} />
+            <figcaption class="dim small">{tr('Or scan this with your phone.')}</figcaption>
           </figure>
         </div>
       </section>
@@ -68,17 +74,17 @@ export const InvitePage = (props: Props) => {
   )
 }
 
-const DEVICE: Readonly<Record<Platform, string>> = {
-  ios: 'your iPhone or iPad',
-  android: 'Android',
-  desktop: 'this computer',
-}
+const GET = {
+  ios: '1. Get a chat app for your iPhone or iPad',
+  android: '1. Get a chat app for Android',
+  desktop: '1. Get a chat app for this computer',
+} as const satisfies Record<Platform, English>
 
-const NAMES: Readonly<Record<Platform, string>> = {
+const NAMES = {
   ios: 'iPhone and iPad',
   android: 'Android',
   desktop: 'Computer',
-}
+} as const satisfies Record<Platform, English>
 
 const Apps = ({ apps, named = false }: { apps: readonly App[]; named?: boolean }) => (
   <ul class="apps">
@@ -87,7 +93,7 @@ const Apps = ({ apps, named = false }: { apps: readonly App[]; named?: boolean }
         <a href={url} rel="noreferrer">
           {name}
         </a>
-        {named && <span class="dim"> {NAMES[on]}</span>}
+        {named && <span class="dim"> {tr(NAMES[on])}</span>}
       </li>
     ))}
   </ul>
@@ -95,12 +101,12 @@ const Apps = ({ apps, named = false }: { apps: readonly App[]; named?: boolean }
 
 const Register = ({ invite, token, minPassword, secure, name }: Props) => (
   <section class="card stack">
-    <h2>Or make your account here, and sign in with the app</h2>
+    <h2>{tr('Or make your account here, and sign in with the app')}</h2>
     {secure ? (
       <form method="post" action={`/invite/${token}`} class="stack">
         {invite.jid === null ? (
           <label>
-            Name
+            {tr('Name')}
             <span class="joined">
               <input
                 name="name"
@@ -115,29 +121,31 @@ const Register = ({ invite, token, minPassword, secure, name }: Props) => (
           </label>
         ) : (
           <p class="break">
-            Your address: <strong>{invite.jid}</strong>
+            <Rich text="Your address: {jid}" parts={{ jid: <strong>{invite.jid}</strong> }} />
           </p>
         )}
         <NewPassword minPassword={minPassword} />
-        <button type="submit">Make the account</button>
+        <button type="submit">{tr('Make the account')}</button>
       </form>
     ) : (
-      <p class="note bad">This page came without encryption. Open it over https to choose a password here.</p>
+      <p class="note bad">
+        {tr('This page came without encryption. Open it over https to choose a password here.')}
+      </p>
     )}
   </section>
 )
 
 export const WelcomePage = ({ jid }: { jid: string }) => (
-  <Layout title="Welcome" assets="/invite">
-    <h1>Welcome</h1>
+  <Layout title={tr('Welcome')} assets="/invite">
+    <h1>{tr('Welcome')}</h1>
     <section class="card stack">
-      <p>Your account is ready. Sign in with it in your chat app:</p>
+      <p>{tr('Your account is ready. Sign in with it in your chat app:')}</p>
       <p class="break">
         <strong>{jid}</strong>
       </p>
       <p>
         <a class="button" href={`xmpp:${encodeURI(jid)}`}>
-          Open in the app
+          {tr('Open in the app')}
         </a>
       </p>
     </section>
@@ -145,10 +153,10 @@ export const WelcomePage = ({ jid }: { jid: string }) => (
 )
 
 export const GonePage = () => (
-  <Layout title="Invitation" assets="/invite">
+  <Layout title={tr('Invitation')} assets="/invite">
     <section class="card stack">
-      <h1>This invitation is over</h1>
-      <p>It has ended, was used, or was taken back. Ask whoever sent it to you for another one.</p>
+      <h1>{tr('This invitation is over')}</h1>
+      <p>{tr('It has ended, was used, or was taken back. Ask whoever sent it to you for another one.')}</p>
     </section>
   </Layout>
 )

@@ -12,6 +12,7 @@ import { addAssets, field, html, said } from './answers.ts'
 import { platformOf } from './chat-apps.ts'
 import { GonePage, InvitePage, WelcomePage } from './invite-page.tsx'
 import { fromOwnPage } from './session.ts'
+import { tr } from './words.ts'
 
 const PATH = '/invite/:token'
 
@@ -31,7 +32,7 @@ export function addInvitePage(app: App): void {
     try {
       const jid = invite.jid ?? addressOf(name, invite.host)
       const password = passwordSchema.safeParse(await field(c, 'password'))
-      if (!password.success) throw new HttpError(422, 'weak-password', 'A password is needed.')
+      if (!password.success) throw new HttpError(422, 'weak-password', tr('A password is needed.'))
       const made = await register(c, { jid, password: password.data, token: tokenOf(c) })
       return await html(c, WelcomePage({ jid: made.jid }), 201)
     } catch (error) {
@@ -79,11 +80,11 @@ function again(c: Ctx, invite: Invite, name: string, error: unknown): Promise<Re
 }
 
 function addressOf(name: string, host: string): string {
-  if (name === '') throw new HttpError(422, 'bad-name', 'A name is needed.')
+  if (name === '') throw new HttpError(422, 'bad-name', tr('A name is needed.'))
   return jidOr(
     () => Jid.of(name, host).bare,
     (error) => {
-      throw new HttpError(422, 'bad-name', `This cannot be a name: ${error.message}`)
+      throw new HttpError(422, 'bad-name', `${tr('This cannot be a name.')} ${error.message}`)
     },
   )
 }

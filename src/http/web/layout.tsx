@@ -3,6 +3,7 @@
 import { type Child, createContext, useContext } from 'hono/jsx'
 import { VERSION } from '../../version.ts'
 import { type Here, menus } from './pages.ts'
+import { LANGUAGES, numberOf, languageNow, tr } from './words.ts'
 
 export interface Frame {
   readonly title: string
@@ -24,7 +25,7 @@ export const Whole = ({ simulator, page }: { simulator: boolean; page: Child }) 
 )
 
 export const Layout = (frame: Frame) => (
-  <html lang="en">
+  <html lang={languageNow()}>
     <head>
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -36,7 +37,7 @@ export const Layout = (frame: Frame) => (
     </head>
     <body>
       <a class="skip" href="#main">
-        Skip to content
+        {tr('Skip to content')}
       </a>
       {frame.admin !== undefined && <Head frame={frame} admin={frame.admin} />}
       <Ribbon />
@@ -53,14 +54,37 @@ export const Layout = (frame: Frame) => (
         )}
         {frame.children}
       </main>
+      <Foot base={frame.assets ?? '/admin'} />
     </body>
   </html>
 )
 
+/** The choice of a language, each in its own words. */
+const Foot = ({ base }: { base: string }) => {
+  const language = languageNow()
+  return (
+    <footer>
+      <nav aria-label={tr('Language')}>
+        {Object.entries(LANGUAGES).map(([key, name]) => (
+          <a
+            href={`${base}/language?to=${key}`}
+            lang={key}
+            hreflang={key}
+            rel="nofollow"
+            aria-current={key === language ? 'true' : undefined}
+          >
+            {name}
+          </a>
+        ))}
+      </nav>
+    </footer>
+  )
+}
+
 const Ribbon = () =>
   useContext(Simulated) && (
     <p class="ribbon" role="status">
-      Pushes go to the simulator: no phone rings.
+      {tr('Pushes go to the simulator: no phone rings.')}
     </p>
   )
 
@@ -78,7 +102,7 @@ const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
     <form method="post" action="/admin/logout" class="who">
       <span title={admin}>{admin}</span>
       <button type="submit" class="quiet">
-        Sign out
+        {tr('Sign out')}
       </button>
     </form>
   </header>
@@ -86,17 +110,17 @@ const Head = ({ frame, admin }: { frame: Frame; admin: string }) => (
 
 /** Menus, of which one is open at a time. A menu of one page is that page. */
 const Menus = ({ here }: { here: Here | undefined }) => (
-  <nav aria-label="Main" class="menus">
+  <nav aria-label={tr('Main')} class="menus">
     {menus(useContext(Simulated)).map(({ name, entries }) => {
       const links = entries.map((entry) => (
         <a href={entry.path} aria-current={entry.here === here ? 'page' : undefined}>
-          {entry.name}
+          {tr(entry.name)}
         </a>
       ))
       if (entries.length < 2) return links
       return (
         <details name="menu" class={entries.some((entry) => entry.here === here) ? 'here' : ''}>
-          <summary>{name}</summary>
+          <summary>{tr(name)}</summary>
           <div class="menu">{links}</div>
         </details>
       )
@@ -106,16 +130,16 @@ const Menus = ({ here }: { here: Here | undefined }) => (
 
 /** Bytes for people, in the units of the configuration: 1 kB has 1024. */
 export function sizeOf(bytes: number): string {
-  if (bytes < 1024 ** 2) return `${Math.ceil(bytes / 1024)} kB`
-  return bytes < 1024 ** 3 ? `${(bytes / 1024 ** 2).toFixed(1)} MB` : `${(bytes / 1024 ** 3).toFixed(1)} GB`
+  if (bytes < 1024 ** 2) return `${numberOf(Math.ceil(bytes / 1024))} kB`
+  return bytes < 1024 ** 3 ? `${numberOf(bytes / 1024 ** 2, 1)} MB` : `${numberOf(bytes / 1024 ** 3, 1)} GB`
 }
 
 export const Time = ({ at }: { at: number | null }) =>
   at === null ? (
-    <span class="dim">never</span>
+    <span class="dim">{tr('never')}</span>
   ) : (
     <time datetime={new Date(at).toISOString()}>
-      {new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC
+      {`${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`}
     </time>
   )
 

@@ -9,6 +9,7 @@ import { DashboardPage, Moment, type Now } from './dashboard.tsx'
 import type { Pages } from './pages.ts'
 import { Plots, type Span, spanOf } from './plots.tsx'
 import type { WebSessions } from './session.ts'
+import { type Language, languageNow } from './words.ts'
 
 /** Milliseconds. */
 const EVERY = 2_000
@@ -29,11 +30,16 @@ export function addDashboard(app: App, deps: HttpDeps, sessions: WebSessions, { 
 
 /** Rows come once a minute, so the plots are made as often. */
 function plotsOf(deps: HttpDeps, span: Span): Part {
-  let [minute, text] = [-1, '']
+  let minute = -1
+  const made = new Map<Language, string>()
   const make = async (): Promise<string> => {
     // A few seconds behind the minute, when its row is there.
     const current = Math.floor((deps.clock.now() - 2 * EVERY) / MINUTE)
-    if (current !== minute) [minute, text] = [current, String(await Plots({ deps, span }))]
+    if (current !== minute) made.clear()
+    minute = current
+    const language = languageNow()
+    const text = made.get(language) ?? String(await Plots({ deps, span }))
+    made.set(language, text)
     return text
   }
   return { name: `plots-${span}`, make }

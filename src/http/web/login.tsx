@@ -1,15 +1,17 @@
 /** @jsxImportSource hono/jsx */
 import { Layout } from './layout.tsx'
+import { Rich } from './rich.tsx'
+import { tr } from './words.ts'
 
 export const LoginPage = ({ error, jid }: { error?: string | undefined; jid?: string }) => (
-  <Layout title="Sign in" error={error}>
+  <Layout title={tr('Sign in')} error={error}>
     <form method="post" action="/admin/login" class="card stack">
       <h1 class="brand">
         <img src="/admin/bell.svg" alt="" width="32" height="32" />
         Belfry
       </h1>
       <label>
-        Account
+        {tr('Account')}
         <input
           name="jid"
           type="text"
@@ -24,12 +26,15 @@ export const LoginPage = ({ error, jid }: { error?: string | undefined; jid?: st
         />
       </label>
       <label>
-        Password
+        {tr('Password')}
         <input name="password" type="password" autocomplete="current-password" required />
       </label>
-      <button type="submit">Sign in</button>
+      <button type="submit">{tr('Sign in')}</button>
       <p class="dim small">
-        For accounts listed under <code>admins</code> in the configuration.
+        <Rich
+          text="For accounts listed under {admins} in the configuration."
+          parts={{ admins: <code>admins</code> }}
+        />
       </p>
     </form>
   </Layout>

@@ -1,6 +1,9 @@
 /** @jsxImportSource hono/jsx */
 import { type LogEntry, textOf } from '../../log.ts'
+import { nameIn } from './broadcast.ts'
 import { Layout, State } from './layout.tsx'
+import { Rich } from './rich.tsx'
+import { tr } from './words.ts'
 
 interface Props {
   readonly admin: string
@@ -18,11 +21,11 @@ const address = (query: Readonly<Record<string, string>>): string =>
   `/admin/logs?${new URLSearchParams(query).toString()}`
 
 export const LogsPage = ({ admin, items, level, user, part, error }: Props) => (
-  <Layout title="Log" admin={admin} here="logs" error={error}>
-    <h1>Log</h1>
+  <Layout title={tr('Log')} admin={admin} here="logs" error={error}>
+    <h1>{tr('Log')}</h1>
     <form method="get" action="/admin/logs" class="row">
       <label>
-        Level from
+        {tr('Level from')}
         <select name="level">
           {LEVELS.map((name) => (
             <option selected={name === level}>{name}</option>
@@ -30,19 +33,19 @@ export const LogsPage = ({ admin, items, level, user, part, error }: Props) => (
         </select>
       </label>
       <label>
-        Account
+        {tr('Account')}
         <input name="user" value={user} placeholder="romeo@example.org" autocomplete="off" />
       </label>
       <button type="submit" class="quiet">
-        Show
+        {tr('Show')}
       </button>
       {part === undefined ? (
         <a class="button quiet" href={address({ level, user })}>
-          Follow
+          {tr('Follow')}
         </a>
       ) : (
         <a class="button quiet" href={address({ level, user, still: 'yes' })}>
-          Stand still
+          {tr('Stand still')}
         </a>
       )}
     </form>
@@ -54,13 +57,15 @@ export const LogsPage = ({ admin, items, level, user, part, error }: Props) => (
           : `/admin/logs/events?${new URLSearchParams({ level, user }).toString()}`
       }
     >
-      <div id={part}>
+      <div id={part === undefined ? undefined : nameIn(part)}>
         <Lines items={items} />
       </div>
     </section>
     <p class="dim">
-      The newest first, as far as <code>[log] level</code> lets them through; passwords, tokens and messages
-      are not in them. On the server: <code>belfry log watch</code>.
+      <Rich
+        text="The newest first, as far as {level} lets them through; passwords, tokens and messages are not in them. On the server: {watch}."
+        parts={{ level: <code>[log] level</code>, watch: <code>belfry log watch</code> }}
+      />
     </p>
   </Layout>
 )
@@ -68,7 +73,7 @@ export const LogsPage = ({ admin, items, level, user, part, error }: Props) => (
 /** The lines alone, which the server renews. */
 export const Lines = ({ items }: Pick<Props, 'items'>) =>
   items.length === 0 ? (
-    <p class="empty">Nothing was written.</p>
+    <p class="empty">{tr('Nothing was written.')}</p>
   ) : (
     <ol class="log">
       {items.toReversed().map(({ time, level, area, event, fields }) => (
@@ -79,7 +84,7 @@ export const Lines = ({ items }: Pick<Props, 'items'>) =>
             </time>{' '}
             {area}
           </span>
-          <span class="break">
+          <span class="break" lang="en">
             {level === 'error' && <State good={false}>{level}</State>}
             {level === 'warn' && <span class="state doubtful">{level}</span>} {event}
             <span class="dim"> {textOf(fields)}</span>

@@ -1,5 +1,6 @@
 /** Pages of the web admin: how a part of it adds its own, and which stand in the menu. */
 import type { Ctx } from '../context.ts'
+import type { Plain } from './words.ts'
 
 /** `admin`: JID of the administrator who asks. */
 export type Handler = (c: Ctx, admin: string) => Response | Promise<Response>
@@ -16,7 +17,7 @@ interface Entry {
   /** Name of the page among the others. */
   readonly here: string
   readonly path: string
-  readonly name: string
+  readonly name: Plain
   /** Menu that it is in; without one it stands in that of the server. */
   readonly group?: 'People' | 'Chat' | 'Push'
   /** Only while pushes go to the simulator. */
@@ -42,7 +43,7 @@ export type Here = (typeof MENU)[number]['here']
 const GROUPS = ['Server', 'People', 'Chat', 'Push'] as const
 
 /** The menus with what is in them. */
-export function menus(simulator: boolean): { readonly name: string; readonly entries: readonly Entry[] }[] {
+export function menus(simulator: boolean): { readonly name: Plain; readonly entries: readonly Entry[] }[] {
   const shown = (MENU as readonly Entry[]).filter((entry) => simulator || entry.simulator !== true)
   return GROUPS.map((name) => ({ name, entries: shown.filter(({ group = 'Server' }) => group === name) }))
 }

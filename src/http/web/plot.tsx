@@ -1,5 +1,6 @@
 /** @jsxImportSource hono/jsx */
 /** Plots as SVG that the server makes: no script, no style attribute, in the colours of the page. */
+import { tr } from './words.ts'
 
 export interface Line {
   readonly name: string
@@ -27,16 +28,16 @@ export const Plot = ({ title, lines, say, least = 1 }: Props) => {
   const top = Math.max(highest, least)
   const now = lines.map(({ name, values }) => ({ name, value: values.findLast((value) => value !== null) }))
   const [first] = now
-  const said = first?.value === undefined || first.value === null ? 'no data yet' : say(first.value)
+  const said = first?.value === undefined || first.value === null ? tr('no data yet') : say(first.value)
   return (
     <figure class="plot">
       <figcaption>
         <span>{title}</span> <strong>{said}</strong>
       </figcaption>
-      <div class="dim small">{all.length > 0 ? `up to ${say(highest)}` : '\u00a0'}</div>
+      <div class="dim small">{all.length > 0 ? tr('up to {value}', { value: say(highest) }) : '\u00a0'}</div>
       <svg
         role="img"
-        aria-label={`${title}: ${said}${all.length > 0 ? `, at most ${say(highest)}` : ''}`}
+        aria-label={`${title}: ${said}${all.length > 0 ? `, ${tr('at most {value}', { value: say(highest) })}` : ''}`}
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
       >

@@ -4,6 +4,7 @@ import type { FiguresAt } from '../../store/figures.ts'
 import type { HttpDeps } from '../deps.ts'
 import { sizeOf } from './layout.tsx'
 import { type Line, Plot } from './plot.tsx'
+import { numberOf, tr } from './words.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -21,10 +22,9 @@ export const spanOf = (text: string | undefined): Span => (text === 'day' || tex
 type Key = Exclude<keyof FiguresAt, 'at'>
 type Pick = (key: Key, name?: string, tone?: Line['tone']) => Line
 
-const count = (value: number): string =>
-  value >= 10 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1)
+const count = (value: number): string => numberOf(value, value >= 10 || Number.isInteger(value) ? 0 : 1)
 const seconds = (value: number): string =>
-  value < 1 ? `${(value * 1000).toFixed(0)} ms` : `${value.toFixed(1)} s`
+  value < 1 ? `${numberOf(value * 1000)} ms` : `${numberOf(value, 1)} s`
 
 /** Points at fixed places, so that a time without rows is a gap. */
 function pointsOf(deps: HttpDeps, span: Span): Pick {
@@ -45,20 +45,20 @@ function pointsOf(deps: HttpDeps, span: Span): Pick {
 export const Plots = ({ deps, span }: { deps: HttpDeps; span: Span }) => {
   const line = pointsOf(deps, span)
   const pushes = [
-    line('pushSent', 'sent'),
-    line('pushMerged', 'merged', 'two'),
-    line('pushRetried', 'retried', 'three'),
-    line('pushDropped', 'dropped', 'bad'),
+    line('pushSent', tr('sent')),
+    line('pushMerged', tr('merged'), 'two'),
+    line('pushRetried', tr('retried'), 'three'),
+    line('pushDropped', tr('dropped'), 'bad'),
   ]
   return (
     <>
-      <Plot title="Sessions" lines={[line('sessions')]} say={count} />
-      <Plot title="Messages a minute" lines={[line('messages')]} say={count} />
-      <Plot title="Pushes a minute" lines={pushes} say={count} />
-      <Plot title="Push answer (95 %)" lines={[line('pushLatency')]} say={seconds} least={0.1} />
-      <Plot title="Loop lag (99 %)" lines={[line('loopLag')]} say={seconds} least={0.02} />
-      <Plot title="Memory" lines={[line('memory')]} say={sizeOf} />
-      <Plot title="Free disk" lines={[line('diskFree')]} say={sizeOf} />
+      <Plot title={tr('Sessions')} lines={[line('sessions')]} say={count} />
+      <Plot title={tr('Messages a minute')} lines={[line('messages')]} say={count} />
+      <Plot title={tr('Pushes a minute')} lines={pushes} say={count} />
+      <Plot title={tr('Push answer (95 %)')} lines={[line('pushLatency')]} say={seconds} least={0.1} />
+      <Plot title={tr('Loop lag (99 %)')} lines={[line('loopLag')]} say={seconds} least={0.02} />
+      <Plot title={tr('Memory')} lines={[line('memory')]} say={sizeOf} />
+      <Plot title={tr('Free disk')} lines={[line('diskFree')]} say={sizeOf} />
     </>
   )
 }

@@ -4,6 +4,7 @@ import type { HttpDeps } from '../deps.ts'
 import { verdictView } from '../explain.ts'
 import { appView, queueView } from '../push.ts'
 import { Layout, State, Time } from './layout.tsx'
+import { numberOf, tr, known } from './words.ts'
 
 export interface Count {
   readonly provider: string
@@ -30,23 +31,24 @@ export const PushPage = ({ deps, admin, notice, devices, answers, probes }: Prop
   const queue = queueView(deps, 1)
   const alarms = deps.push?.alarms() ?? []
   return (
-    <Layout title="Push" admin={admin} here="push" notice={notice}>
+    <Layout title={tr('Push')} admin={admin} here="push" notice={notice}>
       <h1>
-        Push <State good={alarms.length === 0}>{alarms.length === 0 ? 'works' : 'needs you'}</State>
+        {tr('Push')}{' '}
+        <State good={alarms.length === 0}>{alarms.length === 0 ? tr('works') : tr('needs you')}</State>
       </h1>
       <Alarms deps={deps} />
       <dl class="tiles">
-        <Tile name="Devices" value={String(devices)} />
-        <Tile name="Waiting" value={String(queue.queued)} />
-        <Tile name="Held back" value={String(queue.held)} />
-        <Tile name="Refused by the webhook" value={String(queue.dead)} />
+        <Tile name={tr('Devices')} value={numberOf(devices)} />
+        <Tile name={tr('Waiting')} value={numberOf(queue.queued)} />
+        <Tile name={tr('Held back')} value={numberOf(queue.held)} />
+        <Tile name={tr('Refused by the webhook')} value={numberOf(queue.dead)} />
       </dl>
       <Apps deps={deps} probes={probes} />
       <Ways lanes={queue.lanes} />
       {queue.dead > 0 && <Replay dead={queue.dead} />}
       <Answers answers={answers} />
       <section class="card">
-        <h2>Last decisions</h2>
+        <h2>{tr('Last decisions')}</h2>
         <Verdicts rows={deps.world.store.pushReports.lastVerdicts(LAST)} accounts={true} />
       </section>
     </Layout>
@@ -75,19 +77,23 @@ const Apps = ({ deps, probes }: { deps: HttpDeps; probes: readonly ProbeResult[]
   const apps = (deps.push?.apps() ?? []).filter(({ derived }) => !derived).map(appView)
   return (
     <section class="card">
-      <h2>Apps</h2>
-      {apps.length === 0 && <p class="dim">No app is configured: no phone rings. Add [[push.apps]].</p>}
+      <h2>{tr('Apps')}</h2>
+      {apps.length === 0 && (
+        <p class="dim">{tr('No app is configured: no phone rings. Add [[push.apps]].')}</p>
+      )}
       <ul class="checks">
         {apps.map((app) => {
           const probe = probes?.find((p) => p.topic === app.topic && p.environment === app.environment)
           return (
             <li>
               {probe && (
-                <State good={probe.result === 'ok'}>{probe.result === 'ok' ? 'ok' : 'refused'}</State>
+                <State good={probe.result === 'ok'}>{probe.result === 'ok' ? tr('ok') : tr('refused')}</State>
               )}
               <span class="break">
                 {app.topic} <span class="dim">{`${app.environment}, ${app.sign_in}${ageOf(app)}`}</span>
-                {probe && <div class="dim small">{`${probe.reason ?? 'no answer'}: ${probe.meaning}`}</div>}
+                {probe && (
+                  <div class="dim small">{`${probe.reason ?? tr('no answer')}: ${probe.meaning}`}</div>
+                )}
               </span>
             </li>
           )
@@ -96,7 +102,7 @@ const Apps = ({ deps, probes }: { deps: HttpDeps; probes: readonly ProbeResult[]
       {apps.length > 0 && (
         <form method="post" action="/admin/push/check" class="below">
           <button type="submit" class="quiet">
-            Ask Apple whether they are good
+            {tr('Ask Apple whether they are good')}
           </button>
         </form>
       )}
@@ -105,9 +111,10 @@ const Apps = ({ deps, probes }: { deps: HttpDeps; probes: readonly ProbeResult[]
 }
 
 function ageOf(app: ReturnType<typeof appView>): string {
-  if (app.certificate_ends !== null) return `, ends on ${app.certificate_ends.slice(0, 10)}`
-  if (app.token_age_seconds === null) return ', not used yet'
-  return `, provider token ${Math.floor(app.token_age_seconds / 60)} min old`
+  if (app.certificate_ends !== null)
+    return `, ${tr('ends on {day}', { day: app.certificate_ends.slice(0, 10) })}`
+  if (app.token_age_seconds === null) return `, ${tr('not used yet')}`
+  return `, ${tr('provider token {n} min old', { n: Math.floor(app.token_age_seconds / 60) })}`
 }
 
 const Ways = ({ lanes }: { lanes: ReturnType<typeof queueView>['lanes'] }) => {
@@ -115,15 +122,18 @@ const Ways = ({ lanes }: { lanes: ReturnType<typeof queueView>['lanes'] }) => {
   if (busy.length === 0) return null
   return (
     <section class="card">
-      <h2>On the way</h2>
+      <h2>{tr('On the way')}</h2>
       <ul class="checks">
         {busy.slice(0, LAST).map(({ lane, waiting, under_way, paused, detail, until }) => (
           <li>
-            <State good={paused === null}>{paused === null ? 'sends' : 'rests'}</State>
+            <State good={paused === null}>{paused === null ? tr('sends') : tr('rests')}</State>
             <span class="break">
-              {lane} <span class="dim">{`${waiting} waiting, ${under_way} under way`}</span>
+              {lane}{' '}
+              <span class="dim">
+                {tr('{waiting} waiting, {going} under way', { waiting, going: under_way })}
+              </span>
               {paused !== null && (
-                <div class="dim small">{`${withDetail(paused, detail ?? undefined)}${until === null ? '' : `, again at ${until}`}`}</div>
+                <div class="dim small">{`${withDetail(paused, detail ?? undefined)}${until === null ? '' : `, ${tr('again at {time}', { time: until })}`}`}</div>
               )}
             </span>
           </li>
@@ -135,28 +145,30 @@ const Ways = ({ lanes }: { lanes: ReturnType<typeof queueView>['lanes'] }) => {
 
 const Replay = ({ dead }: { dead: number }) => (
   <section class="card">
-    <h2>Refused by the webhook</h2>
+    <h2>{tr('Refused by the webhook')}</h2>
     <form method="post" action="/admin/push/replay">
-      <button type="submit" class="quiet">{`Send ${dead} again`}</button>
+      <button type="submit" class="quiet">
+        {tr('Send {n} again', { n: dead })}
+      </button>
     </form>
   </section>
 )
 
 const Answers = ({ answers }: { answers: readonly Count[] }) => (
   <section class="card flush">
-    <h2 class="head">Answers since the start</h2>
+    <h2 class="head">{tr('Answers since the start')}</h2>
     {answers.length === 0 ? (
-      <p class="empty">None yet.</p>
+      <p class="empty">{tr('None yet.')}</p>
     ) : (
       <table>
         <thead>
           <tr>
-            <th scope="col">Reason</th>
-            <th scope="col">Result</th>
+            <th scope="col">{tr('Reason')}</th>
+            <th scope="col">{tr('Result')}</th>
             <th scope="col" class="wide">
-              From
+              {tr('From')}
             </th>
-            <th scope="col">Times</th>
+            <th scope="col">{tr('Times')}</th>
           </tr>
         </thead>
         <tbody>
@@ -164,7 +176,7 @@ const Answers = ({ answers }: { answers: readonly Count[] }) => (
             <tr>
               <td>{reason}</td>
               <td>
-                <State good={result === 'sent'}>{result}</State>
+                <State good={result === 'sent'}>{known(result)}</State>
               </td>
               <td class="wide">{provider}</td>
               <td>{n}</td>
@@ -181,18 +193,22 @@ type Row = ReturnType<HttpDeps['world']['store']['pushReports']['lastVerdicts']>
 /** A list and no table: on a phone the reasons need the whole width. */
 export const Verdicts = ({ rows, accounts }: { rows: readonly Row[]; accounts: boolean }) =>
   rows.length === 0 ? (
-    <p class="dim">No push was decided yet.</p>
+    <p class="dim">{tr('No push was decided yet.')}</p>
   ) : (
     <ul class="decisions">
       {rows.map((row) => {
         const view = verdictView(row)
         return (
           <li>
-            <State good={GOOD.has(row.verdict)}>{row.verdict}</State> {view.meaning.replace(/^[^:]*: /, '')}
+            <State good={GOOD.has(row.verdict)}>{known(row.verdict)}</State>{' '}
+            <span lang="en">{view.meaning.replace(/^[^:]*: /, '')}</span>
             <div class="dim small break">
               <Time at={row.at} />{' '}
               {accounts && <a href={`/admin/users/show?jid=${encodeURIComponent(row.jid)}`}>{row.jid}</a>}{' '}
-              {`device ${view.device}, message ${row.message}`}
+              {tr('device {device}, message {message}', {
+                device: view.device,
+                message: row.message ?? '',
+              })}
             </div>
           </li>
         )

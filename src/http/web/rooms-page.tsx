@@ -2,6 +2,8 @@
 import type { Brief, occupantsOf, RoomView } from '../rooms/find.ts'
 import type { listMembers } from '../rooms/members.ts'
 import { Layout, sizeOf, State, Time } from './layout.tsx'
+import { Rich } from './rich.tsx'
+import { tr, known } from './words.ts'
 
 interface Props {
   readonly admin: string
@@ -28,12 +30,12 @@ export const RoomsPage = ({
   readonly host: string | undefined
   readonly hosts: readonly string[]
 }) => (
-  <Layout title="Rooms" admin={admin} here="rooms" notice={notice}>
-    <h1>Rooms</h1>
+  <Layout title={tr('Rooms')} admin={admin} here="rooms" notice={notice}>
+    <h1>{tr('Rooms')}</h1>
     {hosts.length > 1 && (
       <form method="get" action="/admin/rooms" class="row">
-        <select name="host" aria-label="Host">
-          <option value="">All hosts</option>
+        <select name="host" aria-label={tr('Host')}>
+          <option value="">{tr('All hosts')}</option>
           {hosts.map((one) => (
             <option value={one} selected={one === host}>
               {one}
@@ -41,12 +43,12 @@ export const RoomsPage = ({
           ))}
         </select>
         <button type="submit" class="quiet">
-          Show
+          {tr('Show')}
         </button>
       </form>
     )}
     <section class="card flush">
-      {page.items.length === 0 ? <p class="empty">No rooms yet.</p> : <Table rooms={page.items} />}
+      {page.items.length === 0 ? <p class="empty">{tr('No rooms yet.')}</p> : <Table rooms={page.items} />}
     </section>
     {page.next !== null && (
       <p>
@@ -54,7 +56,7 @@ export const RoomsPage = ({
           class="button quiet"
           href={`/admin/rooms?${new URLSearchParams({ host: host ?? '', cursor: page.next }).toString()}`}
         >
-          Next page
+          {tr('Next page')}
         </a>
       </p>
     )}
@@ -65,14 +67,14 @@ const Table = ({ rooms }: { rooms: readonly Brief[] }) => (
   <table>
     <thead>
       <tr>
-        <th scope="col">Room</th>
-        <th scope="col">In it</th>
-        <th scope="col">Members</th>
+        <th scope="col">{tr('Room')}</th>
+        <th scope="col">{tr('In it')}</th>
+        <th scope="col">{tr('Members')}</th>
         <th scope="col" class="wide">
-          Open to
+          {tr('Open to')}
         </th>
         <th scope="col" class="wide">
-          Created
+          {tr('Created')}
         </th>
       </tr>
     </thead>
@@ -85,9 +87,9 @@ const Table = ({ rooms }: { rooms: readonly Brief[] }) => (
           </td>
           <td>{room.occupants}</td>
           <td>
-            {room.members} {room.owners === 0 && <State good={false}>no owner</State>}
+            {room.members} {room.owners === 0 && <State good={false}>{tr('no owner')}</State>}
           </td>
-          <td class="wide">{room.members_only ? 'members' : 'everybody'}</td>
+          <td class="wide">{room.members_only ? tr('members') : tr('everybody')}</td>
           <td class="wide">
             <Time at={at(room.created)} />
           </td>
@@ -107,23 +109,29 @@ export const RoomPage = ({
 }: Props & { readonly room: RoomView; readonly occupants: Occupants; readonly members: Members }) => (
   <Layout title={room.name || room.jid} admin={admin} here="rooms" {...{ notice, error }}>
     <p class="crumb">
-      <a href="/admin/rooms">Rooms</a>
+      <a href="/admin/rooms">{tr('Rooms')}</a>
     </p>
     <h1 class="break">{room.name || localOf(room.jid)}</h1>
     <Facts room={room} />
     <section class="card">
-      <h2>In it now</h2>
-      {occupants.length === 0 ? <p class="empty">Nobody.</p> : <Present occupants={occupants} />}
-      {room.occupants > occupants.length && <p class="dim">and {room.occupants - occupants.length} more</p>}
+      <h2>{tr('In it now')}</h2>
+      {occupants.length === 0 ? <p class="empty">{tr('Nobody.')}</p> : <Present occupants={occupants} />}
+      {room.occupants > occupants.length && (
+        <p class="dim">{tr('and {n} more', { n: room.occupants - occupants.length })}</p>
+      )}
     </section>
     <section class="card">
-      <h2>Members</h2>
-      {members.items.length === 0 ? <p class="empty">Nobody belongs to it.</p> : <List members={members} />}
+      <h2>{tr('Members')}</h2>
+      {members.items.length === 0 ? (
+        <p class="empty">{tr('Nobody belongs to it.')}</p>
+      ) : (
+        <List members={members} />
+      )}
     </section>
     {members.next !== null && (
       <p>
         <a class="button quiet" href={show(room.jid, members.next)}>
-          More members
+          {tr('More members')}
         </a>
       </p>
     )}
@@ -134,38 +142,43 @@ export const RoomPage = ({
 const Facts = ({ room }: { room: RoomView }) => (
   <section class="card">
     <dl class="facts">
-      <dt>Address</dt>
+      <dt>{tr('Address')}</dt>
       <dd class="break">{room.jid}</dd>
       {room.description !== '' && (
         <>
-          <dt>About</dt>
+          <dt>{tr('About')}</dt>
           <dd class="break">{room.description}</dd>
         </>
       )}
-      <dt>Subject</dt>
-      <dd class="break">{room.subject || <span class="dim">none</span>}</dd>
-      <dt>Open to</dt>
+      <dt>{tr('Subject')}</dt>
+      <dd class="break">{room.subject || <span class="dim">{tr('none')}</span>}</dd>
+      <dt>{tr('Open to')}</dt>
       <dd>
-        {room.members_only ? 'its members alone' : 'everybody'}
-        {room.public ? ', listed' : ', not listed'}
-        {room.settings.password !== '' && ', with a password'}
+        {[
+          room.members_only ? tr('its members alone') : tr('everybody'),
+          room.public ? tr('listed') : tr('not listed'),
+          ...(room.settings.password === '' ? [] : [tr('with a password')]),
+        ].join(', ')}
       </dd>
-      <dt>Belong to it</dt>
+      <dt>{tr('Belong to it')}</dt>
       <dd>
-        {room.members} {room.owners === 0 && <State good={false}>no owner</State>}
-        {room.outcasts > 0 && <span class="dim"> {room.outcasts} banned</span>}
+        {room.members} {room.owners === 0 && <State good={false}>{tr('no owner')}</State>}
+        {room.outcasts > 0 && <span class="dim"> {tr('{n} banned', { n: room.outcasts })}</span>}
       </dd>
-      <dt>Archive</dt>
+      <dt>{tr('Archive')}</dt>
       <dd>
-        {room.archive.messages} messages, about {sizeOf(room.archive.bytes)}
+        {tr('{n} messages, about {size}', {
+          n: room.archive.messages,
+          size: sizeOf(room.archive.bytes),
+        })}
         {room.archive.first !== null && (
           <span class="dim">
             {' '}
-            since <Time at={at(room.archive.first)} />
+            <Rich text="since {when}" parts={{ when: <Time at={at(room.archive.first)} /> }} />
           </span>
         )}
       </dd>
-      <dt>Created</dt>
+      <dt>{tr('Created')}</dt>
       <dd>
         <Time at={at(room.created)} />
       </dd>
@@ -177,9 +190,9 @@ const Present = ({ occupants }: { occupants: Occupants }) => (
   <table>
     <thead>
       <tr>
-        <th scope="col">Nick</th>
-        <th scope="col">Account</th>
-        <th scope="col">Role</th>
+        <th scope="col">{tr('Nick')}</th>
+        <th scope="col">{tr('Account')}</th>
+        <th scope="col">{tr('Role')}</th>
       </tr>
     </thead>
     <tbody>
@@ -187,7 +200,7 @@ const Present = ({ occupants }: { occupants: Occupants }) => (
         <tr>
           <td class="break">{nick}</td>
           <td class="break">{jid}</td>
-          <td>{role}</td>
+          <td>{known(role)}</td>
         </tr>
       ))}
     </tbody>
@@ -198,10 +211,10 @@ const List = ({ members }: { members: Members }) => (
   <table>
     <thead>
       <tr>
-        <th scope="col">Account</th>
-        <th scope="col">Stands as</th>
+        <th scope="col">{tr('Account')}</th>
+        <th scope="col">{tr('Stands as')}</th>
         <th scope="col" class="wide">
-          Nick
+          {tr('Nick')}
         </th>
       </tr>
     </thead>
@@ -209,7 +222,9 @@ const List = ({ members }: { members: Members }) => (
       {members.items.map(({ jid, affiliation, nick }) => (
         <tr>
           <td class="break">{jid}</td>
-          <td>{affiliation === 'outcast' ? <State good={false}>banned</State> : affiliation}</td>
+          <td>
+            {affiliation === 'outcast' ? <State good={false}>{tr('banned')}</State> : known(affiliation)}
+          </td>
           <td class="wide break">{nick ?? ''}</td>
         </tr>
       ))}
@@ -219,21 +234,21 @@ const List = ({ members }: { members: Members }) => (
 
 const Danger = ({ room }: { room: RoomView }) => (
   <section class="card">
-    <h2>Destroy</h2>
+    <h2>{tr('Destroy')}</h2>
     <details>
-      <summary class="button danger">Destroy…</summary>
+      <summary class="button danger">{tr('Destroy…')}</summary>
       <form method="post" action="/admin/rooms/delete" class="stack">
         <input type="hidden" name="jid" value={room.jid} />
-        <p>The room goes with its members and all that was said in it. Nobody can bring it back.</p>
+        <p>{tr('The room goes with its members and all that was said in it. Nobody can bring it back.')}</p>
         <label>
-          What people are told
+          {tr('What people are told')}
           <input name="reason" maxlength={1000} autocomplete="off" />
         </label>
         <label class="check">
-          <input type="checkbox" name="sure" value="yes" required /> I am sure
+          <input type="checkbox" name="sure" value="yes" required /> {tr('I am sure')}
         </label>
         <button type="submit" class="danger">
-          Destroy {localOf(room.jid)}
+          {tr('Destroy {name}', { name: localOf(room.jid) })}
         </button>
       </form>
     </details>

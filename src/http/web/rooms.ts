@@ -10,6 +10,7 @@ import { roomAddress } from '../rooms/schemas.ts'
 import { field, html, said } from './answers.ts'
 import type { Pages } from './pages.ts'
 import { RoomPage, RoomsPage } from './rooms-page.tsx'
+import { tr } from './words.ts'
 
 const LISTED = 50
 const MEMBERS = 100
@@ -18,7 +19,7 @@ const OCCUPANTS = 200
 export function addRoomPages(deps: HttpDeps, routes: Pages): void {
   const show = async (c: Ctx, admin: string, jid: string, error?: string): Promise<Response> => {
     const address = roomAddress.safeParse(jid).data
-    if (address === undefined) throw new HttpError(404, 'no-such-room', 'There is no such room.')
+    if (address === undefined) throw new HttpError(404, 'no-such-room', tr('There is no such room.'))
     const { room, occupants } = await deps.router.run((t) => {
       const found = roomAt(t, address)
       return { room: roomView(t, found), occupants: occupantsOf(found, OCCUPANTS) }
@@ -36,7 +37,7 @@ export function addRoomPages(deps: HttpDeps, routes: Pages): void {
   routes.get('/admin/rooms/show', (c, admin) => show(c, admin, c.req.query('jid') ?? ''))
   routes.post('/admin/rooms/delete', async (c, admin) => {
     const jid = roomAddress.safeParse(await field(c, 'jid')).data ?? ''
-    if ((await field(c, 'sure')) !== 'yes') return show(c, admin, jid, 'Tick “I am sure” first.')
+    if ((await field(c, 'sure')) !== 'yes') return show(c, admin, jid, tr('Tick “I am sure” first.'))
     const reason = (await field(c, 'reason')).slice(0, 1000).trim()
     try {
       await deps.router.run((t) => destroy(t, roomAt(t, jid), { reason: reason === '' ? undefined : reason }))

@@ -2,6 +2,8 @@
 import { SETUP_PATH } from '../../accounts/first-admin.ts'
 import { Layout } from './layout.tsx'
 import { NewPassword } from './new-password.tsx'
+import { Rich } from './rich.tsx'
+import { tr } from './words.ts'
 
 interface Props {
   readonly token: string
@@ -21,15 +23,15 @@ const Brand = () => (
 )
 
 export const SetupPage = ({ token, hosts, minPassword, secure, name, error }: Props) => (
-  <Layout title="Set up" error={error}>
+  <Layout title={tr('Set up')} error={error}>
     <section class="card stack">
       <Brand />
-      <h1>The first administrator</h1>
+      <h1>{tr('The first administrator')}</h1>
       {secure ? (
         <form method="post" action={SETUP_PATH} class="stack">
           <input type="hidden" name="token" value={token} />
           <label>
-            Name
+            {tr('Name')}
             <span class="joined">
               <input
                 name="name"
@@ -45,16 +47,19 @@ export const SetupPage = ({ token, hosts, minPassword, secure, name, error }: Pr
           </label>
           <NewPassword minPassword={minPassword} />
           <label>
-            The same again
+            {tr('The same again')}
             <input name="again" type="password" autocomplete="new-password" required />
           </label>
-          <button type="submit">Make the account</button>
-          <p class="dim small">It signs in here and with any XMPP app. This page is shown only until then.</p>
+          <button type="submit">{tr('Make the account')}</button>
+          <p class="dim small">
+            {tr('It signs in here and with any XMPP app. This page is shown only until then.')}
+          </p>
         </form>
       ) : (
         <p class="note bad">
-          This page came without encryption. Open it over https, or on the machine itself, to choose a
-          password.
+          {tr(
+            'This page came without encryption. Open it over https, or on the machine itself, to choose a password.',
+          )}
         </p>
       )}
     </section>
@@ -64,7 +69,7 @@ export const SetupPage = ({ token, hosts, minPassword, secure, name, error }: Pr
 const Hosts = ({ hosts }: { hosts: readonly string[] }) => (
   <>
     <span>@</span>
-    <select name="host" aria-label="Domain">
+    <select name="host" aria-label={tr('Domain')}>
       {hosts.map((host) => (
         <option value={host}>{host}</option>
       ))}
@@ -74,23 +79,33 @@ const Hosts = ({ hosts }: { hosts: readonly string[] }) => (
 
 /** Without the link, or with one that has ended. `holds`: the one that was printed can still be used. */
 export const LinkNeededPage = ({ holds, isWrong = false }: { holds: boolean; isWrong?: boolean }) => (
-  <Layout title="Set up" error={isWrong ? 'This is not the link that the server printed.' : undefined}>
+  <Layout
+    title={tr('Set up')}
+    error={isWrong ? tr('This is not the link that the server printed.') : undefined}
+  >
     <section class="card stack">
       <Brand />
-      <h1>No administrator yet</h1>
+      <h1>{tr('No administrator yet')}</h1>
       {holds ? (
         <p>
-          The server printed a link when it started, for whoever runs it: open that one. It is in the
-          terminal, or in <code>journalctl -u belfry</code>.
+          <Rich
+            text="The server printed a link when it started, for whoever runs it: open that one. It is in the terminal, or in {journal}."
+            parts={{ journal: <code>journalctl -u belfry</code> }}
+          />
         </p>
       ) : (
         <p>
-          The link that the server printed has ended. Start it again and it prints another one, in the
-          terminal or in <code>journalctl -u belfry</code>.
+          <Rich
+            text="The link that the server printed has ended. Start it again and it prints another one, in the terminal or in {journal}."
+            parts={{ journal: <code>journalctl -u belfry</code> }}
+          />
         </p>
       )}
       <p class="dim small">
-        Or name an account under <code>admins</code> in the configuration.
+        <Rich
+          text="Or name an account under {admins} in the configuration."
+          parts={{ admins: <code>admins</code> }}
+        />
       </p>
     </section>
   </Layout>

@@ -12,6 +12,7 @@ import { jidSchema, passwordSchema } from '../fields.ts'
 import { field, html, said } from './answers.ts'
 import { fromOwnPage, type WebSessions } from './session.ts'
 import { LinkNeededPage, SetupPage } from './setup-page.tsx'
+import { tr } from './words.ts'
 
 /** Wrong tokens are failed logins under this name, which no account can have. */
 const LIMITED_AS = 'setup'
@@ -50,13 +51,13 @@ export function addSetup(app: App, deps: HttpDeps, sessions: WebSessions): void 
     const name = await field(c, 'name')
     try {
       if (!c.get('secure'))
-        throw new HttpError(403, 'insecure-transport', 'Choose a password over https only.')
+        throw new HttpError(403, 'insecure-transport', tr('Choose a password over https only.'))
       const jid = jidSchema.safeParse(`${name}@${(await field(c, 'host')) || config.hosts[0]}`)
-      if (!jid.success) throw new HttpError(422, 'bad-name', 'This cannot be a name.')
+      if (!jid.success) throw new HttpError(422, 'bad-name', tr('This cannot be a name.'))
       const password = passwordSchema.safeParse(await field(c, 'password'))
-      if (!password.success) throw new HttpError(422, 'weak-password', 'A password is needed.')
+      if (!password.success) throw new HttpError(422, 'weak-password', tr('A password is needed.'))
       if (password.data !== (await field(c, 'again')))
-        throw new HttpError(422, 'not-the-same', 'The two passwords differ.')
+        throw new HttpError(422, 'not-the-same', tr('The two passwords differ.'))
       const made = await createUser(deps, {
         jid: Jid.parse(jid.data),
         password: password.data,

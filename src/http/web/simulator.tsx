@@ -7,12 +7,14 @@ import type { HttpDeps } from '../deps.ts'
 import { notFound } from '../problem.ts'
 import { type App } from '../policy.ts'
 import { html } from './answers.ts'
-import { Broadcast } from './broadcast.ts'
+import { Broadcast, nameIn } from './broadcast.ts'
 import { Layout } from './layout.tsx'
 import { addEvents } from './live.ts'
 import type { Pages } from './pages.ts'
 import { Phone } from './phone.tsx'
 import type { WebSessions } from './session.ts'
+import { Rich } from './rich.tsx'
+import { tr } from './words.ts'
 
 /** Milliseconds between two looks. */
 export const BLINK = 300
@@ -52,7 +54,7 @@ const PhonesNow = ({ deps }: { deps: HttpDeps }) => {
   const all = [...phones, ...devices.map(({ topic, address }) => ({ topic, token: address }))]
   const each = new Map(all.map(({ topic, token }) => [`${topic} ${token}`, { topic, token }]))
   if (each.size === 0)
-    return <p class="dim">No device is registered yet. An app registers one, and so does “Try it”.</p>
+    return <p class="dim">{tr('No device is registered yet. An app registers one, and so does “Try it”.')}</p>
   return (
     <>
       {[...each.values()].slice(0, SHOWN).map((phone) => (
@@ -63,16 +65,18 @@ const PhonesNow = ({ deps }: { deps: HttpDeps }) => {
 }
 
 const SimulatorPage = ({ deps, admin }: { deps: HttpDeps; admin: string }) => (
-  <Layout title="Simulator" admin={admin} here="simulator">
+  <Layout title={tr('Simulator')} admin={admin} here="simulator">
     <h1>
-      Simulator <span class="live state">live</span>
+      {tr('Simulator')} <span class="live state">{tr('live')}</span>
     </h1>
     <p class="dim">
-      Phones as this server’s pushes make them look. <a href="/admin/try">Try it</a> with two chats side by
-      side.
+      <Rich
+        text="Phones as this server’s pushes make them look. {try} with two chats side by side."
+        parts={{ try: <a href="/admin/try">{tr('Try it')}</a> }}
+      />
     </p>
     <div data-events="/admin/simulator/events">
-      <div id="phones" class="phones">
+      <div id={nameIn('phones')} class="phones">
         <PhonesNow deps={deps} />
       </div>
     </div>

@@ -47,7 +47,7 @@ class Chat {
   }
 
   open() {
-    this.show('The app is starting.', 'starting')
+    this.show(words.starting, 'starting')
     const socket = new WebSocket(this.url, 'xmpp')
     this.socket = socket
     socket.addEventListener('open', () => this.begin())
@@ -58,7 +58,7 @@ class Chat {
     socket.addEventListener('close', () => {
       if (this.socket !== socket) return
       this.socket = undefined
-      this.show('The app is closed.', 'closed')
+      this.show(words.closed, 'closed')
     })
   }
 
@@ -111,7 +111,7 @@ class Chat {
     this.send(`<iq type='set' id='push'>${enable}</iq>`)
     this.send(`<presence/>`)
     this.send(`<presence to='${this.peer}' type='subscribe'/>`)
-    this.show('The app is open.', 'open')
+    this.show(words.open, 'open')
   }
 
   say(input) {
@@ -126,7 +126,7 @@ class Chat {
   }
 
   receive(el) {
-    if (el.getAttribute('type') === 'error') return this.add('own', 'It could not be delivered.', '')
+    if (el.getAttribute('type') === 'error') return this.add('own', words.undelivered, '')
     const read = el.getElementsByTagNameNS(MARKERS, 'displayed')[0]
     if (read) return this.isRead(read.getAttribute('id'))
     const body = el.querySelector('body')
@@ -141,6 +141,7 @@ class Chat {
     const item = document.createElement('li')
     item.className = whose
     item.dataset.id = id
+    item.dataset.read = words.read
     item.textContent = text
     this.element.querySelector('.messages').append(item)
     item.scrollIntoView({ block: 'nearest' })
@@ -159,11 +160,12 @@ class Chat {
     for (const control of this.element.querySelectorAll('.say input, .say button'))
       control.disabled = state !== 'open'
     this.toggle.disabled = state === 'starting'
-    this.toggle.textContent = state === 'open' ? 'Close the app' : 'Open the app'
+    this.toggle.textContent = state === 'open' ? words.toClose : words.toOpen
   }
 }
 
 const trial = document.querySelector('[data-trial]')
+const words = JSON.parse(trial.dataset.words)
 const url = new URL(trial.dataset.socket, location.href.replace(/^http/, 'ws'))
 for (const element of trial.querySelectorAll('.chat')) new Chat(element, url).open()
 addEventListener('pagehide', () =>

@@ -5,7 +5,7 @@ import type { HttpDeps } from '../deps.ts'
 import { type App } from '../policy.ts'
 import { WEBSOCKET_PATH } from '../websocket.ts'
 import { addScript, field, html } from './answers.ts'
-import { Broadcast } from './broadcast.ts'
+import { Broadcast, nameIn } from './broadcast.ts'
 import { Layout } from './layout.tsx'
 import { addEvents } from './live.ts'
 import type { Pages } from './pages.ts'
@@ -13,6 +13,7 @@ import type { WebSessions } from './session.ts'
 import { BLINK, PhoneNow, phonesOf } from './simulator.tsx'
 import { type Side, type Trial, Trials } from './trials.ts'
 import script from './try.client.js' with { type: 'text' }
+import { tr } from './words.ts'
 
 export function addTry(app: App, deps: HttpDeps, sessions: WebSessions, { get, post }: Pages): void {
   const trials = new Trials(deps)
@@ -45,18 +46,19 @@ export function addTry(app: App, deps: HttpDeps, sessions: WebSessions, { get, p
 }
 
 const StartPage = ({ admin }: { admin: string }) => (
-  <Layout title="Try it" admin={admin} here="try">
-    <h1>Try it</h1>
+  <Layout title={tr('Try it')} admin={admin} here="try">
+    <h1>{tr('Try it')}</h1>
     <section class="card stack">
       <p>
-        Two chats side by side, each with a phone. Close the app of one, write to it from the other, and see
-        its phone ring. Open the app again, and the message is there, once; the notification is gone.
+        {tr(
+          'Two chats side by side, each with a phone. Close the app of one, write to it from the other, and see its phone ring. Open the app again, and the message is there, once; the notification is gone.',
+        )}
       </p>
       <p class="dim">
-        Two accounts are made for it. They go when you leave the page, and in an hour at the latest.
+        {tr('Two accounts are made for it. They go when you leave the page, and in an hour at the latest.')}
       </p>
       <form method="post" action="/admin/try">
-        <button type="submit">Begin</button>
+        <button type="submit">{tr('Begin')}</button>
       </form>
     </section>
   </Layout>
@@ -71,16 +73,17 @@ interface TrialProps {
 const TrialPage = ({ deps, admin, trial }: TrialProps) => {
   const [one, two] = trial.sides
   return (
-    <Layout title="Try it" admin={admin} here="try">
-      <h1>Try it</h1>
+    <Layout title={tr('Try it')} admin={admin} here="try">
+      <h1>{tr('Try it')}</h1>
       <noscript>
-        <p class="note bad">The two chats need a script, which this browser does not run.</p>
+        <p class="note bad">{tr('The two chats need a script, which this browser does not run.')}</p>
       </noscript>
       <div
         class="trial"
         data-events={`/admin/try/events?trial=${trial.id}`}
         data-trial={trial.id}
         data-socket={WEBSOCKET_PATH}
+        data-words={JSON.stringify(wordsOfApp())}
       >
         <ChatSide {...{ deps, side: one, peer: two, topic: trial.topic }} />
         <ChatSide {...{ deps, side: two, peer: one, topic: trial.topic }} />
@@ -88,13 +91,24 @@ const TrialPage = ({ deps, admin, trial }: TrialProps) => {
       <form method="post" action="/admin/try/end">
         <input type="hidden" name="trial" value={trial.id} />
         <button type="submit" class="quiet">
-          End the trial and remove both accounts
+          {tr('End the trial and remove both accounts')}
         </button>
       </form>
       <script src={`/admin/try.js?v=${VERSION}`} defer />
     </Layout>
   )
 }
+
+/** Texts that the script shows. */
+const wordsOfApp = () => ({
+  starting: tr('The app is starting.'),
+  open: tr('The app is open.'),
+  closed: tr('The app is closed.'),
+  undelivered: tr('It could not be delivered.'),
+  toClose: tr('Close the app'),
+  toOpen: tr('Open the app'),
+  read: tr('read'),
+})
 
 interface SideProps {
   readonly deps: HttpDeps
@@ -116,20 +130,25 @@ const ChatSide = ({ deps, side, peer, topic }: SideProps) => (
     <div class="app">
       <h2 class="break">{side.jid}</h2>
       <p class="dim small said" role="status">
-        The app is starting.
+        {tr('The app is starting.')}
       </p>
-      <ol class="messages" aria-live="polite" aria-label="Messages" />
+      <ol class="messages" aria-live="polite" aria-label={tr('Messages')} />
       <form class="say row">
-        <input name="text" aria-label={`Message from ${side.jid}`} autocomplete="off" disabled />
+        <input
+          name="text"
+          aria-label={tr('Message from {jid}', { jid: side.jid })}
+          autocomplete="off"
+          disabled
+        />
         <button type="submit" disabled>
-          Send
+          {tr('Send')}
         </button>
       </form>
       <button type="button" class="quiet toggle" disabled>
-        Close the app
+        {tr('Close the app')}
       </button>
     </div>
-    <div id={`phone-${side.token}`}>
+    <div id={nameIn(`phone-${side.token}`)}>
       <PhoneNow deps={deps} topic={topic} token={side.token} />
     </div>
   </section>

@@ -1,6 +1,8 @@
 /** @jsxImportSource hono/jsx */
 import type { listFiles } from '../uploads/manage.ts'
 import { Layout, sizeOf, Time } from './layout.tsx'
+import { purposeText } from './purposes.ts'
+import { tr } from './words.ts'
 
 export interface Used {
   readonly name: string
@@ -23,12 +25,12 @@ interface Props {
 const at = (iso: string | null): number | null => (iso === null ? null : Date.parse(iso))
 
 export const UploadsPage = ({ admin, notice, error, page, account, used }: Props) => (
-  <Layout title="Files" admin={admin} here="uploads" {...{ notice, error }}>
-    <h1>Files</h1>
+  <Layout title={tr('Files')} admin={admin} here="uploads" {...{ notice, error }}>
+    <h1>{tr('Files')}</h1>
     <form method="get" action="/admin/uploads" class="row">
-      <input name="account" value={account ?? ''} aria-label="Account" placeholder="Account" />
+      <input name="account" value={account ?? ''} aria-label={tr('Account')} placeholder={tr('Account')} />
       <button type="submit" class="quiet">
-        Show
+        {tr('Show')}
       </button>
     </form>
     <section class="card">
@@ -37,14 +39,15 @@ export const UploadsPage = ({ admin, notice, error, page, account, used }: Props
           <>
             <dt class="break">{name}</dt>
             <dd>
-              {sizeOf(bytes)} {Number.isFinite(most) && <span class="dim">of {sizeOf(most)}</span>}
+              {sizeOf(bytes)}{' '}
+              {Number.isFinite(most) && <span class="dim">{tr('of {size}', { size: sizeOf(most) })}</span>}
             </dd>
           </>
         ))}
       </dl>
     </section>
     <section class="card flush">
-      {page.items.length === 0 ? <p class="empty">No files.</p> : <Table items={page.items} />}
+      {page.items.length === 0 ? <p class="empty">{tr('No files.')}</p> : <Table items={page.items} />}
     </section>
     {page.next !== null && (
       <p>
@@ -52,7 +55,7 @@ export const UploadsPage = ({ admin, notice, error, page, account, used }: Props
           class="button quiet"
           href={`/admin/uploads?${new URLSearchParams({ account: account ?? '', cursor: page.next }).toString()}`}
         >
-          Next page
+          {tr('Next page')}
         </a>
       </p>
     )}
@@ -64,16 +67,16 @@ const Table = ({ items }: { items: Page['items'] }) => (
   <table>
     <thead>
       <tr>
-        <th scope="col">File</th>
-        <th scope="col">Size</th>
+        <th scope="col">{tr('File')}</th>
+        <th scope="col">{tr('Size')}</th>
         <th scope="col" class="wide">
-          Stored
+          {tr('Stored')}
         </th>
         <th scope="col" class="wide">
-          Until
+          {tr('Until')}
         </th>
         <th scope="col">
-          <span class="unseen">Remove</span>
+          <span class="unseen">{tr('Remove')}</span>
         </th>
       </tr>
     </thead>
@@ -85,19 +88,19 @@ const Table = ({ items }: { items: Page['items'] }) => (
             <div class="dim break">
               <a href={`/admin/uploads?${new URLSearchParams({ account: owner }).toString()}`}>{owner}</a>
               {type !== null && `, ${type}`}
-              {purpose !== 'message' && `, ${purpose}`}
+              {purpose !== 'message' && `, ${purposeText(purpose)}`}
             </div>
           </td>
           <td>{sizeOf(size)}</td>
           <td class="wide">
             <Time at={at(stored)} />
           </td>
-          <td class="wide">{expires === null ? 'for ever' : <Time at={at(expires)} />}</td>
+          <td class="wide">{expires === null ? tr('for ever') : <Time at={at(expires)} />}</td>
           <td>
             <form method="post" action="/admin/uploads/delete">
               <input type="hidden" name="id" value={String(id)} />
-              <button type="submit" class="quiet" aria-label={`Remove ${name}`}>
-                Remove
+              <button type="submit" class="quiet" aria-label={tr('Remove {name}', { name })}>
+                {tr('Remove')}
               </button>
             </form>
           </td>
@@ -109,24 +112,24 @@ const Table = ({ items }: { items: Page['items'] }) => (
 
 const Purge = ({ account }: { account: string | undefined }) => (
   <section class="card">
-    <h2>Remove many</h2>
+    <h2>{tr('Remove many')}</h2>
     <details>
-      <summary class="button danger">Remove…</summary>
+      <summary class="button danger">{tr('Remove…')}</summary>
       <form method="post" action="/admin/uploads/purge" class="stack">
-        <p>Files of an account, of an age, or both. Nobody can bring them back.</p>
+        <p>{tr('Files of an account, of an age, or both. Nobody can bring them back.')}</p>
         <label>
-          Account
+          {tr('Account')}
           <input name="account" value={account ?? ''} autocomplete="off" />
         </label>
         <label>
-          Older than so many days
+          {tr('Older than so many days')}
           <input name="days" inputmode="numeric" autocomplete="off" />
         </label>
         <label class="check">
-          <input type="checkbox" name="sure" value="yes" required /> I am sure
+          <input type="checkbox" name="sure" value="yes" required /> {tr('I am sure')}
         </label>
         <button type="submit" class="danger">
-          Remove
+          {tr('Remove')}
         </button>
       </form>
     </details>

@@ -1,5 +1,4 @@
 /** /admin/uploads: files that people send, and what they take. */
-import { PURPOSES } from '../../store/uploads.ts'
 import { bucketOf, quotaOf } from '../../uploads/quota.ts'
 import { accountOf } from '../accounts.ts'
 import type { Ctx } from '../context.ts'
@@ -8,7 +7,9 @@ import { HttpError } from '../problem.ts'
 import { listFiles, listQuery, purge, removeFile } from '../uploads/manage.ts'
 import { field, filled, html, said } from './answers.ts'
 import type { Pages } from './pages.ts'
+import { BUCKETS, bucketText } from './purposes.ts'
 import { type Used, UploadsPage } from './uploads-page.tsx'
+import { tr } from './words.ts'
 
 const LISTED = 50
 const DAY_S = 86_400
@@ -38,7 +39,7 @@ export function addUploadPages(deps: HttpDeps, { get, post, notice }: Pages): vo
   post('/admin/uploads/purge', async (c, admin) => {
     const [account, days, sure] = [await field(c, 'account'), await field(c, 'days'), await field(c, 'sure')]
     try {
-      if (sure !== 'yes') throw new HttpError(422, 'not-sure', 'Tick “I am sure” first.')
+      if (sure !== 'yes') throw new HttpError(422, 'not-sure', tr('Tick “I am sure” first.'))
       await purge(deps, { account: account === '' ? undefined : account, older_than: secondsOf(days) })
     } catch (error) {
       return show(c, admin, said(error))
@@ -50,19 +51,18 @@ export function addUploadPages(deps: HttpDeps, { get, post, notice }: Pages): vo
 /** @throws HttpError */
 function secondsOf(days: string): number | undefined {
   if (days === '') return undefined
-  if (!/^[0-9]{1,4}$/.test(days)) throw new HttpError(422, 'invalid', 'Days: a number is needed.')
+  if (!/^[0-9]{1,4}$/.test(days)) throw new HttpError(422, 'invalid', tr('Days: a number is needed.'))
   return Number(days) * DAY_S
 }
 
 /** Bytes by quota: of all accounts, and of the one that is looked at. */
 function usedBy(deps: HttpDeps, account: string | undefined): Used[] {
   const { config, store } = deps.world
-  const all = { name: 'All accounts', bytes: store.uploads.total(), most: config.upload.total_bytes }
+  const all = { name: tr('All accounts'), bytes: store.uploads.total(), most: config.upload.total_bytes }
   if (account === undefined) return [all]
   const { id } = accountOf(deps, account)
-  const buckets = new Map(PURPOSES.map((purpose) => [bucketOf(purpose).join(' and '), purpose]))
-  const own = [...buckets].map(([name, purpose]) => ({
-    name: `${account}: ${name}`,
+  const own = BUCKETS.map((purpose) => ({
+    name: `${account}: ${bucketText(purpose)}`,
     bytes: store.uploads.bytesOf(id, bucketOf(purpose)),
     most: quotaOf(config, purpose),
   }))

@@ -1,6 +1,5 @@
 /** @jsxImportSource hono/jsx */
 import type { Account } from '../../store/accounts.ts'
-import { PURPOSES } from '../../store/uploads.ts'
 import type { TestResult } from '../../push/diagnose/test-push.ts'
 import { bucketOf, quotaOf } from '../../uploads/quota.ts'
 import { sessionView } from '../accounts.ts'
@@ -10,6 +9,9 @@ import { explainAccount } from '../explain.ts'
 import { Layout, sizeOf, State, Time } from './layout.tsx'
 import { Verdicts } from './push-page.tsx'
 import { stateOf } from './user-state.tsx'
+import { BUCKETS, bucketText } from './purposes.ts'
+import { Rich } from './rich.tsx'
+import { tr, known } from './words.ts'
 
 /** Decisions on a user's page. */
 const SHOWN = 10
@@ -32,7 +34,7 @@ type Tested = readonly TestResult[] | undefined
 export const UserPage = ({ deps, admin, notice, error, account, tested }: Props) => (
   <Layout title={account.jid} admin={admin} here="users" {...{ notice, error }}>
     <p class="crumb">
-      <a href="/admin/users">Users</a>
+      <a href="/admin/users">{tr('Users')}</a>
     </p>
     <h1 class="break">
       {account.jid} {stateOf(deps, account)}
@@ -44,14 +46,14 @@ export const UserPage = ({ deps, admin, notice, error, account, tested }: Props)
     <Apps deps={deps} account={account} />
     <Roster deps={deps} account={account} />
     <section class="card">
-      <h2>New password</h2>
+      <h2>{tr('New password')}</h2>
       <form method="post" action="/admin/users/password" class="row">
         <input type="hidden" name="jid" value={account.jid} />
         <label>
-          Password
+          {tr('Password')}
           <input name="password" type="password" autocomplete="new-password" required />
         </label>
-        <button type="submit">Set</button>
+        <button type="submit">{tr('Set')}</button>
       </form>
     </section>
     {account.jid !== admin && <Danger account={account} />}
@@ -76,47 +78,46 @@ const Facts = ({ deps, account }: { deps: HttpDeps; account: Account }) => {
   return (
     <section class="card">
       <dl class="facts">
-        <dt>Created</dt>
+        <dt>{tr('Created')}</dt>
         <dd>
           <Time at={account.createdAt} />
         </dd>
-        <dt>Last seen</dt>
+        <dt>{tr('Last seen')}</dt>
         <dd>
           <Time at={account.lastSeen} />
         </dd>
-        <dt>Waiting messages</dt>
+        <dt>{tr('Waiting messages')}</dt>
         <dd>{`${waiting.messages}, ${sizeOf(waiting.bytes)}`}</dd>
-        <dt>Archive</dt>
+        <dt>{tr('Archive')}</dt>
         <dd>{archiveText(deps, account)}</dd>
-        <dt>Files</dt>
+        <dt>{tr('Files')}</dt>
         <dd>
           {BUCKETS.map((purpose) => (
             <div>
-              {`${bucketOf(purpose).join(' and ')}: ${sizeOf(store.uploads.bytesOf(account.id, bucketOf(purpose)))}`}
+              {`${bucketText(purpose)}: ${sizeOf(store.uploads.bytesOf(account.id, bucketOf(purpose)))}`}
               <span class="dim">{ofQuota(quotaOf(config, purpose))}</span>
             </div>
           ))}
         </dd>
-        <dt>Export</dt>
+        <dt>{tr('Export')}</dt>
         <dd>
           <a href={`/admin/users/export?jid=${encodeURIComponent(account.jid)}`}>
-            Everything as a file of XEP-0227
+            {tr('Everything as a file of XEP-0227')}
           </a>{' '}
-          <span class="dim">with the keys of the password</span>
+          <span class="dim">{tr('with the keys of the password')}</span>
         </dd>
       </dl>
     </section>
   )
 }
 
-const BUCKETS = [...new Map(PURPOSES.map((purpose) => [bucketOf(purpose).join(), purpose])).values()]
-
-const ofQuota = (most: number): string => (Number.isFinite(most) ? ` of ${sizeOf(most)}` : '')
+const ofQuota = (most: number): string =>
+  Number.isFinite(most) ? ` ${tr('of {size}', { size: sizeOf(most) })}` : ''
 
 /** Counted up to a number beyond which it does not matter. */
 function archiveText({ world: { store, config } }: HttpDeps, account: Account): string {
   const n = store.history.count(account, {}, { most: COUNTED, scan: COUNTED })
-  const messages = `${n}${n === COUNTED ? ' or more' : ''} messages`
+  const messages = n === COUNTED ? tr('{n} or more messages', { n }) : tr('{n} messages', { n })
   if (!Number.isFinite(config.archive.max_bytes)) return messages
   return `${messages}, ${sizeOf(store.archiveSizes.of(account.id))}${ofQuota(config.archive.max_bytes)}`
 }
@@ -126,25 +127,30 @@ const Sessions = ({ deps, account }: { deps: HttpDeps; account: Account }) => {
   return (
     <section class="card">
       <h2>
-        Sessions <span class="state">{sessions.length}</span>
+        {tr('Sessions')} <span class="state">{sessions.length}</span>
       </h2>
-      {sessions.length === 0 && <p class="dim">None.</p>}
+      {sessions.length === 0 && <p class="dim">{tr('None.')}</p>}
       <ul class="lines">
         {sessions.map(({ resource, transport, address, since, state }) => (
           <li>
             <span class="break">
               {resource}
               <div class="dim small">
-                {`${state}, ${transport} from ${address}, since `}
-                <Time at={since === null ? null : Date.parse(since)} />
+                <Rich
+                  text="{state}, {transport} from {address}, since {when}"
+                  parts={{
+                    ...{ state, transport, address },
+                    when: <Time at={since === null ? null : Date.parse(since)} />,
+                  }}
+                />
               </div>
             </span>
-            <Act action="/admin/users/kick" fields={{ jid: account.jid, resource }} text="Close" />
+            <Act action="/admin/users/kick" fields={{ jid: account.jid, resource }} text={tr('Close')} />
           </li>
         ))}
       </ul>
       {sessions.length > 1 && (
-        <Act action="/admin/users/kick" fields={{ jid: account.jid }} text="Close all of them" />
+        <Act action="/admin/users/kick" fields={{ jid: account.jid }} text={tr('Close all of them')} />
       )}
     </section>
   )
@@ -155,29 +161,36 @@ const Devices = ({ deps, account, tested }: { deps: HttpDeps; account: Account; 
   return (
     <section class="card">
       <h2>
-        Devices <span class="state">{devices.length}</span>
+        {tr('Devices')} <span class="state">{devices.length}</span>
       </h2>
-      {devices.length === 0 && <p class="dim">None: no phone rings.</p>}
+      {devices.length === 0 && <p class="dim">{tr('None: no phone rings.')}</p>}
       <ul class="lines">
         {devices.map(({ id, topic, environment, token, connected, muted, state, updated }) => {
           const result = tested?.find(({ device }) => device === id)
           return (
             <li>
               <span class="break">
-                {topic} {result && <State good={result.result === 'sent'}>{result.result}</State>}
+                {topic} {result && <State good={result.result === 'sent'}>{known(result.result)}</State>}
                 <div class="dim small">
-                  {`${environment} …${token}, ${state}${muted ? ', muted' : ''}${connected === null ? '' : `, ${connected}`}, registered `}
-                  <Time at={updated === null ? null : Date.parse(updated)} />
+                  {`${environment} …${token}, ${state}${muted ? `, ${tr('muted')}` : ''}${connected === null ? '' : `, ${connected}`}, `}
+                  <Rich
+                    text="registered {when}"
+                    parts={{ when: <Time at={updated === null ? null : Date.parse(updated)} /> }}
+                  />
                 </div>
                 {result?.reason && <div class="small">{result.reason}</div>}
               </span>
-              <Act action="/admin/users/forget" fields={{ jid: account.jid, device: id }} text="Forget" />
+              <Act
+                action="/admin/users/forget"
+                fields={{ jid: account.jid, device: id }}
+                text={tr('Forget')}
+              />
             </li>
           )
         })}
       </ul>
       {devices.length > 0 && (
-        <Act action="/admin/users/ring" fields={{ jid: account.jid }} text="Ring them now, as a test" />
+        <Act action="/admin/users/ring" fields={{ jid: account.jid }} text={tr('Ring them now, as a test')} />
       )}
     </section>
   )
@@ -189,15 +202,15 @@ const Apps = ({ deps, account }: { deps: HttpDeps; account: Account }) => {
   return (
     <section class="card">
       <h2>
-        Apps <span class="state">{apps.length}</span>
+        {tr('Apps')} <span class="state">{apps.length}</span>
       </h2>
       <ul class="lines">
         {apps.slice(0, LISTED).map(({ software, device, lastLogin }) => (
           <li>
             <span class="break">
-              {software ?? 'An app'} <span class="dim">{device}</span>
+              {software ?? tr('An app')} <span class="dim">{device}</span>
               <div class="dim small">
-                last login <Time at={lastLogin} />
+                <Rich text="last login {when}" parts={{ when: <Time at={lastLogin} /> }} />
               </div>
             </span>
           </li>
@@ -213,7 +226,7 @@ const Roster = ({ deps, account }: { deps: HttpDeps; account: Account }) => {
     <section class="card">
       <details>
         <summary>
-          <h2 class="inline">Contacts</h2> <span class="state">{contacts.length}</span>
+          <h2 class="inline">{tr('Contacts')}</h2> <span class="state">{contacts.length}</span>
         </summary>
         <ul class="lines">
           {contacts.slice(0, LISTED).map(({ jid, name, subscription, groups }) => (
@@ -225,7 +238,7 @@ const Roster = ({ deps, account }: { deps: HttpDeps; account: Account }) => {
             </li>
           ))}
         </ul>
-        {contacts.length > LISTED && <p class="dim">{`and ${contacts.length - LISTED} more`}</p>}
+        {contacts.length > LISTED && <p class="dim">{tr('and {n} more', { n: contacts.length - LISTED })}</p>}
       </details>
     </section>
   )
@@ -233,10 +246,10 @@ const Roster = ({ deps, account }: { deps: HttpDeps; account: Account }) => {
 
 const Pushes = ({ deps, account }: { deps: HttpDeps; account: Account }) => (
   <section class="card">
-    <h2>Does the phone ring?</h2>
+    <h2>{tr('Does the phone ring?')}</h2>
     <ul class="findings">
       {explainAccount(deps, account, SHOWN).findings.map((finding) => (
-        <li>{finding}</li>
+        <li lang="en">{finding}</li>
       ))}
     </ul>
     <Verdicts rows={deps.world.store.pushReports.verdictsOf(account.id, SHOWN)} accounts={false} />
@@ -245,24 +258,24 @@ const Pushes = ({ deps, account }: { deps: HttpDeps; account: Account }) => (
 
 const Danger = ({ account }: { account: Account }) => (
   <section class="card">
-    <h2>{account.disabled ? 'Enable or remove' : 'Disable or remove'}</h2>
+    <h2>{account.disabled ? tr('Enable or remove') : tr('Disable or remove')}</h2>
     <div class="row">
       <form method="post" action={account.disabled ? '/admin/users/enable' : '/admin/users/disable'}>
         <input type="hidden" name="jid" value={account.jid} />
         <button type="submit" class="quiet">
-          {account.disabled ? 'Enable' : 'Disable: close its sessions, refuse its logins'}
+          {account.disabled ? tr('Enable') : tr('Disable: close its sessions, refuse its logins')}
         </button>
       </form>
       <details>
-        <summary class="button danger">Remove…</summary>
+        <summary class="button danger">{tr('Remove…')}</summary>
         <form method="post" action="/admin/users/delete" class="stack">
           <input type="hidden" name="jid" value={account.jid} />
-          <p>The account goes with its contacts, messages and devices. Nobody can bring it back.</p>
+          <p>{tr('The account goes with its contacts, messages and devices. Nobody can bring it back.')}</p>
           <label class="check">
-            <input type="checkbox" name="sure" value="yes" required /> I am sure
+            <input type="checkbox" name="sure" value="yes" required /> {tr('I am sure')}
           </label>
           <button type="submit" class="danger">
-            Remove {account.jid}
+            {tr('Remove {name}', { name: account.jid })}
           </button>
         </form>
       </details>

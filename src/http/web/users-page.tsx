@@ -5,6 +5,7 @@ import type { Order } from '../../store/account-pages.ts'
 import type { HttpDeps } from '../deps.ts'
 import { Layout, Time } from './layout.tsx'
 import { show, stateOf } from './user-state.tsx'
+import { numberOf, tr } from './words.ts'
 
 export interface UserList {
   readonly items: readonly Account[]
@@ -38,27 +39,27 @@ const pathOf = (
 }
 
 export const UsersPage = ({ deps, admin, list, typed, notice, error }: Props) => (
-  <Layout title="Users" admin={admin} here="users" {...{ notice, error }}>
+  <Layout title={tr('Users')} admin={admin} here="users" {...{ notice, error }}>
     <h1>
-      Users <span class="state">{list.total}</span>
+      {tr('Users')} <span class="state">{numberOf(list.total)}</span>
     </h1>
     <form method="get" action="/admin/users" class="row" role="search">
       <input
         name="search"
         type="search"
         value={list.search}
-        placeholder="Search addresses"
-        aria-label="Search addresses"
+        placeholder={tr('Search addresses')}
+        aria-label={tr('Search addresses')}
       />
       <input type="hidden" name="order" value={list.order} />
       {list.descending && <input type="hidden" name="falling" value="yes" />}
       <button type="submit" class="quiet">
-        Search
+        {tr('Search')}
       </button>
     </form>
     <section class="card flush">
       {list.items.length === 0 ? (
-        <p class="empty">{list.search ? 'Nobody matches.' : 'No accounts yet.'}</p>
+        <p class="empty">{list.search ? tr('Nobody matches.') : tr('No accounts yet.')}</p>
       ) : (
         <Table {...{ deps, list }} />
       )}
@@ -66,12 +67,12 @@ export const UsersPage = ({ deps, admin, list, typed, notice, error }: Props) =>
     <p class="row">
       {!list.isFirst && (
         <a class="button quiet" href={pathOf(list)}>
-          First page
+          {tr('First page')}
         </a>
       )}
       {list.next !== null && (
         <a class="button quiet" href={pathOf(list, list.next)}>
-          Next page
+          {tr('Next page')}
         </a>
       )}
     </p>
@@ -81,10 +82,10 @@ export const UsersPage = ({ deps, admin, list, typed, notice, error }: Props) =>
 
 const Add = ({ deps, typed }: Pick<Props, 'deps' | 'typed'>) => (
   <section class="card">
-    <h2>Add an account</h2>
+    <h2>{tr('Add an account')}</h2>
     <form method="post" action="/admin/users" class="row">
       <label>
-        Address
+        {tr('Address')}
         <input
           name="jid"
           required
@@ -96,13 +97,13 @@ const Add = ({ deps, typed }: Pick<Props, 'deps' | 'typed'>) => (
         />
       </label>
       <label>
-        Password
+        {tr('Password')}
         <input name="password" type="password" autocomplete="new-password" required />
       </label>
       <label class="check">
-        <input type="checkbox" name="allow_lookalike" value="yes" /> Even if it looks like another’s
+        <input type="checkbox" name="allow_lookalike" value="yes" /> {tr('Even if it looks like another’s')}
       </label>
-      <button type="submit">Add</button>
+      <button type="submit">{tr('Add')}</button>
     </form>
   </section>
 )
@@ -126,10 +127,10 @@ const Table = ({ deps, list }: Pick<Props, 'deps' | 'list'>) => (
   <table>
     <thead>
       <tr>
-        <Column list={list} order="jid" name="Address" />
-        <th scope="col">State</th>
-        <Column list={list} order="seen" name="Last seen" />
-        <Column list={list} order="created" name="Created" />
+        <Column list={list} order="jid" name={tr('Address')} />
+        <th scope="col">{tr('State')}</th>
+        <Column list={list} order="seen" name={tr('Last seen')} />
+        <Column list={list} order="created" name={tr('Created')} />
       </tr>
     </thead>
     <tbody>

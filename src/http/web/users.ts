@@ -15,6 +15,7 @@ import { exportStream } from './user-export.ts'
 import { UserPage } from './user-page.tsx'
 import { show } from './user-state.tsx'
 import { type UserList, UsersPage } from './users-page.tsx'
+import { known, tr } from './words.ts'
 
 const LISTED = 50
 const SEARCHED = 200
@@ -34,7 +35,10 @@ export function addUserPages(deps: HttpDeps, pages: Pages): void {
     const password = passwordSchema.safeParse(await field(c, 'password'))
     if (!jid.success || !password.success) {
       const wrong = jid.error ?? password.error
-      return list(c, admin, { error: wrong?.issues[0]?.message ?? 'The form is not complete.', typed })
+      return list(c, admin, {
+        error: known(wrong?.issues[0]?.message ?? '') || tr('The form is not complete.'),
+        typed,
+      })
     }
     try {
       const lookalike = (await field(c, 'allow_lookalike')) === 'yes'
@@ -130,22 +134,23 @@ function addUserPage(deps: HttpDeps, { get, post, notice }: Pages): void {
   form('kick', async (jid, c) => {
     const resource = await field(c, 'resource')
     const closed = await kick(deps, jid, resource === '' ? undefined : resource)
-    if (closed === 0) throw new HttpError(404, 'no-such-session', 'That session is over already.')
+    if (closed === 0) throw new HttpError(404, 'no-such-session', tr('That session is over already.'))
     return 'kicked'
   })
   form('forget', async (jid, c) => {
     if (!(await removeDevice(deps, accountOf(deps, jid), await field(c, 'device'))))
-      throw new HttpError(404, 'no-such-device', 'That device is gone already.')
+      throw new HttpError(404, 'no-such-device', tr('That device is gone already.'))
     return 'forgotten'
   })
   form('ring', async (jid, c, admin) => {
-    if (!deps.pushTest) throw new HttpError(503, 'server-needed', 'No server runs that could ring.')
+    if (!deps.pushTest) throw new HttpError(503, 'server-needed', tr('No server runs that could ring.'))
     await deps.router.run((t) => t.store.audit.note('test push', { account: jid }))
     return page(c, admin, jid, { tested: await deps.pushTest(accountOf(deps, jid)) })
   })
   form('delete', async (jid, c, admin) => {
     notOwn(jid, admin)
-    if ((await field(c, 'sure')) !== 'yes') throw new HttpError(422, 'not-sure', 'Tick “I am sure” first.')
+    if ((await field(c, 'sure')) !== 'yes')
+      throw new HttpError(422, 'not-sure', tr('Tick “I am sure” first.'))
     await deleteUser(deps, jid)
     return c.redirect('/admin/users?done=removed', 303)
   })
@@ -153,5 +158,5 @@ function addUserPage(deps: HttpDeps, { get, post, notice }: Pages): void {
 
 /** An administrator cannot disable or delete the account that asks: nobody could undo it. */
 function notOwn(jid: string, admin: string): void {
-  if (jid === admin) throw new HttpError(422, 'invalid', 'This is your own account.')
+  if (jid === admin) throw new HttpError(422, 'invalid', tr('This is your own account.'))
 }

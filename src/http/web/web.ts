@@ -6,7 +6,7 @@ import type { HttpDeps } from '../deps.ts'
 import { type App, declare, open, page } from '../policy.ts'
 import { failureOf, HttpError, titleOf } from '../problem.ts'
 import { isWithoutAdmin, SETUP_PATH } from '../../accounts/first-admin.ts'
-import { addAssets, field, html } from './answers.ts'
+import { addAssets, field, html, said } from './answers.ts'
 import { ErrorPage } from './error.tsx'
 import { addAuditPage } from './audit.ts'
 import { addCertificatePages } from './certificates.ts'
@@ -23,9 +23,10 @@ import { addSimulator } from './simulator.tsx'
 import { addTry } from './try.tsx'
 import { addUploadPages } from './uploads.ts'
 import { addUserPages } from './users.ts'
+import { type English, known, tr } from './words.ts'
 
 /** A closed set: what a page says after a redirect is chosen by us, not by who wrote the link. */
-const DONE: Readonly<Record<string, string>> = {
+const DONE = {
   added: 'The account was added.',
   weak: 'Done. The password is short, though.',
   password: 'The new password is set.',
@@ -39,9 +40,12 @@ const DONE: Readonly<Record<string, string>> = {
   certificates: 'The certificates below are in force.',
   replayed: 'What the webhook refused is sent again.',
   setup: 'Welcome. You are the administrator of this server.',
-}
+} as const satisfies Record<string, English>
 
-const notice = (c: Ctx): string | undefined => DONE[c.req.query('done') ?? '']
+function notice(c: Ctx): string | undefined {
+  const done = c.req.query('done') ?? ''
+  return Object.hasOwn(DONE, done) ? tr(DONE[done as keyof typeof DONE]) : undefined
+}
 
 export const isPage = (path: string): boolean => /^\/(admin|invite)\//.test(path)
 
@@ -50,7 +54,11 @@ export function errorPage(c: Ctx, error: unknown): Promise<Response> {
   const failure = failureOf(c, error)
   return html(
     c,
-    ErrorPage({ title: titleOf(failure), detail: failure.message, admin: c.req.path.startsWith('/admin/') }),
+    ErrorPage({
+      title: known(titleOf(failure)),
+      detail: said(failure),
+      admin: c.req.path.startsWith('/admin/'),
+    }),
     failure.status,
   )
 }
@@ -108,19 +116,19 @@ function addLogin(app: App, deps: HttpDeps, sessions: WebSessions): void {
     fromOwnPage(c)
     const jid = await field(c, 'jid')
     const again = (error: string, status: 401 | 403 | 429) => html(c, LoginPage({ error, jid }), status)
-    if (!c.get('secure')) return again('Sign in over https, or from this machine itself.', 403)
+    if (!c.get('secure')) return again(tr('Sign in over https, or from this machine itself.'), 403)
     try {
       const account = await checkPassword(deps, jid, await field(c, 'password'), c.get('ip'))
-      if (!isAdmin(deps.world, account.jid)) return again('This account is not listed under admins.', 403)
+      if (!isAdmin(deps.world, account.jid)) return again(tr('This account is not listed under admins.'), 403)
       c.get('actor').by = account.jid
       await deps.router.run((t) => t.store.audit.note('administrator signed in', { account: account.jid }))
       sessions.start(c, account)
       return c.redirect('/admin/', 303)
     } catch (error) {
       if (!(error instanceof HttpError)) throw error
-      if (error.status !== 429) return again('Account or password is wrong.', 401)
+      if (error.status !== 429) return again(tr('Account or password is wrong.'), 401)
       c.header('retry-after', error.more.headers?.['retry-after'] ?? '60')
-      return again(error.message, 429)
+      return again(said(error), 429)
     }
   })
   declare('post', '/admin/logout', page)
