@@ -102,7 +102,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   stream: [...GROUND, 'limits', 'routing', 'accounts', 'xml', 'self-signed'],
   ops: [...GROUND, 'push', 'self-signed'],
-  http: [...SHARED, 'ops'],
+  http: [...SHARED, 'ops', 'packaging'],
   import: [...GROUND, 'routing', 'accounts', 'rooms', 'push/rules', 'push/registration', 'xml'],
   docs: [],
   packaging: [],

@@ -5,7 +5,7 @@ import { freeBallast } from '../ops/ballast.ts'
 import type { Backups } from '../ops/backups.ts'
 import { databaseFile } from '../ops/data-dir.ts'
 import { type Job, JobRunning, type Jobs } from '../ops/jobs.ts'
-import { NAME, UPLOAD_MODES } from '../store/backup/manifest.ts'
+import { NAME, UPLOAD_MODES, type UploadMode } from '../store/backup/manifest.ts'
 import { carryOut } from '../store/maintenance.ts'
 import { OutsideError } from '../log.ts'
 import type { HttpDeps } from './deps.ts'
@@ -46,7 +46,7 @@ const jobSchema = z
     description: 'Work that takes long. The last ones are remembered until the server ends.',
   })
 
-const view = ({ id, kind, state, started, ended, step, result, error }: Job) => ({
+export const jobView = ({ id, kind, state, started, ended, step, result, error }: Job) => ({
   ...{ id, kind, state, started: new Date(started).toISOString(), ended: iso(ended ?? null) },
   ...step,
   // A list of every file is for the manifest.
@@ -62,7 +62,7 @@ const nameParam = z.strictObject({
     .openapi({ param: { name: 'name', in: 'path' } }),
 })
 
-const partsOf = ({ backups, jobs }: HttpDeps): { backups: Backups; jobs: Jobs } => {
+export const partsOf = ({ backups, jobs }: HttpDeps): { backups: Backups; jobs: Jobs } => {
   if (backups && jobs) return { backups, jobs }
   throw new HttpError(503, 'server-needed', 'There is no data on disk.')
 }
@@ -70,12 +70,34 @@ const partsOf = ({ backups, jobs }: HttpDeps): { backups: Backups; jobs: Jobs } 
 /** Starts it, or says why not. */
 function started(start: () => Job) {
   try {
-    return view(start())
+    return jobView(start())
   } catch (error) {
     if (error instanceof JobRunning) throw new HttpError(409, 'job-running', error.message)
     if (error instanceof OutsideError) throw new HttpError(503, 'not-possible', error.message)
     throw error
   }
+}
+
+/** @throws HttpError */
+export function startBackup(
+  deps: HttpDeps,
+  { uploads, config }: { readonly uploads?: UploadMode | undefined; readonly config: boolean },
+) {
+  const { backups } = partsOf(deps)
+  const files = config ? operatorsFiles(deps.world.config) : []
+  return started(() => backups.create({ uploads, config: files }))
+}
+
+/** @throws HttpError */
+export function startVerification(deps: HttpDeps, name: string) {
+  const { backups } = partsOf(deps)
+  if (!backups.has(name)) throw noSuchBackup()
+  return started(() => backups.verify(name))
+}
+
+/** @throws HttpError */
+export async function deleteBackup(deps: HttpDeps, name: string): Promise<void> {
+  if (!(await partsOf(deps).backups.delete(name))) throw noSuchBackup()
 }
 
 export function addBackups(app: App): void {
@@ -96,7 +118,7 @@ export function addBackups(app: App): void {
       const { backups, jobs } = partsOf(c.var.deps)
       const { running } = jobs
       const items = backups.list().map((entry) => ({ ...entry, hosts: [...entry.hosts] }))
-      return c.json({ directory: backups.directory, items, running: running ? view(running) : null }, 200)
+      return c.json({ directory: backups.directory, items, running: running ? jobView(running) : null }, 200)
     },
   )
   app.openapi(
@@ -118,15 +140,7 @@ export function addBackups(app: App): void {
       },
       responses: { 202: json('It is under way', jobSchema) },
     }),
-    (c) => {
-      const { uploads, config } = c.req.valid('json')
-      const { backups } = partsOf(c.var.deps)
-      const files = config ? operatorsFiles(c.var.deps.world.config) : []
-      return c.json(
-        started(() => backups.create({ uploads, config: files })),
-        202,
-      )
-    },
+    (c) => c.json(startBackup(c.var.deps, c.req.valid('json')), 202),
   )
   app.openapi(
     route(scope('backups:write'), {
@@ -137,15 +151,7 @@ export function addBackups(app: App): void {
       request: { params: nameParam },
       responses: { 202: json('It is under way', jobSchema) },
     }),
-    (c) => {
-      const { name } = c.req.valid('param')
-      const { backups } = partsOf(c.var.deps)
-      if (!backups.has(name)) throw noSuchBackup()
-      return c.json(
-        started(() => backups.verify(name)),
-        202,
-      )
-    },
+    (c) => c.json(startVerification(c.var.deps, c.req.valid('param').name), 202),
   )
   app.openapi(
     route(scope('backups:write'), {
@@ -157,8 +163,7 @@ export function addBackups(app: App): void {
       responses: { 204: { description: 'Done' } },
     }),
     async (c) => {
-      const { backups } = partsOf(c.var.deps)
-      if (!(await backups.delete(c.req.valid('param').name))) throw noSuchBackup()
+      await deleteBackup(c.var.deps, c.req.valid('param').name)
       return c.body(null, 204)
     },
   )
@@ -254,7 +259,7 @@ function addDatabase(app: App): void {
     (c) => {
       const job = c.var.deps.jobs?.find(c.req.valid('param').id)
       if (!job) throw new HttpError(404, 'no-such-job', 'There is no such job, or not any more.')
-      return c.json(view(job), 200)
+      return c.json(jobView(job), 200)
     },
   )
 }

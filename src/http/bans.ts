@@ -19,13 +19,35 @@ const banSchema = z
   })
   .openapi('Ban')
 
-const view = ({ address, account, failures, since, until }: Ban) => ({
+export const banView = ({ address, account, failures, since, until }: Ban) => ({
   address,
   account: account ?? null,
   failures,
   since: iso(since),
   until: Number.isFinite(until) ? iso(until) : null,
 })
+
+export const newBan = z.strictObject({ address: networkSchema, account: jidSchema.optional() })
+type Place = z.output<typeof newBan>
+
+/** @throws HttpError */
+export async function banAddress(deps: HttpDeps, { address, account }: Place) {
+  const { logins, router } = running(deps)
+  if (!logins.ban(address, account))
+    throw new HttpError(422, 'never-banned', 'There are no bans (limits.auth_ban), or none of that address.')
+  const network = networkOf(address.replace(/\/64$/, ''))
+  await router.run((t) => t.store.audit.note('address banned', { account, network }))
+  const ban = logins.bans().find((one) => one.address === network && one.account === account)
+  if (!ban) throw new Error('a ban just made is not there')
+  return banView(ban)
+}
+
+/** @throws HttpError 404 */
+export async function endBans(deps: HttpDeps, { address, account }: Place): Promise<void> {
+  const { logins, router } = running(deps)
+  if (logins.pardon(address, account) === 0) throw new HttpError(404, 'no-such-ban', 'There is no such ban.')
+  await router.run((t) => t.store.audit.note('ban ended', { account, network: address }))
+}
 
 export function addBans(app: App): void {
   app.openapi(
@@ -36,7 +58,7 @@ export function addBans(app: App): void {
       summary: 'List the addresses that are banned from logins',
       responses: { 200: json('Bans, the oldest first', z.object({ items: z.array(banSchema) })) },
     }),
-    (c) => c.json({ items: running(c.var.deps).logins.bans().map(view) }, 200),
+    (c) => c.json({ items: running(c.var.deps).logins.bans().map(banView) }, 200),
   )
   app.openapi(
     route(admin, {
@@ -46,25 +68,11 @@ export function addBans(app: App): void {
       summary:
         'Ban an address from logins for `limits.auth_ban`, or from those of one account; until a restart',
       request: {
-        body: body(z.strictObject({ address: networkSchema, account: jidSchema.optional() })),
+        body: body(newBan),
       },
       responses: { 201: json('Its ban, the one before where there was one', banSchema) },
     }),
-    async (c) => {
-      const { address, account } = c.req.valid('json')
-      const { logins, router } = running(c.var.deps)
-      if (!logins.ban(address, account))
-        throw new HttpError(
-          422,
-          'never-banned',
-          'There are no bans (limits.auth_ban), or none of that address.',
-        )
-      const network = networkOf(address.replace(/\/64$/, ''))
-      await router.run((t) => t.store.audit.note('address banned', { account, network }))
-      const ban = logins.bans().find((one) => one.address === network && one.account === account)
-      if (!ban) throw new Error('a ban just made is not there')
-      return c.json(view(ban), 201)
-    },
+    async (c) => c.json(await banAddress(c.var.deps, c.req.valid('json')), 201),
   )
   app.openapi(
     route(admin, {
@@ -80,17 +88,14 @@ export function addBans(app: App): void {
     }),
     async (c) => {
       const { address } = c.req.valid('param')
-      const { account } = c.req.valid('query')
-      const { logins, router } = running(c.var.deps)
-      if (logins.pardon(address, account) === 0)
-        throw new HttpError(404, 'no-such-ban', 'There is no such ban.')
-      await router.run((t) => t.store.audit.note('ban ended', { account, network: address }))
+      await endBans(c.var.deps, { address, ...c.req.valid('query') })
       return c.body(null, 204)
     },
   )
 }
 
-function running(deps: HttpDeps): HttpDeps {
+/** @throws HttpError where no server runs. */
+export function running(deps: HttpDeps): HttpDeps {
   if (!deps.online) throw new HttpError(503, 'server-needed', 'Start the server first: belfry serve')
   return deps
 }

@@ -3,6 +3,7 @@ import { makeInvite } from '../accounts/invites.ts'
 import type { Invite } from '../store/invites.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { accountOf } from './accounts.ts'
+import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
 import { allowLookalike, hostSchema, idParam, jidSchema, keyHeader } from './fields.ts'
@@ -12,9 +13,9 @@ const read = scope('users:read')
 const write = scope('users:write')
 const LONGEST_LIFE = 366 * 24 * 3600
 /** Rows that one answer holds; `limits.invites` is the most that there are. */
-const LISTED = 10_000
+export const LISTED = 10_000
 
-const inviteView = (invite: Invite) => ({
+export const inviteView = (invite: Invite) => ({
   id: invite.id,
   host: invite.host,
   jid: invite.jid,
@@ -26,7 +27,7 @@ const inviteView = (invite: Invite) => ({
   expires: iso(invite.expiresAt),
 })
 
-const newInvite = z.strictObject({
+export const newInvite = z.strictObject({
   host: hostSchema.optional().openapi({ description: 'Where; else the first of `hosts`.' }),
   jid: jidSchema.optional().openapi({ description: 'The one account that may be made, kept until the end.' }),
   allow_lookalike: allowLookalike,
@@ -40,6 +41,34 @@ const madeSchema = inviteSchema.extend({
   uri: z.string().openapi({ description: 'The xmpp: link; shown this once.' }),
   url: z.string().nullable().openapi({ description: 'Its page, where [http] public_url is set.' }),
 })
+
+/** The invitation with its link. @throws HttpError, StanzaError */
+export async function createInvite(deps: HttpDeps, wanted: z.output<typeof newInvite>) {
+  const { jid, register, uses, expires_in, allow_lookalike, ...asked } = wanted
+  const { world } = deps
+  const inviter = asked.inviter === undefined ? undefined : accountOf(deps, asked.inviter)
+  const host = jid === undefined ? (asked.host ?? world.config.hosts[0] ?? '') : Jid.parse(jid).domain
+  if (!world.domains.hosts.has(host) || (asked.host !== undefined && asked.host !== host))
+    throw new HttpError(422, 'unknown-host', `${host} is not one of this server's hosts, or not the same.`)
+  if (!register && !inviter)
+    throw new HttpError(422, 'nothing-to-do', 'An invitation is to an account, to a contact, or to both.')
+  const lifetime = expires_in === undefined ? undefined : expires_in * 1000
+  const about = { host, jid, allowLookalike: allow_lookalike, inviter, register, uses, lifetime }
+  return deps.router.run((t) => {
+    const { id, uri, url } = makeInvite(t, { ...about, contact: inviter !== undefined })
+    const invite = t.store.invites.get(id)
+    if (!invite) throw new Error('an invitation just made is not there')
+    const shown = { ...inviteView(invite), uri, url }
+    deps.keep?.(t, 201, shown)
+    return shown
+  })
+}
+
+/** @throws HttpError 404 */
+export async function revokeInvite({ router }: HttpDeps, id: number): Promise<void> {
+  if (!(await router.run((t) => t.store.invites.delete(id))))
+    throw new HttpError(404, 'no-such-invite', 'There is no such invitation.')
+}
 
 export function addInvites(app: App): void {
   app.openapi(
@@ -61,32 +90,7 @@ export function addInvites(app: App): void {
       request: { headers: keyHeader, body: body(newInvite) },
       responses: { 201: json('Made; its link is shown this once', madeSchema) },
     }),
-    async (c) => {
-      const { deps } = c.var
-      const { jid, register, uses, expires_in, allow_lookalike, ...asked } = c.req.valid('json')
-      const inviter = asked.inviter === undefined ? undefined : accountOf(deps, asked.inviter)
-      const { world } = deps
-      const host = jid === undefined ? (asked.host ?? world.config.hosts[0] ?? '') : Jid.parse(jid).domain
-      if (!world.domains.hosts.has(host) || (asked.host !== undefined && asked.host !== host))
-        throw new HttpError(
-          422,
-          'unknown-host',
-          `${host} is not one of this server's hosts, or not the same.`,
-        )
-      if (!register && !inviter)
-        throw new HttpError(422, 'nothing-to-do', 'An invitation is to an account, to a contact, or to both.')
-      const lifetime = expires_in === undefined ? undefined : expires_in * 1000
-      const about = { host, jid, allowLookalike: allow_lookalike, inviter, register, uses, lifetime }
-      const answer = await deps.router.run((t) => {
-        const { id, uri, url } = makeInvite(t, { ...about, contact: inviter !== undefined })
-        const invite = t.store.invites.get(id)
-        if (!invite) throw new Error('an invitation just made is not there')
-        const shown = { ...inviteView(invite), uri, url }
-        deps.keep?.(t, 201, shown)
-        return shown
-      })
-      return c.json(answer, 201)
-    },
+    async (c) => c.json(await createInvite(c.var.deps, c.req.valid('json')), 201),
   )
   app.openapi(
     route(write, {
@@ -98,9 +102,7 @@ export function addInvites(app: App): void {
       responses: { 204: { description: 'Done' } },
     }),
     async (c) => {
-      const { deps } = c.var
-      const gone = await deps.router.run((t) => t.store.invites.delete(c.req.valid('param').id))
-      if (!gone) throw new HttpError(404, 'no-such-invite', 'There is no such invitation.')
+      await revokeInvite(c.var.deps, c.req.valid('param').id)
       return c.body(null, 204)
     },
   )

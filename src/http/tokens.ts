@@ -1,5 +1,6 @@
 /** /v1/tokens: bearer tokens for programs that act as the operator. */
 import type { Token } from '../store/tokens.ts'
+import type { HttpDeps } from './deps.ts'
 import { type App, route, scope, SCOPES } from './policy.ts'
 import { HttpError } from './problem.ts'
 import { idParam, keyHeader, text } from './fields.ts'
@@ -19,7 +20,7 @@ export const tokenView = (token: Token) => ({
   last_used: iso(token.lastUsed),
 })
 
-const newToken = z.strictObject({
+export const newToken = z.strictObject({
   name: text(100),
   scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length),
   expires_in: z
@@ -31,6 +32,23 @@ const newToken = z.strictObject({
     .default(DEFAULT_LIFE)
     .openapi({ description: 'Seconds; null = never ends.' }),
 })
+
+/** The token with its secret. */
+export function createToken(deps: HttpDeps, { name, scopes, expires_in }: z.output<typeof newToken>) {
+  return deps.router.run((t) => {
+    const expiresAt = expires_in === null ? null : t.now + expires_in * 1000
+    const { secret, token } = t.store.tokens.create({ name, scopes, accountId: null, expiresAt }, t.now)
+    const answer = { ...tokenView(token), token: secret }
+    deps.keep?.(t, 201, answer)
+    return answer
+  })
+}
+
+/** @throws HttpError 404 */
+export async function revokeToken({ router }: HttpDeps, id: number): Promise<void> {
+  if (!(await router.run((t) => t.store.tokens.delete(id, null))))
+    throw new HttpError(404, 'no-such-token', 'There is no such token.')
+}
 
 export function addTokens(app: App): void {
   app.openapi(
@@ -52,18 +70,7 @@ export function addTokens(app: App): void {
       request: { headers: keyHeader, body: body(newToken) },
       responses: { 201: json('Made; `token` is shown this once', tokenSchema.extend({ token: z.string() })) },
     }),
-    async (c) => {
-      const { deps } = c.var
-      const { name, scopes, expires_in } = c.req.valid('json')
-      const made = await deps.router.run((t) => {
-        const expiresAt = expires_in === null ? null : t.now + expires_in * 1000
-        const { secret, token } = t.store.tokens.create({ name, scopes, accountId: null, expiresAt }, t.now)
-        const answer = { ...tokenView(token), token: secret }
-        deps.keep?.(t, 201, answer)
-        return answer
-      })
-      return c.json(made, 201)
-    },
+    async (c) => c.json(await createToken(c.var.deps, c.req.valid('json')), 201),
   )
   app.openapi(
     route(admin, {
@@ -75,9 +82,7 @@ export function addTokens(app: App): void {
       responses: { 204: { description: 'Done' } },
     }),
     async (c) => {
-      const { deps } = c.var
-      const removed = await deps.router.run((t) => t.store.tokens.delete(c.req.valid('param').id, null))
-      if (!removed) throw new HttpError(404, 'no-such-token', 'There is no such token.')
+      await revokeToken(c.var.deps, c.req.valid('param').id)
       return c.body(null, 204)
     },
   )

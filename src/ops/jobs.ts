@@ -39,6 +39,11 @@ export class Jobs {
     return this.#jobs.find((job) => job.id === id)
   }
 
+  /** The one that was started last. */
+  get latest(): Job | undefined {
+    return this.#jobs.at(-1)
+  }
+
   get running(): Job | undefined {
     return this.#jobs.find(({ state }) => state === 'running')
   }

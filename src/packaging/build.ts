@@ -36,6 +36,7 @@ function command({ bun, file }: Target): string[] {
     '--format=esm',
     '--no-compile-autoload-dotenv',
     '--no-compile-autoload-bunfig',
+    `--define=BUILD_COMMIT=${JSON.stringify(commit())}`,
     ...(bun ? [`--target=${bun}`] : []),
     // A Worker's entry is looked up relative to the executable's root. With the Worker's own directory as the root,
     // `new URL('./checkpoint-worker.ts', import.meta.url)` is right from source and in the executable alike.
@@ -46,6 +47,12 @@ function command({ bun, file }: Target): string[] {
     'src/store/checkpoint-worker.ts',
     'src/store/maintenance-worker.ts',
   ]
+}
+
+/** Empty where the sources are no working copy. */
+function commit(): string {
+  const run = Bun.spawnSync(['git', 'rev-parse', 'HEAD'], { cwd: ROOT, stdout: 'pipe', stderr: 'ignore' })
+  return run.success ? run.stdout.toString().trim() : ''
 }
 
 function build(target: Target): boolean {

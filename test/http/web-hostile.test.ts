@@ -2,10 +2,11 @@
 import { expect, test } from 'bun:test'
 import { features } from '../../src/features/index.ts'
 import { addDevice } from '../../src/http/devices.ts'
+import { limitsHit } from '../../src/metrics/metrics.ts'
 import { SimPhones } from '../../src/ops/apns-sim-phones.ts'
 import { actingAs } from '../../src/store/audit.ts'
 import { JULIET, ROMEO, startHttp } from './support.ts'
-import { signIn } from './web-support.ts'
+import { post, signIn } from './web-support.ts'
 
 const EVIL = `'"><script>alert(1)</script><img src=x onerror=alert(1)>\u0007\u001b[31m\u202e]]>&amp;<!--`
 /** The same for fields that take no control characters. */
@@ -64,6 +65,9 @@ test('what others have stored stays text on every page', async () => {
   })
   w.checks.push({ name: EVIL, ok: false, detail: EVIL })
   w.alarms.push({ name: EVIL, text: EVIL })
+  await w.call('POST', '/v1/bans', { as: 'operator', body: { address: '192.0.2.1', account: JULIET } })
+  limitsHit.labels(EVIL).inc()
+  Object.assign(w.world.config.push, { proxy: `http://romeo:secret@proxy.example/${EVIL}` })
   const evil = encodeURIComponent(EVIL)
   const paths = [
     ...[
@@ -78,6 +82,9 @@ test('what others have stored stays text on every page', async () => {
       '/admin/audit',
       `/admin/audit?about=${evil}&by=${evil}`,
       '/admin/simulator',
+      ...['/admin/invites', `/admin/invites?order=${evil}&page=${evil}`, '/admin/tokens', '/admin/bans'],
+      ...['/admin/config?all=yes', '/admin/backups', '/admin/about', `/admin/users?trail=${evil}&cursor=`],
+      `/admin/language?to=${evil}`,
       `/admin/try?trial=${evil}`,
     ],
   ]
@@ -90,8 +97,24 @@ test('what others have stored stays text on every page', async () => {
     ])
     if (text.includes('&lt;script&gt;alert(1)')) seen++
   }
+  // What was typed comes back into the form that failed.
+  for (const [path, fields] of [
+    ['/admin/invites', { jid: EVIL, inviter: EVIL, uses: EVIL, days: EVIL }],
+    ['/admin/tokens', { name: EVIL, days: EVIL, scopes: EVIL }],
+    ['/admin/bans', { address: EVIL, account: EVIL }],
+    ['/admin/backups', { uploads: EVIL }],
+    ['/admin/backups/verify', { name: EVIL }],
+    ['/admin/uploads/purge', { account: EVIL, days: EVIL }],
+    ['/admin/rooms/delete', { jid: 'r@conference.bix.org', reason: EVIL }],
+  ] as const) {
+    const text = await (await post(w, path, fields, headers)).text()
+    expect([path, text.match(/<script(?! src="\/admin\/)|<img(?! src="\/admin\/)|<!--/)?.[0]]).toEqual([
+      path,
+      undefined,
+    ])
+  }
   // Most pages show some of it, or this would be a play about nothing.
-  expect(seen).toBeGreaterThanOrEqual(9)
+  expect(seen).toBeGreaterThanOrEqual(12)
   const events = await w.call('GET', '/admin/simulator/events', { headers })
   const reader = events.body?.getReader()
   let text = ''

@@ -128,7 +128,7 @@ test('no English is left on any page in Chinese, nor Chinese on one in English',
       new RegExp(
         `^${text
           .split(/\{\w+\}/)
-          .map(RegExp.escape)
+          .map((part) => RegExp.escape(part))
           .join('.+')}$`,
       ),
   )

@@ -55,7 +55,7 @@ test('have pages; one is removed, then those of an account, and the audit says w
   for (let i = 0; i < 52; i++) await f.stored('x', { name: `f${i}.txt`, who: 'romeo@bix.org/x' })
   const first = await text(f, '/admin/uploads', cookie)
   expect(first).not.toContain('f50.txt')
-  const next = /href="(\/admin\/uploads\?account=&amp;cursor=\d+)"/.exec(first)?.[1]?.replaceAll('&amp;', '&')
+  const next = /href="(\/admin\/uploads\?cursor=\d+&amp;trail=\.)"/.exec(first)?.[1]?.replaceAll('&amp;', '&')
   expect(await text(f, next ?? '', cookie)).toContain('f50.txt')
   const gone = await asked(f, '/admin/uploads/delete', cookie, { id: '1' })
   expect([gone.status, gone.headers.get('location')]).toEqual([303, '/admin/uploads?done=files'])

@@ -54,6 +54,8 @@ export function said(error: unknown): string {
   throw error
 }
 
-/** Fields of a form's query without those that were left empty. */
+/** Fields of a form's query without those that were left empty, and without what only a page itself understands. */
 export const filled = (query: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
+  Object.fromEntries(
+    Object.entries(query).filter(([name, value]) => value !== '' && name !== 'trail' && name !== 'done'),
+  )

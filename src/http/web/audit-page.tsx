@@ -1,6 +1,8 @@
 /** @jsxImportSource hono/jsx */
 import type { listAudit } from '../audit.ts'
 import { Layout, Time } from './layout.tsx'
+import { Pager } from './list.tsx'
+import type { Links } from './lists.ts'
 import { tr, known } from './words.ts'
 
 interface Props {
@@ -8,10 +10,10 @@ interface Props {
   readonly items: ReturnType<typeof listAudit>['items']
   readonly about: string | undefined
   readonly by: string | undefined
-  readonly next: string | null
+  readonly links: Links
 }
 
-export const AuditPage = ({ admin, items, about, by, next }: Props) => (
+export const AuditPage = ({ admin, items, about, by, links }: Props) => (
   <Layout title={tr('Audit')} admin={admin} here="audit">
     <h1>{tr('Audit')}</h1>
     <form method="get" action="/admin/audit" class="row">
@@ -29,16 +31,7 @@ export const AuditPage = ({ admin, items, about, by, next }: Props) => (
     <section class="card flush">
       {items.length === 0 ? <p class="empty">{tr('Nothing was changed.')}</p> : <Table items={items} />}
     </section>
-    {next !== null && (
-      <p>
-        <a
-          class="button quiet"
-          href={`/admin/audit?${new URLSearchParams({ about: about ?? '', by: by ?? '', cursor: next }).toString()}`}
-        >
-          {tr('Older')}
-        </a>
-      </p>
-    )}
+    <Pager links={links} />
   </Layout>
 )
 

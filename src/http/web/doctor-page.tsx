@@ -34,7 +34,8 @@ export function DoctorPage({ admin, results }: { admin: string; results: readonl
       {areas.map((area) => (
         <details class="card">
           <summary>
-            {area} <span class="dim">{countsOf(results.filter(({ id }) => areaOf(id) === area))}</span>
+            <span lang="en">{area}</span>{' '}
+            <span class="dim">{countsOf(results.filter(({ id }) => areaOf(id) === area))}</span>
           </summary>
           <Findings list={results.filter(({ id }) => areaOf(id) === area)} />
         </details>

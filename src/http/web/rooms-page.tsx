@@ -2,6 +2,8 @@
 import type { Brief, occupantsOf, RoomView } from '../rooms/find.ts'
 import type { listMembers } from '../rooms/members.ts'
 import { Layout, sizeOf, State, Time } from './layout.tsx'
+import { Pager } from './list.tsx'
+import type { Links } from './lists.ts'
 import { Rich } from './rich.tsx'
 import { tr, known } from './words.ts'
 
@@ -14,8 +16,13 @@ interface Props {
 type Members = Awaited<ReturnType<typeof listMembers>>
 type Occupants = ReturnType<typeof occupantsOf>
 
-const show = (jid: string, cursor?: string): string =>
-  `/admin/rooms/show?${new URLSearchParams({ jid, ...(cursor !== undefined && { cursor }) }).toString()}`
+/** Values of the form that destroys, when it failed. */
+export interface Typed {
+  readonly reason: string
+  readonly sure: boolean
+}
+
+const show = (jid: string): string => `/admin/rooms/show?${new URLSearchParams({ jid }).toString()}`
 const at = (iso: string | null): number | null => (iso === null ? null : Date.parse(iso))
 const localOf = (jid: string): string => jid.slice(0, jid.indexOf('@'))
 
@@ -23,9 +30,11 @@ export const RoomsPage = ({
   admin,
   notice,
   page,
+  links,
   host,
   hosts,
 }: Props & {
+  readonly links: Links
   readonly page: { readonly items: readonly Brief[]; readonly next: string | null }
   readonly host: string | undefined
   readonly hosts: readonly string[]
@@ -50,16 +59,7 @@ export const RoomsPage = ({
     <section class="card flush">
       {page.items.length === 0 ? <p class="empty">{tr('No rooms yet.')}</p> : <Table rooms={page.items} />}
     </section>
-    {page.next !== null && (
-      <p>
-        <a
-          class="button quiet"
-          href={`/admin/rooms?${new URLSearchParams({ host: host ?? '', cursor: page.next }).toString()}`}
-        >
-          {tr('Next page')}
-        </a>
-      </p>
-    )}
+    <Pager links={links} />
   </Layout>
 )
 
@@ -106,7 +106,15 @@ export const RoomPage = ({
   room,
   occupants,
   members,
-}: Props & { readonly room: RoomView; readonly occupants: Occupants; readonly members: Members }) => (
+  links,
+  typed,
+}: Props & {
+  readonly links: Links
+  readonly typed?: Typed | undefined
+  readonly room: RoomView
+  readonly occupants: Occupants
+  readonly members: Members
+}) => (
   <Layout title={room.name || room.jid} admin={admin} here="rooms" {...{ notice, error }}>
     <p class="crumb">
       <a href="/admin/rooms">{tr('Rooms')}</a>
@@ -128,14 +136,8 @@ export const RoomPage = ({
         <List members={members} />
       )}
     </section>
-    {members.next !== null && (
-      <p>
-        <a class="button quiet" href={show(room.jid, members.next)}>
-          {tr('More members')}
-        </a>
-      </p>
-    )}
-    <Danger room={room} />
+    <Pager links={links} />
+    <Danger room={room} typed={typed} />
   </Layout>
 )
 
@@ -232,20 +234,21 @@ const List = ({ members }: { members: Members }) => (
   </table>
 )
 
-const Danger = ({ room }: { room: RoomView }) => (
+const Danger = ({ room, typed }: { room: RoomView; typed: Typed | undefined }) => (
   <section class="card">
     <h2>{tr('Destroy')}</h2>
-    <details>
+    <details open={typed !== undefined}>
       <summary class="button danger">{tr('Destroy…')}</summary>
       <form method="post" action="/admin/rooms/delete" class="stack">
         <input type="hidden" name="jid" value={room.jid} />
         <p>{tr('The room goes with its members and all that was said in it. Nobody can bring it back.')}</p>
         <label>
           {tr('What people are told')}
-          <input name="reason" maxlength={1000} autocomplete="off" />
+          <input name="reason" value={typed?.reason} maxlength={1000} autocomplete="off" />
         </label>
         <label class="check">
-          <input type="checkbox" name="sure" value="yes" required /> {tr('I am sure')}
+          <input type="checkbox" name="sure" value="yes" checked={typed?.sure === true} required />{' '}
+          {tr('I am sure')}
         </label>
         <button type="submit" class="danger">
           {tr('Destroy {name}', { name: localOf(room.jid) })}

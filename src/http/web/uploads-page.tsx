@@ -1,6 +1,8 @@
 /** @jsxImportSource hono/jsx */
 import type { listFiles } from '../uploads/manage.ts'
 import { Layout, sizeOf, Time } from './layout.tsx'
+import { Pager } from './list.tsx'
+import type { Links } from './lists.ts'
 import { purposeText } from './purposes.ts'
 import { tr } from './words.ts'
 
@@ -11,6 +13,13 @@ export interface Used {
   readonly most: number
 }
 
+/** Values of the form that removes many, when it failed. */
+export interface Typed {
+  readonly account: string
+  readonly days: string
+  readonly sure: boolean
+}
+
 type Page = ReturnType<typeof listFiles>
 
 interface Props {
@@ -18,13 +27,15 @@ interface Props {
   readonly notice?: string | undefined
   readonly error?: string | undefined
   readonly page: Page
+  readonly links: Links
+  readonly typed?: Typed | undefined
   readonly account: string | undefined
   readonly used: readonly Used[]
 }
 
 const at = (iso: string | null): number | null => (iso === null ? null : Date.parse(iso))
 
-export const UploadsPage = ({ admin, notice, error, page, account, used }: Props) => (
+export const UploadsPage = ({ admin, notice, error, page, links, account, used, typed }: Props) => (
   <Layout title={tr('Files')} admin={admin} here="uploads" {...{ notice, error }}>
     <h1>{tr('Files')}</h1>
     <form method="get" action="/admin/uploads" class="row">
@@ -49,17 +60,8 @@ export const UploadsPage = ({ admin, notice, error, page, account, used }: Props
     <section class="card flush">
       {page.items.length === 0 ? <p class="empty">{tr('No files.')}</p> : <Table items={page.items} />}
     </section>
-    {page.next !== null && (
-      <p>
-        <a
-          class="button quiet"
-          href={`/admin/uploads?${new URLSearchParams({ account: account ?? '', cursor: page.next }).toString()}`}
-        >
-          {tr('Next page')}
-        </a>
-      </p>
-    )}
-    <Purge account={account} />
+    <Pager links={links} />
+    <Purge account={account} typed={typed} />
   </Layout>
 )
 
@@ -110,23 +112,24 @@ const Table = ({ items }: { items: Page['items'] }) => (
   </table>
 )
 
-const Purge = ({ account }: { account: string | undefined }) => (
+const Purge = ({ account, typed }: Pick<Props, 'account' | 'typed'>) => (
   <section class="card">
     <h2>{tr('Remove many')}</h2>
-    <details>
+    <details open={typed !== undefined}>
       <summary class="button danger">{tr('Remove…')}</summary>
       <form method="post" action="/admin/uploads/purge" class="stack">
         <p>{tr('Files of an account, of an age, or both. Nobody can bring them back.')}</p>
         <label>
           {tr('Account')}
-          <input name="account" value={account ?? ''} autocomplete="off" />
+          <input name="account" value={typed?.account ?? account ?? ''} autocomplete="off" />
         </label>
         <label>
           {tr('Older than so many days')}
-          <input name="days" inputmode="numeric" autocomplete="off" />
+          <input name="days" inputmode="numeric" value={typed?.days} autocomplete="off" />
         </label>
         <label class="check">
-          <input type="checkbox" name="sure" value="yes" required /> {tr('I am sure')}
+          <input type="checkbox" name="sure" value="yes" checked={typed?.sure === true} required />{' '}
+          {tr('I am sure')}
         </label>
         <button type="submit" class="danger">
           {tr('Remove')}

@@ -6,21 +6,25 @@ import type { HttpDeps } from '../deps.ts'
 import { HttpError } from '../problem.ts'
 import { listFiles, listQuery, purge, removeFile } from '../uploads/manage.ts'
 import { field, filled, html, said } from './answers.ts'
+import { trailLinks } from './lists.ts'
 import type { Pages } from './pages.ts'
 import { BUCKETS, bucketText } from './purposes.ts'
-import { type Used, UploadsPage } from './uploads-page.tsx'
+import { type Typed, type Used, UploadsPage } from './uploads-page.tsx'
 import { tr } from './words.ts'
 
 const LISTED = 50
 const DAY_S = 86_400
 
 export function addUploadPages(deps: HttpDeps, { get, post, notice }: Pages): void {
-  const show = (c: Ctx, admin: string, error?: string): Promise<Response> => {
+  const show = (c: Ctx, admin: string, error?: string, typed?: Typed): Promise<Response> => {
     const asked = listQuery.safeParse(filled(c.req.query())).data
     const { account, cursor } = asked ?? {}
     const page = failing(() => listFiles(deps, { account, cursor, limit: LISTED }))
+    const files = page.value ?? listFiles(deps, { limit: LISTED })
     const shown = {
-      page: page.value ?? listFiles(deps, { limit: LISTED }),
+      page: files,
+      links: trailLinks(c, files.next),
+      typed,
       account: page.value && account,
       used: usedBy(deps, page.value && account),
       error: error ?? page.error,
@@ -37,12 +41,13 @@ export function addUploadPages(deps: HttpDeps, { get, post, notice }: Pages): vo
     return c.redirect('/admin/uploads?done=files', 303)
   })
   post('/admin/uploads/purge', async (c, admin) => {
-    const [account, days, sure] = [await field(c, 'account'), await field(c, 'days'), await field(c, 'sure')]
+    const [account, days] = [await field(c, 'account'), await field(c, 'days')]
+    const sure = (await field(c, 'sure')) === 'yes'
     try {
-      if (sure !== 'yes') throw new HttpError(422, 'not-sure', tr('Tick “I am sure” first.'))
+      if (!sure) throw new HttpError(422, 'not-sure', tr('Tick “I am sure” first.'))
       await purge(deps, { account: account === '' ? undefined : account, older_than: secondsOf(days) })
     } catch (error) {
-      return show(c, admin, said(error))
+      return show(c, admin, said(error), { account, days, sure })
     }
     return c.redirect('/admin/uploads?done=files', 303)
   })

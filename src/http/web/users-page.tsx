@@ -4,6 +4,8 @@ import type { Account } from '../../store/accounts.ts'
 import type { Order } from '../../store/account-pages.ts'
 import type { HttpDeps } from '../deps.ts'
 import { Layout, Time } from './layout.tsx'
+import { Pager } from './list.tsx'
+import type { Links } from './lists.ts'
 import { show, stateOf } from './user-state.tsx'
 import { numberOf, tr } from './words.ts'
 
@@ -13,10 +15,7 @@ export interface UserList {
   readonly search: string
   readonly order: Order
   readonly descending: boolean
-  /** Cursor of the next page. */
-  readonly next: string | null
-  /** Whether something is before it. */
-  readonly isFirst: boolean
+  readonly links: Links
 }
 
 interface Props {
@@ -29,11 +28,8 @@ interface Props {
   readonly error?: string | undefined
 }
 
-const pathOf = (
-  { search, order, descending }: Pick<UserList, 'search' | 'order' | 'descending'>,
-  cursor?: string,
-): string => {
-  const query = { search, order, falling: descending ? 'yes' : '', cursor: cursor ?? '' }
+const pathOf = ({ search, order, descending }: Pick<UserList, 'search' | 'order' | 'descending'>): string => {
+  const query = { search, order, falling: descending ? 'yes' : '' }
   const filled = Object.entries(query).filter(([, value]) => value !== '')
   return `/admin/users?${new URLSearchParams(filled).toString()}`
 }
@@ -64,18 +60,7 @@ export const UsersPage = ({ deps, admin, list, typed, notice, error }: Props) =>
         <Table {...{ deps, list }} />
       )}
     </section>
-    <p class="row">
-      {!list.isFirst && (
-        <a class="button quiet" href={pathOf(list)}>
-          {tr('First page')}
-        </a>
-      )}
-      {list.next !== null && (
-        <a class="button quiet" href={pathOf(list, list.next)}>
-          {tr('Next page')}
-        </a>
-      )}
-    </p>
+    <Pager links={list.links} />
     <Add deps={deps} typed={typed} />
   </Layout>
 )

@@ -10,6 +10,7 @@ import { jidSchema, passwordSchema } from '../fields.ts'
 import { HttpError } from '../problem.ts'
 import { z } from '../schemas.ts'
 import { field, html, said } from './answers.ts'
+import { trailLinks } from './lists.ts'
 import type { Pages } from './pages.ts'
 import { exportStream } from './user-export.ts'
 import { UserPage } from './user-page.tsx'
@@ -79,9 +80,8 @@ function listOf(deps: HttpDeps, c: Ctx): UserList {
   const last = items.at(-1)
   const place = found.length > LISTED && last ? placeOf(order, last) : undefined
   return {
-    ...{ items, search, order, descending, isFirst: after === undefined },
-    total,
-    next: place ? cursorAt(JSON.stringify([place.key, place.id])) : null,
+    ...{ items, search, order, descending, total },
+    links: trailLinks(c, place ? cursorAt(JSON.stringify([place.key, place.id])) : null),
   }
 }
 

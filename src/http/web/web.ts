@@ -8,6 +8,12 @@ import { failureOf, HttpError, titleOf } from '../problem.ts'
 import { isWithoutAdmin, SETUP_PATH } from '../../accounts/first-admin.ts'
 import { addAssets, field, html, said } from './answers.ts'
 import { ErrorPage } from './error.tsx'
+import { addAboutPage } from './about.tsx'
+import { addBackupPages } from './backups.tsx'
+import { addBanPages } from './bans.tsx'
+import { addConfigPage } from './config.tsx'
+import { addInvitePages } from './invites.tsx'
+import { addTokenPages } from './tokens.tsx'
 import { addAuditPage } from './audit.ts'
 import { addCertificatePages } from './certificates.ts'
 import { addDoctorPage } from './doctor.ts'
@@ -39,6 +45,12 @@ const DONE = {
   files: 'What was chosen is removed.',
   certificates: 'The certificates below are in force.',
   replayed: 'What the webhook refused is sent again.',
+  revoked: 'The invitation is taken back.',
+  token: 'The token is revoked.',
+  banned: 'The address is banned.',
+  pardoned: 'The ban is ended.',
+  backup: 'The backup has begun.',
+  verify: 'The verification has begun.',
   setup: 'Welcome. You are the administrator of this server.',
 } as const satisfies Record<string, English>
 
@@ -89,9 +101,15 @@ export function addWeb(app: App, deps: HttpDeps): void {
   addSetup(app, deps, sessions)
   get('/admin', (c) => c.redirect('/admin/', 301))
   const pages: Pages = { get, post, notice }
-  for (const add of [addDashboard, addLogPage, addSimulator, addTry]) add(app, deps, sessions, pages)
+  for (const add of [addDashboard, addLogPage, addSimulator, addTry, addBackupPages])
+    add(app, deps, sessions, pages)
   for (const add of [
     addUserPages,
+    addInvitePages,
+    addTokenPages,
+    addBanPages,
+    addConfigPage,
+    addAboutPage,
     addPushPages,
     addRoomPages,
     addUploadPages,

@@ -12,7 +12,6 @@ export const CHAT = {
   'In it now': '当前在场',
   'Nobody.': '无人。',
   'Nobody belongs to it.': '没有成员。',
-  'More members': '更多成员',
   About: '关于',
   Subject: '主题',
   'its members alone': '仅限成员',

@@ -67,7 +67,6 @@ export const SERVER = {
   'Account or room': '账号或聊天室',
   'Done by': '操作者',
   'Nothing was changed.': '没有变更。',
-  Older: '更早',
   What: '操作',
   By: '操作者',
 } as const

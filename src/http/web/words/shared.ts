@@ -27,6 +27,7 @@ export const SHARED = {
   Send: '发送',
   Begin: '开始',
   'Next page': '下一页',
+  'Previous page': '上一页',
   'First page': '第一页',
   'I am sure': '我确定',
   'Tick “I am sure” first.': '请先勾选“我确定”。',
