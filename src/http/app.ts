@@ -35,6 +35,7 @@ import { addDoctor } from './doctor.ts'
 import { entityTags } from './etag.ts'
 import { addExport } from './export.ts'
 import { addUsers } from './users.ts'
+import { addDocs } from './web/docs.tsx'
 import { addInvitePage } from './web/invite.ts'
 import { speaks } from './web/language.ts'
 import { addWebSocket } from './websocket.ts'
@@ -88,6 +89,7 @@ export function createApp(deps: HttpDeps): App {
   addLogs(app)
   addReload(app)
   addWeb(app, deps)
+  addDocs(app, deps)
   addInvitePage(app)
   return app
 }

@@ -35,6 +35,14 @@ const ROWS: readonly Row[] = [
     has: '/v1/users/{jid}',
     hasNot: PRIVATE,
   },
+  { route: 'GET /v1/docs', status: [200, 200, 200, 200, 200], has: '/v1/openapi.json', hasNot: PRIVATE },
+  {
+    route: 'GET /v1/docs/:chapter',
+    path: '/v1/docs/tokens-of-nobody',
+    status: [404, 404, 404, 404, 404],
+    hasNot: PRIVATE,
+  },
+  { route: 'GET /v1/docs/style.css', status: [200, 200, 200, 200, 200] },
   { route: 'GET /v1/status', status: [401, 403, 403, 200, 200], has: '"accounts":', hasNot: PRIVATE },
   {
     route: 'GET /v1/doctor',

@@ -31,11 +31,14 @@ export async function field(c: Ctx, name: string): Promise<string> {
 
 /** Below each of the web's paths, so that a proxy may show one of them and hide the other. */
 export function addAssets(app: App, base: '/admin' | '/invite'): void {
-  asset(app, `${base}/style.css`, 'text/css; charset=utf-8', style)
+  addStyle(app, `${base}/style.css`)
   asset(app, `${base}/bell.svg`, 'image/svg+xml', bell)
   addLanguage(app, base)
   if (base === '/admin') addScript(app, '/admin/admin.js', script)
 }
+
+/** The style of all pages, below another path. */
+export const addStyle = (app: App, path: string): void => asset(app, path, 'text/css; charset=utf-8', style)
 
 /** A script of our own, as a file: the policy allows no other. */
 export const addScript = (app: App, path: string, text: string): void =>
