@@ -39,6 +39,8 @@ export interface AboutFacts {
   readonly recipients?: number
   /** SHA-1 of the sender's picture, lower hex (XEP-0153). */
   readonly avatar?: string
+  /** Address of it, where that is a file of this server. */
+  readonly avatarUrl?: string
 }
 
 /** Apple's push types, but those that only its own servers and device managers send. */

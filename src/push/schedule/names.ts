@@ -7,11 +7,12 @@ import { BoundedMap } from '../../bounded-map.ts'
 import { perObject } from '../../per-object.ts'
 import type { Trip, World } from '../../routing/transit.ts'
 import type { Account } from '../../store/accounts.ts'
+import { AVATAR_METADATA } from '../../xmpp/avatar.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { option } from '../../xmpp/pubsub.ts'
 import { parseStored } from '../../xmpp/stored.ts'
-import { childText } from '../../xmpp/xml.ts'
+import { childText, children } from '../../xmpp/xml.ts'
 import { cleanName } from '../rules/names.ts'
 
 /** Accounts whose names are remembered. */
@@ -24,6 +25,8 @@ interface Names {
   readonly card: string | undefined
   /** SHA-1 of its picture; empty where it has none. */
   readonly photo: string
+  /** Address of it that everybody may read of (XEP-0084 §4.2.1); empty where there is none. */
+  readonly link: string
 }
 
 const namesOf = perObject((_: World) => new BoundedMap<number, Names>(REMEMBERED))
@@ -51,8 +54,11 @@ export function nameFor(t: Trip, account: Account, from: Jid): string {
   )
 }
 
-/** SHA-1 of the picture of an account here; undefined where it has none. */
-export const pictureOf = (t: Trip, from: Jid): string | undefined => ownNames(t, from)?.photo || undefined
+/** Picture of an account here: its SHA-1, and an address that its owner has published; undefined where it has none. */
+export function pictureOf(t: Trip, from: Jid): Pick<Names, 'photo' | 'link'> | undefined {
+  const own = ownNames(t, from)
+  return own?.photo ? own : undefined
+}
 
 function ownNames(t: Trip, from: Jid): Names | undefined {
   const sender = t.store.accounts.find(from.bare)
@@ -75,6 +81,15 @@ function readNames(t: Trip, sender: Account): Names {
     nick: nick?.name === 'nick' ? cleanName(nick.getText()) : undefined,
     isOpen: node !== undefined && option(node.config, 'access_model') === 'open',
     photo: t.store.accounts.photo(sender) ?? '',
+    link: linkOf(t, sender),
     card: card && (cleanName(childText(card, 'FN')) ?? cleanName(childText(card, 'NICKNAME'))),
   }
+}
+
+function linkOf({ store }: Trip, sender: Account): string {
+  const node = store.pep.node(sender, AVATAR_METADATA)
+  if (!node || option(node.config, 'access_model') !== 'open') return ''
+  const item = store.pep.last(sender, AVATAR_METADATA)
+  const metadata = item && parseStored(item.xml)
+  return (metadata && children(metadata, 'info').find(({ attrs }) => attrs.url)?.attrs.url) ?? ''
 }

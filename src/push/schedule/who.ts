@@ -10,7 +10,7 @@ import { child, type Element } from '../../xmpp/xml.ts'
 import type { Proposal } from '../rules/classify.ts'
 import { cleanName } from '../rules/names.ts'
 import { nameFor, pictureOf, roomNameOf } from './names.ts'
-import { keptFor } from './words.ts'
+import { keptFor, ownFile } from './words.ts'
 
 /** A message that rings. */
 interface About {
@@ -42,12 +42,15 @@ export function whoFor(
 
 function aboutOf(t: Trip, { account, from, el, room, mentioned }: About): AboutFacts | undefined {
   const answers = child(el, 'reply', NS.reply)?.attrs.to
-  const avatar = room ? undefined : pictureOf(t, from)
+  const picture = room ? undefined : pictureOf(t, from)
+  // No address of anybody else: its server would see when and where each push is read.
+  const isOurs = picture !== undefined && picture.link !== '' && ownFile(t)(picture.link) !== undefined
   const about: AboutFacts = {
     ...(mentioned && el.attrs.type === 'groupchat' ? { mention: true } : {}),
     ...(answers === account.jid || answers?.startsWith(`${account.jid}/`) ? { reply: true } : {}),
     ...(room ? { recipients: Math.max(1, room.members - 1) } : {}),
-    ...(avatar ? { avatar } : {}),
+    ...(picture ? { avatar: picture.photo } : {}),
+    ...(isOurs ? { avatarUrl: picture.link } : {}),
   }
   return Object.keys(about).length === 0 ? undefined : about
 }

@@ -41,7 +41,8 @@ export function keptFor(
   return { ...keeps(app?.body ?? 'sender', device.options), title: app?.title ?? 'name' }
 }
 
-const ownFile =
+/** A file that was uploaded here, by its address. */
+export const ownFile =
   (t: Trip): OwnFile =>
   (url) => {
     if (!url.includes(UPLOAD_PATH)) return undefined
