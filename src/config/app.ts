@@ -1,5 +1,6 @@
 /** [[push.apps]]: an app that may be rung. */
 import { z } from 'zod'
+import { appleKinds, unfit } from './notice-kinds.ts'
 import { PAYLOAD_KEYS } from './payload-schema.ts'
 import { file, httpUrl, jid } from './values.ts'
 
@@ -91,7 +92,14 @@ export const app = z
     interruption_level: z
       .enum(['passive', 'active', 'time-sensitive'])
       .optional()
-      .describe('How much an alert may disturb; calls are time-sensitive in any case.'),
+      .describe('How much an alert may disturb; calls are time-sensitive unless `kinds` says otherwise.'),
+    critical_alerts: z
+      .boolean()
+      .default(false)
+      .describe(
+        'The app has Apple’s entitlement for critical alerts, so that a kind may be one, which rings in Do Not Disturb too.',
+      ),
+    kinds: appleKinds,
     calls: z
       .enum(['voip', 'alert'])
       .default('voip')
@@ -124,6 +132,7 @@ export const app = z
       .describe('Keys that are added to every payload, for the app.'),
   })
   .superRefine((value, ctx) => {
+    for (const wrong of unfit(value.kinds, value.critical_alerts)) ctx.addIssue({ code: 'custom', ...wrong })
     const ways = [['team_id', 'key_id', 'key_file'], ['cert_file', 'cert_key_file'], ['p12_file']] as const
     const used = ways.filter((keys) => keys.some((key) => value[key] !== undefined))
     if (used.length !== 1) {

@@ -18,6 +18,13 @@ const BESIDE = {
   avatar: text(
     'SHA-1 of the sender’s picture, 40 hexadecimal digits: a key into the app’s own store of pictures.',
   ),
+  'avatar-url': {
+    type: 'string',
+    format: 'uri',
+    description:
+      'Address of that picture, where its owner publishes one that lies on this server (XEP-0084): to be fetched once ' +
+      'for a hash that the app does not have. INImage(imageData:).',
+  },
   'chat-id': text(
     'Conversation, the same for each of its messages. INSendMessageIntent.conversationIdentifier.',
   ),

@@ -1,5 +1,6 @@
 /** [push.webpush] and [[push.fcm]]: every phone but Apple's, and browsers. */
 import { z } from 'zod'
+import { fcmKinds } from './notice-kinds.ts'
 import { file, httpUrl, jid } from './values.ts'
 
 /** Topic of each device of Web Push: there are no apps to be told apart. */
@@ -83,6 +84,7 @@ export const fcm = z.strictObject({
     .optional()
     .describe('Android’s channel of such a notice.')
     .meta({ sample: ['messages'] }),
+  kinds: fcmKinds,
   accounts: z
     .enum(['one', 'many'])
     .optional()

@@ -185,6 +185,7 @@ describe('registrations', () => {
 test('a notice is put together before any service’s words', () => {
   const said = { sender: 'romeo@bix.org', title: 'Romeo', nick: null, body: 'wherefore', badge: 3 }
   expect(noticeOf({ kind: 'body', ...said }, { body: 'full' }, {})).toEqual({
+    kind: 'message',
     title: 'Romeo',
     subtitle: undefined,
     body: 'wherefore',

@@ -137,7 +137,13 @@ describe('a payload', () => {
 
   test('has no key that an app’s own could be', () => {
     const file = { kind: 'photo', url: 'https://files.example/a.jpg', type: 'image/jpeg' } as const
-    const about = { mention: true, reply: true, recipients: 7, avatar: 'x' } as const
+    const about = {
+      mention: true,
+      reply: true,
+      recipients: 7,
+      avatar: 'x',
+      avatarUrl: 'https://a.example/x',
+    } as const
     const removal = { ids: ['a'], counts: true, most: 1 }
     const all = { ...input, nick: 'Romeo', about, file, collapseId: 'c', removal }
     const call = { ...all, call: { ...CALL, ended: 'ended' as const }, ends }

@@ -107,4 +107,6 @@ export const APP_DEFAULTS = {
   title: 'name' as const,
   content_available: false,
   custom: {},
+  critical_alerts: false,
+  kinds: {},
 }

@@ -1,5 +1,6 @@
 /** Apple's words for a notice (push/rules/notice.ts): the JSON that a phone gets, never above Apple's limit. */
 import { createHash } from 'node:crypto'
+import type { AppleLook, NoticeKind } from '../../config/notice-kinds.ts'
 import type { DeviceOptions } from '../../store/devices.ts'
 import type { AboutFacts, CallFacts, FileFacts, Removal } from '../../store/push.ts'
 import { isUpdate } from '../rules/classify.ts'
@@ -42,6 +43,7 @@ export interface AppStyle {
   readonly mutable_content?: boolean
   readonly content_available?: boolean
   readonly interruption_level?: 'passive' | 'active' | 'time-sensitive' | undefined
+  readonly kinds?: Partial<Readonly<Record<NoticeKind, AppleLook>>>
   /** Read where the row is written: what is not to be told is not in it. */
   readonly attachments?: boolean
   readonly calls?: 'voip' | 'alert' | undefined
@@ -173,14 +175,16 @@ function fitting(payloads: readonly Payload[]): Payload {
 
 function alertOf(
   notice: Notice,
-  { kind, file, about, account }: PayloadInput,
+  { kind, file, account }: PayloadInput,
   { policy, chat }: { readonly policy: BodyPolicy; readonly chat: string | undefined },
   { style, options }: PayloadOptions,
 ): Payload['aps'] {
-  const { body, phrase, thread, badge, sound, level } = notice
+  const { body, phrase, thread, badge, level } = notice
   // Apple: no alert, badge or sound beside it. The number is in the summary.
   if (wakesUnseen(kind, options)) return { 'content-available': 1 }
-  const category = options.category ?? style.category
+  const look = notice.kind && style.kinds?.[notice.kind]
+  const category = look?.category ?? options.category ?? style.category
+  const sound = soundOf(notice, look)
   const interruption = level ?? style.interruption_level
   const words =
     body === undefined && style.localized
@@ -192,7 +196,9 @@ function alertOf(
     ...(badge === undefined ? {} : { badge }),
     ...(sound === undefined ? {} : { sound }),
     ...(thread === undefined ? {} : { 'thread-id': thread }),
-    ...(chat === undefined ? {} : { 'target-content-id': chat, 'relevance-score': relevanceOf(kind, about) }),
+    ...(chat === undefined
+      ? {}
+      : { 'target-content-id': chat, 'relevance-score': relevanceOf(notice, look) }),
     ...(Buffer.byteLength(account) > FILTER_BYTES ? {} : { 'filter-criteria': account }),
     ...(style.content_available ? { 'content-available': 1 } : {}),
     ...(category === undefined ? {} : { category: cut(category, CATEGORY_BYTES) }),
@@ -203,10 +209,17 @@ function alertOf(
 }
 
 /** Place in a summary, 0 to 1: who is meant or called comes first. */
-function relevanceOf(kind: string, about: AboutFacts | null | undefined): number {
-  if (kind === 'call' || kind === 'call-invite') return 1
-  return about?.mention || about?.reply ? 0.9 : 0.5
+function relevanceOf({ kind }: Notice, look: AppleLook | undefined): number {
+  if (look?.relevance !== undefined) return look.relevance
+  if (kind === 'call' || kind === 'group_call') return 1
+  return kind === 'mention' || kind === 'reply' ? 0.9 : 0.5
 }
+
+/** Apple: a critical alert alone has a dictionary. */
+const soundOf = ({ sound, level }: Notice, look: AppleLook | undefined) =>
+  sound === undefined || level !== 'critical'
+    ? sound
+    : { critical: 1, name: sound, volume: look?.volume ?? 1 }
 
 /** Names, or keys for them: Apple fills in the arguments in order. */
 function titleOf(notice: Notice, { title: form }: AppStyle): Record<string, unknown> {
@@ -283,6 +296,7 @@ const aboutOf = ({ about }: PayloadInput): Record<string, unknown> => ({
   ...(about?.reply ? { reply: true } : {}),
   ...(about?.recipients === undefined ? {} : { 'recipient-count': about.recipients }),
   ...(about?.avatar === undefined ? {} : { avatar: about.avatar }),
+  ...(about?.avatarUrl === undefined ? {} : { 'avatar-url': about.avatarUrl }),
 })
 
 /** Of a call as an alert: the app takes what rings off the screen by it. */

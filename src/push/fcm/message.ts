@@ -1,4 +1,5 @@
 /** Words of a notice for FCM (HTTP v1): data that the app reads, or a notice that Android itself shows. Pure. */
+import type { NoticeKind } from '../../config/notice-kinds.ts'
 import type { DirectFacts, Job } from '../../store/push.ts'
 import { directData, wordsOf } from '../direct/web.ts'
 import { FID_MARK } from './address.ts'
@@ -13,6 +14,7 @@ export interface FcmStyle {
   readonly body: BodyPolicy
   readonly notification: boolean
   readonly channel?: string | undefined
+  readonly kinds?: Partial<Readonly<Record<NoticeKind, { readonly channel: string }>>>
 }
 
 export interface FcmMessage {
@@ -42,7 +44,7 @@ export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): Fcm
   if (job.direct) return directMessage(job, job.direct, style, now)
   const options = job.device?.options ?? {}
   const { kind, call, account } = job
-  const notice = noticeOf(job, style, options)
+  const notice = noticeOf(job, { body: style.body }, options)
   const policy = policyFor(style.body, options)
   const address = job.device?.address ?? ''
   const unseen = showsNothing(kind) || wakesUnseen(kind, options)
@@ -53,6 +55,7 @@ export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): Fcm
     : (fitted(notice.body ?? '', DATA_BYTES, (body) => dataOf(job, { policy, body, notice })) ??
       dataOf(job, { policy, body: '', notice }))
   const shows = style.notification && !unseen && !wakes
+  const channel = (notice.kind && style.kinds?.[notice.kind]?.channel) ?? style.channel
   const key = collapseKey(call !== null, { unseen, wakes, wordless: !showsSender(policy) && !shows })
   return {
     ...toOf(address),
@@ -74,7 +77,7 @@ export function messageOf(job: Job, { style, now, ringMs }: MessageOptions): Fcm
         ? {
             notification: {
               tag: noticeId(job),
-              ...(style.channel === undefined ? {} : { channel_id: style.channel }),
+              ...(channel === undefined ? {} : { channel_id: channel }),
               ...(notice.badge === undefined ? {} : { notification_count: notice.badge }),
             },
           }
@@ -130,7 +133,7 @@ function dataOf(
   job: Job,
   { policy, body, notice }: { policy: BodyPolicy; body: string; notice: ReturnType<typeof noticeOf> },
 ): Record<string, string> {
-  const { account, kind, sender, nick, messageId, call, badge, createdAt, removal } = job
+  const { account, kind, sender, nick, messageId, call, badge, createdAt, removal, about } = job
   const id = noticeId(job)
   const remove = kind === 'remove' ? removedBy(removal) : ridingAlong(removal, id).remove
   if (kind === 'remove') return { account: cut(account, 500), kind, remove: JSON.stringify(remove) }
@@ -144,6 +147,12 @@ function dataOf(
     body: body === '' ? undefined : body,
     phrase: body === '' ? notice.phrase.key : undefined,
     chat: notice.thread,
+    level: notice.level,
+    mention: shown && about?.mention ? 'true' : undefined,
+    reply: shown && about?.reply ? 'true' : undefined,
+    recipients: shown && about?.recipients !== undefined ? String(about.recipients) : undefined,
+    avatar: shown ? about?.avatar : undefined,
+    'avatar-url': shown ? about?.avatarUrl : undefined,
     badge: badge === null ? undefined : String(badge),
     'stanza-id': messageId === '' ? undefined : messageId,
     id: cut(id, 100),

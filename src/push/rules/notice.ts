@@ -3,15 +3,19 @@
  * presses. Pure.
  */
 import { createHash } from 'node:crypto'
+import type { NoticeKind } from '../../config/notice-kinds.ts'
 import type { DeviceOptions } from '../../store/devices.ts'
 import type { FileFacts, Job } from '../../store/push.ts'
 import { isUpdate } from './classify.ts'
 import { type BodyPolicy, policyFor } from './policy.ts'
 import { cleanName } from './names.ts'
+import { noticeKind } from './notice-kind.ts'
 import { type Phrase, phrase, type PhraseKey } from './phrases.ts'
 import { cut } from './text.ts'
 
 export interface Notice {
+  /** Kind by which the app's table gives it a look of its own; undefined of what only takes the place of another. */
+  readonly kind: NoticeKind | undefined
   /** Sender or room; undefined where the service must not see it. */
   readonly title: string | undefined
   /** Nick of the speaker in a room. */
@@ -24,24 +28,34 @@ export interface Notice {
   readonly thread: string | undefined
   readonly urgency: Urgency
   /** Level of interruption; undefined where that is the app's affair. */
-  readonly level: 'passive' | 'time-sensitive' | undefined
+  readonly level: Level | undefined
   /** The number on the icon; undefined leaves it. */
   readonly badge: number | undefined
   /** Undefined: none. */
   readonly sound: string | undefined
 }
 
+/** Apple's levels of interruption. */
+export type Level = 'passive' | 'active' | 'time-sensitive' | 'critical'
+
 /** 'normal' may wait until the phone is awake anyway. */
 export type Urgency = 'high' | 'normal'
 
 /** Of a row of the outbox. */
 export type NoticeFacts = Pick<Job, 'kind' | 'sender'> &
-  Partial<Pick<Job, 'title' | 'nick' | 'body' | 'badge' | 'file'>>
+  Partial<Pick<Job, 'title' | 'nick' | 'body' | 'badge' | 'file' | 'about'>>
 
 /** Style of it in the app's table of the configuration. */
 export interface NoticeStyle {
   readonly body: BodyPolicy
   readonly sound?: string | undefined
+  readonly kinds?: Partial<Readonly<Record<NoticeKind, NoticeLook>>>
+}
+
+/** Of one kind, where it differs from the rest. */
+interface NoticeLook {
+  readonly sound?: string | undefined
+  readonly interruption_level?: Level | undefined
 }
 
 const TITLE_BYTES = 200
@@ -77,8 +91,11 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
   // Payloads sealed with the device's own key say nothing outside of it.
   const policy = options.encryption ? 'none' : policyFor(style.body, options)
   const shown = showsSender(policy)
-  const sound = options.sound ?? style.sound ?? 'default'
+  const soundless = isSoundless(kind)
+  const own = soundless ? undefined : noticeKind(kind, shown ? facts.about : undefined)
+  const look = own && style.kinds?.[own]
   return {
+    kind: own,
     title: shown ? cutName(facts.title || sender) : undefined,
     subtitle: shown && facts.nick ? cleanName(facts.nick) : undefined,
     body:
@@ -88,15 +105,22 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
     phrase: phraseOf(kind, options.locale, policy === 'full' ? facts.file : undefined),
     thread: shown ? threadOf(sender) : undefined,
     urgency: urgencyOf(kind, options, wakesUnseen(kind, options)),
-    level:
-      kind === 'call' || kind === 'call-invite'
-        ? 'time-sensitive'
-        : isSoundless(kind)
-          ? 'passive'
-          : undefined,
+    level: soundless ? 'passive' : (look?.interruption_level ?? levelOf(kind)),
     badge: badge ?? undefined,
-    sound: sound === '' || isSoundless(kind) ? undefined : sound,
+    sound: soundless ? undefined : soundOf(options, style, look),
   }
+}
+
+const levelOf = (kind: string): Level | undefined =>
+  kind === 'call' || kind === 'call-invite' ? 'time-sensitive' : undefined
+
+/** A phone that wants none has none; else what is meant for this kind alone goes before what is meant for all. */
+function soundOf(
+  { sound: asked }: DeviceOptions,
+  { sound }: NoticeStyle,
+  look: NoticeLook | undefined,
+): string | undefined {
+  return asked === '' ? undefined : (look?.sound ?? asked ?? sound ?? 'default') || undefined
 }
 
 /** Of a reaction its emojis are no sentence. */

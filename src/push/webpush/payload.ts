@@ -3,7 +3,7 @@
  * declarative push (`web_push` 8030), which Safari shows without the worker; all others read the fields themselves.
  */
 import type { DeviceOptions } from '../../store/devices.ts'
-import type { Job } from '../../store/push.ts'
+import type { AboutFacts, Job } from '../../store/push.ts'
 import { noticeId } from '../outbox/collapse.ts'
 import { cutName, type Notice, showsNothing, showsSender } from '../rules/notice.ts'
 import { type BodyPolicy, policyFor } from '../rules/policy.ts'
@@ -63,10 +63,13 @@ function payloadOf(
       ...(said === undefined ? {} : { body: said }),
       navigate: linkOf(job, style, shown),
       tag: noticeId(job),
+      ...(shown && job.about?.avatarUrl ? { icon: job.about.avatarUrl } : {}),
       ...(notice.badge === undefined ? {} : { app_badge: String(notice.badge) }),
+      // A call stays until somebody acts.
+      ...(notice.kind === 'call' ? { requireInteraction: true } : {}),
       ...(notice.sound === undefined ? { silent: true } : {}),
       timestamp: job.createdAt,
-      data: { ...data, ...ridingAlong(job.removal, noticeId(job)) },
+      data: { ...data, ...(shown ? aboutOf(job.about) : {}), ...ridingAlong(job.removal, noticeId(job)) },
     },
     mutable: true,
   }
@@ -91,6 +94,14 @@ function dataOf(job: Job, shown: boolean): Record<string, unknown> {
     sent: Math.floor(job.createdAt / 1000),
   }
 }
+
+/** Why it concerns the reader, and how the sender looks: under the names that Apple's phones get. */
+const aboutOf = (about: AboutFacts | null | undefined): Record<string, unknown> => ({
+  ...(about?.mention ? { mention: true } : {}),
+  ...(about?.reply ? { reply: true } : {}),
+  ...(about?.recipients === undefined ? {} : { 'recipient-count': about.recipients }),
+  ...(about?.avatar === undefined ? {} : { avatar: about.avatar }),
+})
 
 /** Page that a tap opens; `shown`: it may name the chat. */
 export function linkOf({ account, sender }: Job, { open }: WebStyle, shown: boolean): string {
