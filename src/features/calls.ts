@@ -5,6 +5,7 @@
 import { callNews, isMissed } from '../push/rules/calls.ts'
 import type { Feature, HookResult } from '../routing/feature.ts'
 import { endWaiting } from '../push/schedule/schedule.ts'
+import { titleFor } from '../push/schedule/who.ts'
 import { lower } from '../push/schedule/read-state.ts'
 import { endRinging, ring } from '../push/schedule/ringing.ts'
 import type { Session } from '../routing/session.ts'
@@ -50,6 +51,7 @@ function end(t: Trip, account: Account, sid: string, how: CallEnding, by?: Sessi
   const call = endRinging(t, account, sid, missed ? 'missed' : 'taken', caller)
   if (!call) return
   const { push, unread } = t.store
+  const from = Jid.parse(call.facts.from)
   // The account that took or refused the call has seen it.
   const seen = !missed && unread.forget(account.id, Number(call.messageId))
   const spared = endWaiting(t, account, call.messageId, missed)
@@ -64,7 +66,8 @@ function end(t: Trip, account: Account, sid: string, how: CallEnding, by?: Sessi
       device,
       messageId: call.messageId,
       collapseId: call.messageId,
-      sender: Jid.parse(call.facts.from).bare,
+      sender: from.bare,
+      ...titleFor(t, account, from, device),
       badge,
       call: { ...call.facts, media: [], ended: how },
       now: t.now,

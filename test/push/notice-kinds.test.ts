@@ -135,7 +135,9 @@ test('a table that cannot be so is refused with its place', () => {
     'critical_alerts = true',
   )
   expect(wrong('[push.apps.kinds.call]\nvolume = 0.5\n')[0]).toContain('only a critical alert has a volume')
-  expect(wrong('[push.apps.kinds.poke]\nsound = "x"\n')[0]).toContain('unknown key "poke" in [push.apps.kinds]')
+  expect(wrong('[push.apps.kinds.poke]\nsound = "x"\n')[0]).toContain(
+    'unknown key "poke" in [push.apps.kinds]',
+  )
   expect(wrong('[push.apps.kinds.call]\nsonud = "x"\n')[0]).toContain('unknown key "sonud"')
   expect(wrong('[push.apps.kinds.call]\nrelevance = 2\n')[0]).toContain('"relevance"')
 })

@@ -6,7 +6,15 @@ import type { AboutFacts, CallFacts, FileFacts, Removal } from '../../store/push
 import { isUpdate } from '../rules/classify.ts'
 import { type BodyPolicy, policyFor } from '../rules/policy.ts'
 import { type Content, IV_BYTES, seal } from './encrypted.ts'
-import { cutName, type Notice, noticeOf, phraseOf, showsSender, wakesUnseen } from '../rules/notice.ts'
+import {
+  cutName,
+  type Notice,
+  noticeOf,
+  phraseOf,
+  sentence,
+  showsSender,
+  wakesUnseen,
+} from '../rules/notice.ts'
 import { removedBy, ridingAlong } from '../rules/removals.ts'
 import { cut, cutEncoded, encodedSize, fitted } from '../rules/text.ts'
 
@@ -349,7 +357,7 @@ function contentOf(
   { short, options: { locale } }: PayloadOptions,
 ): Content {
   const unread = badge ?? 0
-  const text = kind === 'encrypted' || short ? undefined : body
+  const text = kind === 'encrypted' || short || !body ? undefined : sentence(kind, body, locale)
   return {
     unread,
     sender,

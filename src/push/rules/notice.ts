@@ -100,7 +100,7 @@ export function noticeOf(facts: NoticeFacts, style: NoticeStyle, options: Device
     subtitle: shown && facts.nick ? cleanName(facts.nick) : undefined,
     body:
       policy === 'full' && kind !== 'encrypted' && facts.body
-        ? sentence(kind, facts.body, options)
+        ? sentence(kind, facts.body, options.locale)
         : undefined,
     phrase: phraseOf(kind, options.locale, policy === 'full' ? facts.file : undefined),
     thread: shown ? threadOf(sender) : undefined,
@@ -124,7 +124,7 @@ function soundOf(
 }
 
 /** Of a reaction its emojis are no sentence. */
-const sentence = (kind: string, body: string, { locale }: DeviceOptions): string =>
+export const sentence = (kind: string, body: string, locale: string | undefined): string =>
   kind === 'reacted' ? phrase('BELFRY_REACTION_WITH', locale, body).text : body
 
 /** The app is woken and nothing is shown, unless it does so itself. */

@@ -4,9 +4,8 @@ import { Jid } from '../../xmpp/jid.ts'
 import type { Trip } from '../../routing/transit.ts'
 import { sessionOf } from '../registration/whose.ts'
 import { connectionOf } from './in-use.ts'
-import { nameFor } from './names.ts'
 import { silence } from './silence.ts'
-import { keptFor } from './words.ts'
+import { titleFor } from './who.ts'
 
 /** `jid` is the bare JID of who has joined. */
 export function ringJoined(t: Trip, account: Account, jid: string): void {
@@ -28,12 +27,11 @@ export function ringJoined(t: Trip, account: Account, jid: string): void {
       })
       continue
     }
-    const { names, title } = keptFor(t, device)
     push.queue({
       account,
       device,
       ...what,
-      ...(names && title !== 'jid' ? { title: nameFor(t, account, Jid.parse(jid)) } : {}),
+      ...titleFor(t, account, Jid.parse(jid), device),
       badge: badges.on(device),
       now: t.now,
       expiresAt: t.now + t.config.push.expiration,

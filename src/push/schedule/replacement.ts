@@ -3,6 +3,8 @@ import type { Account } from '../../store/accounts.ts'
 import type { HeldPush } from '../../store/held.ts'
 import { deviceOf, holdPush } from './schedule.ts'
 import type { Trip } from '../../routing/transit.ts'
+import { Jid } from '../../xmpp/jid.ts'
+import { titleFor } from './who.ts'
 
 /** Verdicts that are looked through for what was merged. */
 const SCANNED = 1_000
@@ -20,6 +22,7 @@ export function standIn(t: Trip, account: Account, gone: HeldPush): void {
     collapseId: gone.collapse_id,
     kind: gone.kind,
     sender: gone.sender,
+    ...titleFor(t, account, Jid.parse(gone.sender), device),
     nick: gone.nick ?? undefined,
     badge,
     now: t.now,

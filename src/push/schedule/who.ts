@@ -40,6 +40,12 @@ export function whoFor(
   return { nick, about, ...(title === 'jid' ? {} : { title: roomName ?? nameFor(t, account, from) }) }
 }
 
+/** Title of what is not said by a message at hand: the end of a call, somebody who has joined. `from`: a person or a room. */
+export function titleFor(t: Trip, account: Account, from: Jid, device: Device): Pick<NewPush, 'title'> {
+  const { names, title } = keptFor(t, device)
+  return names && title !== 'jid' ? { title: roomNameOf(t, from) ?? nameFor(t, account, from) } : {}
+}
+
 function aboutOf(t: Trip, { account, from, el, room, mentioned }: About): AboutFacts | undefined {
   const answers = child(el, 'reply', NS.reply)?.attrs.to
   const picture = room ? undefined : pictureOf(t, from)

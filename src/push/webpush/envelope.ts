@@ -5,14 +5,15 @@
 import type { Job } from '../../store/push.ts'
 import { NS } from '../../xmpp/namespaces.ts'
 import { xml } from '../../xmpp/xml.ts'
+import { type Notice, showsNothing } from '../rules/notice.ts'
 import { cutEncoded } from '../rules/text.ts'
 
 const SCE = 'urn:xmpp:sce:1'
 /** Padding hides the length of short texts (XEP-0420 §4.2). */
 const BLOCK = 128
 
-/** `limit`: bytes of it. `body`: text that may be told. */
-export function envelopeOf(job: Job, body: string | undefined, limit: number): Buffer {
+/** `limit`: bytes of it. `short`: without any text of the message. */
+export function envelopeOf(job: Job, notice: Notice, limit: number, short = false): Buffer {
   const build = (text: string | undefined, padding: string): Buffer =>
     Buffer.from(
       xml(
@@ -22,7 +23,9 @@ export function envelopeOf(job: Job, body: string | undefined, limit: number): B
         xml('rpad', {}, padding),
       ).toString(),
     )
-  let text = body
+  // A call speaks for itself, and a phrase says what else has no text: that a call was missed, that a file has come.
+  const isSilent = job.kind === 'call' || showsNothing(job.kind)
+  let text = isSilent ? undefined : ((short ? undefined : notice.body) ?? notice.phrase.text)
   let whole = build(text, '')
   // Escapes count as they are written; each round takes off what is too much, at least.
   while (text && whole.length > limit) {

@@ -204,9 +204,7 @@ export class WebPushProvider implements Provider {
       job.direct
         ? directWeb(job, job.direct, linkOf(job, style, false))
         : webPayload(job, notice, { style, options, limit, short })
-    const text = sce
-      ? envelopeOf(job, short ? undefined : notice.body, limit)
-      : Buffer.from(JSON.stringify(words()))
+    const text = sce ? envelopeOf(job, notice, limit, short) : Buffer.from(JSON.stringify(words()))
     const keys = { p256dh: Buffer.from(web.p256dh, 'base64url'), auth: Buffer.from(web.auth, 'base64url') }
     const body = sealText(
       text,
