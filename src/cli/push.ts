@@ -3,6 +3,7 @@ import { deviceRules, messageRules } from '../push/rules/tables.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Row } from './output.ts'
 import { addPushSend } from './push-send.ts'
+import { addPushVapid } from './push-vapid.ts'
 import type { Context, ContextOf } from './context.ts'
 
 const DEVICE_COLUMNS = ['id', 'topic', 'environment', 'token', 'session', 'connected', 'state', 'updated']
@@ -32,6 +33,7 @@ export function addPush(program: Command, context: ContextOf): void {
     .description('ring every device of an account and tell what the provider answered')
     .action(async (jid: string) => test(context(), jid))
   addPushSend(push, context)
+  addPushVapid(push, context)
   push
     .command('explain <what>')
     .description('why an account was rung or not (its address), or why for one message (its stanza-id)')
