@@ -55,7 +55,9 @@ export function addPush(program: Command, context: ContextOf): void {
     })
   push
     .command('selftest')
-    .description('send a message through a server of its own to the simulator; needs no Apple account')
+    .description(
+      'send a message through a server of its own to a simulator of each provider; needs no account at any',
+    )
     .action(async () => {
       const { selftest } = await import('./selftest.ts')
       await selftest(context().out)

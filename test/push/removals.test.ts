@@ -8,7 +8,7 @@ import { FcmProvider } from '../../src/push/fcm/provider.ts'
 import { ridingAlong } from '../../src/push/rules/removals.ts'
 import { systemClock, systemRandom } from '../../src/store/clock.ts'
 import type { Device } from '../../src/store/devices.ts'
-import { startFcmSim } from '../support/fcm-sim.ts'
+import { startFcmSim } from '../../src/ops/fcm-sim.ts'
 import {
   apns,
   device,

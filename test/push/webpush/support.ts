@@ -4,7 +4,7 @@ import {
   startWebPushSim,
   type WebPushSim,
   type WebPushSimOptions,
-} from '../../support/web-push-sim.ts'
+} from '../../../src/ops/web-push-sim.ts'
 import { WebPushProvider, type WebPushOptions } from '../../../src/push/webpush/provider.ts'
 import { systemClock, systemRandom } from '../../../src/store/clock.ts'
 import type { Device, Registration } from '../../../src/store/devices.ts'

@@ -1,6 +1,6 @@
 /** A browser's half of Web Push: it opens what was sealed for it (RFC 8291), and checks who says so (RFC 8292). */
 import { createDecipheriv, createPublicKey, type ECDH, hkdfSync, verify } from 'node:crypto'
-import { isRecord, parse } from '../../src/ops/apns-sim-checks.ts'
+import { isRecord, parse } from './apns-sim-checks.ts'
 
 const HEAD = 21
 const TAG = 16

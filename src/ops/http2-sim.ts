@@ -1,7 +1,7 @@
 /** An HTTP/2 server with TLS on loopback in the place of a push service: what stand-ins for any of them have in common. */
 import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { createSelfSigned, type Pems } from '../../src/self-signed.ts'
+import { createSelfSigned, type Pems } from '../self-signed.ts'
 
 /** Clients that misbehave are what this is for. */
 const PATIENCE = { maxSessionInvalidFrames: 2 ** 31 - 1, maxSessionRejectedStreams: 2 ** 31 - 1 }
@@ -65,7 +65,7 @@ function hear(stream: http2.ServerHttp2Stream, raw: http2.IncomingHttpHeaders, h
   stream.on('end', () => hears(stream, headers, Buffer.concat(chunks)))
 }
 
-/** What a stand-in has received, and who waits for so much of it. */
+/** Requests that a stand-in has received, and who waits for so much of it. */
 export class Received<T> {
   readonly all: T[] = []
   readonly #most: number

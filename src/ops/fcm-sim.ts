@@ -4,8 +4,8 @@
  */
 import { generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
 import type { ServerHttp2Stream } from 'node:http2'
-import { isRecord, parse } from '../../src/ops/apns-sim-checks.ts'
-import { type Clock, type Random, systemClock, systemRandom } from '../../src/store/clock.ts'
+import { isRecord, parse } from './apns-sim-checks.ts'
+import { type Clock, type Random, systemClock, systemRandom } from '../store/clock.ts'
 import { Http2Sim, Received, Script, type SimHeaders } from './http2-sim.ts'
 
 export interface FcmStep {

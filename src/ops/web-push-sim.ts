@@ -4,8 +4,8 @@
  */
 import { createECDH, type ECDH } from 'node:crypto'
 import type { ServerHttp2Stream } from 'node:http2'
-import { parse } from '../../src/ops/apns-sim-checks.ts'
-import { type Clock, type Random, systemClock, systemRandom } from '../../src/store/clock.ts'
+import { parse } from './apns-sim-checks.ts'
+import { type Clock, type Random, systemClock, systemRandom } from '../store/clock.ts'
 import { Http2Sim, Received, Script, type SimHeaders } from './http2-sim.ts'
 import { openSealed, tokenFault } from './web-push-open.ts'
 
