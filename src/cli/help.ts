@@ -5,6 +5,7 @@ import apnsKey from '../docs/apns-key.md' with { type: 'text' }
 import backup from '../docs/backup.md' with { type: 'text' }
 import certificates from '../docs/certificates.md' with { type: 'text' }
 import gettingStarted from '../docs/getting-started.md' with { type: 'text' }
+import firsts from '../docs/firsts.md' with { type: 'text' }
 import groups from '../docs/groups.md' with { type: 'text' }
 import metrics from '../docs/metrics.md' with { type: 'text' }
 import install from '../docs/install.md' with { type: 'text' }
@@ -25,6 +26,7 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
   'apns-key': { title: 'a key of Apple’s, step by step', text: apnsKey },
   backup: { title: 'backup and restore, a full disk, Litestream', text: backup },
   certificates: { title: 'own files, ACME, certbot, Caddy', text: certificates },
+  firsts: { title: 'what no other server had, each with its test', text: firsts },
   'getting-started': { title: 'from a machine to a message: setup and doctor', text: gettingStarted },
   groups: { title: 'groups that your own back end makes', text: groups },
   install: { title: 'install, upgrade, remove; packages and Docker', text: install },
