@@ -11,6 +11,7 @@ import metrics from '../docs/metrics.md' with { type: 'text' }
 import install from '../docs/install.md' with { type: 'text' }
 import migrating from '../docs/migrating.md' with { type: 'text' }
 import network from '../docs/network.md' with { type: 'text' }
+import performance from '../docs/performance.md' with { type: 'text' }
 import pushRules from '../docs/push-rules.md' with { type: 'text' }
 import pushSend from '../docs/push-send.md' with { type: 'text' }
 import webPush from '../docs/web-push.md' with { type: 'text' }
@@ -33,6 +34,7 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
   metrics: { title: 'Prometheus, alerts, Grafana, and the log', text: metrics },
   migrating: { title: 'from ejabberd, Prosody and others, with old passwords', text: migrating },
   network: { title: 'DNS, firewalls, SELinux, proxies, calls', text: network },
+  performance: { title: 'what a message costs, and how to measure it', text: performance },
   'push-rules': { title: 'what rings, and what does not', text: pushRules },
   'push-send': { title: 'pushes of your own back end: alerts, Live Activities, widgets', text: pushSend },
   'security-model': { title: 'who can do what', text: securityModel },
