@@ -48,8 +48,22 @@ export function createUser(deps: HttpDeps, wanted: users.NewAccount): Promise<Wr
   return change(deps, wanted.password, (t) => users.create(t, wanted))
 }
 
-export function setPassword(deps: HttpDeps, wanted: users.NewPassword): Promise<Written> {
-  return change(deps, wanted.password, (t) => users.setPassword(t, wanted))
+/** `also`: what is done in the trip that sets it. */
+export function setPassword(
+  deps: HttpDeps,
+  wanted: users.NewPassword,
+  also: (t: Trip) => void = () => {},
+): Promise<Written> {
+  return change(deps, wanted.password, (t) => {
+    const { derive, finish } = users.setPassword(t, wanted)
+    return {
+      derive,
+      finish(next, keys) {
+        also(next)
+        return finish(next, keys)
+      },
+    }
+  })
 }
 
 interface Written {

@@ -39,6 +39,7 @@ import { addDocs } from './web/docs.tsx'
 import { addInvitePage } from './web/invite.ts'
 import { speaks } from './web/language.ts'
 import { addWebSocket } from './websocket.ts'
+import { addResetPage } from './web/reset.tsx'
 import { addWeb, errorPage, isPage } from './web/web.ts'
 
 export function createApp(deps: HttpDeps): App {
@@ -91,6 +92,7 @@ export function createApp(deps: HttpDeps): App {
   addWeb(app, deps)
   addDocs(app, deps)
   addInvitePage(app)
+  addResetPage(app)
   return app
 }
 

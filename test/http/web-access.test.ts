@@ -1,7 +1,7 @@
 /** The pages of invitations, tokens, bans, the configuration, backups and of the program itself. */
 import { expect, test } from 'bun:test'
 import { limitsHit } from '../../src/metrics/metrics.ts'
-import { ADMIN, type HttpWorld, JULIET, startHttp } from './support.ts'
+import { ADMIN, basic, type HttpWorld, JULIET, startHttp } from './support.ts'
 import { page, post, signIn } from './web-support.ts'
 
 const linkOf = (text: string, words: string) =>
@@ -240,4 +240,45 @@ test('about: version, schema, and each package inside with its licence', async (
   for (const part of ['hono', 'zod', 'bun', 'Apache-2.0', 'MIT', 'run from its sources'])
     expect(text).toContain(part)
   expect(text).not.toContain('playwright')
+})
+
+test('a link to a new password: used once, over with its time, with another password, and for whoever is shut out', async () => {
+  using w = await start()
+  const cookie = await signIn(w)
+  const make = async () =>
+    /http:\/\/127\.0\.0\.1:5280(\/invite\/reset\/[\w-]{32})/.exec(
+      await (await post(w, '/admin/users/reset', { jid: JULIET }, cookie)).text(),
+    )?.[1] ?? ''
+  const status = async (path: string) => (await page(w, path, {})).status
+  const works = async (password: string) =>
+    (await w.call('GET', '/v1/me', { as: basic(JULIET, password) })).status
+  const first = await make()
+  const path = await make()
+  // Another one for the same account ends the one before.
+  expect([await status(first), await status(path), await status('/invite/reset/x')]).toEqual([404, 200, 404])
+  for (const fields of [
+    { password: 'short', again: 'short' },
+    { password: 'wherefore art thou', again: 'other' },
+    { password: '', again: '' },
+  ])
+    expect((await post(w, path, fields)).status).toBe(422)
+  const open = { kind: 'tcp', address: '192.0.2.1', tls: false } as const
+  const fields = { password: 'wherefore art thou', again: 'wherefore art thou' }
+  expect((await post(w, path, fields, {}, open)).status).toBe(403)
+  const both = await Promise.all([post(w, path, fields), post(w, path, fields)])
+  expect(both.map((answer) => answer.status).sort()).toEqual([200, 409])
+  expect([await works('wherefore art thou'), await status(path)]).toEqual([200, 404])
+  const second = await make()
+  w.pass(24 * 3_600_000)
+  expect(await status(second)).toBe(404)
+  const again = await signIn(w)
+  Object.assign(cookie, again)
+  const third = await make()
+  await w.call('PUT', `/v1/users/${JULIET}/password`, { as: 'operator', body: { password: 'another one' } })
+  expect(await status(third)).toBe(404)
+  const fourth = await make()
+  await w.call('POST', `/v1/users/${JULIET}/disable`, { as: 'operator' })
+  expect(await status(fourth)).toBe(404)
+  for (const event of [`reset link made by ${ADMIN}, web`, 'reset link used by 127.0.0.1, invitation page'])
+    expect(events(w)).toContain(event)
 })

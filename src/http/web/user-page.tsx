@@ -9,6 +9,7 @@ import { explainAccount } from '../explain.ts'
 import { Layout, sizeOf, State, Time } from './layout.tsx'
 import { Verdicts } from './push-page.tsx'
 import { stateOf } from './user-state.tsx'
+import { Act } from './list.tsx'
 import { BUCKETS, bucketText } from './purposes.ts'
 import { Rich } from './rich.tsx'
 import { tr, known } from './words.ts'
@@ -27,11 +28,13 @@ interface Props {
   readonly account: Account
   /** Answers to a test that was just made. */
   readonly tested?: Tested
+  /** Link to a new password that was just made. */
+  readonly link?: { readonly url: string; readonly until: number }
 }
 
 type Tested = readonly TestResult[] | undefined
 
-export const UserPage = ({ deps, admin, notice, error, account, tested }: Props) => (
+export const UserPage = ({ deps, admin, notice, error, account, tested, link }: Props) => (
   <Layout title={account.jid} admin={admin} here="users" {...{ notice, error }}>
     <p class="crumb">
       <a href="/admin/users">{tr('Users')}</a>
@@ -55,21 +58,25 @@ export const UserPage = ({ deps, admin, notice, error, account, tested }: Props)
         </label>
         <button type="submit">{tr('Set')}</button>
       </form>
+      {link ? (
+        <p class="break" role="status">
+          <Rich
+            text="The link to choose one, shown this once and good until {when}: {link}"
+            parts={{ when: <Time at={link.until} />, link: <a href={link.url}>{link.url}</a> }}
+          />
+        </p>
+      ) : (
+        !account.disabled && (
+          <Act
+            action="/admin/users/reset"
+            fields={{ jid: account.jid }}
+            text={tr('Make a link with which they choose one')}
+          />
+        )
+      )}
     </section>
     {account.jid !== admin && <Danger account={account} />}
   </Layout>
-)
-
-/** One form with one button, about the account. */
-const Act = ({ action, fields, text }: { action: string; fields: Record<string, string>; text: string }) => (
-  <form method="post" action={action}>
-    {Object.entries(fields).map(([name, value]) => (
-      <input type="hidden" name={name} value={value} />
-    ))}
-    <button type="submit" class="quiet small">
-      {text}
-    </button>
-  </form>
 )
 
 const Facts = ({ deps, account }: { deps: HttpDeps; account: Account }) => {

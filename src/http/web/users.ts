@@ -1,5 +1,6 @@
 /** The pages of accounts in the web admin. */
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { makeResetLink } from '../../accounts/reset-links.ts'
 import { ORDERS, type Place, placeOf } from '../../store/account-pages.ts'
 import { accountOf, addUser, deleteUser, kick, setDisabled, setPassword } from '../accounts.ts'
 import type { Ctx } from '../context.ts'
@@ -103,7 +104,7 @@ function addUserPage(deps: HttpDeps, { get, post, notice }: Pages): void {
     c: Ctx,
     admin: string,
     jid: string,
-    more: Partial<Pick<Parameters<typeof UserPage>[0], 'error' | 'tested'>> = {},
+    more: Partial<Pick<Parameters<typeof UserPage>[0], 'error' | 'tested' | 'link'>> = {},
     status: ContentfulStatusCode = 200,
   ) => html(c, UserPage({ deps, admin, account: accountOf(deps, jid), notice: notice(c), ...more }), status)
   get('/admin/users/show', (c, admin) => page(c, admin, jidOf(c.req.query('jid'))))
@@ -146,6 +147,11 @@ function addUserPage(deps: HttpDeps, { get, post, notice }: Pages): void {
     if (!deps.pushTest) throw new HttpError(503, 'server-needed', tr('No server runs that could ring.'))
     await deps.router.run((t) => t.store.audit.note('test push', { account: jid }))
     return page(c, admin, jid, { tested: await deps.pushTest(accountOf(deps, jid)) })
+  })
+  form('reset', async (jid, c, admin) => {
+    const link = await deps.router.run((t) => makeResetLink(t, accountOf(deps, jid)))
+    const base = deps.world.config.http.public_url ?? new URL(c.req.url).origin
+    return page(c, admin, jid, { link: { url: base.replace(/\/+$/, '') + link.path, until: link.expiresAt } })
   })
   form('delete', async (jid, c, admin) => {
     notOwn(jid, admin)

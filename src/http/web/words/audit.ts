@@ -30,6 +30,8 @@ export const AUDIT = {
   'invitation used': '使用邀请',
   'password set': '设置密码',
   'pushes sent': '发送推送',
+  'reset link made': '创建重设密码链接',
+  'reset link used': '使用重设密码链接',
   'room affiliation changed': '更改聊天室身份',
   'room configured': '配置聊天室',
   'room deleted': '删除聊天室',

@@ -41,6 +41,14 @@ export const PEOPLE = {
   Contacts: '联系人',
   'Does the phone ring?': '手机会响吗？',
   'New password': '新密码',
+  'Make a link with which they choose one': '创建自行设置密码的链接',
+  'The link to choose one, shown this once and good until {when}: {link}':
+    '自行设置密码的链接，只显示这一次，有效期至 {when}：{link}',
+  'Sign in as {jid} in your chat app.': '请在聊天应用中以 {jid} 登录。',
+  'This link is over': '此链接已失效',
+  'This link is over.': '此链接已失效。',
+  'It has ended, was used, or the password was changed. Ask your administrator for another one.':
+    '它已到期、已使用，或密码已更改。请向管理员索取新的链接。',
   'Enable or remove': '启用或删除',
   'Disable or remove': '停用或删除',
   Enable: '启用',
