@@ -36,7 +36,7 @@ test('POST /v1/me/devices, webpush and fcm: both ring, and after a restart by th
     { kind: 'fcm', token: TOKEN, topic: 'org.bix.android' },
   ]) {
     const answer = await asks('/v1/me/devices', device)
-    expect([answer.status, (await answer.json()) as unknown]).toMatchObject([200, { kind: device.kind }])
+    expect([answer.status, await answer.json()]).toMatchObject([200, { kind: device.kind }])
   }
   const says = async (body: string) => {
     const romeo = await WireClient.direct(own.port('c2s-tls'))
