@@ -6,6 +6,8 @@ import type { SimReceived } from './apns-sim.ts'
 export interface Notification {
   readonly at: number
   readonly title: string
+  /** Speaker in a room. */
+  readonly subtitle: string
   readonly body: string
   /** Those of one conversation stand together. */
   readonly thread: string
@@ -66,7 +68,13 @@ export class SimPhones {
     if (typeof aps.badge === 'number') phone.badge = aps.badge
     // iOS: a badge of 0 takes all of the app's notifications from the screen.
     if (aps.badge === 0) phone.notifications = []
-    const words = typeof payload.call === 'string' ? wordsOfCall(payload) : wordsOf(aps.alert)
+    // An app that takes notices off does so by their names.
+    if (Array.isArray(payload.remove)) {
+      const gone = new Set<unknown>(payload.remove)
+      phone.notifications = phone.notifications.filter(({ id }) => !gone.has(id))
+    }
+    // PushKit's pushes have no words of their own.
+    const words = wordsOf(aps.alert) ?? (typeof payload.call === 'string' ? wordsOfCall(payload) : undefined)
     if (!words) return
     const id = collapseId ?? apnsId
     const before = phone.notifications.find((one) => one.id === id)
@@ -77,19 +85,22 @@ export class SimPhones {
   }
 }
 
-type Words = Pick<Notification, 'title' | 'body'>
+type Words = Pick<Notification, 'title' | 'subtitle' | 'body'>
 
 const text = (value: unknown): string => (typeof value === 'string' ? value.slice(0, TEXT) : '')
 
 /** Undefined: nothing is to be seen. */
 function wordsOf(alert: unknown): Words | undefined {
-  if (typeof alert === 'string') return alert === '' ? undefined : { title: '', body: text(alert) }
+  if (typeof alert === 'string')
+    return alert === '' ? undefined : { title: '', subtitle: '', body: text(alert) }
   if (!isRecord(alert)) return undefined
-  const words = { title: text(alert.title), body: text(alert.body) || text(alert['loc-key']) }
+  const { title, subtitle, body, 'loc-key': key } = alert
+  const words = { title: text(title), subtitle: text(subtitle), body: text(body) || text(key) }
   return words.title === '' && words.body === '' ? undefined : words
 }
 
 const wordsOfCall = ({ call, from }: Record<string, unknown>): Words => ({
   title: text(from),
+  subtitle: '',
   body: call === 'proposed' ? 'Incoming call' : 'The call is over',
 })

@@ -70,3 +70,17 @@ test('a token of a widget, an activity or a talk is no phone', () => {
     phones.take(push({ 'content-changed': true }, { topic: `${TOPIC}.${use}` }))
   expect(phones.list()).toEqual([])
 })
+
+test('a room names its speaker, a call that was missed says so, and names in `remove` take notices off', () => {
+  const phones = new SimPhones()
+  const room = { alert: { title: 'The Garden', subtitle: 'Romeo', body: 'hist' } }
+  phones.take(push(room, { collapseId: 'g' }))
+  const missed = { aps: { alert: alert('Romeo', 'Missed call') }, call: 'ended', from: 'romeo@bix.org' }
+  phones.take(push({}, { payload: missed, collapseId: 'c' }))
+  expect(shown(phones)).toEqual(['Romeo: Missed call 0', 'The Garden: hist 0'])
+  expect(phones.find(TOPIC, 'aa')?.notifications.at(-1)?.subtitle).toBe('Romeo')
+  phones.take(push({}, { payload: { aps: { 'content-available': 1 }, remove: ['g', 7, 'x'] } }))
+  expect(shown(phones)).toEqual(['Romeo: Missed call 0'])
+  phones.take(push({}, { payload: { aps: { alert: alert('Nurse', 'a') }, remove: ['c'] } }))
+  expect(shown(phones)).toEqual(['Nurse: a 0'])
+})

@@ -50,6 +50,7 @@ const Shown = ({ first, more }: { first: Notification; more: number }) => (
       <Time at={first.at} />
     </span>
     {first.title !== '' && <strong class="break">{first.title}</strong>}
+    {first.subtitle !== '' && <span class="break small">{first.subtitle}</span>}
     <span class="break">{first.body}</span>
     {more > 0 && <span class="dim small">{tr('and {n} more', { n: more })}</span>}
     {first.updates > 0 && <span class="dim small">{tr('updated {n} ×', { n: first.updates })}</span>}
