@@ -125,7 +125,8 @@ export class Checkpointer {
   #quiet(): void {
     const left = this.#committedAt + this.#limits.leisure - this.#clock.monotonic()
     this.#cancelLeisure = left > 0 ? this.#clock.after(left, () => this.#quiet()) : undefined
-    if (left <= 0 && this.#waiting() > 0) this.#ask()
+    // Amid a turn SQLite cannot look; its commit starts the clock anew.
+    if (left <= 0 && !this.#db.raw.inTransaction && this.#waiting() > 0) this.#ask()
   }
 
   #ask(): void {

@@ -247,7 +247,9 @@ test('the OpenAPI document describes each API route with its security and its pr
   const described = Object.entries(document.paths).flatMap(([path, verbs]) =>
     Object.entries(verbs).map(([verb, operation]) => ({ name: `${verb.toUpperCase()} ${path}`, operation })),
   )
-  const routes = w.app.routes.filter((r) => r.method !== 'ALL' && !/^\/($|admin|invite)/.test(r.path))
+  const routes = w.app.routes.filter(
+    (r) => r.method !== 'ALL' && !/^\/($|admin|invite|v1\/docs)/.test(r.path),
+  )
   const names = new Set(routes.map((r) => `${r.method} ${r.path.replace(/:(\w+)/g, '{$1}')}`))
   expect(described.map(({ name }) => name).sort()).toEqual([...names].sort())
   for (const { operation } of described) {

@@ -114,6 +114,21 @@ test('a small rest is copied at leisure: once nothing was written for a while, a
   expect(w.clock.pending).toBe(0)
 })
 
+test('a turn that is open when the quiet time ends is no fault: its commit starts the clock anew', async () => {
+  using dir = tempDir()
+  using w = open(dir.file)
+  using worker = checkpointed(w.store, w.clock)
+  await worker.next()
+  trip(w.store, () => w.store.settings.set('n', Buffer.alloc(4 * KIB, 1)))
+  w.store.turn.trip(() => w.store.settings.set('n', Buffer.alloc(4 * KIB, 2)))
+  w.clock.advance(LIMITS.leisure)
+  w.store.turn.end()
+  const next = worker.next()
+  w.clock.advance(LIMITS.leisure)
+  await next
+  expect(worker.last()?.copied).toBe(worker.last()?.frames)
+})
+
 test('the Worker goes again while it leaves much to the loop, a few times: the WAL is restarted in any case', async () => {
   using dir = tempDir()
   using w = open(dir.file)
