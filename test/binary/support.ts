@@ -23,7 +23,14 @@ const ROOT = join(import.meta.dir, '../..')
 export function build(): { home: string; program: string; remove: () => void } {
   const home = mkdtempSync(join(tmpdir(), 'belfry-binary-'))
   const tree = join(home, 'tree')
-  for (const name of ['src', 'migrations', 'package.json', 'tsconfig.json', 'CHANGELOG.md'])
+  for (const name of [
+    'src',
+    'migrations',
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+    'CHANGELOG.md',
+  ])
     cpSync(join(ROOT, name), join(tree, name), { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'))
   const built = Bun.spawnSync([process.execPath, 'src/packaging/build.ts'], { cwd: tree, stderr: 'inherit' })
