@@ -2,6 +2,7 @@
  * Signs that a person sits at an app: what is typed, sent, marked or brought to the front there. While that is so the
  * other devices wait with their rings (push/rules/decide.ts), and ring as soon as it is over.
  */
+import { perObject } from '../per-object.ts'
 import { classify } from '../push/rules/classify.ts'
 import { pushIsOn } from '../push/registration/register.ts'
 import { connectionOf, forget, touch } from '../push/schedule/in-use.ts'
@@ -9,7 +10,7 @@ import { isAwaited, useEnded } from '../push/schedule/schedule.ts'
 import type { Feature, HookResult } from '../routing/feature.ts'
 import type { Session } from '../routing/session.ts'
 import { sessionState } from '../routing/session-state.ts'
-import type { Trip } from '../routing/transit.ts'
+import type { Trip, World } from '../routing/transit.ts'
 import { hasBody } from '../xmpp/message.ts'
 import { NS } from '../xmpp/namespaces.ts'
 import { PUBSUB } from '../xmpp/pubsub.ts'
@@ -45,12 +46,20 @@ export const activity: Feature = {
     isGone(t, session)
   },
 
+  /** The store closes next. */
+  stopping({ world }) {
+    for (const cancel of leaving(world)) cancel()
+  },
+
   closed(t, session) {
     forget(t, session)
     if (session.orderly) useEnded(t, session.account)
     else isGone(t, session)
   },
 }
+
+/** Clocks of sessions that have gone without a goodbye. */
+const leaving = perObject((_: World) => new Set<() => void>())
 
 /** An app that is opened, or whose person comes back to it. */
 function appears(t: Trip, session: Session): void {
@@ -64,9 +73,12 @@ function appears(t: Trip, session: Session): void {
 function isGone({ world }: Trip, { account }: Session): void {
   if (world.store.push.devices.of(account.id).length === 0) return
   world.store.turn.after(() => {
-    world.clock.after(GOODBYE_MS, () => {
+    const cancels = leaving(world)
+    const cancel = world.clock.after(GOODBYE_MS, () => {
+      cancels.delete(cancel)
       if (isAwaited(world, account)) world.insist((later) => useEnded(later, account))
     })
+    cancels.add(cancel)
   })
 }
 
