@@ -8,6 +8,7 @@ import { OutsideError } from '../../log.ts'
 import type { Clock, Random } from '../../store/clock.ts'
 import { Fifo } from '../outbox/fifo.ts'
 import { backoff } from '../outbox/provider.ts'
+import { LoopShare } from '../outbox/share.ts'
 import {
   type Answer,
   type Headers,
@@ -46,6 +47,8 @@ export interface TransportTimes extends LinkTimes {
 const TIMES: TransportTimes = { ...LINK_TIMES, queueMs: 30_000, backoffMs: 1_000, backoffCapMs: 60_000 }
 /** A request that was refused this often is the caller's problem. */
 const REFUSALS = 20
+/** Time (ms) of each pass of the loop in which requests that waited for room are begun. */
+const HOLDS = 2
 const CAUSE_CHARS = 200
 
 /** Makes the request at the moment when it leaves; undefined: it need not go any more. */
@@ -64,6 +67,7 @@ interface PendingRequest {
 export class ApnsTransport {
   readonly #options: TransportOptions
   readonly #times: TransportTimes
+  readonly #share: LoopShare
   readonly #links = new Set<Link>()
   readonly #cameOver = new WeakMap<Answer, Link>()
   readonly #queue = new Fifo<PendingRequest>()
@@ -79,6 +83,7 @@ export class ApnsTransport {
   constructor(options: TransportOptions) {
     this.#options = options
     this.#times = { ...TIMES, ...options.times }
+    this.#share = new LoopShare(options.clock, HOLDS)
   }
 
   /** Trouble while there is no connection and none can be made. */
@@ -169,7 +174,7 @@ export class ApnsTransport {
       return
     }
     let room = this.#current.room()
-    while (room > 0 && this.#current) {
+    while (room > 0 && this.#current && !this.#share.isUp(() => this.#pump())) {
       const job = this.#queue.shift()
       if (!job) break
       job.tooLate()

@@ -15,6 +15,7 @@ import { isAnswer, lastLook, type Look, Pacing } from './last-look.ts'
 import { Lane, type LaneState } from './queue.ts'
 import { backoff, type Provider, providerOf, type Providers, type Result } from './provider.ts'
 import { tally } from './metrics.ts'
+import { LoopShare } from './share.ts'
 
 const log = getLogger('push')
 
@@ -33,7 +34,7 @@ const PAUSE_CAP_MS = 15 * 60_000
 const PAGE = 500
 /** Answers written in one trip at most. */
 const BATCH = 100
-/** Time (ms) after which the rest of them, and of the requests that are due, is left to the next pass of the loop. */
+/** Time (ms) after which the rest of them, or of the requests that are due, is left to the next pass of the loop. */
 const HOLDS = 2
 /** A row that waited longer than this is looked up again before it is sent. */
 const STALE_MS = 1_000
@@ -44,6 +45,7 @@ const ILL = 10
 
 export class Dispatcher {
   readonly #options: DispatcherOptions
+  readonly #share: LoopShare
   readonly #capacity: number
   readonly #lanes = new Map<string, Lane>()
   readonly #inFlight = new Map<Provider, number>()
@@ -66,6 +68,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options
+    this.#share = new LoopShare(options.clock, HOLDS)
     this.#capacity = options.capacity ?? 100_000
   }
 
@@ -223,15 +226,13 @@ export class Dispatcher {
   #serve(lane: Lane): void {
     const { provider } = lane
     if (!provider) return
-    const until = this.#options.clock.monotonic() + HOLDS
     for (;;) {
       const busy = this.#inFlight.get(provider) ?? 0
-      if (busy >= provider.concurrency) return
+      if (busy >= provider.concurrency || this.#share.isUp(() => this.notify())) return
       const job = lane.next()
       if (!job) break
       this.#inFlight.set(provider, busy + 1)
       void this.#send(lane, provider, job)
-      if (this.#options.clock.monotonic() > until) return void setImmediate(() => this.notify())
     }
     if (lane.idle) this.#lanes.delete(lane.name)
   }
