@@ -2,6 +2,9 @@
 import type { Socket } from 'bun'
 import { PASSWORD } from './server.ts'
 
+/** A server that does not answer at all would hold a benchmark for ever. */
+const ANSWER_MS = 60_000
+
 export class BenchClient {
   /** Called with each chunk of text after login. */
   onText: (text: string) => void = () => {}
@@ -123,10 +126,16 @@ export class BenchClient {
     if (this.#isClosed) return Promise.reject(new Error('the server has closed the connection'))
     this.#text = ''
     return new Promise((resolve, reject) => {
-      this.#gone = reject
+      const late = () => reject(new Error(`no ${mark} within ${ANSWER_MS} ms; came: ${this.#text}`))
+      const timer = setTimeout(late, ANSWER_MS)
+      this.#gone = (error) => {
+        clearTimeout(timer)
+        reject(error)
+      }
       this.#wait = (text) => {
         this.#text += text
         if (!this.#text.includes(mark)) return
+        clearTimeout(timer)
         this.#wait = undefined
         resolve(this.#text)
       }

@@ -57,8 +57,10 @@ class Rounds {
   }
 
   async warm(): Promise<void> {
-    for (const target of this.targets)
+    for (const target of this.targets) {
+      console.log(`  warming ${target.name}, ${target.way}`)
       await paced({ ...target.clients, rate: ratesOf(target).at(-1) ?? 200, seconds: WARM_SECONDS })
+    }
   }
 
   async round(): Promise<void> {
@@ -129,7 +131,10 @@ export const messagesBench = (peers: readonly string[] = []): Bench => ({
       for (const name of ['belfry', 'bare relay', ...peers]) await rounds.add(name, 'relay')
       for (const name of ['belfry', ...peers]) await rounds.add(name, 'archive')
       await rounds.warm()
-      for (let i = 0; i < ROUNDS; i++) await rounds.round()
+      for (let i = 0; i < ROUNDS; i++) {
+        console.log(`  round ${i + 1} of ${ROUNDS}`)
+        await rounds.round()
+      }
       const costs = [...rounds.costs].map(([figure, samples]): Figure => ({ figure, unit: 'µs', samples }))
       const late = [...rounds.p99].map(([figure, samples]): Figure => ({
         figure: `${figure}, 99 of 100 within`,
