@@ -8,6 +8,9 @@ export interface Figure {
   readonly limit?: number
   /** The figure must not be below this. */
   readonly least?: number
+  /** A point of a curve: its name, and the size at which it was measured. */
+  readonly series?: string
+  readonly at?: number
 }
 
 export interface Bench {

@@ -8,6 +8,7 @@ import { cpus, totalmem } from 'node:os'
 import { archiveBench, mamBench } from './archive.ts'
 import { type Bench, median } from './bench.ts'
 import { flatBench } from './flat.ts'
+import { growthBench } from './growth.ts'
 import { guessingBench } from './guessing.ts'
 import { importBench } from './import.ts'
 import { loginsBench } from './logins.ts'
@@ -16,7 +17,7 @@ import { millionBench } from './million.ts'
 import { fcmRateBench, webPushRateBench } from './others-rate.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
-import { chart, markdown } from './report.ts'
+import { chart, curves, markdown } from './report.ts'
 import { relayBench } from './relay.ts'
 import { roomBench, roomJoinBench, roomsBench } from './room.ts'
 import { PEERS, roomAgainst } from './room-against.ts'
@@ -46,6 +47,7 @@ const BENCHES: readonly Bench[] = [
   flatBench,
   slowDiskBench,
   walBench,
+  growthBench,
   guessingBench,
   roomBench,
   roomJoinBench,
@@ -109,7 +111,9 @@ for (const bench of chosen) {
   writeFileSync(`bench-results/${bench.name}.json`, `${JSON.stringify(result, null, 2)}\n`)
   writeFileSync(`bench-results/${bench.name}.md`, `${bench.what}\n\n${markdown(figures)}`)
   const costs = figures.filter(({ unit }) => unit === 'µs')
-  if (costs.length > 1) writeFileSync(`bench-results/${bench.name}.svg`, chart(bench.what, costs))
+  if (figures.some(({ at }) => at !== undefined))
+    writeFileSync(`bench-results/${bench.name}.svg`, curves(bench.what, figures))
+  else if (costs.length > 1) writeFileSync(`bench-results/${bench.name}.svg`, chart(bench.what, costs))
   for (const { figure, value, unit, limit, least } of figures) {
     const reached = (limit === undefined || value <= limit) && (least === undefined || value >= least)
     if (!reached) missed++
