@@ -30,7 +30,7 @@ test('each row names a play that is there, by its file and title, or says why th
   expect(all.map(({ number }) => number)).toEqual(Array.from({ length: ROWS }, (_, i) => i + 1))
   for (const { number, file, title, reason } of all) {
     if (NOT_PLAYED.includes(number)) {
-      expect([number, reason]).toEqual([number, expect.stringMatching(/^Not played: .{10}/)])
+      expect([number, /^Not played: .{10}/.test(reason)]).toEqual([number, true])
       continue
     }
     expect([number, existsSync(file)]).toEqual([number, true])
