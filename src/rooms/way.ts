@@ -5,6 +5,7 @@
  */
 import { perObject } from '../per-object.ts'
 import type { Trip, World } from '../routing/transit.ts'
+import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
@@ -12,12 +13,29 @@ import type { Stanza } from '../xmpp/stanza.ts'
 const AT_ONCE = 128
 /** More where much waits, one part of this many: on a disk that takes long for each turn it would grow for ever. */
 const PARTS = 8
+/** Stanzas of one client that wait behind its join. */
+const BEHIND = 50
 /** Stanzas that are still handed over at a stop; a trip has an end (routing/transit.ts). */
 const AT_STOP = 10_000
 
 type Step = (t: Trip) => void
-/** Comes in, or hears that the server stops. */
-type Join = (t: Trip, stops: boolean) => void
+/** A client that waits to come in, and the stanzas that it has sent since. */
+interface Join {
+  /** Comes in, or hears that the server stops. */
+  readonly comes: (t: Trip, stops: boolean) => void
+  readonly behind: readonly Stanza[]
+  /** Whether the client is there, and no later session of its name. */
+  readonly isThere: (t: Trip) => boolean
+}
+
+function goes(t: Trip, { comes, behind }: Join, stops: boolean): void {
+  comes(t, stops)
+  for (const stanza of behind) t.emit(stanza)
+}
+
+function goesIfThere(t: Trip, join: Join, stops: boolean): void {
+  if (join.isThere(t)) goes(t, join, stops)
+}
 
 class Way {
   readonly #steps: Step[] = []
@@ -50,6 +68,17 @@ class Way {
     this.#walk(t)
   }
 
+  /** Whether the client waits to come in: its stanza then comes behind that. @throws StanzaError resource-constraint */
+  putBehind(t: Trip, jid: string, stanza: Stanza): boolean {
+    const join = this.#joins.get(jid)
+    if (!join) return false
+    if (join.behind.length >= BEHIND)
+      throw new StanzaError('resource-constraint', 'You are not in this room yet: wait a moment.')
+    this.#joins.set(jid, { ...join, behind: [...join.behind, stanza] })
+    t.undo(() => this.#joins.set(jid, join))
+    return true
+  }
+
   /** Takes out the join of somebody whose turn has not come. */
   takeJoin(t: Trip, jid: string): Join | undefined {
     const join = this.#joins.get(jid)
@@ -63,7 +92,7 @@ class Way {
   empty(t: Trip, most: number): number {
     const steps = this.#steps.splice(0, most)
     for (const step of steps) step(t)
-    for (const join of this.#joins.values()) join(t, true)
+    for (const join of this.#joins.values()) goesIfThere(t, join, true)
     this.#joins.clear()
     return steps.length
   }
@@ -105,7 +134,7 @@ class Way {
       const [jid, join] = first
       this.#joins.delete(jid)
       const step: Step = (t) => {
-        join(t, false)
+        goesIfThere(t, join, false)
         this.#ahead = this.#steps.length
       }
       const putBack = () => {
@@ -172,19 +201,32 @@ export function afterAll(t: Trip, room: Jid, step: Step): void {
  * Lets a client wait whose presence would be told to many: behind all that is still to be said, and behind those that
  * came before it. Its answer is true if so.
  */
-export function waitsToJoin(t: Trip, room: Jid, from: Jid, join: Join): boolean {
+export function waitsToJoin(t: Trip, room: Jid, from: Jid, comes: Join['comes']): boolean {
   const way = waysOf(t.world).known(room)
   if (!way) return false
   const session = t.sessions.find(from)
-  way.addJoin(t, from.toString(), (next, stops) => {
-    if (next.sessions.find(from) === session) join(next, stops)
-  })
+  const isThere = (next: Trip) => next.sessions.find(from) === session
+  way.addJoin(t, from.toString(), { comes, behind: [], isThere })
   return true
 }
 
-/** A client that waits to come in says something else: it comes in now. */
-export function joinNow(t: Trip, room: Jid, from: Jid): void {
-  waysOf(t.world).known(room)?.takeJoin(t, from.toString())?.(t, false)
+/**
+ * Lets what a client says wait behind its join, so that none gets past those that came before it by speaking at once.
+ * Its answer is true if so. @throws StanzaError resource-constraint
+ */
+export function waitsBehindJoin(t: Trip, room: Jid, stanza: Stanza): boolean {
+  return waysOf(t.world).known(room)?.putBehind(t, stanza.from.toString(), stanza) === true
+}
+
+/**
+ * The client leaves, or its session has ended. If it waits to come in, it does so now where it has something to say in the
+ * room, and not at all where it has not; undefined where it does not wait.
+ */
+export function endsWait(t: Trip, room: Jid, from: Jid): 'came in' | 'stayed out' | undefined {
+  const join = waysOf(t.world).known(room)?.takeJoin(t, from.toString())
+  if (!join || !join.behind.some(({ kind }) => kind === 'message')) return join && 'stayed out'
+  goes(t, join, false)
+  return 'came in'
 }
 
 /** Before a stop: from here on everything goes at once. */

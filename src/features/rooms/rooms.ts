@@ -10,7 +10,7 @@ import { roomsOf } from '../../rooms/registry.ts'
 import { Room } from '../../rooms/room.ts'
 import { AS_IT_IS, showSeat } from '../../rooms/tell.ts'
 import { markRead } from '../../rooms/unread.ts'
-import { joinNow, sayAll, sends, waitsToJoin } from '../../rooms/way.ts'
+import { endsWait, sayAll, sends, waitsBehindJoin, waitsToJoin } from '../../rooms/way.ts'
 import type { Config } from '../../config/config.ts'
 import { roomDomain } from '../../config/muc.ts'
 import type { Feature, Service } from '../../routing/feature.ts'
@@ -70,8 +70,8 @@ const service: Service = {
   name: 'Rooms',
   domainOf: (host, { muc }) => roomDomain(muc, host),
   receive(t, to) {
-    const { kind, from } = t.stanza
-    joinNow(t, to, from)
+    const { kind } = t.stanza
+    if (isLeaving(t, to) ? leavesAtDoor(t, to) : waitsBehindJoin(t, to, t.stanza)) return
     if (kind === 'iq') return query(t, to)
     if (to.local === '') return kind === 'message' ? refuse(t) : undefined
     if (kind === 'presence') presence(t, to)
@@ -87,6 +87,18 @@ const service: Service = {
         for (const seat of occupant.seats.values())
           showSeat(t, room, occupant, occupant, seat, { type: 'unavailable', codes: [332] })
   },
+}
+
+const isLeaving = ({ stanza: { kind, type } }: Transit, to: Jid): boolean =>
+  kind === 'presence' && type === 'unavailable' && to.local !== ''
+
+/** A client that waits to come in thinks better of it; true where nothing is left to be done. */
+function leavesAtDoor(t: Transit, to: Jid): boolean {
+  const ended = endsWait(t, to, t.stanza.from)
+  if (ended === 'stayed out') isOut(t, to, ['110'])
+  // Behind what it has said.
+  else if (ended === 'came in') t.emit(t.stanza)
+  return ended !== undefined
 }
 
 function presence(t: Transit, to: Jid): void {
