@@ -102,7 +102,8 @@ function write(t: Trip, room: Room, before: AffiliationRow | undefined, wanted: 
     nick,
     nickKey,
     joined: wanted.joined ?? before?.joined ?? false,
-    reason: wanted.reason ?? null,
+    // A new nick or subscription is no reason for a standing that somebody else has given.
+    reason: wanted.reason ?? (before?.affiliation === affiliation ? before.reason : null),
     nodes: affiliation === 'outcast' ? null : nodesAfter(before, wanted),
     silent: wanted.silent ?? before?.silent ?? false,
     // A newcomer has missed nothing.

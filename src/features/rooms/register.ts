@@ -58,6 +58,7 @@ export function set(t: Transit, room: Room, query: Element): undefined {
 /** Takes the nick back. A membership that others have given stays: only one that came by registering goes with it. */
 function unregister(t: Transit, room: Room): undefined {
   const user = t.stanza.from.toBare()
+  if (standingOf(t, room, user) === 'outcast') throw banned()
   const row = t.store.roomAffiliations.get(room.id, user.bare)
   if (!row) return
   const keeps = !row.joined || room.settings.membersOnly || row.affiliation !== 'member'
@@ -68,11 +69,13 @@ function unregister(t: Transit, room: Room): undefined {
 /** A members-only room takes nobody in who asks; a ban is for good. */
 function checkMay(t: Transit, room: Room): Exclude<ReturnType<typeof standingOf>, 'outcast'> {
   const affiliation = standingOf(t, room, t.stanza.from)
-  if (affiliation === 'outcast') throw new StanzaError('forbidden', 'You are banned from this room.')
+  if (affiliation === 'outcast') throw banned()
   if (affiliation === 'none' && (room.settings.membersOnly || room.row.locked))
     throw new StanzaError('not-allowed', 'Members are added by the admins of this room.')
   return affiliation
 }
+
+const banned = () => new StanzaError('forbidden', 'You are banned from this room.')
 
 function fieldOf(query: Element, name: string): string | undefined {
   const x = child(query, 'x', NS.forms)
