@@ -217,13 +217,22 @@ const asTrouble = (error: unknown): StorageError =>
     ? error
     : new StorageError('down', 'the store of files does not answer', { cause: error })
 
-/** Codes of stores that have no room, beside the status 507. */
-const FULL = new Set(['XMinioStorageFull', 'QuotaExceeded', 'InsufficientCapacity'])
+/** Codes of stores that have no room, beside the status 507: of the makers' own quotas as well. */
+const FULL = /Quota\w*Exceeded|Storage\w*Full|Insufficient(Capacity|Storage)/i
 
+/** A redirect is not followed: the bucket is elsewhere, the signature is for here, and a body that was streamed is gone. */
 async function troubleOf(answer: Response): Promise<StorageError> {
   const text = await answer.text().catch(() => '')
-  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? ''
-  const { status } = answer
-  const trouble = status === 507 || FULL.has(code) ? 'full' : status >= 500 ? 'down' : 'refused'
-  return new StorageError(trouble, `the store of files answered ${status}${code === '' ? '' : ` ${code}`}`)
+  const tag = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]
+  const { status, headers } = answer
+  const code = tag('Code') ?? ''
+  const trouble = status === 507 || FULL.test(code) ? 'full' : status >= 500 ? 'down' : 'refused'
+  const elsewhere = status >= 300 && status < 400 ? (tag('Endpoint') ?? headers.get('location')) : undefined
+  const region = headers.get('x-amz-bucket-region') ?? tag('Region')
+  const words = [
+    `the store of files answered ${status}${code === '' ? '' : ` ${code}`}`,
+    ...(elsewhere ? [`the bucket is at ${elsewhere}: set [upload.s3] endpoint`] : []),
+    ...(region && trouble === 'refused' ? [`its region is ${region}`] : []),
+  ]
+  return new StorageError(trouble, words.join('; '))
 }
