@@ -53,6 +53,17 @@ test('a file passes through into the bucket and comes back: whole, in parts, by 
   expect(f.p.world.store.uploads.total()).toBe(5_300_000)
 })
 
+test('the bucket before the host: the same bucket, signed for another name', async () => {
+  const toml = store.toml.replace('://127.0.0.1:', '://localhost:')
+  await using f = await files(`[upload]\n${toml}path_style = false\n`)
+  const get = await f.stored('hello')
+  expect(await (await fetch(get)).text()).toBe('hello')
+  await using g = await started()
+  expect(await names(g)).toContain(fileOf(get))
+  await storageOf(f.p.world).remove(fileOf(get))
+  expect(await names(g)).not.toContain(fileOf(get))
+})
+
 test('too long, too short, cut off: nothing comes into the bucket, and the slot takes a second try', async () => {
   await using f = await started()
   const slot = await f.slot({ size: 5 })
