@@ -157,6 +157,8 @@ class Ways {
   /** By bare JID of the room, while something waits: a room that is made anew speaks behind the old one. */
   readonly #ways = new Map<string, Way>()
   isStopping = false
+  /** Everybody has heard that the server stops. */
+  isOver = false
 
   of({ bare }: Jid): Way {
     let way = this.#ways.get(bare)
@@ -233,6 +235,15 @@ export function endsWait(t: Trip, room: Jid, from: Jid): 'came in' | 'stayed out
 export function sayAll(t: Trip): void {
   waysOf(t.world).empty(t)
 }
+
+/** Everybody in rooms has heard 332: whoever goes or comes from here on is no news of any room. */
+export function sayNoMore(t: Trip): void {
+  const ways = waysOf(t.world)
+  ways.isOver = true
+  t.undo(() => (ways.isOver = false))
+}
+
+export const isOver = (t: Trip): boolean => waysOf(t.world).isOver
 
 function mayGo(t: Trip, room: Jid): boolean {
   const ways = waysOf(t.world)

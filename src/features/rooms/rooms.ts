@@ -10,7 +10,7 @@ import { roomsOf } from '../../rooms/registry.ts'
 import { Room } from '../../rooms/room.ts'
 import { AS_IT_IS, showSeat } from '../../rooms/tell.ts'
 import { markRead } from '../../rooms/unread.ts'
-import { endsWait, sayAll, sends, waitsBehindJoin, waitsToJoin } from '../../rooms/way.ts'
+import { endsWait, isOver, sayAll, sayNoMore, sends, waitsBehindJoin, waitsToJoin } from '../../rooms/way.ts'
 import type { Config } from '../../config/config.ts'
 import { roomDomain } from '../../config/muc.ts'
 import type { Feature, Service } from '../../routing/feature.ts'
@@ -86,6 +86,7 @@ const service: Service = {
       for (const occupant of room.occupants)
         for (const seat of occupant.seats.values())
           showSeat(t, room, occupant, occupant, seat, { type: 'unavailable', codes: [332] })
+    sayNoMore(t)
   },
 }
 
@@ -103,6 +104,8 @@ function leavesAtDoor(t: Transit, to: Jid): boolean {
 
 function presence(t: Transit, to: Jid): void {
   const { type, from, el } = t.stanza
+  // Streams end one after the other: of an account's clients the last would hear itself come back.
+  if (isOver(t)) return type === '' ? isOut(t, to, ['332', '110']) : undefined
   if (type === 'error') return ghost(t, to)
   if (type === '') {
     const seated = roomsOf(t.world).lookUp(t, to)?.occupantOf(from)
@@ -197,6 +200,7 @@ const GONE = new Set([
 ])
 
 function ghost(t: Transit, to: Jid): void {
+  if (isOver(t)) return
   const { from, el } = t.stanza
   const room = roomsOf(t.world).lookUp(t, to)
   const occupant = room?.occupantOf(from)

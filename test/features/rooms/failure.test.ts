@@ -202,6 +202,37 @@ test('XEP-0045 §16.2 an orderly stop: 332 to all, also to who resumes; rooms th
     expect((await hears(juliet)).at(-2)).toBe('Juliet none/participant 110 100')
   }))
 
+test('XEP-0045 §16.2 the 332 of a stop is the last that anybody hears of being in, whoever else goes then; a join behind it is told so', () =>
+  inDirectory(async (file) => {
+    const clock = new FakeClock()
+    let id = ''
+    let heard = 0
+    {
+      using p = play({ file, clock })
+      const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
+      await configures(romeo, { 'muc#roomconfig_persistentroom': '1' })
+      const desk = await inside(p, 'juliet@bix.org/desk', 'Juliet')
+      ;({ id } = await granted(desk))
+      await inside(p, 'juliet@bix.org/phone', 'Juliet')
+      await desk.settles()
+      heard = desk.heard.filter(({ name }) => name !== 'r').length + 1
+      const nurse = await p.online('nurse@bix.org/kitchen')
+      desk.transport.destroy()
+      await settle(p)
+      p.router.farewell()
+      nurse.sends(enter(`${ROOM}/Nurse`))
+      expect(await hears(nurse)).toEqual(['-Nurse none/none 332 110'])
+      p.stop()
+    }
+    using p = play({ file, clock: new FakeClock(clock.now() + 1_000), seed: 2 })
+    await settle(p)
+    const desk = await p.returns('juliet@bix.org')
+    desk.sends(`<resume xmlns='urn:xmpp:sm:3' previd='${id}' h='${heard}'/>`)
+    await desk.settles()
+    const own = desk.heard.map(short).filter((line) => line.includes('110'))
+    expect(own.at(-1)).toBe('-Juliet none/none 332 110')
+  }))
+
 /** What was heard until the stream has ended. */
 async function untilEnd(actor: Actor): Promise<string[]> {
   const heard = actor.heard.map(short)
