@@ -4,6 +4,7 @@ import { VERSION } from '../version.ts'
 import { CALLS } from './calls.ts'
 import type { ContextOf } from './context.ts'
 import { TOPICS } from './help.ts'
+import { REFERENCES } from './reference.ts'
 import { wrapped } from './table.ts'
 import { type Flag, type Node, nodesOf, treeOf } from './tree.ts'
 
@@ -45,7 +46,7 @@ function verbLines(node: Node): string[] {
 export function manualPage(program: Command): string {
   const root = treeOf(program)
   const verbs = nodesOf(root).filter(({ inner }) => inner.length === 0)
-  const pages = Object.entries(TOPICS).flatMap(([name, { title }]) => [
+  const pages = Object.entries({ ...TOPICS, ...REFERENCES }).flatMap(([name, { title }]) => [
     '.TP',
     `.B belfry help ${roff(name)}`,
     roff(sentence(title)),

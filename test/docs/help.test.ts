@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { EVENTS } from '../../src/config/events.ts'
 import { TOPICS } from '../../src/cli/help.ts'
 import { buildProgram } from '../../src/cli/program.ts'
+import { REFERENCES } from '../../src/cli/reference.ts'
 import { deviceRules, messageRules, type RuleRow } from '../../src/push/rules/tables.ts'
 import { findings, type PushFacts } from '../../src/push/diagnose/findings.ts'
 
@@ -61,10 +62,10 @@ test('every command that a page names is there', () => {
     noun.commands.length === 0 ? [noun.name()] : noun.commands.map((verb) => `${noun.name()} ${verb.name()}`),
   )
   const text = Object.values(TOPICS).map((topic) => topic.text)
-  const named = [...text.join().matchAll(/`belfry ([a-z][a-z-]*(?: [a-z][a-z-]*)?)/g)].map(
+  const named = [...text.join().matchAll(/`belfry ([a-z][a-z-]*(?: [a-z][a-z0-9-]*)?)/g)].map(
     (match) => match[1] ?? '',
   )
   expect(named.length).toBeGreaterThan(5)
-  const pages = Object.keys(TOPICS).map((topic) => `help ${topic}`)
+  const pages = Object.keys({ ...TOPICS, ...REFERENCES }).map((topic) => `help ${topic}`)
   expect(named.filter((name) => ![...verbs, ...pages].includes(name))).toEqual([])
 })
