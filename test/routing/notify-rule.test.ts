@@ -48,3 +48,11 @@ test('nothing is set: no bookmark, another room, no settings, settings of anothe
     await ruleFor(settings(as('sometimes') + `<never xmlns='u:x'/>` + as('never', undefined, 'phone'))),
   ).toBeUndefined()
 })
+
+test('XEP-0492 0.1: its settings count where there are none of the present version', async () => {
+  const notify = (version: 0 | 1, name: string) =>
+    `<notify xmlns='urn:xmpp:notification-settings:${version}'>${as(name)}</notify>`
+  const both = notify(0, 'never') + notify(1, 'on-mention')
+  expect(await ruleFor(`<extensions>${notify(0, 'never')}</extensions>`)).toBe('never')
+  expect(await ruleFor(`<extensions>${both}</extensions>`)).toBe('on-mention')
+})

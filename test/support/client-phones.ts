@@ -13,6 +13,7 @@ import type { Actor } from './actor.ts'
 import { openAesGcm } from './aes-gcm.ts'
 import { commandOf, commandText, resultOf } from './commands.ts'
 import { doorOf } from './door.ts'
+import { ROOM } from './rooms.ts'
 import type { Play } from './world.ts'
 import { parse } from './xml.ts'
 
@@ -24,9 +25,17 @@ export interface Got {
   readonly sce?: string
 }
 
+/** Chats that a person has silenced in the app. */
+export interface Silenced {
+  readonly contact?: 'never'
+  readonly room?: 'never' | 'on-mention'
+}
+
 export interface ClientPhone {
   readonly name: string
   readonly registers: (p: Play, app: Actor) => Promise<unknown>
+  /** The app's own way to tell its server, which holds for this phone alone; a chat that is left out rings. */
+  readonly silences?: (p: Play, app: Actor, chats: Silenced) => Promise<unknown>
   /** A line of its screen. @throws where its code would end or show nonsense */
   readonly shows: (got: Got) => string
 }
@@ -97,6 +106,17 @@ async function registersDevice(app: Actor, provider: string, inner: string): Pro
   )
 }
 
+/** tigase/Martin, PushNotificationsModule.swift: said with each `enable`; a room that is left out of the list is silent. */
+function tigaseFilters({ contact, room }: Silenced): string {
+  const muted = contact ? `<muted xmlns='tigase:push:filter:muted:0'><item jid='romeo@bix.org'/></muted>` : ''
+  const allowed = {
+    always: `<room jid='${ROOM}' allow='always'/>`,
+    'on-mention': `<room jid='${ROOM}' allow='mentioned' nick='Juliet'/>`,
+    never: '',
+  }[room ?? 'always']
+  return `${muted}<groupchat xmlns='tigase:push:filter:groupchat:0'>${allowed}</groupchat>`
+}
+
 /** tigase/siskin-im d77818f, Shared/notifications/NotificationsManagerHelper.swift: forced unwraps end the extension. */
 function unsealed(payload: Record<string, unknown>): Record<string, unknown> {
   const { encrypted, iv } = payload as { encrypted: string; iv: string }
@@ -116,16 +136,15 @@ const media = (words: unknown): string => {
   return words.join('+')
 }
 
+const SISKIN =
+  `<encrypt xmlns='tigase:push:encrypt:0' alg='aes-128-gcm' max-size='2700'>${KEY.toString('base64')}</encrypt>` +
+  `<jingle xmlns='tigase:push:jingle:0'/>`
+
 /** NotificationService.swift: of its own roster the app has the names; without `message` it says "New message!". */
 const siskin: ClientPhone = {
   name: 'Siskin',
-  registers: (_, app) =>
-    registersDevice(
-      app,
-      'tigase:messenger:apns:1',
-      `<encrypt xmlns='tigase:push:encrypt:0' alg='aes-128-gcm' max-size='2700'>${KEY.toString('base64')}</encrypt>` +
-        `<jingle xmlns='tigase:push:jingle:0'/>`,
-    ),
+  registers: (_, app) => registersDevice(app, 'tigase:messenger:apns:1', SISKIN),
+  silences: (_, app, chats) => registersDevice(app, 'tigase:messenger:apns:1', SISKIN + tigaseFilters(chats)),
   shows(got) {
     const request = appleOf(got)
     const { pushType, payload } = request
@@ -145,6 +164,8 @@ const siskin: ClientPhone = {
 const snikket: ClientPhone = {
   name: 'Snikket',
   registers: (_, app) => registersDevice(app, 'snikket:apns:1', `<jingle xmlns='tigase:push:jingle:0'/>`),
+  silences: (_, app, chats) =>
+    registersDevice(app, 'snikket:apns:1', `<jingle xmlns='tigase:push:jingle:0'/>${tigaseFilters(chats)}`),
   shows(got) {
     const request = appleOf(got)
     noCall(request)
@@ -211,18 +232,21 @@ function inBrowser({ web }: Got): string {
   return line(title, undefined, body, badge)
 }
 
-/** processone/fluux-messenger, WebPush.ts. */
+/** processone/fluux-messenger, WebPush.ts: of chats its `body` knows no more than whether rooms ring at all. */
 const fluux: ClientPhone = {
   name: 'Fluux',
-  registers(_, app) {
-    const { p256dh, auth } = subscription('base64url')
-    return app.asks(
-      'set',
-      `<push xmlns='p1:push'><body send='all' groupchat='true' from='name'/><offline>true</offline><notification>` +
-        `<type>webpush</type><id>${ENDPOINT}#${p256dh}#${auth}</id></notification><appid>fluux</appid></push>`,
-    )
-  },
+  registers: (_, app) => registersP1(app, true),
+  silences: (_, app, { room }) => registersP1(app, room !== 'never'),
   shows: inBrowser,
+}
+
+function registersP1(app: Actor, rooms: boolean): Promise<unknown> {
+  const { p256dh, auth } = subscription('base64url')
+  return app.asks(
+    'set',
+    `<push xmlns='p1:push'><body send='all' groupchat='${rooms}' from='name'/><offline>true</offline><notification>` +
+      `<type>webpush</type><id>${ENDPOINT}#${p256dh}#${auth}</id></notification><appid>fluux</appid></push>`,
+  )
 }
 
 const pwa: ClientPhone = {
@@ -238,18 +262,8 @@ const pwa: ClientPhone = {
 /** Borogove and the Snikket SDK: the sealed envelope holds a stanza, which is handled as if the stream had brought it. */
 const borogove: ClientPhone = {
   name: 'Borogove',
-  registers(_, app) {
-    const { p256dh, auth } = subscription('base64')
-    const { privateKey } = vapidPair((n) => systemRandom.bytes(n))
-    return app.asks(
-      'set',
-      `<enable xmlns='urn:xmpp:push2:0'><service>push.bix.org</service><client>${ENDPOINT}</client>` +
-        `<match profile='urn:xmpp:push2:match:important'><send xmlns='urn:xmpp:push2:send:sce+rfc8291+rfc8292:0'>` +
-        `<ua-public>${p256dh}</ua-public><auth-secret>${auth}</auth-secret><jwt-alg>ES256</jwt-alg>` +
-        `<jwt-key>${privateKey}</jwt-key></send></match></enable>`,
-      'juliet@bix.org',
-    )
-  },
+  registers: (_, app) => registersPush2(app, {}),
+  silences: (_, app, chats) => registersPush2(app, chats),
   shows({ sce }) {
     if (sce === undefined) return 'nothing'
     const content = child(parse(sce), 'content')
@@ -262,6 +276,23 @@ const borogove: ClientPhone = {
     if (propose) return `ring ${from} ${propose.attrs.id}`
     return line(from, type === 'groupchat' ? 'room' : undefined, childText(message, 'body') ?? '-', undefined)
   },
+}
+
+/** A filter without a child silences its chat. */
+function registersPush2(app: Actor, { contact, room }: Silenced): Promise<unknown> {
+  const filters =
+    (contact ? `<filter jid='romeo@bix.org'/>` : '') +
+    (room ? `<filter jid='${ROOM}'>${room === 'never' ? '' : '<mention/>'}</filter>` : '')
+  const { p256dh, auth } = subscription('base64')
+  const { privateKey } = vapidPair((n) => systemRandom.bytes(n))
+  return app.asks(
+    'set',
+    `<enable xmlns='urn:xmpp:push2:0'><service>push.bix.org</service><client>${ENDPOINT}</client>` +
+      `<match profile='urn:xmpp:push2:match:important'>${filters}<send xmlns='urn:xmpp:push2:send:sce+rfc8291+rfc8292:0'>` +
+      `<ua-public>${p256dh}</ua-public><auth-secret>${auth}</auth-secret><jwt-alg>ES256</jwt-alg>` +
+      `<jwt-key>${privateKey}</jwt-key></send></match></enable>`,
+    'juliet@bix.org',
+  )
 }
 
 export const CLIENTS = { xmppFramework, siskin, snikket, monal, conversations, fluux, pwa, borogove }

@@ -6,6 +6,8 @@ import { payloadOf } from '../../xmpp/stored.ts'
 import { child, type Element, elements } from '../../xmpp/xml.ts'
 
 const SETTINGS = 'urn:xmpp:notification-settings:1'
+/** COMPAT(Movim and others): written by clients of the first version (0.1), and read where there is no newer one. */
+const OLD_SETTINGS = 'urn:xmpp:notification-settings:0'
 const RULES = ['always', 'on-mention', 'never'] as const
 
 export type NotifyRule = (typeof RULES)[number]
@@ -17,7 +19,8 @@ export type NotifyRule = (typeof RULES)[number]
 export function notifyRule(store: ReadStore, account: Account, chat: string): NotifyRule | undefined {
   const conference = payloadOf(store.pep.item(account, NS.bookmarks, chat))
   const extensions = conference && child(conference, 'extensions')
-  const notify = extensions && child(extensions, 'notify', SETTINGS)
+  const notify =
+    extensions && (child(extensions, 'notify', SETTINGS) ?? child(extensions, 'notify', OLD_SETTINGS))
   return notify && readNotify(notify)
 }
 
