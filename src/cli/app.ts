@@ -29,16 +29,18 @@ export function addApp(program: Command, context: ContextOf): void {
         environment: entry.environment,
         sign_in: signIn(entry),
         body: entry.body,
+        digest: entry.digest ?? '',
         target: simulator ? 'simulator' : (entry.endpoint ?? 'Apple'),
       }))
-      const google = fcm.map(({ topic, body }) => ({
+      const google = fcm.map(({ topic, body, digest = '' }) => ({
         topic,
         environment: '',
         sign_in: 'service account',
         body,
+        digest,
         target: 'Google',
       }))
-      out.table([...rows, ...google], ['topic', 'environment', 'sign_in', 'body', 'target'])
+      out.table([...rows, ...google], ['topic', 'environment', 'sign_in', 'body', 'digest', 'target'])
     })
   app
     .command('check')

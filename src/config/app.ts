@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { appleKinds, unfit } from './notice-kinds.ts'
 import { PAYLOAD_KEYS } from './payload-schema.ts'
-import { file, httpUrl, jid } from './values.ts'
+import { file, httpUrl, jid, timeOfDay } from './values.ts'
 
 /** Topic of every registration while the simulator stands in for Apple and no app is configured. */
 export const SIMULATOR_TOPIC = 'org.example.chat'
@@ -112,6 +112,12 @@ export const app = z
       .describe(
         'The app takes notices off the screen by the names in `remove`: what was read elsewhere or taken back.',
       ),
+    digest: timeOfDay
+      .optional()
+      .describe(
+        'When the app’s phones are told, once a day, how much muted rooms have had; a person may say so as well, or never.',
+      )
+      .meta({ sample: ['18:30'] }),
     attachments: z
       .boolean()
       .default(false)

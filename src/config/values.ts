@@ -159,3 +159,6 @@ export function plainOrigin(text: string): string | undefined {
 export const origin = z
   .string()
   .transform(parsed('an origin such as "https://chat.example.org"', plainOrigin))
+
+/** "HH:MM" */
+export const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'a time such as "22:30"' })

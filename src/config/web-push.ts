@@ -1,7 +1,7 @@
 /** [push.webpush] and [[push.fcm]]: every phone but Apple's, and browsers. */
 import { z } from 'zod'
 import { fcmKinds } from './notice-kinds.ts'
-import { file, httpUrl, jid } from './values.ts'
+import { file, httpUrl, jid, timeOfDay } from './values.ts'
 
 /** Topic of each device of Web Push: there are no apps to be told apart. */
 export const WEB_TOPIC = 'web'
@@ -27,6 +27,12 @@ export const webpush = z.strictObject({
     .describe(
       'The app takes notices off the screen by the names in `remove`: what was read elsewhere or taken back.',
     ),
+  digest: timeOfDay
+    .optional()
+    .describe(
+      'When the app’s phones are told, once a day, how much muted rooms have had; a person may say so as well, or never.',
+    )
+    .meta({ sample: ['18:30'] }),
   open: z
     .string()
     .regex(/^https:\/\/\S+$/, { error: 'not an https address' })
@@ -78,6 +84,12 @@ export const fcm = z.strictObject({
     .describe(
       'The app takes notices off the screen by the names in `remove`: what was read elsewhere or taken back.',
     ),
+  digest: timeOfDay
+    .optional()
+    .describe(
+      'When the app’s phones are told, once a day, how much muted rooms have had; a person may say so as well, or never.',
+    )
+    .meta({ sample: ['18:30'] }),
   channel: z
     .string()
     .max(100)

@@ -43,7 +43,7 @@ export const push: Feature = {
   started(t) {
     resumeHolds(t)
     joinedOf(t.world).hear = ringJoined
-    if (t.store.unread.digests(0, 1).length > 0) startDigests(t.world)
+    startDigests(t.world)
   },
   settled,
   // Of a client without acks any stanza shows it, and so does its goodbye.

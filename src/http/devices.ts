@@ -1,6 +1,7 @@
 /** Registered phones as the API and the web admin show them. */
 import { type DeviceWish, registerDevice, unregister } from '../push/registration/register.ts'
 import { type GivenKeys, subscriptionOf } from '../push/registration/subscription.ts'
+import { digestOf } from '../push/schedule/digest.ts'
 import { connectionOf } from '../push/schedule/in-use.ts'
 import { sessionOf } from '../push/registration/whose.ts'
 import type { Account } from '../store/accounts.ts'
@@ -63,6 +64,7 @@ function named<T>(f: () => T): T {
 
 export function deviceView({ world }: HttpDeps, account: Account, device: Device) {
   const session = sessionOf(world, account, device)
+  const digest = digestOf(world, account)
   return {
     id: String(device.id),
     kind: device.kind,
@@ -72,6 +74,7 @@ export function deviceView({ world }: HttpDeps, account: Account, device: Device
     session: device.sessionKey,
     connected: session ? `${session.jid.resource}: ${connectionOf(session)}` : null,
     ...wishesView(device),
+    digest: digest?.devices.some(({ id }) => id === device.id) ? `${digest.at} ${digest.zone}` : null,
     tokens: world.store.push.deviceTokens.of(device.id).map(tokenView),
     state: device.lastReason ?? (device.lastSuccess === null ? 'not rung yet' : 'ok'),
     created: iso(device.createdAt),

@@ -1,5 +1,6 @@
 /** Fields of requests, with what they may hold. The API's description is made of the limits that are applied. */
 import { z } from '@hono/zod-openapi'
+import { timeOfDay } from '../config/values.ts'
 import { isAddress } from '../net/address.ts'
 import { zoneName } from '../push/rules/quiet.ts'
 import { Jid, JidError, prepareDomain, prepareResource, jidOr } from '../xmpp/jid.ts'
@@ -142,8 +143,6 @@ export const passwordSchema = counted(1, LONGEST_PASSWORD).openapi({
 export const allowLookalike = z.boolean().default(false).openapi({
   description: 'Even if people would take the name for that of another account or of an administrator.',
 })
-
-export const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'a time such as "22:30"' })
 
 export const zoneSchema = text(64)
   .refine((zone) => zoneName(zone) !== undefined, { error: 'a time zone such as "Europe/Rome"' })

@@ -1,13 +1,14 @@
 /** Preferences that a person sets for the own account over HTTP: when phones ring, and which apps may log in without the password. */
+import { timeOfDay } from '../config/values.ts'
 import { unregister } from '../push/registration/register.ts'
 import type { Account } from '../store/accounts.ts'
-import { startDigests } from '../push/schedule/digest.ts'
+import { serverZone } from '../push/schedule/digest.ts'
 import { accountOf } from './accounts.ts'
 import type { HttpDeps } from './deps.ts'
 import { checkMatch } from './etag.ts'
 import { type App, ownJid, route, scope, self } from './policy.ts'
 import { notFound } from './problem.ts'
-import { idParam, jidParam, matchHeader, quietSchema, timeOfDay, zoneSchema } from './fields.ts'
+import { idParam, jidParam, matchHeader, quietSchema, zoneSchema } from './fields.ts'
 import { body, json, z } from './schemas.ts'
 
 const gone = { 204: { description: 'Done' } } as const
@@ -17,6 +18,7 @@ const wish = (description: string) =>
     .nullable()
     .default(null)
     .openapi({ description: `${description} null: as the server has it.` })
+const digestTime = z.union([timeOfDay, z.literal('never')]).openapi({ type: 'string', maxLength: 5 })
 const settings = z
   .strictObject({
     quiet: quietSchema.nullable().openapi({ description: 'When nothing rings, each day; null: never.' }),
@@ -24,10 +26,15 @@ const settings = z
       .boolean()
       .openapi({ description: 'Whether messages of people who are no contacts ring.' }),
     reactions: wish('Whether a reaction to an own message rings.'),
-    digest: z.strictObject({ at: timeOfDay, zone: zoneSchema.optional() }).nullable().default(null).openapi({
-      description:
-        'When a digest of muted rooms is told, each day; null: never. The zone is that of the quiet hours, else the server’s, where none is given.',
-    }),
+    digest: z
+      .strictObject({ at: digestTime, zone: zoneSchema.optional() })
+      .nullable()
+      .default(null)
+      .openapi({
+        description:
+          'When a digest of muted rooms is told, each day; null: as the apps have it (`digest` of their rows), never where they have none. ' +
+          'The zone is that of the quiet hours, else the server’s, where none is given.',
+      }),
     joined: wish('Whether a contact that has joined by an own invitation rings.'),
   })
   .openapi('PushSettings')
@@ -106,14 +113,12 @@ export function addPreferences(http: App): void {
     async (c) => {
       const { deps } = c.var
       const { unknown_senders: unknownSenders, digest: wanted, ...wishes } = c.req.valid('json')
-      const here = Intl.DateTimeFormat().resolvedOptions().timeZone
-      const digest = wanted && { at: wanted.at, zone: wanted.zone ?? wishes.quiet?.zone ?? here }
+      const digest = wanted && { at: wanted.at, zone: wanted.zone ?? wishes.quiet?.zone ?? serverZone() }
       const account = accountOf(deps, ownJid(c))
       await deps.router.run((t) => {
         checkMatch(c, settingsOf(deps, account))
         t.store.unread.setSettings(account.id, { ...wishes, unknownSenders, digest })
       })
-      if (digest) startDigests(deps.world)
       return c.json(settingsOf(deps, account), 200)
     },
   )

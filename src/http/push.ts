@@ -3,6 +3,7 @@ import { payloadSchema } from '../config/payload-schema.ts'
 import { accountOf } from './accounts.ts'
 import type { HttpDeps, PushDoor } from './deps.ts'
 import { explainAccount, explainMessage, waitingView } from './explain.ts'
+import { appOf } from '../push/rules/app-of.ts'
 import { MOST_VAPID_KEYS, type VapidKey } from '../store/vapid-keys.ts'
 import { type App, open, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
@@ -183,6 +184,10 @@ function addApps(app: App): void {
     derived: z.boolean().openapi({ description: 'Reached by the key of another environment’s app.' }),
     token_age_seconds: z.number().int().nullable(),
     certificate_ends: time,
+    digest: z
+      .string()
+      .nullable()
+      .openapi({ description: 'When its phones are told what muted rooms have had.' }),
   })
   app.openapi(
     route(scope('push:read'), {
@@ -192,7 +197,7 @@ function addApps(app: App): void {
       summary: 'The apps that this server may ring',
       responses: { 200: json('Apps', z.object({ items: z.array(state) })) },
     }),
-    (c) => c.json({ items: online(c.var.deps).apps().map(appView) }, 200),
+    (c) => c.json({ items: appsOf(c.var.deps, online(c.var.deps)) }, 200),
   )
   const probe = z.object({
     topic: z.string(),
@@ -218,7 +223,13 @@ function addApps(app: App): void {
   )
 }
 
-export const appView = (app: ReturnType<PushDoor['apps']>[number]) => ({
+export const appsOf = ({ world }: HttpDeps, push: Pick<PushDoor, 'apps'>) =>
+  push.apps().map((app) => ({
+    ...appView(app),
+    digest: appOf(world.config, { kind: 'apns', ...app })?.digest ?? null,
+  }))
+
+const appView = (app: ReturnType<PushDoor['apps']>[number]) => ({
   topic: app.topic,
   environment: app.environment,
   sign_in: app.signIn,

@@ -71,6 +71,10 @@ export const deviceSchema = z
     muted_until: time,
     locale: z.string().nullable(),
     quiet: z.object({ from: z.string(), to: z.string(), zone: z.string() }).nullable(),
+    digest: z
+      .string()
+      .nullable()
+      .openapi({ description: 'When it is told what muted rooms have had: time of day and zone.' }),
     quiet_lets_through: z.array(z.string()).openapi({ description: '`calls`, `mentions`.' }),
     tokens: z.array(deviceTokenShape).openapi({ description: 'For pushes of a back end.' }),
     state: z.string(),

@@ -1,5 +1,5 @@
 /** Registered devices. An address belongs to one account, or to all accounts of its app; registrations outlive sessions. */
-import { and, asc, desc, eq, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, sql } from 'drizzle-orm'
 import type { EventName } from '../config/events.ts'
 import type { Audit } from './audit.ts'
 import type { Db } from './db.ts'
@@ -54,6 +54,7 @@ export class Devices {
   readonly #byAccount
   readonly #byCallAddress
   readonly #newest
+  readonly #owners
   readonly #byId
   readonly #write: ReturnType<typeof deviceWrites>
 
@@ -85,6 +86,13 @@ export class Devices {
       .orderBy(asc(devices.refreshedAt), asc(devices.id))
       .prepare()
     this.#newest = orm.select().from(devices).orderBy(desc(devices.id)).limit(p('limit')).prepare()
+    this.#owners = orm
+      .selectDistinct({ accountId: devices.accountId })
+      .from(devices)
+      .where(gt(devices.accountId, p('after')))
+      .orderBy(asc(devices.accountId))
+      .limit(p('limit'))
+      .prepare()
     this.#byId = orm
       .select()
       .from(devices)
@@ -202,6 +210,11 @@ export class Devices {
   /** Of all accounts, the last to be registered first. */
   newest(limit: number): Device[] {
     return this.#newest.all({ limit })
+  }
+
+  /** Ids of accounts behind `after` that have a device, in order. */
+  owners(after: number, limit: number): number[] {
+    return this.#owners.all({ after, limit }).map(({ accountId }) => accountId)
   }
 
   get(id: number): Device | undefined {

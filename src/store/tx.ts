@@ -62,7 +62,16 @@ export interface ReadStore extends Pick<Store, 'turn' | 'pushReports'> {
   readonly vapidKeys: Pick<Store['vapidKeys'], 'all' | 'find'>
   readonly unread: Pick<
     Store['unread'],
-    'count' | 'idOf' | 'upToOf' | 'has' | 'unfinished' | 'settings' | 'told'
+    | 'count'
+    | 'idOf'
+    | 'upToOf'
+    | 'has'
+    | 'unfinished'
+    | 'digests'
+    | 'zones'
+    | 'lastDigest'
+    | 'settings'
+    | 'told'
   >
 }
 

@@ -1,5 +1,5 @@
 /** Unread messages of accounts, their wishes for their phones, and the number that each phone was told. */
-import { and, asc, eq, gt, isNotNull, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Accounts } from './accounts.ts'
 import { type Db, rawWriter, type Write } from './db.ts'
@@ -16,7 +16,7 @@ export interface Quiet {
   readonly zone: string
 }
 
-/** Time of the daily digest of muted rooms; `at` is "HH:MM". */
+/** Time of the daily digest of muted rooms; `at` is "HH:MM", or "never". */
 export interface Digest {
   readonly at: string
   /** IANA name. */
@@ -48,7 +48,7 @@ export interface PushSettings {
   /** Whether a reaction to an own message rings, and a contact that has joined by an own invitation; null: as the server has it. */
   readonly reactions: boolean | null
   readonly joined: boolean | null
-  /** Time of the daily digest of muted rooms; null: none. */
+  /** Daily digest of muted rooms; null: as the app of each device has it. */
   readonly digest: Digest | null
 }
 
@@ -74,6 +74,8 @@ export class Unread {
   readonly #count
   readonly #settings
   readonly #digests
+  readonly #lastDigest
+  readonly #zones
   readonly #told
   readonly #idOf
   readonly #upTo
@@ -140,15 +142,23 @@ export class Unread {
        ON CONFLICT DO UPDATE SET quiet = excluded.quiet, unknown_senders = excluded.unknown_senders,
          reactions = excluded.reactions, joined = excluded.joined, digest = excluded.digest`,
     )
-    this.#digested = rawWriter(db, 'UPDATE push_settings SET digested = $now WHERE account_id = $accountId')
-    this.#digests = orm
-      .select({
-        accountId: pushSettings.accountId,
-        digest: pushSettings.digest,
-        digested: pushSettings.digested,
-      })
+    this.#digested = rawWriter(
+      db,
+      `INSERT INTO push_settings (account_id, digested) VALUES ($accountId, $now)
+       ON CONFLICT DO UPDATE SET digested = excluded.digested`,
+    )
+    this.#lastDigest = orm
+      .select({ digested: pushSettings.digested })
       .from(pushSettings)
-      .where(and(isNotNull(pushSettings.digest), gt(pushSettings.accountId, p('after'))))
+      .where(eq(pushSettings.accountId, p('accountId')))
+      .prepare()
+    this.#zones = raw.prepare<{ zone: string | null }, []>(
+      `SELECT DISTINCT quiet ->> 'zone' AS zone FROM push_settings WHERE quiet IS NOT NULL`,
+    )
+    this.#digests = orm
+      .select({ accountId: pushSettings.accountId })
+      .from(pushSettings)
+      .where(and(sql`${pushSettings.digest} ->> 'at' <> 'never'`, gt(pushSettings.accountId, p('after'))))
       .orderBy(asc(pushSettings.accountId))
       .limit(p('limit'))
       .prepare()
@@ -260,11 +270,19 @@ export class Unread {
     this.#wishes.forget(accountId)
   }
 
-  /** Accounts behind `after` that want a digest, and when each had the last one (ms). */
-  digests(after: number, limit: number): { accountId: number; digest: Digest; digested: number | null }[] {
-    return this.#digests
-      .all({ after, limit })
-      .flatMap(({ digest, ...rest }) => (digest ? [{ ...rest, digest }] : []))
+  /** Accounts behind `after` that want a digest of their own accord. */
+  digests(after: number, limit: number): number[] {
+    return this.#digests.all({ after, limit }).map(({ accountId }) => accountId)
+  }
+
+  /** Time zones of people's quiet hours. */
+  zones(): string[] {
+    return this.#zones.all().flatMap(({ zone }) => zone ?? [])
+  }
+
+  /** Time of the last digest of an account (ms); 0: none yet. */
+  lastDigest(accountId: number): number {
+    return this.#lastDigest.get({ accountId })?.digested ?? 0
   }
 
   digestedAt(accountId: number, now: number): void {

@@ -1,7 +1,7 @@
 /** A digest of muted rooms, once a day at the person's time. */
 import { expect, test } from 'bun:test'
 import { doorOf } from '../support/door.ts'
-import { phoneOf } from '../support/phone.ts'
+import { explain, phoneOf } from '../support/phone.ts'
 import { FULL, leaves, passes, registers, settle } from '../support/phones.ts'
 import { changes, enters, inside, ROOM, says } from '../support/rooms.ts'
 import { type Play, play } from '../support/world.ts'
@@ -71,4 +71,64 @@ test('is told by nobody’s wish but the person’s, and not in the quiet hours'
     await hours(p, 25)
     await phone.isSilent()
   }
+})
+
+const APP = `${FULL}\ndigest = "18:30"\n[push.webpush]\ncontact = "mailto:admin@bix.org"\n${QUIET_STREAMS}`
+
+test('is told at the app’s time to who has said nothing, on the phones of that app alone', async () => {
+  using p = play({ toml: APP })
+  await using phone = await phoneOf(p)
+  const romeo = await muted(p)
+  await speaks(p, romeo, 'one', 'two')
+  await hours(p, 18)
+  await phone.isSilent()
+  await hours(p, 1)
+  await phone.rings({ title: 'coven 2', body: 'New messages in muted rooms' })
+  // The rest of its hour is looked through, and nothing is said twice.
+  await speaks(p, romeo, 'three')
+  await hours(p, 22)
+  await phone.isSilent()
+  await hours(p, 2)
+  await phone.rings({ title: 'coven 1' })
+})
+
+test('comes in the hour of the person’s zone, and goes by the person’s own word before the app’s', async () => {
+  const cases: [digest: unknown, quiet: unknown, hour: number | undefined][] = [
+    [null, { from: '23:00', to: '06:00', zone: 'Asia/Tokyo' }, 10],
+    [{ at: 'never' }, null, undefined],
+    [{ at: '20:00' }, null, 20],
+  ]
+  for (const [wish, quiet, hour] of cases) {
+    using p = play({ toml: APP })
+    await using phone = await phoneOf(p)
+    const romeo = await muted(p)
+    const { body } = await doorOf(p)(
+      'PUT',
+      '/v1/me/push-settings',
+      { quiet, unknown_senders: true, digest: wish },
+      'juliet@bix.org',
+    )
+    expect(body.digest).toEqual(wish === null ? null : { ...(wish as object), zone: 'UTC' })
+    await speaks(p, romeo, 'one')
+    await hours(p, (hour ?? 25) - 1)
+    await phone.isSilent()
+    await hours(p, 1)
+    if (hour === undefined) await phone.isSilent()
+    else await phone.rings({ title: 'coven 1' })
+  }
+})
+
+test('a device shows when it is told; a muted one is not, and its verdict says why', async () => {
+  using p = play({ toml: APP })
+  await using phone = await phoneOf(p)
+  const romeo = await muted(p)
+  const door = doorOf(p)
+  const devices = await door('GET', '/v1/me/devices', undefined, 'juliet@bix.org')
+  expect(devices.body.items).toMatchObject([{ digest: '18:30 UTC' }])
+  const [{ id }] = devices.body.items as [{ id: string }]
+  await door('PATCH', `/v1/me/devices/${id}`, { muted: true }, 'juliet@bix.org')
+  await speaks(p, romeo, 'one')
+  await hours(p, 19)
+  await phone.isSilent()
+  expect(await explain(p)).toContain('not rung: its person has muted the device')
 })

@@ -2,7 +2,7 @@
 import { type ProbeResult, withDetail } from '../../push/apns/probe.ts'
 import type { HttpDeps } from '../deps.ts'
 import { verdictView } from '../explain.ts'
-import { appView, queueView } from '../push.ts'
+import { appsOf, queueView } from '../push.ts'
 import { Layout, State, Time } from './layout.tsx'
 import { numberOf, tr, known } from './words.ts'
 
@@ -74,7 +74,7 @@ export const Alarms = ({ deps }: { deps: HttpDeps }) => (
 )
 
 const Apps = ({ deps, probes }: { deps: HttpDeps; probes: readonly ProbeResult[] | undefined }) => {
-  const apps = (deps.push?.apps() ?? []).filter(({ derived }) => !derived).map(appView)
+  const apps = (deps.push ? appsOf(deps, deps.push) : []).filter(({ derived }) => !derived)
   return (
     <section class="card">
       <h2>{tr('Apps')}</h2>
@@ -91,6 +91,9 @@ const Apps = ({ deps, probes }: { deps: HttpDeps; probes: readonly ProbeResult[]
               )}
               <span class="break">
                 {app.topic} <span class="dim">{`${app.environment}, ${app.sign_in}${ageOf(app)}`}</span>
+                {app.digest !== null && (
+                  <div class="dim small">{tr('digest of muted rooms at {time}', { time: app.digest })}</div>
+                )}
                 {probe && (
                   <div class="dim small">{`${probe.reason ?? tr('no answer')}: ${probe.meaning}`}</div>
                 )}
@@ -110,7 +113,7 @@ const Apps = ({ deps, probes }: { deps: HttpDeps; probes: readonly ProbeResult[]
   )
 }
 
-function ageOf(app: ReturnType<typeof appView>): string {
+function ageOf(app: ReturnType<typeof appsOf>[number]): string {
   if (app.certificate_ends !== null)
     return `, ${tr('ends on {day}', { day: app.certificate_ends.slice(0, 10) })}`
   if (app.token_age_seconds === null) return `, ${tr('not used yet')}`

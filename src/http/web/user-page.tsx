@@ -172,7 +172,7 @@ const Devices = ({ deps, account, tested }: { deps: HttpDeps; account: Account; 
       </h2>
       {devices.length === 0 && <p class="dim">{tr('None: no phone rings.')}</p>}
       <ul class="lines">
-        {devices.map(({ id, topic, environment, token, connected, muted, state, updated }) => {
+        {devices.map(({ id, topic, environment, token, connected, muted, digest, state, updated }) => {
           const result = tested?.find(({ device }) => device === id)
           return (
             <li>
@@ -185,6 +185,9 @@ const Devices = ({ deps, account, tested }: { deps: HttpDeps; account: Account; 
                     parts={{ when: <Time at={updated === null ? null : Date.parse(updated)} /> }}
                   />
                 </div>
+                {digest !== null && (
+                  <div class="dim small">{tr('digest of muted rooms at {time}', { time: digest })}</div>
+                )}
                 {result?.reason && <div class="small">{result.reason}</div>}
               </span>
               <Act

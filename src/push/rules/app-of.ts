@@ -7,11 +7,15 @@ interface OfApp {
   readonly body: BodyPolicy
   readonly attachments?: boolean
   readonly removals?: boolean
+  readonly digest?: string | undefined
   readonly title?: 'name' | 'jid' | 'key'
 }
 
 /** Of a service that has no table of its own, that of the other holds: one key serves both. */
-export function appOf({ push }: Config, { kind, topic, environment }: Device): OfApp | undefined {
+export function appOf(
+  { push }: Config,
+  { kind, topic, environment }: Pick<Device, 'kind' | 'topic' | 'environment'>,
+): OfApp | undefined {
   if (kind === 'webpush') return push.webpush
   if (kind === 'fcm') return push.fcm.find((app) => app.topic === topic)
   const apps = push.apps.filter((app) => app.topic === topic)

@@ -1,12 +1,16 @@
-/** Digest of muted rooms: once a day, at a time of the person's choice, how many messages each has had. */
+/** Digest of muted rooms: once a day, at the time of the person's choice or of the app's, how many messages each has had. */
 import { perObject } from '../../per-object.ts'
 import type { Account } from '../../store/accounts.ts'
+import type { Device } from '../../store/devices.ts'
+import type { Digest } from '../../store/unread.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { NS } from '../../xmpp/namespaces.ts'
+import { appOf } from '../rules/app-of.ts'
 import { notifyRule } from '../rules/notify-rule.ts'
-import { isQuiet, timeIn } from '../rules/quiet.ts'
+import { timeIn } from '../rules/quiet.ts'
 import type { Trip, World } from '../../routing/transit.ts'
 import { roomNameOf } from './names.ts'
+import { silence } from './silence.ts'
 import { keptFor } from './words.ts'
 
 const MINUTE = 60_000
@@ -23,60 +27,125 @@ const BYTES = 1_000_000
 
 /** Looks each minute who is to be told. */
 export const startDigests = perObject((world: World) => {
+  const sweeps = new Sweeps()
   const look = () => {
+    const { apps, fcm, webpush } = world.config.push
+    const times = new Set([...apps, ...fcm, webpush].flatMap(({ digest = [] }) => digest))
     // It comes again by itself.
-    world.soon((t) => someOf(t, 0))
+    if (world.store.unread.digests(0, 1).length > 0) world.soon((t) => ofPeople(t, 0))
+    for (const zone of sweeps.due(world, times)) world.soon((t) => ofApps(t, zone, 0))
     world.clock.after(MINUTE, look)
   }
   world.clock.after(MINUTE, look)
 })
 
-function someOf(t: Trip, after: number): void {
-  const some = t.store.unread.digests(after, ACCOUNTS)
-  for (const { accountId, digest, digested } of some) {
-    const account = t.store.accounts.byId(accountId)
-    const since = digested ?? 0
-    if (!account || t.now - since < DAY || timeIn(digest.zone, t.now).slice(0, 2) !== digest.at.slice(0, 2))
-      continue
-    if (timeIn(digest.zone, t.now) < digest.at) continue
-    t.store.unread.digestedAt(accountId, t.now)
-    tell(t, account, Math.max(since, t.now - LOOKS_BACK))
+/** Zones in which accounts have been looked through for what their apps have by default: once a day and time, as far as memory goes. */
+class Sweeps {
+  readonly #last = new Map<string, number>()
+
+  due({ store, clock }: World, times: ReadonlySet<string>): Set<string> {
+    const due = new Set<string>()
+    if (times.size === 0) return due
+    const now = clock.now()
+    for (const zone of new Set([serverZone(), ...store.unread.zones()]))
+      for (const at of times) {
+        const key = `${at} ${zone}`
+        if (!isTime(at, zone, now) || now - (this.#last.get(key) ?? 0) < DAY) continue
+        this.#last.set(key, now)
+        due.add(zone)
+      }
+    return due
   }
-  const last = some.at(-1)
-  if (some.length === ACCOUNTS && last) t.soon((next) => someOf(next, last.accountId))
 }
+
+/** From that minute to the end of its hour. */
+function isTime(at: string, zone: string, now: number): boolean {
+  const time = timeIn(zone, now)
+  return time.slice(0, 2) === at.slice(0, 2) && time >= at
+}
+
+/** Accounts whose persons have said so. */
+function ofPeople(t: Trip, after: number): void {
+  const some = t.store.unread.digests(after, ACCOUNTS)
+  for (const id of some) tellInTime(t, id, () => true)
+  const last = some.at(-1)
+  if (some.length === ACCOUNTS && last) t.soon((next) => ofPeople(next, last))
+}
+
+/** Accounts of that zone whose apps have one by default. */
+function ofApps(t: Trip, zone: string, after: number): void {
+  const some = t.store.push.devices.owners(after, ACCOUNTS)
+  for (const id of some) tellInTime(t, id, (wish) => wish.zone === zone)
+  const last = some.at(-1)
+  if (some.length === ACCOUNTS && last) t.soon((next) => ofApps(next, zone, last))
+}
+
+function tellInTime(t: Trip, accountId: number, isMeant: (wish: Wish) => boolean): void {
+  const account = t.store.accounts.byId(accountId)
+  const wish = account && digestOf(t, account)
+  if (!wish || account.disabled || !isMeant(wish) || !isTime(wish.at, wish.zone, t.now)) return
+  const last = t.store.unread.lastDigest(accountId)
+  if (t.now - last < DAY) return
+  if (tell(t, account, wish.devices, Math.max(last, t.now - LOOKS_BACK)))
+    t.store.unread.digestedAt(accountId, t.now)
+}
+
+interface Wish extends Digest {
+  readonly devices: readonly Device[]
+}
+
+/**
+ * Time at which an account is told, and on which devices: all, by the person's own wish; else those whose app has it, at
+ * the earliest of their times.
+ */
+export function digestOf(
+  { store, config }: Pick<World, 'store' | 'config'>,
+  account: Account,
+): Wish | undefined {
+  const { digest, quiet } = store.unread.settings(account.id)
+  if (digest?.at === 'never') return undefined
+  const devices = store.push.devices.of(account.id)
+  if (digest) return { ...digest, devices }
+  const told = devices.filter((device) => appOf(config, device)?.digest !== undefined)
+  const [at] = told.flatMap((device) => appOf(config, device)?.digest ?? []).toSorted()
+  return at === undefined ? undefined : { at, zone: quiet?.zone ?? serverZone(), devices: told }
+}
+
+/** Of who has said none. */
+export const serverZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone
 
 interface Count {
   readonly name: string
   readonly messages: number
 }
 
-function tell(t: Trip, account: Account, since: number): void {
+/** False where there was nothing to tell. */
+function tell(t: Trip, account: Account, devices: readonly Device[], since: number): boolean {
   const counts = countsOf(t, account, since)
-  if (counts.length === 0 || account.disabled) return
-  const { push, badges, messages, unread } = t.store
+  if (counts.length === 0) return false
+  const { push, badges, messages } = t.store
   const messageId = String(messages.nextId())
   const said = counts.slice(0, NAMED).map(({ name, messages: n }) => `${name} ${n}`)
   const title = `${said.join(', ')}${counts.length > NAMED ? ' …' : ''}`
-  for (const device of push.devices.of(account.id)) {
-    if (isQuiet(unread.settings(account.id).quiet, t.now)) {
-      const entry = { account: account.id, device: device.id, messageId, rule: 'quiet-hours', at: t.now }
+  for (const device of devices) {
+    const what = { messageId, collapseId: 'digest', kind: 'digest', sender: account.jid }
+    const rule = silence(t.store, account, device, what, t.now)
+    if (rule !== undefined) {
+      const entry = { account: account.id, device: device.id, messageId, rule, at: t.now }
       push.record({ ...entry, verdict: 'suppressed' })
       continue
     }
     push.queue({
       account,
       device,
-      messageId,
-      collapseId: 'digest',
-      kind: 'digest',
-      sender: account.jid,
+      ...what,
       ...(keptFor(t, device).names ? { title } : {}),
       badge: badges.on(device),
       now: t.now,
       expiresAt: t.now + Math.min(DAY, t.config.push.expiration),
     })
   }
+  return true
 }
 
 /** Of rooms here that are muted, the liveliest first. */

@@ -17,6 +17,7 @@ export const PUSH = {
   'ends on {day}': '{day} 到期',
   'not used yet': '尚未使用',
   'provider token {n} min old': '令牌已有 {n} 分钟',
+  'digest of muted rooms at {time}': '每天 {time} 汇总已静音的聊天室',
   'On the way': '发送途中',
   sends: '发送中',
   rests: '暂停',
