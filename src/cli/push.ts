@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { deviceRules, messageRules } from '../push/rules/tables.ts'
 import { CliError, EXIT } from './exit.ts'
 import type { Row } from './output.ts'
+import { addPushChannel } from './push-channel.ts'
 import { addPushSend } from './push-send.ts'
 import { addPushVapid } from './push-vapid.ts'
 import type { Context, ContextOf } from './context.ts'
@@ -34,6 +35,7 @@ export function addPush(program: Command, context: ContextOf): void {
     .action(async (jid: string) => test(context(), jid))
   addPushSend(push, context)
   addPushVapid(push, context)
+  addPushChannel(push, context)
   push
     .command('explain <what>')
     .description('why an account was rung or not (its address), or why for one message (its stanza-id)')

@@ -19,6 +19,7 @@ import { HttpError, notFound, problemResponse } from './problem.ts'
 import { requestRate } from './request-rate.ts'
 import { addPreferences } from './preferences.ts'
 import { addPush } from './push.ts'
+import { addPushChannels } from './push-channels.ts'
 import { addPushSend } from './push-send.ts'
 import { addReload } from './reload.ts'
 import { addRegistration } from './registration.ts'
@@ -74,6 +75,7 @@ export function createApp(deps: HttpDeps): App {
   addRoomMembers(app)
   addRoomMessages(app)
   addPush(app)
+  addPushChannels(app)
   addPushSend(app)
   addRegistration(app, deps)
   addTokens(app)

@@ -5,6 +5,7 @@ import type { SimPhones } from '../ops/apns-sim-phones.ts'
 import type { Check } from '../ops/readiness.ts'
 import type { Alarm } from '../push/diagnose/alarms.ts'
 import type { AppState } from '../push/apns/apns.ts'
+import type { ApnsChannels } from '../push/apns/channels.ts'
 import type { LaneState } from '../push/outbox/queue.ts'
 import type { ProbeResult } from '../push/apns/probe.ts'
 import type { TestResult } from '../push/diagnose/test-push.ts'
@@ -24,6 +25,8 @@ export interface PushDoor {
   lanes(): readonly LaneState[]
   apps(): readonly AppState[]
   alarms(): readonly Alarm[]
+  /** Channels of Live Activities; undefined: no app of Apple's. */
+  readonly channels?: ApnsChannels | undefined
   /** Phones of the simulator, and how they look. */
   readonly phones?: SimPhones
 }

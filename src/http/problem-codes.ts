@@ -61,6 +61,7 @@ export const PROBLEM_CODES = {
   'other-size': 'The file has not the size that was announced.',
   'other-type': 'The file has not the type that was announced.',
   'password-needed': 'A token is not enough: name the password.',
+  'refused-by-apple': 'Apple has refused it, or does not answer; the detail says what it said.',
   'registration-closed': 'Nobody may make an account by himself.',
   scope: 'The token has not the scope that this needs.',
   'server-needed': 'The server does not run, and this needs it.',

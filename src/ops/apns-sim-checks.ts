@@ -74,7 +74,7 @@ export class Checks {
     if (token === undefined) return refuse(404, 'BadPath')
     if (token === '') return refuse(400, 'MissingDeviceToken')
     return (
-      this.#provider(headers.authorization, hasCertificate, now) ??
+      this.provider(headers.authorization, hasCertificate, now) ??
       (TOKEN.test(token) ? undefined : refuse(400, 'BadDeviceToken')) ??
       this.#apns(headers, hasCertificate) ??
       this.#tokenOf(token.toLowerCase(), headers['apns-topic'])
@@ -98,7 +98,7 @@ export class Checks {
     return payload === undefined ? refuse(400, 'PayloadEmpty') : undefined
   }
 
-  #provider(authorization: string | undefined, hasCertificate: boolean, now: number): Refusal | undefined {
+  provider(authorization: string | undefined, hasCertificate: boolean, now: number): Refusal | undefined {
     if (authorization === undefined) return hasCertificate ? undefined : refuse(403, 'MissingProviderToken')
     const bad = refuse(403, 'InvalidProviderToken')
     const [, head, claims, signature] = /^bearer ([\w-]+)\.([\w-]+)\.([\w-]+)$/i.exec(authorization) ?? []

@@ -8,6 +8,7 @@ import type { TLSSocket } from 'node:tls'
 import { BoundedMap } from '../bounded-map.ts'
 import { type Clock, type Random, systemClock, systemRandom } from '../store/clock.ts'
 import { Checks, isRecord, parse, type Refusal } from './apns-sim-checks.ts'
+import { isOfChannels, SimChannels } from './apns-sim-channels.ts'
 import { type SimStep, toStep } from './apns-sim-script.ts'
 import { phoneScreen } from './apns-sim-screen.ts'
 import { createSelfSigned, type Pems } from '../self-signed.ts'
@@ -93,6 +94,7 @@ export class ApnsSim {
   readonly #proven = new WeakSet<http2.ServerHttp2Session>()
   readonly #collapsed = new BoundedMap<string, true>(COLLAPSES)
   readonly #waiters = new Set<() => void>()
+  readonly #channels: SimChannels
   #steps: { step: SimStep; left: number }[] = []
   /** Connections accepted so far. */
   connections = 0
@@ -101,6 +103,7 @@ export class ApnsSim {
     this.#options = options
     this.#clock = clock
     this.#random = options.random ?? systemRandom
+    this.#channels = new SimChannels(this.#random)
     this.#checks = new Checks({ ...options, tokenUpdates: options.tokenUpdates ?? 20 })
     this.ca = tls.cert
     this.#server = http2.createSecureServer({
@@ -214,6 +217,7 @@ export class ApnsSim {
     // RFC 9113 §6.8: what comes after the last promised stream is not looked at; Bun's server would.
     if (id > (this.#promised.get(session) ?? Number.POSITIVE_INFINITY)) return
     this.#served.set(session, Math.max(id, this.#served.get(session) ?? 0))
+    if (isOfChannels(headers[':path'])) return this.#ofChannels(exchange)
     const refused =
       this.#checks.head(headers, hasCertificate(session), this.#clock.now()) ??
       this.#checks.payload(body, headers['apns-push-type'])
@@ -221,6 +225,18 @@ export class ApnsSim {
     const step = this.#take(tokenOf(headers)) ?? this.#options.always ?? {}
     if (step.delayMs) this.#clock.after(step.delayMs, () => this.#perform(exchange, step))
     else this.#perform(exchange, step)
+  }
+
+  #ofChannels(exchange: Exchange): void {
+    const { stream, session, headers, body } = exchange
+    const refused = this.#checks.provider(headers.authorization, hasCertificate(session), this.#clock.now())
+    const answer = refused
+      ? { status: refused.status, body: { reason: refused.reason } }
+      : this.#channels.answer(headers, body)
+    stream.respond({ ':status': answer.status, ...answer.headers })
+    stream.end(answer.body === undefined ? '' : JSON.stringify(answer.body))
+    this.#limit(session, {}, answer.status)
+    if (headers[':path']?.startsWith('/4/')) this.#remember(exchange, answer.status, undefined)
   }
 
   #take(token: string): SimStep | undefined {

@@ -6,6 +6,7 @@ import { getLogger } from '../log.ts'
 import type { Clock, Random } from '../store/clock.ts'
 import type { ReadPush, RunTrip } from '../store/tx.ts'
 import { ApnsSender } from './apns/apns.ts'
+import { ApnsChannels } from './apns/channels.ts'
 import { type ApnsApp, type AppFiles, CredentialError, loadApp } from './apns/credentials.ts'
 import { ApnsProvider, type ApnsProviderOptions } from './apns/provider.ts'
 import type { TokenStore } from './apns/token.ts'
@@ -58,6 +59,7 @@ export class PushService {
   readonly dispatcher: Dispatcher
   /** Undefined: no app is configured, pushes to phones are off. */
   readonly apns: ApnsSender | undefined
+  readonly channels: ApnsChannels | undefined
   readonly webpush: WebPushProvider | undefined
   readonly fcm: FcmProvider | undefined
   readonly #options: PushServiceOptions
@@ -79,6 +81,7 @@ export class PushService {
     if (simulated) this.apns = new ApnsSender({ ...transport, apps: [], anyTopic: simulated })
     else if (apps.length > 0)
       this.apns = new ApnsSender({ ...transport, proxy: options.proxy, apps: apps.map(loadApp) })
+    this.channels = this.apns && new ApnsChannels(this.apns)
     // Of a service that has no table of its own, that of the other holds: one key serves both.
     const style: ApnsProviderOptions['style'] = (topic, environment) => {
       const own = apps.filter((app) => app.topic === topic)

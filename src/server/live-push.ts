@@ -14,6 +14,7 @@ import { SimPhones } from '../ops/apns-sim-phones.ts'
 import { fingerprint } from '../ops/watch-files.ts'
 import { type Alarm, AlarmLog, alarmsOf } from '../push/diagnose/alarms.ts'
 import type { AppState } from '../push/apns/apns.ts'
+import type { ApnsChannels } from '../push/apns/channels.ts'
 import { startCensus } from '../push/diagnose/device-metrics.ts'
 import type { LaneState } from '../push/outbox/queue.ts'
 import { type ProbeResult, withDetail } from '../push/apns/probe.ts'
@@ -128,6 +129,10 @@ export class LivePush {
 
   apps(): AppState[] {
     return this.#service?.apns?.apps() ?? []
+  }
+
+  get channels(): ApnsChannels | undefined {
+    return this.#service?.channels
   }
 
   alarms(): Alarm[] {

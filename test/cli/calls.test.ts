@@ -75,6 +75,11 @@ describe('--curl', () => {
     'room change': ['--name', "Romeo's"],
     'upload purge': ['--account', 'juliet@bix.org'],
     'token create': ['--scope', 'status'],
+    'push channel list': ['--topic', 'org.bix.chat'],
+    'push channel show': ['--topic', 'org.bix.chat'],
+    'push channel create': ['--topic', 'org.bix.chat'],
+    'push channel delete': ['--topic', 'org.bix.chat'],
+    'push channel send': ['--topic', 'org.bix.chat', '--aps', '{"event":"end"}'],
     'push send': ['--to', 'juliet@bix.org', '--body', 'Dinner is ready'],
   }
 

@@ -236,6 +236,32 @@ const ROWS: readonly Row[] = [
   { route: 'GET /v1/push/payload.schema.json', status: [200, 200, 200, 200, 200], has: '"chat-id":' },
   { route: 'GET /v1/push/vapid', status: [404, 404, 404, 404, 404] },
   { route: 'POST /v1/push/vapid', status: [401, 403, 403, 200, 200], has: '"older":' },
+  {
+    route: 'GET /v1/push/channels',
+    path: '/v1/push/channels?topic=org.bix.chat',
+    status: [401, 403, 403, 409, 409],
+  },
+  {
+    route: 'POST /v1/push/channels',
+    body: { topic: 'org.bix.chat' },
+    status: [401, 403, 403, 409, 409],
+  },
+  {
+    route: 'GET /v1/push/channels/:channel',
+    path: '/v1/push/channels/YQ==?topic=org.bix.chat',
+    status: [401, 403, 403, 409, 409],
+  },
+  {
+    route: 'DELETE /v1/push/channels/:channel',
+    path: '/v1/push/channels/YQ==?topic=org.bix.chat',
+    status: [401, 403, 403, 409, 409],
+  },
+  {
+    route: 'POST /v1/push/channels/:channel/send',
+    path: '/v1/push/channels/YQ==/send',
+    body: { topic: 'org.bix.chat', aps: { event: 'update', 'content-state': {} } },
+    status: [401, 403, 403, 409, 409],
+  },
   { route: 'GET /v1/apps', status: [401, 403, 403, 200, 200], has: 'org.bix.chat' },
   { route: 'POST /v1/apps/check', status: [401, 403, 403, 200, 200], has: 'BadDeviceToken' },
   { route: 'POST /v1/webhook/replay', status: [401, 403, 403, 200, 200], has: '"replayed":0' },

@@ -1,5 +1,6 @@
 /** The HTTP application of a play: what an app asks it beside its XMPP session. */
 import { createApp } from '../../src/http/app.ts'
+import type { HttpDeps } from '../../src/http/deps.ts'
 import { AuthLimiter, neverBanned } from '../../src/limits/auth-limiter.ts'
 import { PASSWORD } from './actor.ts'
 import type { Play } from './world.ts'
@@ -18,7 +19,8 @@ export type Asks = (
 ) => Promise<Answered>
 
 /** `jid`: as that account; without it as the operator. */
-export function doorOf({ world, router, clock, config }: Play): Asks {
+/** `more`: parts that a server has beside those of every play. */
+export function doorOf({ world, router, clock, config }: Play, more: Partial<HttpDeps> = {}): Asks {
   const app = createApp({
     world,
     router,
@@ -27,6 +29,7 @@ export function doorOf({ world, router, clock, config }: Play): Asks {
     pushTarget: () => '',
     online: true,
     readiness: async () => [],
+    ...more,
   })
   return async (method, path, body, jid, { headers: others = {}, raw } = {}) => {
     const headers = new Headers({ host: 'bix.org', ...others })

@@ -8,7 +8,7 @@ import type { LookupFunction } from 'node:net'
 import type { Clock, Random } from '../../store/clock.ts'
 import { type ApnsRequest, Composer } from './composer.ts'
 import type { ApnsApp, Environment } from './credentials.ts'
-import { type Answer, TransportError, unanswered } from './link.ts'
+import { type Answer, type Headers, TransportError, unanswered } from './link.ts'
 import { type Outcome, parseAnswer, RESTING_MS, ruleFor } from './reasons.ts'
 import { ProviderTokens, type TokenStore } from './token.ts'
 import { ApnsTransport, type TransportTimes } from './transport.ts'
@@ -38,6 +38,14 @@ export interface ApnsResult {
 export interface Parcel extends Pick<ApnsRequest, 'topic' | 'environment' | 'apnsId'> {
   /** Undefined: it need not go any more. */
   make(): ApnsRequest | undefined
+}
+
+export interface Asked {
+  readonly headers: Headers
+  readonly body: string
+  /** Address in place of that of pushes. */
+  readonly origin?: string
+  readonly longestAnswer?: number
 }
 
 export interface ApnsOptions {
@@ -171,6 +179,38 @@ export class ApnsSender {
     }
   }
 
+  /**
+   * A request that is no push to a device, for which a person or a program waits. What goes to another address than pushes
+   * has a connection for itself alone. @throws TransportError
+   */
+  async ask(topic: string, environment: Environment, asked: Asked): Promise<Answer | undefined> {
+    const route = this.#route(topic, environment)
+    if (!route) return undefined
+    const { app } = route
+    const transport =
+      asked.origin === undefined
+        ? route.transport
+        : this.#transport(app, app.endpoint ?? asked.origin, asked.longestAnswer)
+    const signing = app.credential.kind === 'key' ? app.credential.signing : undefined
+    let jwt: string | undefined
+    const exchange = () =>
+      transport.request(() => {
+        jwt = signing && this.#tokens.current(signing)
+        const signed =
+          jwt === undefined ? asked.headers : { ...asked.headers, authorization: `bearer ${jwt}` }
+        return { headers: signed, body: asked.body }
+      }, true)
+    try {
+      const first = await exchange()
+      const expired = first && parseAnswer(first.body).reason === 'ExpiredProviderToken'
+      return expired && signing && jwt !== undefined && this.#tokens.expired(signing, jwt)
+        ? await exchange()
+        : first
+    } finally {
+      if (transport !== route.transport) await transport.stop(0)
+    }
+  }
+
   /** Lead of the other side's clock over ours (ms), as far as its last answer told. */
   get clockOffsetMs(): number | undefined {
     return this.#clockOffset
@@ -236,7 +276,6 @@ export class ApnsSender {
   }
 
   #add(app: ApnsApp, environment: Environment): void {
-    const { clock, random, times, log, proxy, lookup } = this.#options
     const origin = app.endpoint ?? HOSTS[environment]
     const { credential } = app
     const who =
@@ -244,24 +283,29 @@ export class ApnsSender {
     const name = `${who} ${environment} ${origin} ${app.ca ? createHash('sha256').update(app.ca).digest('hex') : ''}`
     let transport = this.#transports.get(name)
     if (!transport) {
-      const tls = {
-        ...(credential.kind === 'certificate' ? credential.tls : {}),
-        ...(app.ca ? { ca: app.ca } : {}),
-      }
-      const firstAlone = credential.kind === 'key'
-      transport = new ApnsTransport({
-        origin,
-        tls,
-        firstAlone,
-        proxy,
-        lookup,
-        clock,
-        random,
-        times: times ?? {},
-        ...(log ? { log } : {}),
-      })
+      transport = this.#transport(app, origin)
       this.#transports.set(name, transport)
     }
     this.#routes[environment].set(app.topic, { app, transport, lane: name })
+  }
+
+  #transport({ credential, ca }: ApnsApp, origin: string, longestAnswer?: number): ApnsTransport {
+    const { clock, random, times, log, proxy, lookup } = this.#options
+    const tls = {
+      ...(credential.kind === 'certificate' ? credential.tls : {}),
+      ...(ca ? { ca } : {}),
+    }
+    return new ApnsTransport({
+      origin,
+      tls,
+      firstAlone: credential.kind === 'key',
+      longestAnswer,
+      proxy,
+      lookup,
+      clock,
+      random,
+      times: times ?? {},
+      ...(log ? { log } : {}),
+    })
   }
 }

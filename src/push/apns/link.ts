@@ -49,12 +49,16 @@ export interface LinkOptions {
   /** Without it the system's resolver is asked, at each connect: Bun's own memory of names does not stand before it. */
   readonly lookup?: LookupFunction | undefined
   readonly tunnel?: Socket
+  /** Characters of an answer that are read. */
+  readonly longestAnswer?: number | undefined
 }
 
 export interface Answer {
   readonly status: number
   readonly apnsId: string | undefined
   readonly uniqueId: string | undefined
+  /** Of a broadcast channel that was made. */
+  readonly channelId?: string | undefined
   readonly body: string
   /** The other side's clock (ms), where it told the time. */
   readonly date?: number | undefined
@@ -244,9 +248,11 @@ export class Link {
 
   #hear(exchange: Exchange): void {
     const { stream } = exchange
+    const { longestAnswer: longest = LONGEST_ANSWER } = this.options
     let status = 0
     let apnsId: string | undefined
     let uniqueId: string | undefined
+    let channelId: string | undefined
     let date: number | undefined
     let retryAfter: string | undefined
     let body = ''
@@ -256,16 +262,17 @@ export class Link {
       status = headers[':status'] ?? 0
       apnsId = single(headers['apns-id'])
       uniqueId = single(headers['apns-unique-id'])
+      channelId = single(headers['apns-channel-id'])
       const told = Date.parse(headers.date ?? '')
       if (Number.isFinite(told)) date = told
       retryAfter = headers['retry-after']
       this.#alive()
     })
     stream.on('data', (chunk: string) => {
-      body += chunk.slice(0, LONGEST_ANSWER - body.length)
-      if (body.length < LONGEST_ANSWER) return
+      body += chunk.slice(0, longest - body.length)
+      if (body.length < longest) return
       // The rest of an endless answer is not listened to.
-      this.#finish(exchange, { status, apnsId, uniqueId, body, date, retryAfter })
+      this.#finish(exchange, { status, apnsId, uniqueId, channelId, body, date, retryAfter })
       stream.close(http2.constants.NGHTTP2_CANCEL)
     })
     stream.on('end', () => {
@@ -277,7 +284,7 @@ export class Link {
     })
     stream.on('close', () => {
       if (status === 0 || (!ended && stream.rstCode !== 0)) this.#fail(exchange, failure)
-      else this.#finish(exchange, { status, apnsId, uniqueId, body, date, retryAfter })
+      else this.#finish(exchange, { status, apnsId, uniqueId, channelId, body, date, retryAfter })
     })
   }
 

@@ -30,6 +30,7 @@ export interface TransportOptions {
   readonly lookup?: LookupFunction | undefined
   /** Token authentication: the first request on a connection goes alone. */
   readonly firstAlone: boolean
+  readonly longestAnswer?: number | undefined
   readonly clock: Clock
   readonly random: Random
   readonly times?: Partial<TransportTimes>
@@ -229,7 +230,7 @@ export class ApnsTransport {
   }
 
   #open(tunnel?: Socket): void {
-    const { clock, origin, tls, firstAlone, log, lookup } = this.#options
+    const { clock, origin, tls, firstAlone, log, lookup, longestAnswer } = this.#options
     let wasReady = false
     const events: LinkEvents = {
       room: (link) => {
@@ -255,7 +256,7 @@ export class ApnsTransport {
       this.#current = new Link(
         origin,
         tls,
-        { clock, times: this.#times, firstAlone, lookup, ...(tunnel ? { tunnel } : {}) },
+        { clock, times: this.#times, firstAlone, lookup, longestAnswer, ...(tunnel ? { tunnel } : {}) },
         events,
       )
       this.#links.add(this.#current)

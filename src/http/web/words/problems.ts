@@ -63,6 +63,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, string>> = {
   'other-size': '文件大小与声明的不符。',
   'other-type': '文件类型与声明的不符。',
   'password-needed': '仅有令牌不够，还需要密码。',
+  'refused-by-apple': 'Apple 拒绝了请求或没有回答；详情里有它的原话。',
   'registration-closed': '不开放自行注册。',
   scope: '令牌没有所需的权限。',
   'server-needed': '服务器没有运行。',
