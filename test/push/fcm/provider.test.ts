@@ -222,15 +222,19 @@ describe('the access token', () => {
     expect(await explained(1)).toEqual(['m1 sent'])
   })
 
-  test('is asked for by Google’s clock where this machine’s is wrong', async () => {
-    const sim = await google()
-    const late = { ...systemClock, now: () => Date.now() - 7_200_000 }
-    const provider = providerTo(sim, {}, { clock: late })
-    const probes = await probeAll({ apns: undefined, fcm: provider }, { ...tools, clock: late })
-    expect(probes).toMatchObject([{ result: 'ok', environment: 'fcm' }])
-    expect(probes[0]?.clock_offset_seconds).toBeGreaterThan(7_100)
-    await provider.stop(0)
-  })
+  for (const [how, hours] of [
+    ['behind', -2],
+    ['ahead', 2],
+  ] as const)
+    test(`is asked for by Google’s clock where this machine’s is ${how}`, async () => {
+      const sim = await google()
+      const clock = { ...systemClock, now: () => Date.now() + hours * 3_600_000 }
+      const provider = providerTo(sim, {}, { clock })
+      const probes = await probeAll({ apns: undefined, fcm: provider }, { ...tools, clock })
+      expect(probes).toMatchObject([{ result: 'ok', environment: 'fcm' }])
+      expect(Math.round((probes[0]?.clock_offset_seconds ?? 0) / 3600)).toBe(-hours)
+      await provider.stop(0)
+    })
 
   test('is asked for at Google’s alone, unless the operator says otherwise; what is no account’s file is told', async () => {
     const sim = await google()

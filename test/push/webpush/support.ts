@@ -46,3 +46,9 @@ export const browser = (
     options: { web: { p256dh, auth, vapid } },
     ...more,
   })
+
+/** Parts of an `Authorization` of RFC 8292. */
+export function vapidHeader(text = ''): { readonly jwt: string; readonly k: string } {
+  const [, jwt = '', k = ''] = /^vapid t=([^,]+), k=(\S+)$/.exec(text) ?? []
+  return { jwt, k }
+}
