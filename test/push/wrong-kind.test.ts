@@ -93,9 +93,7 @@ test.each(STANZAS)('by XMPP: %s', async (_, stanza, to, field) => {
   using p = play({ toml: CLIENTS_TOML })
   const juliet = await p.bound('juliet@bix.org/phone')
   const answer = await juliet.asks('set', stanza, to)
-  expect([answer.attrs.type, why(answer)]).toEqual([
-    'error',
-    expect.stringMatching(new RegExp(`^${field}: `)),
-  ])
+  expect(answer.attrs.type).toBe('error')
+  expect(why(answer)).toStartWith(`${field}: `)
   none(p)
 })
