@@ -9,7 +9,7 @@ import { NAME, UPLOAD_MODES, type UploadMode } from '../store/backup/manifest.ts
 import { carryOut } from '../store/maintenance.ts'
 import { OutsideError } from '../log.ts'
 import type { HttpDeps } from './deps.ts'
-import { idParam } from './fields.ts'
+import { idParam, keyHeader } from './fields.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
 import { body, iso, json, z } from './schemas.ts'
@@ -128,6 +128,7 @@ export function addBackups(app: App): void {
       operationId: 'createBackup',
       summary: 'Make a backup, while the server runs',
       request: {
+        headers: keyHeader,
         body: body(
           z.strictObject({
             uploads: z.enum(UPLOAD_MODES).optional().openapi({ description: 'By default [backup] uploads.' }),
@@ -140,7 +141,12 @@ export function addBackups(app: App): void {
       },
       responses: { 202: json('It is under way', jobSchema) },
     }),
-    (c) => c.json(startBackup(c.var.deps, c.req.valid('json')), 202),
+    async (c) => {
+      const { deps } = c.var
+      const job = startBackup(deps, c.req.valid('json'))
+      await deps.router.run((t) => deps.keep?.(t, 202, job))
+      return c.json(job, 202)
+    },
   )
   app.openapi(
     route(scope('backups:write'), {

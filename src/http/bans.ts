@@ -4,7 +4,7 @@ import { networkOf } from '../net/address.ts'
 import type { HttpDeps } from './deps.ts'
 import { type App, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { addressSchema, jidSchema, networkSchema } from './fields.ts'
+import { addressSchema, jidSchema, keyHeader, networkSchema } from './fields.ts'
 import { body, iso, json, z } from './schemas.ts'
 
 const admin = scope('admin')
@@ -36,10 +36,14 @@ export async function banAddress(deps: HttpDeps, { address, account }: Place) {
   if (!logins.ban(address, account))
     throw new HttpError(422, 'never-banned', 'There are no bans (limits.auth_ban), or none of that address.')
   const network = networkOf(address.replace(/\/64$/, ''))
-  await router.run((t) => t.store.audit.note('address banned', { account, network }))
   const ban = logins.bans().find((one) => one.address === network && one.account === account)
   if (!ban) throw new Error('a ban just made is not there')
-  return banView(ban)
+  const view = banView(ban)
+  await router.run((t) => {
+    t.store.audit.note('address banned', { account, network })
+    deps.keep?.(t, 201, view)
+  })
+  return view
 }
 
 /** @throws HttpError 404 */
@@ -67,9 +71,7 @@ export function addBans(app: App): void {
       operationId: 'addBan',
       summary:
         'Ban an address from logins for `limits.auth_ban`, or from those of one account; until a restart',
-      request: {
-        body: body(newBan),
-      },
+      request: { headers: keyHeader, body: body(newBan) },
       responses: { 201: json('Its ban, the one before where there was one', banSchema) },
     }),
     async (c) => c.json(await banAddress(c.var.deps, c.req.valid('json')), 201),

@@ -5,7 +5,7 @@ import type { Device } from '../store/devices.ts'
 import type { DeviceToken } from '../store/device-tokens.ts'
 import { accountOf } from './accounts.ts'
 import { findDevice, tokenView } from './devices.ts'
-import { deviceTokenSchema, text, whole } from './fields.ts'
+import { deviceTokenSchema, keyHeader, text, whole } from './fields.ts'
 import { type App, ownJid, route, self } from './policy.ts'
 import { HttpError } from './problem.ts'
 import { body, deviceTokenShape, json, z } from './schemas.ts'
@@ -36,7 +36,7 @@ export function addDeviceTokens(app: App): void {
       operationId: 'registerMyDeviceToken',
       summary:
         'Register a token for an activity, a widget, a control and the like; again whenever it changes',
-      request: { params: deviceParam, body: body(newToken) },
+      request: { headers: keyHeader, params: deviceParam, body: body(newToken) },
       responses: { 200: json('The token', deviceTokenShape) },
     }),
     async (c) => {
@@ -48,9 +48,11 @@ export function addDeviceTokens(app: App): void {
         const device = findDevice(devices, account, c.req.valid('param').id)
         const what = { kind, name, token: readToken(given) }
         check(device, deviceTokens.of(device.id), what)
-        return deviceTokens.put(device.id, what, t.now, t.config.limits.device_tokens)
+        const view = tokenView(deviceTokens.put(device.id, what, t.now, t.config.limits.device_tokens))
+        deps.keep?.(t, 200, view)
+        return view
       })
-      return c.json(tokenView(made), 200)
+      return c.json(made, 200)
     },
   )
   app.openapi(

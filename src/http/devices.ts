@@ -23,15 +23,17 @@ export type DeviceDemand = DeviceWish & { readonly keys?: GivenKeys }
 
 /** Registers or refreshes, by the one rule for every door. */
 export async function addDevice(deps: HttpDeps, account: Account, { keys, ...wish }: DeviceDemand) {
-  const device = await deps.router.run((t) =>
-    named(() =>
+  return deps.router.run((t) => {
+    const device = named(() =>
       registerDevice(t, account, {
         ...wish,
         ...(keys ? { options: { web: subscriptionOf(t, account, wish.token, keys) } } : {}),
       }),
-    ),
-  )
-  return deviceView(deps, account, device)
+    )
+    const view = deviceView(deps, account, device)
+    deps.keep?.(t, 200, view)
+    return view
+  })
 }
 
 const isId = (id: string): boolean => /^\d{1,15}$/.test(id)

@@ -5,7 +5,7 @@ import type { DeviceOptions } from '../store/devices.ts'
 import { accountOf } from './accounts.ts'
 import { addDeviceTokens } from './device-tokens.ts'
 import { addDevice, type DeviceDemand, deviceView, findDevice, listDevices, removeDevice } from './devices.ts'
-import { deviceTokenSchema, quietSchema, resourceSchema, text } from './fields.ts'
+import { deviceTokenSchema, keyHeader, quietSchema, resourceSchema, text } from './fields.ts'
 import { type App, ownJid, route, self } from './policy.ts'
 import { HttpError } from './problem.ts'
 import { body, deviceSchema, json, z } from './schemas.ts'
@@ -109,7 +109,7 @@ export function addMyDevices(app: App): void {
       path: '/v1/me/devices',
       operationId: 'registerMyDevice',
       summary: 'Register this phone; again at each start of the app, which changes nothing',
-      request: { body: body(deviceBody) },
+      request: { headers: keyHeader, body: body(deviceBody) },
       responses: { 200: json('The device', deviceSchema) },
     }),
     async (c) => {

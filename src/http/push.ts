@@ -7,7 +7,7 @@ import { appOf } from '../push/rules/app-of.ts'
 import { MOST_VAPID_KEYS, type VapidKey } from '../store/vapid-keys.ts'
 import { type App, open, route, scope } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { jidSchema, text, whole } from './fields.ts'
+import { jidSchema, keyHeader, text, whole } from './fields.ts'
 import { body, deviceSchema, iso, json, z } from './schemas.ts'
 
 const time = z.string().nullable().openapi({ format: 'date-time' })
@@ -287,18 +287,21 @@ function addVapid(app: App): void {
       path: '/v1/push/vapid',
       operationId: 'rotateVapidKey',
       summary: 'Make a new key for subscriptions from now on; those of before keep theirs',
+      request: { headers: keyHeader },
       responses: { 200: json('The new key', vapidSchema) },
     }),
     async (c) => {
-      const { world, router } = c.var.deps
+      const { world, router, keep } = c.var.deps
       const made = await router.run((t) => {
-        if (t.store.vapidKeys.all().length >= MOST_VAPID_KEYS) return false
+        if (t.store.vapidKeys.all().length >= MOST_VAPID_KEYS) return undefined
         const { publicKey } = t.store.vapidKeys.rotate(t.now)
         t.store.audit.note('vapid key made', { public_key: publicKey })
-        return true
+        const view = vapidView(world.store.vapidKeys.all())
+        keep?.(t, 200, view)
+        return view
       })
       if (!made) throw new HttpError(409, 'too-many-keys', `At most ${MOST_VAPID_KEYS} keys are kept.`)
-      return c.json(vapidView(world.store.vapidKeys.all()), 200)
+      return c.json(made, 200)
     },
   )
 }

@@ -9,7 +9,7 @@ import type { HttpDeps } from './deps.ts'
 import { chosenPassword } from './me.ts'
 import { type App, open, route } from './policy.ts'
 import { HttpError } from './problem.ts'
-import { jidSchema, text } from './fields.ts'
+import { jidSchema, keyHeader, text } from './fields.ts'
 import { body, json, z } from './schemas.ts'
 
 export interface Applicant {
@@ -28,7 +28,7 @@ export function addRegistration(app: App, { world }: HttpDeps): void {
       path: '/v1/register',
       operationId: 'register',
       summary: 'Make an account for oneself',
-      request: { body: body(z.strictObject({ jid: jidSchema, password, token })) },
+      request: { headers: keyHeader, body: body(z.strictObject({ jid: jidSchema, password, token })) },
       responses: { 201: json('Made', z.object({ jid: z.string() })) },
     }),
     async (c) => c.json(await register(c, c.req.valid('json')), 201),
@@ -66,8 +66,11 @@ export async function register(c: Ctx, { jid, password, token }: Applicant): Pro
     refuse(new HttpError(429, 'too-soon', detail, { headers: { 'retry-after': String(wait) } }))
   }
   limited()
-  const made = await createUser(deps, {
-    jid: Jid.parse(jid),
+  const wanted = Jid.parse(jid)
+  const { keep } = deps
+  const own: HttpDeps = keep ? { ...deps, keep: (t, status) => keep(t, status, { jid: wanted.bare }) } : deps
+  const made = await createUser(own, {
+    jid: wanted,
     password,
     by: { kind: 'person', invite },
     minPassword: config.registration.min_password,

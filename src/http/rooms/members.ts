@@ -5,7 +5,7 @@ import type { Trip } from '../../routing/transit.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { cursorAt, readCursor } from '../cursor.ts'
 import type { HttpDeps } from '../deps.ts'
-import { addressSchema, cursorSchema, jidSchema, resourceSchema, text, whole } from '../fields.ts'
+import { addressSchema, cursorSchema, jidSchema, keyHeader, resourceSchema, text, whole } from '../fields.ts'
 import { type App, route, scope } from '../policy.ts'
 import { HttpError } from '../problem.ts'
 import { body, json, z } from '../schemas.ts'
@@ -89,19 +89,22 @@ export function checkAll(t: Trip, members: readonly Wanted[]): void {
 
 /** One trip after the other; who was placed before one fails stays so, and may be asked for again. */
 export async function placeAll(
-  { router }: Pick<HttpDeps, 'router'>,
+  { router, keep }: Pick<HttpDeps, 'router' | 'keep'>,
   room: string,
   members: readonly Asked[],
   how: Welcome,
 ): Promise<z.infer<typeof memberSchema>[]> {
   const placed: Placed[] = []
+  const view = () => placed.map(({ user, ...rest }) => ({ jid: user, ...rest }))
   for (let first = 0; first < members.length; first += AT_ONCE) {
     const some = members.slice(first, first + AT_ONCE)
-    placed.push(
-      ...(await router.run((t) => some.map((one) => place(t, roomAt(t, room), wantedOf(one, how))))),
-    )
+    const isLast = first + AT_ONCE >= members.length
+    await router.run((t) => {
+      placed.push(...some.map((one) => place(t, roomAt(t, room), wantedOf(one, how))))
+      if (isLast) keep?.(t, 200, { items: view() })
+    })
   }
-  return placed.map(({ user, ...rest }) => ({ jid: user, ...rest }))
+  return view()
 }
 
 const memberParam = roomParam.extend({
@@ -123,6 +126,7 @@ export function addRoomMembers(app: App): void {
       description:
         'All are checked first; one that is wrong changes nothing. Sent again, nobody is rung again.',
       request: {
+        headers: keyHeader,
         params: roomParam,
         body: body(z.strictObject({ members: z.array(newMember).min(1).max(1000), ...welcome })),
       },

@@ -76,7 +76,7 @@ export function addRooms(app: App): void {
       const wanted = c.req.valid('json')
       const jid = await deps.router.run((t) => create(t, deps, wanted))
       const owner = wanted.owner === undefined ? [] : [{ jid: wanted.owner, affiliation: 'owner' as const }]
-      const placed = await placeAll(deps, jid.bare, [...owner, ...wanted.members], wanted)
+      const placed = await placeAll({ router: deps.router }, jid.bare, [...owner, ...wanted.members], wanted)
       const answer = await deps.router.run((t) => {
         const made = { ...roomView(t, roomAt(t, jid.bare)), placed }
         deps.keep?.(t, 201, made)
