@@ -196,3 +196,27 @@ test('the page shows the newest first, harmless, and an open one goes on', async
   await reader?.cancel()
   expect((await w.call('GET', '/admin/logs/events')).status).toBe(204)
 })
+
+test('a page that follows the level debug has what the output leaves out, until nobody looks', async () => {
+  const headers = await signIn(w)
+  const still = async () => (await w.call('GET', '/admin/logs?level=debug&still=yes', { headers })).text()
+  log.debug('before anybody looked')
+  const open = await w.call('GET', '/admin/logs/events?level=debug&user=', { headers })
+  const reader = open.body?.getReader()
+  let text = ''
+  const until = async (words: string) => {
+    while (!text.includes(words)) text += Buffer.from((await reader?.read())?.value ?? []).toString()
+  }
+  await until('data: log-debug-\n')
+  log.debug('while somebody looks')
+  await until('while somebody looks')
+  expect(await still()).toContain('while somebody looks')
+  expect(text).not.toContain('before anybody looked')
+  // Others see no more than before.
+  expect(await (await w.call('GET', '/admin/logs', { headers })).text()).not.toContain('while somebody looks')
+  await reader?.cancel()
+  while ((await still()).includes('while somebody looks'))
+    await new Promise((resolve) => setImmediate(resolve))
+  log.debug('behind them')
+  expect(await still()).not.toContain('behind them')
+})

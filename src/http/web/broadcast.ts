@@ -13,15 +13,17 @@ export interface Part {
   readonly name: string
   /** The part as HTML, made once for all viewers. */
   readonly make: () => string | Promise<string>
+  /** Is told when the last who looked at it has gone. */
+  readonly left?: () => void
 }
 
 /** Name of a part for readers of this language. */
 export const nameIn = (name: string): string => (languageNow() === 'en' ? name : `${name}-${languageNow()}`)
 
 /** The part in the language of whoever asks now, whenever it is made. */
-function inWords({ name, make }: Part): Part {
+function inWords({ name, make, ...rest }: Part): Part {
   const language = languageNow()
-  return { name: nameIn(name), make: () => inLanguage(language, make) }
+  return { ...rest, name: nameIn(name), make: () => inLanguage(language, make) }
 }
 
 interface Viewer {
@@ -56,6 +58,8 @@ const encoder = new TextEncoder()
 export class Broadcast {
   readonly #pace: Pace
   readonly #viewers = new Set<Viewer>()
+  /** Parts that were looked at last, by name. */
+  #shown: ReadonlyMap<string, Part> = new Map()
   #running = false
   #said = 0
 
@@ -99,10 +103,20 @@ export class Broadcast {
       await new Promise<void>((resolve) => void this.#pace.clock.after(this.#pace.every, resolve))
     }
     this.#running = false
+    this.#noteShown()
+  }
+
+  #noteShown(): void {
+    const before = this.#shown
+    this.#shown = new Map(
+      [...this.#viewers].flatMap(({ parts }) => parts.map((part) => [part.name, part] as const)),
+    )
+    for (const [name, part] of before) if (!this.#shown.has(name)) part.left?.()
   }
 
   async #look(): Promise<void> {
     for (const viewer of this.#viewers) if (!this.#stays(viewer)) this.#end(viewer)
+    this.#noteShown()
     const now = this.#pace.clock.monotonic()
     const isQuiet = now - this.#said >= QUIET
     if (isQuiet) this.#said = now

@@ -63,7 +63,7 @@ export const LogsPage = ({ admin, items, level, user, part, error }: Props) => (
     </section>
     <p class="dim">
       <Rich
-        text="The newest first, as far as {level} lets them through; passwords, tokens and messages are not in them. On the server: {watch}."
+        text="The newest first; what {level} leaves out is there from when somebody follows it. Passwords, tokens and messages are not in them. On the server: {watch}."
         parts={{ level: <code>[log] level</code>, watch: <code>belfry log watch</code> }}
       />
     </p>

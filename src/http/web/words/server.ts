@@ -61,8 +61,8 @@ export const SERVER = {
   Follow: '跟随',
   'Stand still': '停止跟随',
   'Nothing was written.': '没有记录。',
-  'The newest first, as far as {level} lets them through; passwords, tokens and messages are not in them. On the server: {watch}.':
-    '最新的在前，以 {level} 放行者为限；不含密码、令牌和消息。在服务器上可用：{watch}。',
+  'The newest first; what {level} leaves out is there from when somebody follows it. Passwords, tokens and messages are not in them. On the server: {watch}.':
+    '最新的在前；{level} 不放行的从有人跟踪时起才有。不含密码、令牌和消息。在服务器上可用：{watch}。',
   Audit: '审计',
   'Account or room': '账号或聊天室',
   'Done by': '操作者',
