@@ -146,3 +146,15 @@ test('a part that cannot be made is left as it is, and the others go on', async 
   expect(gone).toBe(true)
   await events.leave()
 })
+
+test('where no backup was made the part of the page that is about one is empty', async () => {
+  using w = await startHttp()
+  const headers = await signIn(w)
+  const open = await w.call('GET', '/admin/backups/events', { headers })
+  const reader = open.body?.getReader()
+  let text = ''
+  while (!/data: work\n(?:data: .*\n)+\n/.test(text))
+    text += Buffer.from((await reader?.read())?.value ?? []).toString()
+  await reader?.cancel()
+  expect(text).toContain('data: work\ndata: \n\n')
+})

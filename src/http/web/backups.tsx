@@ -77,7 +77,8 @@ export function addBackupPages(
     'files',
   )
   const broadcast = new Broadcast({ clock: deps.clock, every: EVERY })
-  const part = { name: 'work', make: async () => String(await Work({ deps })) }
+  // Where there is none, the part is empty and not the word null.
+  const part = { name: 'work', make: async () => String((await Work({ deps })) ?? '') }
   addEvents(app, sessions, '/admin/backups/events', (c, may) => broadcast.answer(c, [part], may))
 }
 

@@ -63,7 +63,7 @@ const ConfigPage = ({ admin, settings, all, file }: Props) => {
                   <code class="break">{key}</code>
                 </td>
                 <td>
-                  <code class="break">{value || '—'}</code>
+                  <code class="break">{value || '—'}</code>{' '}
                   {isChanged && <span class="state doubtful">{tr('differs')}</span>}
                 </td>
                 <td class="wide">
