@@ -20,7 +20,7 @@ function carriedOut(order: Order): Results[keyof Results] {
       return createBackup(order, told)
     case 'verify':
       stepBack()
-      return verifyBackup(order.directory, told, order.rate)
+      return verifyBackup(order.directory, told, order)
     case 'check':
       stepBack()
       return checkFile(order.file, order.full)

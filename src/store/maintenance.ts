@@ -6,13 +6,14 @@ import { OutsideError } from '../log.ts'
 import type { BackupOrder } from './backup/create.ts'
 import type { Manifest } from './backup/manifest.ts'
 import type { Step } from './backup/pace.ts'
-import type { Verification } from './backup/verify.ts'
+import type { Opening, Verification } from './backup/verify.ts'
 import type { DatabaseCheck } from './check.ts'
 
 export interface VerifyOrder {
   readonly kind: 'verify'
   readonly directory: string
   readonly rate: number
+  readonly opening?: Opening | undefined
 }
 
 export interface CheckOrder {

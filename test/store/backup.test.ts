@@ -2,10 +2,8 @@
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import {
-  closeSync,
   existsSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,46 +11,16 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { createBackup, type BackupOrder } from '../../src/store/backup/create.ts'
+import { join } from 'node:path'
+import { createBackup } from '../../src/store/backup/create.ts'
 import { type Manifest, manifestText, nameOf } from '../../src/store/backup/manifest.ts'
 import { verifyBackup } from '../../src/store/backup/verify.ts'
 import { checkFile } from '../../src/store/check.ts'
 import { Checkpointer } from '../../src/store/checkpoint.ts'
 import { systemClock } from '../../src/store/clock.ts'
 import { carryOut } from '../../src/store/maintenance.ts'
-import { open, tempDir, trip } from './support.ts'
-
-const NAME = 'belfry-20261130T150000Z'
-
-function kept() {
-  const dir = tempDir()
-  const { store } = open(dir.file)
-  const fd = openSync(dir.file, 'r')
-  const dataDir = dirname(dir.file)
-  const directory = join(dataDir, 'backups')
-  const order = (more: Partial<BackupOrder> = {}): BackupOrder => ({
-    kind: 'backup',
-    database: { file: dir.file, fd },
-    ...{ data_dir: dataDir, directory, name: NAME, created: '2026-11-30T15:00:00.000Z', version: '0.1.0' },
-    ...{ hosts: ['bix.org'], uploads: 'link', config: [], rate: Infinity, previous: undefined },
-    ...more,
-  })
-  const upload = (name: string, text: string): string => {
-    const file = join(dataDir, 'uploads', name.slice(0, 2), name)
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, text)
-    return file
-  }
-  return {
-    ...{ store, directory, order, upload, file: dir.file, made: join(directory, NAME) },
-    [Symbol.dispose]() {
-      store.close()
-      closeSync(fd)
-      dir[Symbol.dispose]()
-    },
-  }
-}
+import { kept, NAME } from './backup-support.ts'
+import { trip } from './support.ts'
 
 const setting = (file: string, key: string): number => {
   const db = new Database(file, { readonly: true })
@@ -180,7 +148,7 @@ describe('a backup that is not as it was made', () => {
     ['a manifest that was cut off', (made) => truncateSync(join(made, 'manifest.json'), 50), /was changed/],
     ['another host in it', (made) => edit(made, (text) => text.replace('bix.org', 'bax.org')), /was changed/],
     ['a newer schema', (made) => rewrite(made, { schema: 9_999, version: '7.0' }), /newer Belfry \(7\.0\)/],
-    ['a newer format', (made) => rewrite(made, { format: 2, version: '8.0' }), /newer Belfry \(8\.0\)/],
+    ['a newer format', (made) => rewrite(made, { format: 3, version: '8.0' }), /newer Belfry \(8\.0\)/],
     [
       'a file outside',
       (made) => rewrite(made, { files: [{ path: 'uploads/../../x', size: 1, sha256: '' }] }),

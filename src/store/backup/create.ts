@@ -12,15 +12,17 @@ import { filesBelow, place, sums, syncDirectories, syncDirectory } from './files
 import {
   CONFIG,
   DATABASE,
-  FORMAT,
+  formatOf,
   type Manifest,
   MANIFEST,
   manifestText,
   readManifest,
+  SEALED,
   type UploadMode,
   UPLOADS,
 } from './manifest.ts'
 import { Pace, type Step } from './pace.ts'
+import { seal, workroom } from './sealed.ts'
 
 export interface BackupOrder {
   readonly kind: 'backup'
@@ -39,6 +41,8 @@ export interface BackupOrder {
   readonly rate: number
   /** The newest whole one: files that both are links to have its checksums. */
   readonly previous: string | undefined
+  /** Encrypts it. */
+  readonly passphrase?: string | undefined
 }
 
 /** Ending of the name of what is not whole. */
@@ -55,7 +59,10 @@ export function createBackup(order: BackupOrder, report: (step: Step) => void): 
   const part = join(directory, name + partOf(order))
   mkdirSync(part, { mode: 0o700 })
   try {
-    const manifest = fill(part, order, new Pace(order.rate, report))
+    const pace = new Pace(order.rate, report)
+    const { passphrase } = order
+    const manifest =
+      passphrase === undefined ? fill(part, order, pace) : encrypted(part, order, passphrase, pace)
     renameSync(part, join(directory, name))
     syncDirectory(directory)
     return manifest
@@ -65,13 +72,25 @@ export function createBackup(order: BackupOrder, report: (step: Step) => void): 
   }
 }
 
+/** The plain one is made beside the data and not beside the backups, which may be on a disk that is trusted less. */
+function encrypted(part: string, order: BackupOrder, passphrase: string, pace: Pace): Manifest {
+  using work = workroom(order.data_dir)
+  // Links need no room while it is made; in the archive each is a copy.
+  const uploads = order.uploads === 'none' ? 'none' : 'link'
+  const plain = fill(work.path, { ...order, uploads }, pace, uploads === 'none' ? uploads : 'copy')
+  seal(work.path, join(part, SEALED), passphrase, plain, pace)
+  const files = sums(part, [SEALED], pace, 'taking checksums')
+  const bytes = files.reduce((sum, { size }) => sum + size, 0)
+  return write(part, { ...plain, format: formatOf(true), encrypted: true, bytes, files })
+}
+
 /** Those that a killed server has left. */
 export function removeParts(order: Pick<BackupOrder, 'directory' | 'data_dir'>): void {
   for (const name of readdirSync(order.directory))
     if (name.endsWith(partOf(order))) rmSync(join(order.directory, name), { recursive: true, force: true })
 }
 
-function fill(part: string, order: BackupOrder, pace: Pace): Manifest {
+function fill(part: string, order: BackupOrder, pace: Pace, told: UploadMode = order.uploads): Manifest {
   const { database, version, hosts, data_dir: dataDir, created, uploads, config } = order
   copyDatabase(database, join(part, DATABASE), pace)
   const { problems, schema } = checkFile(join(part, DATABASE))
@@ -79,12 +98,15 @@ function fill(part: string, order: BackupOrder, pace: Pace): Manifest {
   if (uploads !== 'none') placeUploads(join(dataDir, UPLOADS), join(part, UPLOADS), uploads, pace)
   for (const file of config) place(file, join(part, CONFIG, relative('/', file)), false)
   const files = sums(part, filesBelow(part), pace, 'taking checksums', knownSums(part, order.previous))
-  const manifest: Manifest = {
-    ...{ format: FORMAT, version, schema, hosts, data_dir: dataDir, created, uploads },
+  return write(part, {
+    ...{ format: formatOf(false), version, schema, hosts, data_dir: dataDir, created, uploads: told },
     config: config.length > 0,
     bytes: files.reduce((sum, { size }) => sum + size, 0),
     files,
-  }
+  })
+}
+
+function write(part: string, manifest: Manifest): Manifest {
   writeFileSync(join(part, MANIFEST), manifestText(manifest), { mode: 0o600, flush: true })
   syncDirectories(part)
   return manifest

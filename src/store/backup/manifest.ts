@@ -8,12 +8,15 @@ import { basename, join, normalize } from 'node:path'
 import { OutsideError } from '../../log.ts'
 import { SCHEMA } from '../migrations.ts'
 
-/** Counts changes of this format that an older program would misread. */
-export const FORMAT = 1
+/** Counts changes of this format that an older program would misread; 2 is encrypted. */
+export const FORMAT = 2
+const PLAIN_FORMAT = 1
 export const MANIFEST = 'manifest.json'
 export const DATABASE = 'belfry.db'
 export const UPLOADS = 'uploads'
 export const CONFIG = 'config'
+/** The only file of an encrypted one, beside its manifest. */
+export const SEALED = 'contents.tar.age'
 /** A second within a second gets a number. */
 export const NAME = /^belfry-[0-9]{8}T[0-9]{6}Z(?:-[0-9]{1,3})?$/
 export const UPLOAD_MODES = ['link', 'copy', 'none'] as const
@@ -28,6 +31,8 @@ export interface BackupFile {
 
 export interface Manifest {
   readonly format: number
+  /** Whether all of it is in an age file that a passphrase opens; then the one file here is that. */
+  readonly encrypted?: boolean
   /** Of the program. */
   readonly version: string
   readonly schema: number
@@ -44,6 +49,8 @@ export interface Manifest {
 
 export const nameOf = (at: number): string =>
   `belfry-${new Date(at).toISOString().replace(/[-:]|\.\d+/g, '')}`
+
+export const formatOf = (encrypted: boolean): number => (encrypted ? FORMAT : PLAIN_FORMAT)
 
 /** The text of the file: the manifest, and a checksum of its own behind it. */
 export function manifestText(manifest: Manifest): string {
@@ -66,7 +73,9 @@ export function readManifest(directory: string): Manifest {
     throw new OutsideError(`${directory} was changed: its ${MANIFEST} is not as it was written`)
   // Its own checksum says that this program, or an older one, has written it.
   const manifest = rest as unknown as Manifest
-  const strange = manifest.files.find(({ path }) => !isInside(path))
+  const strange = manifest.files.find(({ path }) =>
+    manifest.encrypted === true ? path !== SEALED : !isInside(path),
+  )
   if (strange) throw new OutsideError(`${directory} names a file outside itself: ${strange.path}`)
   return manifest
 }
@@ -90,7 +99,7 @@ function parsed(directory: string): Record<string, unknown> {
 }
 
 /** A manifest that somebody else wrote must not get files written elsewhere by a restore. */
-function isInside(path: string): boolean {
+export function isInside(path: string): boolean {
   if (path.startsWith('/') || normalize(path) !== path || path.startsWith('..')) return false
   return path === DATABASE || path.startsWith(`${UPLOADS}/`) || path.startsWith(`${CONFIG}/`)
 }
