@@ -18,7 +18,9 @@ import { databaseFile, unfinishedRestore } from '../ops/data-dir.ts'
 import { lockData } from '../server/core.ts'
 import { actingAs } from '../store/audit.ts'
 import { place, sumOf, syncDirectories, syncDirectory } from '../store/backup/files.ts'
-import { DATABASE, type Manifest, UPLOADS } from '../store/backup/manifest.ts'
+import { DATABASE, type Manifest, readManifest, SEALED, UPLOADS } from '../store/backup/manifest.ts'
+import { Pace } from '../store/backup/pace.ts'
+import { unseal, workroom } from '../store/backup/sealed.ts'
 import { verified } from './backup-verify.ts'
 import type { Context } from './context.ts'
 import { CliError } from './exit.ts'
@@ -27,9 +29,16 @@ import { openStopped } from './data.ts'
 /** The database with its log, and what Litestream keeps of the one that goes. */
 const DATABASE_FILES = [DATABASE, `${DATABASE}-wal`, `${DATABASE}-shm`, '.belfry.db-litestream']
 
-export async function restore(ctx: Context, path: string, dryRun: boolean): Promise<void> {
+export interface Wish {
+  readonly dryRun: boolean
+  readonly passphrase: string | undefined
+}
+
+export async function restore(ctx: Context, path: string, { dryRun, passphrase }: Wish): Promise<void> {
   const { config, out } = ctx
-  const { problems, manifest } = verified(path)
+  const { problems, manifest, opened } = verified(path, config, passphrase)
+  if (problems.length === 0 && !opened)
+    throw new CliError(`${path} is encrypted: give --passphrase-file FILE`)
   if (problems.length > 0)
     throw new CliError(`${path} is not restored: ${problems.join('; ')}`, 1, { problems })
   const { data_dir: dataDir } = config
@@ -47,14 +56,39 @@ export async function restore(ctx: Context, path: string, dryRun: boolean): Prom
     )
   }
   await ctx.confirm(`Put ${path} (${manifest.created}) in the place of what is in ${dataDir}?`)
-  await locked(dataDir, out, () => exchange(path, manifest, dataDir, moved, aside))
+  await locked(dataDir, out, () => {
+    using plain = plainOf(path, dataDir, passphrase)
+    exchange(plain.path, manifest, dataDir, moved, aside)
+  })
   await opens(ctx, path, manifest)
   const where = moved.length > 0 ? `; what was there is in ${aside}` : ''
   out.done(`${dataDir} is as of ${manifest.created}${where}`, {
     ...{ ...facts, moved, aside: moved.length > 0 ? aside : null },
   })
-  if (manifest.config)
-    out.warn(`configuration and keys stay as they are; those of the backup: ${path}/config`)
+  if (manifest.config) {
+    const where =
+      readManifest(path).encrypted === true ? `age -d ${path}/${SEALED} | tar -x config` : `${path}/config`
+    out.warn(`configuration and keys stay as they are; those of the backup: ${where}`)
+  }
+}
+
+/** The backup itself, or what is in an encrypted one, for as long as it is needed. */
+function plainOf(
+  path: string,
+  dataDir: string,
+  passphrase: string | undefined,
+): { readonly path: string } & Disposable {
+  if (passphrase === undefined || readManifest(path).encrypted !== true)
+    return { path, [Symbol.dispose]() {} }
+  const work = workroom(dataDir)
+  try {
+    const { problems } = unseal(path, { passphrase, target: work.path, keep: () => true }, new Pace(Infinity))
+    if (problems.length > 0) throw new CliError(`${path} became another: ${problems.join('; ')}`)
+    return work
+  } catch (error) {
+    work[Symbol.dispose]()
+    throw error
+  }
 }
 
 async function locked(dataDir: string, out: Context['out'], work: () => void): Promise<void> {

@@ -1,6 +1,6 @@
 /** [backup] and [storage]: copies of the data, and room for the day when the disk is full. */
 import { z } from 'zod'
-import { countLimit, duration, durationLimit, size, sizeLimit } from './values.ts'
+import { countLimit, duration, durationLimit, file, size, sizeLimit } from './values.ts'
 
 export const backup = z.strictObject({
   dir: z
@@ -24,6 +24,12 @@ export const backup = z.strictObject({
     .describe(
       'Files that people sent: link = a link to the same file, which takes no room, and a copy where the file system has ' +
         'none; copy = always a copy; none = without them.',
+    ),
+  passphrase_file: file('/etc/belfry/backup.passphrase')
+    .optional()
+    .describe(
+      'A file with the passphrase by which backups are encrypted (as `age -p` does it); without it they are not, unless one ' +
+        'is given to `belfry backup create`.',
     ),
   rate: sizeLimit('64MB').describe(
     'Most bytes a second that it copies, so that messages do not wait for the disk; 0 = as fast as it goes.',

@@ -360,6 +360,7 @@ export const FILE_KEYS: readonly { readonly key: string; readonly secret: boolea
   { key: 'secret_file', secret: true },
   { key: 'token_file', secret: true },
   { key: 'password_file', secret: true },
+  { key: 'passphrase_file', secret: true },
   { key: 'ca_file', secret: false },
   { key: 'service_account_file', secret: true },
   { key: 'eab_key_file', secret: true },

@@ -5,6 +5,7 @@ import { freeBallast } from '../ops/ballast.ts'
 import type { Backups } from '../ops/backups.ts'
 import { databaseFile } from '../ops/data-dir.ts'
 import { type Job, JobRunning, type Jobs } from '../ops/jobs.ts'
+import { LONGEST_PASSPHRASE, SHORTEST_PASSPHRASE } from '../ops/passphrase.ts'
 import { NAME, UPLOAD_MODES, type UploadMode } from '../store/backup/manifest.ts'
 import { carryOut } from '../store/maintenance.ts'
 import { OutsideError } from '../log.ts'
@@ -24,6 +25,7 @@ const entrySchema = z
     data_dir: z.string(),
     uploads: z.enum(UPLOAD_MODES),
     config: z.boolean().openapi({ description: 'With the configuration and the files that it names.' }),
+    encrypted: z.boolean().openapi({ description: 'By a passphrase; its one file is one of age.' }),
     bytes: z.number().int().openapi({ description: 'Files that are links included.' }),
     files: z.number().int(),
   })
@@ -62,6 +64,13 @@ const nameParam = z.strictObject({
     .openapi({ param: { name: 'name', in: 'path' } }),
 })
 
+const passphrase = z
+  .string()
+  .min(SHORTEST_PASSPHRASE)
+  .max(LONGEST_PASSPHRASE)
+  .optional()
+  .openapi({ example: 'seven words of a poem that nobody knows' })
+
 export const partsOf = ({ backups, jobs }: HttpDeps): { backups: Backups; jobs: Jobs } => {
   if (backups && jobs) return { backups, jobs }
   throw new HttpError(503, 'server-needed', 'There is no data on disk.')
@@ -81,18 +90,26 @@ function started(start: () => Job) {
 /** @throws HttpError */
 export function startBackup(
   deps: HttpDeps,
-  { uploads, config }: { readonly uploads?: UploadMode | undefined; readonly config: boolean },
+  {
+    uploads,
+    config,
+    passphrase,
+  }: {
+    readonly uploads?: UploadMode | undefined
+    readonly config: boolean
+    readonly passphrase?: string | undefined
+  },
 ) {
   const { backups } = partsOf(deps)
   const files = config ? operatorsFiles(deps.world.config) : []
-  return started(() => backups.create({ uploads, config: files }))
+  return started(() => backups.create({ uploads, config: files, passphrase }))
 }
 
 /** @throws HttpError */
-export function startVerification(deps: HttpDeps, name: string) {
+export function startVerification(deps: HttpDeps, name: string, passphrase?: string) {
   const { backups } = partsOf(deps)
   if (!backups.has(name)) throw noSuchBackup()
-  return started(() => backups.verify(name))
+  return started(() => backups.verify(name, passphrase))
 }
 
 /** @throws HttpError */
@@ -117,7 +134,9 @@ export function addBackups(app: App): void {
     (c) => {
       const { backups, jobs } = partsOf(c.var.deps)
       const { running } = jobs
-      const items = backups.list().map((entry) => ({ ...entry, hosts: [...entry.hosts] }))
+      const items = backups.list().map((entry) => {
+        return { ...entry, hosts: [...entry.hosts], encrypted: entry.encrypted === true }
+      })
       return c.json({ directory: backups.directory, items, running: running ? jobView(running) : null }, 200)
     },
   )
@@ -136,6 +155,10 @@ export function addBackups(app: App): void {
               .boolean()
               .default(false)
               .openapi({ description: 'With the configuration and the keys that it names.' }),
+            passphrase: passphrase.openapi({
+              description:
+                'Encrypts it. By default that of [backup] passphrase_file; without either it is not encrypted.',
+            }),
           }),
         ),
       },
@@ -154,10 +177,26 @@ export function addBackups(app: App): void {
       path: '/v1/backups/{name}/verify',
       operationId: 'verifyBackup',
       summary: 'Compare every checksum of a backup and open its database',
-      request: { params: nameParam },
+      request: {
+        params: nameParam,
+        body: {
+          ...body(
+            z.strictObject({
+              passphrase: passphrase.openapi({
+                description:
+                  'Opens an encrypted one. By default that of [backup] passphrase_file; without either its checksum alone is compared.',
+              }),
+            }),
+          ),
+          required: false,
+        },
+      },
       responses: { 202: json('It is under way', jobSchema) },
     }),
-    (c) => c.json(startVerification(c.var.deps, c.req.valid('param').name), 202),
+    (c) => {
+      const { passphrase } = c.req.header('content-type') === undefined ? {} : c.req.valid('json')
+      return c.json(startVerification(c.var.deps, c.req.valid('param').name, passphrase), 202)
+    },
   )
   app.openapi(
     route(scope('backups:write'), {
@@ -182,7 +221,10 @@ const noSuchBackup = (): HttpError => new HttpError(404, 'no-such-backup', 'Ther
 function operatorsFiles(config: Config): string[] {
   const { source, ...values } = config
   const named = resolveFiles(structuredClone(values), '/').map(({ file }) => file)
-  return [...new Set([...(source.file === undefined ? [] : [source.file]), ...named])]
+  const files = new Set([...(source.file === undefined ? [] : [source.file]), ...named])
+  // Who opens the backup has it already; who does not is not to find it in one that is plain.
+  if (config.backup.passphrase_file !== undefined) files.delete(config.backup.passphrase_file)
+  return [...files]
 }
 
 function addDatabase(app: App): void {

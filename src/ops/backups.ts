@@ -18,6 +18,7 @@ import { carryOut } from '../store/maintenance.ts'
 import type { RunTrip } from '../store/tx.ts'
 import { databaseFile } from './data-dir.ts'
 import type { Job, Jobs } from './jobs.ts'
+import { readPassphrase } from './passphrase.ts'
 
 const log = getLogger('backup')
 
@@ -38,6 +39,8 @@ export interface BackupWish {
   readonly uploads?: UploadMode | undefined
   /** Files of the operator's that go with it. */
   readonly config?: readonly string[]
+  /** By default that of [backup] passphrase_file. */
+  readonly passphrase?: string | undefined
 }
 
 /** Milliseconds between two looks at the clock, and after a failure. */
@@ -101,12 +104,12 @@ export class Backups {
   }
 
   /** @throws JobRunning, OutsideError */
-  create({ uploads, config: files = [] }: BackupWish = {}): Job {
+  create({ uploads, config: files = [], passphrase = this.#passphrase() }: BackupWish = {}): Job {
     const { config, clock, jobs, version } = this.#parts
     const { data_dir, hosts, backup } = config
     const mode = uploads ?? backup.uploads
     const database = openForGood(databaseFile(data_dir))
-    this.#needRoom(database.file)
+    this.#needRoom(database.file, passphrase === undefined ? [this.directory] : [data_dir, this.directory])
     const now = clock.now()
     const name = this.#freeName(nameOf(now))
     const previous = this.#own()[0]
@@ -117,25 +120,34 @@ export class Backups {
           {
             ...{ kind: 'backup', database, data_dir, directory: this.directory, name, version, hosts },
             ...{ created: new Date(now).toISOString(), uploads: mode, config: files, rate: backup.rate },
-            previous: previous && join(this.directory, previous.name),
+            ...{ passphrase, previous: previous && join(this.directory, previous.name) },
           },
           told,
         ),
       async ({ bytes }) => {
         const seconds = Math.round((clock.now() - now) / 1000)
-        await this.#note('backup made', { name, bytes, seconds, uploads: mode, config: files.length > 0 })
+        const config = files.length > 0
+        const encrypted = passphrase !== undefined
+        await this.#note('backup made', { name, bytes, seconds, uploads: mode, config, encrypted })
         this.measure()
       },
     )
   }
 
   /** @throws JobRunning, OutsideError */
-  verify(name: string): Job {
+  verify(name: string, passphrase = this.#passphrase()): Job {
     const directory = join(this.directory, name)
-    const { rate } = this.#parts.config.backup
+    const { data_dir: scratch, backup } = this.#parts.config
+    const opening = passphrase === undefined ? undefined : { passphrase, scratch }
     return this.#parts.jobs.start('verification', (told) =>
-      carryOut({ kind: 'verify', directory, rate }, told),
+      carryOut({ kind: 'verify', directory, rate: backup.rate, opening }, told),
     )
+  }
+
+  /** @throws OutsideError */
+  #passphrase(): string | undefined {
+    const { passphrase_file: file } = this.#parts.config.backup
+    return file === undefined ? undefined : readPassphrase(file)
   }
 
   /** False where there is none. */
@@ -166,17 +178,19 @@ export class Backups {
     }
   }
 
-  #needRoom(file: string): void {
+  #needRoom(file: string, directories: readonly string[]): void {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 })
     const log = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0
     const needs = statSync(file).size + log + SPARE
-    const { bavail, bsize } = statfsSync(this.directory)
-    const free = bavail * bsize
-    if (free >= needs) return
     const mb = (bytes: number): number => Math.ceil(bytes / 1024 ** 2)
-    throw new OutsideError(
-      `${this.directory} has ${mb(free)} MB free, and a backup needs ${mb(needs)}: make room, or set [backup] dir`,
-    )
+    for (const directory of directories) {
+      const { bavail, bsize } = statfsSync(directory)
+      const free = bavail * bsize
+      if (free >= needs) continue
+      throw new OutsideError(
+        `${directory} has ${mb(free)} MB free, and a backup needs ${mb(needs)}: make room, or set [backup] dir`,
+      )
+    }
   }
 
   /** Makes them by the clock where [backup] every says so; returns what ends that. */

@@ -173,13 +173,14 @@ const Table = ({ list }: Pick<Props, 'list'>) => (
       </tr>
     </thead>
     <tbody>
-      {list.items.map(({ name, created, bytes, version, schema, hosts, files, config }) => (
+      {list.items.map(({ name, created, bytes, version, schema, hosts, files, config, encrypted }) => (
         <tr>
           <td>
             <Time at={Date.parse(created)} />
             <div class="dim break">
               {[name, hosts.join(', '), tr('{n} files', { n: files })].join(', ')}
               {config && `, ${tr('with the configuration')}`}
+              {encrypted === true && `, ${tr('encrypted')}`}
             </div>
           </td>
           <td>{sizeOf(bytes)}</td>

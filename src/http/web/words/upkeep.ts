@@ -8,6 +8,7 @@ export const UPKEEP = {
   'Verify {name}': '校验 {name}',
   '{n} files': '{n} 个文件',
   'with the configuration': '含配置',
+  encrypted: '已加密',
   '{version}, schema {schema}': '{version}，结构 {schema}',
   'Make a backup': '创建备份',
   'Files that people sent': '用户发送的文件',
