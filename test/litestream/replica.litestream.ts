@@ -29,7 +29,9 @@ beforeAll(() => {
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
 test('what was acknowledged is in the replica, and a server starts on it', async () => {
+  await using ending = new AsyncDisposableStack()
   const server = await startServerUnderTest({ accounts: 2 })
+  ending.defer(() => server.stop())
   const database = join(server.dir, 'data/belfry.db')
   const config = join(home, 'litestream.yml')
   const replica = join(home, 'replica')
@@ -38,32 +40,36 @@ test('what was acknowledged is in the replica, and a server starts on it', async
     `dbs:\n  - path: ${database}\n    replica:\n      type: file\n      path: ${replica}\n      sync-interval: 1s\n`,
   )
   const restored = join(home, 'data')
-  try {
-    const litestream = Bun.spawn([PROGRAM, 'replicate', '-config', config], {
-      stdio: ['ignore', Bun.file(join(home, 'replicate.log')), Bun.file(join(home, 'replicate.err'))],
-    })
-    const romeo = await BenchClient.login(server.c2s, 'u0')
-    for (let i = 0; i < MESSAGES; i++) {
-      romeo.send(`<message to='u1@localhost' type='chat'><body>line ${i};</body></message>`)
-      // In several syncs, with a copy of our own meanwhile.
-      if (i % 100 === 50)
-        await romeo.ask(`<iq type='get' id='p${i}'><ping xmlns='urn:xmpp:ping'/></iq>`, `p${i}`)
-      if (i === 150) must([...COMMAND, 'backup', 'create', '--config', server.config])
-    }
-    await romeo.ask("<iq type='get' id='last'><ping xmlns='urn:xmpp:ping'/></iq>", 'last')
-    romeo.close()
-    // At SIGINT it copies what is left.
-    while (!existsSync(replica)) await Bun.sleep(20)
-    litestream.kill('SIGINT')
-    await litestream.exited
-    must([PROGRAM, 'restore', '-config', config, '-o', join(restored, 'belfry.db'), database])
-    const [backup = ''] = readdirSync(join(server.dir, 'data/backups'))
-    expect(readdirSync(join(server.dir, 'data/backups', backup)).join()).not.toContain('litestream')
-  } finally {
-    await server.stop()
+  const litestream = Bun.spawn([PROGRAM, 'replicate', '-config', config], {
+    stdio: ['ignore', Bun.file(join(home, 'replicate.log')), Bun.file(join(home, 'replicate.err'))],
+  })
+  // It would go on with a directory that is no longer there.
+  ending.defer(() => ended(litestream))
+  const romeo = await BenchClient.login(server.c2s, 'u0')
+  for (let i = 0; i < MESSAGES; i++) {
+    romeo.send(`<message to='u1@localhost' type='chat'><body>line ${i};</body></message>`)
+    // In several syncs, with a copy of our own meanwhile.
+    if (i % 100 === 50)
+      await romeo.ask(`<iq type='get' id='p${i}'><ping xmlns='urn:xmpp:ping'/></iq>`, `p${i}`)
+    if (i === 150) must([...COMMAND, 'backup', 'create', '--config', server.config])
   }
+  await romeo.ask("<iq type='get' id='last'><ping xmlns='urn:xmpp:ping'/></iq>", 'last')
+  romeo.close()
+  // At SIGINT it copies what is left.
+  while (!existsSync(replica)) await Bun.sleep(20)
+  litestream.kill('SIGINT')
+  await litestream.exited
+  must([PROGRAM, 'restore', '-config', config, '-o', join(restored, 'belfry.db'), database])
+  const [backup = ''] = readdirSync(join(server.dir, 'data/backups'))
+  expect(readdirSync(join(server.dir, 'data/backups', backup)).join()).not.toContain('litestream')
+  await ending.disposeAsync()
   await comesUp(restored)
 })
+
+async function ended(child: Bun.Subprocess): Promise<void> {
+  child.kill('SIGKILL')
+  await child.exited
+}
 
 /** Everything waits there for whom it is, and the data is whole. */
 async function comesUp(data: string): Promise<void> {
@@ -76,6 +82,8 @@ async function comesUp(data: string): Promise<void> {
   const child = Bun.spawn([...COMMAND, 'serve', '--config', toml], {
     stdio: ['ignore', Bun.file(join(home, 'out.log')), Bun.file(join(home, 'err.log'))],
   })
+  await using ending = new AsyncDisposableStack()
+  ending.defer(() => ended(child))
   await listening(c2s, home)
   const juliet = await BenchClient.login(c2s, 'u1')
   let left = MESSAGES
