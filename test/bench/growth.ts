@@ -36,6 +36,10 @@ function addRows(db: Database, rows: number): void {
   db.run(
     'INSERT INTO archive_index (account_id, peer, id) SELECT account_id, peer, id FROM archive ORDER BY account_id, peer, id',
   )
+  // Else the start takes them for rows that a crash has left without their places.
+  db.run(
+    "INSERT OR REPLACE INTO settings (name, value) SELECT 'indexed-archive', CAST(max(id) AS BLOB) FROM archive",
+  )
 }
 
 async function figuresOf(
