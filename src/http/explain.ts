@@ -1,4 +1,5 @@
 /** Why pushes went or did not, as the API, the command line and the web admin show it. */
+import { ringsSomething } from '../config/web-push.ts'
 import { findings } from '../push/diagnose/findings.ts'
 import { restsFor } from '../push/diagnose/paused.ts'
 import { inWords } from '../push/rules/reasons-text.ts'
@@ -93,10 +94,10 @@ const ownSessions = ({ world }: HttpDeps, account: Account) =>
     return session ? [{ id: device.id, session: session.jid.resource }] : []
   })
 
-function targetOf({ world }: HttpDeps): 'off' | 'simulator' | 'apple' {
-  const { simulator, apps } = world.config.push
-  if (simulator) return 'simulator'
-  return apps.length === 0 ? 'off' : 'apple'
+function targetOf({ world }: HttpDeps): 'off' | 'simulator' | 'services' {
+  const { push } = world.config
+  if (push.simulator) return 'simulator'
+  return ringsSomething(push) ? 'services' : 'off'
 }
 
 /** Of a token only its end is shown. */

@@ -63,7 +63,7 @@ test('logs, in fields, events, errors and their causes', () => {
 
 test('explain', () => {
   const found = findings({
-    target: 'apple',
+    target: 'services',
     running: true,
     disabled: false,
     devices: [],

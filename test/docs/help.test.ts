@@ -11,7 +11,7 @@ const page = TOPICS['why-no-push']?.text ?? ''
 test('the page shows the finding that the program prints', () => {
   const sent = { verdict: 'sent', rule: 'body', reason: null }
   const facts: PushFacts = {
-    target: 'apple',
+    target: 'services',
     running: true,
     disabled: false,
     devices: [{ id: 1, lastReason: null }],

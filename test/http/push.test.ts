@@ -153,3 +153,14 @@ test('without a server nobody is asked', async () => {
   expect((await w.call('POST', '/v1/apps/check', { as: 'operator' })).status).toBe(503)
   expect((await w.call('GET', '/v1/apps', { as: 'operator' })).status).toBe(503)
 })
+
+test('a server that rings browsers and Android alone is not told that push is off', async () => {
+  using off = await startHttp((config) => (config.push.simulator = false))
+  using on = await startHttp(({ push }) => {
+    push.simulator = false
+    push.webpush.contact = 'mailto:admin@bix.org'
+  })
+  const said = async (of: HttpWorld) => (await get(of, `/v1/push/explain?jid=${JULIET}`)).text
+  expect(await said(off)).toContain('Push is off')
+  expect(await said(on)).not.toContain('Push is off')
+})

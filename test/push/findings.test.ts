@@ -6,7 +6,7 @@ import { findings, type PushFacts } from '../../src/push/diagnose/findings.ts'
 import { inWords, reasonInWords, ruleInWords } from '../../src/push/rules/reasons-text.ts'
 
 const well: PushFacts = {
-  target: 'apple',
+  target: 'services',
   running: true,
   disabled: false,
   devices: [{ id: 7, lastReason: null }],

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+import { ringsSomething } from '../../config/web-push.ts'
 import { type ProbeResult, withDetail } from '../../push/apns/probe.ts'
 import type { HttpDeps } from '../deps.ts'
 import { verdictView } from '../explain.ts'
@@ -74,15 +75,27 @@ export const Alarms = ({ deps }: { deps: HttpDeps }) => (
 )
 
 const Apps = ({ deps, probes }: { deps: HttpDeps; probes: readonly ProbeResult[] | undefined }) => {
+  const { push } = deps.world.config
   const apps = (deps.push ? appsOf(deps, deps.push) : []).filter(({ derived }) => !derived)
+  // As the check names them.
+  const others = [
+    ...push.fcm.map(({ topic, digest }) => ({ topic, environment: 'fcm', digest })),
+    ...(push.webpush.contact === undefined
+      ? []
+      : [{ topic: 'Web Push', environment: push.webpush.contact, digest: push.webpush.digest }]),
+  ]
+  const rows = [
+    ...apps.map((app) => ({ ...app, how: `${app.environment}, ${app.sign_in}${ageOf(app)}` })),
+    ...others.map((app) => ({ ...app, how: app.environment, digest: app.digest ?? null })),
+  ]
   return (
     <section class="card">
       <h2>{tr('Apps')}</h2>
-      {apps.length === 0 && (
+      {!ringsSomething(push) && (
         <p class="dim">{tr('No app is configured: no phone rings. Add [[push.apps]].')}</p>
       )}
       <ul class="checks">
-        {apps.map((app) => {
+        {rows.map((app) => {
           const probe = probes?.find((p) => p.topic === app.topic && p.environment === app.environment)
           return (
             <li>
@@ -90,7 +103,7 @@ const Apps = ({ deps, probes }: { deps: HttpDeps; probes: readonly ProbeResult[]
                 <State good={probe.result === 'ok'}>{probe.result === 'ok' ? tr('ok') : tr('refused')}</State>
               )}
               <span class="break">
-                {app.topic} <span class="dim">{`${app.environment}, ${app.sign_in}${ageOf(app)}`}</span>
+                {app.topic} <span class="dim">{app.how}</span>
                 {app.digest !== null && (
                   <div class="dim small">{tr('digest of muted rooms at {time}', { time: app.digest })}</div>
                 )}
@@ -102,10 +115,10 @@ const Apps = ({ deps, probes }: { deps: HttpDeps; probes: readonly ProbeResult[]
           )
         })}
       </ul>
-      {apps.length > 0 && (
+      {rows.length > 0 && (
         <form method="post" action="/admin/push/check" class="below">
           <button type="submit" class="quiet">
-            {tr('Ask Apple whether they are good')}
+            {tr('Ask Apple and Google whether they are good')}
           </button>
         </form>
       )}

@@ -1,4 +1,5 @@
 /** The way to phones: apps and their keys, Apple, the queue, and the webhook. */
+import { ringsSomething } from '../../config/web-push.ts'
 import { checkApp } from '../../push/diagnose/check-app.ts'
 import { CLOCK_TOLERANCE_MS } from '../../push/apns/probe.ts'
 import { type DoctorCheck, type DoctorWorld, fail, ok, skip, some, unless, warn } from './check.ts'
@@ -27,12 +28,18 @@ const OFF = 'no app is configured'
 function apps({ config: { push } }: DoctorWorld) {
   if (push.simulator)
     return warn('pushes go to the simulator: no phone rings', 'remove simulator = true from [push]')
-  if (push.apps.length === 0)
+  if (!ringsSomething(push))
     return warn(
       `${OFF}, so no phone rings`,
       'name your app under [[push.apps]]; belfry setup --apns-key does',
     )
-  return ok(some(push.apps.map(({ topic, environment: of }) => `${topic} (${of})`)))
+  return ok(
+    some([
+      ...push.apps.map(({ topic, environment: of }) => `${topic} (${of})`),
+      ...push.fcm.map(({ topic }) => `${topic} (FCM)`),
+      ...(push.webpush.contact === undefined ? [] : ['Web Push']),
+    ]),
+  )
 }
 
 async function keys({ config: { push }, now }: DoctorWorld) {

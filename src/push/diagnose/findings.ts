@@ -4,7 +4,7 @@ import { inWords, reasonInWords } from '../rules/reasons-text.ts'
 
 export interface PushFacts {
   /** Target of pushes. */
-  readonly target: 'off' | 'simulator' | 'apple'
+  readonly target: 'off' | 'simulator' | 'services'
   readonly running: boolean
   readonly disabled: boolean
   readonly devices: readonly { readonly id: number; readonly lastReason: string | null }[]

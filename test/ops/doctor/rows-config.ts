@@ -93,6 +93,7 @@ export const CONFIG_ROWS: readonly Row[] = [
   row('apns.apps', 'warn', 'no phone rings'),
   row('apns.apps', 'warn', 'simulator', (t) => (t.config.push.simulator = true)),
   row('apns.apps', 'ok', 'org.bix.chat', (t) => withApp(t)),
+  row('apns.apps', 'ok', 'Web Push', (t) => (t.config.push.webpush.contact = 'mailto:admin@bix.org')),
   row('apns.ids', 'ok', 'form', (t) => withApp(t)),
   row('apns.ids', 'warn', 'team', (t) => withApp(t, { team_id: 'teamteamte' })),
   row('apns.topics', 'ok', 'bundle', (t) => withApp(t)),

@@ -13,7 +13,7 @@ export const PUSH = {
     '没有配置应用：手机不会响。请添加 [[push.apps]]。',
   refused: '被拒绝',
   'no answer': '没有回答',
-  'Ask Apple whether they are good': '向 Apple 核对',
+  'Ask Apple and Google whether they are good': '向 Apple 和 Google 核对',
   'ends on {day}': '{day} 到期',
   'not used yet': '尚未使用',
   'provider token {n} min old': '令牌已有 {n} 分钟',
