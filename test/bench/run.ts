@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { archiveBench, mamBench } from './archive.ts'
+import { backupBench } from './backup.ts'
 import { type Bench, median } from './bench.ts'
 import { flatBench } from './flat.ts'
 import { growthBench } from './growth.ts'
@@ -57,6 +58,7 @@ const BENCHES: readonly Bench[] = [
   uploadBench,
   downloadBench,
   importBench,
+  backupBench,
 ]
 
 const words = process.argv.slice(2)

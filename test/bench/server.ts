@@ -29,7 +29,7 @@ export interface ServerUnderTest {
   /** kill -9 and a start on the same data and ports; the process is another one then. */
   restart(): Promise<void>
   /** A request to the operator's socket. */
-  operator(method: string, path: string): Promise<Response>
+  operator(method: string, path: string, body?: object): Promise<Response>
   stop(): Promise<void>
 }
 
@@ -101,8 +101,11 @@ export async function startServerUnderTest(options: ServerOptions = {}): Promise
     startMs = performance.now() - from
   }
   let pid = options.wrap ? childOf(child.pid) : child.pid
-  const operator = (method: string, path: string): Promise<Response> =>
-    fetch(`http://localhost${path}`, { method, unix: join(dir, 'data', 'admin.sock') })
+  const operator = (method: string, path: string, body?: object): Promise<Response> =>
+    fetch(`http://localhost${path}`, {
+      ...{ method, unix: join(dir, 'data', 'admin.sock') },
+      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    })
   return {
     get pid() {
       return pid
