@@ -68,6 +68,11 @@ test('by belfry reload and by a signal; a file that is bad changes nothing', asy
     // Whoever asks for the status hears of it too, and readiness says so.
     const status = await fetch('http://localhost/v1/status', { unix: join(home, 'data/admin.sock') })
     expect(await status.text()).toContain('is not used, that before stays')
+    const metrics = (): Promise<string> =>
+      fetch('http://localhost/metrics', { unix: join(home, 'data/admin.sock') }).then((answer) =>
+        answer.text(),
+      )
+    expect(await metrics()).toContain('\nbelfry_config_last_reload_success 0\n')
     // systemd names the server, which the configuration no longer does.
     const unread = belfry('reload')
     expect(await unread.exited).toBe(2)
@@ -76,6 +81,7 @@ test('by belfry reload and by a signal; a file that is bad changes nothing', asy
     let last = await said('READY=1')
     while (last.includes('not used')) last = await said('READY=1')
     expect(last).toBe('READY=1\nSTATUS=Serving bix.org')
+    expect(await metrics()).toContain('\nbelfry_config_last_reload_success 1\n')
   } finally {
     server.kill('SIGTERM')
     await server.exited
