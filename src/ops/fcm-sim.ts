@@ -19,6 +19,7 @@ export interface FcmStep {
 }
 
 export interface FcmReceived {
+  readonly at: number
   readonly message: Record<string, unknown>
   readonly data: Record<string, unknown>
   readonly android: Record<string, unknown>
@@ -166,7 +167,14 @@ export class FcmSim {
     const status = step?.status ?? 200
     stream.respond({ ':status': status, date: new Date(this.#clock.now()).toUTCString(), ...step?.headers })
     stream.end(JSON.stringify(step ? errorOf(step) : { name: `projects/${this.project}/messages/1` }))
-    this.#received.add({ message, data, android, validateOnly: body.validate_only === true, status })
+    this.#received.add({
+      at: this.#clock.now(),
+      message,
+      data,
+      android,
+      validateOnly: body.validate_only === true,
+      status,
+    })
   }
 
   #fault(

@@ -33,17 +33,7 @@ export const pushBench: Bench = {
     try {
       for (let i = 0; i < PAIRS; i++) await register(server.c2s, 2 * i + 1)
       const { senders } = await pairs(server.c2s, PAIRS, true)
-      // The mark in a body is by performance.now(), a push is stamped by the wall clock.
-      const epoch = Date.now() - performance.now()
-      const latencies = async (rate: number, seconds: number): Promise<number[]> => {
-        const before = sim.received.length
-        await sendPaced(senders, rate, seconds)
-        const until = performance.now() + 10_000
-        while (sim.received.length - before < rate * seconds && performance.now() < until) await Bun.sleep(20)
-        const found = sim.received.slice(before).map(({ at, payload }) => at - epoch - sentAt(payload))
-        if (found.length < rate * seconds) throw new Error(`only ${found.length} pushes arrived`)
-        return found
-      }
+      const latencies = latenciesOf(senders, () => sim.received)
       // The first push of all opens the connection and goes alone on it.
       const cold = await latencies(1000, 0.001)
       const warm = await latencies(RATE, SECONDS)
@@ -62,7 +52,27 @@ export const pushBench: Bench = {
   },
 }
 
-async function slowestCommit(server: ServerUnderTest): Promise<number> {
+/** Times (ms) from messages, sent at a rate for some seconds, to their requests at a stand-in. */
+export function latenciesOf(
+  senders: Parameters<typeof sendPaced>[0],
+  received: () => readonly { readonly at: number; readonly payload: Record<string, unknown> }[],
+) {
+  // The mark in a body is by performance.now(), a push is stamped by the wall clock.
+  const epoch = Date.now() - performance.now()
+  return async (rate: number, seconds: number): Promise<number[]> => {
+    const before = received().length
+    await sendPaced(senders, rate, seconds)
+    const until = performance.now() + 10_000
+    while (received().length - before < rate * seconds && performance.now() < until) await Bun.sleep(20)
+    const found = received()
+      .slice(before)
+      .map(({ at, payload }) => at - epoch - sentAt(payload))
+    if (found.length < rate * seconds) throw new Error(`only ${found.length} pushes arrived`)
+    return found
+  }
+}
+
+export async function slowestCommit(server: ServerUnderTest): Promise<number> {
   return quantile('', await server.metrics(), 'belfry_db_commit_seconds', 1) * 1000
 }
 

@@ -15,6 +15,7 @@ import { importBench } from './import.ts'
 import { loginsBench } from './logins.ts'
 import { messagesBench } from './messages.ts'
 import { millionBench } from './million.ts'
+import { fcmBench, webPushBench } from './others-latency.ts'
 import { fcmRateBench, webPushRateBench } from './others-rate.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
@@ -37,6 +38,8 @@ const BENCHES: readonly Bench[] = [
   messagesBench(),
   loginsBench,
   pushBench,
+  webPushBench,
+  fcmBench,
   pushRateBench,
   webPushRateBench,
   fcmRateBench,
