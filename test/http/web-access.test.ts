@@ -164,7 +164,7 @@ test('tokens: scopes are chosen, the secret is shown once and works until it is 
 test('bans are made and ended; limits that were reached are counted', async () => {
   using w = await start()
   const cookie = await signIn(w)
-  limitsHit.labels('offline_messages').inc(1234)
+  limitsHit.labels('a_limit_of_this_play').inc(1234)
   const failed = await post(w, '/admin/bans', { address: 'nowhere', account: JULIET }, cookie)
   const text = await failed.text()
   expect([failed.status, text.includes('value="nowhere"'), text.includes(`value="${JULIET}"`)]).toEqual([
@@ -175,7 +175,7 @@ test('bans are made and ended; limits that were reached are counted', async () =
   await post(w, '/admin/bans', { address: '192.0.2.1', account: '' }, cookie)
   await post(w, '/admin/bans', { address: '192.0.2.2', account: JULIET }, cookie)
   const list = (await page(w, '/admin/bans', cookie)).text
-  for (const part of ['192.0.2.1', 'all accounts', '192.0.2.2', JULIET, 'offline_messages', '1,234'])
+  for (const part of ['192.0.2.1', 'all accounts', '192.0.2.2', JULIET, 'a_limit_of_this_play', '1,234'])
     expect(list).toContain(part)
   await post(w, '/admin/bans/end', { address: '192.0.2.2', account: JULIET }, cookie)
   expect(w.deps.logins.bans().map(({ address }) => address)).toEqual(['192.0.2.1'])
