@@ -45,8 +45,10 @@ export const LIMITS_REACHED: Readonly<Record<Limit, string>> = {
   room_joins_per_second: SENT_LATER,
   room_unread: NOT_COUNTED,
   room_page: PAGED,
-  offline_messages: 'What the archive takes is kept there; of all else the sender is told `service-unavailable`.',
-  offline_bytes: 'What the archive takes is kept there; of all else the sender is told `service-unavailable`.',
+  offline_messages:
+    'What the archive takes is kept there; of all else the sender is told `service-unavailable`.',
+  offline_bytes:
+    'What the archive takes is kept there; of all else the sender is told `service-unavailable`.',
   offline_keep: 'The message is dropped from what waits; the archive keeps it.',
   offline_page: 'The rest follows once the client shows that it reads.',
   offline_page_bytes: 'The rest follows once the client shows that it reads.',

@@ -52,6 +52,10 @@ export const muc = z.strictObject({
     .describe(
       'Presence without <x/> from who is not in a room joins it, as on ejabberd; else it is told to join anew.',
     ),
+  list_hidden_to_members: z
+    .boolean()
+    .default(false)
+    .describe('The list of rooms shows a hidden room to those who belong to it; to nobody else in any case.'),
   refuse_lookalike_nicks: z
     .boolean()
     .default(true)

@@ -6,7 +6,7 @@ import { nickSkeleton } from '../xmpp/skeleton.ts'
 import type { Events } from './events.ts'
 import { type Db, rawWriter, type Write, writer } from './db.ts'
 import { RoomVersions } from './room-versions.ts'
-import { rooms, type RoomSettings } from './rooms.ts'
+import { type RoomRow, rooms, type RoomSettings } from './rooms.ts'
 
 /** Everybody else has the affiliation "none". */
 export type Affiliation = 'owner' | 'admin' | 'member' | 'outcast'
@@ -262,6 +262,20 @@ export class RoomAffiliations {
       .flatMap(({ affiliation: stands, ...rest }) =>
         stands === 'outcast' ? [] : [{ ...rest, affiliation: stands }],
       )
+  }
+
+  /** Hidden rooms of a service that an account belongs to, in the order of their addresses. */
+  hidden(user: string, domain: string, limit: number): RoomRow[] {
+    const { roomId, affiliation } = roomAffiliations
+    const mine = and(eq(roomAffiliations.user, user), ne(affiliation, 'outcast'))
+    return this.#db.orm
+      .select(getTableColumns(rooms))
+      .from(roomAffiliations)
+      .innerJoin(rooms, eq(rooms.id, roomId))
+      .where(and(mine, eq(rooms.domain, domain), eq(rooms.public, false), isNull(rooms.gone)))
+      .orderBy(asc(rooms.jid))
+      .limit(limit)
+      .all()
   }
 
   /** Subscribers of a room. */

@@ -223,8 +223,9 @@ export class RoomRows {
       .all()
   }
 
+  /** Public rooms of a service. */
   count(domain: string): number {
-    const where = and(eq(rooms.domain, domain), isNull(rooms.gone))
+    const where = and(eq(rooms.domain, domain), eq(rooms.public, true), isNull(rooms.gone))
     return this.#db.orm.select({ n: count() }).from(rooms).where(where).get()?.n ?? 0
   }
 

@@ -1,6 +1,7 @@
 /** Discovery of the service and its rooms (XEP-0045 §6). */
 import { standingOf } from '../../rooms/affiliations.ts'
 import type { Room } from '../../rooms/room.ts'
+import type { RoomRow } from '../../store/rooms.ts'
 import type { Transit } from '../../routing/transit.ts'
 import { discoContent } from '../../xmpp/disco.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -63,10 +64,16 @@ export function serviceItems(t: Transit, query: Element): Element {
   const { room_page } = t.config.limits
   const page = readPage(query)
   const limit = Math.min(page.max ?? room_page, room_page)
+  const own = hiddenOf(t, domain)
   if (page.max === 0)
-    return xml('query', { xmlns: NS.discoItems }, writePage([], t.store.rooms.count(domain)))
+    return xml('query', { xmlns: NS.discoItems }, writePage([], t.store.rooms.count(domain) + own.length))
   const after = page.after === undefined ? '' : `${page.after}@${domain}`
-  const rows = t.store.rooms.listed(domain, after, limit + 1)
+  const rows = [
+    ...t.store.rooms.listed(domain, after, limit + 1),
+    ...own.filter(({ jid }) => inOrder(jid, after) > 0),
+  ]
+    .sort((a, b) => inOrder(a.jid, b.jid))
+    .slice(0, limit + 1)
   const shown = rows.slice(0, limit).filter(({ locked }) => !locked)
   const items = shown.map(({ jid, settings }) => xml('item', { jid, name: settings.name || nameOf(jid) }))
   const whole = rows.length <= limit && page.after === undefined
@@ -75,6 +82,18 @@ export function serviceItems(t: Transit, query: Element): Element {
   const asked = child(query, 'set', NS.rsm) !== undefined
   return xml('query', { xmlns: NS.discoItems }, ...items, whole && !asked ? undefined : writePage(ids))
 }
+
+/** The order of the database, which is that of bytes. */
+const inOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+/** A hidden room is found by those who belong to it, where the operator wants that. */
+function hiddenOf(t: Transit, domain: string): readonly RoomRow[] {
+  if (!t.config.muc.list_hidden_to_members) return []
+  return t.store.roomAffiliations.hidden(t.stanza.from.bare, domain, HIDDEN)
+}
+
+/** More nobody scrolls through: owners alone are bounded (limits.rooms_per_user). */
+const HIDDEN = 1_000
 
 const nameOf = (jid: string): string => jid.slice(0, jid.lastIndexOf('@'))
 
