@@ -88,9 +88,9 @@ function write(t: Trip, room: Room, before: AffiliationRow | undefined, wanted: 
   const { room_affiliations } = t.config.limits
   if (!before && roomAffiliations.countAll(room.id) >= room_affiliations)
     throw new StanzaError('resource-constraint', 'The lists of the room are full.')
-  // §9.1: an outcast has no nick.
-  const nick = affiliation === 'outcast' ? null : (wanted.nick ?? before?.nick) || null
-  const nickKey = nick === null ? null : nicknameKey(nick)
+  const nick = nickAfter(room, before, wanted)
+  // §9.1: no nick is kept for an outcast; the last one is noted, to find the ban by.
+  const nickKey = nick === null || affiliation === 'outcast' ? null : nicknameKey(nick)
   if (nickKey !== null) {
     const keeper = roomAffiliations.byNick(room.id, nickKey)
     if (keeper && keeper.user !== user.bare) throw new StanzaError('conflict', 'The nick is another’s.')
@@ -109,6 +109,13 @@ function write(t: Trip, room: Room, before: AffiliationRow | undefined, wanted: 
     // A newcomer has missed nothing.
     readId: before && before.affiliation !== 'outcast' ? before.readId : t.store.messages.nextId(),
   })
+}
+
+function nickAfter(room: Room, before: AffiliationRow | undefined, wanted: AffiliationChange): string | null {
+  const { user, affiliation, nick } = wanted
+  const [last] = affiliation === 'outcast' ? room.occupantsOf(user.bare) : []
+  const known = before?.affiliation === 'outcast' && affiliation !== 'outcast' ? undefined : before?.nick
+  return (nick ?? last?.nick ?? known) || null
 }
 
 function nodesAfter(before: AffiliationRow | undefined, { nodes }: AffiliationChange): string | null {

@@ -120,6 +120,14 @@ export class RoomAffiliations {
     return this.#byNick.get({ roomId, nickKey })
   }
 
+  /** The outcast who bore that nick last; undefined where several did. */
+  outcastAs(roomId: number, nick: string): AffiliationRow | undefined {
+    const { roomId: room, affiliation, nick: last } = roomAffiliations
+    const where = and(eq(room, roomId), eq(affiliation, 'outcast'), eq(last, nick))
+    const [one, other] = this.#db.orm.select().from(roomAffiliations).where(where).limit(2).all()
+    return other === undefined ? one : undefined
+  }
+
   /** Whether a nick that looks like this is kept for somebody else. */
   isLikeOther(roomId: number, look: string, user: string): boolean {
     const { nickLook, user: keeper } = roomAffiliations
@@ -132,7 +140,7 @@ export class RoomAffiliations {
   set(room: string, row: AffiliationRow): void {
     const { roomId, user, affiliation, nick } = row
     const before = this.get(roomId, user)?.affiliation
-    this.#put({ ...row, nickLook: nick === null ? null : nickSkeleton(nick) })
+    this.#put({ ...row, nickLook: nick === null || row.nickKey === null ? null : nickSkeleton(nick) })
     this.#tell(room, before, { user, affiliation, nick })
     if (before !== affiliation) this.#note(room, row, before ?? 'none', affiliation)
   }

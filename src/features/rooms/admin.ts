@@ -58,7 +58,7 @@ export function set(t: Transit, room: Room, query: Element): undefined {
   const asker = askerOf(t, room)
   const items = children(query, 'item')
   if (items.length === 0) throw new StanzaError('bad-request', 'Nothing to change.')
-  const changes = items.map((item) => read(room, item))
+  const changes = items.map((item) => read(t, room, asker, item))
   for (const change of changes) check(t, room, asker, change)
   checkOwners(t, room, changes)
   const by = { nick: asker.occupant?.nick, user: asker.user.bare }
@@ -81,7 +81,7 @@ function askerOf(t: Transit, room: Room): Asker {
  * §17.4: role and affiliation do not go together. COMPAT(XMPPFramework, XMPPRoom): roles by address, of old clients
  * affiliations by nick, and full addresses.
  */
-function read(room: Room, item: Element): Change {
+function read(t: Transit, room: Room, asker: Asker, item: Element): Change {
   const { role: roleName, affiliation: affiliationName, nick, jid } = item.attrs
   if ((roleName === undefined) === (affiliationName === undefined))
     throw new StanzaError('bad-request', 'A role or an affiliation.')
@@ -97,7 +97,12 @@ function read(room: Room, item: Element): Change {
   }
   const affiliation = AFFILIATIONS.find((one) => one === affiliationName)
   if (!affiliation) throw new StanzaError('bad-request', 'There is no such affiliation.')
-  const user = jid === undefined ? named && readJid(named.user) : readJid(jid).toBare()
+  const user =
+    jid === undefined
+      ? named
+        ? readJid(named.user)
+        : outcastNamed(t, room, asker, nick ?? '')
+      : readJid(jid).toBare()
   if (!user) throw new StanzaError('item-not-found', 'Nobody here has this nick.')
   return {
     kind: 'affiliation',
@@ -106,6 +111,13 @@ function read(room: Room, item: Element): Change {
     ...(jid !== undefined && nick !== undefined && { nick }),
     ...(reason !== undefined && { reason }),
   }
+}
+
+/** Of whom a ban keeps out; nobody else than admins learns who that is. */
+function outcastNamed(t: Transit, room: Room, asker: Asker, nick: string): Jid | undefined {
+  if (!isAdmin(asker.affiliation)) return undefined
+  const row = t.store.roomAffiliations.outcastAs(room.id, nick)
+  return row && readJid(row.user)
 }
 
 function occupantNamed(room: Room, nick: string): Occupant | undefined {

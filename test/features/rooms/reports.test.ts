@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test'
 import { child, type Element } from '../../../src/xmpp/xml.ts'
 import { manages, settle } from '../../support/phones.ts'
 import {
+  ADMIN,
   changes,
   conditionOf,
   configures,
@@ -232,17 +233,43 @@ test('XEP-0045 §8.2 a kick is no memory: whoever is then made a member comes in
   expect(await hears(juliet)).toContain('Juliet member/participant 110 100')
 })
 
-test('XEP-0045 §9.2 a ban is lifted by the address; a nick of who is not there names nobody', async () => {
+test('XEP-0045 §9.2 a ban is lifted by the address or by the nick that was borne last, which is free meanwhile', async () => {
   using p = play()
   const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
   await inside(p, 'juliet@bix.org/balcony', 'Juliet')
   // By the nick of who is there it works, as old clients write.
   expect((await changes(romeo, `<item affiliation='outcast' nick='Juliet'/>`)).attrs.type).toBe('result')
-  const again = await changes(romeo, `<item affiliation='none' nick='Juliet'/>`)
-  expect(conditionOf(again)).toBe('item-not-found')
-  await changes(romeo, `<item affiliation='none' jid='juliet@bix.org'/>`)
-  const juliet = await inside(p, 'juliet@bix.org/balcony', 'Juliet')
+  const bans = await romeo.asks('get', `<query xmlns='${ADMIN}'><item affiliation='outcast'/></query>`, ROOM)
+  expect(String(bans)).toContain('nick="Juliet"')
+  // Somebody else comes under that nick: it means them then.
+  const nurse = await inside(p, 'nurse@bix.org/kitchen', 'Juliet')
+  await changes(romeo, `<item affiliation='member' nick='Juliet'/>`)
+  expect(itemOf(romeo.heard.at(-1)!)?.attrs).toMatchObject({ affiliation: 'member' })
+  nurse.sends(`<presence type='unavailable' to='${ROOM}/Juliet'/>`)
+  await nurse.settles()
+  // Who may not see the list learns nothing of it.
+  for (const nick of ['Juliet', 'Nobody'])
+    expect(conditionOf(await changes(nurse, `<item affiliation='none' nick='${nick}'/>`))).toBe(
+      'item-not-found',
+    )
+  expect((await changes(romeo, `<item affiliation='none' nick='Juliet'/>`)).attrs.type).toBe('result')
+  expect(conditionOf(await changes(romeo, `<item affiliation='none' nick='Juliet'/>`))).toBe('item-not-found')
+  const juliet = await inside(p, 'juliet@bix.org/balcony', 'Capulet')
   expect(itemOf(romeo.heard.at(-1)!)?.attrs.jid).toBe('juliet@bix.org/balcony')
   expect(child(juliet.heard[0] ?? romeo.heard[0]!, 'error')).toBeUndefined()
-  expect(romeo.heard.map(short)).not.toContain('! forbidden')
+})
+
+test('XEP-0045 §9.2 a nick that two outcasts bore names neither; a pardon with membership keeps no nick for them', async () => {
+  using p = play()
+  const romeo = await inside(p, 'romeo@bix.org/orchard', 'Romeo')
+  for (const user of ['juliet', 'nurse']) {
+    await inside(p, `${user}@bix.org/balcony`, 'Twin')
+    await changes(romeo, `<item affiliation='outcast' jid='${user}@bix.org'/>`)
+  }
+  expect(conditionOf(await changes(romeo, `<item affiliation='none' nick='Twin'/>`))).toBe('item-not-found')
+  await changes(romeo, `<item affiliation='member' jid='nurse@bix.org'/>`)
+  expect((await changes(romeo, `<item affiliation='none' nick='Twin'/>`)).attrs.type).toBe('result')
+  const juliet = await inside(p, 'juliet@bix.org/balcony', 'Twin')
+  expect(juliet.heard.map(short)).not.toContain('! conflict')
+  expect(await hears(romeo)).not.toContain('! forbidden')
 })
