@@ -87,6 +87,20 @@ describe('the language of a phone', () => {
     expect(bare?.data).not.toHaveProperty('avatar')
   })
 
+  test('a picture of a megabyte is named by its hash and costs a push nothing', async () => {
+    using p = play({ toml: `${FULL}\n[limits]\nstanza_bytes = "4MB"\nvcard_bytes = "4MB"\nrates = false` })
+    await using phone = await phoneOf(p)
+    const { romeo } = await cast(p)
+    const picture = Buffer.concat([Buffer.from(PNG, 'base64'), Buffer.alloc(1 << 20, 7)])
+    const photo = `<PHOTO><TYPE>image/png</TYPE><BINVAL>${picture.toString('base64')}</BINVAL></PHOTO>`
+    expect((await romeo.asks('set', card(`<FN>Romeo</FN>${photo}`))).attrs.type).toBe('result')
+    await says(romeo, chat('hist'))
+    const avatar = new Bun.CryptoHasher('sha1').update(picture).digest('hex')
+    const [shown] = await phone.shows()
+    expect(shown).toMatchObject({ title: 'Romeo', body: 'hist', data: { avatar } })
+    expect(JSON.stringify(shown).length).toBeLessThan(2_000)
+  })
+
   test('what somebody does is said of the name', async () => {
     using p = play({ toml: FULL })
     await using phone = await phoneOf(p)
