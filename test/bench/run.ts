@@ -17,6 +17,7 @@ import { messagesBench } from './messages.ts'
 import { millionBench } from './million.ts'
 import { fcmBench, webPushBench } from './others-latency.ts'
 import { fcmRateBench, webPushRateBench } from './others-rate.ts'
+import { namesBench } from './names.ts'
 import { pushBench } from './push.ts'
 import { pushRateBench } from './push-rate.ts'
 import { chart, curves, markdown } from './report.ts'
@@ -37,6 +38,7 @@ const BENCHES: readonly Bench[] = [
   relayBench,
   messagesBench(),
   loginsBench,
+  namesBench,
   pushBench,
   webPushBench,
   fcmBench,
