@@ -38,6 +38,7 @@ const broadcast = of.extend({
     .optional()
     .openapi({
       type: 'integer',
+      enum: [10, 5],
       minimum: 5,
       maximum: 10,
       description: '10, or 5, which spares the budget of phones.',
@@ -193,6 +194,8 @@ async function refusable<T>(f: () => Promise<T>): Promise<T> {
     return await f()
   } catch (error) {
     if (!(error instanceof ChannelRefusal)) throw error
+    if (error.reason === 'ChannelNotRegistered')
+      throw new HttpError(404, 'not-found', 'Apple knows no such channel of this app in this environment.')
     const meaning = error.reason === undefined ? '' : ` ${reasonInWords(error.reason)}`
     throw new HttpError(502, 'refused-by-apple', `${error.message}${meaning}`)
   }
