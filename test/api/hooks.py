@@ -64,6 +64,8 @@ def cannot_be_described(case, given):
         return "an account or an age must be named"
     if case.path == "/v1/rooms" and isinstance(case.body, dict) and not str(case.body.get("jid", "@conference.")).count("@conference."):
         return "rooms have a domain of their own"
+    if case.path == "/v1/push/channels/{channel}/send":
+        return "which of Apple's keys go with which event of a Live Activity is looked at one by one"
     if case.path == "/xmpp-websocket":
         return "it is for WebSocket clients"
     return None
