@@ -138,9 +138,11 @@ export class RoomAffiliations {
   }
 
   set(room: string, row: AffiliationRow): void {
-    const { roomId, user, affiliation, nick } = row
+    const { roomId, user, affiliation, nickKey } = row
     const before = this.get(roomId, user)?.affiliation
-    this.#put({ ...row, nickLook: nick === null || row.nickKey === null ? null : nickSkeleton(nick) })
+    // The last nick of an outcast is not theirs any more.
+    const nick = nickKey === null ? null : row.nick
+    this.#put({ ...row, nickLook: nick === null ? null : nickSkeleton(nick) })
     this.#tell(room, before, { user, affiliation, nick })
     if (before !== affiliation) this.#note(room, row, before ?? 'none', affiliation)
   }
