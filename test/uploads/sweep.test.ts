@@ -40,7 +40,7 @@ test('each purpose keeps its files for its time; profile and permanent ones stay
   expect(await left()).toEqual(['message', 'profile', 'permanent'])
   f.p.clock.advance(8 * DAY)
   expect(await left()).toEqual(['profile', 'permanent'])
-  f.p.clock.advance(1000 * DAY)
+  f.p.clock.advance(200 * DAY)
   expect(await left()).toEqual(['profile', 'permanent'])
 })
 
