@@ -11,12 +11,12 @@ const pass = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 test('a flood of work takes its share of each pass, in however many pieces it comes', async () => {
   const { clock, work } = working()
-  const share = new LoopShare(clock, 2)
+  const share: LoopShare = new LoopShare(clock, 2, () => (passes++, pump()))
   const done: number[] = []
   let passes = 0
   const pump = (): void => {
     while (done.length < 20) {
-      if (share.isUp(() => (passes++, pump()))) return
+      if (share.isUp()) return
       done.push(passes)
       work(0.5)
     }
@@ -30,10 +30,10 @@ test('a flood of work takes its share of each pass, in however many pieces it co
 
 test('a pass that did not use its share leaves nothing behind', async () => {
   const { clock, work } = working()
-  const share = new LoopShare(clock, 2)
-  expect(share.isUp(() => undefined)).toBeFalse()
+  const share = new LoopShare(clock, 2, () => undefined)
+  expect(share.isUp()).toBeFalse()
   work(1.9)
   await pass()
   work(1.9)
-  expect(share.isUp(() => undefined)).toBeFalse()
+  expect(share.isUp()).toBeFalse()
 })

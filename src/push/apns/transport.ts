@@ -84,7 +84,7 @@ export class ApnsTransport {
   constructor(options: TransportOptions) {
     this.#options = options
     this.#times = { ...TIMES, ...options.times }
-    this.#share = new LoopShare(options.clock, HOLDS)
+    this.#share = new LoopShare(options.clock, HOLDS, () => this.#pump())
   }
 
   /** Trouble while there is no connection and none can be made. */
@@ -175,7 +175,7 @@ export class ApnsTransport {
       return
     }
     let room = this.#current.room()
-    while (room > 0 && this.#current && !this.#share.isUp(() => this.#pump())) {
+    while (room > 0 && this.#current && !this.#share.isUp()) {
       const job = this.#queue.shift()
       if (!job) break
       job.tooLate()

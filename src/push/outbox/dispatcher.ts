@@ -68,7 +68,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    this.#share = new LoopShare(options.clock, HOLDS)
+    this.#share = new LoopShare(options.clock, HOLDS, () => this.notify())
     this.#capacity = options.capacity ?? 100_000
   }
 
@@ -228,7 +228,7 @@ export class Dispatcher {
     if (!provider) return
     for (;;) {
       const busy = this.#inFlight.get(provider) ?? 0
-      if (busy >= provider.concurrency || this.#share.isUp(() => this.notify())) return
+      if (busy >= provider.concurrency || this.#share.isUp()) return
       const job = lane.next()
       if (!job) break
       this.#inFlight.set(provider, busy + 1)

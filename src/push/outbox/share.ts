@@ -6,31 +6,33 @@ export class LoopShare {
   readonly #ms: number
   /** End of what this pass may take; 0 before its first piece of work. */
   #until = 0
-  #next: (() => void) | undefined
+  #isUp = false
+  readonly #goOn: () => void
 
-  /** `ms` of each pass of the loop, in pieces that take no time worth speaking of. */
-  constructor(clock: Pick<Clock, 'monotonic'>, ms: number) {
+  /** `ms` of each pass of the loop, in pieces that take no time worth speaking of; `goOn` is called in the pass behind one that had its share. */
+  constructor(clock: Pick<Clock, 'monotonic'>, ms: number, goOn: () => void) {
     this.#clock = clock
     this.#ms = ms
+    this.#goOn = goOn
   }
 
-  /** Whether this pass has had its share; then, and only then, `next` is called in the pass behind it, once for all who asked. */
-  isUp(next: () => void): boolean {
-    if (this.#next) return true
+  /** Whether this pass has had its share; who asks then need do nothing more. */
+  isUp(): boolean {
+    if (this.#isUp) return true
     if (this.#until === 0) {
       this.#until = this.#clock.monotonic() + this.#ms
       setImmediate(() => this.#begin())
     }
     if (this.#clock.monotonic() <= this.#until) return false
-    this.#next = next
+    this.#isUp = true
     return true
   }
 
   /** A new pass. */
   #begin(): void {
-    const next = this.#next
+    const wasUp = this.#isUp
     this.#until = 0
-    this.#next = undefined
-    next?.()
+    this.#isUp = false
+    if (wasUp) this.#goOn()
   }
 }
