@@ -8,7 +8,7 @@ import { BenchClient } from './client.ts'
 import { scramLogin } from './logins.ts'
 import { addAccounts } from './people.ts'
 import { relay } from './relay.ts'
-import { type ServerUnderTest, startServerUnderTest } from './server.ts'
+import { PASSWORD, type ServerUnderTest, startServerUnderTest } from './server.ts'
 
 const ACCOUNTS = [10_000, 100_000, 1_000_000]
 const ROWS = [100_000, 1_000_000, 10_000_000]
@@ -87,13 +87,7 @@ async function figuresOf(
 
 /** The last page of an account that has its part of the rows. */
 async function page(server: ServerUnderTest): Promise<Figure[]> {
-  const body = JSON.stringify({ password: 'bench password' })
-  const answer = await fetch('http://localhost/v1/users/owner1@localhost/password', {
-    unix: join(server.dir, 'data', 'admin.sock'),
-    method: 'PUT',
-    body,
-    headers: { 'content-type': 'application/json' },
-  })
+  const answer = await server.operator('PUT', '/v1/users/owner1@localhost/password', { password: PASSWORD })
   if (!answer.ok) throw new Error(`password: ${answer.status} ${await answer.text()}`)
   const client = await BenchClient.login(server.c2s, 'owner1')
   await asks(client, () => max('<before/>'), 20)

@@ -4,21 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startFcmSim } from '../../src/ops/fcm-sim.ts'
 import { startWebPushSim } from '../../src/ops/web-push-sim.ts'
-import { type Bench, percentile } from './bench.ts'
-import { pairs } from './paced.ts'
-import { latenciesOf, slowestCommit } from './push.ts'
+import type { Bench } from './bench.ts'
+import { latencyFigures, PAIRS, RATE, type Received } from './push.ts'
 import { PASSWORD, startServerUnderTest } from './server.ts'
 
-const RATE = 500
 /** Seconds. The stand-ins remember the last 10,000 requests, and all of them are looked at. */
 const LASTS = 15
-const PAIRS = 20
 
 interface StandIn {
   readonly toml: string
   /** Registration of the nth phone, as its app would send it. */
   readonly device: (n: number) => object
-  readonly received: Parameters<typeof latenciesOf>[1]
+  readonly received: Received
   readonly close: () => Promise<void>
 }
 
@@ -31,16 +28,7 @@ const bench = (name: string, what: string, start: (dir: string) => Promise<Stand
     const server = await startServerUnderTest({ accounts: 2 * PAIRS, toml: standIn.toml })
     try {
       for (let n = 0; n < PAIRS; n++) await register(server.http, `u${2 * n + 1}`, standIn.device(n))
-      const { senders } = await pairs(server.c2s, PAIRS, true)
-      const latencies = latenciesOf(senders, standIn.received)
-      const cold = await latencies(1000, 0.001)
-      const warm = await latencies(RATE, LASTS)
-      return [
-        { figure: 'message to request p99', unit: 'ms', samples: [percentile(warm, 0.99)], limit: 20 },
-        { figure: 'the first push, connection included', unit: 'ms', samples: cold },
-        { figure: 'slowest COMMIT, upper bound', unit: 'ms', samples: [await slowestCommit(server)] },
-        { figure: 'message to request p50', unit: 'ms', samples: [percentile(warm, 0.5)] },
-      ]
+      return await latencyFigures(server, standIn.received, LASTS)
     } finally {
       await server.stop()
       await standIn.close()

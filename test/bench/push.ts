@@ -4,16 +4,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startApnsSim } from '../../src/ops/apns-sim.ts'
-import { type Bench, percentile } from './bench.ts'
+import { type Bench, type Figure, percentile } from './bench.ts'
 import { BenchClient } from './client.ts'
 import { pairs, sendPaced } from './paced.ts'
 import { type ServerUnderTest, startServerUnderTest } from './server.ts'
 import { quantile } from './slow-disk.ts'
 
 export const TOPIC = 'org.example.bench'
-const RATE = 500
+export const RATE = 500
 const SECONDS = 20
-const PAIRS = 20
+export const PAIRS = 20
 
 export const pushBench: Bench = {
   name: 'push',
@@ -32,18 +32,7 @@ export const pushBench: Bench = {
     })
     try {
       for (let i = 0; i < PAIRS; i++) await register(server.c2s, 2 * i + 1)
-      const { senders } = await pairs(server.c2s, PAIRS, true)
-      const latencies = latenciesOf(senders, () => sim.received)
-      // The first push of all opens the connection and goes alone on it.
-      const cold = await latencies(1000, 0.001)
-      const warm = await latencies(RATE, SECONDS)
-      return [
-        { figure: 'message to request p99', unit: 'ms', samples: [percentile(warm, 0.99)], limit: 20 },
-        { figure: 'the first push, connection included', unit: 'ms', samples: cold },
-        // One slow fsync of a shared disk delays all that waits for it, so the figure above is read beside this one.
-        { figure: 'slowest COMMIT, upper bound', unit: 'ms', samples: [await slowestCommit(server)] },
-        { figure: 'message to request p50', unit: 'ms', samples: [percentile(warm, 0.5)] },
-      ]
+      return await latencyFigures(server, () => sim.received, SECONDS)
     } finally {
       await server.stop()
       await sim.close()
@@ -52,11 +41,31 @@ export const pushBench: Bench = {
   },
 }
 
+/** Requests at a stand-in, with the wall clock's time (ms) at which each came. */
+export type Received = () => readonly { readonly at: number; readonly payload: Record<string, unknown> }[]
+
+/** From messages of the pairs' senders, `RATE` a second for some seconds, to their requests at a stand-in. */
+export async function latencyFigures(
+  server: ServerUnderTest,
+  received: Received,
+  seconds: number,
+): Promise<Figure[]> {
+  const { senders } = await pairs(server.c2s, PAIRS, true)
+  const latencies = latenciesOf(senders, received)
+  // The first push of all opens the connection and goes alone on it.
+  const cold = await latencies(1000, 0.001)
+  const warm = await latencies(RATE, seconds)
+  return [
+    { figure: 'message to request p99', unit: 'ms', samples: [percentile(warm, 0.99)], limit: 20 },
+    { figure: 'the first push, connection included', unit: 'ms', samples: cold },
+    // One slow fsync of a shared disk delays all that waits for it, so the figure above is read beside this one.
+    { figure: 'slowest COMMIT, upper bound', unit: 'ms', samples: [await slowestCommit(server)] },
+    { figure: 'message to request p50', unit: 'ms', samples: [percentile(warm, 0.5)] },
+  ]
+}
+
 /** Times (ms) from messages, sent at a rate for some seconds, to their requests at a stand-in. */
-export function latenciesOf(
-  senders: Parameters<typeof sendPaced>[0],
-  received: () => readonly { readonly at: number; readonly payload: Record<string, unknown> }[],
-) {
+function latenciesOf(senders: Parameters<typeof sendPaced>[0], received: Received) {
   // The mark in a body is by performance.now(), a push is stamped by the wall clock.
   const epoch = Date.now() - performance.now()
   return async (rate: number, seconds: number): Promise<number[]> => {
@@ -72,7 +81,7 @@ export function latenciesOf(
   }
 }
 
-export async function slowestCommit(server: ServerUnderTest): Promise<number> {
+async function slowestCommit(server: ServerUnderTest): Promise<number> {
   return quantile('', await server.metrics(), 'belfry_db_commit_seconds', 1) * 1000
 }
 
