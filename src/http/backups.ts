@@ -222,7 +222,7 @@ function operatorsFiles(config: Config): string[] {
   const { source, ...values } = config
   const named = resolveFiles(structuredClone(values), '/').map(({ file }) => file)
   const files = new Set([...(source.file === undefined ? [] : [source.file]), ...named])
-  // Who opens the backup has it already; who does not is not to find it in one that is plain.
+  // The passphrase is with whoever opens the backup; in a plain one nobody is to find it.
   if (config.backup.passphrase_file !== undefined) files.delete(config.backup.passphrase_file)
   return [...files]
 }
