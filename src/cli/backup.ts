@@ -10,6 +10,12 @@ import { runJob } from './job.ts'
 import type { Row } from './output.ts'
 import { passphraseFor, verified } from './backup-verify.ts'
 
+/** Option of the verbs that look into a backup. */
+const OPENING = [
+  '--passphrase-file <file>',
+  'open an encrypted one by the passphrase in that file (else [backup] passphrase_file)',
+] as const
+
 export function addBackup(program: Command, context: ContextOf): void {
   const backup = program.command('backup').description('copies of accounts, messages and files')
   backup
@@ -53,10 +59,7 @@ export function addBackup(program: Command, context: ContextOf): void {
   backup
     .command('verify <backup>')
     .description('compare every checksum of a backup (its name, or a path) and open its database')
-    .option(
-      '--passphrase-file <file>',
-      'open an encrypted one by the passphrase in that file (else [backup] passphrase_file)',
-    )
+    .option(...OPENING)
     .action((which: string, { passphraseFile }: { passphraseFile?: string }) => {
       const ctx = context()
       const path = backupPath(ctx, which)
@@ -88,10 +91,7 @@ export function addBackup(program: Command, context: ContextOf): void {
     .command('restore <backup>')
     .description('put a backup (its name, or a path) in the place of the data of a stopped server')
     .option('--dry-run', 'only say what would be done')
-    .option(
-      '--passphrase-file <file>',
-      'open an encrypted one by the passphrase in that file (else [backup] passphrase_file)',
-    )
+    .option(...OPENING)
     .action(async (which: string, options: { dryRun?: true; passphraseFile?: string }) => {
       const ctx = context()
       const passphrase = passphraseFor(ctx.config, options.passphraseFile)
