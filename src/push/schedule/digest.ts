@@ -106,9 +106,13 @@ export function digestOf(
   if (digest?.at === 'never') return undefined
   const devices = store.push.devices.of(account.id)
   if (digest) return { ...digest, devices }
-  const told = devices.filter((device) => appOf(config, device)?.digest !== undefined)
-  const [at] = told.flatMap((device) => appOf(config, device)?.digest ?? []).toSorted()
-  return at === undefined ? undefined : { at, zone: quiet?.zone ?? serverZone(), devices: told }
+  const told = devices.flatMap((device) => {
+    const at = appOf(config, device)?.digest
+    return at === undefined ? [] : [{ device, at }]
+  })
+  const [at] = told.map((one) => one.at).toSorted()
+  if (at === undefined) return undefined
+  return { at, zone: quiet?.zone ?? serverZone(), devices: told.map(({ device }) => device) }
 }
 
 /** Of who has said none. */
