@@ -68,12 +68,9 @@ export function serviceItems(t: Transit, query: Element): Element {
   if (page.max === 0)
     return xml('query', { xmlns: NS.discoItems }, writePage([], t.store.rooms.count(domain) + own.length))
   const after = page.after === undefined ? '' : `${page.after}@${domain}`
-  const rows = [
-    ...t.store.rooms.listed(domain, after, limit + 1),
-    ...own.filter(({ jid }) => inOrder(jid, after) > 0),
-  ]
-    .sort((a, b) => inOrder(a.jid, b.jid))
-    .slice(0, limit + 1)
+  const listed = t.store.rooms.listed(domain, after, limit + 1)
+  // Rows of the database are in order.
+  const rows = own.length === 0 ? listed : merged(listed, own, after).slice(0, limit + 1)
   const shown = rows.slice(0, limit).filter(({ locked }) => !locked)
   const items = shown.map(({ jid, settings }) => xml('item', { jid, name: settings.name || nameOf(jid) }))
   const whole = rows.length <= limit && page.after === undefined
@@ -85,6 +82,11 @@ export function serviceItems(t: Transit, query: Element): Element {
 
 /** The order of the database, which is that of bytes. */
 const inOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+function merged(listed: readonly RoomRow[], own: readonly RoomRow[], after: string): RoomRow[] {
+  const behind = own.filter(({ jid }) => inOrder(jid, after) > 0)
+  return [...listed, ...behind].sort((a, b) => inOrder(a.jid, b.jid))
+}
 
 /** A hidden room is found by those who belong to it, where the operator wants that. */
 function hiddenOf(t: Transit, domain: string): readonly RoomRow[] {
