@@ -56,8 +56,9 @@ export async function restore(ctx: Context, path: string, { dryRun, passphrase }
     )
   }
   await ctx.confirm(`Put ${path} (${manifest.created}) in the place of what is in ${dataDir}?`)
+  const isEncrypted = readManifest(path).encrypted === true
   await locked(dataDir, out, () => {
-    using plain = plainOf(path, dataDir, passphrase)
+    using plain = plainOf(path, dataDir, isEncrypted ? passphrase : undefined)
     exchange(plain.path, manifest, dataDir, moved, aside)
   })
   await opens(ctx, path, manifest)
@@ -66,8 +67,7 @@ export async function restore(ctx: Context, path: string, { dryRun, passphrase }
     ...{ ...facts, moved, aside: moved.length > 0 ? aside : null },
   })
   if (manifest.config) {
-    const where =
-      readManifest(path).encrypted === true ? `age -d ${path}/${SEALED} | tar -x config` : `${path}/config`
+    const where = isEncrypted ? `age -d ${path}/${SEALED} | tar -x config` : `${path}/config`
     out.warn(`configuration and keys stay as they are; those of the backup: ${where}`)
   }
 }
@@ -78,8 +78,7 @@ function plainOf(
   dataDir: string,
   passphrase: string | undefined,
 ): { readonly path: string } & Disposable {
-  if (passphrase === undefined || readManifest(path).encrypted !== true)
-    return { path, [Symbol.dispose]() {} }
+  if (passphrase === undefined) return { path, [Symbol.dispose]() {} }
   const work = workroom(dataDir)
   try {
     const { problems } = unseal(path, { passphrase, target: work.path, keep: () => true }, new Pace(Infinity))
